@@ -1,0 +1,48 @@
+/*
+ * data_file.h: data.mdb as a file: judged before it is mapped, made and replaced whole.
+ *
+ * LMDB maps what it is given, and whoever touches a page past the end of a file dies of
+ * SIGBUS. So a file has to be as long as its meta pages say before it is mapped, and the
+ * writer keeps it so (LMDB alone does not: it never writes pages at the end that a
+ * transaction took and gave back). Functions return 0, an errno or an LMDB error.
+ */
+#ifndef MTASTS_CACHE_DATA_FILE_H
+#define MTASTS_CACHE_DATA_FILE_H
+
+#include <lmdb.h>
+#include <stdint.h>
+
+#include "files.h"
+
+#define MTASTS_DB_POLICIES   "policies"
+#define MTASTS_DB_ABSENT     "absent"
+/* In the main database, which holds those two: which layout they have. */
+#define MTASTS_DB_FORMAT_KEY "format"
+#define MTASTS_DB_FORMAT     "mtasts 1"
+
+struct mtasts_data_file {
+  struct stat file;
+  size_t map_size; /* bytes, of its last writer */
+};
+
+/* MDB_INVALID: not LMDB's, truncated, or its meta pages contradict themselves. */
+int mtasts_data_judge(int directory_fd, struct mtasts_data_file *data);
+
+/*
+ * Makes data.mdb: empty, or a compact copy of `from` where that is not NULL. It takes the place
+ * of the old file at once; a crash leaves the one or the other.
+ */
+int mtasts_data_make(const char *directory, int directory_fd, const struct mtasts_owner *owner,
+                     MDB_env *from);
+
+/* Before a commit: lengthens the file (sparsely) past all that a transaction of
+ * this module can take. */
+int mtasts_data_lengthen(MDB_env *env);
+
+/* Bytes that the newest commit takes. */
+int mtasts_data_size(MDB_env *env, uint64_t *bytes);
+
+/* Before closing: cuts the file to that size. */
+int mtasts_data_trim(MDB_env *env);
+
+#endif

@@ -1,0 +1,217 @@
+#include "environment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ascii.h"
+#include "data_file.h"
+
+enum {
+  READERS_MAX = 1024, /* reader slots of a lock file that we are the first to open */
+  OPEN_TRIES = 3,
+};
+
+/*
+ * A page that the kernel empties in a child, so that a fork is noticed without a system call
+ * for each answer (getpid costs as much as the look-up). Older kernels: the pid, for that price.
+ */
+struct mtasts_fork_mark {
+  bool wiped_in_child;
+  bool ours;
+  pid_t pid;
+};
+
+static struct mtasts_fork_mark *mark_new(void) {
+  struct mtasts_fork_mark *mark =
+      mmap(NULL, sizeof *mark, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mark == MAP_FAILED)
+    return NULL;
+  mark->pid = getpid();
+  mark->wiped_in_child = madvise(mark, sizeof *mark, MADV_WIPEONFORK) == 0;
+  mark->ours = true;
+  return mark;
+}
+
+bool mtasts_env_forked(const struct mtasts_cache *cache) {
+  const struct mtasts_fork_mark *mark = cache->mark;
+  return !mark->ours || (!mark->wiped_in_child && mark->pid != getpid());
+}
+
+int mtasts_env_init(struct mtasts_cache *cache) {
+  *cache = (struct mtasts_cache){.mark = mark_new()};
+  if (!cache->mark)
+    return errno;
+  int rc = pthread_mutex_init(&cache->lock, NULL);
+  if (rc != 0)
+    munmap(cache->mark, sizeof *cache->mark);
+  return rc;
+}
+
+void mtasts_env_destroy(struct mtasts_cache *cache) {
+  mtasts_env_close(cache);
+  pthread_mutex_destroy(&cache->lock);
+  munmap(cache->mark, sizeof *cache->mark);
+}
+
+static int check_format(MDB_txn *txn, MDB_dbi dbi) {
+  MDB_val key = {sizeof MTASTS_DB_FORMAT_KEY - 1, (void *)(uintptr_t)MTASTS_DB_FORMAT_KEY};
+  MDB_val format;
+  int rc = mdb_get(txn, dbi, &key, &format);
+  if (rc != 0)
+    return rc;
+  if (format.mv_size != sizeof MTASTS_DB_FORMAT - 1 ||
+      memcmp(format.mv_data, MTASTS_DB_FORMAT, format.mv_size) != 0)
+    return MDB_VERSION_MISMATCH;
+  return 0;
+}
+
+static int open_databases(struct mtasts_cache *cache) {
+  MDB_txn *txn;
+  int rc = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &txn);
+  if (rc != 0)
+    return rc;
+  if ((rc = mdb_dbi_open(txn, NULL, 0, &cache->main)) != 0 ||
+      (rc = check_format(txn, cache->main)) != 0 ||
+      (rc = mdb_dbi_open(txn, MTASTS_DB_POLICIES, 0, &cache->policies)) != 0 ||
+      (rc = mdb_dbi_open(txn, MTASTS_DB_ABSENT, 0, &cache->absent)) != 0) {
+    mdb_txn_abort(txn);
+    /* LMDB's, but not ours. */
+    return rc == MDB_NOTFOUND ? MDB_VERSION_MISMATCH : rc;
+  }
+  return mdb_txn_commit(txn);
+}
+
+/* EAGAIN: data.mdb was replaced since it was judged. */
+static int open_judged(struct mtasts_cache *cache, const char *directory,
+                       const struct mtasts_data_file *data, unsigned flags, size_t map_size) {
+  struct stat file;
+  int fd;
+  int rc = mdb_env_create(&cache->env);
+  if (rc != 0)
+    return rc;
+  if (!(flags & MDB_RDONLY) && map_size < data->map_size)
+    map_size = data->map_size;
+  if ((rc = mdb_env_set_maxdbs(cache->env, 2)) != 0 ||
+      (rc = mdb_env_set_maxreaders(cache->env, READERS_MAX)) != 0 ||
+      (rc = mdb_env_set_mapsize(cache->env, map_size)) != 0 ||
+      (rc = mdb_env_open(cache->env, directory, flags | MDB_NOTLS, MTASTS_MODE_DATA)) != 0 ||
+      (rc = mdb_env_get_fd(cache->env, &fd)) != 0)
+    return rc;
+  if (fstat(fd, &file) != 0)
+    return errno;
+  if (file.st_dev != data->file.st_dev || file.st_ino != data->file.st_ino)
+    return EAGAIN;
+  return open_databases(cache);
+}
+
+int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned flags,
+                    size_t map_size) {
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return errno;
+  int rc = EAGAIN;
+  for (int i = 0; i < OPEN_TRIES && rc == EAGAIN; i++) {
+    struct mtasts_data_file data;
+    struct stat lock;
+    /* LMDB would make a missing lock file anew, owned by whoever happens to read (STYLE,
+     * hazard 4). Without one no writer has ever run here. */
+    if ((rc = mtasts_data_judge(fd, &data)) == 0 &&
+        (rc = mtasts_files_find(fd, MTASTS_FILE_LOCK, &lock)) == 0 &&
+        (rc = open_judged(cache, directory, &data, flags, map_size)) != 0)
+      mtasts_env_close(cache);
+  }
+  close(fd);
+  return rc;
+}
+
+void mtasts_env_close(struct mtasts_cache *cache) {
+  /* In a child LMDB would free the parent's reader slots: leave it all to the exit. */
+  if (cache->env && !mtasts_env_forked(cache))
+    mdb_env_close(cache->env);
+  cache->env = NULL;
+}
+
+int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size) {
+  pthread_mutex_lock(&cache->lock);
+  for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
+    pthread_mutex_lock(&reader->busy);
+  int rc = mdb_env_set_mapsize(cache->env, map_size);
+  for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
+    pthread_mutex_unlock(&reader->busy);
+  pthread_mutex_unlock(&cache->lock);
+  return rc;
+}
+
+enum mtasts_status mtasts_env_status(int rc) {
+  switch (rc) {
+  case 0:
+    return MTASTS_OK;
+  case MDB_NOTFOUND:
+    return MTASTS_ABSENT;
+  case MDB_INVALID:
+  case MDB_VERSION_MISMATCH:
+  case MDB_CORRUPTED:
+  case MDB_PAGE_NOTFOUND:
+  case MDB_INCOMPATIBLE:
+    return MTASTS_CORRUPT;
+  case MDB_MAP_FULL:
+    return MTASTS_FULL;
+  case EWOULDBLOCK:
+    return MTASTS_LOCKED;
+  case EACCES:
+  case EPERM:
+  case EROFS:
+  case ELOOP:
+    return MTASTS_PERMISSION;
+  case ENOENT:
+  case ENOTDIR:
+    return MTASTS_NO_FILE;
+  case ENOMEM:
+    return MTASTS_NO_MEMORY;
+  default:
+    errno = rc > 0 ? rc : EIO;
+    return MTASTS_IO;
+  }
+}
+
+enum mtasts_status mtasts_env_verify(const struct mtasts_cache *cache, MDB_dbi dbi,
+                                     const MDB_val *key, const MDB_val *value,
+                                     struct mtasts_domain *domain, struct mtasts_entry *entry) {
+  struct mtasts_span name = {key->mv_data, key->mv_size};
+  if (mtasts_domain_parse(name, domain) == MTASTS_OK &&
+      mtasts_span_equal(name, (struct mtasts_span){domain->name, domain->len})) {
+    enum mtasts_status status = mtasts_entry_decode(value->mv_data, value->mv_size, entry);
+    bool good = status == MTASTS_OK && entry->has_policy == (dbi == cache->policies) &&
+                mtasts_entry_check(entry);
+    return good ? MTASTS_OK : MTASTS_CORRUPT;
+  }
+  domain->len = name.len < MTASTS_DOMAIN_MAX ? name.len : MTASTS_DOMAIN_MAX;
+  for (size_t i = 0; i < domain->len; i++)
+    domain->name[i] = mtasts_is_visible(name.data[i]) ? name.data[i] : '?';
+  domain->name[domain->len] = '\0';
+  return MTASTS_CORRUPT;
+}
+
+int mtasts_env_usage(const struct mtasts_cache *cache, MDB_txn *txn, struct mtasts_usage *usage) {
+  const MDB_dbi free_pages = 0; /* LMDB's own, which mdb_stat(1) reads as well */
+  const MDB_dbi dbi[] = {cache->policies, cache->absent, cache->main, free_pages};
+  uint64_t bytes[4];
+  MDB_stat stat[4];
+  MDB_envinfo info;
+  int rc = mdb_env_info(cache->env, &info);
+  for (int i = 0; i < 4 && rc == 0; i++)
+    if ((rc = mdb_stat(txn, dbi[i], &stat[i])) == 0)
+      bytes[i] = stat[i].ms_psize *
+                 (stat[i].ms_branch_pages + stat[i].ms_leaf_pages + stat[i].ms_overflow_pages);
+  if (rc == 0)
+    *usage = (struct mtasts_usage){.policies = stat[0].ms_entries,
+                                   .absent = stat[1].ms_entries,
+                                   .policy_bytes = bytes[0],
+                                   .bytes = bytes[0] + bytes[1] + bytes[2] + bytes[3],
+                                   .map_size = info.me_mapsize};
+  return rc;
+}

@@ -1,0 +1,86 @@
+/*
+ * environment.h: an open LMDB environment, as its readers and its writer share it.
+ *
+ * Functions return 0, an errno or an LMDB error; mtasts_env_status turns that into a
+ * status where it leaves the module.
+ */
+#ifndef MTASTS_CACHE_ENVIRONMENT_H
+#define MTASTS_CACHE_ENVIRONMENT_H
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "entry_codec.h"
+
+struct mtasts_cache {
+  MDB_env *env; /* NULL: not open */
+  MDB_dbi main; /* holds the other two, and the format */
+  MDB_dbi policies;
+  MDB_dbi absent;
+  /* Over `readers`. Whoever also holds each reader's `busy` may replace the map. */
+  pthread_mutex_t lock;
+  struct mtasts_reader *readers;
+  struct mtasts_fork_mark *mark;
+};
+
+struct mtasts_reader {
+  struct mtasts_cache *cache;
+  struct mtasts_reader *next;
+  pthread_mutex_t busy; /* held while the transaction is in use */
+  MDB_txn *txn;         /* reset between uses: keeps its reader slot */
+  unsigned char value[MTASTS_ENTRY_SIZE_MAX];
+};
+
+/* The handle without an environment. */
+int mtasts_env_init(struct mtasts_cache *cache);
+void mtasts_env_destroy(struct mtasts_cache *cache);
+
+/* Is this a child of the process that made the handle? */
+bool mtasts_env_forked(const struct mtasts_cache *cache);
+
+/* flags: MDB_RDONLY or the writer's. map_size: at least that; 0 as the file says. */
+int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned flags,
+                    size_t map_size);
+void mtasts_env_close(struct mtasts_cache *cache);
+
+/* Maps so many bytes; 0: as many as another process has made of it. */
+int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size);
+
+/* MTASTS_IO with errno set for what has no status of its own. */
+enum mtasts_status mtasts_env_status(int rc);
+
+/*
+ * Begins to read: the newest commit, until mtasts_reader_end. Between the two no other
+ * function of the cache may be called with this reader.
+ */
+int mtasts_reader_begin(struct mtasts_reader *reader);
+void mtasts_reader_end(struct mtasts_reader *reader);
+
+enum {
+  MTASTS_KEY_MAX = 511 /* bytes that LMDB allows; a domain has fewer */
+};
+
+/* The least key greater than this one, in `store` of MTASTS_KEY_MAX + 1 bytes. */
+static inline void mtasts_key_after(const MDB_val *key, unsigned char *store, MDB_val *after) {
+  memcpy(store, key->mv_data, key->mv_size);
+  store[key->mv_size] = 0;
+  *after = (MDB_val){key->mv_size + 1, store};
+}
+
+/* Decodes, and judges all else that can be told of a value: is the key a policy domain, is
+ * this its database, are the names in it names? *domain is written in any case, for people to
+ * read. */
+enum mtasts_status mtasts_env_verify(const struct mtasts_cache *cache, MDB_dbi dbi,
+                                     const MDB_val *key, const MDB_val *value,
+                                     struct mtasts_domain *domain, struct mtasts_entry *entry);
+
+struct mtasts_usage {
+  uint64_t policies, absent; /* entries */
+  uint64_t policy_bytes;     /* of pages that hold policies */
+  uint64_t bytes;            /* of all pages in use */
+  uint64_t map_size;
+};
+int mtasts_env_usage(const struct mtasts_cache *cache, MDB_txn *txn, struct mtasts_usage *usage);
+
+#endif

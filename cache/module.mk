@@ -1,0 +1,3 @@
+# The store on disk.
+cache_USES := engine
+cache_PKGS := lmdb

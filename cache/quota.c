@@ -1,0 +1,137 @@
+/*
+ * Making room. Whenever a quota is exceeded or the reserve is touched, a 64th of what
+ * there may be is evicted at once, so that passing through the whole cache to choose costs
+ * each new entry no more than some hundred steps. Absent entries are taken from a random place on.
+ * For policies, a first pass takes the expired ones and weighs the others by
+ * organisational domain; a second takes those whose domain weighs half of the heaviest or more.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "writer.h"
+
+enum {
+  SHARE = 64,
+  SCALES = 1 << 16, /* organisational domains share one by their hash, seldom */
+  ROUNDS_MAX = 64,  /* each at least halves the heaviest weight, or ends the need */
+};
+
+struct scales {
+  struct mtasts_store *store;
+  uint64_t salt; /* so that nobody can choose to share a scale with another domain */
+  uint64_t least;
+  uint64_t weight[SCALES]; /* bytes */
+};
+
+/* The scale of a name's organisational domain, taken to be its last two labels. */
+static uint64_t *scale_of(struct scales *scales, const MDB_val *key) {
+  const unsigned char *name = key->mv_data;
+  uint64_t hash = scales->salt;
+  int dots = 0;
+  for (size_t i = key->mv_size; i > 0; i--) {
+    if (name[i - 1] == '.' && ++dots == 2)
+      break;
+    hash = (hash ^ name[i - 1]) * 0x100000001b3;
+  }
+  return &scales->weight[(hash >> 32) % SCALES];
+}
+
+/* An expired policy goes, and so does damage; the others are weighed. */
+static bool weigh(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_val *value) {
+  struct scales *scales = context;
+  struct mtasts_entry entry;
+  (void)dbi;
+  if (mtasts_entry_decode(value->mv_data, value->mv_size, &entry) != MTASTS_OK ||
+      !mtasts_entry_live(&entry, scales->store->now))
+    return true;
+  *scale_of(scales, key) += key->mv_size + value->mv_size;
+  return false;
+}
+
+static bool is_heavy(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_val *value) {
+  struct scales *scales = context;
+  (void)dbi;
+  (void)value;
+  return *scale_of(scales, key) >= scales->least;
+}
+
+static int evict_policies(struct mtasts_store *store, uint64_t count, uint64_t *removed) {
+  struct scales *scales = calloc(1, sizeof *scales);
+  struct mtasts_sweep sweep = {.dbi = store->cache.policies, .context = scales, .limit = count};
+  int rc = 0;
+  if (!scales)
+    return ENOMEM;
+  scales->store = store;
+  if (getrandom(&scales->salt, sizeof scales->salt, GRND_NONBLOCK) < 0)
+    scales->salt = (uint64_t)mtasts_store_uptime();
+  for (int round = 0; round < ROUNDS_MAX && rc == 0 && sweep.removed < count; round++) {
+    memset(scales->weight, 0, sizeof scales->weight);
+    sweep.judge = weigh;
+    if ((rc = mtasts_sweep(store, &sweep)) != 0)
+      break;
+    uint64_t heaviest = 0;
+    for (size_t i = 0; i < SCALES; i++)
+      if (scales->weight[i] > heaviest)
+        heaviest = scales->weight[i];
+    if (heaviest == 0)
+      break;
+    scales->least = heaviest / 2;
+    sweep.judge = is_heavy;
+    rc = mtasts_sweep_round(store, &sweep);
+  }
+  free(scales);
+  *removed = sweep.removed;
+  return rc;
+}
+
+static int evict_absent(struct mtasts_store *store, uint64_t count, uint64_t *removed) {
+  struct mtasts_sweep sweep = {.dbi = store->cache.absent, .limit = count};
+  int rc = mtasts_sweep_round(store, &sweep);
+  *removed = sweep.removed;
+  return rc;
+}
+
+static int measure(struct mtasts_store *store, struct mtasts_usage *usage) {
+  MDB_txn *txn;
+  int rc = mdb_txn_begin(store->cache.env, NULL, MDB_RDONLY, &txn);
+  if (rc != 0)
+    return rc;
+  rc = mtasts_env_usage(&store->cache, txn, usage);
+  mdb_txn_abort(txn);
+  return rc;
+}
+
+int mtasts_quota_evict_absent(struct mtasts_store *store, uint64_t *removed) {
+  struct mtasts_usage usage;
+  int rc = measure(store, &usage);
+  return rc == 0 ? evict_absent(store, usage.absent / SHARE + 1, removed) : rc;
+}
+
+/* How many of `entries` have to go; 0: none. */
+static uint64_t surplus(uint64_t entries, uint64_t quota, bool too_large) {
+  if (entries > quota)
+    return entries - quota + quota / SHARE;
+  return too_large && entries > 0 ? entries / SHARE + 1 : 0;
+}
+
+int mtasts_quota_hold(struct mtasts_store *store) {
+  const struct mtasts_store_options *options = &store->options;
+  for (;;) {
+    struct mtasts_usage usage;
+    uint64_t removed = 0;
+    int rc = measure(store, &usage);
+    if (rc != 0)
+      return rc;
+    uint64_t line = options->map_size_max / 100 * (100 - MTASTS_STORE_RESERVE);
+    uint64_t absent = surplus(usage.absent, options->max_absent, usage.bytes > line);
+    /* By their own bytes alone: so absent entries never displace a policy. */
+    uint64_t policies = surplus(usage.policies, options->max_policies, usage.policy_bytes > line);
+    if (absent > 0)
+      rc = evict_absent(store, absent, &removed);
+    else if (policies > 0)
+      rc = evict_policies(store, policies, &removed);
+    if (rc != 0 || removed == 0)
+      return rc;
+  }
+}

@@ -1,0 +1,134 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "environment.h"
+
+enum {
+  TRIES = 4 /* of beginning to read, while other processes change the map */
+};
+
+enum mtasts_status mtasts_cache_open(const char *directory, struct mtasts_cache **cache) {
+  struct mtasts_cache *made = malloc(sizeof *made);
+  if (!made)
+    return MTASTS_NO_MEMORY;
+  int rc = mtasts_env_init(made);
+  if (rc == 0 && (rc = mtasts_env_open(made, directory, MDB_RDONLY, 0)) != 0)
+    mtasts_env_destroy(made);
+  if (rc != 0)
+    free(made);
+  else
+    *cache = made;
+  return mtasts_env_status(rc);
+}
+
+void mtasts_cache_close(struct mtasts_cache *cache) {
+  if (!cache)
+    return;
+  mtasts_env_destroy(cache);
+  free(cache);
+}
+
+/* What another process has done can be made good: it died in our way, or has grown the map. */
+static int recover(struct mtasts_cache *cache, int rc) {
+  int dead;
+  if (rc == MDB_READERS_FULL)
+    return mdb_reader_check(cache->env, &dead);
+  return rc == MDB_MAP_RESIZED ? mtasts_env_resize(cache, 0) : rc;
+}
+
+int mtasts_reader_begin(struct mtasts_reader *reader) {
+  struct mtasts_cache *cache = reader->cache;
+  if (!cache->env)
+    return EBADF;
+  for (int tries = 1;; tries++) {
+    pthread_mutex_lock(&reader->busy);
+    int rc = reader->txn ? mdb_txn_renew(reader->txn)
+                         : mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &reader->txn);
+    if (rc == 0)
+      return 0;
+    pthread_mutex_unlock(&reader->busy);
+    if (tries == TRIES || (rc = recover(cache, rc)) != 0)
+      return rc;
+  }
+}
+
+void mtasts_reader_end(struct mtasts_reader *reader) {
+  mdb_txn_reset(reader->txn);
+  pthread_mutex_unlock(&reader->busy);
+}
+
+enum mtasts_status mtasts_reader_new(struct mtasts_cache *cache, struct mtasts_reader **reader) {
+  if (mtasts_env_forked(cache))
+    return MTASTS_FORKED;
+  struct mtasts_reader *made = malloc(sizeof *made);
+  if (!made)
+    return MTASTS_NO_MEMORY;
+  made->cache = cache;
+  made->txn = NULL;
+  pthread_mutex_init(&made->busy, NULL);
+  pthread_mutex_lock(&cache->lock);
+  made->next = cache->readers;
+  cache->readers = made;
+  pthread_mutex_unlock(&cache->lock);
+
+  int rc = mtasts_reader_begin(made);
+  if (rc != 0) {
+    mtasts_reader_free(made);
+    return mtasts_env_status(rc);
+  }
+  mtasts_reader_end(made);
+  *reader = made;
+  return MTASTS_OK;
+}
+
+void mtasts_reader_free(struct mtasts_reader *reader) {
+  if (!reader)
+    return;
+  struct mtasts_cache *cache = reader->cache;
+  /* A child's reader slot and locks are still its parent's. */
+  if (!mtasts_env_forked(cache)) {
+    pthread_mutex_lock(&cache->lock);
+    struct mtasts_reader **link = &cache->readers;
+    while (*link != reader)
+      link = &(*link)->next;
+    *link = reader->next;
+    mdb_txn_abort(reader->txn);
+    pthread_mutex_unlock(&cache->lock);
+    pthread_mutex_destroy(&reader->busy);
+  }
+  free(reader);
+}
+
+/* Copies the domain's value: *size bytes of it. */
+static int find(struct mtasts_reader *reader, const struct mtasts_domain *domain, size_t *size) {
+  const struct mtasts_cache *cache = reader->cache;
+  MDB_val key = {domain->len, (void *)(uintptr_t)domain->name};
+  MDB_val value;
+  int rc = mdb_get(reader->txn, cache->policies, &key, &value);
+  if (rc == MDB_NOTFOUND)
+    rc = mdb_get(reader->txn, cache->absent, &key, &value);
+  if (rc != 0)
+    return rc;
+  if (value.mv_size > sizeof reader->value)
+    return MDB_CORRUPTED;
+  memcpy(reader->value, value.mv_data, value.mv_size);
+  *size = value.mv_size;
+  return 0;
+}
+
+enum mtasts_status mtasts_reader_get(struct mtasts_reader *reader,
+                                     const struct mtasts_domain *domain,
+                                     struct mtasts_entry *entry) {
+  size_t size;
+  if (mtasts_env_forked(reader->cache))
+    return MTASTS_FORKED;
+  int rc = mtasts_reader_begin(reader);
+  if (rc == 0) {
+    rc = find(reader, domain, &size);
+    mtasts_reader_end(reader);
+  }
+  if (rc != 0)
+    return mtasts_env_status(rc);
+  return mtasts_entry_decode(reader->value, size, entry);
+}

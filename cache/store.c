@@ -1,0 +1,379 @@
+#include "store.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "data_file.h"
+#include "writer.h"
+
+enum {
+  WORKING_SPACE = 1 << 20, /* bytes, the least of it */
+  MAP_UNIT = 1 << 16,      /* bytes; maps are whole multiples, and so of every page size */
+  CHECK_INTERVAL = 60, /* seconds between looks at the readers, and between warnings of a kind */
+  LAG_MAX = 64,        /* commits that a reader may be behind */
+};
+
+const struct mtasts_store_options mtasts_store_defaults = {
+    .map_size = 1ULL << 30,
+    .map_size_max = 8ULL << 30,
+    .max_policies = 1000000,
+    .max_absent = 1000000,
+    .uid = (uid_t)-1,
+    .gid = (gid_t)-1,
+};
+
+/* A change that is not committed yet. */
+struct mtasts_change {
+  struct mtasts_domain domain;
+  bool removal;
+  bool policy; /* which database it goes to */
+  size_t size; /* bytes */
+  unsigned char value[];
+};
+
+int64_t mtasts_store_uptime(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec + 1; /* never 0, which stands for never */
+}
+
+void mtasts_store_warn(struct mtasts_store *store, enum mtasts_concern concern, const char *format,
+                       ...) {
+  int64_t now = mtasts_store_uptime();
+  char sentence[512];
+  va_list args;
+  bool again = store->warned[concern] != 0 && now < store->warned[concern] + CHECK_INTERVAL;
+  if (!store->options.warn || again)
+    return;
+  store->warned[concern] = now;
+  va_start(args, format);
+  vsnprintf(sentence, sizeof sentence, format, args);
+  va_end(args);
+  store->options.warn(store->options.context, sentence);
+}
+
+static uint64_t whole_units(uint64_t bytes) {
+  return (bytes / MAP_UNIT + (bytes % MAP_UNIT != 0)) * MAP_UNIT;
+}
+
+static int lock_directory(struct mtasts_store *store, const struct mtasts_owner *owner) {
+  int rc = mtasts_files_directory(store->directory, owner, &store->directory_fd);
+  if (rc == 0)
+    rc = mtasts_files_open(store->directory_fd, MTASTS_FILE_WRITER, MTASTS_MODE_LOCK, owner,
+                           &store->lock_fd);
+  if (rc == 0 && flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0)
+    rc = errno;
+  return rc;
+}
+
+/* Makes what is missing. LMDB finds its files, so it makes none with an owner of its own. */
+static int make_files(struct mtasts_store *store, const struct mtasts_owner *owner) {
+  struct stat found;
+  int fd;
+  int rc = mtasts_files_find(store->directory_fd, MTASTS_FILE_DATA, &found);
+  if (rc == ENOENT)
+    rc = mtasts_data_make(store->directory, store->directory_fd, owner, NULL);
+  if (rc == 0 &&
+      (rc = mtasts_files_find(store->directory_fd, MTASTS_FILE_LOCK, &found)) == ENOENT &&
+      (rc = mtasts_files_open(store->directory_fd, MTASTS_FILE_LOCK, MTASTS_MODE_LOCK, owner,
+                              &fd)) == 0)
+    close(fd); /* harmless: the environment is not open, so no lock of LMDB's is lost */
+  return rc;
+}
+
+/* NOMETASYNC: a crash may lose the last group, never the environment. */
+static int open_environment(struct mtasts_store *store) {
+  return mtasts_env_open(&store->cache, store->directory, MDB_NOMETASYNC, store->options.map_size);
+}
+
+static int open_store(struct mtasts_store *store) {
+  const struct mtasts_owner owner = {store->options.uid, store->options.gid};
+  int dead;
+  int rc;
+  if ((rc = lock_directory(store, &owner)) == 0 && (rc = make_files(store, &owner)) == 0 &&
+      (rc = open_environment(store)) == 0)
+    rc = mdb_reader_check(store->cache.env, &dead);
+  return rc;
+}
+
+enum mtasts_status mtasts_store_open(const char *directory,
+                                     const struct mtasts_store_options *options,
+                                     struct mtasts_store **store) {
+  struct mtasts_store *made = calloc(1, sizeof *made);
+  if (!made || mtasts_env_init(&made->cache) != 0) {
+    free(made);
+    return MTASTS_NO_MEMORY;
+  }
+  made->options = *options;
+  made->options.map_size = whole_units(options->map_size);
+  made->options.map_size_max = whole_units(options->map_size_max);
+  made->directory_fd = made->lock_fd = -1;
+  made->directory = strdup(directory);
+  enum mtasts_status status = mtasts_env_status(made->directory ? open_store(made) : ENOMEM);
+  if (status == MTASTS_CORRUPT)
+    mtasts_store_warn(made, MTASTS_CONCERN_DAMAGE,
+                      "%s/" MTASTS_FILE_DATA " is damaged or of another version: move it away, "
+                      "and the cache starts anew",
+                      directory);
+  int saved = errno;
+  if (status != MTASTS_OK)
+    mtasts_store_close(made);
+  else
+    *store = made;
+  errno = saved;
+  return status;
+}
+
+void mtasts_store_close(struct mtasts_store *store) {
+  if (!store)
+    return;
+  if (store->cache.env && !mtasts_env_forked(&store->cache)) {
+    mtasts_store_flush(store);
+    mtasts_data_trim(store->cache.env);
+  }
+  for (size_t i = 0; i < store->count; i++)
+    free(store->pending[i]);
+  mtasts_env_destroy(&store->cache);
+  if (store->lock_fd >= 0)
+    close(store->lock_fd);
+  if (store->directory_fd >= 0)
+    close(store->directory_fd);
+  free(store->directory);
+  free(store);
+}
+
+struct mtasts_cache *mtasts_store_cache(struct mtasts_store *store) {
+  return &store->cache;
+}
+
+size_t mtasts_store_pending(const struct mtasts_store *store) {
+  return store->count;
+}
+
+int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn) {
+  if (!store->cache.env)
+    return EBADF;
+  int rc = mtasts_data_lengthen(store->cache.env);
+  return rc == 0 ? mdb_txn_begin(store->cache.env, NULL, 0, txn) : rc;
+}
+
+/* A domain is in one database only: whichever it goes to, it leaves the other. */
+static int write_change(struct mtasts_store *store, MDB_txn *txn,
+                        const struct mtasts_change *change) {
+  const struct mtasts_cache *cache = &store->cache;
+  const MDB_dbi dbi[] = {cache->absent, cache->policies};
+  MDB_val key = {change->domain.len, (void *)(uintptr_t)change->domain.name};
+  MDB_val value = {change->size, (void *)(uintptr_t)change->value};
+  for (int i = 0; i < 2; i++) {
+    bool goes_here = !change->removal && change->policy == (i == 1);
+    int rc = goes_here ? mdb_put(txn, dbi[i], &key, &value, 0) : mdb_del(txn, dbi[i], &key, NULL);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+      return rc;
+    store->removed += change->removal && rc == 0;
+  }
+  return 0;
+}
+
+static int write_group(struct mtasts_store *store, struct mtasts_change *const *changes,
+                       size_t count) {
+  MDB_txn *txn;
+  int rc = mtasts_store_begin(store, &txn);
+  store->removed = 0;
+  if (rc != 0)
+    return rc;
+  for (size_t i = 0; i < count && rc == 0; i++)
+    rc = write_change(store, txn, changes[i]);
+  if (rc == 0)
+    return mdb_txn_commit(txn);
+  mdb_txn_abort(txn);
+  return rc;
+}
+
+/*
+ * Beyond map_size_max there is an eighth of working space. LMDB may use the pages that a commit
+ * frees from the second commit after it on, so a commit that took the last free page of a map
+ * would never be followed by another.
+ */
+static int grow(struct mtasts_store *store) {
+  const uint64_t most = store->options.map_size_max;
+  MDB_envinfo info;
+  int rc = mdb_env_info(store->cache.env, &info);
+  if (rc != 0)
+    return rc;
+  uint64_t size = 2 * (uint64_t)info.me_mapsize;
+  if (size > most)
+    size = info.me_mapsize < most ? most : whole_units(most + most / 8 + WORKING_SPACE);
+  return size > info.me_mapsize ? mtasts_env_resize(&store->cache, size) : MDB_MAP_FULL;
+}
+
+/* Writes the group, and again in a larger map as long as there is one. */
+static int write_growing(struct mtasts_store *store, struct mtasts_change *const *changes,
+                         size_t count) {
+  int rc;
+  do {
+    rc = write_group(store, changes, count);
+    if (rc == MDB_MAP_FULL && (rc = grow(store)) == 0)
+      rc = EAGAIN;
+    else if (rc == MDB_MAP_RESIZED && (rc = mtasts_env_resize(&store->cache, 0)) == 0)
+      rc = EAGAIN;
+  } while (rc == EAGAIN);
+  return rc;
+}
+
+/* The map is as large as it may be, and has no room for the group: one after the other then. */
+static int write_singly(struct mtasts_store *store) {
+  size_t refused = 0;
+  for (size_t i = 0; i < store->count; i++) {
+    uint64_t evicted = 0;
+    int rc = write_growing(store, &store->pending[i], 1);
+    if (rc == MDB_MAP_FULL && (rc = mtasts_quota_evict_absent(store, &evicted)) == 0)
+      rc = evicted > 0 ? write_growing(store, &store->pending[i], 1) : MDB_MAP_FULL;
+    if (rc == 0)
+      rc = mtasts_quota_hold(store);
+    else if (rc == MDB_MAP_FULL)
+      refused++;
+    if (rc != 0 && rc != MDB_MAP_FULL)
+      return rc;
+  }
+  if (refused == 0)
+    return 0;
+  mtasts_store_warn(store, MTASTS_CONCERN_FULL,
+                    "the cache %s is full, and %zu answers were not stored: raise map_size_max or "
+                    "lower max_policies and max_absent",
+                    store->directory, refused);
+  return MDB_MAP_FULL;
+}
+
+/* A line of mdb_reader_list: pid, thread, and the transaction being read, or `-`. */
+static int judge_reader(const char *line, void *context) {
+  struct mtasts_store *store = context;
+  MDB_envinfo info;
+  long pid;
+  size_t transaction;
+  if (sscanf(line, "%ld %*x %zu", &pid, &transaction) != 2 ||
+      mdb_env_info(store->cache.env, &info) != 0)
+    return 0;
+  if (transaction + LAG_MAX < info.me_last_txnid)
+    mtasts_store_warn(store, MTASTS_CONCERN_READER,
+                      "process %ld has been reading the cache %s for %zu commits, and the file "
+                      "grows until it ends: restart that process",
+                      pid, store->directory, info.me_last_txnid - transaction);
+  return 0;
+}
+
+static void check_readers(struct mtasts_store *store) {
+  int64_t now = mtasts_store_uptime();
+  int dead;
+  if (now < store->readers_checked + CHECK_INTERVAL)
+    return;
+  store->readers_checked = now;
+  mdb_reader_check(store->cache.env, &dead);
+  mdb_reader_list(store->cache.env, judge_reader, store);
+}
+
+enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
+  if (mtasts_env_forked(&store->cache))
+    return MTASTS_FORKED;
+  if (store->count == 0)
+    return MTASTS_OK;
+  int rc = write_growing(store, store->pending, store->count);
+  if (rc == MDB_MAP_FULL)
+    rc = write_singly(store);
+  if (rc != 0 && rc != MDB_MAP_FULL)
+    return mtasts_env_status(rc);
+  for (; store->count > 0; store->count--)
+    free(store->pending[store->count - 1]);
+  check_readers(store);
+  /* Eviction that found no page free itself is nobody's loss: the next commit frees some. */
+  int held = mtasts_quota_hold(store);
+  return mtasts_env_status(rc == 0 && held != MDB_MAP_FULL ? held : rc);
+}
+
+/* Takes over the change, in the place of an earlier one for the same domain. */
+static enum mtasts_status add(struct mtasts_store *store, struct mtasts_change *change) {
+  for (size_t i = 0; i < store->count; i++) {
+    const struct mtasts_domain *other = &store->pending[i]->domain;
+    if (other->len == change->domain.len &&
+        memcmp(other->name, change->domain.name, other->len) == 0) {
+      free(store->pending[i]);
+      store->pending[i] = change;
+      return MTASTS_OK;
+    }
+  }
+  if (store->count == MTASTS_STORE_GROUP) {
+    /* An earlier flush has failed; this one leaves room or there is no taking more. */
+    enum mtasts_status status = mtasts_store_flush(store);
+    if (store->count == MTASTS_STORE_GROUP) {
+      free(change);
+      return status;
+    }
+  }
+  store->pending[store->count++] = change;
+  return store->count == MTASTS_STORE_GROUP ? mtasts_store_flush(store) : MTASTS_OK;
+}
+
+enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mtasts_domain *domain,
+                                    const struct mtasts_entry *entry, int64_t now) {
+  if (mtasts_env_forked(&store->cache))
+    return MTASTS_FORKED;
+  size_t size = mtasts_entry_size(entry);
+  if (size > MTASTS_ENTRY_SIZE_MAX || domain->len == 0 || domain->len > MTASTS_DOMAIN_MAX)
+    return MTASTS_INVALID;
+  struct mtasts_change *change = malloc(sizeof *change + size);
+  if (!change)
+    return MTASTS_NO_MEMORY;
+  change->domain = *domain;
+  change->removal = false;
+  change->policy = entry->has_policy;
+  change->size = mtasts_entry_encode(entry, change->value);
+  /* What could not be read back is not stored. */
+  struct mtasts_entry stored;
+  if (mtasts_entry_decode(change->value, change->size, &stored) != MTASTS_OK ||
+      !mtasts_entry_check(&stored)) {
+    free(change);
+    return MTASTS_INVALID;
+  }
+  store->now = now;
+  return add(store, change);
+}
+
+enum mtasts_status mtasts_store_remove(struct mtasts_store *store,
+                                       const struct mtasts_domain *domain) {
+  enum mtasts_status status = mtasts_store_flush(store);
+  if (status != MTASTS_OK && status != MTASTS_FULL)
+    return status;
+  struct mtasts_change *change = calloc(1, sizeof *change);
+  if (!change)
+    return MTASTS_NO_MEMORY;
+  change->domain = *domain;
+  change->removal = true;
+  store->pending[store->count++] = change;
+  status = mtasts_store_flush(store);
+  return status == MTASTS_OK && store->removed == 0 ? MTASTS_ABSENT : status;
+}
+
+enum mtasts_status mtasts_store_compact(struct mtasts_store *store, uint64_t *before,
+                                        uint64_t *after) {
+  const struct mtasts_owner owner = {store->options.uid, store->options.gid};
+  uint64_t old = 0;
+  enum mtasts_status status = mtasts_store_flush(store);
+  if (status != MTASTS_OK)
+    return status;
+  if (store->cache.readers)
+    return mtasts_env_status(EBUSY);
+  int rc = mtasts_data_size(store->cache.env, &old);
+  if (rc == 0)
+    rc = mtasts_data_make(store->directory, store->directory_fd, &owner, store->cache.env);
+  if (rc != 0)
+    return mtasts_env_status(rc);
+  mtasts_env_close(&store->cache);
+  if ((rc = open_environment(store)) == 0 && (rc = mtasts_data_size(store->cache.env, after)) == 0)
+    *before = old;
+  return mtasts_env_status(rc);
+}

@@ -1,0 +1,111 @@
+/*
+ * store.h: the cache for the one process that writes it.
+ *
+ * A directory with data.mdb, lock.mdb (LMDB's) and writer.lock (ours: flock
+ * for as long as a writer lives). Two named databases, `policies` (domains with
+ * a policy, live or expired) and `absent` (all others), each with its own quota.
+ * Changes are collected in memory and committed in groups; nothing is readable
+ * before its commit. A writer is used by one thread; other threads of its process may
+ * read through mtasts_store_cache. In a child of the process that opened it every call
+ * returns MTASTS_FORKED (closing it is allowed and frees memory only; a child that lives on
+ * should do so, since it holds writer.lock as long).
+ *
+ * Room is made as follows (quota.c says how much and when):
+ * absent entries go first, then expired policies, then policies of the organisational
+ * domain that takes the most bytes. Absent entries never displace a live policy.
+ */
+#ifndef MTASTS_STORE_H
+#define MTASTS_STORE_H
+
+#include <sys/types.h>
+
+#include "mtasts.h"
+
+struct mtasts_store;
+
+struct mtasts_store_options {
+  uint64_t map_size;     /* bytes; the map at first */
+  uint64_t map_size_max; /* bytes; it grows by doubling up to this, and an eighth to work in */
+  uint64_t max_policies; /* domains */
+  uint64_t max_absent;   /* domains */
+  uid_t uid;             /* owner of what root creates, (uid_t)-1: root */
+  gid_t gid;             /* likewise */
+  /* Told what an administrator should know: one sentence, no newline. May be NULL. */
+  void (*warn)(void *context, const char *sentence);
+  void *context;
+};
+
+/* INTERFACE.md's defaults, no warn. */
+extern const struct mtasts_store_options mtasts_store_defaults;
+
+/*
+ * Opens for writing; creates the directory (0750) and the files (data 0640,
+ * locks 0660) where they are missing, with the owner and group given, whatever the umask.
+ *
+ *   MTASTS_LOCKED      another process writes this cache
+ *   MTASTS_CORRUPT     cannot be read (truncated, not LMDB, another version), and is
+ *                      left as it is; warn says what to do
+ *   MTASTS_PERMISSION  not allowed, or a symbolic link or another thing that is no regular
+ *                      file stands in the place of a file
+ *   MTASTS_NO_FILE     the parent of the directory is missing
+ */
+enum mtasts_status mtasts_store_open(const char *directory,
+                                     const struct mtasts_store_options *options,
+                                     struct mtasts_store **store);
+
+/* Commits what is pending and closes. Readers must have been freed. */
+void mtasts_store_close(struct mtasts_store *store);
+
+/* The same environment for readers of this process; owned by the store. */
+struct mtasts_cache *mtasts_store_cache(struct mtasts_store *store);
+
+/*
+ * Collects a change (copies the entry); commits when MTASTS_STORE_GROUP are pending, and
+ * then returns what mtasts_store_flush does. MTASTS_INVALID: the entry breaks a rule of
+ * mtasts.h and could not be read back.
+ */
+enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mtasts_domain *domain,
+                                    const struct mtasts_entry *entry, int64_t now);
+
+/* Commits at once what is pending and the removal; MTASTS_ABSENT if it was not there. */
+enum mtasts_status mtasts_store_remove(struct mtasts_store *store,
+                                       const struct mtasts_domain *domain);
+
+/*
+ * Commits what is pending, and makes room.
+ *
+ *   MTASTS_FULL  no room for some changes: those are dropped, the others committed
+ *   any other failure leaves all of them pending
+ */
+enum mtasts_status mtasts_store_flush(struct mtasts_store *store);
+
+/* Changes not committed yet. */
+size_t mtasts_store_pending(const struct mtasts_store *store);
+
+enum {
+  MTASTS_STORE_GROUP = 64,
+  MTASTS_STORE_RESERVE = 10, /* percent of the map kept for updates of what is there */
+};
+
+/*
+ * Removes what time has made useless: policies MTASTS_EXPIRED_KEEP seconds past their
+ * expiry, absent entries past next_check by a day. *removed counts them.
+ */
+enum mtasts_status mtasts_store_expire(struct mtasts_store *store, int64_t now, uint64_t *removed);
+
+/* Removes everything. */
+enum mtasts_status mtasts_store_clear(struct mtasts_store *store, uint64_t *removed);
+
+/* Removes what a walk calls MTASTS_CORRUPT; *removed counts them. */
+enum mtasts_status mtasts_store_mend(struct mtasts_store *store, uint64_t *removed);
+
+/*
+ * Rewrites the environment without its free pages, atomically (a crash leaves
+ * the old or the new one), and reopens it: readers made from mtasts_store_cache before must
+ * be freed first (else MTASTS_IO, EBUSY). Other processes' readers keep the old file until they
+ * reopen. *before, *after: bytes in use of the file.
+ */
+enum mtasts_status mtasts_store_compact(struct mtasts_store *store, uint64_t *before,
+                                        uint64_t *after);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * walk.h: looking at a whole cache: listing, counting, verifying.
+ */
+#ifndef MTASTS_WALK_H
+#define MTASTS_WALK_H
+
+#include "mtasts.h"
+
+/*
+ * One domain in a walk. status is MTASTS_OK, or MTASTS_CORRUPT with entry NULL. Returns
+ * false to end the walk. The entry is a copy, good for the call.
+ */
+typedef bool mtasts_walk_fn(void *context, const struct mtasts_domain *domain,
+                            enum mtasts_status status, const struct mtasts_entry *entry);
+
+/*
+ * Visits every domain, policies first, then the others, each in the order of its
+ * names. Reads in bounded batches, so that no read transaction outlives one: a domain
+ * changed meanwhile is seen before or after the change, and one that gains or loses its
+ * policy meanwhile perhaps twice or not at all. MTASTS_CORRUPT is said of a value that
+ * does not decode or does not pass mtasts_entry_check, and of a key that is no domain.
+ */
+enum mtasts_status mtasts_cache_walk(struct mtasts_cache *cache, mtasts_walk_fn *visit,
+                                     void *context);
+
+struct mtasts_cache_stats {
+  uint64_t entries; /* policies + absent */
+  uint64_t policies, enforce, testing, none;
+  uint64_t absent;     /* without a policy, for whatever reason */
+  uint64_t expired;    /* policies that no longer govern */
+  uint64_t corrupt;    /* values that do not decode, of either kind */
+  uint64_t bytes_used; /* of the map, by what is in the cache */
+  uint64_t map_size;   /* bytes */
+  uint64_t readers;    /* reader slots in use, but for this call's own */
+};
+
+enum mtasts_status mtasts_cache_count(struct mtasts_cache *cache, int64_t now,
+                                      struct mtasts_cache_stats *stats);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * writer.h: the inside of a store, shared by store.c, quota.c and upkeep.c.
+ *
+ * Functions return 0, an errno or an LMDB error.
+ */
+#ifndef MTASTS_CACHE_WRITER_H
+#define MTASTS_CACHE_WRITER_H
+
+#include "environment.h"
+#include "store.h"
+
+/* What there is to warn of; each at most once a minute. */
+enum mtasts_concern {
+  MTASTS_CONCERN_DAMAGE,
+  MTASTS_CONCERN_FULL,
+  MTASTS_CONCERN_READER,
+  MTASTS_CONCERNS,
+};
+
+struct mtasts_store {
+  struct mtasts_cache cache;
+  struct mtasts_store_options options;
+  char *directory;
+  int directory_fd;
+  int lock_fd;
+  struct mtasts_change *pending[MTASTS_STORE_GROUP];
+  size_t count;
+  int64_t now;                     /* the last we were told, since the epoch */
+  int64_t warned[MTASTS_CONCERNS]; /* on the monotonic clock, in seconds; 0: never */
+  int64_t readers_checked;         /* likewise */
+  uint64_t removed;                /* by the last group that was written */
+};
+
+int64_t mtasts_store_uptime(void); /* seconds on the monotonic clock */
+
+__attribute__((format(printf, 3, 4))) void
+mtasts_store_warn(struct mtasts_store *store, enum mtasts_concern concern, const char *format, ...);
+
+/* Begins to write; lengthens the file first. */
+int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn);
+
+/* Is this entry to go? */
+typedef bool mtasts_judge_fn(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_val *value);
+
+/*
+ * A sweep passes through a database and removes what the judge says, in bounded
+ * transactions. Where one of them finds no room, its entries are judged again.
+ */
+struct mtasts_sweep {
+  MDB_dbi dbi;
+  mtasts_judge_fn *judge; /* NULL: all are to go */
+  void *context;
+  uint64_t limit;   /* ends after so many removals */
+  uint64_t removed; /* counts them */
+};
+
+/* In the order of the keys. */
+int mtasts_sweep(struct mtasts_store *store, struct mtasts_sweep *sweep);
+/* Once round from a random place, so that no part of the alphabet always goes first. */
+int mtasts_sweep_round(struct mtasts_store *store, struct mtasts_sweep *sweep);
+
+/* Evicts until the quotas and the reserve hold. */
+int mtasts_quota_hold(struct mtasts_store *store);
+/* Evicts a part of the absent entries. */
+int mtasts_quota_evict_absent(struct mtasts_store *store, uint64_t *removed);
+
+#endif

@@ -1,0 +1,112 @@
+#include "config_keys.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum mtasts_status status_of(int number) {
+  switch (number) {
+  case ENOENT:
+  case ENOTDIR:
+    return MTASTS_NO_FILE;
+  case EACCES:
+  case EPERM:
+    return MTASTS_PERMISSION;
+  case ENOMEM:
+    return MTASTS_NO_MEMORY;
+  default:
+    return MTASTS_IO;
+  }
+}
+
+/* Reads up to `size` bytes, fewer at the end of the file; -1 with errno. */
+static ssize_t read_all(int fd, char *bytes, size_t size) {
+  size_t got = 0;
+  while (got < size) {
+    ssize_t n = read(fd, bytes + got, size - got);
+    if (n == 0)
+      break;
+    if (n < 0 && errno != EINTR)
+      return -1;
+    if (n > 0)
+      got += (size_t)n;
+  }
+  return (ssize_t)got;
+}
+
+/* Reads one byte more than a file may have, so that the parser can refuse it. */
+static enum mtasts_status read_file(int fd, const char *path, char *bytes, char *error,
+                                    size_t error_size, struct mtasts_config **config) {
+  struct stat info;
+  if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode)) {
+    snprintf(error, error_size, "%s: is not a regular file", path);
+    return MTASTS_PERMISSION;
+  }
+  ssize_t size = read_all(fd, bytes, MTASTS_CONFIG_MAX + 1);
+  if (size >= 0)
+    return mtasts_config_parse((struct mtasts_span){bytes, (size_t)size}, path, error, error_size,
+                               config);
+  enum mtasts_status status = status_of(errno);
+  snprintf(error, error_size, "%s: %s", path, strerror(errno));
+  return status;
+}
+
+enum mtasts_status mtasts_config_load(const char *path, char *error, size_t error_size,
+                                      struct mtasts_config **config) {
+  const char *name = path ? path : MTASTS_CONFIG_PATH;
+  /* O_NONBLOCK: a FIFO in the place of the file must not stop the program. */
+  int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) {
+    enum mtasts_status status = status_of(errno);
+    if (!path && status == MTASTS_NO_FILE)
+      return mtasts_config_parse((struct mtasts_span){"", 0}, name, error, error_size, config);
+    snprintf(error, error_size, "%s: %s", name, strerror(errno));
+    return status;
+  }
+  enum mtasts_status status = MTASTS_NO_MEMORY;
+  char *bytes = malloc(MTASTS_CONFIG_MAX + 1);
+  if (bytes)
+    status = read_file(fd, name, bytes, error, error_size, config);
+  else
+    snprintf(error, error_size, "out of memory");
+  free(bytes);
+  close(fd);
+  return status;
+}
+
+/* What the configuration points at is its own, though readers see it as constant. */
+static void release(const void *memory) {
+  free((void *)(uintptr_t)memory);
+}
+
+void mtasts_config_free(struct mtasts_config *config) {
+  if (!config)
+    return;
+  for (size_t i = 0; i < config->override_count; i++)
+    release(config->overrides[i].override.policy.mx.data);
+  release(config->overrides);
+  release(config->dns.servers.items);
+  release(config->socketmap.listen.items);
+  release(config->milter.networks.items);
+  if (config->tree)
+    cfg_free(config->tree);
+  free(config);
+}
+
+static int compare(const void *name, const void *item) {
+  return strcmp(name, ((const struct mtasts_domain_override *)item)->domain.name);
+}
+
+const struct mtasts_override *mtasts_config_override(const struct mtasts_config *config,
+                                                     const struct mtasts_domain *domain) {
+  const struct mtasts_domain_override *found = NULL;
+  if (config->override_count > 0)
+    found = bsearch(domain->name, config->overrides, config->override_count,
+                    sizeof *config->overrides, compare);
+  return found ? &found->override : NULL;
+}

@@ -1,0 +1,191 @@
+/*
+ * config.h: mtasts.conf(5), read once into one immutable value.
+ *
+ * Every key has a default, so with no file every program works. Each value is checked where
+ * it stands: an error names file, line and key. Numbers are in the unit of their comment.
+ *
+ * Strings are never NULL; "" means none. All of it belongs to the configuration and lives
+ * until mtasts_config_free. libconfuse has one lexer for a process: one thread at a time may
+ * load. A loaded configuration is only read, by any number of threads.
+ */
+#ifndef MTASTS_CONFIG_H
+#define MTASTS_CONFIG_H
+
+#include <sys/types.h>
+
+#include "endpoint.h"
+#include "log.h"
+#include "mtasts.h"
+
+#define MTASTS_CONFIG_PATH "/etc/mtasts/mtasts.conf"
+
+enum {
+  MTASTS_CONFIG_MAX = 1 << 20 /* bytes of a file */
+};
+
+enum mtasts_dnssec {
+  MTASTS_DNSSEC_AUTO,    /* validate; where DNSSEC does not work, say so and go on without */
+  MTASTS_DNSSEC_REQUIRE, /* defer instead */
+  MTASTS_DNSSEC_OFF,
+};
+
+enum mtasts_on_unknown {
+  MTASTS_UNKNOWN_DELIVER,
+  MTASTS_UNKNOWN_DEFER,
+};
+
+enum mtasts_plain_level {
+  MTASTS_PLAIN_DEFAULT, /* the MTA's own level: NOTFOUND */
+  MTASTS_PLAIN_MAY,
+};
+
+enum mtasts_header_scope {
+  MTASTS_HEADER_SINGLE, /* where all recipients share one domain */
+  MTASTS_HEADER_ALL,
+  MTASTS_HEADER_NEVER,
+};
+
+enum mtasts_at_risk {
+  MTASTS_AT_RISK_ACCEPT,
+  MTASTS_AT_RISK_QUARANTINE,
+  MTASTS_AT_RISK_TEMPFAIL,
+  MTASTS_AT_RISK_REJECT,
+};
+
+enum mtasts_site_mode {
+  MTASTS_SITE_ENFORCE,
+  MTASTS_SITE_MONITOR, /* decide and log, enforce nothing */
+};
+
+/* Which sessions the milter takes for outbound: a set of bits. */
+enum mtasts_outbound {
+  MTASTS_OUTBOUND_AUTHENTICATED = 1,
+  MTASTS_OUTBOUND_LOCAL = 2,
+};
+
+struct mtasts_strings {
+  const char *const *items;
+  size_t count;
+};
+
+struct mtasts_networks {
+  const struct mtasts_network *items;
+  size_t count;
+};
+
+/* Who may use a unix socket. */
+struct mtasts_access {
+  mode_t mode;
+  gid_t gid; /* of `group` here, else of the configuration */
+};
+
+struct mtasts_domain_override {
+  struct mtasts_domain domain;
+  struct mtasts_override override;
+};
+
+struct mtasts_config {
+  struct {
+    const char *directory;
+    uint64_t map_size;     /* bytes */
+    uint64_t map_size_max; /* bytes */
+    uint64_t max_policies; /* domains */
+    uint64_t max_absent;   /* domains */
+  } cache;
+  struct {
+    struct mtasts_strings servers; /* ADDR or ADDR@PORT; none: resolv.conf */
+    enum mtasts_dnssec dnssec;
+    const char *trust_anchor;
+    uint32_t timeout; /* seconds */
+  } dns;
+  struct {
+    const char *ca_file; /* PEM; "": the system's */
+    uint32_t timeout;    /* seconds */
+    bool allow_private;
+    const char *proxy; /* URL */
+  } https;
+  struct {
+    uint32_t interval;  /* seconds */
+    uint32_t retry_min; /* seconds */
+    uint32_t retry_max; /* seconds */
+    uint32_t in_flight; /* look-ups */
+  } refresh;
+  struct {
+    const char *socket; /* path */
+    uint32_t deadline;  /* milliseconds */
+    enum mtasts_on_unknown on_unknown;
+    struct mtasts_access access;
+  } ask;
+  struct {
+    struct mtasts_strings listen; /* see endpoint.h */
+    struct mtasts_access access;
+    bool bracketed; /* look up `[host]` too */
+    enum mtasts_plain_level plain_level;
+  } socketmap;
+  struct {
+    const char *socket; /* path */
+    bool record;
+    uint32_t keep_days;
+    struct mtasts_access access;
+  } outcome;
+  struct {
+    const char *listen; /* "": none */
+  } metrics;
+  struct {
+    const char *listen;
+    struct mtasts_access access;
+    const char *header; /* field name */
+    enum mtasts_header_scope header_scope;
+    enum mtasts_at_risk on_at_risk;
+    unsigned outbound; /* bits of enum mtasts_outbound */
+    struct mtasts_networks networks;
+    const char *relayhost; /* next hop as an MTA writes it */
+  } milter;
+  struct {
+    const char *organization;
+    const char *contact;
+    const char *from;
+    const char *sendmail; /* path */
+    bool success;         /* report successful sessions too */
+  } report;
+  struct {
+    const char *url;  /* redis://HOST:PORT/DB or unix:PATH */
+    uint32_t timeout; /* milliseconds */
+  } shared;
+  const struct mtasts_domain_override *overrides; /* sorted by domain */
+  size_t override_count;
+  enum mtasts_site_mode site_mode;
+  const char *user;
+  const char *group;
+  uid_t uid;         /* (uid_t)-1 where the default user is missing */
+  gid_t gid;         /* (gid_t)-1 likewise */
+  bool user_missing; /* the default user or group does not exist: keep your own, say so once */
+  enum mtasts_log_sink log;
+  void *tree; /* libconfuse's, which holds the strings */
+};
+
+/*
+ * Loads a file. path NULL: MTASTS_CONFIG_PATH, and defaults where that does not exist.
+ * error: a sentence on failure, cut to error_size bytes with its NUL.
+ *
+ *   MTASTS_NO_FILE     the path given does not exist
+ *   MTASTS_PERMISSION  may not be read, or is no regular file
+ *   MTASTS_INVALID     `file:line: key: why`
+ *   MTASTS_TOO_LARGE   over MTASTS_CONFIG_MAX bytes
+ *   MTASTS_IO          reading failed
+ *   MTASTS_NO_MEMORY
+ */
+enum mtasts_status mtasts_config_load(const char *path, char *error, size_t error_size,
+                                      struct mtasts_config **config);
+
+/* The same for bytes in hand; name stands for the file in errors. */
+enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name, char *error,
+                                       size_t error_size, struct mtasts_config **config);
+
+void mtasts_config_free(struct mtasts_config *config);
+
+/* The postmaster's override for a domain, by binary search; NULL where there is none. */
+const struct mtasts_override *mtasts_config_override(const struct mtasts_config *config,
+                                                     const struct mtasts_domain *domain);
+
+#endif

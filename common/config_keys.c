@@ -1,0 +1,305 @@
+#include "config_keys.h"
+
+#include "ascii.h"
+#include "idn.h"
+#include "rfc3339.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/un.h>
+
+static struct mtasts_span span_of(const char *text) {
+  return (struct mtasts_span){text, strlen(text)};
+}
+
+static bool is_visible(const char *text) {
+  while (mtasts_is_visible(*text))
+    text++;
+  return *text == '\0';
+}
+
+static bool starts(const char *text, const char *start) {
+  return mtasts_span_starts(span_of(text), span_of(start));
+}
+
+/* Digits, and with `decimals` a point and up to that many more; the number times 10^decimals. */
+static bool read_number(const char *text, unsigned decimals, uint64_t *number) {
+  uint64_t value = 0;
+  const char *point = NULL;
+  if (!mtasts_is_digit(*text))
+    return false;
+  for (; *text; text++) {
+    if (*text == '.' && !point && decimals > 0) {
+      point = text;
+      continue;
+    }
+    if (!mtasts_is_digit(*text) || value > UINT64_MAX / 10 - 9 || (point && decimals-- == 0))
+      return false;
+    value = value * 10 + (uint64_t)(*text - '0');
+  }
+  for (; decimals > 0; decimals--) {
+    if (value > UINT64_MAX / 10)
+      return false;
+    value *= 10;
+  }
+  *number = value;
+  return true;
+}
+
+static const char *read_size(const struct mtasts_key *key, const char *text, void *out) {
+  uint64_t value;
+  if (!read_number(text, key->decimals, &value))
+    return "is not a number";
+  if (value < key->min || value > key->max)
+    return "is out of range";
+  memcpy(out, &value, sizeof value);
+  return NULL;
+}
+
+static const char *read_count(const struct mtasts_key *key, const char *text, void *out) {
+  uint64_t value;
+  const char *why = read_size(key, text, &value);
+  if (!why)
+    *(uint32_t *)out = (uint32_t)value;
+  return why;
+}
+
+static const char *read_flag(const struct mtasts_key *key, const char *text, void *out) {
+  static const char *const words[] = {"false", "true", "no", "yes", "off", "on", NULL};
+  (void)key;
+  for (size_t i = 0; words[i]; i++) {
+    if (strcmp(text, words[i]) == 0) {
+      *(bool *)out = i % 2 == 1;
+      return NULL;
+    }
+  }
+  return "is neither true nor false";
+}
+
+static const char *read_choice(const struct mtasts_key *key, const char *text, void *out) {
+  for (unsigned i = 0; key->choices[i]; i++) {
+    if (strcmp(text, key->choices[i]) == 0) {
+      *(unsigned *)out = i;
+      return NULL;
+    }
+  }
+  return "is not a value of this key";
+}
+
+static const char *read_bit(const struct mtasts_key *key, const char *text, void *out) {
+  unsigned bit;
+  const char *why = read_choice(key, text, &bit);
+  if (!why)
+    *(unsigned *)out |= 1U << bit;
+  return why;
+}
+
+/* Octal, with or without the leading 0: nobody means 660 decimal. */
+static const char *read_mode(const struct mtasts_key *key, const char *text, void *out) {
+  mode_t mode = 0;
+  (void)key;
+  size_t len = strlen(text);
+  if (len < 3 || len > 4 || (len == 4 && *text != '0'))
+    return "is not a mode such as 0660";
+  for (; *text; text++) {
+    if (*text < '0' || *text > '7')
+      return "is not a mode such as 0660";
+    mode = mode * 8 + (mode_t)(*text - '0');
+  }
+  *(mode_t *)out = mode;
+  return NULL;
+}
+
+static const char *read_text(const struct mtasts_key *key, const char *text, void *out) {
+  (void)key;
+  *(const char **)out = text;
+  return NULL;
+}
+
+static const char *read_path(const struct mtasts_key *key, const char *text, void *out) {
+  return *text == '/' ? read_text(key, text, out) : "is not an absolute path";
+}
+
+static const char *read_path_or_none(const struct mtasts_key *key, const char *text, void *out) {
+  return *text ? read_path(key, text, out) : read_text(key, text, out);
+}
+
+static const char *read_socket(const struct mtasts_key *key, const char *text, void *out) {
+  if (strlen(text) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
+    return "is longer than the path of a unix socket may be";
+  return read_path(key, text, out);
+}
+
+static const char *read_endpoint(const struct mtasts_key *key, const char *text, void *out) {
+  struct sockaddr_storage address;
+  socklen_t size;
+  if (!mtasts_endpoint_parse(text, &address, &size))
+    return "is not unix:/PATH or inet:ADDRESS:PORT";
+  return read_text(key, text, out);
+}
+
+static const char *read_endpoint_or_none(const struct mtasts_key *key, const char *text,
+                                         void *out) {
+  return *text ? read_endpoint(key, text, out) : read_text(key, text, out);
+}
+
+static const char *read_server(const struct mtasts_key *key, const char *text, void *out) {
+  return mtasts_server_valid(text) ? read_text(key, text, out)
+                                   : "is not an ADDRESS or ADDRESS@PORT";
+}
+
+static const char *read_network(const struct mtasts_key *key, const char *text, void *out) {
+  (void)key;
+  return mtasts_network_parse(text, out) ? NULL : "is not a network such as 192.0.2.0/24";
+}
+
+static const char *read_proxy(const struct mtasts_key *key, const char *text, void *out) {
+  if (*text && (!is_visible(text) || (!starts(text, "http://") && !starts(text, "https://") &&
+                                      !starts(text, "socks5h://"))))
+    return "is not a URL with http://, https:// or socks5h://";
+  return read_text(key, text, out);
+}
+
+static const char *read_shared(const struct mtasts_key *key, const char *text, void *out) {
+  bool redis = starts(text, "redis://") && text[8] != '\0' && is_visible(text);
+  if (*text && !redis && !starts(text, "unix:/"))
+    return "is not redis://HOST:PORT/DB or unix:/PATH";
+  return read_text(key, text, out);
+}
+
+static const char *read_mailbox(const struct mtasts_key *key, const char *text, void *out) {
+  const char *at = strrchr(text, '@');
+  if (*text && (!is_visible(text) || !at || at == text || at[1] == '\0' || *text == '<'))
+    return "is not a mail address";
+  return read_text(key, text, out);
+}
+
+/* ftext of RFC 5322 section 3.6.8. */
+static const char *read_header(const struct mtasts_key *key, const char *text, void *out) {
+  size_t len = strlen(text);
+  if (len == 0 || len > 64 || !is_visible(text) || strchr(text, ':'))
+    return "is not the name of a header field";
+  return read_text(key, text, out);
+}
+
+static const char *read_hop(const struct mtasts_key *key, const char *text, void *out) {
+  struct mtasts_domain domain;
+  enum mtasts_status status = *text ? mtasts_domain_from_text(span_of(text), &domain) : MTASTS_OK;
+  if (status != MTASTS_OK && status != MTASTS_NO_POLICY)
+    return "is not a next hop";
+  return read_text(key, text, out);
+}
+
+/* The name is kept even where it is unknown: the default user may be missing. */
+static const char *read_user(const struct mtasts_key *key, const char *text, void *out) {
+  read_text(key, text, out);
+  return getpwnam(text) ? NULL : "is not a user of this system";
+}
+
+static const char *read_group(const struct mtasts_key *key, const char *text, void *out) {
+  read_text(key, text, out);
+  return getgrnam(text) ? NULL : "is not a group of this system";
+}
+
+/* A socket's own group; (gid_t)-1 stands for the configuration's. */
+static const char *read_gid(const struct mtasts_key *key, const char *text, void *out) {
+  (void)key;
+  const struct group *group = *text ? getgrnam(text) : NULL;
+  *(gid_t *)out = group ? group->gr_gid : (gid_t)-1;
+  return *text && !group ? "is not a group of this system" : NULL;
+}
+
+/* In force to the end of that day, in UTC. */
+static const char *read_until(const struct mtasts_key *key, const char *text, void *out) {
+  int64_t midnight = INT64_MAX - 86400;
+  (void)key;
+  if (*text && !mtasts_date_parse(span_of(text), &midnight))
+    return "is not a date such as 2027-01-31";
+  *(int64_t *)out = midnight + 86400;
+  return NULL;
+}
+
+static const char *read_pattern(const struct mtasts_key *key, const char *text, void *out) {
+  char pattern[MTASTS_DOMAIN_MAX];
+  return mtasts_mx_pattern(span_of(text), pattern) ? read_text(key, text, out)
+                                                   : "is not an mx pattern (RFC 8461 section 3.2)";
+}
+
+static const char *const dnssec_words[] = {"auto", "require", "off", NULL};
+static const char *const unknown_words[] = {"deliver", "defer", NULL};
+static const char *const plain_words[] = {"", "may", NULL};
+static const char *const scope_words[] = {"single", "all", "never", NULL};
+static const char *const risk_words[] = {"accept", "quarantine", "tempfail", "reject", NULL};
+static const char *const outbound_words[] = {"authenticated", "local", NULL};
+static const char *const site_words[] = {"enforce", "monitor", NULL};
+static const char *const log_words[] = {"syslog", "stderr", NULL};
+static const char *const mode_words[] = {"none", "testing", "enforce", NULL};
+
+#define AT(member)    .offset = offsetof(struct mtasts_config, member)
+#define DRAFT(member) .offset = offsetof(struct mtasts_override_draft, member)
+#define STRINGS       .element = sizeof(const char *)
+#define YEAR          31536000
+
+/* clang-format off */
+const struct mtasts_key mtasts_keys[] = {
+  {"cache", "directory", "/var/lib/mtasts", read_path, AT(cache.directory)},
+  {"cache", "map_size", "1073741824", read_size, AT(cache.map_size), .min = 1 << 20, .max = 1ULL << 44},
+  {"cache", "map_size_max", "8589934592", read_size, AT(cache.map_size_max), .min = 1 << 20, .max = 1ULL << 44},
+  {"cache", "max_policies", "1000000", read_size, AT(cache.max_policies), .min = 1, .max = 1000000000},
+  {"cache", "max_absent", "1000000", read_size, AT(cache.max_absent), .min = 1, .max = 1000000000},
+  {"dns", "servers", "", read_server, AT(dns.servers), STRINGS},
+  {"dns", "dnssec", "auto", read_choice, AT(dns.dnssec), .choices = dnssec_words},
+  {"dns", "trust_anchor", "/usr/share/dns/root.key", read_path, AT(dns.trust_anchor)},
+  {"dns", "timeout", "5", read_count, AT(dns.timeout), .min = 1, .max = 60},
+  {"https", "ca_file", "", read_path_or_none, AT(https.ca_file)},
+  {"https", "timeout", "60", read_count, AT(https.timeout), .min = 1, .max = 60},
+  {"https", "allow_private", "false", read_flag, AT(https.allow_private)},
+  {"https", "proxy", "", read_proxy, AT(https.proxy)},
+  {"refresh", "interval", "86400", read_count, AT(refresh.interval), .min = 300, .max = YEAR},
+  {"refresh", "retry_min", "300", read_count, AT(refresh.retry_min), .min = 300, .max = YEAR},
+  {"refresh", "retry_max", "86400", read_count, AT(refresh.retry_max), .min = 300, .max = YEAR},
+  {"refresh", "in_flight", "256", read_count, AT(refresh.in_flight), .min = 1, .max = 10000},
+  {"ask", "socket", "/run/mtasts/ask.sock", read_socket, AT(ask.socket)},
+  {"ask", "deadline", "5", read_count, AT(ask.deadline), .decimals = 3, .min = 10, .max = 300000},
+  {"ask", "on_unknown", "deliver", read_choice, AT(ask.on_unknown), .choices = unknown_words},
+  {"ask", "mode", "0660", read_mode, AT(ask.access.mode)},
+  {"ask", "group", "", read_gid, AT(ask.access.gid)},
+  {"socketmap", "listen", "unix:/run/mtasts/socketmap.sock\0inet:127.0.0.1:8461\0", read_endpoint, AT(socketmap.listen), STRINGS},
+  {"socketmap", "mode", "0660", read_mode, AT(socketmap.access.mode)},
+  {"socketmap", "group", "", read_gid, AT(socketmap.access.gid)},
+  {"socketmap", "bracketed", "true", read_flag, AT(socketmap.bracketed)},
+  {"socketmap", "plain_level", "", read_choice, AT(socketmap.plain_level), .choices = plain_words},
+  {"outcome", "socket", "/run/mtasts/tlsrpt.sock", read_socket, AT(outcome.socket)},
+  {"outcome", "record", "true", read_flag, AT(outcome.record)},
+  {"outcome", "keep_days", "30", read_count, AT(outcome.keep_days), .min = 1, .max = 3650},
+  {"outcome", "mode", "0660", read_mode, AT(outcome.access.mode)},
+  {"outcome", "group", "", read_gid, AT(outcome.access.gid)},
+  {"metrics", "listen", "", read_endpoint_or_none, AT(metrics.listen)},
+  {"milter", "listen", "unix:/run/mtasts/milter.sock", read_endpoint, AT(milter.listen)},
+  {"milter", "mode", "0660", read_mode, AT(milter.access.mode)},
+  {"milter", "group", "", read_gid, AT(milter.access.gid)},
+  {"milter", "header", "X-MTA-STS", read_header, AT(milter.header)},
+  {"milter", "header_scope", "single", read_choice, AT(milter.header_scope), .choices = scope_words},
+  {"milter", "on_at_risk", "accept", read_choice, AT(milter.on_at_risk), .choices = risk_words},
+  {"milter", "outbound", "authenticated\0local\0", read_bit, AT(milter.outbound), .set = true, .choices = outbound_words},
+  {"milter", "networks", "", read_network, AT(milter.networks), .element = sizeof(struct mtasts_network)},
+  {"milter", "relayhost", "", read_hop, AT(milter.relayhost)},
+  {"report", "organization", "", read_text, AT(report.organization)},
+  {"report", "contact", "", read_text, AT(report.contact)},
+  {"report", "from", "", read_mailbox, AT(report.from)},
+  {"report", "sendmail", "/usr/sbin/sendmail", read_path, AT(report.sendmail)},
+  {"report", "success", "true", read_flag, AT(report.success)},
+  {"shared", "url", "", read_shared, AT(shared.url)},
+  {"shared", "timeout", "0.2", read_count, AT(shared.timeout), .decimals = 3, .min = 1, .max = 60000},
+  {"override", "mode", NULL, read_choice, DRAFT(mode), .choices = mode_words},
+  {"override", "until", "", read_until, DRAFT(until)},
+  {"override", "mx", "", read_pattern, DRAFT(mx), STRINGS},
+  {"root", "site_mode", "enforce", read_choice, AT(site_mode), .choices = site_words},
+  {"root", "user", "mtasts", read_user, AT(user)},
+  {"root", "group", "mtasts", read_group, AT(group)},
+  {"root", "log", "syslog", read_choice, AT(log), .choices = log_words},
+};
+/* clang-format on */
+
+_Static_assert(sizeof mtasts_keys / sizeof *mtasts_keys < MTASTS_KEYS_MAX, "MTASTS_KEYS_MAX");
+const size_t mtasts_key_count = sizeof mtasts_keys / sizeof *mtasts_keys;

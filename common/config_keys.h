@@ -1,0 +1,53 @@
+/*
+ * config_keys.h: every key of mtasts.conf in one table: its section, name, default, and how
+ * a value of it is checked and kept. Used by config.c alone.
+ */
+#ifndef MTASTS_CONFIG_KEYS_H
+#define MTASTS_CONFIG_KEYS_H
+
+#include "config.h"
+
+struct mtasts_key;
+
+/*
+ * Reads one value into *out. Returns NULL, or why it is refused. Keeps pointing at text where
+ * the value is a string.
+ */
+typedef const char *mtasts_key_fn(const struct mtasts_key *key, const char *text, void *out);
+
+struct mtasts_key {
+  const char *section; /* "root" for those outside of any, as libconfuse calls it */
+  const char *name;
+  const char *fallback; /* the default; NULL: must be given. Of a list: each ends with NUL */
+  mtasts_key_fn *read;
+  size_t offset;     /* in struct mtasts_config; of `override` in struct mtasts_override_draft */
+  size_t element;    /* bytes of a list's element; 0: not a list */
+  bool set;          /* a list whose values become bits of one number */
+  unsigned decimals; /* that a number may have; it is kept times ten to that power */
+  uint64_t min, max; /* of a number as it is kept */
+  const char *const *choices; /* ends with NULL; the value is the index */
+};
+
+enum {
+  MTASTS_KEYS_MAX = 80
+};
+
+/* The keys of one section stand together. */
+extern const struct mtasts_key mtasts_keys[];
+extern const size_t mtasts_key_count;
+
+/* An `override` section as it is written. */
+struct mtasts_override_draft {
+  enum mtasts_mode mode;
+  int64_t until;
+  struct mtasts_strings mx;
+};
+
+/* Room for one value of any key. */
+union mtasts_value {
+  const char *text;
+  uint64_t number;
+  struct mtasts_network network;
+};
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * endpoint.h: the addresses that people write in mtasts.conf and on command lines.
+ * Numeric only: nothing here looks a name up.
+ */
+#ifndef MTASTS_ENDPOINT_H
+#define MTASTS_ENDPOINT_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "mtasts.h"
+
+/*
+ * A place to listen at: `unix:/path`, `inet:127.0.0.1:8461`, `inet:[::1]:8461`;
+ * `inet:` may be left out.
+ */
+bool mtasts_endpoint_parse(const char *text, struct sockaddr_storage *address, socklen_t *size);
+
+/* A DNS server: ADDR or ADDR@PORT, as libunbound takes it. */
+bool mtasts_server_valid(const char *text);
+
+/* An IPv4 network is stored mapped (::ffff:a.b.c.d/96+n). */
+struct mtasts_network {
+  struct in6_addr address;
+  unsigned bits; /* 0 to 128 */
+};
+
+/* A network: ADDR or ADDR/BITS, no bit set past BITS. */
+bool mtasts_network_parse(const char *text, struct mtasts_network *network);
+
+/* Is the address (IPv4 mapped) in the network? */
+bool mtasts_network_has(const struct mtasts_network *network, const struct in6_addr *address);
+
+#endif

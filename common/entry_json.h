@@ -1,0 +1,57 @@
+/*
+ * entry_json.h: what is known of a domain, as JSON (jansson).
+ *
+ * Keys, their order and meanings are the outward contract of mtasts(1). The
+ * json_t belongs to the caller; NULL means out of memory.
+ */
+#ifndef MTASTS_ENTRY_JSON_H
+#define MTASTS_ENTRY_JSON_H
+
+#include <jansson.h>
+
+#include "mtasts.h"
+#include "mx_list.h"
+
+/* A whole answer. Only `text` and `decision` are always there. */
+struct mtasts_answer {
+  struct mtasts_span text;                /* the domain as it was typed */
+  const struct mtasts_domain *domain;     /* NULL: there is no policy domain */
+  const struct mtasts_entry *entry;       /* NULL: nothing is known */
+  const struct mtasts_override *override; /* that the decision was given, or NULL */
+  const struct mtasts_decision *decision;
+};
+
+/* The object that `mtasts query --json` and the `decision` map give. */
+json_t *mtasts_answer_json(const struct mtasts_answer *answer);
+
+/* "policy", "absent", "invalid" or "error": what the cache holds of a domain in one word. */
+const char *mtasts_entry_state_name(const struct mtasts_entry *entry);
+
+/* The object of `cache list`, `show` and `export`: all of the entry, losslessly. */
+json_t *mtasts_entry_json(const struct mtasts_domain *domain, const struct mtasts_entry *entry);
+
+enum {
+  MTASTS_ENTRY_JSON_MAX = 1 << 20 /* bytes of a line to import */
+};
+
+/* What an imported entry points into. */
+struct mtasts_entry_store {
+  unsigned char patterns[MTASTS_POLICY_MAX];
+  unsigned char hosts[MTASTS_MX_LIST_MAX];
+  char detail[MTASTS_DETAIL_MAX];
+};
+
+/*
+ * Reads one line of an export. Hostile input: everything is checked anew (names, patterns,
+ * enumerations, times, expires = fetched + max_age), unknown and repeated keys are refused.
+ * Only `policy_domain` and `state` must be there, and with a policy its own five keys; the
+ * others may be missing or null.
+ *
+ *   MTASTS_INVALID    *error says why, at most error_size bytes with its NUL
+ *   MTASTS_TOO_LARGE  over MTASTS_ENTRY_JSON_MAX bytes; *error says so
+ */
+enum mtasts_status mtasts_entry_from_json(struct mtasts_span line, struct mtasts_entry_store *store,
+                                          struct mtasts_domain *domain, struct mtasts_entry *entry,
+                                          char *error, size_t error_size);
+
+#endif

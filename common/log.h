@@ -1,0 +1,45 @@
+/*
+ * log.h: the one place where a program's log lines go, after OpenBSD's log.h.
+ *
+ * A line is text and `key=value` pairs. Whatever a peer sent goes through
+ * mtasts_log_value, so that it can forge neither a key nor a quote; and no line, whatever was
+ * formatted into it, leaves with a control byte. Any thread may log; opening is for main.
+ */
+#ifndef MTASTS_LOG_H
+#define MTASTS_LOG_H
+
+#include "mtasts.h"
+
+enum mtasts_log_sink {
+  MTASTS_LOG_SYSLOG, /* facility mail */
+  MTASTS_LOG_STDERR,
+};
+
+enum mtasts_log_level {
+  MTASTS_LOG_ERROR,
+  MTASTS_LOG_WARNING,
+  MTASTS_LOG_INFO,
+  MTASTS_LOG_DEBUG,
+};
+
+enum {
+  MTASTS_LOG_LINE_MAX = 2048, /* bytes; a longer line is cut */
+};
+
+/*
+ * Until it is called, lines up to INFO go to standard error. program must outlive the log.
+ * limit: the last level that is written.
+ */
+void mtasts_log_open(const char *program, enum mtasts_log_sink sink, enum mtasts_log_level limit);
+
+__attribute__((format(printf, 2, 3))) void mtasts_log(enum mtasts_log_level level,
+                                                      const char *format, ...);
+
+/*
+ * The value of a `key=value` pair: as it is where it has only visible ASCII without quotes,
+ * `=` and `\`, else in double quotes with \" \\ \xHH. Cuts and ends as mtasts_printable does;
+ * out_size is at least 3.
+ */
+size_t mtasts_log_value(struct mtasts_span bytes, char *out, size_t out_size);
+
+#endif

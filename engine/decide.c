@@ -1,0 +1,96 @@
+#include "mtasts.h"
+
+static enum mtasts_verdict verdict_of(enum mtasts_mode mode) {
+  switch (mode) {
+  case MTASTS_MODE_ENFORCE:
+    return MTASTS_VERDICT_ENFORCE;
+  case MTASTS_MODE_TESTING:
+    return MTASTS_VERDICT_TESTING;
+  case MTASTS_MODE_NONE:
+    break;
+  }
+  return MTASTS_VERDICT_NONE;
+}
+
+static const char *rule_of(enum mtasts_mode mode, enum mtasts_source source) {
+  if (source == MTASTS_SOURCE_OVERRIDE)
+    return "an override in this site's configuration";
+  if (source == MTASTS_SOURCE_STALE)
+    return "no live policy can be had: the unexpired cached one governs (RFC 8461 section 3.3)";
+  switch (mode) {
+  case MTASTS_MODE_ENFORCE:
+    return "enforce: only to a listed MX with a valid certificate (RFC 8461 section 5)";
+  case MTASTS_MODE_TESTING:
+    return "testing: delivered either way, failures are reported (RFC 8461 section 5)";
+  case MTASTS_MODE_NONE:
+    break;
+  }
+  return "mode none: as if there were no policy (RFC 8461 section 5)";
+}
+
+/* Why nothing governs. All of these deliver as if the domain had no MTA-STS. */
+static const char *rule_without(const struct mtasts_entry *entry) {
+  switch (entry->record) {
+  case MTASTS_RECORD_ABSENT:
+    return "no record: the domain has no MTA-STS (RFC 8461 section 3.1)";
+  case MTASTS_RECORD_INVALID:
+    return "not exactly one valid record: as if there were none (RFC 8461 section 3.1)";
+  case MTASTS_RECORD_VALID:
+    return "no policy could be fetched and none is cached: delivered without (RFC 8461 section "
+           "3.3)";
+  case MTASTS_RECORD_ERROR:
+  case MTASTS_RECORD_UNKNOWN:
+    break;
+  }
+  return "the record could not be looked up and no policy is cached (RFC 8461 section 3.3)";
+}
+
+struct mtasts_decision mtasts_decide(const struct mtasts_entry *entry,
+                                     const struct mtasts_override *override,
+                                     enum mtasts_freshness freshness, int64_t now) {
+  struct mtasts_decision decision = {
+      .verdict = MTASTS_VERDICT_UNKNOWN,
+      .source = MTASTS_SOURCE_NONE,
+      .rule = "nothing is known of this domain and nobody was asked",
+  };
+  if (override && now < override->until) {
+    decision.source = MTASTS_SOURCE_OVERRIDE;
+    decision.policy = &override->policy;
+  } else if (!entry) {
+    return decision;
+  } else if (entry->has_policy && freshness == MTASTS_FETCHED) {
+    decision.source = MTASTS_SOURCE_NETWORK;
+    decision.policy = &entry->policy;
+  } else if (mtasts_entry_live(entry, now)) {
+    /* RFC 8461 section 3.3: without a live policy, an unexpired cached one MUST be applied. */
+    decision.source = entry->error == MTASTS_ERROR_NONE ? MTASTS_SOURCE_CACHE : MTASTS_SOURCE_STALE;
+    decision.policy = &entry->policy;
+  }
+
+  if (decision.policy) {
+    decision.verdict = verdict_of(decision.policy->mode);
+    decision.rule = rule_of(decision.policy->mode, decision.source);
+    return decision;
+  }
+  /* RFC 8461 section 3.3: nothing live and nothing cached: deliver as without MTA-STS. */
+  decision.verdict = MTASTS_VERDICT_NONE;
+  decision.source = freshness == MTASTS_CACHED ? MTASTS_SOURCE_CACHE : MTASTS_SOURCE_NETWORK;
+  decision.rule = rule_without(entry);
+  return decision;
+}
+
+bool mtasts_decision_allows(const struct mtasts_decision *decision, struct mtasts_span host) {
+  switch (decision->verdict) {
+  case MTASTS_VERDICT_ENFORCE: /* RFC 8461 section 5: MUST NOT deliver to an unlisted MX */
+    return mtasts_mx_match(&decision->policy->mx, host).data != NULL;
+  case MTASTS_VERDICT_DEFER:
+    return false;
+  case MTASTS_VERDICT_UNKNOWN:
+  case MTASTS_VERDICT_NONE:
+  case MTASTS_VERDICT_TESTING:
+  case MTASTS_VERDICT_DANE:
+  case MTASTS_VERDICT_ENCRYPT:
+    break;
+  }
+  return true;
+}

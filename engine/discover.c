@@ -1,0 +1,234 @@
+#include "discover.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ascii.h"
+#include "bounds.h"
+
+/* A TTL within bounds: how long an answer of the DNS is believed. */
+static int64_t believed(uint32_t ttl) {
+  if (ttl < MTASTS_CHECK_MIN)
+    return MTASTS_CHECK_MIN;
+  return ttl < MTASTS_CHECK_MAX ? ttl : MTASTS_CHECK_MAX;
+}
+
+/* The wait after so many failures in a row: doubles from `first` up to retry_max. */
+static int64_t back_off(const struct mtasts_discover_settings *settings, int64_t first,
+                        uint32_t failures) {
+  int64_t wait = first;
+  for (uint32_t i = 1; i < failures && wait < settings->retry_max; i++)
+    wait *= 2;
+  return wait < settings->retry_max ? wait : settings->retry_max;
+}
+
+/* RFC 8461 section 3.3: a policy SHOULD be fetched anew before it expires, daily or so. A fetch
+ * that lies in the future was made before the clock was turned back. */
+static bool refresh_due(const struct mtasts_discover_settings *settings,
+                        const struct mtasts_entry *entry, int64_t now) {
+  int64_t half = entry->policy.max_age / 2;
+  int64_t after = half < settings->refresh_interval ? half : settings->refresh_interval;
+  return now < entry->fetched || now >= entry->fetched + after;
+}
+
+/* Is there a policy to be fetched, whatever the record says next? */
+static bool fetch_due(const struct mtasts_discover_settings *settings,
+                      const struct mtasts_entry *entry, int64_t now) {
+  if (now < entry->retry_at)
+    return false;
+  /* RFC 8461 section 3.1: another id means another policy; ids have no order. */
+  if (entry->record == MTASTS_RECORD_VALID &&
+      (!mtasts_entry_live(entry, now) || strcmp(entry->policy_id, entry->record_id) != 0))
+    return true;
+  return mtasts_entry_live(entry, now) && refresh_due(settings, entry, now);
+}
+
+static bool txt_due(const struct mtasts_discover_settings *settings,
+                    const struct mtasts_entry *entry, int64_t now) {
+  return entry->record == MTASTS_RECORD_UNKNOWN || now < entry->checked ||
+         now >= entry->next_check || fetch_due(settings, entry, now);
+}
+
+static bool mx_due(const struct mtasts_entry *entry, int64_t now) {
+  return entry->mx_state == MTASTS_MX_UNKNOWN || now >= entry->mx_expires ||
+         now < entry->mx_expires - MTASTS_CHECK_MAX;
+}
+
+unsigned mtasts_discover_due(const struct mtasts_discover_settings *settings,
+                             const struct mtasts_entry *entry, int64_t now) {
+  unsigned needs = txt_due(settings, entry, now) ? MTASTS_NEED_TXT : 0;
+  /* MX hosts alone are worth a look-up only where a policy has a word to say on them. */
+  if ((needs || mtasts_entry_live(entry, now)) && mx_due(entry, now))
+    needs |= MTASTS_NEED_MX;
+  return needs;
+}
+
+unsigned mtasts_discover_begin(struct mtasts_discovery *d,
+                               const struct mtasts_discover_settings *settings,
+                               const struct mtasts_entry *known, bool forced, int64_t now) {
+  *d = (struct mtasts_discovery){.settings = settings, .forced = forced};
+  if (known)
+    d->entry = *known;
+  d->needs =
+      forced ? MTASTS_NEED_TXT | MTASTS_NEED_MX : mtasts_discover_due(settings, &d->entry, now);
+  return d->needs;
+}
+
+static void fail(struct mtasts_entry *entry, enum mtasts_error error, struct mtasts_span detail) {
+  entry->error = error;
+  entry->detail = detail;
+  if (entry->failures < UINT32_MAX)
+    entry->failures++;
+}
+
+static void succeed(struct mtasts_entry *entry) {
+  entry->error = MTASTS_ERROR_NONE;
+  entry->detail = (struct mtasts_span){NULL, 0};
+  entry->failures = 0;
+  entry->retry_at = 0;
+}
+
+/* A valid record: is there anything to fetch? */
+static void take_record(struct mtasts_discovery *d, const struct mtasts_record *record,
+                        int64_t now) {
+  struct mtasts_entry *entry = &d->entry;
+  if (strcmp(entry->record_id, record->id) != 0) {
+    /* RFC 8461 section 3.3 limits fetches for each id: a new one is free to be tried. */
+    memcpy(entry->record_id, record->id, sizeof entry->record_id);
+    entry->failures = 0;
+    entry->retry_at = 0;
+  }
+  if (d->forced || fetch_due(d->settings, entry, now))
+    d->needs |= MTASTS_NEED_POLICY;
+  else if (now >= entry->retry_at)
+    succeed(entry);
+  else if (entry->error == MTASTS_ERROR_DNS || entry->error == MTASTS_ERROR_DNSSEC) {
+    entry->error = MTASTS_ERROR_POLICY_FETCH;
+    entry->detail = MTASTS_SPAN("the last fetch under this id failed; it waits for the next try");
+  }
+}
+
+static void take_no_record(struct mtasts_entry *entry, int64_t now) {
+  if (!mtasts_entry_live(entry, now)) {
+    succeed(entry);
+    return;
+  }
+  /* RFC 8461 section 3.3: no live policy can be discovered, the cached one MUST be applied. */
+  fail(entry, MTASTS_ERROR_RECORD_INVALID,
+       MTASTS_SPAN("the TXT record is gone; the cached policy governs until it expires"));
+}
+
+unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt_answer *answer,
+                             int64_t now) {
+  struct mtasts_entry *entry = &d->entry;
+  struct mtasts_record record;
+  const char *why = NULL;
+  d->needs &= ~(unsigned)MTASTS_NEED_TXT;
+  d->changed = true;
+  d->freshness = MTASTS_ASKED;
+  if (now < entry->checked)
+    entry->retry_at = 0; /* set by a clock that was ahead */
+  if (entry->has_policy && now >= entry->expires + MTASTS_EXPIRED_KEEP)
+    entry->has_policy = false;
+
+  entry->checked = now;
+  entry->next_check = now + believed(answer->ttl);
+  switch (answer->outcome) {
+  case MTASTS_DNS_FAILED:
+  case MTASTS_DNS_BOGUS:
+    entry->record = MTASTS_RECORD_ERROR;
+    fail(entry, answer->outcome == MTASTS_DNS_BOGUS ? MTASTS_ERROR_DNSSEC : MTASTS_ERROR_DNS,
+         answer->detail);
+    entry->next_check = now + back_off(d->settings, MTASTS_CHECK_MIN, entry->failures);
+    break;
+  case MTASTS_DNS_NODATA:
+  case MTASTS_DNS_NXDOMAIN:
+    entry->record = MTASTS_RECORD_ABSENT;
+    take_no_record(entry, now);
+    break;
+  case MTASTS_DNS_ANSWER:
+    switch ((int)mtasts_record_parse(answer->texts, answer->count, &record, &why)) {
+    case MTASTS_OK:
+      entry->record = MTASTS_RECORD_VALID;
+      take_record(d, &record, now);
+      return d->needs;
+    case MTASTS_ABSENT:
+      entry->record = MTASTS_RECORD_ABSENT;
+      take_no_record(entry, now);
+      break;
+    default:
+      entry->record = MTASTS_RECORD_INVALID;
+      fail(entry, MTASTS_ERROR_RECORD_INVALID, (struct mtasts_span){why, strlen(why)});
+    }
+  }
+  /* A policy in force is kept alive by HTTPS whatever becomes of its record: else whoever can
+   * withhold the DNS for max_age ends it (RFC 8461 sections 3.3 and 10.2). */
+  if (mtasts_entry_live(entry, now) && fetch_due(d->settings, entry, now))
+    d->needs |= MTASTS_NEED_POLICY;
+  return d->needs;
+}
+
+static void fail_fetch(struct mtasts_discovery *d, enum mtasts_error error,
+                       struct mtasts_span detail, int64_t now) {
+  /* RFC 8461 section 3.3: five minutes or longer before the next try under this id. What is
+   * cached stays as it is. */
+  fail(&d->entry, error, detail);
+  d->entry.retry_at = now + back_off(d->settings, d->settings->retry_min, d->entry.failures);
+}
+
+static void take_policy(struct mtasts_discovery *d, const struct mtasts_policy *policy,
+                        int64_t now) {
+  struct mtasts_entry *entry = &d->entry;
+  bool known = entry->record == MTASTS_RECORD_VALID;
+  d->urgent = !entry->has_policy || entry->policy.mode != policy->mode ||
+              (known && strcmp(entry->policy_id, entry->record_id) != 0);
+  entry->has_policy = true;
+  entry->policy = *policy;
+  entry->fetched = now;
+  entry->expires = now + policy->max_age;
+  d->freshness = MTASTS_FETCHED;
+  if (known) {
+    memcpy(entry->policy_id, entry->record_id, sizeof entry->policy_id);
+    succeed(entry);
+  }
+}
+
+unsigned mtasts_discover_policy(struct mtasts_discovery *d,
+                                const struct mtasts_policy_answer *answer, int64_t now) {
+  struct mtasts_policy policy;
+  d->needs &= ~(unsigned)MTASTS_NEED_POLICY;
+  d->changed = true;
+  if (answer->error != MTASTS_ERROR_NONE) {
+    fail_fetch(d, answer->error, answer->detail, now);
+    return d->needs;
+  }
+  if (mtasts_policy_parse(answer->body, answer->store, &policy, &d->report) == MTASTS_OK) {
+    take_policy(d, &policy, now);
+    return d->needs;
+  }
+  int length = snprintf(answer->detail_store, MTASTS_DETAIL_MAX, "policy line %u: %s",
+                        (unsigned)d->report.error.line, d->report.error.text);
+  size_t kept = length < 0 ? 0 : (size_t)length;
+  if (kept >= MTASTS_DETAIL_MAX)
+    kept = MTASTS_DETAIL_MAX - 1;
+  fail_fetch(d, MTASTS_ERROR_POLICY_INVALID, (struct mtasts_span){answer->detail_store, kept}, now);
+  return d->needs;
+}
+
+unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *answer,
+                            int64_t now) {
+  struct mtasts_entry *entry = &d->entry;
+  d->needs &= ~(unsigned)MTASTS_NEED_MX;
+  d->changed = true;
+  if (answer->state == MTASTS_MX_ERROR) {
+    /* The hosts known before stay: a failing look-up is no news of them. */
+    entry->mx_expires = now + MTASTS_CHECK_MIN;
+    if (entry->mx.count == 0)
+      entry->mx_state = MTASTS_MX_ERROR;
+    return d->needs;
+  }
+  entry->mx_state = answer->state;
+  entry->mx = answer->mx;
+  entry->mx_expires = now + believed(answer->ttl);
+  return d->needs;
+}

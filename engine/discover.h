@@ -1,0 +1,98 @@
+/*
+ * discover.h: policy discovery (RFC 8461 sections 3 and 5.1) as a pure state
+ * machine. It is told what is known and what the network answered, and says
+ * what it needs next and, at the end, what to store. It never waits, and the
+ * same machine runs in mtastsd, in the tool and in the scenario tests.
+ *
+ *   needs = mtasts_discover_begin(…);
+ *   while (needs) { ask for each bit; hand its answer in; needs = … }
+ *   store discovery.entry if discovery.changed
+ *
+ * TXT and MX may be asked at the same time; MTASTS_NEED_POLICY appears once the
+ * TXT answer is in. Each function returns the bits that are still open.
+ *
+ * Memory: discovery.entry points into the known entry and into the answers;
+ * all of them must live until the entry is stored or copied.
+ */
+#ifndef MTASTS_DISCOVER_H
+#define MTASTS_DISCOVER_H
+
+#include "mtasts.h"
+
+enum mtasts_need {
+  MTASTS_NEED_TXT = 1,
+  MTASTS_NEED_POLICY = 2,
+  MTASTS_NEED_MX = 4,
+};
+
+struct mtasts_discover_settings {
+  int64_t refresh_interval; /* seconds between fetches of a policy in use */
+  int64_t retry_min;        /* seconds, first step of the back-off, at least MTASTS_RETRY_MIN */
+  int64_t retry_max;        /* seconds, its last */
+};
+
+/* What a look-up came to. */
+enum mtasts_dns_outcome {
+  MTASTS_DNS_ANSWER,   /* there are records of the type */
+  MTASTS_DNS_NODATA,   /* the name has none of the type */
+  MTASTS_DNS_NXDOMAIN, /* there is no such name */
+  MTASTS_DNS_FAILED,   /* SERVFAIL, time-out, malformed answer */
+  MTASTS_DNS_BOGUS,    /* DNSSEC validation failed */
+};
+
+struct mtasts_txt_answer {
+  enum mtasts_dns_outcome outcome;
+  uint32_t ttl;                    /* seconds; of the negative answer where there is none */
+  const struct mtasts_span *texts; /* one a record, its strings joined */
+  size_t count;
+  struct mtasts_span detail; /* where it failed: what, printable, at most MTASTS_DETAIL_MAX */
+};
+
+struct mtasts_policy_answer {
+  enum mtasts_error error;   /* MTASTS_ERROR_NONE: a body arrived */
+  struct mtasts_span body;   /* where it did */
+  unsigned char *store;      /* body.len bytes for the parsed patterns */
+  char *detail_store;        /* MTASTS_DETAIL_MAX bytes, for the reason a body is invalid */
+  struct mtasts_span detail; /* where it did not: what, printable, at most MTASTS_DETAIL_MAX */
+};
+
+struct mtasts_mx_answer {
+  enum mtasts_mx_state state; /* all but UNKNOWN */
+  uint32_t ttl;               /* seconds */
+  struct mtasts_mx_list mx;   /* LISTED and IMPLICIT */
+};
+
+/* Visible so that it can live in its owner; only `entry`, `changed`, `urgent`,
+ * `freshness` and `report` are for others to read. */
+struct mtasts_discovery {
+  struct mtasts_entry entry;
+  bool changed; /* something is to be stored */
+  bool urgent;  /* another id or mode, or the first policy: commit at once */
+  enum mtasts_freshness freshness;
+  struct mtasts_policy_report report; /* of the last body that was parsed */
+
+  const struct mtasts_discover_settings *settings;
+  bool forced;
+  unsigned needs;
+};
+
+/*
+ * Begins. known: what the cache holds, or NULL. forced: look everything up
+ * again, whatever its age and past failures.
+ */
+unsigned mtasts_discover_begin(struct mtasts_discovery *d,
+                               const struct mtasts_discover_settings *settings,
+                               const struct mtasts_entry *known, bool forced, int64_t now);
+
+unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt_answer *answer,
+                             int64_t now);
+unsigned mtasts_discover_policy(struct mtasts_discovery *d,
+                                const struct mtasts_policy_answer *answer, int64_t now);
+unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *answer,
+                            int64_t now);
+
+/* What a use of the entry at `now` would need; 0 where the cache answers alone. */
+unsigned mtasts_discover_due(const struct mtasts_discover_settings *settings,
+                             const struct mtasts_entry *entry, int64_t now);
+
+#endif

@@ -1,0 +1,111 @@
+#include "span.h"
+
+/* The byte in lower case, or NUL where it has no place in a domain. Recipient domains are names of
+ * the DNS (RFC 2181 section 11): an underscore is common, and a hyphen may stand anywhere. */
+static char domain_char(char c) {
+  char lower = mtasts_lower(c);
+  bool allowed =
+      (lower >= 'a' && lower <= 'z') || mtasts_is_digit(c) || c == '.' || c == '-' || c == '_';
+  return allowed ? lower : '\0';
+}
+
+/* No top-level domain is a number (RFC 3696 section 2): such a name is an IPv4 address. */
+static bool ends_in_number(const struct mtasts_domain *domain) {
+  size_t at = domain->len;
+  while (at > 0 && mtasts_is_digit(domain->name[at - 1]))
+    at--;
+  return at < domain->len && (at == 0 || domain->name[at - 1] == '.');
+}
+
+/* Reads as much of a domain name as there is. MTASTS_NO_POLICY: it is an IPv4 address. */
+static enum mtasts_status take_domain(struct mtasts_span *text, struct mtasts_domain *domain) {
+  size_t limit = text->len < sizeof domain->name ? text->len : sizeof domain->name - 1;
+  size_t i = 0;
+  size_t label = 0; /* where it begins */
+  for (; i < limit; i++) {
+    char c = domain_char(text->data[i]);
+    if (c == '\0' || (c == '.' && i == label))
+      break;
+    if (c == '.')
+      label = i + 1;
+    else if (i - label == MTASTS_LABEL_MAX)
+      return MTASTS_INVALID;
+    domain->name[i] = c;
+  }
+  if (i < limit && (unsigned char)text->data[i] >= 0x80)
+    return MTASTS_NOT_ASCII;
+  domain->len = i > 0 && i == label ? i - 1 : i; /* without the trailing dot */
+  if (domain->len == 0 || domain->len > MTASTS_DOMAIN_MAX)
+    return MTASTS_INVALID;
+  domain->name[domain->len] = '\0';
+  mtasts_span_drop(text, i);
+  return ends_in_number(domain) ? MTASTS_NO_POLICY : MTASTS_OK;
+}
+
+/* Nothing, or `:` and 1 to 65535. */
+static bool is_end(struct mtasts_span text) {
+  if (text.len == 0)
+    return true;
+  if (!mtasts_span_take(&text, ':') || !mtasts_span_is_digits(text) || text.len > 5)
+    return false;
+  unsigned port = 0;
+  for (size_t i = 0; i < text.len; i++)
+    port = port * 10 + (unsigned)(text.data[i] - '0');
+  return port >= 1 && port <= 65535;
+}
+
+/* Drops the "IPv6:" of an address literal (RFC 5321 section 4.1.3), in any case, as ABNF has it. */
+static void skip_tag(struct mtasts_span *address) {
+  static const char tag[] = {'i', 'p', 'v', '6', ':'};
+  if (address->len < sizeof tag)
+    return;
+  for (size_t i = 0; i < sizeof tag; i++)
+    if (mtasts_lower(address->data[i]) != tag[i])
+      return;
+  mtasts_span_drop(address, sizeof tag);
+}
+
+/* `2001:db8::1`, `[2001:db8::1]:25` or `[IPv6:2001:db8::1]`, by its shape: it has no policy even
+ * where it is no good as an address. */
+static bool is_ipv6(struct mtasts_span text) {
+  struct mtasts_span address = text;
+  if (mtasts_span_take(&text, '[')) {
+    if (!mtasts_span_cut(&text, ']', &address) || !is_end(text))
+      return false;
+    skip_tag(&address);
+  }
+  size_t colons = 0;
+  for (size_t i = 0; i < address.len; i++) {
+    char c = mtasts_lower(address.data[i]);
+    if (!mtasts_is_digit(c) && !(c >= 'a' && c <= 'f') && c != ':' && c != '.')
+      return false;
+    colons += c == ':';
+  }
+  return colons >= 2;
+}
+
+/* `.parent`, `domain` or `[host]`, and perhaps `:port`. */
+static enum mtasts_status next_hop(struct mtasts_span text, struct mtasts_domain *domain) {
+  bool parent = mtasts_span_take(&text, '.');
+  bool bracket = !parent && mtasts_span_take(&text, '[');
+  enum mtasts_status status = take_domain(&text, domain);
+  if (status != MTASTS_OK && status != MTASTS_NO_POLICY)
+    return status;
+  if (bracket && !mtasts_span_take(&text, ']'))
+    return MTASTS_INVALID;
+  if (!is_end(text))
+    return MTASTS_INVALID;
+  return parent ? MTASTS_NO_POLICY : status;
+}
+
+enum mtasts_status mtasts_domain_parse(struct mtasts_span text, struct mtasts_domain *domain) {
+  struct mtasts_domain found;
+  enum mtasts_status status = next_hop(text, &found);
+  if (status == MTASTS_INVALID && is_ipv6(text))
+    return MTASTS_NO_POLICY;
+  if (status == MTASTS_OK) {
+    memcpy(domain->name, found.name, found.len + 1);
+    domain->len = found.len;
+  }
+  return status;
+}

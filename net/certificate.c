@@ -1,0 +1,127 @@
+#include "certificate.h"
+
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "printable.h"
+
+enum {
+  NAMES_MAX = 100, /* bytes of a certificate's names that a detail shows */
+};
+
+/* "a.example, b.example and 3 more"; empty where the certificate has no DNS-ID. */
+static void list_names(const X509 *certificate, char *out, size_t size) {
+  GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+  size_t length = 0;
+  int hidden = 0;
+  out[0] = '\0';
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+    int type;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+    if (type != GEN_DNS)
+      continue;
+    struct mtasts_span bytes = {(const char *)ASN1_STRING_get0_data(value),
+                                (size_t)ASN1_STRING_length(value)};
+    if (length + bytes.len > NAMES_MAX && length > 0) {
+      hidden++;
+      continue;
+    }
+    if (length > 0)
+      length += (size_t)snprintf(out + length, size - length, ", ");
+    length += mtasts_printable(bytes, out + length, NAMES_MAX);
+  }
+  if (hidden > 0)
+    snprintf(out + length, size - length, " and %d more", hidden);
+  GENERAL_NAMES_free(names);
+}
+
+static void format_day(const ASN1_TIME *time, char *out, size_t size) {
+  struct tm day;
+  if (!ASN1_TIME_to_tm(time, &day) || strftime(out, size, "%Y-%m-%d", &day) == 0)
+    snprintf(out, size, "at an unreadable time");
+}
+
+static void format_issuer(const X509 *certificate, char *out, size_t size) {
+  const X509_NAME *issuer = X509_get_issuer_name(certificate);
+  int at = X509_NAME_get_index_by_NID(issuer, NID_commonName, -1);
+  if (at < 0)
+    at = X509_NAME_get_index_by_NID(issuer, NID_organizationName, -1);
+  const X509_NAME_ENTRY *entry = at < 0 ? NULL : X509_NAME_get_entry(issuer, at);
+  const ASN1_STRING *name = entry ? X509_NAME_ENTRY_get_data(entry) : NULL;
+  if (name)
+    mtasts_printable((struct mtasts_span){(const char *)ASN1_STRING_get0_data(name),
+                                          (size_t)ASN1_STRING_length(name)},
+                     out, size);
+  else
+    snprintf(out, size, "without a name");
+}
+
+/* Adds to the detail, which is cut where it is full. */
+__attribute__((format(printf, 2, 3))) static void add(struct mtasts_certificate_fault *fault,
+                                                      const char *format, ...) {
+  size_t length = strlen(fault->detail);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(fault->detail + length, sizeof fault->detail - length, format, arguments);
+  va_end(arguments);
+}
+
+/* What is wrong, as the end of a sentence that begins with the certificate. */
+static void describe(struct mtasts_certificate_fault *fault, int error, const X509 *certificate) {
+  char words[2 * NAMES_MAX + 32];
+  switch (error) {
+  case X509_V_ERR_CERT_HAS_EXPIRED:
+    format_day(X509_get0_notAfter(certificate), words, sizeof words);
+    add(fault, " expired %s", words);
+    break;
+  case X509_V_ERR_CERT_NOT_YET_VALID:
+    format_day(X509_get0_notBefore(certificate), words, sizeof words);
+    add(fault, " is not valid before %s", words);
+    break;
+  case X509_V_ERR_HOSTNAME_MISMATCH:
+    list_names(certificate, words, sizeof words);
+    if (words[0])
+      add(fault, " is not for that name (it names %s)", words);
+    else
+      add(fault, " has no subjectAltName");
+    break;
+  case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    add(fault, " is self-signed");
+    break;
+  case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+  case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+  case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+  case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    format_issuer(certificate, words, NAMES_MAX);
+    add(fault, " is signed by an unknown authority (%s)", words);
+    break;
+  default:
+    add(fault, " is refused: %s", X509_verify_cert_error_string(error));
+  }
+}
+
+static int verify(int accepted, X509_STORE_CTX *store) {
+  const SSL *tls = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+  struct mtasts_certificate_fault *fault = SSL_CTX_get_app_data(SSL_get_SSL_CTX(tls));
+  const X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+  if (accepted || fault->detail[0])
+    return accepted;
+  bool leaf = X509_STORE_CTX_get_error_depth(store) == 0;
+  add(fault, "%s of %s", leaf ? "certificate" : "an issuer's certificate", fault->host);
+  if (certificate)
+    describe(fault, X509_STORE_CTX_get_error(store), certificate);
+  else
+    add(fault, " is refused");
+  return 0;
+}
+
+bool mtasts_certificate_watch(SSL_CTX *tls, struct mtasts_certificate_fault *fault) {
+  X509_VERIFY_PARAM *param = SSL_CTX_get0_param(tls);
+  X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+                                             X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, verify);
+  return X509_VERIFY_PARAM_set1_host(param, fault->host, 0) == 1 &&
+         SSL_CTX_set_app_data(tls, fault) == 1;
+}

@@ -1,0 +1,72 @@
+/*
+ * dns_message.h: reading a DNS answer (RFC 1035) from the bytes of the wire.
+ *
+ * Every read is bounded, compression pointers only go backwards, and the first
+ * thing that is wrong makes the whole message MTASTS_INVALID. Owner names are not
+ * compared: the resolver has followed the CNAMEs. Pure.
+ */
+#ifndef MTASTS_DNS_MESSAGE_H
+#define MTASTS_DNS_MESSAGE_H
+
+#include "mtasts.h"
+
+enum {
+  MTASTS_RR_A = 1,
+  MTASTS_RR_NS = 2,
+  MTASTS_RR_CNAME = 5,
+  MTASTS_RR_SOA = 6,
+  MTASTS_RR_MX = 15,
+  MTASTS_RR_TXT = 16,
+  MTASTS_RR_AAAA = 28,
+};
+
+enum {
+  MTASTS_RCODE_NOERROR = 0,
+  MTASTS_RCODE_SERVFAIL = 2,
+  MTASTS_RCODE_NXDOMAIN = 3,
+};
+
+/* One record of the answer section that has the type asked for. */
+struct mtasts_rr {
+  uint32_t ttl; /* seconds */
+  const unsigned char *message;
+  size_t message_size;
+  size_t rdata; /* offset in the message */
+  size_t rdata_size;
+};
+
+struct mtasts_dns_message {
+  const unsigned char *bytes;
+  size_t size;
+  unsigned rcode;
+  uint16_t type;  /* asked for */
+  size_t count;   /* records of that type in the answer section */
+  size_t cnames;  /* in the answer section */
+  uint32_t ttl;   /* the least of the answer section; where that is empty of the type, the
+                     negative TTL (RFC 2308: the least of SOA's TTL and its minimum), or 0 */
+  size_t answers; /* offset of the answer section */
+  size_t answers_end;
+};
+
+/* MTASTS_INVALID where it is malformed, truncated (TC) or no answer at all. The message keeps
+ * pointing at `bytes`. */
+enum mtasts_status mtasts_dns_message_read(const unsigned char *bytes, size_t size, uint16_t type,
+                                           struct mtasts_dns_message *message);
+
+/* Steps through the records of the type; `*cursor` starts at 0. */
+bool mtasts_dns_message_next(const struct mtasts_dns_message *message, size_t *cursor,
+                             struct mtasts_rr *rr);
+
+/*
+ * TXT: joins the record's strings into out (rdata_size bytes do). Returns the length.
+ * Malformed strings are found by mtasts_dns_message_read.
+ */
+size_t mtasts_rr_txt(const struct mtasts_rr *rr, char *out);
+
+/* MX: preference and exchange in lower case, no trailing dot, "" for the root. MTASTS_INVALID
+ * where the exchange is not a host name (letters, digits, hyphens, underscores). A and AAAA need
+ * no function: their rdata is the address, of 4 and of 16 bytes. */
+enum mtasts_status mtasts_rr_mx(const struct mtasts_rr *rr, uint16_t *preference,
+                                struct mtasts_domain *exchange);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * fetch.h: fetching a policy by HTTPS (RFC 8461 section 3.3) on a libevent
+ * loop, by libcurl's multi-socket interface.
+ *
+ * TLS 1.2 or better; the certificate must be valid for the policy host by its
+ * SAN (DNS-ID, RFC 6125 wildcards, never the CN); status 200, text/plain, no
+ * redirect, no content coding, at most MTASTS_POLICY_MAX bytes as received;
+ * only to the addresses given (the first MTASTS_FETCH_ADDRESSES), and of those
+ * only to globally routable ones unless allow_private. Each fetch has a
+ * connection, a TLS session and a table of addresses of its own.
+ *
+ * Nothing in the environment counts. SIGPIPE is ignored from mtasts_fetcher_new
+ * on in the whole process: OpenSSL writes to sockets that may be closed.
+ */
+#ifndef MTASTS_FETCH_H
+#define MTASTS_FETCH_H
+
+#include <netinet/in.h>
+
+#include "mtasts.h"
+
+struct event_base;
+struct mtasts_fetcher;
+struct mtasts_fetch;
+
+#define MTASTS_FETCH_ADDRESSES 8
+
+struct mtasts_fetcher_options {
+  const char *ca_file; /* PEM bundle; NULL or "": the system's */
+  uint32_t timeout;    /* seconds, from connect to the last byte; at least 1 */
+  bool allow_private;
+  const char *proxy; /* NULL or "": none. A proxy looks the policy host up by itself: addresses
+                        then count for nothing */
+};
+
+/* An IPv4 address is stored mapped (::ffff:a.b.c.d). */
+struct mtasts_addresses {
+  const struct in6_addr *items;
+  size_t count;
+};
+
+struct mtasts_fetch_answer {
+  enum mtasts_error error;            /* NONE, POLICY_FETCH, WEBPKI_INVALID */
+  long status;                        /* of HTTP; 0 where none arrived */
+  struct mtasts_span body;            /* good for the callback */
+  char detail[MTASTS_DETAIL_MAX + 1]; /* "HTTP status 404 from mta-sts.example.com" */
+};
+
+typedef void mtasts_fetch_fn(void *context, const struct mtasts_fetch_answer *answer);
+
+/*
+ * error: at least 256 bytes, a sentence on failure.
+ *   MTASTS_NO_FILE, MTASTS_PERMISSION  the bundle cannot be read
+ *   MTASTS_INVALID                     the bundle holds no certificate
+ *   MTASTS_NO_MEMORY, MTASTS_IO
+ */
+enum mtasts_status mtasts_fetcher_new(struct event_base *base,
+                                      const struct mtasts_fetcher_options *options, char *error,
+                                      struct mtasts_fetcher **fetcher);
+
+/* Cancels what is in flight without calling back. Not to be called from a callback. */
+void mtasts_fetcher_free(struct mtasts_fetcher *fetcher);
+
+/* Are addresses to be looked up before a fetch? Not where a proxy does that. */
+bool mtasts_fetcher_needs_addresses(const struct mtasts_fetcher *fetcher);
+
+/*
+ * Fetches https://host/.well-known/mta-sts.txt. The callback comes exactly once, from
+ * the loop, unless the fetch is cancelled first. host: a name as mtasts_domain_parse gives
+ * it. The addresses are copied; with none, or none that may be used, the answer is an error.
+ *   MTASTS_INVALID    the host is longer than a name can be
+ *   MTASTS_NO_MEMORY
+ */
+enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher, const char *host,
+                                        const struct mtasts_addresses *addresses,
+                                        mtasts_fetch_fn *callback, void *context,
+                                        struct mtasts_fetch **fetch);
+void mtasts_fetch_cancel(struct mtasts_fetch *fetch);
+
+#endif

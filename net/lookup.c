@@ -1,0 +1,501 @@
+#include "lookup.h"
+
+#include <arpa/inet.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ascii.h"
+#include "dns_message.h"
+#include "fetch.h"
+#include "mx_list.h"
+#include "printable.h"
+#include "resolver.h"
+
+enum {
+  TRACE_MAX = 1024,                            /* bytes of one trace text */
+  ADDRESSES_EACH = MTASTS_FETCH_ADDRESSES / 2, /* of IPv4 and of IPv6 */
+};
+
+/* The questions to the DNS. */
+enum {
+  TXT,
+  MX,
+  A,
+  AAAA,
+  QUESTIONS
+};
+
+struct question {
+  const char *prefix;
+  const char *type_name;
+  const char *section; /* of RFC 8461, for the trace */
+  uint16_t type;
+};
+
+static const struct question questions[QUESTIONS] = {
+    [TXT] = {"_mta-sts.", "TXT", "3.1", MTASTS_RR_TXT},
+    [MX] = {"", "MX", "4.1", MTASTS_RR_MX},
+    [A] = {"mta-sts.", "A", "3.3", MTASTS_RR_A},
+    [AAAA] = {"mta-sts.", "AAAA", "3.3", MTASTS_RR_AAAA},
+};
+
+struct mtasts_lookup {
+  const struct mtasts_net *net;
+  mtasts_lookup_fn *done;
+  mtasts_trace_fn *trace;
+  void *context;
+  struct event *wake;
+  struct mtasts_domain domain;
+  bool begun;
+  bool forced;
+  unsigned asked; /* of the needs */
+  struct mtasts_discovery discovery;
+
+  struct mtasts_dns_query *queries[QUESTIONS];
+  uint64_t started[QUESTIONS]; /* microseconds */
+  struct mtasts_fetch *fetch;
+  uint64_t fetch_started;
+
+  struct in6_addr addresses[MTASTS_FETCH_ADDRESSES];
+  size_t address_count;
+  unsigned addresses_asked; /* of the two questions, still open */
+
+  /* What the discovery's entry points into. */
+  struct mtasts_entry known;
+  unsigned char *known_bytes;
+  struct mtasts_span *texts; /* their bytes follow them */
+  unsigned char *policy_store;
+  unsigned char *mx_store;
+  char txt_detail[MTASTS_DETAIL_MAX + 1];
+  char policy_detail[MTASTS_DETAIL_MAX + 1];
+};
+
+static void advance(struct mtasts_lookup *lookup, unsigned needs);
+
+static struct mtasts_span span_of(const char *text) {
+  return (struct mtasts_span){text, strlen(text)};
+}
+
+/* the trace */
+
+static uint64_t microseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+}
+
+/* A text in the making, cut where it is full. */
+struct words {
+  char text[TRACE_MAX];
+  size_t length;
+};
+
+static void add(struct words *words, struct mtasts_span bytes) {
+  words->length +=
+      mtasts_printable(bytes, words->text + words->length, sizeof words->text - words->length);
+}
+
+__attribute__((format(printf, 2, 3))) static void add_format(struct words *words,
+                                                             const char *format, ...) {
+  char text[MTASTS_DOMAIN_MAX + 64];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  add(words, span_of(text));
+}
+
+static void trace(const struct mtasts_lookup *lookup, uint64_t started, const char *section,
+                  const struct words *words) {
+  if (lookup->trace)
+    lookup->trace(lookup->context, microseconds() - started, section, words->text);
+}
+
+/* Traces what came of a question: `data`, or why there is none. */
+static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
+                         const struct mtasts_dns_answer *answer, const struct words *data) {
+  const struct question *question = &questions[which];
+  struct words words = {.length = 0};
+  if (!lookup->trace)
+    return;
+  if (answer->outcome == MTASTS_DNS_FAILED || answer->outcome == MTASTS_DNS_BOGUS) {
+    add(&words, span_of(answer->detail));
+  } else {
+    add_format(&words, "%s %s%s: ", question->type_name, question->prefix, lookup->domain.name);
+    if (answer->outcome == MTASTS_DNS_NXDOMAIN)
+      add(&words, MTASTS_SPAN("no such name"));
+    else if (answer->outcome == MTASTS_DNS_NODATA)
+      add(&words, MTASTS_SPAN("no such record"));
+    else
+      add(&words, (struct mtasts_span){data->text, data->length});
+  }
+  trace(lookup, lookup->started[which], question->section, &words);
+}
+
+/* asking the DNS */
+
+/* Asks; the answer comes to the callback, at once where there is nobody to ask. */
+static void ask(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *callback) {
+  const struct question *question = &questions[which];
+  char name[MTASTS_DOMAIN_MAX + sizeof "_mta-sts."];
+  struct mtasts_dns_answer none = {.outcome = MTASTS_DNS_NXDOMAIN};
+  lookup->started[which] = microseconds();
+  int length = snprintf(name, sizeof name, "%s%s", question->prefix, lookup->domain.name);
+  /* Longer than the DNS can hold: nobody can have published there. */
+  if (length <= MTASTS_DOMAIN_MAX) {
+    if (mtasts_resolver_ask(lookup->net->resolver, name, question->type, callback, lookup,
+                            &lookup->queries[which]) == MTASTS_OK)
+      return;
+    none.outcome = MTASTS_DNS_FAILED;
+    snprintf(none.detail, sizeof none.detail, "%s: cannot be asked", question->type_name);
+  }
+  callback(lookup, &none);
+}
+
+/* the TXT record */
+
+/* Joins the strings of each record. Returns false without memory. */
+static bool read_texts(struct mtasts_lookup *lookup, const struct mtasts_dns_message *message) {
+  struct mtasts_rr rr;
+  size_t bytes = 0;
+  size_t count = 0;
+  for (size_t cursor = 0; mtasts_dns_message_next(message, &cursor, &rr);)
+    bytes += rr.rdata_size;
+  lookup->texts = malloc(message->count * sizeof *lookup->texts + bytes);
+  if (!lookup->texts)
+    return false;
+  char *out = (char *)(lookup->texts + message->count);
+  for (size_t cursor = 0; mtasts_dns_message_next(message, &cursor, &rr); count++) {
+    lookup->texts[count] = (struct mtasts_span){out, mtasts_rr_txt(&rr, out)};
+    out += lookup->texts[count].len;
+  }
+  return true;
+}
+
+static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
+  struct mtasts_lookup *lookup = context;
+  struct mtasts_txt_answer txt = {.outcome = answer->outcome};
+  struct words words = {.length = 0};
+  lookup->queries[TXT] = NULL;
+  snprintf(lookup->txt_detail, sizeof lookup->txt_detail, "%s", answer->detail);
+  if (txt.outcome != MTASTS_DNS_FAILED && txt.outcome != MTASTS_DNS_BOGUS)
+    txt.ttl = answer->message.ttl;
+  if (txt.outcome == MTASTS_DNS_ANSWER) {
+    if (read_texts(lookup, &answer->message)) {
+      txt.texts = lookup->texts;
+      txt.count = answer->message.count;
+    } else {
+      txt.outcome = MTASTS_DNS_FAILED;
+      snprintf(lookup->txt_detail, sizeof lookup->txt_detail, "TXT: out of memory");
+    }
+  }
+  txt.detail = span_of(lookup->txt_detail);
+  for (size_t i = 0; i < txt.count; i++) {
+    if (i > 0)
+      add(&words, MTASTS_SPAN(" | "));
+    add(&words, txt.texts[i]);
+  }
+  trace_answer(lookup, TXT, answer, &words);
+  advance(lookup, mtasts_discover_txt(&lookup->discovery, &txt, lookup->net->now()));
+}
+
+/* the MX hosts */
+
+/* Packs the hosts into the look-up. Returns false without memory. */
+static bool pack_hosts(struct mtasts_lookup *lookup, struct mtasts_mx_host *hosts, size_t count,
+                       struct mtasts_mx_answer *mx) {
+  lookup->mx_store = malloc(mtasts_mx_list_size(hosts, count));
+  if (!lookup->mx_store)
+    return false;
+  mtasts_mx_list_pack(hosts, count, lookup->mx_store, &mx->mx);
+  return true;
+}
+
+/* The hosts of the MX records; an exchange that is no host name is skipped. */
+static enum mtasts_mx_state read_hosts(struct mtasts_lookup *lookup,
+                                       const struct mtasts_dns_message *message,
+                                       struct mtasts_mx_answer *mx) {
+  enum mtasts_mx_state state = MTASTS_MX_ERROR;
+  struct mtasts_mx_host *hosts = calloc(message->count, sizeof *hosts);
+  struct mtasts_domain *names = calloc(message->count, sizeof *names);
+  struct mtasts_rr rr;
+  size_t count = 0;
+  if (!hosts || !names)
+    goto done;
+  for (size_t cursor = 0; mtasts_dns_message_next(message, &cursor, &rr);) {
+    struct mtasts_domain *name = &names[count];
+    if (mtasts_rr_mx(&rr, &hosts[count].preference, name) != MTASTS_OK)
+      continue;
+    if (name->len > 0) {
+      hosts[count++].host = (struct mtasts_span){name->name, name->len};
+    } else if (message->count == 1) {
+      state = MTASTS_MX_NULL; /* RFC 7505: alone, or it means nothing */
+    }
+  }
+  if (count > 0 && pack_hosts(lookup, hosts, count, mx))
+    state = MTASTS_MX_LISTED;
+done:
+  free(hosts);
+  free(names);
+  return state;
+}
+
+static void trace_hosts(const struct mtasts_lookup *lookup, const struct mtasts_dns_answer *answer,
+                        const struct mtasts_mx_answer *mx) {
+  struct words words = {.length = 0};
+  struct mtasts_mx_host host;
+  for (size_t cursor = 0; mtasts_mx_next(&mx->mx, &cursor, &host);)
+    add_format(&words, "%s%u %.*s", words.length > 0 ? ", " : "", (unsigned)host.preference,
+               (int)host.host.len, host.host.data);
+  if (mx->state == MTASTS_MX_NULL)
+    add(&words, MTASTS_SPAN("takes no mail"));
+  if (mx->state == MTASTS_MX_ERROR)
+    add(&words, MTASTS_SPAN("no exchange is a host name"));
+  trace_answer(lookup, MX, answer, &words);
+}
+
+static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
+  struct mtasts_lookup *lookup = context;
+  struct mtasts_mx_answer mx = {.state = MTASTS_MX_ERROR};
+  struct mtasts_mx_host self = {.host = {lookup->domain.name, lookup->domain.len}};
+  lookup->queries[MX] = NULL;
+  switch (answer->outcome) {
+  case MTASTS_DNS_ANSWER:
+    mx.state = read_hosts(lookup, &answer->message, &mx);
+    break;
+  case MTASTS_DNS_NODATA:
+    /* RFC 5321 section 5.1: without MX records the domain itself is its host. */
+    if (pack_hosts(lookup, &self, 1, &mx))
+      mx.state = MTASTS_MX_IMPLICIT;
+    break;
+  case MTASTS_DNS_NXDOMAIN:
+    mx.state = MTASTS_MX_NXDOMAIN;
+    break;
+  case MTASTS_DNS_FAILED:
+  case MTASTS_DNS_BOGUS:
+    break;
+  }
+  if (mx.state != MTASTS_MX_ERROR)
+    mx.ttl = answer->message.ttl;
+  trace_hosts(lookup, answer, &mx);
+  advance(lookup, mtasts_discover_mx(&lookup->discovery, &mx, lookup->net->now()));
+}
+
+/* the policy */
+
+static void take_policy(struct mtasts_lookup *lookup, const struct mtasts_policy_answer *answer) {
+  struct mtasts_discovery *discovery = &lookup->discovery;
+  uint64_t started = microseconds();
+  unsigned needs = mtasts_discover_policy(discovery, answer, lookup->net->now());
+  const struct mtasts_policy *policy = &discovery->entry.policy;
+  struct words words = {.length = 0};
+  if (answer->error == MTASTS_ERROR_NONE) {
+    if (discovery->freshness != MTASTS_FETCHED)
+      add(&words, discovery->entry.detail);
+    else
+      add_format(&words, "policy: %s, %zu mx pattern%s, max_age %u", mtasts_mode_name(policy->mode),
+                 policy->mx.count, policy->mx.count == 1 ? "" : "s", (unsigned)policy->max_age);
+    trace(lookup, started, "3.2", &words);
+  }
+  advance(lookup, needs);
+}
+
+/* There is no body; policy_detail says why. */
+static void fail_policy(struct mtasts_lookup *lookup, enum mtasts_error error) {
+  take_policy(lookup, &(struct mtasts_policy_answer){
+                          .error = error,
+                          .detail = span_of(lookup->policy_detail),
+                      });
+}
+
+static void fail_start(struct mtasts_lookup *lookup) {
+  snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "no policy can be fetched now");
+  fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH);
+}
+
+static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
+  struct mtasts_lookup *lookup = context;
+  struct words words = {.length = 0};
+  lookup->fetch = NULL;
+  if (answer->error == MTASTS_ERROR_NONE)
+    add_format(&words, "HTTPS mta-sts.%s: %ld, %zu bytes", lookup->domain.name, answer->status,
+               answer->body.len);
+  else
+    add_format(&words, "HTTPS mta-sts.%s: %s", lookup->domain.name, answer->detail);
+  trace(lookup, lookup->fetch_started, "3.3", &words);
+  if (answer->error != MTASTS_ERROR_NONE) {
+    snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "%s", answer->detail);
+    fail_policy(lookup, answer->error);
+    return;
+  }
+  lookup->policy_store = malloc(answer->body.len + 1);
+  if (!lookup->policy_store) {
+    fail_start(lookup);
+    return;
+  }
+  take_policy(lookup, &(struct mtasts_policy_answer){
+                          .body = answer->body,
+                          .store = lookup->policy_store,
+                          .detail_store = lookup->policy_detail,
+                      });
+}
+
+static void start_fetch(struct mtasts_lookup *lookup) {
+  char host[sizeof lookup->domain.name + sizeof "mta-sts."];
+  struct mtasts_addresses addresses = {lookup->addresses, lookup->address_count};
+  snprintf(host, sizeof host, "mta-sts.%s", lookup->domain.name);
+  lookup->fetch_started = microseconds();
+  if (mtasts_fetcher_start(lookup->net->fetcher, host, &addresses, take_body, lookup,
+                           &lookup->fetch) != MTASTS_OK)
+    fail_start(lookup);
+}
+
+/* Adds the addresses of one family, IPv4 mapped into IPv6. */
+static void add_addresses(struct mtasts_lookup *lookup, const struct mtasts_dns_message *message,
+                          struct words *words) {
+  struct mtasts_rr rr;
+  size_t taken = 0;
+  for (size_t cursor = 0; taken < ADDRESSES_EACH && mtasts_dns_message_next(message, &cursor, &rr);
+       taken++) {
+    struct in6_addr *address = &lookup->addresses[lookup->address_count++];
+    *address = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    memcpy(&address->s6_addr[sizeof *address - rr.rdata_size], rr.message + rr.rdata,
+           rr.rdata_size);
+    char text[INET6_ADDRSTRLEN];
+    inet_ntop(message->type == MTASTS_RR_A ? AF_INET : AF_INET6, rr.message + rr.rdata, text,
+              sizeof text);
+    add_format(words, "%s%s", taken > 0 ? ", " : "", text);
+  }
+}
+
+static void take_addresses(struct mtasts_lookup *lookup, unsigned which,
+                           const struct mtasts_dns_answer *answer) {
+  struct words words = {.length = 0};
+  lookup->queries[which] = NULL;
+  lookup->addresses_asked &= ~(1U << which);
+  if (answer->outcome == MTASTS_DNS_ANSWER)
+    add_addresses(lookup, &answer->message, &words);
+  else if (answer->detail[0])
+    snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "%s", answer->detail);
+  trace_answer(lookup, which, answer, &words);
+  if (lookup->addresses_asked)
+    return;
+  /* One family's failure is nothing where the other has an address. */
+  if (lookup->address_count == 0 && lookup->policy_detail[0])
+    fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH);
+  else
+    start_fetch(lookup);
+}
+
+static void take_a(void *context, const struct mtasts_dns_answer *answer) {
+  take_addresses(context, A, answer);
+}
+
+static void take_aaaa(void *context, const struct mtasts_dns_answer *answer) {
+  take_addresses(context, AAAA, answer);
+}
+
+static void ask_policy(struct mtasts_lookup *lookup) {
+  if (!mtasts_fetcher_needs_addresses(lookup->net->fetcher)) {
+    start_fetch(lookup);
+    return;
+  }
+  lookup->addresses_asked = 1U << A | 1U << AAAA;
+  ask(lookup, A, take_a);
+  ask(lookup, AAAA, take_aaaa);
+}
+
+/* the life of a look-up */
+
+/* Asks for what is needed and was not asked yet. The end comes from the loop: this runs inside
+ * other steps, and the callback may free the look-up. */
+static void advance(struct mtasts_lookup *lookup, unsigned needs) {
+  unsigned news = needs & ~lookup->asked;
+  lookup->asked |= news;
+  if (news & MTASTS_NEED_TXT)
+    ask(lookup, TXT, take_txt);
+  if (news & MTASTS_NEED_MX)
+    ask(lookup, MX, take_mx);
+  if (news & MTASTS_NEED_POLICY)
+    ask_policy(lookup);
+  if (needs == 0)
+    event_active(lookup->wake, EV_TIMEOUT, 0);
+}
+
+static void wake(evutil_socket_t socket, short what, void *context) {
+  struct mtasts_lookup *lookup = context;
+  (void)socket;
+  (void)what;
+  if (lookup->begun) {
+    lookup->done(lookup->context, &lookup->discovery);
+    return;
+  }
+  lookup->begun = true;
+  advance(lookup, mtasts_discover_begin(&lookup->discovery, &lookup->net->settings,
+                                        lookup->known_bytes ? &lookup->known : NULL, lookup->forced,
+                                        lookup->net->now()));
+}
+
+/* Copies an entry and what it points into. Returns false without memory. */
+static bool copy_known(struct mtasts_lookup *lookup, const struct mtasts_entry *known) {
+  const size_t patterns = known->policy.mx.size;
+  const size_t hosts = known->mx.size;
+  const size_t detail = known->detail.len;
+  unsigned char *bytes = malloc(patterns + hosts + detail + 1);
+  if (!bytes)
+    return false;
+  if (patterns > 0)
+    memcpy(bytes, known->policy.mx.data, patterns);
+  if (hosts > 0)
+    memcpy(bytes + patterns, known->mx.data, hosts);
+  if (detail > 0)
+    memcpy(bytes + patterns + hosts, known->detail.data, detail);
+  lookup->known = *known;
+  lookup->known.policy.mx.data = bytes;
+  lookup->known.mx.data = bytes + patterns;
+  lookup->known.detail.data = (const char *)bytes + patterns + hosts;
+  lookup->known_bytes = bytes;
+  return true;
+}
+
+enum mtasts_status mtasts_lookup_start(const struct mtasts_net *net, struct event_base *base,
+                                       const struct mtasts_domain *domain,
+                                       const struct mtasts_entry *known, bool forced,
+                                       mtasts_lookup_fn *done, mtasts_trace_fn *trace_fn,
+                                       void *context, struct mtasts_lookup **lookup) {
+  struct mtasts_lookup *made = calloc(1, sizeof *made);
+  if (!made)
+    return MTASTS_NO_MEMORY;
+  made->net = net;
+  made->domain = *domain;
+  made->forced = forced;
+  made->done = done;
+  made->trace = trace_fn;
+  made->context = context;
+  made->wake = evtimer_new(base, wake, made);
+  if (!made->wake || (known && !copy_known(made, known))) {
+    mtasts_lookup_free(made);
+    return MTASTS_NO_MEMORY;
+  }
+  event_active(made->wake, EV_TIMEOUT, 0);
+  *lookup = made;
+  return MTASTS_OK;
+}
+
+void mtasts_lookup_free(struct mtasts_lookup *lookup) {
+  if (!lookup)
+    return;
+  for (size_t i = 0; i < QUESTIONS; i++)
+    mtasts_resolver_cancel(lookup->queries[i]);
+  mtasts_fetch_cancel(lookup->fetch);
+  if (lookup->wake)
+    event_free(lookup->wake);
+  free(lookup->known_bytes);
+  free(lookup->texts);
+  free(lookup->policy_store);
+  free(lookup->mx_store);
+  free(lookup);
+}

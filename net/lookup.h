@@ -1,0 +1,45 @@
+/*
+ * lookup.h: one discovery in flight. It walks engine/discover.h's state machine,
+ * asking the resolver and the fetcher for what the machine needs, and calls back
+ * when the machine needs nothing more. TXT and MX are asked side by side.
+ */
+#ifndef MTASTS_LOOKUP_H
+#define MTASTS_LOOKUP_H
+
+#include "discover.h"
+
+struct event_base;
+struct mtasts_resolver;
+struct mtasts_fetcher;
+struct mtasts_lookup;
+
+/* What look-ups share; everything in it is the owner's. */
+struct mtasts_net {
+  struct mtasts_resolver *resolver;
+  struct mtasts_fetcher *fetcher;
+  struct mtasts_discover_settings settings;
+  int64_t (*now)(void); /* seconds since the epoch */
+};
+
+/* One step for `query --explain`: how long it took, where the RFC asks for it, what came of it.
+ * The text is printable and good for the call. */
+typedef void mtasts_trace_fn(void *context, uint64_t microseconds, const char *section,
+                             const char *text);
+
+/* Called once, from the loop. The discovery is good until the look-up is freed. */
+typedef void mtasts_lookup_fn(void *context, const struct mtasts_discovery *discovery);
+
+/*
+ * Starts. known: what the cache holds (copied), or NULL. forced: everything anew. trace may
+ * be NULL. Where nothing is needed, the callback still comes from the loop.
+ */
+enum mtasts_status mtasts_lookup_start(const struct mtasts_net *net, struct event_base *base,
+                                       const struct mtasts_domain *domain,
+                                       const struct mtasts_entry *known, bool forced,
+                                       mtasts_lookup_fn *done, mtasts_trace_fn *trace,
+                                       void *context, struct mtasts_lookup **lookup);
+
+/* Frees, cancelling what is still in flight. May be called from the callback. */
+void mtasts_lookup_free(struct mtasts_lookup *lookup);
+
+#endif

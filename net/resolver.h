@@ -1,0 +1,72 @@
+/*
+ * resolver.h: DNS look-ups on a libevent loop, by libunbound's event interface
+ * (no thread, no fork). Answers arrive in callbacks from the loop, never from
+ * inside mtasts_resolver_ask.
+ *
+ * Every look-up asks a server: nothing is cached here, neither answers nor
+ * failures, nor how servers behaved, so one domain's dead name servers never
+ * count against another's. Nothing is validated (DNSSEC is DANE's business).
+ * The server that answered last is asked first; the next one is asked too when
+ * it fails, or is silent for a second.
+ *
+ * SIGPIPE is ignored from then on in the whole process, and libunbound's log
+ * goes nowhere: both are process-wide.
+ */
+#ifndef MTASTS_RESOLVER_H
+#define MTASTS_RESOLVER_H
+
+#include "discover.h"
+#include "dns_message.h"
+
+struct event_base;
+struct mtasts_resolver;
+struct mtasts_dns_query;
+
+#define MTASTS_RESOLVER_SERVERS 8 /* at most; of resolv.conf the first three, as resolv.conf(5) */
+
+struct mtasts_resolver_options {
+  const char *const *servers; /* ADDR or ADDR@PORT */
+  size_t server_count;        /* 0: resolv.conf */
+  uint32_t timeout;           /* seconds for one look-up, retries included; at least 1 */
+};
+
+struct mtasts_dns_answer {
+  enum mtasts_dns_outcome outcome;
+  struct mtasts_dns_message message;  /* ANSWER, NODATA, NXDOMAIN; bytes good for the callback */
+  char detail[MTASTS_DETAIL_MAX + 1]; /* FAILED: "TXT _mta-sts.example.com: no answer in 5 s" */
+};
+
+typedef void mtasts_dns_fn(void *context, const struct mtasts_dns_answer *answer);
+
+/*
+ * error: at least 256 bytes, a sentence on failure.
+ *   MTASTS_INVALID    a server is not an address, or there are too many
+ *   MTASTS_NO_MEMORY
+ *   MTASTS_IO         resolv.conf is unreadable, or libunbound fails
+ */
+enum mtasts_status mtasts_resolver_new(struct event_base *base,
+                                       const struct mtasts_resolver_options *options, char *error,
+                                       struct mtasts_resolver **resolver);
+
+/* Cancels what is in flight without calling back. May be called from a callback. */
+void mtasts_resolver_free(struct mtasts_resolver *resolver);
+
+/*
+ * Asks. The callback comes exactly once, unless the query is cancelled first.
+ * name: no trailing dot. *query is good until the callback or the cancel.
+ *   MTASTS_INVALID    the name is not one that the DNS can hold
+ *   MTASTS_NO_MEMORY
+ */
+enum mtasts_status mtasts_resolver_ask(struct mtasts_resolver *resolver, const char *name,
+                                       uint16_t type, mtasts_dns_fn *callback, void *context,
+                                       struct mtasts_dns_query **query);
+void mtasts_resolver_cancel(struct mtasts_dns_query *query);
+
+/*
+ * Does any of the servers answer at all? For the message that tells a broken
+ * resolver from a broken domain, after a look-up failed. Waits up to `timeout`
+ * seconds; needs no loop.
+ */
+bool mtasts_resolver_reachable(const struct mtasts_resolver *resolver, uint32_t timeout);
+
+#endif

@@ -1,0 +1,50 @@
+#!/bin/bash
+# Cold look-ups a second (`mtasts warm`) beside bare TLS handshakes a second with the same hosts:
+#   tests/lab/lab bench 1000 tests/bench/cold.sh
+# Interleaved rounds; each of both is a fresh process with an empty cache and a flushed resolver.
+# Fails where the look-ups reach less than 65 % of the handshakes, in the median of the rounds: the
+# machine may be busy with other things, but both halves of a round see the same of it.
+set -uo pipefail
+rounds=5 least=65
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck disable=SC1091
+. "$here/../lab/servers.sh"
+list=$LAB_DIR/bench.domains
+grep -o 'h[0-9]*\.bench\.example' "$LAB_DIR/certificates" >"$list"
+count=$(wc -l <"$list")
+
+flush() { unbound-control -c "$LAB_DIR/unbound.conf" flush_zone . >/dev/null; }
+
+handshakes() {
+  "$LAB_TOOLS/../bench/handshake_bench" "$LAB_CA" "$WEB" "$count" | cut -d. -f1
+}
+
+look_ups() {
+  local cache began stored
+  cache=$(mktemp -d "$LAB_DIR/cold.XXXX")
+  began=${EPOCHREALTIME/./}
+  "$MTASTS" --config "$LAB_CONF" --cache "$cache" warm --jobs 64 "$list" >/dev/null 2>&1
+  local took=$((${EPOCHREALTIME/./} - began))
+  stored=$("$MTASTS" --config "$LAB_CONF" --cache "$cache" --json cache stats | jq .enforce)
+  [ "$stored" = "$count" ] || {
+    echo "cold: $stored of $count policies were stored" >&2
+    return 1
+  }
+  echo $((count * 1000000 / took))
+}
+
+median() { printf '%s\n' "$@" | sort -n | sed -n "$(((rounds + 1) / 2))p"; }
+
+for ((round = 1; round <= rounds; round++)); do
+  flush
+  handshake=$(handshakes) || exit 1
+  flush
+  look_up=$(look_ups) || exit 1
+  ratio=$((100 * look_up / handshake))
+  echo "round $round: $look_up cold look-ups, $handshake handshakes a second: $ratio %"
+  all_look_ups+=("$look_up") all_handshakes+=("$handshake") ratios+=("$ratio")
+done
+ratio=$(median "${ratios[@]}")
+echo "medians of $rounds rounds, $count hosts, 64 in flight: $(median "${all_look_ups[@]}") cold" \
+  "look-ups, $(median "${all_handshakes[@]}") handshakes a second: $ratio % (at least $least %)"
+[ "$ratio" -ge $least ]

@@ -1,0 +1,276 @@
+/*
+ * The cost of a cached decision (domain text in, verdict out) beside its limit: a bare mdb_get of
+ * the same records in a renewed read transaction. Two processes on one environment take turns,
+ * round by round; medians of CPU time are printed, with the look-ups and allocations counted.
+ *
+ *   decision_bench DOMAINS
+ */
+#include <inttypes.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "mtasts.h"
+#include "store.h"
+
+enum {
+  ROUNDS = 15,
+  ROUND_OPERATIONS = 200000,
+  NAME_SIZE = 64,
+  NOW = 1767225600
+};
+
+static uint64_t gets;
+static uint64_t allocations;
+
+/* Linked with --wrap=mdb_get: every look-up of the program passes here. */
+int __real_mdb_get(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data);
+int __wrap_mdb_get(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data);
+int __wrap_mdb_get(MDB_txn *txn, MDB_dbi dbi, MDB_val *key, MDB_val *data) {
+  gets++;
+  return __real_mdb_get(txn, dbi, key, data);
+}
+
+/* And every allocation, LMDB's own too, passes here. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *malloc(size_t size) {
+  allocations++;
+  return __libc_malloc(size);
+}
+void *calloc(size_t count, size_t size) {
+  allocations++;
+  return __libc_calloc(count, size);
+}
+void *realloc(void *old, size_t size) {
+  allocations++;
+  return __libc_realloc(old, size);
+}
+
+static void die(const char *what) {
+  fprintf(stderr, "decision_bench: %s\n", what);
+  exit(1);
+}
+
+static void name_of(size_t i, char *name) {
+  snprintf(name, NAME_SIZE, "domain-%06zu.mail.example.com", i);
+}
+
+/* The same pseudo-random walk for both sides. */
+static size_t next_index(uint64_t *state, size_t domains) {
+  *state = *state * 6364136223846793005U + 1442695040888963407U;
+  return (size_t)(*state >> 33) % domains;
+}
+
+static void fill(const char *directory, size_t domains) {
+  static const unsigned char patterns[] = "\023mx1.mail.example.com"
+                                          "\022*.mail.example.com";
+  struct mtasts_store_options options = mtasts_store_defaults;
+  struct mtasts_store *store;
+  if (mtasts_store_open(directory, &options, &store) != MTASTS_OK)
+    die("cannot open the store");
+  struct mtasts_entry entry = {
+      .has_policy = true,
+      .policy = {.mode = MTASTS_MODE_ENFORCE, .max_age = 604800},
+      .policy_id = "20260101T000000",
+      .record_id = "20260101T000000",
+      .fetched = NOW,
+      .expires = NOW + 604800,
+      .record = MTASTS_RECORD_VALID,
+      .checked = NOW,
+      .next_check = NOW + 3600,
+      .mx_state = MTASTS_MX_UNKNOWN,
+  };
+  unsigned char mx[sizeof patterns];
+  memcpy(mx, patterns, sizeof patterns);
+  mx[0] = 20;
+  mx[21] = 18;
+  entry.policy.mx = (struct mtasts_names){mx, sizeof patterns - 1, 2};
+  for (size_t i = 0; i < domains; i++) {
+    char name[NAME_SIZE];
+    struct mtasts_domain domain;
+    name_of(i, name);
+    if (mtasts_domain_parse((struct mtasts_span){name, strlen(name)}, &domain) != MTASTS_OK ||
+        mtasts_store_put(store, &domain, &entry, NOW) != MTASTS_OK)
+      die("cannot fill the store");
+  }
+  mtasts_store_close(store);
+}
+
+static double cpu_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* One side: opens the cache once, and runs a round whenever it is told to. */
+struct side {
+  void (*open)(struct side *side, const char *directory);
+  void (*operate)(struct side *side, const char *name);
+  MDB_env *env;
+  MDB_dbi policies;
+  MDB_txn *txn;
+  struct mtasts_cache *cache;
+  struct mtasts_reader *reader;
+  uint64_t checked;
+};
+
+static void open_bare(struct side *side, const char *directory) {
+  if (mdb_env_create(&side->env) || mdb_env_set_maxdbs(side->env, 4) ||
+      mdb_env_open(side->env, directory, MDB_RDONLY | MDB_NOTLS, 0) ||
+      mdb_txn_begin(side->env, NULL, MDB_RDONLY, &side->txn) ||
+      mdb_dbi_open(side->txn, "policies", 0, &side->policies) || mdb_txn_commit(side->txn) ||
+      mdb_txn_begin(side->env, NULL, MDB_RDONLY, &side->txn))
+    die("cannot open the environment");
+  mdb_txn_reset(side->txn);
+}
+
+static void get_bare(struct side *side, const char *name) {
+  char copy[NAME_SIZE];
+  size_t len = strlen(name);
+  memcpy(copy, name, len);
+  MDB_val key = {len, copy};
+  MDB_val value;
+  mdb_txn_renew(side->txn);
+  if (mdb_get(side->txn, side->policies, &key, &value) == 0)
+    side->checked += value.mv_size > 0;
+  mdb_txn_reset(side->txn);
+}
+
+static void open_cache(struct side *side, const char *directory) {
+  if (mtasts_cache_open(directory, &side->cache) != MTASTS_OK ||
+      mtasts_reader_new(side->cache, &side->reader) != MTASTS_OK)
+    die("cannot open the cache");
+}
+
+static void decide(struct side *side, const char *name) {
+  struct mtasts_domain domain;
+  struct mtasts_entry entry;
+  if (mtasts_domain_parse((struct mtasts_span){name, strlen(name)}, &domain) != MTASTS_OK ||
+      mtasts_reader_get(side->reader, &domain, &entry) != MTASTS_OK)
+    die("a domain is missing");
+  struct mtasts_decision decision = mtasts_decide(&entry, NULL, MTASTS_CACHED, NOW + 60);
+  side->checked += decision.verdict == MTASTS_VERDICT_ENFORCE;
+}
+
+struct result {
+  double nanoseconds; /* of CPU, each operation */
+  uint64_t gets, allocations;
+};
+
+static void serve(struct side *side, const char *directory, size_t domains, int from, int to) {
+  char go;
+  char *names = malloc(domains * NAME_SIZE);
+  if (!names)
+    die("out of memory");
+  for (size_t i = 0; i < domains; i++)
+    name_of(i, names + i * NAME_SIZE);
+  side->open(side, directory);
+  while (read(from, &go, 1) == 1) {
+    uint64_t state = 1;
+    uint64_t gets_before = gets;
+    uint64_t allocations_before = allocations;
+    side->checked = 0;
+    double start = cpu_nanoseconds();
+    for (size_t i = 0; i < ROUND_OPERATIONS; i++)
+      side->operate(side, names + next_index(&state, domains) * NAME_SIZE);
+    struct result result = {
+        (cpu_nanoseconds() - start) / ROUND_OPERATIONS,
+        gets - gets_before,
+        allocations - allocations_before,
+    };
+    if (side->checked != ROUND_OPERATIONS)
+      die("an operation came to nothing");
+    if (write(to, &result, sizeof result) != sizeof result)
+      break;
+  }
+  exit(0);
+}
+
+static void start(struct side *side, const char *directory, size_t domains, int *to, int *from) {
+  int down[2];
+  int up[2];
+  if (pipe(down) || pipe(up))
+    die("no pipe");
+  pid_t child = fork();
+  if (child < 0)
+    die("no process");
+  if (child == 0) {
+    close(down[1]);
+    close(up[0]);
+    serve(side, directory, domains, down[0], up[1]);
+  }
+  close(down[0]);
+  close(up[1]);
+  *to = down[1];
+  *from = up[0];
+}
+
+static struct result round_of(int to, int from) {
+  struct result result;
+  if (write(to, "g", 1) != 1 || read(from, &result, sizeof result) != sizeof result)
+    die("a side died");
+  return result;
+}
+
+static int by_value(const void *a, const void *b) {
+  double x = *(const double *)a;
+  double y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count) {
+  qsort(values, count, sizeof *values, by_value);
+  return values[count / 2];
+}
+
+int main(int argc, char **argv) {
+  size_t domains = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
+  char directory[] = "/tmp/mtasts-bench-XXXXXX";
+  if (domains == 0)
+    die("usage: decision_bench DOMAINS");
+  if (!mkdtemp(directory))
+    die("no directory");
+  fill(directory, domains);
+
+  struct side sides[2] = {{.open = open_bare, .operate = get_bare},
+                          {.open = open_cache, .operate = decide}};
+  int to[2];
+  int from[2];
+  for (int i = 0; i < 2; i++)
+    start(&sides[i], directory, domains, &to[i], &from[i]);
+
+  double bare[ROUNDS];
+  double whole[ROUNDS];
+  double ratio[ROUNDS];
+  double extra[ROUNDS];
+  struct result result = {0};
+  for (int i = -1; i < ROUNDS; i++) { /* the first round warms up */
+    struct result limit = round_of(to[0], from[0]);
+    result = round_of(to[1], from[1]);
+    if (i < 0)
+      continue;
+    bare[i] = limit.nanoseconds;
+    whole[i] = result.nanoseconds;
+    ratio[i] = whole[i] / bare[i];
+    extra[i] = whole[i] - bare[i];
+  }
+  printf("%8zu domains: bare get %4.0f ns, whole decision %4.0f ns: %.2f times, %+.0f ns; "
+         "%.0f mdb_get and %.0f allocations each\n",
+         domains, median(bare, ROUNDS), median(whole, ROUNDS), median(ratio, ROUNDS),
+         median(extra, ROUNDS), (double)result.gets / ROUND_OPERATIONS,
+         (double)result.allocations / ROUND_OPERATIONS);
+  /* The second side has inherited the first one's pipe: both ends before either is waited for. */
+  for (int i = 0; i < 2; i++)
+    close(to[i]);
+  while (wait(NULL) > 0)
+    ;
+  char command[sizeof directory + 8];
+  snprintf(command, sizeof command, "rm -rf %s", directory);
+  return system(command) == 0 ? 0 : 1;
+}

@@ -1,0 +1,224 @@
+# From the table `domains` to all that the lab's servers read, in $LAB_DIR.
+# shellcheck shell=bash
+
+zone() { printf '%s\n' "$*" >>"$LAB_DIR/zones/example"; }
+
+# A zone that NSD knows of and has no data for: SERVFAIL.
+broken_zone() {
+  zone "$1 NS ns.example."
+  printf 'zone:\n  name: "%s"\n  zonefile: "missing"\n' "$1" >>"$LAB_DIR/broken.conf"
+}
+
+zone_record() {
+  local name=_mta-sts.$domain. text
+  case $record in
+    none) ;;
+    ok) zone "$name TXT \"v=STSv1; id=20260101T000000;\"" ;;
+    servfail) broken_zone "$name" ;;
+    dropped) zone "$name NS ns.dropped.example." ;;
+    'cname '*) zone "$name CNAME ${record#* }." ;;
+    *) while IFS= read -r text; do zone "$name TXT $text"; done <<<"${record// & /$'\n'}" ;;
+  esac
+}
+
+zone_policy_host() {
+  local name=mta-sts.$domain. address
+  case $web in
+    - | 'at none') ;;
+    h2) zone "$name A $H2" ;;
+    rogue) zone "$name A $ROGUE" ;;
+    servfail) broken_zone "$name" ;;
+    dropped) zone "$name NS ns.dropped.example." ;;
+    'cname '*) zone "$name CNAME ${web#* }." ;;
+    'at '*)
+      for address in ${web#at }; do
+        case $address in
+          web) zone "$name A $WEB" ;;
+          refused) zone "$name A $REFUSED" ;;
+          unreachable) zone "$name A $UNREACHABLE" ;;
+          ipv6) zone "$name AAAA $IPV6" ;;
+        esac
+      done
+      ;;
+    *) zone "$name A $WEB" ;;
+  esac
+}
+
+zone_mx() {
+  local host i
+  case $mx in
+    nothing) ;;
+    none) zone "$domain. A $WEB" ;;
+    ok) zone "$domain. MX 10 mx.$domain." ;;
+    'many '*) for ((i = 1; i <= ${mx#* }; i++)); do zone "$domain. MX $i mx$i.$domain."; done ;;
+    *) while IFS= read -r host; do zone "$domain. MX ${host%.}."; done <<<"${mx//, /$'\n'}" ;;
+  esac
+}
+
+# The policy on standard output.
+policy_text() {
+  local i text
+  text=$(printf '%s\n' 'version: STSv1' 'mode: enforce' "mx: mx.$domain" 'max_age: 86400')
+  case $policy in
+    ok) printf '%s\n' "$text" ;;
+    'mx '*)
+      printf '%s\n' "$text"
+      for ((i = 1; i <= ${policy#* }; i++)); do printf 'mx: mx%d.%s\n' "$i" "$domain"; done
+      ;;
+    'size '*) printf '%s\npad: %0*d\n' "$text" $((${policy#* } - ${#text} - 7)) 0 ;;
+    *) LC_ALL=C sed "$policy" <<<"$text" ;;
+  esac
+}
+
+web_server() {
+  local host=mta-sts.$domain kind=good
+  local files=$LAB_DIR/www/$host/.well-known
+  case $web in
+    - | servfail | dropped | 'at none') return ;;
+    'cert '*) kind=${web#* } ;;
+    'nginx '*)
+      printf 'server { listen %s:443 ssl; server_name %s; root www/%s; location / { %s } }\n' \
+        "$WEB" "$host" "$host" "${web#* }" >>"$LAB_DIR/sites.conf"
+      ;;
+  esac
+  printf '%s %s\n' "$host" "$kind" >>"$LAB_DIR/certificates"
+  mkdir -p "$files"
+  policy_text >"$files/mta-sts.txt"
+  case $web in *gzip_static*) gzip -k "$files/mta-sts.txt" ;; esac
+}
+
+one_domain() {
+  zone_record
+  zone_policy_host
+  zone_mx
+  web_server
+}
+
+zone_head() {
+  printf '%s\n' '$TTL 300' '@ SOA ns.example. hostmaster.example. 1 3600 600 86400 300' \
+    '@ NS ns.example.'
+}
+
+# The root, the lab's domains, somebody else's where CNAMEs lead to, and one that will change.
+zones() {
+  local name
+  for name in root example hoster.example change.example; do
+    zone_head >"$LAB_DIR/zones/$name"
+  done
+  printf '%s\n' 'example. NS ns.example.' "ns.example. A $DNS" >>"$LAB_DIR/zones/root"
+  printf '%s\n' "ns A $DNS" 'hoster NS ns' 'change NS ns' "ns.dropped A $DROP" \
+    >>"$LAB_DIR/zones/example"
+  printf '%s\n' '_mta-sts TXT "v=STSv1; id=hoster1"' "web A $WEB" >>"$LAB_DIR/zones/hoster.example"
+}
+
+nsd_conf() {
+  local name
+  cat <<END
+server:
+  ip-address: $DNS
+  username: ""
+  chroot: ""
+  zonesdir: "$LAB_DIR/zones"
+  database: ""
+  pidfile: ""
+  xfrdfile: ""
+  zonelistfile: "$LAB_DIR/nsd.zones"
+  logfile: "$LAB_DIR/log/nsd"
+  server-count: 1
+  rrl-ratelimit: 0
+remote-control:
+  control-enable: no
+END
+  for name in root example hoster.example change.example; do
+    printf 'zone:\n  name: "%s"\n  zonefile: "%s"\n' "${name/root/.}" "$name"
+  done
+  cat "$LAB_DIR/broken.conf"
+}
+
+unbound_conf() {
+  cat <<END
+server:
+  interface: 127.0.0.1
+  directory: "$LAB_DIR"
+  chroot: ""
+  username: ""
+  pidfile: ""
+  logfile: "$LAB_DIR/log/unbound"
+  use-syslog: no
+  log-servfail: yes
+  do-daemonize: no
+  do-not-query-localhost: no
+  module-config: "iterator"
+  qname-minimisation: no
+  msg-cache-size: 16m
+  rrset-cache-size: 16m
+remote-control:
+  control-enable: yes
+  control-interface: "$LAB_DIR/unbound.control"
+stub-zone:
+  name: "."
+  stub-addr: $DNS
+END
+}
+
+nginx_conf() {
+  cat <<END
+user root;
+worker_processes auto;
+pid $LAB_DIR/nginx.pid;
+error_log $LAB_DIR/log/nginx;
+events { worker_connections 4096; }
+http {
+  log_format lab '\$host \$status \$request';
+  access_log $LAB_DIR/log/access lab;
+  types { }
+  default_type text/plain;
+  server_names_hash_bucket_size 128;
+  client_body_temp_path tmp;
+  proxy_temp_path tmp;
+  fastcgi_temp_path tmp;
+  uwsgi_temp_path tmp;
+  scgi_temp_path tmp;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_certificate $LAB_DIR/certs/\$ssl_server_name.crt;
+  ssl_certificate_key $LAB_DIR/certs/\$ssl_server_name.key;
+  server {
+    listen $WEB:443 ssl default_server;
+    listen [$IPV6]:443 ssl;
+    listen $H2:443 ssl http2;
+    root www/\$host;
+  }
+  include sites.conf;
+}
+END
+}
+
+# What the tool reads: `mtasts --config $LAB_CONF query DOMAIN` is all that it needs.
+mtasts_conf() {
+  cat <<END
+cache { directory = "$LAB_DIR/cache" }
+dns   { servers = {"127.0.0.1"} timeout = 2 }
+https { ca_file = "$LAB_DIR/certs/ca.pem" allow_private = true timeout = 3 }
+user  = "$(id -un)"
+group = "$(id -gn)"
+END
+}
+
+generate() {
+  mkdir -p "$LAB_DIR"/{certs,www,zones,log,tmp}
+  zones
+  touch "$LAB_DIR/sites.conf" "$LAB_DIR/broken.conf"
+  echo mta-sts.change.example >"$LAB_DIR/certificates"
+  each_domain one_domain
+  local i domain record=ok web=ok policy=ok mx=ok
+  for ((i = 0; i < bench_hosts; i++)); do
+    domain=h$i.bench.example
+    one_domain
+  done
+  "$LAB_TOOLS/certs" "$LAB_DIR/certs" <"$LAB_DIR/certificates"
+  nsd_conf >"$LAB_DIR/nsd.conf"
+  unbound_conf >"$LAB_DIR/unbound.conf"
+  nginx_conf >"$LAB_DIR/nginx.conf"
+  mtasts_conf >"$LAB_DIR/mtasts.conf"
+  printf 'nameserver 127.0.0.1\n' >"$LAB_DIR/resolv.conf"
+}

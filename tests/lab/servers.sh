@@ -1,0 +1,53 @@
+# The lab's addresses and servers. A script that runs inside `lab run` may source this to end a
+# server and start it again.
+# shellcheck shell=bash
+
+DNS=10.8.0.53 DROP=10.8.0.54                                            # name servers
+WEB=10.8.0.1 IPV6=fd00:8::1 H2=10.8.0.2 ROGUE=10.8.0.3 REFUSED=10.8.0.4 # policy hosts
+UNREACHABLE=10.99.0.1                                                   # nobody's
+
+serve() { # SERVER: in the foreground
+  case $1 in
+    nsd) exec nsd -d -c "$LAB_DIR/nsd.conf" ;;
+    unbound) exec unbound -d -c "$LAB_DIR/unbound.conf" ;;
+    nginx) exec nginx -e stderr -p "$LAB_DIR" -c nginx.conf -g 'daemon off;' ;;
+    rogue) exec "$LAB_TOOLS/rogue" "$LAB_DIR/certs" "$ROGUE" "$DROP" ;;
+  esac
+}
+
+answers() { # SERVER
+  local at
+  case $1 in
+    nsd) at=$DNS/53 ;;
+    unbound) at=127.0.0.1/53 ;;
+    nginx) at=$WEB/443 ;;
+    rogue) at=$ROGUE/443 ;;
+  esac
+  (: >"/dev/tcp/$at") 2>/dev/null
+}
+
+start() { # SERVER
+  local i
+  serve "$1" >>"$LAB_DIR/log/$1" 2>&1 &
+  disown # or bash tells of its end
+  echo $! >"$LAB_DIR/$1.started"
+  for ((i = 0; i < 200; i++)); do
+    answers "$1" && return
+    kill -0 $! 2>/dev/null || break
+    sleep 0.05
+  done
+  echo "lab: $1 does not answer; it said:" >&2
+  tail -n 5 "$LAB_DIR/log/$1" >&2
+  return 1
+}
+
+stop() { # SERVER
+  local pid i
+  pid=$(cat "$LAB_DIR/$1.started" 2>/dev/null) || return 0
+  kill "$pid" 2>/dev/null
+  for ((i = 0; i < 250; i++)); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.02
+  done
+  rm -f "$LAB_DIR/$1.started"
+}

@@ -1,0 +1,23 @@
+# Reads the table `domains`: each_domain FUNCTION calls it for every line, with the columns in
+# $asked $domain $record $web $policy $mx $expect $proves. @ is replaced by the domain.
+# shellcheck shell=bash
+
+trim() { # VARIABLE: without the spaces around it
+  local -n text=$1
+  text=${text#"${text%%[! ]*}"}
+  text=${text%"${text##*[! ]}"}
+}
+
+each_domain() {
+  local line asked domain record web policy mx expect proves column
+  while IFS= read -r line; do
+    case $line in '' | '#'*) continue ;; esac
+    # The expectation may hold a `|` of its own, so the columns are parted by ` | `.
+    IFS=$'\t' read -r asked record web policy mx expect proves <<<"${line// | /$'\t'}"
+    for column in asked record web policy mx expect proves; do trim "$column"; done
+    domain=${asked#*=}.example
+    case $asked in *=*) asked=${asked%=*} ;; *) asked=$domain ;; esac
+    record=${record//@/$domain} mx=${mx//@/$domain}
+    "$1"
+  done <"$here/domains"
+}

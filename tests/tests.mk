@@ -1,0 +1,103 @@
+# Tests. tests/unit/<module>/x_test.c and tests/fuzz/<module>/x_fuzz.c are linked with
+# their module and the modules below it; tests/bench and tests/scenarios with what they name.
+
+test_modules := engine cache common net
+unit_SRC := $(foreach m,$(test_modules),$(wildcard tests/unit/$(m)/*_test.c))
+fuzz_SRC := $(foreach m,$(test_modules),$(wildcard tests/fuzz/$(m)/*_fuzz.c))
+UNITS    := $(unit_SRC:%.c=$(O)/%)
+REPLAYS  := $(fuzz_SRC:%.c=$(O)/%_replay)
+FUZZERS  := $(fuzz_SRC:%.c=$(O)/%)
+
+$(O)/tests/unit/unit.o: tests/unit/unit.c
+	@mkdir -p $(@D)
+	$(call compile)
+$(O)/tests/fuzz/replay.o: tests/fuzz/replay.c
+	@mkdir -p $(@D)
+	$(call compile)
+
+# $(1) module
+define test_module
+$(O)/tests/unit/$(1)/%.o: tests/unit/$(1)/%.c
+	@mkdir -p $$(@D)
+	$$(call compile,-iquote tests/unit $$(call includes,$(1)))
+$(O)/tests/unit/$(1)/%_test: $(O)/tests/unit/$(1)/%_test.o $(O)/tests/unit/unit.o $(call archives,$(1))
+	$$(CC) $$(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(call pkg_libs,cunit $$(call packages,$(1))) -lpthread
+$(O)/tests/fuzz/$(1)/%.o: tests/fuzz/$(1)/%.c
+	@mkdir -p $$(@D)
+	$$(call compile,-Wno-missing-prototypes $$(call includes,$(1)))
+$(O)/tests/fuzz/$(1)/%_fuzz_replay: $(O)/tests/fuzz/$(1)/%_fuzz.o $(O)/tests/fuzz/replay.o $(call archives,$(1))
+	$$(CC) $$(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$(call packages,$(1)))
+$(O)/tests/fuzz/$(1)/%_fuzz: $(O)/tests/fuzz/$(1)/%_fuzz.o $(call archives,$(1))
+	$$(CC) $$(LINK) -fsanitize=fuzzer $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$(call packages,$(1)))
+endef
+$(foreach m,$(test_modules),$(eval $(call test_module,$(m))))
+.SECONDARY:
+
+# Scenarios: the engine through time, kept in the cache's stored form.
+SCENARIOS := $(O)/tests/scenarios/scenarios
+$(O)/tests/scenarios/%.o: tests/scenarios/%.c
+	@mkdir -p $(@D)
+	$(call compile,$(call includes,cache))
+$(SCENARIOS): $(O)/tests/scenarios/scenarios.o $(call archives,cache)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
+-include tests/lab/lab.mk
+
+TIERS ?= units scenarios corpora tool lab
+TESTED := $(PROGRAMS) $(LIBS) $(UNITS) $(SCENARIOS) $(REPLAYS)
+
+.PHONY: deps check check-here tests bench fuzz asan tsan demo
+deps: ## install the Debian packages that building and testing need
+	@contrib/deps
+
+tests: $(TESTED) $(LAB)
+
+check: deps ## build and run every test
+	@$(MAKE) --no-print-directory check-here
+check-here: tests
+	@tests/run $(O) $(TIERS)
+
+demo: deps ## raise a private internet, ask for ten domains, show what comes of it
+	@$(MAKE) --no-print-directory -s demo-here
+.PHONY: demo-here
+demo-here: $(PROGRAMS) $(LAB)
+	@O=$(O) tests/lab/lab demo
+
+SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+asan: ## the tests under address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory O=build-asan CFLAGS="$(SANITIZE) -fsanitize=address,undefined" check-here
+tsan: ## the units and scenarios under the thread sanitizer
+	@$(MAKE) --no-print-directory O=build-tsan CFLAGS="$(SANITIZE) -fsanitize=thread" TIERS="units scenarios" check-here
+
+FUZZ_SECONDS ?= 60
+fuzz: ## fuzz every parser, FUZZ_SECONDS=60 each
+	@$(MAKE) --no-print-directory O=build-fuzz CC=clang fuzz-here \
+	  CFLAGS="$(SANITIZE) -fsanitize=address,undefined,fuzzer-no-link"
+.PHONY: fuzz-here
+fuzz-here: $(FUZZERS)
+	@for target in $(FUZZERS); do \
+	  name=$$(basename $$target _fuzz); mkdir -p $(O)/corpus/$$name; \
+	  echo "== $$name"; \
+	  $$target -max_total_time=$(FUZZ_SECONDS) -max_len=70000 -timeout=10 -print_final_stats=0 -verbosity=0 \
+	    -artifact_prefix=$(O)/$$name- $(O)/corpus/$$name tests/fuzz/corpus/$$name || exit 1; \
+	done; echo "nothing found"
+
+.PHONY: lint
+lint: ## formatting, static analysis, banned functions, man pages, exported symbols
+	@contrib/deps lint
+	@$(MAKE) --no-print-directory -s $(O)/engine.a $(O)/libmtasts.so
+	@tests/lint $(O)
+
+# Benches: each beside its limit, medians of interleaved rounds.
+$(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c
+	@mkdir -p $(@D)
+	$(call compile,-Wno-missing-prototypes $(call includes,cache))
+$(O)/tests/bench/decision_bench: $(O)/tests/bench/decision_bench.o $(call archives,cache)
+	$(CC) $(LINK) -Wl,--wrap=mdb_get $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
+
+.PHONY: bench bench-here
+bench: deps ## measure, each figure beside its limit
+	@$(MAKE) --no-print-directory bench-here
+bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(O)/tests/bench/decision_bench
+	@$(O)/tests/bench/decision_bench 1000
+	@$(O)/tests/bench/decision_bench 100000
+	@O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh

@@ -1,0 +1,288 @@
+#!/bin/bash
+# The tool as people and scripts meet it: commands, exit codes, output, bad input. Needs no
+# network and no rights. MTASTS names the tool (build/mtasts). Ends with `N passed, N failed`.
+set -u
+MTASTS=$(realpath "${MTASTS:-build/mtasts}")
+unset NO_COLOR
+export LC_ALL=C.UTF-8
+dir=$(mktemp -d)
+trap 'chmod -R u+rwX "$dir"; rm -rf "$dir"' EXIT
+cd "$dir" || exit 74
+passed=0 failed=0
+as=() # who runs it
+
+# t WHAT CODE STDOUT STDERR ARGUMENT…: runs the tool. STDOUT and STDERR are regular expressions
+# for all of the output ('' for none, .* for any), whose last newline is not counted.
+t() {
+  local what=$1 code=$2 out=$3 err=$4 got
+  shift 4
+  "${as[@]}" "$MTASTS" "$@" >out 2>err <&0
+  got=$?
+  if [ "$got" = "$code" ] && [[ $(<out) =~ ^($out)$ ]] && [[ $(<err) =~ ^($err)$ ]]; then
+    passed=$((passed + 1))
+    return
+  fi
+  failed=$((failed + 1))
+  printf 'FAILED %s: mtasts %s\n  exit %s, expected %s\n' "$what" "$*" "$got" "$code"
+  printf '  expected output: %s\n  expected error:  %s\n' "$out" "$err"
+  sed 's/^/  stdout: /' out
+  sed 's/^/  stderr: /' err
+}
+
+# is WHAT EXPECTED GOT
+is() {
+  if [ "$2" = "$3" ]; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    printf 'FAILED %s\n  expected: %s\n  got:      %s\n' "$1" "$2" "$3"
+  fi
+}
+
+# A pattern for one line that leads with mtasts and has the words in it.
+one() { printf 'mtasts: %s%s%s' "$line" "$1" "$line"; }
+line=$'[^\n]*'
+# Any text, over all lines, with the words in it.
+has() { printf '.*%s.*' "$1"; }
+
+# An entry as `cache export` writes it. ID MODE FETCHED_AGO MAX_AGE DOMAIN
+entry() {
+  local now fetched
+  now=$(date +%s)
+  fetched=$((now - $3))
+  printf '{"policy_domain":"%s","state":"policy","id":"%s","mode":"%s","max_age":%s,' "$5" "$1" "$2" "$4"
+  printf '"mx":["mx1.%s","*.mail.%s"],"fetched":"%s","expires":"%s","checked":"%s",' "$5" "$5" \
+    "$(stamp "$fetched")" "$(stamp $((fetched + $4)))" "$(stamp "$fetched")"
+  printf '"next_check":"%s","failures":0,"error":null,"record":"valid","record_id":"%s",' \
+    "$(stamp $((now + 3600)))" "$1"
+  printf '"mx_state":"listed","mx_hosts":[{"host":"mx1.%s","preference":10,"dane":"none"},' "$5"
+  printf '{"host":"other.example","preference":20,"dane":"none"}],"mx_expires":"%s"}\n' \
+    "$(stamp $((now + 3600)))"
+}
+stamp() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
+
+# Help and usage
+t 'help' 0 "$(has 'query.*warm.*cache import.*--config')" '' --help
+t 'help, short' 0 "$(has Commands)" '' -h
+t 'help as a command' 0 "$(has Commands)" '' help
+is 'help lists no command that is not there' '' "$("$MTASTS" --help | grep -E '^ +(check|publish|refresh|report)\b')"
+t 'help of a command' 0 "$(has 'query.*--offline.*Examples')" '' help query
+t 'help of two words' 0 "$(has 'cache list.*--filter')" '' help cache list
+t 'help of a group' 0 "$(has 'cache export')" '' help cache
+t 'a group and --help' 0 "$(has 'cache export')" '' cache --help
+t 'a command and --help' 0 "$(has 'Examples')" '' warm --help
+t '--help before the command' 0 "$(has 'Examples')" '' --help warm
+t 'help of nothing known' 64 '' "$(one 'no such command')" help nosuch
+t 'version' 0 'mtasts [0-9.]+' '' --version
+t 'no command' 64 '' "$(one 'none given')"
+t 'an unknown command' 64 '' "$(one 'nosuch: no such command')" nosuch
+t 'a group alone' 64 '' "$(one 'help cache')" cache
+t 'an unknown command of a group' 64 '' "$(one 'cache nosuch')" cache nosuch
+t 'an unknown option' 64 '' "$(one '--nosuch: no such option')" --nosuch query example.com
+t 'an unknown option after the command' 64 '' "$(one '--nosuch: no such option')" query --nosuch
+t 'an unknown letter' 64 '' "$(one '-x: no such option')" -x query
+t "another command's option" 64 '' "$(one '--offline: no such option')" warm --offline
+t 'an option without its value' 64 '' "$(one '--config: this option needs a value')" --config
+t 'a flag with a value' 64 '' "$(one 'takes no value')" --json=yes query x
+t 'missing arguments' 64 '' "$(one 'query: missing arguments')" query
+t 'too many arguments' 64 '' "$(one 'too many arguments')" policy parse a b
+t 'a control byte is not echoed' 64 '' "$(one 'x1b')" $'\e[31m'
+
+# record parse
+t 'a valid record' 0 'valid, id 20260101T0000' '' record parse 'v=STSv1; id=20260101T0000;'
+t 'a valid record, JSON' 0 '\{"valid":true,"id":"7"\}' '' --json record parse 'v=STSv1; id=7;'
+t '--json after the command' 0 '\{"valid":true,"id":"7"\}' '' record parse --json 'v=STSv1; id=7;'
+t '--json between the words' 0 '\{"valid":true,"id":"7"\}' '' record --json parse 'v=STSv1; id=7;'
+t 'a record among others' 0 'valid, id 7' '' record parse 'v=spf1 -all' 'v=STSv1;id=7'
+t 'no record' 65 '' "$(one absent)" record parse 'v=spf1 -all'
+t 'no record, JSON' 65 '\{"valid":false,"error":"absent"\}' '' --json record parse 'v=spf1 -all'
+t 'an empty text' 65 '\{"valid":false,"error":"absent"\}' '' --json record parse ''
+t 'two records' 65 '\{"valid":false,"error":"[^"]+"\}' '' --json record parse 'v=STSv1; id=1;' 'v=STSv1; id=2;'
+t 'a malformed record' 65 '' "$(one 'id')" record parse 'v=STSv1; id=a b;'
+t 'a text that begins with a hyphen' 65 '' "$(one absent)" record parse -- '-v=STSv1; id=1;'
+
+# policy
+printf 'version: STSv1\nmode: enforce\nmx: mx1.example.com\nmx: *.mail.example.com\nmax_age: 604800\n' >good
+printf 'version: STSv1\r\nmode: testing\r\nmx: a.example.\r\nmax_age: 99999999\r\n\r\n' >warned
+printf 'version: STSv1\nmode: maybe\nmx: a.example\nmax_age: 1\n' >bad
+mx='"mx1.example.com","\*.mail.example.com"'
+t 'a policy' 0 "$(has 'enforce.*7 days.*mx1.example.com')" '' policy parse good
+t 'a policy, JSON' 0 "\\{\"valid\":true,\"version\":\"STSv1\",\"mode\":\"enforce\",\"max_age\":604800,\"mx\":\\[$mx\\],\"warnings\":\\[\\]\\}" '' --json policy parse good
+t 'a policy from standard input' 0 "$(has '"mode":"enforce"')" '' --json policy parse <good
+t 'a policy from -' 0 "$(has '"mode":"enforce"')" '' --json policy parse - <good
+t 'a policy with warnings' 0 "$(has 'warning: +line 3')" '' policy parse warned
+t 'warnings, JSON' 0 "$(has '"max_age":31557600,.*"warnings":\[\{"line":3,"text":"[^"]+"\},')" '' --json policy parse warned
+t 'an invalid policy' 65 '' "$(one 'bad: line 2: ')" policy parse bad
+t 'an invalid policy, JSON' 65 '\{"valid":false,"error":"[^"]+","line":2\}' '' --json policy parse bad
+t 'an empty policy' 65 '' "$(one 'standard input')" policy parse </dev/null
+head -c 65537 /dev/zero | tr '\0' a >large
+t 'a policy over 64 KiB' 65 "$(has '65536')" '' --json policy parse large
+t 'endless input' 65 '' "$(one '65536')" policy parse - < <(yes)
+t 'no such file' 66 '' "$(one 'nosuch: No such file')" policy parse nosuch
+t 'a directory' 74 '' "$(one 'Is a directory')" policy parse .
+t 'hosts that match' 0 "$(has 'MX1.example.com. matches mx1.example.com.*a.mail.*\*\.mail')" '' policy match good MX1.example.com. a.mail.example.com
+t 'a host that does not' 1 "$(has 'matches no')" '' policy match good mail.example.com
+t 'match, JSON' 1 '\{"host":"x","match":false,"pattern":null\}' '' --json policy match good x
+t 'match, JSON, a wildcard' 0 '\{"host":"a.mail.example.com","match":true,"pattern":"\*.mail.example.com"\}' '' --json policy match good a.mail.example.com
+t 'match with an invalid policy' 65 '' "$(one 'line 2')" policy match bad a.example
+t 'match without a host' 64 '' "$(one 'missing arguments')" policy match good
+t 'an address never matches' 1 "$(has 'no mx pattern')" '' policy match good '[192.0.2.1]'
+t 'a new policy' 0 $'version: STSv1\nmode: enforce\nmx: a.example\nmx: \\*.b.example\nmx: c.example\nmax_age: 604800' '' policy new --mode enforce --mx A.example '*.b.example.' --mx c.example
+t 'a new policy of mode none' 0 $'version: STSv1\nmode: none\nmax_age: 60' '' policy new --mode=none --max-age=60
+t 'a new policy, JSON' 0 "$(has '"mode":"testing".*"mx":\["a.example"\].*"text":"version')" '' --json policy new --mode testing --mx a.example
+t 'what it makes is valid' 0 '.*' '' policy parse - < <("$MTASTS" policy new --mode testing --mx a.example)
+t 'no mode' 64 '' "$(one '--mode is missing')" policy new --mx a.example
+t 'an unknown mode' 65 '' "$(one 'Enforce: no such mode')" policy new --mode Enforce --mx a.example
+t 'enforce without mx' 64 '' "$(one 'needs --mx')" policy new --mode enforce
+t 'a bad pattern' 65 '' "$(one 'a.\*.example: not an mx pattern')" policy new --mode enforce --mx 'a.*.example'
+t 'a bad max_age' 65 '' "$(one '31557601: --max-age is')" policy new --mode none --max-age 31557601
+t 'a max_age with a sign' 65 '' "$(one '-1: --max-age is')" policy new --mode none --max-age=-1
+is 'a full disk is no success' 74 "$("$MTASTS" policy new --mode none >/dev/full 2>err; echo $?)"
+
+# Configuration
+printf 'cache { directory = "%s/cache" }\n' "$dir" >conf
+c=(--config conf)
+printf 'dns {\n  nosuch = 1\n}\n' >broken
+t 'no such configuration' 66 '' "$(one nosuch)" --config nosuch cache list
+t 'an unknown key' 78 '' "$(one 'broken:2')" --config broken cache list
+t 'an unknown key, query' 78 '' "$(one 'broken:2')" --config broken query example.com
+t 'a bad resolver' 64 '' "$(one 'nonsense: --resolver takes')" --resolver nonsense query example.com
+t 'a bad number of jobs' 64 '' "$(one '0: --jobs is')" warm --jobs 0
+t 'too many jobs' 64 '' "$(one '4097: --jobs is')" warm --jobs 4097
+t 'a list that is not there' 66 '' "$(one nosuch)" "${c[@]}" warm nosuch
+t 'an empty list' 0 "$(has '0 domains')" '' "${c[@]}" warm /dev/null
+rm -rf cache
+
+# A cache that is not there
+t 'list without a cache' 66 '' "$(one 'no cache here')" "${c[@]}" cache list
+t 'clear without a cache' 66 '' "$(one 'no cache here')" "${c[@]}" cache clear --yes
+is 'nothing was made' no "$([ -e cache ] && echo yes || echo no)"
+t 'offline without a cache' 0 "$(has '"verdict":"unknown","source":"none"')" "$(one 'no cache here')" "${c[@]}" --json query --offline example.com
+t 'import where nothing can be made' 73 '' "$(one 'directory above is missing')" --cache nosuch/cache cache import /dev/null
+
+# A cache of six domains
+{
+  entry a1 enforce 60 604800 one.example
+  entry b1 testing 60 604800 two.example
+  entry c1 none 60 604800 three.example
+  entry d1 enforce 7200 3600 lapsed.example
+  entry e1 enforce 9000000 3600 long.lapsed.example
+  printf '{"policy_domain":"none.example","state":"absent","checked":"%s","next_check":"%s","record":"absent"}\n' \
+    "$(stamp "$(date +%s)")" "$(stamp $(($(date +%s) + 3600)))"
+} >six
+t 'import' 0 'imported 6, bad lines 0' '' "${c[@]}" cache import six
+t 'import, JSON, standard input' 0 '\{"imported":6,"bad":0\}' '' "${c[@]}" --json cache import <six
+t 'list' 0 "$(has 'DOMAIN +STATE.*lapsed.example +policy +enforce +d1 +2 +(1 hour|60 minutes) ago.*none.example +absent')" '' "${c[@]}" cache list
+is 'list, JSON: keys' 'checked,error,expires,failures,fetched,id,max_age,mode,mx,next_check,policy_domain,state' \
+  "$("$MTASTS" "${c[@]}" --json cache list | jq -rs '.[0] | keys - ["record","record_id","retry_at","mx_state","mx_hosts","mx_expires","dane","dane_expires"] | join(",")')"
+list() { "$MTASTS" "${c[@]}" --json cache list "$@" | jq -rs '[.[].policy_domain] | sort | join(",")'; }
+is 'list' lapsed.example,long.lapsed.example,none.example,one.example,three.example,two.example "$(list)"
+is 'filter by mode' lapsed.example,long.lapsed.example,one.example "$(list --filter mode=enforce)"
+is 'filter by modes' three.example,two.example "$(list --filter mode=testing,mode=none)"
+is 'filter by mode and age' lapsed.example,long.lapsed.example "$(list --filter mode=enforce,expired)"
+is 'filter by state' none.example "$(list --filter absent)"
+is 'filter by name' lapsed.example,long.lapsed.example "$(list --filter 'domain=*lapsed.example')"
+is 'two filters' long.lapsed.example "$(list --filter expired --filter 'domain=long.*')"
+is 'filter what fails' '' "$(list --filter failing)"
+t 'an unknown filter' 64 '' "$(one 'mode=maybe: no such filter')" "${c[@]}" cache list --filter mode=maybe
+t 'show' 0 "$(has 'one.example.*enforce.*expires in 7 days.*mx1.one.example .*other.example .*not in the policy')" '' "${c[@]}" cache show ONE.example.
+t 'show, JSON' 0 '\{"policy_domain":"one.example","state":"policy","id":"a1","mode":"enforce",.*' '' "${c[@]}" --json cache show one.example
+t 'show of what is not there' 1 '' "$(one 'four.example: not in the cache')" "${c[@]}" cache show four.example
+t 'show of several, one missing' 1 "$(has one.example)" "$(one four.example)" "${c[@]}" cache show one.example four.example
+t 'show of no domain' 65 '' "$(one 'not a domain name')" "${c[@]}" cache show a..b
+t 'stats' 0 "$(has 'domains +6.*5: 3 enforce, 1 testing, 1 none; 2 expired.*no policy +1.*KiB of 1.0 GiB')" '' "${c[@]}" cache stats
+is 'stats, JSON' '6 5 3 1 1 1 2 1073741824' "$("$MTASTS" "${c[@]}" --json cache stats |
+  jq -r '"\(.entries) \(.policies) \(.enforce) \(.testing) \(.none) \(.absent) \(.expired) \(.map_size)"')"
+is 'stats, JSON: numbers' number,number "$("$MTASTS" "${c[@]}" --json cache stats | jq -r '"\(.bytes_used | type),\(.readers | type)"')"
+
+# query --offline
+off=("${c[@]}" query --offline)
+answer() { "$MTASTS" "${off[@]}" --json "$1" | jq -r '[.domain, .policy_domain, .verdict, .source, .record.status, .policy.id] | map(. // "-") | join(" ")'; }
+is 'enforce' 'One.Example. one.example enforce cache valid a1' "$(answer One.Example.)"
+is 'testing' 'two.example two.example testing cache valid b1' "$(answer two.example)"
+is 'mode none' 'three.example three.example none cache valid c1' "$(answer three.example)"
+is 'expired' 'lapsed.example lapsed.example none cache valid -' "$(answer lapsed.example)"
+is 'absent' 'none.example none.example none cache absent -' "$(answer none.example)"
+is 'unknown' 'four.example four.example unknown none - -' "$(answer four.example)"
+is 'in brackets, with a port' '[one.example]:25 one.example enforce cache valid a1' "$(answer '[one.example]:25')"
+is 'an address' '[192.0.2.1] - none none - -' "$(answer '[192.0.2.1]')"
+is 'a parent' '.example.com - none none - -' "$(answer .example.com)"
+is 'a U-label' 'bücher.example xn--bcher-kva.example unknown none - -' "$(answer bücher.example)"
+is 'the MX hosts' 'mx1.one.example 10 true other.example 20 false' "$("$MTASTS" "${off[@]}" --json one.example |
+  jq -r '[.mx[] | "\(.host) \(.preference) \(.match)"] | join(" ")')"
+t 'a report' 0 "$(has 'one.example.*verdict +enforce.*policy +enforce, id a1, max_age 7 days.*✓.*✗')" '' "${off[@]}" one.example
+t 'a table' 0 "$(has 'DOMAIN +RECORD +POLICY +ID +MX +VERDICT.*two.example +valid +testing +b1 +1/2 +testing')" '' "${off[@]}" one.example two.example
+t 'no domain among others' 65 "$(has 'one.example.*two.example')" "$(one 'a..b: not a domain name')" "${off[@]}" one.example a..b two.example
+t 'no domain' 65 '' "$(one 'a..b: not a domain name')" "${off[@]}" --json a..b
+t 'explain' 0 "$(has 'ms +RFC 8461 2 +policy domain: one.example.*cache: known')" '' "${off[@]}" --explain one.example
+is 'explain, JSON' 'policy domain: one.example' "$("$MTASTS" "${off[@]}" --json --explain one.example | jq -r '.steps[0].text')"
+t '--offline and --refresh' 64 '' "$(one 'exclude each other')" "${off[@]}" --refresh one.example
+t 'no colours in a pipe' 0 "[^$(printf '\e')]*" '' "${off[@]}" one.example
+t 'cached and not due: no look-up' 0 "$(has '"source":"cache"')" '' "${c[@]}" --resolver 127.0.0.1@9 --json query one.example
+printf 'one.example # a comment\n\n# more\n two.example\n[192.0.2.1]\nthree.example' >list
+t 'warm with all cached' 0 "$(has '3 domains.*3 were cached.*1 enforce, 1 testing, 1 none, 0 absent')" '' "${c[@]}" warm list
+t 'warm, JSON' 0 "$(has '"policy_domain":"one.example".*"policy_domain":"three.example"')" "$(has '3 domains')" "${c[@]}" --json warm list
+t 'warm from a pipe' 0 "$(has '3 were cached')" '' "${c[@]}" warm < <(cat list)
+t 'warm with a bad line' 65 "$(has '1 domains.*1 lines were')" "$(one 'standard input: line 1: not a domain name')" "${c[@]}" warm < <(printf 'a..b\none.example\n')
+printf 'override "one.example" { mode = "none" until = "2099-01-01" }\noverride "two.example" { mode = "enforce" mx = {"x.example"} until = "2020-01-01" }\n' | cat conf - >overrides
+is 'an override' 'none override' "$("$MTASTS" --config overrides --json query one.example | jq -r '"\(.verdict) \(.source)"')"
+is 'an override that has ended' 'testing cache' "$("$MTASTS" --config overrides --json query two.example | jq -r '"\(.verdict) \(.source)"')"
+
+# Export, import, changes
+"$MTASTS" "${c[@]}" cache export >export1
+t 'import of an export' 0 'imported 6, bad lines 0' '' --cache copy cache import export1
+is 'export is lossless' '' "$("$MTASTS" --cache copy cache export | diff export1 - 2>&1)"
+printf 'not JSON\n%s\n{"policy_domain":"x.example"}\n' "$(head -1 export1)" >mixed
+t 'bad lines are named, the rest imported' 65 'imported 1, bad lines 2' $'mtasts: mixed: line 1: [^\n]*\nmtasts: mixed: line 3: [^\n]*' --cache mixedcache cache import mixed
+head -c 3000000 /dev/zero | tr '\0' x >endless
+t 'a line without end' 65 'imported 0, bad lines 1' "$(one 'line 1: ')" --cache copy cache import endless
+t 'remove' 0 'removed 2' '' --cache copy cache remove two.example THREE.example.
+t 'remove what is not there' 1 'removed 1' "$(one 'two.example: not in the cache')" --cache copy cache remove two.example none.example
+t 'expire' 0 'removed 1' '' --cache copy cache expire
+t 'verify' 0 '2 domains, 0 damaged' '' --cache copy cache verify
+t 'verify, JSON' 0 '\{"entries":2,"corrupt":0,"removed":0\}' '' --cache copy --json cache verify
+t 'verify --repair' 0 '2 domains, 0 damaged, 0 removed' '' --cache copy cache verify --repair
+t 'compact' 0 '[0-9.]+ KiB before, [0-9.]+ KiB after' '' --cache copy cache compact
+t 'compact, JSON' 0 '\{"before":[0-9]+,"after":[0-9]+\}' '' --cache copy --json cache compact
+t 'all is there after compact' 0 '2 domains, 0 damaged' '' --cache copy cache verify
+t 'clear' 0 '\{"removed":2\}' '' --cache copy --json cache clear </dev/null
+t 'list of an empty cache' 0 '' '' --cache copy --json cache list
+is 'only one writes' 75 "$(flock copy/writer.lock "$MTASTS" --cache copy cache clear 2>err; echo $?)"
+is 'who locks is not overridden' 0 "$(flock cache/writer.lock "$MTASTS" "${c[@]}" cache list >out 2>&1; echo $?)"
+
+# Damaged and forbidden caches
+cp -r cache damaged
+perl -0pi -e 's/mx1\.one\.example/mx1.0ne.example/g' damaged/data.mdb
+t 'a damaged value is named' 65 '6 domains, 1 damaged; .*' "$(one 'one.example: the stored value is damaged')" --cache damaged cache verify
+t 'a damaged value is a miss' 0 "$(has '"verdict":"unknown"')" '' --cache damaged --json query --offline one.example
+t 'show says so' 65 '' "$(one 'damaged')" --cache damaged cache show one.example
+t 'export leaves it out' 65 '.*' "$(one 'damaged and left out')" --cache damaged cache export
+t 'repair removes it' 0 '6 domains, 1 damaged, 1 removed' "$(one 'one.example: the stored value')" --cache damaged cache verify --repair
+t 'and all is well' 0 '5 domains, 0 damaged' '' --cache damaged cache verify
+cp -r cache cut
+truncate -s 5000 cut/data.mdb
+t 'a cache that was cut' 74 '' "$(one 'cut: data.mdb is damaged')" --cache cut cache list
+t 'a cache that was cut, to write' 74 '' "$(one 'cut: data.mdb is damaged')" --cache cut cache clear
+t 'query goes on without it' 0 "$(has '"verdict":"unknown"')" "$(one 'cut: data.mdb is damaged')" --cache cut --json query --offline one.example
+is 'it is left as it is' 5000 "$(stat -c %s cut/data.mdb)"
+cp -r cache noise
+head -c 65536 /dev/urandom >noise/data.mdb
+t 'a cache of random bytes' 74 '' "$(one 'noise: data.mdb is damaged')" --cache noise cache list
+: >file
+t 'a file in the place of the cache' 73 '' "$(one 'file')" --cache file cache import six
+if [ "$(id -u)" = 0 ]; then # who may do anything: be somebody else
+  cp "$MTASTS" mtasts
+  MTASTS=$dir/mtasts
+  chmod 755 "$dir"
+  chown -R 65534:65534 "$dir"
+  as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+fi
+mkdir -m 0555 shut
+t 'a directory where nothing may be made' 77 '' "$(one 'permission denied')" --cache shut/cache cache import six
+t 'the same, query' 77 '' "$(one 'permission denied')" --cache shut/cache query one.example
+chmod 0 cache/data.mdb
+t 'a cache that may not be read' 77 '' "$(one 'permission denied')" "${c[@]}" cache list
+chmod 0 conf
+t 'a configuration that may not be read' 77 '' "$(one conf)" "${c[@]}" cache list
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,261 @@
+/* A cache directory that is not as it should be: each case in a child, which a signal would kill.
+ */
+#include "data_file.h"
+#include "fixture.h"
+
+const char *const unit_name = "cache/damage";
+
+enum {
+  POLICIES = 300
+};
+
+/* A closed cache with some policies; the length of its data.mdb. */
+static off_t make_cache(char path[32]) {
+  struct sample sample;
+  struct stat found;
+  char file[PATH_SIZE];
+  directory_new(path);
+  struct mtasts_store *store = store_open(path);
+  for (int i = 0; i < POLICIES; i++)
+    store_put(store, domain("p%d.example", i).name, policy(&sample, "1"));
+  store_put(store, "absent.example", absent(&sample));
+  mtasts_store_close(store);
+  file_path(file, path, "data.mdb");
+  CU_ASSERT_EQUAL_FATAL(stat(file, &found), 0);
+  return found.st_size;
+}
+
+/* Opens for reading and looks up everything; the worst status. */
+static int read_all(void *path) {
+  struct mtasts_cache *cache;
+  struct mtasts_entry entry;
+  enum mtasts_status status = mtasts_cache_open(path, &cache);
+  for (int i = 0; i < POLICIES && status == MTASTS_OK; i++)
+    status = look_up(cache, domain("p%d.example", i).name, &entry);
+  return (int)status;
+}
+
+static void keep_sentence(void *context, const char *sentence) {
+  snprintf(context, 256, "%s", sentence);
+}
+
+/* Opens for writing, and commits something where that succeeds. */
+static int write_one(void *path) {
+  char warned[256] = "";
+  struct mtasts_store *store;
+  struct sample sample;
+  struct mtasts_store_options options = mtasts_store_defaults;
+  options.warn = keep_sentence;
+  options.context = warned;
+  enum mtasts_status status = mtasts_store_open(path, &options, &store);
+  if (status == MTASTS_CORRUPT && !strstr(warned, "move it away"))
+    return 99;
+  if (status != MTASTS_OK)
+    return (int)status;
+  struct mtasts_domain key = domain("new.example");
+  mtasts_store_put(store, &key, policy(&sample, "1"), NOW);
+  status = mtasts_store_flush(store);
+  mtasts_store_close(store);
+  return (int)status;
+}
+
+static void check_both(char *path, enum mtasts_status expected, const char *what) {
+  int status = in_child(read_all, path);
+  unit_check(status == (int)expected, "%s: reading gives %d", what, status);
+  status = in_child(write_one, path);
+  unit_check(status == (int)expected, "%s: writing gives %d", what, status);
+}
+
+static void test_truncated(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  off_t size = make_cache(path);
+  file_path(file, path, "data.mdb");
+  CU_ASSERT_EQUAL(in_child(read_all, path), MTASTS_OK);
+  CU_ASSERT(size % 4096 == 0 && size > 10 * 4096);
+  for (off_t page = size / 4096; page-- > 0;) {
+    static const off_t more[] = {4095, 2048, 152, 1, 0};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+      char what[64];
+      snprintf(what, sizeof what, "cut to %lld bytes", (long long)(4096 * page + more[i]));
+      CU_ASSERT_EQUAL(truncate(file, 4096 * page + more[i]), 0);
+      check_both(path, MTASTS_CORRUPT, what);
+    }
+  }
+  CU_ASSERT_EQUAL(truncate(file, 0), 0);
+  check_both(path, MTASTS_CORRUPT, "empty");
+  struct stat found;
+  CU_ASSERT(stat(file, &found) == 0 && found.st_size == 0); /* left as it was */
+  directory_free(path);
+}
+
+static void write_file(const char *file, size_t offset, const void *bytes, size_t size) {
+  int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  CU_ASSERT_EQUAL(pwrite(fd, bytes, size, (off_t)offset), (ssize_t)size);
+  close(fd);
+}
+
+static void test_garbage(void) {
+  static unsigned char garbage[65536];
+  char path[32];
+  char file[PATH_SIZE];
+  for (size_t i = 0; i < sizeof garbage; i++)
+    garbage[i] = (unsigned char)((i * 2654435761U >> 11) & ~8U); /* never a meta page's flag */
+  /* All of it; a meta page each; then fields of a meta page: flags, magic, version, page
+   * size, the roots of both trees, last page. */
+  static const struct {
+    size_t offset, size;
+  } where[] = {{0, 65536},     {0, 4096}, {4096, 4096}, {10, 2},  {16, 4},
+               {4096 + 20, 4}, {40, 4},   {80, 8},      {128, 8}, {136, 8}};
+  for (size_t i = 0; i < sizeof where / sizeof *where; i++) {
+    char what[64];
+    make_cache(path);
+    file_path(file, path, "data.mdb");
+    write_file(file, where[i].offset, garbage + 1000, where[i].size);
+    snprintf(what, sizeof what, "%zu bytes of garbage at %zu", where[i].size, where[i].offset);
+    check_both(path, MTASTS_CORRUPT, what);
+    directory_free(path);
+  }
+}
+
+static void test_not_a_file(void) {
+  static const char *const names[] = {"data.mdb", "lock.mdb", "writer.lock"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char path[32];
+    char file[PATH_SIZE];
+    char away[PATH_SIZE];
+    enum mtasts_status reading = i < 2 ? MTASTS_PERMISSION : MTASTS_OK;
+    make_cache(path);
+    file_path(file, path, names[i]);
+    file_path(away, path, "away");
+    CU_ASSERT_EQUAL(rename(file, away), 0);
+    for (int kind = 0; kind < 3; kind++) {
+      int rc = kind == 0   ? symlink("away", file)
+               : kind == 1 ? mkfifo(file, 0600)
+                           : mkdir(file, 0700);
+      CU_ASSERT_EQUAL_FATAL(rc, 0);
+      int status = in_child(read_all, path);
+      unit_check(status == (int)reading, "%s of kind %d: reading gives %d", names[i], kind, status);
+      status = in_child(write_one, path);
+      unit_check(status == MTASTS_PERMISSION, "%s of kind %d: writing gives %d", names[i], kind,
+                 status);
+      if (kind == 2)
+        rmdir(file);
+      else
+        unlink(file);
+    }
+    CU_ASSERT_EQUAL(unlink(away), 0);
+    directory_free(path);
+  }
+}
+
+static void test_missing(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  struct stat found;
+  directory_new(path);
+  CU_ASSERT_EQUAL(in_child(read_all, path), MTASTS_NO_FILE);
+  CU_ASSERT_EQUAL(rmdir(path), 0);
+  CU_ASSERT_EQUAL(in_child(read_all, path), MTASTS_NO_FILE);
+  file_path(file, path, "deeper");
+  CU_ASSERT_EQUAL(in_child(write_one, file), MTASTS_NO_FILE);
+
+  make_cache(path);
+  file_path(file, path, "lock.mdb");
+  CU_ASSERT_EQUAL(unlink(file), 0);
+  CU_ASSERT_EQUAL(in_child(read_all, path), MTASTS_NO_FILE);
+  CU_ASSERT_NOT_EQUAL(stat(file, &found), 0); /* a reader makes none */
+  CU_ASSERT_EQUAL(in_child(write_one, path), MTASTS_OK);
+  CU_ASSERT_EQUAL(in_child(read_all, path), MTASTS_OK);
+
+  file_path(file, path, "data.mdb"); /* removed by hand: begins anew */
+  CU_ASSERT_EQUAL(unlink(file), 0);
+  file_path(file, path, "data.new");
+  write_file(file, 0, "left over", 9);
+  CU_ASSERT_EQUAL(in_child(read_all, path), MTASTS_NO_FILE);
+  CU_ASSERT_EQUAL(in_child(write_one, path), MTASTS_OK);
+  CU_ASSERT_EQUAL(in_child(read_all, path), MTASTS_ABSENT);
+  CU_ASSERT_NOT_EQUAL(stat(file, &found), 0);
+  directory_free(path);
+}
+
+/* Opens data.mdb with LMDB alone, and stores a format of another version, or no format. */
+static void set_format(const char *path, const char *format) {
+  MDB_env *env;
+  MDB_txn *txn;
+  MDB_dbi dbi;
+  MDB_val key = {strlen(MTASTS_DB_FORMAT_KEY), (void *)(uintptr_t)MTASTS_DB_FORMAT_KEY};
+  CU_ASSERT_EQUAL_FATAL(mdb_env_create(&env), 0);
+  CU_ASSERT_EQUAL_FATAL(mdb_env_open(env, path, 0, 0600), 0);
+  CU_ASSERT_EQUAL_FATAL(mdb_txn_begin(env, NULL, 0, &txn), 0);
+  CU_ASSERT_EQUAL(mdb_dbi_open(txn, NULL, 0, &dbi), 0);
+  if (format) {
+    MDB_val value = {strlen(format), (void *)(uintptr_t)format};
+    CU_ASSERT_EQUAL(mdb_put(txn, dbi, &key, &value, 0), 0);
+  } else {
+    CU_ASSERT_EQUAL(mdb_del(txn, dbi, &key, NULL), 0);
+  }
+  CU_ASSERT_EQUAL(mdb_txn_commit(txn), 0);
+  mdb_env_close(env);
+}
+
+static void test_another_version(void) {
+  char path[32];
+  make_cache(path);
+  set_format(path, "mtasts 2");
+  check_both(path, MTASTS_CORRUPT, "another version");
+  set_format(path, NULL);
+  check_both(path, MTASTS_CORRUPT, "somebody else's environment");
+  set_format(path, MTASTS_DB_FORMAT);
+  CU_ASSERT_EQUAL(in_child(read_all, path), MTASTS_OK);
+  directory_free(path);
+}
+
+static int as_nobody(int (*run)(void *), void *path) {
+  return setegid(65534) == 0 && seteuid(65534) == 0 ? run(path) : 98;
+}
+
+static int read_as_nobody(void *path) {
+  return as_nobody(read_all, path);
+}
+
+static int write_as_nobody(void *path) {
+  return as_nobody(write_one, path);
+}
+
+static void test_forbidden(void) {
+  static const char *const names[] = {".", "data.mdb", "lock.mdb"};
+  char path[32];
+  char file[PATH_SIZE];
+  if (geteuid() != 0) {
+    printf("%s: not root: what nobody may not read was not tested\n", unit_name);
+    return;
+  }
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    make_cache(path);
+    CU_ASSERT_EQUAL(chmod(path, 0777), 0);
+    file_path(file, path, "data.mdb");
+    CU_ASSERT_EQUAL(chmod(file, 0666), 0);
+    file_path(file, path, "lock.mdb");
+    CU_ASSERT_EQUAL(chmod(file, 0666), 0);
+    CU_ASSERT_EQUAL(in_child(read_as_nobody, path), MTASTS_OK);
+    CU_ASSERT_EQUAL(in_child(write_as_nobody, path), MTASTS_PERMISSION); /* writer.lock */
+    file_path(file, path, names[i]);
+    CU_ASSERT_EQUAL(chmod(file, 0600), 0);
+    int status = in_child(read_as_nobody, path);
+    unit_check(status == MTASTS_PERMISSION, "%s: reading gives %d", names[i], status);
+    status = in_child(write_as_nobody, path);
+    unit_check(status == MTASTS_PERMISSION, "%s: writing gives %d", names[i], status);
+    directory_free(path);
+  }
+}
+
+const struct unit_test unit_tests[] = {
+    {"a truncated file is told, and kills nobody", test_truncated},
+    {"garbage is told", test_garbage},
+    {"links, pipes and directories are no files", test_not_a_file},
+    {"what is missing is made by a writer alone", test_missing},
+    {"another version is told apart", test_another_version},
+    {"what is forbidden is said", test_forbidden},
+    {NULL, NULL},
+};

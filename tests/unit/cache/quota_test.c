@@ -1,0 +1,210 @@
+/* Quotas, the reserve, and full maps: what goes, and above all what does not. */
+#include "fixture.h"
+
+const char *const unit_name = "cache/quota";
+
+static struct mtasts_store *open_small(const char *path, uint64_t map, uint64_t max_policies,
+                                       uint64_t max_absent) {
+  struct mtasts_store_options options = mtasts_store_defaults;
+  struct mtasts_store *store = NULL;
+  options.map_size = options.map_size_max = map;
+  options.max_policies = max_policies;
+  options.max_absent = max_absent;
+  CU_ASSERT_EQUAL_FATAL(mtasts_store_open(path, &options, &store), MTASTS_OK);
+  return store;
+}
+
+enum {
+  LARGE = 64 << 20 /* bytes of a map that is no limit here */
+};
+
+/* Puts entries whose names are the format with a number; returns those that found no room. */
+__attribute__((format(printf, 2, 0))) static unsigned
+put_many(struct mtasts_store *store, const char *prefix, const char *suffix, int end,
+         const struct mtasts_entry *entry, int64_t now) {
+  unsigned full = 0;
+  for (int i = 0; i < end; i++) {
+    struct mtasts_domain key = domain("%s%d%s", prefix, i, suffix);
+    enum mtasts_status status = mtasts_store_put(store, &key, entry, now);
+    unit_check(status == MTASTS_OK || status == MTASTS_FULL, "%s: %s", key.name,
+               mtasts_status_name(status));
+    full += status == MTASTS_FULL;
+  }
+  enum mtasts_status status = mtasts_store_flush(store);
+  unit_check(status == MTASTS_OK || status == MTASTS_FULL, "flush: %s", mtasts_status_name(status));
+  return full + (status == MTASTS_FULL);
+}
+
+static unsigned found(struct mtasts_store *store, const char *prefix, int end) {
+  unsigned there = 0;
+  for (int i = 0; i < end; i++) {
+    struct mtasts_entry entry;
+    there += look_up(mtasts_store_cache(store), domain("%s%d.example", prefix, i).name, &entry) ==
+             MTASTS_OK;
+  }
+  return there;
+}
+
+static void test_absent_quota(void) {
+  char path[32];
+  struct sample sample;
+  directory_new(path);
+  struct mtasts_store *store = open_small(path, LARGE, 100, 100);
+  put_many(store, "live", ".example", 100, policy(&sample, "1"), NOW);
+  CU_ASSERT_EQUAL(put_many(store, "junk", ".example", 5000, absent(&sample), NOW), 0);
+  struct mtasts_cache_stats stats = count(mtasts_store_cache(store));
+  CU_ASSERT_EQUAL(stats.policies, 100);
+  unit_check(stats.absent <= 100 && stats.absent >= 90, "%u absent", (unsigned)stats.absent);
+  /* Updates of what is there displace nothing. */
+  put_many(store, "live", ".example", 100, policy(&sample, "2"), NOW);
+  CU_ASSERT_EQUAL(found(store, "live", 100), 100);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
+static void test_expired_first(void) {
+  char path[32];
+  struct sample sample;
+  directory_new(path);
+  struct mtasts_store *store = open_small(path, LARGE, 200, 200);
+  put_many(store, "live", ".example", 100, policy(&sample, "1"), NOW);
+  sample.entry.fetched -= WEEK;
+  sample.entry.expires -= WEEK;
+  put_many(store, "old", ".example", 100, &sample.entry, NOW);
+  CU_ASSERT_EQUAL(found(store, "old", 100), 100);
+  put_many(store, "new", ".example", 80, policy(&sample, "1"), NOW);
+  CU_ASSERT_EQUAL(found(store, "live", 100), 100);
+  CU_ASSERT_EQUAL(found(store, "new", 80), 80);
+  CU_ASSERT(found(store, "old", 100) <= 20);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
+static void test_heaviest_first(void) {
+  char path[32];
+  struct sample sample;
+  directory_new(path);
+  struct mtasts_store *store = open_small(path, LARGE, 1000, 1000);
+  put_many(store, "site", ".example", 300, policy(&sample, "1"), NOW);
+  put_many(store, "a", ".flood.example", 10000, policy(&sample, "1"), NOW);
+  /* All of them, but for one in 65536 that shares its scale with the flood by chance. */
+  CU_ASSERT(found(store, "site", 300) >= 299);
+  unit_check(count(mtasts_store_cache(store)).policies <= 1000, "over the quota");
+  CU_ASSERT(count(mtasts_store_cache(store)).policies >= 900);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
+static void test_alike(void) {
+  char path[32];
+  struct sample sample;
+  directory_new(path);
+  struct mtasts_store *store = open_small(path, LARGE, 10, 10);
+  CU_ASSERT_EQUAL(put_many(store, "site", ".example", 3000, policy(&sample, "1"), NOW), 0);
+  struct mtasts_cache_stats stats = count(mtasts_store_cache(store));
+  unit_check(stats.policies <= 10 && stats.policies > 0, "%u policies", (unsigned)stats.policies);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
+/* The map is full to the reserve of policies, and junk keeps coming. */
+static void test_flood_of_junk(void) {
+  static const uint64_t maps[] = {256 << 10, 1 << 20, 3 << 20};
+  for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+    char path[32];
+    struct sample sample;
+    directory_new(path);
+    struct mtasts_store *store = open_small(path, maps[i], 1000000, 1000000);
+    int policies = 0;
+    for (; policies < 100000; policies++) {
+      struct mtasts_domain key = domain("live%d.example", policies);
+      mtasts_store_put(store, &key, policy(&sample, "1"), NOW);
+      if (mtasts_store_flush(store) != MTASTS_OK ||
+          count(mtasts_store_cache(store)).bytes_used > maps[i] / 100 * 88)
+        break;
+    }
+    uint64_t before = count(mtasts_store_cache(store)).policies;
+    CU_ASSERT(before > 100);
+    put_many(store, "junk", ".example", 20000, absent(&sample), NOW);
+    struct mtasts_cache_stats stats = count(mtasts_store_cache(store));
+    unit_check(stats.policies == before, "%u of %u policies left", (unsigned)stats.policies,
+               (unsigned)before);
+    CU_ASSERT(stats.bytes_used <= maps[i] / 100 * 90);
+    /* And what is there can still be updated. */
+    CU_ASSERT_EQUAL(put_many(store, "live", ".example", policies, policy(&sample, "2"), NOW), 0);
+    CU_ASSERT_EQUAL(count(mtasts_store_cache(store)).policies, before);
+    mtasts_store_close(store);
+    directory_free(path);
+  }
+}
+
+/* More policies than the map holds: it stays usable, and below the reserve. */
+static void test_full_of_policies(void) {
+  char path[32];
+  struct sample sample;
+  struct mtasts_entry entry;
+  uint64_t removed = 0;
+  directory_new(path);
+  struct mtasts_store *store = open_small(path, 1 << 20, 1000000, 1000000);
+  CU_ASSERT_EQUAL(put_many(store, "p", ".example", 20000, policy(&sample, "1"), NOW), 0);
+  struct mtasts_cache_stats stats = count(mtasts_store_cache(store));
+  CU_ASSERT(stats.bytes_used <= (1 << 20) / 100 * 91);
+  unit_check(stats.policies > 1500, "%u policies in 1 MiB", (unsigned)stats.policies);
+  CU_ASSERT_EQUAL(mtasts_store_clear(store, &removed), MTASTS_OK);
+  CU_ASSERT_EQUAL(removed, stats.policies);
+  put_many(store, "p", ".example", 100, policy(&sample, "1"), NOW);
+  mtasts_store_close(store);
+
+  /* A lower quota is brought about by the next change. */
+  store = open_small(path, 1 << 20, 50, 1000000);
+  store_put(store, "one.example", policy(&sample, "1"));
+  CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+  CU_ASSERT(count(mtasts_store_cache(store)).policies <= 50);
+  (void)look_up(mtasts_store_cache(store), "one.example", &entry);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
+static void keep_sentence(void *context, const char *sentence) {
+  snprintf(context, 256, "%s", sentence);
+}
+
+/* Values as large as they come, in a map that cannot hold ten of them. */
+static void test_large_values(void) {
+  static unsigned char patterns[60000];
+  char path[32];
+  char warned[256] = "";
+  struct sample sample;
+  struct mtasts_store *store;
+  struct mtasts_store_options options = mtasts_store_defaults;
+  options.map_size = options.map_size_max = 512 << 10;
+  options.warn = keep_sentence;
+  options.context = warned;
+  directory_new(path);
+  CU_ASSERT_EQUAL_FATAL(mtasts_store_open(path, &options, &store), MTASTS_OK);
+  policy(&sample, "1");
+  struct mtasts_names *names = &sample.entry.policy.mx;
+  *names = (struct mtasts_names){.data = patterns};
+  for (; names->size + 16 <= sizeof patterns; names->count++)
+    names->size += pack(patterns + names->size, "mx1.example.com");
+  unsigned full = put_many(store, "large", ".example", 200, &sample.entry, NOW);
+  unit_check(count(mtasts_store_cache(store)).policies > 0, "none is left");
+  unit_check((full > 0) == (warned[0] != '\0'), "%u refused, and: %s", full, warned);
+  policy(&sample, "1");
+  CU_ASSERT_EQUAL(put_many(store, "small", ".example", 50, &sample.entry, NOW), 0);
+  CU_ASSERT_EQUAL(found(store, "small", 50), 50);
+  CU_ASSERT_EQUAL(mtasts_store_pending(store), 0);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
+const struct unit_test unit_tests[] = {
+    {"absent entries have their own quota", test_absent_quota},
+    {"expired policies go before live ones", test_expired_first},
+    {"the heaviest organisational domain goes first", test_heaviest_first},
+    {"policies that weigh alike make room, too", test_alike},
+    {"a flood of junk removes no live policy", test_flood_of_junk},
+    {"a map full of policies stays usable", test_full_of_policies},
+    {"large values in a small map", test_large_values},
+    {NULL, NULL},
+};

@@ -1,0 +1,331 @@
+#include "lookup.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "fetch.h"
+#include "namespace.h"
+#include "resolver.h"
+#include "scripted_dns.h"
+#include "scripted_https.h"
+#include "unit.h"
+
+#define LABEL_60 "a23456789012345678901234567890123456789012345678901234567890"
+#define LONG     LABEL_60 "." LABEL_60 "." LABEL_60 "." LABEL_60 ".example"
+
+#define RECORD "v=STSv1; id=20260101;"
+#define ADDRESS(domain)                                                                            \
+  { "mta-sts." domain, "A", "127.0.0.1" }
+#define PUBLISHES(domain)                                                                          \
+  {"_mta-sts." domain, "TXT", RECORD}, {domain, "MX", "10 mx." domain}, ADDRESS(domain)
+
+static const struct dns_line zone[] = {
+    PUBLISHES("good.example"),
+    {"good.example", "MX", "5 MX2.good.example"},
+    {"mta-sts.good.example", "AAAA", "::1"},
+    {"no-record.example", "MX", "10 mx.example"},
+    {"_mta-sts.no-record.example", "A", "127.0.0.1"},
+    {"_mta-sts.servfail.example", "RCODE", "2"},
+    {"_mta-sts.escape.example", "TXT", "\033[2J v=STSv1;\xff"},
+    {"_mta-sts.escape.example", "TXT", "another"},
+    {"_mta-sts.no-address.example", "TXT", RECORD},
+    {"mta-sts.no-address.example", "TXT", ""},
+    {"_mta-sts.no-host.example", "TXT", RECORD},
+    {"_mta-sts.address-fails.example", "TXT", RECORD},
+    {"mta-sts.address-fails.example", "RCODE", "2"},
+    PUBLISHES("aaaa-fails.example"),
+    {"mta-sts.aaaa-fails.example", "RCODE", "2 AAAA"},
+    PUBLISHES("invalid.example"),
+    PUBLISHES("self.example"),
+    PUBLISHES("404.example"),
+    {"implicit.example", "TXT", "no MX here"},
+    {"null.example", "MX", "0 "},
+    {"mixed.example", "MX", "0 "},
+    {"mixed.example", "MX", "10 bad host.example"},
+    {"mixed.example", "MX", "20 mx.mixed.example"},
+    {"no-host-name.example", "MX", "10 bad host.example"},
+    {"mx-fails.example", "RCODE", "2"},
+    {NULL, NULL, NULL},
+};
+
+static const struct https_site sites[] = {
+    {.host = "mta-sts.good.example"},
+    {.host = "mta-sts.aaaa-fails.example"},
+    {.host = "mta-sts.invalid.example",
+     .response = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nversion: STSv2\n"},
+    {.host = "mta-sts.self.example", .certificate = CERT_SELF_SIGNED},
+    {.host = "mta-sts.404.example", .response = "HTTP/1.1 404 No\r\n\r\n"},
+    {.host = NULL},
+};
+
+struct fixture {
+  struct mtasts_net net;
+  struct event_base *base;
+  struct dns_server dns;
+  struct https_authority known;
+  struct https_authority unknown;
+  struct https_server https;
+  char ca_file[64];
+
+  /* what the look-up came to */
+  struct mtasts_lookup *lookup;
+  const struct mtasts_discovery *discovery;
+  unsigned calls;
+  bool free_in_callback;
+  char trace[8192]; /* "SECTION TEXT\n" for each step */
+};
+
+static int64_t now(void) {
+  return 1800000000;
+}
+
+static void set_up(struct fixture *f) {
+  static const char *const servers[] = {"127.0.0.1"};
+  char error[256] = "";
+  memset(f, 0, sizeof *f);
+  strcpy(f->ca_file, "/tmp/mtasts-lookup-XXXXXX");
+  close(mkstemp(f->ca_file));
+  f->known = https_authority("Test CA");
+  f->unknown = https_authority("Nobody");
+  f->base = event_base_new();
+  f->net.settings = (struct mtasts_discover_settings){86400, 300, 86400};
+  f->net.now = now;
+  CU_ASSERT_TRUE_FATAL(namespace_enter());
+  CU_ASSERT_TRUE_FATAL(dns_start(&f->dns, 53, zone));
+  CU_ASSERT_TRUE_FATAL(
+      https_start(&f->https, "127.0.0.1", GLOBAL_ADDRESS, sites, &f->known, &f->unknown));
+  CU_ASSERT_TRUE_FATAL(https_write_bundle(&f->known, f->ca_file));
+  bool ok = mtasts_resolver_new(f->base, &(struct mtasts_resolver_options){servers, 1, 2}, error,
+                                &f->net.resolver) == MTASTS_OK &&
+            mtasts_fetcher_new(f->base,
+                               &(struct mtasts_fetcher_options){
+                                   .ca_file = f->ca_file, .timeout = 2, .allow_private = true},
+                               error, &f->net.fetcher) == MTASTS_OK;
+  unit_check(ok, "net: %s", error);
+  CU_ASSERT_TRUE_FATAL(ok);
+}
+
+static void tear_down(struct fixture *f) {
+  mtasts_lookup_free(f->lookup);
+  mtasts_fetcher_free(f->net.fetcher);
+  mtasts_resolver_free(f->net.resolver);
+  event_base_free(f->base);
+  https_stop(&f->https);
+  dns_stop(&f->dns);
+  https_authority_free(&f->known);
+  https_authority_free(&f->unknown);
+  unlink(f->ca_file);
+}
+
+static void done(void *context, const struct mtasts_discovery *discovery) {
+  struct fixture *f = context;
+  f->calls++;
+  f->discovery = discovery;
+  if (f->free_in_callback) {
+    mtasts_lookup_free(f->lookup);
+    f->lookup = NULL;
+  }
+  event_base_loopbreak(f->base);
+}
+
+static void take_trace(void *context, uint64_t microseconds, const char *section,
+                       const char *text) {
+  struct fixture *f = context;
+  size_t length = strlen(f->trace);
+  snprintf(f->trace + length, sizeof f->trace - length, "%s %s\n", section, text);
+  unit_check(microseconds < 10000000, "%s: %lu microseconds", text, (unsigned long)microseconds);
+}
+
+static void start(struct fixture *f, const char *name, const struct mtasts_entry *known,
+                  bool forced) {
+  struct mtasts_domain domain = {.len = strlen(name)};
+  memcpy(domain.name, name, domain.len + 1);
+  mtasts_lookup_free(f->lookup);
+  f->calls = 0;
+  f->trace[0] = '\0';
+  CU_ASSERT_EQUAL_FATAL(mtasts_lookup_start(&f->net, f->base, &domain, known, forced, done,
+                                            take_trace, f, &f->lookup),
+                        MTASTS_OK);
+  unit_check(f->calls == 0, "%s: called back from inside the call", name);
+}
+
+static const struct mtasts_entry *look_up(struct fixture *f, const char *name,
+                                          const struct mtasts_entry *known, bool forced) {
+  start(f, name, known, forced);
+  event_base_dispatch(f->base);
+  unit_check(f->calls == 1, "%s: %u answers", name, f->calls);
+  return &f->discovery->entry;
+}
+
+/* The hosts as "10 mx.example, …". */
+static void list_hosts(const struct mtasts_mx_list *list, char *out, size_t size) {
+  struct mtasts_mx_host host;
+  size_t length = 0;
+  out[0] = '\0';
+  for (size_t cursor = 0; mtasts_mx_next(list, &cursor, &host);)
+    length += (size_t)snprintf(out + length, size - length, "%s%u %.*s", length ? ", " : "",
+                               (unsigned)host.preference, (int)host.host.len, host.host.data);
+}
+
+static void outcomes(void) {
+  static const struct {
+    const char *domain;
+    enum mtasts_record_state record;
+    enum mtasts_error error;
+    const char *detail;
+    enum mtasts_mx_state mx_state;
+    const char *mx;
+  } cases[] = {
+      {"good.example", MTASTS_RECORD_VALID, MTASTS_ERROR_NONE, "", MTASTS_MX_LISTED,
+       "5 mx2.good.example, 10 mx.good.example"},
+      {"aaaa-fails.example", MTASTS_RECORD_VALID, MTASTS_ERROR_NONE, "", MTASTS_MX_LISTED,
+       "10 mx.aaaa-fails.example"},
+      {"no-record.example", MTASTS_RECORD_ABSENT, MTASTS_ERROR_NONE, "", MTASTS_MX_LISTED,
+       "10 mx.example"},
+      {"nowhere.example", MTASTS_RECORD_ABSENT, MTASTS_ERROR_NONE, "", MTASTS_MX_NXDOMAIN, ""},
+      {"servfail.example", MTASTS_RECORD_ERROR, MTASTS_ERROR_DNS,
+       "TXT _mta-sts.servfail.example: SERVFAIL from the resolver", MTASTS_MX_NXDOMAIN, ""},
+      {"escape.example", MTASTS_RECORD_ABSENT, MTASTS_ERROR_NONE, "", MTASTS_MX_NXDOMAIN, ""},
+      {"no-address.example", MTASTS_RECORD_VALID, MTASTS_ERROR_POLICY_FETCH,
+       "mta-sts.no-address.example has no address", MTASTS_MX_NXDOMAIN, ""},
+      {"no-host.example", MTASTS_RECORD_VALID, MTASTS_ERROR_POLICY_FETCH,
+       "mta-sts.no-host.example has no address", MTASTS_MX_NXDOMAIN, ""},
+      {"address-fails.example", MTASTS_RECORD_VALID, MTASTS_ERROR_POLICY_FETCH, NULL,
+       MTASTS_MX_NXDOMAIN, ""},
+      {"invalid.example", MTASTS_RECORD_VALID, MTASTS_ERROR_POLICY_INVALID, NULL, MTASTS_MX_LISTED,
+       "10 mx.invalid.example"},
+      {"self.example", MTASTS_RECORD_VALID, MTASTS_ERROR_WEBPKI_INVALID,
+       "certificate of mta-sts.self.example is self-signed", MTASTS_MX_LISTED,
+       "10 mx.self.example"},
+      {"404.example", MTASTS_RECORD_VALID, MTASTS_ERROR_POLICY_FETCH,
+       "HTTP status 404 from mta-sts.404.example", MTASTS_MX_LISTED, "10 mx.404.example"},
+      {"implicit.example", MTASTS_RECORD_ABSENT, MTASTS_ERROR_NONE, "", MTASTS_MX_IMPLICIT,
+       "0 implicit.example"},
+      {"null.example", MTASTS_RECORD_ABSENT, MTASTS_ERROR_NONE, "", MTASTS_MX_NULL, ""},
+      {"mixed.example", MTASTS_RECORD_ABSENT, MTASTS_ERROR_NONE, "", MTASTS_MX_LISTED,
+       "20 mx.mixed.example"},
+      {"no-host-name.example", MTASTS_RECORD_ABSENT, MTASTS_ERROR_NONE, "", MTASTS_MX_ERROR, ""},
+      {"mx-fails.example", MTASTS_RECORD_ABSENT, MTASTS_ERROR_NONE, "", MTASTS_MX_ERROR, ""},
+      {LONG, MTASTS_RECORD_ABSENT, MTASTS_ERROR_NONE, "", MTASTS_MX_NXDOMAIN, ""},
+  };
+  struct fixture f;
+  char mx[512];
+  set_up(&f);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *domain = cases[i].domain;
+    const struct mtasts_entry *entry = look_up(&f, domain, NULL, false);
+    unit_check(entry->record == cases[i].record, "%s: record %s", domain,
+               mtasts_record_state_name(entry->record));
+    unit_check(entry->error == cases[i].error, "%s: error %s", domain,
+               mtasts_error_name(entry->error));
+    char detail[MTASTS_DETAIL_MAX + 1];
+    snprintf(detail, sizeof detail, "%.*s", (int)entry->detail.len,
+             entry->detail.data ? entry->detail.data : "");
+    if (cases[i].detail)
+      unit_check(strcmp(detail, cases[i].detail) == 0, "%s: %s", domain, detail);
+    unit_check(entry->mx_state == cases[i].mx_state, "%s: MX %s", domain,
+               mtasts_mx_state_name(entry->mx_state));
+    list_hosts(&entry->mx, mx, sizeof mx);
+    unit_check(strcmp(mx, cases[i].mx) == 0, "%s: MX %s", domain, mx);
+    bool policy = cases[i].record == MTASTS_RECORD_VALID && cases[i].error == MTASTS_ERROR_NONE;
+    unit_check(entry->has_policy == policy, "%s: policy", domain);
+  }
+  tear_down(&f);
+}
+
+/* Is the line among the trace's? */
+static bool traced(const struct fixture *f, const char *line) {
+  const char *at = strstr(f->trace, line);
+  return at && (at == f->trace || at[-1] == '\n') && at[strlen(line)] == '\n';
+}
+
+static void traces(void) {
+  static const struct {
+    const char *domain;
+    const char *line;
+  } cases[] = {
+      {"good.example", "3.1 TXT _mta-sts.good.example: v=STSv1; id=20260101;"},
+      {"good.example", "4.1 MX good.example: 5 mx2.good.example, 10 mx.good.example"},
+      {"good.example", "3.3 A mta-sts.good.example: 127.0.0.1"},
+      {"good.example", "3.3 AAAA mta-sts.good.example: ::1"},
+      {"good.example", "3.3 HTTPS mta-sts.good.example: 200, 59 bytes"},
+      {"good.example", "3.2 policy: enforce, 1 mx pattern, max_age 604800"},
+      {"nowhere.example", "3.1 TXT _mta-sts.nowhere.example: no such name"},
+      {"no-record.example", "3.1 TXT _mta-sts.no-record.example: no such record"},
+      {"servfail.example", "3.1 TXT _mta-sts.servfail.example: SERVFAIL from the resolver"},
+      {"escape.example", "3.1 TXT _mta-sts.escape.example: \\x1b[2J v=STSv1;\\xff | another"},
+      {"404.example", "3.3 HTTPS mta-sts.404.example: HTTP status 404 from mta-sts.404.example"},
+      {"null.example", "4.1 MX null.example: takes no mail"},
+      {"aaaa-fails.example", "3.3 AAAA mta-sts.aaaa-fails.example: SERVFAIL from the resolver"},
+  };
+  struct fixture f;
+  set_up(&f);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    look_up(&f, cases[i].domain, NULL, false);
+    unit_check(traced(&f, cases[i].line), "no \"%s\" in:\n%s", cases[i].line, f.trace);
+  }
+  tear_down(&f);
+}
+
+static void cached(void) {
+  struct fixture f;
+  set_up(&f);
+  struct mtasts_entry first = *look_up(&f, "good.example", NULL, false);
+  unsigned char patterns[64];
+  memcpy(patterns, first.policy.mx.data, first.policy.mx.size);
+  first.policy.mx.data = patterns;
+  first.mx = (struct mtasts_mx_list){NULL, 0, 0};
+  unsigned queries = f.dns.queries;
+
+  start(&f, "good.example", &first, false);
+  memset(patterns, 0, sizeof patterns); /* it was copied */
+  event_base_dispatch(f.base);
+  CU_ASSERT_EQUAL(f.calls, 1);
+  CU_ASSERT_EQUAL(f.dns.queries, queries);
+  CU_ASSERT_STRING_EQUAL(f.trace, "");
+  CU_ASSERT_FALSE(f.discovery->changed);
+  CU_ASSERT_PTR_NOT_NULL(
+      mtasts_mx_match(&f.discovery->entry.policy.mx, (struct mtasts_span){"a.example", 9}).data);
+
+  unsigned connections = f.https.connections;
+  look_up(&f, "good.example", &first, true);
+  CU_ASSERT_TRUE(f.dns.queries >= queries + 4);
+  CU_ASSERT_EQUAL(f.https.connections, connections + 1);
+  tear_down(&f);
+}
+
+static void freed(void) {
+  struct fixture f;
+  set_up(&f);
+  f.free_in_callback = true;
+  look_up(&f, "good.example", NULL, false);
+  CU_ASSERT_PTR_NULL(f.lookup);
+  f.free_in_callback = false;
+  /* Freed in each of its steps. */
+  for (unsigned turns = 0; turns < 40; turns++) {
+    start(&f, "good.example", NULL, false);
+    for (unsigned i = 0; i < turns && f.calls == 0; i++)
+      event_base_loop(f.base, EVLOOP_ONCE);
+    mtasts_lookup_free(f.lookup);
+    f.lookup = NULL;
+    unsigned calls = f.calls;
+    event_base_loop(f.base, EVLOOP_NONBLOCK);
+    CU_ASSERT_EQUAL(f.calls, calls);
+  }
+  start(&f, "good.example", NULL, false);
+  event_base_loop(f.base, EVLOOP_ONCE);
+  tear_down(&f); /* in flight */
+  CU_ASSERT_EQUAL(f.calls, 0);
+}
+
+const char *const unit_name = "lookup";
+const struct unit_test unit_tests[] = {
+    {"each way to publish comes to its entry", outcomes},
+    {"the trace tells each step", traces},
+    {"what is known and fresh asks nobody; forced asks for all", cached},
+    {"a look-up may be freed at any time", freed},
+    {NULL, NULL},
+};

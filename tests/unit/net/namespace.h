@@ -1,0 +1,55 @@
+/*
+ * namespace.h: a network of the test's own, where port 443 and 53 are free and
+ * nothing leaves the machine.
+ */
+#ifndef TEST_NAMESPACE_H
+#define TEST_NAMESPACE_H
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* An address of lo that counts as globally routable. */
+#define GLOBAL_ADDRESS "9.9.9.9"
+
+/* Sets an address of an interface, which brings it up. */
+static bool namespace_address(int fd, const char *interface, const char *address) {
+  struct ifreq request = {.ifr_flags = IFF_UP};
+  struct sockaddr_in ipv4 = {.sin_family = AF_INET};
+  snprintf(request.ifr_name, sizeof request.ifr_name, "%s", interface);
+  inet_pton(AF_INET, address, &ipv4.sin_addr);
+  memcpy(&request.ifr_addr, &ipv4, sizeof ipv4);
+  if (ioctl(fd, SIOCSIFADDR, &request) != 0)
+    return false;
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  return ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+}
+
+/* Enters it once a process. Says what is missing, and returns false, where that is not permitted.
+ */
+static bool namespace_enter(void) {
+  static bool entered;
+  if (entered)
+    return true;
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0 && unshare(CLONE_NEWNET) != 0) {
+    printf("\n*** This test needs a network namespace of its own, and may not make one. ***\n"
+           "*** Docker: --cap-add SYS_ADMIN --security-opt seccomp=unconfined; Debian: sysctl\n"
+           "*** kernel.unprivileged_userns_clone=1\n");
+    return false;
+  }
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  entered =
+      namespace_address(fd, "lo", "127.0.0.1") && namespace_address(fd, "lo:1", GLOBAL_ADDRESS);
+  close(fd);
+  if (!entered)
+    perror("*** network namespace: lo");
+  return entered;
+}
+
+#endif

@@ -1,0 +1,246 @@
+#include "answer.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "idn.h"
+#include "printable.h"
+
+bool mtasts_read_domain(const char *text, struct mtasts_domain *domain) {
+  enum mtasts_status status =
+      mtasts_domain_from_text((struct mtasts_span){text, strlen(text)}, domain);
+  if (status == MTASTS_OK)
+    return true;
+  mtasts_complain(text, "%s",
+                  status == MTASTS_NO_POLICY
+                      ? "an address or .parent has no policy domain"
+                      : "not a domain name; write it as example.com or [mail.example.com]:587");
+  return false;
+}
+
+enum mtasts_colour mtasts_mode_colour(enum mtasts_mode mode) {
+  switch (mode) {
+  case MTASTS_MODE_ENFORCE:
+    return MTASTS_GREEN;
+  case MTASTS_MODE_TESTING:
+    return MTASTS_YELLOW;
+  case MTASTS_MODE_NONE:
+    break;
+  }
+  return MTASTS_PLAIN;
+}
+
+enum mtasts_colour mtasts_verdict_colour(enum mtasts_verdict verdict) {
+  switch (verdict) {
+  case MTASTS_VERDICT_ENFORCE:
+  case MTASTS_VERDICT_DANE:
+  case MTASTS_VERDICT_ENCRYPT:
+    return MTASTS_GREEN;
+  case MTASTS_VERDICT_TESTING:
+    return MTASTS_YELLOW;
+  case MTASTS_VERDICT_DEFER:
+    return MTASTS_RED;
+  case MTASTS_VERDICT_UNKNOWN:
+  case MTASTS_VERDICT_NONE:
+    break;
+  }
+  return MTASTS_PLAIN;
+}
+
+/* A line of the report: "label     text". */
+__attribute__((format(printf, 2, 3))) static void line(const char *label, const char *format, ...) {
+  va_list arguments;
+  printf("  %s%-9s%s ", mtasts_colour_on(MTASTS_DIM), label, mtasts_colour_off(MTASTS_DIM));
+  va_start(arguments, format);
+  vprintf(format, arguments);
+  va_end(arguments);
+  putchar('\n');
+}
+
+static void time_line(const char *label, const char *what, int64_t time, int64_t now) {
+  char relative[MTASTS_WORDS_MAX];
+  char absolute[MTASTS_WORDS_MAX];
+  line(label, "%s %s (%s)", what, mtasts_relative_time(time, now, relative),
+       mtasts_absolute_time(time, absolute));
+}
+
+static void print_record(const struct mtasts_entry *entry, int64_t now) {
+  bool valid = entry->record == MTASTS_RECORD_VALID;
+  line("record", "%s%s%s", mtasts_record_state_name(entry->record), valid ? ", id " : "",
+       valid ? entry->record_id : "");
+  if (entry->checked > 0)
+    time_line("", "checked", entry->checked, now);
+  if (entry->next_check > 0)
+    time_line("", entry->next_check > now ? "next check" : "next check due", entry->next_check,
+              now);
+}
+
+static void print_patterns(const struct mtasts_names *patterns) {
+  const char *label = "patterns";
+  struct mtasts_span pattern;
+  for (size_t cursor = 0; mtasts_names_next(patterns, &cursor, &pattern); label = "")
+    line(label, "%.*s", (int)pattern.len, pattern.data);
+}
+
+static void print_cached_policy(const struct mtasts_entry *entry, int64_t now) {
+  char words[MTASTS_WORDS_MAX];
+  const struct mtasts_policy *policy = &entry->policy;
+  line("policy", "%s, id %s, max_age %s", mtasts_mode_name(policy->mode),
+       *entry->policy_id ? entry->policy_id : "unknown", mtasts_duration(policy->max_age, words));
+  time_line("", "fetched", entry->fetched, now);
+  time_line("", entry->expires > now ? "expires" : "expired", entry->expires, now);
+  print_patterns(&policy->mx);
+}
+
+static void print_override(const struct mtasts_override *override, int64_t now) {
+  line("policy", "%s, by an override in the configuration",
+       mtasts_mode_name(override->policy.mode));
+  if (override->until != INT64_MAX)
+    time_line("", "ends", override->until, now);
+  print_patterns(&override->policy.mx);
+}
+
+/* The patterns decide which MX is listed, by RFC 8461 section 4.1. */
+static bool listed(const struct mtasts_policy *policy, struct mtasts_span host) {
+  return mtasts_mx_match(&policy->mx, host).data != NULL;
+}
+
+/* May be NULL where nothing is there to match with. A mode of none has nothing to match. */
+static const struct mtasts_policy *matched_policy(const struct mtasts_answer *answer) {
+  const struct mtasts_policy *policy = answer->decision->policy;
+  return policy && policy->mode != MTASTS_MODE_NONE ? policy : NULL;
+}
+
+static const char *no_hosts(enum mtasts_mx_state state) {
+  switch (state) {
+  case MTASTS_MX_NULL:
+    return "none: the domain takes no mail (RFC 7505)";
+  case MTASTS_MX_NXDOMAIN:
+    return "none: there is no such domain";
+  case MTASTS_MX_ERROR:
+    return "not known: the look-up failed";
+  case MTASTS_MX_UNKNOWN:
+  case MTASTS_MX_LISTED:
+  case MTASTS_MX_IMPLICIT:
+    break;
+  }
+  return "none";
+}
+
+static void print_hosts(const struct mtasts_answer *answer) {
+  const struct mtasts_entry *entry = answer->entry;
+  const struct mtasts_policy *policy = matched_policy(answer);
+  const char *label = "mx";
+  int width = 0;
+  struct mtasts_mx_host mx;
+  for (size_t cursor = 0; mtasts_mx_next(&entry->mx, &cursor, &mx);)
+    width = (int)mx.host.len > width ? (int)mx.host.len : width;
+  for (size_t cursor = 0; mtasts_mx_next(&entry->mx, &cursor, &mx); label = "") {
+    bool ok = policy && listed(policy, mx.host);
+    enum mtasts_colour colour = ok ? MTASTS_GREEN : MTASTS_RED;
+    if (policy)
+      line(label, "%5u %-*.*s %s%s%s%s", mx.preference, width, (int)mx.host.len, mx.host.data,
+           mtasts_colour_on(colour), mtasts_tick(ok), ok ? "" : " not in the policy",
+           mtasts_colour_off(colour));
+    else
+      line(label, "%5u %.*s", mx.preference, (int)mx.host.len, mx.host.data);
+  }
+  if (entry->mx.count == 0 && entry->mx_state != MTASTS_MX_UNKNOWN)
+    line("mx", "%s", no_hosts(entry->mx_state));
+}
+
+void mtasts_answer_print(const struct mtasts_answer *answer, int64_t now) {
+  const struct mtasts_entry *entry = answer->entry;
+  const struct mtasts_decision *decision = answer->decision;
+  enum mtasts_colour colour = mtasts_verdict_colour(decision->verdict);
+  char name[1024];
+  mtasts_printable(answer->text, name, sizeof name);
+  printf("%s%s%s\n", mtasts_colour_on(MTASTS_BOLD), answer->domain ? answer->domain->name : name,
+         mtasts_colour_off(MTASTS_BOLD));
+  line("verdict", "%s%s%s", mtasts_colour_on(colour), mtasts_verdict_name(decision->verdict),
+       mtasts_colour_off(colour));
+  line("why", "%s", decision->rule);
+  if (entry && entry->error != MTASTS_ERROR_NONE)
+    line("error", "%s%s%s%s%.*s", mtasts_colour_on(MTASTS_RED), mtasts_error_name(entry->error),
+         mtasts_colour_off(MTASTS_RED), entry->detail.len > 0 ? ": " : "", (int)entry->detail.len,
+         entry->detail.data);
+  line("source", "%s", mtasts_source_name(decision->source));
+  if (decision->source == MTASTS_SOURCE_OVERRIDE)
+    print_override(answer->override, now);
+  else if (entry && entry->has_policy)
+    print_cached_policy(entry, now);
+  if (entry) {
+    print_hosts(answer);
+    print_record(entry, now);
+  }
+}
+
+/* table */
+
+struct mtasts_table *mtasts_answer_table(void) {
+  static const char *const headers[] = {"DOMAIN", "RECORD",  "POLICY", "ID",
+                                        "MX",     "VERDICT", "WHY",    NULL};
+  return mtasts_table_new(stdout, headers);
+}
+
+static void policy_cells(struct mtasts_table *table, const struct mtasts_answer *answer) {
+  const struct mtasts_entry *entry = answer->entry;
+  const struct mtasts_policy *policy = answer->decision->policy;
+  bool own = entry && policy == &entry->policy;
+  mtasts_table_cell(table, policy ? mtasts_mode_colour(policy->mode) : MTASTS_DIM, "%s",
+                    policy ? mtasts_mode_name(policy->mode) : "-");
+  mtasts_table_cell(table, own ? MTASTS_PLAIN : MTASTS_DIM, "%s",
+                    own && *entry->policy_id ? entry->policy_id : "-");
+}
+
+/* How many of the MX hosts does the policy list? */
+static size_t count_listed(const struct mtasts_answer *answer) {
+  const struct mtasts_policy *policy = matched_policy(answer);
+  size_t count = 0;
+  struct mtasts_mx_host mx;
+  if (policy && answer->entry)
+    for (size_t cursor = 0; mtasts_mx_next(&answer->entry->mx, &cursor, &mx);)
+      count += listed(policy, mx.host);
+  return count;
+}
+
+static void mx_cell(struct mtasts_table *table, const struct mtasts_answer *answer) {
+  size_t total = answer->entry ? answer->entry->mx.count : 0;
+  size_t count = count_listed(answer);
+  if (matched_policy(answer) && total > 0)
+    mtasts_table_cell(table, count == total ? MTASTS_GREEN : MTASTS_RED, "%zu/%zu", count, total);
+  else
+    mtasts_table_cell(table, MTASTS_DIM, "-");
+}
+
+/* What is wrong; else the rule without its section, which the report of one domain gives. */
+static void why_cell(struct mtasts_table *table, const struct mtasts_answer *answer) {
+  const struct mtasts_entry *entry = answer->entry;
+  const char *rule = answer->decision->rule;
+  const char *section = strstr(rule, " (");
+  if (entry && entry->detail.len > 0)
+    mtasts_table_cell(table, MTASTS_RED, "%.*s", (int)entry->detail.len, entry->detail.data);
+  else if (answer->decision->verdict == MTASTS_VERDICT_ENFORCE && entry && entry->mx.count > 0 &&
+           count_listed(answer) == 0) /* RFC 8461 section 5: MUST NOT be delivered */
+    mtasts_table_cell(table, MTASTS_RED,
+                      "enforce: not one MX host is in the policy, mail must wait");
+  else
+    mtasts_table_cell(table, MTASTS_PLAIN, "%.*s",
+                      (int)(section ? (size_t)(section - rule) : strlen(rule)), rule);
+}
+
+void mtasts_answer_row(struct mtasts_table *table, const struct mtasts_answer *answer) {
+  const struct mtasts_entry *entry = answer->entry;
+  const struct mtasts_decision *decision = answer->decision;
+  char name[1024];
+  mtasts_printable(answer->text, name, sizeof name);
+  mtasts_table_cell(table, MTASTS_PLAIN, "%s", answer->domain ? answer->domain->name : name);
+  bool looked = entry && entry->record != MTASTS_RECORD_UNKNOWN;
+  mtasts_table_cell(table, looked ? MTASTS_PLAIN : MTASTS_DIM, "%s",
+                    looked ? mtasts_record_state_name(entry->record) : "-");
+  policy_cells(table, answer);
+  mx_cell(table, answer);
+  mtasts_table_cell(table, mtasts_verdict_colour(decision->verdict), "%s",
+                    mtasts_verdict_name(decision->verdict));
+  why_cell(table, answer);
+}

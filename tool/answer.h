@@ -1,0 +1,23 @@
+/*
+ * answer.h: domains in, and what became of them out, for people.
+ */
+#ifndef MTASTS_TOOL_ANSWER_H
+#define MTASTS_TOOL_ANSWER_H
+
+#include "entry_json.h"
+#include "out.h"
+
+/* The policy domain of what somebody typed; complains where there is none. */
+bool mtasts_read_domain(const char *text, struct mtasts_domain *domain);
+
+enum mtasts_colour mtasts_mode_colour(enum mtasts_mode mode);
+enum mtasts_colour mtasts_verdict_colour(enum mtasts_verdict verdict);
+
+/* A report of one domain. */
+void mtasts_answer_print(const struct mtasts_answer *answer, int64_t now);
+
+/* A table of several: one row each. */
+struct mtasts_table *mtasts_answer_table(void);
+void mtasts_answer_row(struct mtasts_table *table, const struct mtasts_answer *answer);
+
+#endif

@@ -1,0 +1,284 @@
+/*
+ * mtasts cache list, show, stats: looking at the cache.
+ */
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "answer.h"
+#include "entry_json.h"
+#include "json.h"
+#include "out.h"
+#include "place.h"
+#include "walk.h"
+
+/* What `--filter` lets through. Terms of one kind widen it, terms of different kinds narrow. */
+struct filter {
+  const char *states[4]; /* names that mtasts_entry_state_name gives */
+  size_t state_count;
+  bool modes[3]; /* by enum mtasts_mode */
+  bool by_mode, expired, failing;
+  const char *glob; /* NULL: any domain */
+};
+
+static bool add_state(struct filter *filter, const char *term) {
+  static const char *const names[] = {"policy", "absent", "invalid", "error"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(term, names[i]) == 0 && filter->state_count < 4) {
+      filter->states[filter->state_count++] = names[i];
+      return true;
+    }
+  return false;
+}
+
+static bool add_mode(struct filter *filter, const char *name) {
+  for (size_t mode = 0; mode < 3; mode++)
+    if (strcmp(name, mtasts_mode_name((enum mtasts_mode)mode)) == 0)
+      return filter->by_mode = filter->modes[mode] = true;
+  return false;
+}
+
+static bool add_term(struct filter *filter, const char *term) {
+  if (strncmp(term, "mode=", 5) == 0)
+    return add_mode(filter, term + 5);
+  if (strncmp(term, "domain=", 7) == 0)
+    return (filter->glob = term + 7) != NULL;
+  if (strcmp(term, "expired") == 0)
+    return filter->expired = true;
+  if (strcmp(term, "failing") == 0)
+    return filter->failing = true;
+  return add_state(filter, term);
+}
+
+/* The terms point into the options, where commas become ends. */
+static bool read_filter(const struct mtasts_options *options, struct filter *filter) {
+  for (size_t i = 0; i < options->filters.count; i++) {
+    char *rest = options->filters.items[i];
+    for (char *term; (term = strsep(&rest, ",")) != NULL;)
+      if (!add_term(filter, term)) {
+        mtasts_complain(term, "no such filter: mode=MODE, policy, absent, invalid, error, expired, "
+                              "failing, domain=*.example.com");
+        return false;
+      }
+  }
+  return true;
+}
+
+static bool passes(const struct filter *filter, const struct mtasts_domain *domain,
+                   const struct mtasts_entry *entry, int64_t now) {
+  bool state = filter->state_count == 0;
+  for (size_t i = 0; i < filter->state_count; i++)
+    state = state || strcmp(filter->states[i], mtasts_entry_state_name(entry)) == 0;
+  return state && (!filter->by_mode || (entry->has_policy && filter->modes[entry->policy.mode])) &&
+         (!filter->expired || (entry->has_policy && !mtasts_entry_live(entry, now))) &&
+         (!filter->failing || entry->failures > 0) &&
+         (!filter->glob || fnmatch(filter->glob, domain->name, 0) == 0);
+}
+
+/* list */
+
+struct listing {
+  const struct mtasts_options *options;
+  struct filter filter;
+  struct mtasts_table *table; /* NULL: JSON */
+  int64_t now;
+  int code;
+};
+
+static void cell_time(struct mtasts_table *table, enum mtasts_colour colour, int64_t time,
+                      int64_t now) {
+  char words[MTASTS_WORDS_MAX];
+  mtasts_table_cell(table, colour, "%s", time > 0 ? mtasts_relative_time(time, now, words) : "-");
+}
+
+static void list_row(struct mtasts_table *table, const struct mtasts_domain *domain,
+                     const struct mtasts_entry *entry, int64_t now) {
+  bool live = mtasts_entry_live(entry, now);
+  mtasts_table_cell(table, MTASTS_PLAIN, "%s", domain->name);
+  mtasts_table_cell(table, MTASTS_PLAIN, "%s", mtasts_entry_state_name(entry));
+  if (entry->has_policy) {
+    mtasts_table_cell(table, mtasts_mode_colour(entry->policy.mode), "%s",
+                      mtasts_mode_name(entry->policy.mode));
+    mtasts_table_cell(table, MTASTS_PLAIN, "%s", *entry->policy_id ? entry->policy_id : "-");
+    mtasts_table_cell(table, MTASTS_PLAIN, "%zu", entry->policy.mx.count);
+    cell_time(table, live ? MTASTS_PLAIN : MTASTS_RED, entry->expires, now);
+  } else {
+    for (int i = 0; i < 4; i++)
+      mtasts_table_cell(table, MTASTS_DIM, "-");
+  }
+  cell_time(table, MTASTS_PLAIN, entry->checked, now);
+  cell_time(table, MTASTS_PLAIN, entry->next_check, now);
+  mtasts_table_cell(table, MTASTS_YELLOW, "%s%s%.*s", mtasts_error_name(entry->error),
+                    entry->detail.len > 0 ? ": " : "", (int)entry->detail.len,
+                    entry->detail.data ? entry->detail.data : "");
+}
+
+static bool list_one(void *context, const struct mtasts_domain *domain, enum mtasts_status status,
+                     const struct mtasts_entry *entry) {
+  struct listing *listing = context;
+  if (status != MTASTS_OK) {
+    mtasts_complain(domain->name, "the stored value is damaged; see mtasts cache verify");
+    return true;
+  }
+  if (!passes(&listing->filter, domain, entry, listing->now))
+    return true;
+  if (listing->options->json) {
+    listing->code = mtasts_json_print(mtasts_entry_json(domain, entry));
+    return listing->code == MTASTS_EXIT_OK;
+  }
+  list_row(listing->table, domain, entry, listing->now);
+  return ferror(stdout) == 0;
+}
+
+static int run_list(const struct mtasts_options *options) {
+  static const char *const headers[] = {"DOMAIN",  "STATE",   "MODE",       "ID",    "MX",
+                                        "EXPIRES", "CHECKED", "NEXT CHECK", "ERROR", NULL};
+  struct listing listing = {.options = options, .now = time(NULL)};
+  struct mtasts_place place = {0};
+  if (!read_filter(options, &listing.filter))
+    return MTASTS_EXIT_USAGE;
+  listing.code = mtasts_place_open(options, MTASTS_READ, &place);
+  if (listing.code != MTASTS_EXIT_OK)
+    return mtasts_place_close(&place, listing.code);
+  if (!options->json && !(listing.table = mtasts_table_new(stdout, headers)))
+    return mtasts_place_close(&place, mtasts_place_complain(&place, MTASTS_NO_MEMORY));
+  enum mtasts_status status = mtasts_cache_walk(place.cache, list_one, &listing);
+  mtasts_table_end(listing.table);
+  if (status != MTASTS_OK)
+    listing.code = mtasts_place_complain(&place, status);
+  return mtasts_place_close(&place, listing.code);
+}
+
+/* show */
+
+static int show_one(const struct mtasts_options *options, const struct mtasts_place *place,
+                    struct mtasts_reader *reader, const char *text) {
+  struct mtasts_domain domain;
+  struct mtasts_entry entry;
+  if (!mtasts_read_domain(text, &domain))
+    return MTASTS_EXIT_DATA;
+  enum mtasts_status status = mtasts_reader_get(reader, &domain, &entry);
+  if (status == MTASTS_ABSENT) {
+    mtasts_complain(domain.name, "not in the cache %s", place->directory);
+    return MTASTS_EXIT_NO;
+  }
+  if (status == MTASTS_CORRUPT) {
+    mtasts_complain(domain.name, "the stored value is damaged; see mtasts cache verify");
+    return MTASTS_EXIT_DATA;
+  }
+  if (status != MTASTS_OK)
+    return mtasts_place_complain(place, status);
+  if (options->json)
+    return mtasts_json_print(mtasts_entry_json(&domain, &entry));
+  int64_t now = time(NULL);
+  struct mtasts_decision decision = mtasts_decide(&entry, NULL, MTASTS_CACHED, now);
+  struct mtasts_answer answer = {
+      {text, strlen(text)}, .domain = &domain, .entry = &entry, .decision = &decision};
+  mtasts_answer_print(&answer, now);
+  return MTASTS_EXIT_OK;
+}
+
+static int run_show(const struct mtasts_options *options) {
+  struct mtasts_place place = {0};
+  struct mtasts_reader *reader = NULL;
+  int worst = mtasts_place_open(options, MTASTS_READ, &place);
+  if (worst != MTASTS_EXIT_OK)
+    return mtasts_place_close(&place, worst);
+  enum mtasts_status status = mtasts_reader_new(place.cache, &reader);
+  if (status != MTASTS_OK)
+    return mtasts_place_close(&place, mtasts_place_complain(&place, status));
+  for (size_t i = 0; i < options->words.count; i++) {
+    int code = show_one(options, &place, reader, options->words.items[i]);
+    worst = code > worst ? code : worst;
+  }
+  mtasts_reader_free(reader);
+  return mtasts_place_close(&place, worst);
+}
+
+/* stats */
+
+static json_t *stats_json(const struct mtasts_cache_stats *s) {
+  return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "entries",
+                   (json_int_t)s->entries, "policies", (json_int_t)s->policies, "enforce",
+                   (json_int_t)s->enforce, "testing", (json_int_t)s->testing, "none",
+                   (json_int_t)s->none, "absent", (json_int_t)s->absent, "expired",
+                   (json_int_t)s->expired, "corrupt", (json_int_t)s->corrupt, "bytes_used",
+                   (json_int_t)s->bytes_used, "map_size", (json_int_t)s->map_size, "readers",
+                   (json_int_t)s->readers);
+}
+
+static void print_stats(const char *directory, const struct mtasts_cache_stats *s) {
+  char used[MTASTS_WORDS_MAX];
+  char size[MTASTS_WORDS_MAX];
+  printf("%s%s%s\n", mtasts_colour_on(MTASTS_BOLD), directory, mtasts_colour_off(MTASTS_BOLD));
+  printf("domains     %" PRIu64 "\n", s->entries);
+  printf("  policies  %" PRIu64 ": %" PRIu64 " enforce, %" PRIu64 " testing, %" PRIu64 " none",
+         s->policies, s->enforce, s->testing, s->none);
+  if (s->expired > 0)
+    printf("; %s%" PRIu64 " expired%s", mtasts_colour_on(MTASTS_YELLOW), s->expired,
+           mtasts_colour_off(MTASTS_YELLOW));
+  printf("\n  no policy %" PRIu64 "\n", s->absent);
+  if (s->corrupt > 0)
+    printf("%sdamaged     %" PRIu64 "%s: see mtasts cache verify\n", mtasts_colour_on(MTASTS_RED),
+           s->corrupt, mtasts_colour_off(MTASTS_RED));
+  printf("space       %s of %s (%.1f %%)\n", mtasts_human_size(s->bytes_used, used),
+         mtasts_human_size(s->map_size, size),
+         s->map_size > 0 ? 100.0 * (double)s->bytes_used / (double)s->map_size : 0.0);
+  printf("readers     %" PRIu64 "\n", s->readers);
+}
+
+static int run_stats(const struct mtasts_options *options) {
+  struct mtasts_place place = {0};
+  struct mtasts_cache_stats stats;
+  int code = mtasts_place_open(options, MTASTS_READ, &place);
+  if (code != MTASTS_EXIT_OK)
+    return mtasts_place_close(&place, code);
+  enum mtasts_status status = mtasts_cache_count(place.cache, time(NULL), &stats);
+  if (status != MTASTS_OK)
+    code = mtasts_place_complain(&place, status);
+  else if (options->json)
+    code = mtasts_json_print(stats_json(&stats));
+  else
+    print_stats(place.directory, &stats);
+  return mtasts_place_close(&place, code);
+}
+
+const struct mtasts_command mtasts_command_cache_list = {
+    .name = "cache list",
+    .arguments = "[--filter TERM,...]",
+    .summary = "Lists the cached domains",
+    .help = "  --filter TERM,...  only those that pass: mode=enforce, mode=testing, mode=none;\n"
+            "                   policy, absent, invalid, error (the state); expired; failing;\n"
+            "                   domain=*.example.com. Modes add up, and so do states.\n\n"
+            "Examples:\n"
+            "  mtasts cache list --filter mode=enforce,failing\n"
+            "  mtasts --json cache list --filter 'domain=*.example.com' | jq .policy_domain\n",
+    .least = 0,
+    .most = 0,
+    .run = run_list,
+};
+
+const struct mtasts_command mtasts_command_cache_show = {
+    .name = "cache show",
+    .arguments = "DOMAIN...",
+    .summary = "All that the cache knows of a domain",
+    .help = "Exit 1 where a domain is not in the cache.\n\n"
+            "Examples:\n"
+            "  mtasts cache show example.com\n",
+    .least = 1,
+    .most = SIZE_MAX,
+    .run = run_show,
+};
+
+const struct mtasts_command mtasts_command_cache_stats = {
+    .name = "cache stats",
+    .arguments = "",
+    .summary = "Counts domains, policies and space",
+    .help = "Examples:\n"
+            "  mtasts cache stats\n",
+    .least = 0,
+    .most = 0,
+    .run = run_stats,
+};

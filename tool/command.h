@@ -1,0 +1,50 @@
+/*
+ * command.h: what main.c knows of a command, and the exit codes (INTERFACE.md).
+ */
+#ifndef MTASTS_TOOL_COMMAND_H
+#define MTASTS_TOOL_COMMAND_H
+
+#include "options.h"
+
+enum mtasts_exit {
+  MTASTS_EXIT_OK = 0,
+  MTASTS_EXIT_NO = 1,      /* a host that does not match, a domain that is not cached */
+  MTASTS_EXIT_USAGE = 64,  /* wrong options or arguments */
+  MTASTS_EXIT_DATA = 65,   /* malformed input */
+  MTASTS_EXIT_NOFILE = 66, /* no such file */
+  MTASTS_EXIT_AWAY = 69,   /* no resolver answers */
+  MTASTS_EXIT_MEMORY = 71,
+  MTASTS_EXIT_CREATE = 73, /* cannot create */
+  MTASTS_EXIT_IO = 74,
+  MTASTS_EXIT_LATER = 75,  /* verdict defer, or somebody else is writing */
+  MTASTS_EXIT_DENIED = 77, /* no permission */
+  MTASTS_EXIT_CONFIG = 78,
+};
+
+struct mtasts_command {
+  const char *name;      /* "query", or two words: "cache list" */
+  const char *arguments; /* "[--offline] DOMAIN…" */
+  const char *summary;   /* one line of the list of commands */
+  const char *help;      /* options and examples */
+  size_t least, most;    /* words it takes */
+  int (*run)(const struct mtasts_options *options);
+};
+
+extern const struct mtasts_command mtasts_command_query;
+extern const struct mtasts_command mtasts_command_warm;
+extern const struct mtasts_command mtasts_command_record_parse;
+extern const struct mtasts_command mtasts_command_policy_parse;
+extern const struct mtasts_command mtasts_command_policy_match;
+extern const struct mtasts_command mtasts_command_policy_new;
+extern const struct mtasts_command mtasts_command_cache_list;
+extern const struct mtasts_command mtasts_command_cache_show;
+extern const struct mtasts_command mtasts_command_cache_stats;
+extern const struct mtasts_command mtasts_command_cache_remove;
+extern const struct mtasts_command mtasts_command_cache_clear;
+extern const struct mtasts_command mtasts_command_cache_expire;
+extern const struct mtasts_command mtasts_command_cache_verify;
+extern const struct mtasts_command mtasts_command_cache_compact;
+extern const struct mtasts_command mtasts_command_cache_export;
+extern const struct mtasts_command mtasts_command_cache_import;
+
+#endif

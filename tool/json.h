@@ -1,0 +1,18 @@
+/*
+ * json.h: JSON on standard output, one value a line.
+ */
+#ifndef MTASTS_TOOL_JSON_H
+#define MTASTS_TOOL_JSON_H
+
+#include <jansson.h>
+
+#include "mtasts.h"
+
+/* Writes the value and a newline to standard output, and frees it; NULL is out of memory.
+ * Returns an exit code. */
+int mtasts_json_print(json_t *value);
+
+/* A string; bytes that are not UTF-8 are shown as common/printable.h does. */
+json_t *mtasts_json_text(struct mtasts_span text);
+
+#endif

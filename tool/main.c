@@ -1,0 +1,160 @@
+/*
+ * mtasts: MTA-STS (RFC 8461) for people. Finds the command, reads the options, and
+ * leaves the rest to the command's own file.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "out.h"
+
+static const struct mtasts_command *const commands[] = {
+    &mtasts_command_query,        &mtasts_command_warm,          &mtasts_command_record_parse,
+    &mtasts_command_policy_parse, &mtasts_command_policy_match,  &mtasts_command_policy_new,
+    &mtasts_command_cache_list,   &mtasts_command_cache_show,    &mtasts_command_cache_stats,
+    &mtasts_command_cache_remove, &mtasts_command_cache_clear,   &mtasts_command_cache_expire,
+    &mtasts_command_cache_verify, &mtasts_command_cache_compact, &mtasts_command_cache_export,
+    &mtasts_command_cache_import,
+};
+enum {
+  COMMANDS = sizeof commands / sizeof *commands,
+  NAME_MAX_BYTES = 32, /* of two words and a space; longer ones are no command */
+};
+
+static const char global_help[] =
+    "Global options:\n"
+    "  --config FILE          configuration (/etc/mtasts/mtasts.conf)\n"
+    "  --cache DIR            cache directory (/var/lib/mtasts)\n"
+    "  --resolver ADDR[@PORT] DNS server to ask (those of resolv.conf)\n"
+    "  --ca-file PEM          certificates to trust (the system's)\n"
+    "  --json                 JSON, one value a line\n"
+    "  --no-color             no colours on a terminal\n"
+    "  -v, --verbose          say more on standard error\n"
+    "  -h, --help             help for the program, or for a command\n"
+    "      --version          the version\n";
+
+/* Does the command's name begin with this word? "cache list" does with "cache". */
+static bool begins(const struct mtasts_command *command, const char *word) {
+  size_t len = strlen(word);
+  return strncmp(command->name, word, len) == 0 &&
+         (command->name[len] == ' ' || command->name[len] == '\0');
+}
+
+static const struct mtasts_command *find(const char *name) {
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (strcmp(commands[i]->name, name) == 0)
+      return commands[i];
+  return NULL;
+}
+
+static bool is_group(const char *word) {
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (begins(commands[i], word))
+      return true;
+  return false;
+}
+
+/* word: "" for all commands, or the first word of a group's. */
+static void list_commands(const char *word) {
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (!*word || begins(commands[i], word))
+      printf("  %-14s %s\n", commands[i]->name, commands[i]->summary);
+}
+
+static int help(const char *name) {
+  const struct mtasts_command *command = find(name);
+  if (command) {
+    printf("mtasts %s %s\n\n%s\n\n%s\nGlobal options: see mtasts --help. Manual: mtasts(1)\n",
+           command->name, command->arguments, command->summary, command->help);
+    return MTASTS_EXIT_OK;
+  }
+  if (*name && !is_group(name)) {
+    mtasts_complain(name, "no such command; see mtasts --help");
+    return MTASTS_EXIT_USAGE;
+  }
+  printf("mtasts [OPTION...] COMMAND [ARGUMENT...]\n\n"
+         "MTA-STS (RFC 8461) for the mail servers that send.\n\nCommands:\n");
+  list_commands(name);
+  printf("\n%s\n"
+         "mtasts help COMMAND says more, with examples. Manual: mtasts(1), mtasts.conf(5)\n",
+         global_help);
+  return MTASTS_EXIT_OK;
+}
+
+/* "help cache list": the words after help name the command. */
+static int help_for(int argc, char **argv) {
+  char name[NAME_MAX_BYTES] = "";
+  for (int i = 0; i < argc && i < 2; i++) {
+    size_t used = strlen(name);
+    snprintf(name + used, sizeof name - used, "%s%s", used > 0 ? " " : "", argv[i]);
+  }
+  return help(name);
+}
+
+static int wrong_usage(const char *what, const char *why) {
+  mtasts_complain(what, "%s; see mtasts --help", why);
+  return MTASTS_EXIT_USAGE;
+}
+
+static int run(const struct mtasts_command *command, struct mtasts_options *options, int argc,
+               char **argv) {
+  if (mtasts_options_read(options, command->name, argc, argv) < 0)
+    return MTASTS_EXIT_USAGE;
+  mtasts_out_init(options->no_color);
+  if (options->help)
+    return help(command->name);
+  size_t words = options->words.count;
+  if (words < command->least || words > command->most) {
+    mtasts_complain(command->name, "%s arguments: mtasts %s %s",
+                    words < command->least ? "missing" : "too many", command->name,
+                    command->arguments);
+    return MTASTS_EXIT_USAGE;
+  }
+  return command->run(options);
+}
+
+static int dispatch(struct mtasts_options *options, int argc, char **argv) {
+  char name[NAME_MAX_BYTES] = "";
+  int at = 0;
+  /* A command is one word or two; global options may stand before each. */
+  for (int words = 0; words < 2; words++) {
+    int used = mtasts_options_read(options, "", argc - at, argv + at);
+    if (used < 0)
+      return MTASTS_EXIT_USAGE;
+    at += used;
+    if (options->version)
+      return printf("mtasts %s\n", MTASTS_VERSION), MTASTS_EXIT_OK;
+    if (at == argc)
+      break;
+    if (words == 0 && strcmp(argv[at], "help") == 0)
+      return help_for(argc - at - 1, argv + at + 1);
+    size_t len = strlen(name);
+    snprintf(name + len, sizeof name - len, "%s%s", words > 0 ? " " : "", argv[at]);
+    at++;
+    const struct mtasts_command *command = find(name);
+    if (command)
+      return run(command, options, argc - at, argv + at);
+    if (!is_group(name))
+      return wrong_usage(name, "no such command");
+  }
+  if (options->help)
+    return help(name);
+  if (!*name)
+    return wrong_usage("command", "none given");
+  mtasts_complain(name, "which of its commands? See mtasts help %s", name);
+  return MTASTS_EXIT_USAGE;
+}
+
+int main(int argc, char **argv) {
+  struct mtasts_options options = {0};
+  int code = argc > 0 ? dispatch(&options, argc - 1, argv + 1) : MTASTS_EXIT_USAGE;
+  mtasts_options_free(&options);
+  /* A full disk or a closed pipe must not look like success. */
+  if ((fflush(stdout) != 0 || ferror(stdout)) && code == MTASTS_EXIT_OK) {
+    if (errno != EPIPE)
+      mtasts_complain("standard output", "%s", strerror(errno));
+    code = MTASTS_EXIT_IO;
+  }
+  return code;
+}

@@ -1,0 +1,4 @@
+# mtasts, the tool.
+tool_USES    := engine cache common net
+tool_PKGS    := jansson libevent_core
+tool_PROGRAM := mtasts

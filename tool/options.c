@@ -1,0 +1,181 @@
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ascii.h"
+#include "out.h"
+
+enum kind {
+  FLAG,
+  TEXT,
+  LIST,
+};
+
+/* commands: NULL for a global option, else the command that takes it. */
+static const struct known {
+  const char *name;
+  const char *command;
+  size_t offset;
+  enum kind kind;
+  char letter;
+} known_options[] = {
+#define AT(member) offsetof(struct mtasts_options, member)
+    {"config", NULL, AT(config), TEXT, 0},
+    {"cache", NULL, AT(cache), TEXT, 0},
+    {"resolver", NULL, AT(resolver), TEXT, 0},
+    {"ca-file", NULL, AT(ca_file), TEXT, 0},
+    {"json", NULL, AT(json), FLAG, 0},
+    {"no-color", NULL, AT(no_color), FLAG, 0},
+    {"verbose", NULL, AT(verbose), FLAG, 'v'},
+    {"help", NULL, AT(help), FLAG, 'h'},
+    {"version", NULL, AT(version), FLAG, 0},
+    {"offline", "query", AT(offline), FLAG, 0},
+    {"refresh", "query", AT(refresh), FLAG, 0},
+    {"explain", "query", AT(explain), FLAG, 0},
+    {"jobs", "warm", AT(jobs), TEXT, 0},
+    {"mode", "policy new", AT(mode), TEXT, 0},
+    {"mx", "policy new", AT(mx), LIST, 0},
+    {"max-age", "policy new", AT(max_age), TEXT, 0},
+    {"filter", "cache list", AT(filters), LIST, 0},
+    {"yes", "cache clear", AT(yes), FLAG, 'y'},
+    {"repair", "cache verify", AT(repair), FLAG, 0},
+#undef AT
+};
+
+static const struct known *find(const char *command, const char *name, size_t len, char letter) {
+  for (size_t i = 0; i < sizeof known_options / sizeof *known_options; i++) {
+    const struct known *k = &known_options[i];
+    bool named = name ? strlen(k->name) == len && memcmp(k->name, name, len) == 0
+                      : k->letter != 0 && k->letter == letter;
+    if (named && (!k->command || strcmp(k->command, command) == 0))
+      return k;
+  }
+  return NULL;
+}
+
+/* room: how many values the whole command line could hold. */
+static bool append(struct mtasts_values *values, char *item, size_t room) {
+  if (!values->items)
+    values->items = calloc(room, sizeof *values->items);
+  if (!values->items) {
+    mtasts_complain("options", "out of memory");
+    return false;
+  }
+  values->items[values->count++] = item;
+  return true;
+}
+
+static bool store(struct mtasts_options *options, const struct known *k, char *value, size_t room) {
+  char *member = (char *)options + k->offset;
+  switch (k->kind) {
+  case FLAG:
+    *(bool *)member = true;
+    return true;
+  case TEXT:
+    *(char **)(void *)member = value;
+    return true;
+  case LIST:
+    return append((struct mtasts_values *)(void *)member, value, room);
+  }
+  return false;
+}
+
+static bool unknown(const char *command, const char *argument) {
+  mtasts_complain(argument, "no such option; see mtasts %s%s--help", command, *command ? " " : "");
+  return false;
+}
+
+/* "-v", or several letters in one word. */
+static bool read_letters(struct mtasts_options *options, const char *command, char *argument) {
+  for (const char *letter = argument + 1; *letter; letter++) {
+    const struct known *k = find(command, NULL, 0, *letter);
+    if (!k)
+      return unknown(command, argument);
+    if (!store(options, k, NULL, 0))
+      return false;
+  }
+  return true;
+}
+
+/* Returns how many arguments it used, 0 after complaining. */
+static int read_long(struct mtasts_options *options, const char *command, int argc, char **argv) {
+  char *name = argv[0] + 2;
+  char *equals = strchr(name, '=');
+  size_t len = equals ? (size_t)(equals - name) : strlen(name);
+  const struct known *k = find(command, name, len, 0);
+  if (!k)
+    return unknown(command, argv[0]), 0;
+  if (k->kind == FLAG && equals) {
+    mtasts_complain(argv[0], "this option takes no value");
+    return 0;
+  }
+  char *value = equals ? equals + 1 : NULL;
+  int used = 1;
+  if (k->kind != FLAG && !equals) {
+    value = argc > 1 ? argv[1] : NULL;
+    used = 2;
+  }
+  if (k->kind != FLAG && (!value || !*value)) {
+    mtasts_complain(argv[0], "this option needs a value; see mtasts %s%s--help", command,
+                    *command ? " " : "");
+    return 0;
+  }
+  return store(options, k, value, (size_t)argc) ? used : 0;
+}
+
+int mtasts_options_read(struct mtasts_options *options, const char *command, int argc,
+                        char **argv) {
+  /* `--mx A B` names two patterns: this command has no other words. */
+  struct mtasts_values *words = strcmp(command, "policy new") == 0 ? &options->mx : &options->words;
+  bool ended = false;
+  int i = 0;
+  while (i < argc) {
+    char *argument = argv[i];
+    if (ended || argument[0] != '-' || argument[1] == '\0') {
+      if (!*command)
+        break;
+      if (!append(words, argument, (size_t)argc))
+        return -1;
+      i++;
+    } else if (strcmp(argument, "--") == 0) {
+      ended = true;
+      i++;
+    } else if (argument[1] == '-') {
+      int used = read_long(options, command, argc - i, argv + i);
+      if (used == 0)
+        return -1;
+      i += used;
+    } else {
+      if (!read_letters(options, command, argument))
+        return -1;
+      i++;
+    }
+  }
+  return i;
+}
+
+void mtasts_options_free(struct mtasts_options *options) {
+  free(options->mx.items);
+  free(options->filters.items);
+  free(options->words.items);
+}
+
+bool mtasts_number_read(const char *text, unsigned long least, unsigned long most,
+                        unsigned long *number) {
+  unsigned long value = 0;
+  if (!*text)
+    return false;
+  for (; *text; text++) {
+    if (!mtasts_is_digit(*text))
+      return false;
+    unsigned long digit = (unsigned long)(*text - '0');
+    if (value > (most - digit) / 10)
+      return false;
+    value = value * 10 + digit;
+  }
+  if (value < least)
+    return false;
+  *number = value;
+  return true;
+}

@@ -1,0 +1,53 @@
+/*
+ * options.h: the command line, as one plain struct.
+ *
+ * Long options are written `--name value` or `--name=value`, before or after the
+ * command and between its words; `--` ends them. Global options are good with every
+ * command, the others with the commands that the table in options.c names.
+ */
+#ifndef MTASTS_TOOL_OPTIONS_H
+#define MTASTS_TOOL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mtasts.h"
+
+/* Values of an option that may be repeated; at most one for each argument given. */
+struct mtasts_values {
+  char **items;
+  size_t count;
+};
+
+struct mtasts_options {
+  /* global; NULL where not given */
+  char *config;
+  char *cache;
+  char *resolver;
+  char *ca_file;
+  bool json, no_color, verbose, help, version;
+
+  bool offline, refresh, explain; /* query */
+  bool yes, repair;               /* cache clear, cache verify */
+  char *jobs;                     /* warm */
+  char *mode, *max_age;           /* policy new */
+  struct mtasts_values mx;
+  struct mtasts_values filters; /* cache list */
+
+  struct mtasts_values words; /* the command's arguments */
+};
+
+/*
+ * Reads options that `command` takes ("" for the global ones alone) from argv[0] on.
+ * With an empty command it stops at the first word, else it takes all. Returns the
+ * number of arguments used, or -1 after complaining.
+ */
+int mtasts_options_read(struct mtasts_options *options, const char *command, int argc, char **argv);
+
+void mtasts_options_free(struct mtasts_options *options);
+
+/* Decimal digits alone, least to most; false for anything else. */
+bool mtasts_number_read(const char *text, unsigned long least, unsigned long most,
+                        unsigned long *number);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * out.h: what people see: complaints, colours, tables, times and sizes.
+ *
+ * Colours and ticks are for terminals: standard output must be one, and neither
+ * --no-color nor NO_COLOR may ask for none. Text from outside is given as it came; what a
+ * terminal could take for a command is made visible here (common/printable.h).
+ */
+#ifndef MTASTS_TOOL_OUT_H
+#define MTASTS_TOOL_OUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "mtasts.h"
+
+enum mtasts_colour {
+  MTASTS_PLAIN,
+  MTASTS_BOLD,
+  MTASTS_DIM,
+  MTASTS_RED,
+  MTASTS_GREEN,
+  MTASTS_YELLOW,
+};
+
+/* Once, before any other function but mtasts_complain. */
+void mtasts_out_init(bool no_color);
+
+/* "mtasts: what: why" on standard error. */
+__attribute__((format(printf, 2, 3))) void mtasts_complain(const char *what, const char *why, ...);
+
+/* What turns a colour on and off in the text; "" where there are no colours. */
+const char *mtasts_colour_on(enum mtasts_colour colour);
+const char *mtasts_colour_off(enum mtasts_colour colour);
+
+/* "✓" and "✗" where the terminal can show them, else "yes" and "no". */
+const char *mtasts_tick(bool yes);
+
+/*
+ * A table: columns are aligned by the width that text has on a terminal. It may have any
+ * number of rows: they are written in blocks, and columns only grow wider from block to block.
+ */
+struct mtasts_table;
+
+/* headers ends with NULL. Returns NULL without memory. */
+struct mtasts_table *mtasts_table_new(FILE *stream, const char *const *headers);
+
+/* The next cell, in reading order; the last one of a row ends it. */
+__attribute__((format(printf, 3, 4))) void
+mtasts_table_cell(struct mtasts_table *table, enum mtasts_colour colour, const char *format, ...);
+
+/* Writes what is left and frees; NULL is fine. */
+void mtasts_table_end(struct mtasts_table *table);
+
+enum {
+  MTASTS_WORDS_MAX = 40, /* bytes for each of the texts below, with their NUL */
+};
+
+/* "in 6 days", "3 hours ago", "now". Returns text. */
+const char *mtasts_relative_time(int64_t then, int64_t now, char text[MTASTS_WORDS_MAX]);
+
+/* "7 days", "90 seconds". */
+const char *mtasts_duration(uint64_t seconds, char text[MTASTS_WORDS_MAX]);
+
+/* "2026-01-31 12:00:00 UTC" */
+const char *mtasts_absolute_time(int64_t time, char text[MTASTS_WORDS_MAX]);
+
+/* "1.2 MiB" */
+const char *mtasts_human_size(uint64_t bytes, char text[MTASTS_WORDS_MAX]);
+
+#endif

@@ -1,0 +1,134 @@
+#include "place.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "out.h"
+
+static int exit_code_of_config(enum mtasts_status status) {
+  if (status == MTASTS_NO_FILE)
+    return MTASTS_EXIT_NOFILE;
+  return status == MTASTS_PERMISSION ? MTASTS_EXIT_DENIED : MTASTS_EXIT_CONFIG;
+}
+
+int mtasts_place_load(const struct mtasts_options *options, struct mtasts_place *place) {
+  char error[1024];
+  enum mtasts_status status =
+      mtasts_config_load(options->config, error, sizeof error, &place->config);
+  if (status != MTASTS_OK) {
+    mtasts_complain("configuration", "%s", error);
+    return exit_code_of_config(status);
+  }
+  place->directory = options->cache ? options->cache : place->config->cache.directory;
+  place->named = options->cache || options->config;
+  return MTASTS_EXIT_OK;
+}
+
+enum mtasts_status mtasts_place_read(struct mtasts_place *place) {
+  return mtasts_cache_open(place->directory, &place->cache);
+}
+
+static void warn(void *context, const char *sentence) {
+  const struct mtasts_place *place = context;
+  mtasts_complain(place->directory, "%s", sentence);
+}
+
+enum mtasts_status mtasts_place_write(struct mtasts_place *place) {
+  const struct mtasts_config *config = place->config;
+  struct mtasts_store_options options = mtasts_store_defaults;
+  place->creating = true;
+  options.map_size = config->cache.map_size;
+  options.map_size_max = config->cache.map_size_max;
+  options.max_policies = config->cache.max_policies;
+  options.max_absent = config->cache.max_absent;
+  options.warn = warn;
+  options.context = place;
+  if (geteuid() == 0) { /* nobody else can give files away */
+    options.uid = config->uid;
+    options.gid = config->gid;
+  }
+  enum mtasts_status status = mtasts_store_open(place->directory, &options, &place->store);
+  if (status == MTASTS_OK)
+    place->cache = mtasts_store_cache(place->store);
+  return status;
+}
+
+int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status status) {
+  const char *where = place->directory;
+  switch (status) {
+  case MTASTS_NO_FILE:
+    if (place->creating) {
+      mtasts_complain(
+          where,
+          "cannot create a cache here: a directory above is missing, or something is in its place");
+      return MTASTS_EXIT_CREATE;
+    }
+    mtasts_complain(where, "no cache here; mtasts query and mtasts warm make one");
+    return MTASTS_EXIT_NOFILE;
+  case MTASTS_PERMISSION:
+    mtasts_complain(where,
+                    "permission denied; run as user %s or root, or name another cache with "
+                    "--cache DIR",
+                    place->config->user);
+    return MTASTS_EXIT_DENIED;
+  case MTASTS_CORRUPT:
+    mtasts_complain(where,
+                    "data.mdb is damaged, cut short or of another version; move the directory "
+                    "away, it will be rebuilt");
+    return MTASTS_EXIT_IO;
+  case MTASTS_LOCKED:
+    mtasts_complain(where, "another process is writing this cache; try again when it has ended");
+    return MTASTS_EXIT_LATER;
+  case MTASTS_FULL:
+    mtasts_complain(where, "the cache is full; raise map_size_max in the configuration, or run "
+                           "mtasts cache expire");
+    return MTASTS_EXIT_IO;
+  case MTASTS_NO_MEMORY:
+    mtasts_complain(where, "out of memory");
+    return MTASTS_EXIT_MEMORY;
+  case MTASTS_OK:
+  case MTASTS_ABSENT:
+  case MTASTS_NO_POLICY:
+  case MTASTS_NOT_ASCII:
+  case MTASTS_INVALID:
+  case MTASTS_TOO_LARGE:
+  case MTASTS_FORKED:
+  case MTASTS_IO:
+    break;
+  }
+  mtasts_complain(where, "the cache cannot be used: %s",
+                  errno != 0 ? strerror(errno) : mtasts_status_name(status));
+  return MTASTS_EXIT_IO;
+}
+
+int mtasts_place_open(const struct mtasts_options *options, enum mtasts_access_wanted wanted,
+                      struct mtasts_place *place) {
+  int code = mtasts_place_load(options, place);
+  if (code != MTASTS_EXIT_OK)
+    return code;
+  enum mtasts_status status = MTASTS_OK;
+  if (wanted != MTASTS_CREATE)
+    status = mtasts_place_read(place);
+  if (status == MTASTS_OK && wanted != MTASTS_READ) {
+    /* One environment is open once in a process at a time. */
+    mtasts_cache_close(place->cache);
+    place->cache = NULL;
+    status = mtasts_place_write(place);
+  }
+  return status == MTASTS_OK ? MTASTS_EXIT_OK : mtasts_place_complain(place, status);
+}
+
+int mtasts_place_close(struct mtasts_place *place, int code) {
+  if (place->store) {
+    enum mtasts_status status = mtasts_store_flush(place->store);
+    if (status != MTASTS_OK && code == MTASTS_EXIT_OK)
+      code = mtasts_place_complain(place, status);
+    mtasts_store_close(place->store);
+  } else {
+    mtasts_cache_close(place->cache);
+  }
+  mtasts_config_free(place->config);
+  *place = (struct mtasts_place){0};
+  return code;
+}

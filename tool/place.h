@@ -1,0 +1,47 @@
+/*
+ * place.h: where a command works: the configuration and the cache directory.
+ */
+#ifndef MTASTS_TOOL_PLACE_H
+#define MTASTS_TOOL_PLACE_H
+
+#include "command.h"
+#include "config.h"
+#include "store.h"
+
+struct mtasts_place {
+  struct mtasts_config *config;
+  const char *directory;      /* of the cache */
+  bool named;                 /* by --cache or --config, not just the default */
+  bool creating;              /* the last to open it would have created it */
+  struct mtasts_store *store; /* NULL: nothing is written */
+  struct mtasts_cache *cache; /* NULL: no cache; the store's, where that is open */
+};
+
+/* Loads the configuration. Complains and returns an exit code on failure. */
+int mtasts_place_load(const struct mtasts_options *options, struct mtasts_place *place);
+
+/* Opens the cache to read it, or to write it (which creates it where it is missing). */
+enum mtasts_status mtasts_place_read(struct mtasts_place *place);
+enum mtasts_status mtasts_place_write(struct mtasts_place *place);
+
+enum mtasts_access_wanted {
+  MTASTS_READ,
+  MTASTS_CHANGE, /* write a cache that is there */
+  MTASTS_CREATE, /* write, and create it where it is missing */
+};
+
+/* All of the above for a command that works on the cache alone. Complains and returns an exit
+ * code on failure; the place is to be closed either way. */
+int mtasts_place_open(const struct mtasts_options *options, enum mtasts_access_wanted wanted,
+                      struct mtasts_place *place);
+
+/* Says what is wrong with the cache and what to do; returns the exit code. */
+int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status status);
+
+/*
+ * Commits and closes what is open. Returns code, or where that is MTASTS_EXIT_OK and the
+ * commit fails, another after complaining.
+ */
+int mtasts_place_close(struct mtasts_place *place, int code);
+
+#endif

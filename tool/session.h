@@ -1,0 +1,67 @@
+/*
+ * session.h: many domains asked for side by side, by query and warm alike.
+ *
+ * For each domain: an override, then the cache, then the network where the cache is not
+ * enough; what is learnt is stored where the session may write. Everything runs on one
+ * libevent loop in one thread. A domain is taken from the caller when there is room for it,
+ * so a list may be of any length.
+ */
+#ifndef MTASTS_TOOL_SESSION_H
+#define MTASTS_TOOL_SESSION_H
+
+#include "command.h"
+#include "lookup.h"
+
+struct event_base;
+struct mtasts_session;
+
+struct mtasts_question {
+  struct mtasts_domain domain;
+  mtasts_trace_fn *trace; /* may be NULL */
+  void *token;            /* the caller's; trace gets it */
+};
+
+struct mtasts_result {
+  const struct mtasts_entry *entry;       /* NULL: nothing is known; good for the call */
+  const struct mtasts_override *override; /* lives as long as the session */
+  enum mtasts_freshness freshness;
+  bool asked; /* the network, and not the cache alone */
+  int64_t now;
+};
+
+enum mtasts_supply {
+  MTASTS_SUPPLY_GIVEN,
+  MTASTS_SUPPLY_LATER, /* mtasts_session_wake will tell */
+  MTASTS_SUPPLY_END,
+};
+
+struct mtasts_session_options {
+  const struct mtasts_options *options;
+  unsigned jobs; /* look-ups in flight at most */
+  bool forced;   /* ask anew, whatever is cached */
+  enum mtasts_supply (*next)(void *context, struct mtasts_question *question);
+  void (*done)(void *context, const struct mtasts_question *question,
+               const struct mtasts_result *result);
+  void *context;
+};
+
+/* Complains and returns an exit code on failure; *session is then NULL. */
+int mtasts_session_open(const struct mtasts_session_options *options,
+                        struct mtasts_session **session);
+
+struct event_base *mtasts_session_base(const struct mtasts_session *session);
+
+/* Runs until next says END and all is answered. Returns an exit code: 0, or why it could not
+ * go on, or MTASTS_EXIT_AWAY where no DNS server answers (it complains). */
+int mtasts_session_run(struct mtasts_session *session);
+
+/* There is a next question again. */
+void mtasts_session_wake(struct mtasts_session *session);
+
+/* Drops what is in flight; the run ends. What is stored stays. */
+void mtasts_session_stop(struct mtasts_session *session);
+
+/* Commits and closes. Returns code, or another where that is 0 and storing failed. */
+int mtasts_session_close(struct mtasts_session *session, int code);
+
+#endif
