@@ -39,7 +39,6 @@ enum {
   META_VERSION = 1,
   PAGE_SIZE_MIN = 512,
   PAGE_SIZE_MAX = 65536,
-  SLACK = 16 << 20, /* bytes; a full group of the largest values adds 10 MiB */
 };
 #define META_MAGIC 0xBEEFC0DE
 #define NO_ROOT    SIZE_MAX
@@ -56,8 +55,6 @@ static bool meta_holds(const struct meta_page *meta, size_t file_pages) {
 static int judge(int fd, size_t *map_size) {
   struct meta_page meta[2];
   struct stat file;
-  if (fstat(fd, &file) != 0)
-    return errno;
   if (pread(fd, &meta[0], sizeof meta[0], 0) != (ssize_t)sizeof meta[0])
     return MDB_INVALID;
   size_t page_size = meta[0].tree[0].page_size;
@@ -65,6 +62,9 @@ static int judge(int fd, size_t *map_size) {
       (page_size & (page_size - 1)) != 0 ||
       pread(fd, &meta[1], sizeof meta[1], (off_t)page_size) != (ssize_t)sizeof meta[1])
     return MDB_INVALID;
+  /* The length last: a file in use grows before its meta pages say so. */
+  if (fstat(fd, &file) != 0)
+    return errno;
   size_t pages = (size_t)file.st_size / page_size;
   if (!meta_holds(&meta[0], pages) || !meta_holds(&meta[1], pages))
     return MDB_INVALID;
@@ -84,6 +84,32 @@ int mtasts_data_judge(int directory_fd, struct mtasts_data_file *data) {
   return rc;
 }
 
+int mtasts_data_size(MDB_env *env, uint64_t *bytes) {
+  MDB_envinfo info;
+  MDB_stat stat;
+  int rc;
+  if ((rc = mdb_env_info(env, &info)) != 0 || (rc = mdb_env_stat(env, &stat)) != 0)
+    return rc;
+  *bytes = (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+  return 0;
+}
+
+int mtasts_data_commit(MDB_txn *txn) {
+  MDB_env *env = mdb_txn_env(txn);
+  struct stat file;
+  uint64_t bytes;
+  int fd;
+  int rc;
+  if ((rc = mdb_txn_commit(txn)) != 0 || (rc = mtasts_data_size(env, &bytes)) != 0 ||
+      (rc = mdb_env_get_fd(env, &fd)) != 0)
+    return rc;
+  if (fstat(fd, &file) != 0)
+    return errno;
+  if ((uint64_t)file.st_size < bytes && ftruncate(fd, (off_t)bytes) != 0)
+    return errno;
+  return 0;
+}
+
 static int write_format(MDB_env *env) {
   MDB_val key = {sizeof MTASTS_DB_FORMAT_KEY - 1, (void *)(uintptr_t)MTASTS_DB_FORMAT_KEY};
   MDB_val format = {sizeof MTASTS_DB_FORMAT - 1, (void *)(uintptr_t)MTASTS_DB_FORMAT};
@@ -99,7 +125,7 @@ static int write_format(MDB_env *env) {
     mdb_txn_abort(txn);
     return rc;
   }
-  return mdb_txn_commit(txn);
+  return mtasts_data_commit(txn);
 }
 
 static int last_transaction(MDB_env *env, size_t *number) {
@@ -113,8 +139,8 @@ static int last_transaction(MDB_env *env, size_t *number) {
 /*
  * Makes the databases, and fits the meta pages to the lock file. Readers of the file that this
  * one replaces keep the lock file's transaction number alive, and LMDB takes the meta page of
- * that number's parity. So the last commit must have that parity, and one before it must have
- * filled the other page.
+ * that number's parity. So the last commit must have that parity, and the one before it (or
+ * the copy) has filled the other page.
  */
 static int settle(const char *path, size_t parity) {
   MDB_env *env;
@@ -124,12 +150,23 @@ static int settle(const char *path, size_t parity) {
     return rc;
   if ((rc = mdb_env_set_maxdbs(env, 2)) == 0)
     rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, MTASTS_MODE_DATA);
-  for (int commits = 0; rc == 0 && (commits < 2 || ((number ^ parity) & 1) != 0); commits++)
+  while (rc == 0 && ((number ^ parity) & 1) != 0)
     if ((rc = write_format(env)) == 0)
       rc = last_transaction(env, &number);
-  if (rc == 0)
-    rc = mtasts_data_trim(env);
   mdb_env_close(env);
+  return rc;
+}
+
+/*
+ * A compact copy. The readers that stay behind take the old file's two meta pages in turn, as
+ * the new file's commits are counted; one more commit makes both hold the same.
+ */
+static int copy_compact(MDB_env *from, int fd, size_t *parity) {
+  int rc = write_format(from);
+  if (rc == MDB_MAP_FULL)
+    rc = 0; /* they may miss the last commit: no reason not to mend a full map */
+  if (rc == 0 && (rc = last_transaction(from, parity)) == 0)
+    rc = mdb_env_copyfd2(from, fd, MDB_CP_COMPACT);
   return rc;
 }
 
@@ -147,8 +184,8 @@ int mtasts_data_make(const char *directory, int directory_fd, const struct mtast
     path = NULL;
     rc = ENOMEM;
   }
-  if (rc == 0 && from && (rc = last_transaction(from, &parity)) == 0)
-    rc = mdb_env_copyfd2(from, fd, MDB_CP_COMPACT);
+  if (rc == 0 && from)
+    rc = copy_compact(from, fd, &parity);
   if (rc == 0)
     rc = settle(path, parity);
   /* A lock file without its data file belongs to readers of one that was removed. */
@@ -163,39 +200,4 @@ int mtasts_data_make(const char *directory, int directory_fd, const struct mtast
   if (rc != 0)
     unlinkat(directory_fd, MTASTS_FILE_NEW, 0);
   return rc;
-}
-
-int mtasts_data_size(MDB_env *env, uint64_t *bytes) {
-  MDB_envinfo info;
-  MDB_stat stat;
-  int rc;
-  if ((rc = mdb_env_info(env, &info)) != 0 || (rc = mdb_env_stat(env, &stat)) != 0)
-    return rc;
-  *bytes = (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
-  return 0;
-}
-
-int mtasts_data_lengthen(MDB_env *env) {
-  struct stat file;
-  uint64_t bytes;
-  int fd;
-  int rc;
-  if ((rc = mdb_env_get_fd(env, &fd)) != 0 || (rc = mtasts_data_size(env, &bytes)) != 0)
-    return rc;
-  /* Emptying a database lists all its pages as free, in 8 bytes a page of 512 or more. */
-  uint64_t least = bytes + bytes / 64 + SLACK;
-  if (fstat(fd, &file) != 0)
-    return errno;
-  if ((uint64_t)file.st_size >= least)
-    return 0;
-  return ftruncate(fd, (off_t)(least + SLACK)) == 0 ? 0 : errno;
-}
-
-int mtasts_data_trim(MDB_env *env) {
-  uint64_t bytes;
-  int fd;
-  int rc;
-  if ((rc = mdb_env_get_fd(env, &fd)) != 0 || (rc = mtasts_data_size(env, &bytes)) != 0)
-    return rc;
-  return ftruncate(fd, (off_t)bytes) == 0 ? 0 : errno;
 }

@@ -2,9 +2,8 @@
  * data_file.h: data.mdb as a file: judged before it is mapped, made and replaced whole.
  *
  * LMDB maps what it is given, and whoever touches a page past the end of a file dies of
- * SIGBUS. So a file has to be as long as its meta pages say before it is mapped, and the
- * writer keeps it so (LMDB alone does not: it never writes pages at the end that a
- * transaction took and gave back). Functions return 0, an errno or an LMDB error.
+ * SIGBUS. So a file has to be as long as its meta pages say before it is mapped. Functions
+ * return 0, an errno or an LMDB error.
  */
 #ifndef MTASTS_CACHE_DATA_FILE_H
 #define MTASTS_CACHE_DATA_FILE_H
@@ -35,14 +34,13 @@ int mtasts_data_judge(int directory_fd, struct mtasts_data_file *data);
 int mtasts_data_make(const char *directory, int directory_fd, const struct mtasts_owner *owner,
                      MDB_env *from);
 
-/* Before a commit: lengthens the file (sparsely) past all that a transaction of
- * this module can take. */
-int mtasts_data_lengthen(MDB_env *env);
+/*
+ * Commits, and sees to it that the file is as long as its meta pages say: LMDB never writes
+ * pages at the end that a transaction took and gave back.
+ */
+int mtasts_data_commit(MDB_txn *txn);
 
 /* Bytes that the newest commit takes. */
 int mtasts_data_size(MDB_env *env, uint64_t *bytes);
-
-/* Before closing: cuts the file to that size. */
-int mtasts_data_trim(MDB_env *env);
 
 #endif

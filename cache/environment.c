@@ -21,7 +21,6 @@ enum {
  */
 struct mtasts_fork_mark {
   bool wiped_in_child;
-  bool ours;
   pid_t pid;
 };
 
@@ -32,13 +31,12 @@ static struct mtasts_fork_mark *mark_new(void) {
     return NULL;
   mark->pid = getpid();
   mark->wiped_in_child = madvise(mark, sizeof *mark, MADV_WIPEONFORK) == 0;
-  mark->ours = true;
   return mark;
 }
 
 bool mtasts_env_forked(const struct mtasts_cache *cache) {
   const struct mtasts_fork_mark *mark = cache->mark;
-  return !mark->ours || (!mark->wiped_in_child && mark->pid != getpid());
+  return !mark->wiped_in_child && mark->pid != getpid();
 }
 
 int mtasts_env_init(struct mtasts_cache *cache) {

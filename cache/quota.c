@@ -1,13 +1,13 @@
 /*
- * Making room. Whenever a quota is exceeded or the reserve is touched, a 64th of what
- * there may be is evicted at once, so that passing through the whole cache to choose costs
- * each new entry no more than some hundred steps. Absent entries are taken from a random place on.
- * For policies, a first pass takes the expired ones and weighs the others by
- * organisational domain; a second takes those whose domain weighs half of the heaviest or more.
+ * Making room. Where a quota is exceeded or the reserve is touched, a 64th more than that is
+ * evicted at once, so that passing through the whole cache to choose costs each new entry no
+ * more than some hundred steps. Absent entries go from a random place on. For policies, a
+ * first pass takes the expired ones and weighs the others by organisational domain, on
+ * scales found by a hash (salted, so that nobody can choose whose to share); a second
+ * pass, from a random place on, takes those on scales that show half of the heaviest or more.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "writer.h"
 
@@ -19,7 +19,6 @@ enum {
 
 struct scales {
   struct mtasts_store *store;
-  uint64_t salt; /* so that nobody can choose to share a scale with another domain */
   uint64_t least;
   uint64_t weight[SCALES]; /* bytes */
 };
@@ -27,7 +26,7 @@ struct scales {
 /* The scale of a name's organisational domain, taken to be its last two labels. */
 static uint64_t *scale_of(struct scales *scales, const MDB_val *key) {
   const unsigned char *name = key->mv_data;
-  uint64_t hash = scales->salt;
+  uint64_t hash = scales->store->salt;
   int dots = 0;
   for (size_t i = key->mv_size; i > 0; i--) {
     if (name[i - 1] == '.' && ++dots == 2)
@@ -63,8 +62,6 @@ static int evict_policies(struct mtasts_store *store, uint64_t count, uint64_t *
   if (!scales)
     return ENOMEM;
   scales->store = store;
-  if (getrandom(&scales->salt, sizeof scales->salt, GRND_NONBLOCK) < 0)
-    scales->salt = (uint64_t)mtasts_store_uptime();
   for (int round = 0; round < ROUNDS_MAX && rc == 0 && sweep.removed < count; round++) {
     memset(scales->weight, 0, sizeof scales->weight);
     sweep.judge = weigh;

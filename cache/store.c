@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -114,6 +115,8 @@ enum mtasts_status mtasts_store_open(const char *directory,
   made->options.map_size = whole_units(options->map_size);
   made->options.map_size_max = whole_units(options->map_size_max);
   made->directory_fd = made->lock_fd = -1;
+  if (getrandom(&made->salt, sizeof made->salt, GRND_NONBLOCK) < 0)
+    made->salt = (uint64_t)mtasts_store_uptime();
   made->directory = strdup(directory);
   enum mtasts_status status = mtasts_env_status(made->directory ? open_store(made) : ENOMEM);
   if (status == MTASTS_CORRUPT)
@@ -133,10 +136,8 @@ enum mtasts_status mtasts_store_open(const char *directory,
 void mtasts_store_close(struct mtasts_store *store) {
   if (!store)
     return;
-  if (store->cache.env && !mtasts_env_forked(&store->cache)) {
+  if (store->cache.env)
     mtasts_store_flush(store);
-    mtasts_data_trim(store->cache.env);
-  }
   for (size_t i = 0; i < store->count; i++)
     free(store->pending[i]);
   mtasts_env_destroy(&store->cache);
@@ -159,8 +160,7 @@ size_t mtasts_store_pending(const struct mtasts_store *store) {
 int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn) {
   if (!store->cache.env)
     return EBADF;
-  int rc = mtasts_data_lengthen(store->cache.env);
-  return rc == 0 ? mdb_txn_begin(store->cache.env, NULL, 0, txn) : rc;
+  return mdb_txn_begin(store->cache.env, NULL, 0, txn);
 }
 
 /* A domain is in one database only: whichever it goes to, it leaves the other. */
@@ -190,7 +190,7 @@ static int write_group(struct mtasts_store *store, struct mtasts_change *const *
   for (size_t i = 0; i < count && rc == 0; i++)
     rc = write_change(store, txn, changes[i]);
   if (rc == 0)
-    return mdb_txn_commit(txn);
+    return mtasts_data_commit(txn);
   mdb_txn_abort(txn);
   return rc;
 }

@@ -1,5 +1,6 @@
 #include <sys/random.h>
 
+#include "data_file.h"
 #include "writer.h"
 
 enum {
@@ -55,7 +56,7 @@ static int batch(struct mtasts_store *store, struct mtasts_sweep *sweep, struct 
   if (rc != 0 || removed == 0)
     mdb_txn_abort(txn);
   else
-    rc = mdb_txn_commit(txn);
+    rc = mtasts_data_commit(txn);
   if (rc == 0) {
     range->from = next;
     sweep->removed += removed;

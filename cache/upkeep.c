@@ -1,4 +1,5 @@
 /* The store's housekeeping: what time, damage or an administrator removes. */
+#include "data_file.h"
 #include "limits.h"
 #include "writer.h"
 
@@ -72,7 +73,7 @@ static int empty(struct mtasts_store *store, uint64_t *removed) {
     mdb_txn_abort(txn);
     return rc;
   }
-  if ((rc = mdb_txn_commit(txn)) == 0)
+  if ((rc = mtasts_data_commit(txn)) == 0)
     *removed = usage.policies + usage.absent;
   return rc;
 }

@@ -62,7 +62,7 @@ static MDB_val copy(struct batch *batch, const MDB_val *bytes) {
 
 static bool take_copy(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_val *value) {
   struct batch *batch = context;
-  const MDB_val nothing = {0, NULL};
+  const MDB_val nothing = {0, batch->bytes};
   (void)dbi;
   if (batch->count == WALK_ENTRIES || batch->used >= WALK_BYTES)
     return false;

@@ -28,6 +28,7 @@ struct mtasts_store {
   int64_t now;                     /* the last we were told, since the epoch */
   int64_t warned[MTASTS_CONCERNS]; /* on the monotonic clock, in seconds; 0: never */
   int64_t readers_checked;         /* likewise */
+  uint64_t salt;                   /* of the hash of organisational domains, see quota.c */
   uint64_t removed;                /* by the last group that was written */
 };
 
@@ -36,7 +37,7 @@ int64_t mtasts_store_uptime(void); /* seconds on the monotonic clock */
 __attribute__((format(printf, 3, 4))) void
 mtasts_store_warn(struct mtasts_store *store, enum mtasts_concern concern, const char *format, ...);
 
-/* Begins to write; lengthens the file first. */
+/* Begins to write; mtasts_data_commit ends it. */
 int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn);
 
 /* Is this entry to go? */
@@ -51,6 +52,7 @@ struct mtasts_sweep {
   mtasts_judge_fn *judge; /* NULL: all are to go */
   void *context;
   uint64_t limit;   /* ends after so many removals */
+  uint64_t salt;    /* of the hash of organisational domains, see quota.c */
   uint64_t removed; /* counts them */
 };
 

@@ -152,7 +152,9 @@ static void read_key(const struct mtasts_key *key, cfg_opt_t *opt, void *base) {
   }
   if (key->element)
     memcpy(field, &list, sizeof list);
-} /* NOLINT(clang-analyzer-unix.Malloc): the configuration keeps the list */
+  /* The configuration keeps the list. */
+  /* cppcheck-suppress memleak */
+} /* NOLINT(clang-analyzer-unix.Malloc) */
 
 static void read_section(cfg_t *section, const char *name, void *base) {
   for (size_t i = 0; i < mtasts_key_count && parsing->status == MTASTS_OK; i++)

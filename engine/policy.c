@@ -207,7 +207,7 @@ static bool read_body(struct parser *p, struct mtasts_span body) {
 enum mtasts_status mtasts_policy_parse(struct mtasts_span body, unsigned char *store,
                                        struct mtasts_policy *policy,
                                        struct mtasts_policy_report *report) {
-  struct mtasts_policy_report unread;
+  struct mtasts_policy_report unread = {.warning_count = 0};
   struct parser p = {.policy.mx.data = store, .store = store, .report = report ? report : &unread};
   *p.report = (struct mtasts_policy_report){.warning_count = 0};
   if (body.len > MTASTS_POLICY_MAX) {

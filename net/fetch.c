@@ -33,7 +33,7 @@ struct mtasts_fetcher {
   char *proxy; /* "" for none */
   uint32_t timeout;
   bool allow_private;
-  LIST_HEAD(, mtasts_fetch) fetches;
+  LIST_HEAD(fetch_list, mtasts_fetch) fetches;
 };
 
 struct mtasts_fetch {
@@ -47,6 +47,7 @@ struct mtasts_fetch {
   struct event *refusal; /* where there is nothing to connect to */
   struct in6_addr addresses[MTASTS_FETCH_ADDRESSES];
   size_t address_count;
+  uint32_t time_left; /* milliseconds */
   size_t header_bytes;
   char *body;
   size_t size;
@@ -113,14 +114,17 @@ static void judge_header(struct mtasts_fetch *fetch, struct mtasts_fetch_answer 
 /* How far did it get before the time was over? */
 static void judge_timeout(struct mtasts_fetch *fetch, struct mtasts_fetch_answer *answer) {
   curl_off_t secured = 0;
+  curl_off_t total = 0;
   curl_easy_getinfo(fetch->easy, CURLINFO_APPCONNECT_TIME_T, &secured);
+  curl_easy_getinfo(fetch->easy, CURLINFO_TOTAL_TIME_T, &total);
   const char *what = "did not send its policy";
-  if (!fetch->connected)
+  answer->unreached = !fetch->connected;
+  if (answer->unreached)
     what = "did not accept a connection";
   else if (secured == 0)
     what = "did not finish the TLS handshake";
-  fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s %s within %u s", fetch->host, what,
-       (unsigned)fetch->fetcher->timeout);
+  fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s %s within %.1f s", fetch->host, what,
+       (double)total / 1e6);
 }
 
 static void judge_failure(struct mtasts_fetch *fetch, CURLcode result,
@@ -139,6 +143,7 @@ static void judge_failure(struct mtasts_fetch *fetch, CURLcode result,
     judge_timeout(fetch, answer);
     break;
   case CURLE_COULDNT_CONNECT:
+    answer->unreached = true;
     curl_easy_getinfo(fetch->easy, CURLINFO_OS_ERRNO, &error);
     fail(answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s", fetch->host,
          error > 0 ? strerrordesc_np((int)error) : words);
@@ -352,7 +357,8 @@ static bool set_up(struct mtasts_fetch *fetch) {
   SET(CURLOPT_NOSIGNAL, 1L);
   SET(CURLOPT_PRIVATE, fetch);
   SET(CURLOPT_ERRORBUFFER, fetch->curl_error);
-  SET(CURLOPT_TIMEOUT_MS, (long)fetcher->timeout * 1000);
+  SET(CURLOPT_TIMEOUT_MS, (long)fetch->time_left);
+  SET(CURLOPT_CONNECTTIMEOUT_MS, (long)fetcher->timeout * 1000 / 2);
   SET(CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
   SET(CURLOPT_MAXFILESIZE, (long)MTASTS_POLICY_MAX);
   SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -388,7 +394,7 @@ static bool set_up(struct mtasts_fetch *fetch) {
 /* Answers from the loop where there is no address to connect to. */
 static void refuse(evutil_socket_t socket, short what, void *context) {
   struct mtasts_fetch *fetch = context;
-  struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_NONE};
+  struct mtasts_fetch_answer answer = {.unreached = true};
   char text[INET6_ADDRSTRLEN];
   (void)socket;
   (void)what;
@@ -414,7 +420,7 @@ static void keep_addresses(struct mtasts_fetch *fetch, const struct mtasts_addre
 }
 
 enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher, const char *host,
-                                        const struct mtasts_addresses *addresses,
+                                        const struct mtasts_addresses *addresses, uint32_t spent,
                                         mtasts_fetch_fn *callback, void *context,
                                         struct mtasts_fetch **fetch) {
   if (strlen(host) > MTASTS_DOMAIN_MAX)
@@ -425,6 +431,7 @@ enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher, const ch
   made->fetcher = fetcher;
   made->callback = callback;
   made->context = context;
+  made->time_left = spent < fetcher->timeout * 1000 ? fetcher->timeout * 1000 - spent : 1;
   snprintf(made->host, sizeof made->host, "%s", host);
   made->fault.host = made->host;
   LIST_INSERT_HEAD(&fetcher->fetches, made, link);
@@ -474,13 +481,14 @@ static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *contex
   if (known)
     event_free(known);
   struct event *event = NULL;
-  if (what != CURL_POLL_REMOVE) {
+  if (what != CURL_POLL_REMOVE)
     event = event_new(fetcher->base, socket, events, socket_ready, fetcher);
-    if (!event || event_add(event, NULL) != 0)
-      return -1;
+  if (event && event_add(event, NULL) != 0) {
+    event_free(event);
+    event = NULL;
   }
   curl_multi_assign(fetcher->multi, socket, event);
-  return 0;
+  return event || what == CURL_POLL_REMOVE ? 0 : -1;
 }
 
 /* CURLMOPT_TIMERFUNCTION */

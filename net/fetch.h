@@ -7,7 +7,8 @@
  * redirect, no content coding, at most MTASTS_POLICY_MAX bytes as received;
  * only to the addresses given (the first MTASTS_FETCH_ADDRESSES), and of those
  * only to globally routable ones unless allow_private. Each fetch has a
- * connection, a TLS session and a table of addresses of its own.
+ * connection, a TLS session and a table of addresses of its own. A body without
+ * a length ends where the connection does, also without TLS's close_notify.
  *
  * Nothing in the environment counts. SIGPIPE is ignored from mtasts_fetcher_new
  * on in the whole process: OpenSSL writes to sockets that may be closed.
@@ -29,8 +30,8 @@ struct mtasts_fetcher_options {
   const char *ca_file; /* PEM bundle; NULL or "": the system's */
   uint32_t timeout;    /* seconds, from connect to the last byte; at least 1 */
   bool allow_private;
-  const char *proxy; /* NULL or "": none. A proxy looks the policy host up by itself: addresses
-                        then count for nothing */
+  const char *proxy; /* http://…; NULL or "": none. A proxy looks the policy host up by itself:
+                        addresses then count for nothing */
 };
 
 /* An IPv4 address is stored mapped (::ffff:a.b.c.d). */
@@ -42,6 +43,7 @@ struct mtasts_addresses {
 struct mtasts_fetch_answer {
   enum mtasts_error error;            /* NONE, POLICY_FETCH, WEBPKI_INVALID */
   long status;                        /* of HTTP; 0 where none arrived */
+  bool unreached;                     /* no connection: other addresses may do better */
   struct mtasts_span body;            /* good for the callback */
   char detail[MTASTS_DETAIL_MAX + 1]; /* "HTTP status 404 from mta-sts.example.com" */
 };
@@ -68,11 +70,13 @@ bool mtasts_fetcher_needs_addresses(const struct mtasts_fetcher *fetcher);
  * Fetches https://host/.well-known/mta-sts.txt. The callback comes exactly once, from
  * the loop, unless the fetch is cancelled first. host: a name as mtasts_domain_parse gives
  * it. The addresses are copied; with none, or none that may be used, the answer is an error.
+ * spent: milliseconds of the timeout that are gone already, with other addresses. Connecting
+ * may take half of the timeout.
  *   MTASTS_INVALID    the host is longer than a name can be
  *   MTASTS_NO_MEMORY
  */
 enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher, const char *host,
-                                        const struct mtasts_addresses *addresses,
+                                        const struct mtasts_addresses *addresses, uint32_t spent,
                                         mtasts_fetch_fn *callback, void *context,
                                         struct mtasts_fetch **fetch);
 void mtasts_fetch_cancel(struct mtasts_fetch *fetch);

@@ -57,11 +57,12 @@ struct mtasts_lookup {
   struct mtasts_dns_query *queries[QUESTIONS];
   uint64_t started[QUESTIONS]; /* microseconds */
   struct mtasts_fetch *fetch;
+  uint64_t first_fetch; /* microseconds */
   uint64_t fetch_started;
 
   struct in6_addr addresses[MTASTS_FETCH_ADDRESSES];
   size_t address_count;
-  unsigned addresses_asked; /* of the two questions, still open */
+  bool aaaa_asked;
 
   /* What the discovery's entry points into. */
   struct mtasts_entry known;
@@ -74,6 +75,7 @@ struct mtasts_lookup {
 };
 
 static void advance(struct mtasts_lookup *lookup, unsigned needs);
+static void ask_aaaa(struct mtasts_lookup *lookup);
 
 static struct mtasts_span span_of(const char *text) {
   return (struct mtasts_span){text, strlen(text)};
@@ -158,20 +160,22 @@ static void ask(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *cal
 /* the TXT record */
 
 /* Joins the strings of each record. Returns false without memory. */
-static bool read_texts(struct mtasts_lookup *lookup, const struct mtasts_dns_message *message) {
+static bool read_texts(struct mtasts_lookup *lookup, const struct mtasts_dns_message *message,
+                       struct mtasts_txt_answer *txt) {
   struct mtasts_rr rr;
   size_t bytes = 0;
-  size_t count = 0;
   for (size_t cursor = 0; mtasts_dns_message_next(message, &cursor, &rr);)
     bytes += rr.rdata_size;
   lookup->texts = malloc(message->count * sizeof *lookup->texts + bytes);
   if (!lookup->texts)
     return false;
   char *out = (char *)(lookup->texts + message->count);
-  for (size_t cursor = 0; mtasts_dns_message_next(message, &cursor, &rr); count++) {
-    lookup->texts[count] = (struct mtasts_span){out, mtasts_rr_txt(&rr, out)};
-    out += lookup->texts[count].len;
+  for (size_t cursor = 0; mtasts_dns_message_next(message, &cursor, &rr); txt->count++) {
+    struct mtasts_span text = {out, mtasts_rr_txt(&rr, out)};
+    lookup->texts[txt->count] = text;
+    out += text.len;
   }
+  txt->texts = lookup->texts;
   return true;
 }
 
@@ -183,14 +187,9 @@ static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
   snprintf(lookup->txt_detail, sizeof lookup->txt_detail, "%s", answer->detail);
   if (txt.outcome != MTASTS_DNS_FAILED && txt.outcome != MTASTS_DNS_BOGUS)
     txt.ttl = answer->message.ttl;
-  if (txt.outcome == MTASTS_DNS_ANSWER) {
-    if (read_texts(lookup, &answer->message)) {
-      txt.texts = lookup->texts;
-      txt.count = answer->message.count;
-    } else {
-      txt.outcome = MTASTS_DNS_FAILED;
-      snprintf(lookup->txt_detail, sizeof lookup->txt_detail, "TXT: out of memory");
-    }
+  if (txt.outcome == MTASTS_DNS_ANSWER && !read_texts(lookup, &answer->message, &txt)) {
+    txt.outcome = MTASTS_DNS_FAILED;
+    snprintf(lookup->txt_detail, sizeof lookup->txt_detail, "TXT: out of memory");
   }
   txt.detail = span_of(lookup->txt_detail);
   for (size_t i = 0; i < txt.count; i++) {
@@ -328,7 +327,12 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
   trace(lookup, lookup->fetch_started, "3.3", &words);
   if (answer->error != MTASTS_ERROR_NONE) {
     snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "%s", answer->detail);
-    fail_policy(lookup, answer->error);
+    /* Policy hosts without IPv4, or with a broken one, are rare: the others are spared a query. */
+    if (answer->unreached && !lookup->aaaa_asked &&
+        mtasts_fetcher_needs_addresses(lookup->net->fetcher))
+      ask_aaaa(lookup);
+    else
+      fail_policy(lookup, answer->error);
     return;
   }
   lookup->policy_store = malloc(answer->body.len + 1);
@@ -346,9 +350,13 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
 static void start_fetch(struct mtasts_lookup *lookup) {
   char host[sizeof lookup->domain.name + sizeof "mta-sts."];
   struct mtasts_addresses addresses = {lookup->addresses, lookup->address_count};
+  uint64_t now = microseconds();
   snprintf(host, sizeof host, "mta-sts.%s", lookup->domain.name);
-  lookup->fetch_started = microseconds();
-  if (mtasts_fetcher_start(lookup->net->fetcher, host, &addresses, take_body, lookup,
+  if (lookup->fetch_started == 0)
+    lookup->first_fetch = now;
+  lookup->fetch_started = now;
+  if (mtasts_fetcher_start(lookup->net->fetcher, host, &addresses,
+                           (uint32_t)((now - lookup->first_fetch) / 1000), take_body, lookup,
                            &lookup->fetch) != MTASTS_OK)
     fail_start(lookup);
 }
@@ -371,41 +379,48 @@ static void add_addresses(struct mtasts_lookup *lookup, const struct mtasts_dns_
   }
 }
 
+/* Takes one family's addresses, if it has any. */
 static void take_addresses(struct mtasts_lookup *lookup, unsigned which,
                            const struct mtasts_dns_answer *answer) {
   struct words words = {.length = 0};
   lookup->queries[which] = NULL;
-  lookup->addresses_asked &= ~(1U << which);
+  lookup->address_count = 0;
   if (answer->outcome == MTASTS_DNS_ANSWER)
     add_addresses(lookup, &answer->message, &words);
-  else if (answer->detail[0])
+  else if (answer->detail[0] && !lookup->policy_detail[0])
     snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "%s", answer->detail);
   trace_answer(lookup, which, answer, &words);
-  if (lookup->addresses_asked)
-    return;
-  /* One family's failure is nothing where the other has an address. */
+}
+
+static void take_aaaa(void *context, const struct mtasts_dns_answer *answer) {
+  struct mtasts_lookup *lookup = context;
+  take_addresses(lookup, AAAA, answer);
+  /* What went wrong with IPv4 is told where IPv6 has nothing to offer. */
   if (lookup->address_count == 0 && lookup->policy_detail[0])
     fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH);
   else
     start_fetch(lookup);
 }
 
-static void take_a(void *context, const struct mtasts_dns_answer *answer) {
-  take_addresses(context, A, answer);
+static void ask_aaaa(struct mtasts_lookup *lookup) {
+  lookup->aaaa_asked = true;
+  ask(lookup, AAAA, take_aaaa);
 }
 
-static void take_aaaa(void *context, const struct mtasts_dns_answer *answer) {
-  take_addresses(context, AAAA, answer);
+static void take_a(void *context, const struct mtasts_dns_answer *answer) {
+  struct mtasts_lookup *lookup = context;
+  take_addresses(lookup, A, answer);
+  if (lookup->address_count > 0)
+    start_fetch(lookup);
+  else
+    ask_aaaa(lookup);
 }
 
 static void ask_policy(struct mtasts_lookup *lookup) {
-  if (!mtasts_fetcher_needs_addresses(lookup->net->fetcher)) {
+  if (mtasts_fetcher_needs_addresses(lookup->net->fetcher))
+    ask(lookup, A, take_a);
+  else
     start_fetch(lookup);
-    return;
-  }
-  lookup->addresses_asked = 1U << A | 1U << AAAA;
-  ask(lookup, A, take_a);
-  ask(lookup, AAAA, take_aaaa);
 }
 
 /* the life of a look-up */

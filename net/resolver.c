@@ -33,7 +33,7 @@ struct mtasts_resolver {
   size_t count;
   struct mtasts_server servers[MTASTS_RESOLVER_SERVERS];
   struct ub_ctx *contexts[MTASTS_RESOLVER_SERVERS]; /* one a server: the order is ours */
-  LIST_HEAD(, mtasts_dns_query) queries;
+  LIST_HEAD(query_list, mtasts_dns_query) queries;
 };
 
 /* One server asked for one query. */

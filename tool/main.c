@@ -10,15 +10,25 @@
 #include "out.h"
 
 static const struct mtasts_command *const commands[] = {
-    &mtasts_command_query,        &mtasts_command_warm,          &mtasts_command_record_parse,
-    &mtasts_command_policy_parse, &mtasts_command_policy_match,  &mtasts_command_policy_new,
-    &mtasts_command_cache_list,   &mtasts_command_cache_show,    &mtasts_command_cache_stats,
-    &mtasts_command_cache_remove, &mtasts_command_cache_clear,   &mtasts_command_cache_expire,
-    &mtasts_command_cache_verify, &mtasts_command_cache_compact, &mtasts_command_cache_export,
+    &mtasts_command_query,
+    &mtasts_command_warm,
+    &mtasts_command_record_parse,
+    &mtasts_command_policy_parse,
+    &mtasts_command_policy_match,
+    &mtasts_command_policy_new,
+    &mtasts_command_cache_list,
+    &mtasts_command_cache_show,
+    &mtasts_command_cache_stats,
+    &mtasts_command_cache_remove,
+    &mtasts_command_cache_clear,
+    &mtasts_command_cache_expire,
+    &mtasts_command_cache_verify,
+    &mtasts_command_cache_compact,
+    &mtasts_command_cache_export,
     &mtasts_command_cache_import,
+    NULL,
 };
 enum {
-  COMMANDS = sizeof commands / sizeof *commands,
   NAME_MAX_BYTES = 32, /* of two words and a space; longer ones are no command */
 };
 
@@ -42,14 +52,14 @@ static bool begins(const struct mtasts_command *command, const char *word) {
 }
 
 static const struct mtasts_command *find(const char *name) {
-  for (size_t i = 0; i < COMMANDS; i++)
+  for (size_t i = 0; commands[i]; i++)
     if (strcmp(commands[i]->name, name) == 0)
       return commands[i];
   return NULL;
 }
 
 static bool is_group(const char *word) {
-  for (size_t i = 0; i < COMMANDS; i++)
+  for (size_t i = 0; commands[i]; i++)
     if (begins(commands[i], word))
       return true;
   return false;
@@ -57,7 +67,7 @@ static bool is_group(const char *word) {
 
 /* word: "" for all commands, or the first word of a group's. */
 static void list_commands(const char *word) {
-  for (size_t i = 0; i < COMMANDS; i++)
+  for (size_t i = 0; commands[i]; i++)
     if (!*word || begins(commands[i], word))
       printf("  %-14s %s\n", commands[i]->name, commands[i]->summary);
 }

@@ -57,7 +57,7 @@ static const struct known *find(const char *command, const char *name, size_t le
 /* room: how many values the whole command line could hold. */
 static bool append(struct mtasts_values *values, char *item, size_t room) {
   if (!values->items)
-    values->items = calloc(room, sizeof *values->items);
+    values->items = calloc(room + 1, sizeof *values->items);
   if (!values->items) {
     mtasts_complain("options", "out of memory");
     return false;

@@ -46,7 +46,7 @@ int mtasts_options_read(struct mtasts_options *options, const char *command, int
 
 void mtasts_options_free(struct mtasts_options *options);
 
-/* Decimal digits alone, least to most; false for anything else. */
+/* Decimal digits alone, least to most (at least 9); false for anything else. */
 bool mtasts_number_read(const char *text, unsigned long least, unsigned long most,
                         unsigned long *number);
 

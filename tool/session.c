@@ -1,7 +1,6 @@
 #include "session.h"
 
 #include <event2/event.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +35,7 @@ struct mtasts_session {
   struct event *more;  /* go on with the next questions */
   struct event *flush; /* NULL: nothing is stored */
   struct mtasts_net net;
-  LIST_HEAD(, flight) flights;
+  LIST_HEAD(flights, flight) flights;
   unsigned in_flight;
   bool ended;             /* there is no next question */
   bool halted;            /* by mtasts_session_stop, or for `code` */
@@ -113,15 +112,14 @@ static void fill(evutil_socket_t fd, short what, void *context);
 static bool open_network(struct mtasts_session *session);
 
 static bool make_loop(struct mtasts_session *session) {
-  struct timeval every = {.tv_usec = FLUSH_MS * 1000};
   session->base = event_base_new();
   if (!session->base)
     return false;
   session->more = event_new(session->base, -1, 0, fill, session);
   if (!session->place.store)
     return session->more != NULL;
-  session->flush = event_new(session->base, -1, EV_PERSIST, flush, session);
-  return session->more && session->flush && event_add(session->flush, &every) == 0;
+  session->flush = evtimer_new(session->base, flush, session);
+  return session->more && session->flush;
 }
 
 static int set_up(struct mtasts_session *session) {
@@ -227,7 +225,6 @@ static bool open_fetcher(struct mtasts_session *session) {
 static bool open_network(struct mtasts_session *session) {
   if (session->net.fetcher)
     return true;
-  signal(SIGPIPE, SIG_IGN); /* a server that hangs up must not end us */
   return open_resolver(session) && open_fetcher(session);
 }
 
@@ -249,6 +246,10 @@ static void store(struct mtasts_session *session, const struct mtasts_domain *do
   if (!session->place.store || session->put != MTASTS_OK)
     return;
   session->put = mtasts_store_put(session->place.store, domain, entry, wall_clock());
+  /* The first of a group waits this long for others; a full group is committed by the store. */
+  struct timeval wait = {.tv_usec = FLUSH_MS * 1000};
+  if (mtasts_store_pending(session->place.store) == 1)
+    event_add(session->flush, &wait);
 }
 
 static void land(struct flight *flight) {
@@ -308,6 +309,9 @@ static const struct mtasts_entry *read_cache(struct mtasts_session *session,
   enum mtasts_status status = mtasts_reader_get(session->reader, &question->domain, entry);
   if (status == MTASTS_OK) {
     trace(question, since, "5.1", "cache: known");
+    /* Whoever asks again has perhaps mended the resolver meanwhile. */
+    if (entry->record == MTASTS_RECORD_ERROR)
+      entry->next_check = 0;
     return entry;
   }
   trace(question, since, "5.1",
@@ -401,8 +405,11 @@ int mtasts_session_run(struct mtasts_session *session) {
 }
 
 int mtasts_session_close(struct mtasts_session *session, int code) {
-  while (!LIST_EMPTY(&session->flights))
-    land(LIST_FIRST(&session->flights));
+  for (struct flight *next, *flight = LIST_FIRST(&session->flights); flight; flight = next) {
+    next = LIST_NEXT(flight, link);
+    mtasts_lookup_free(flight->lookup);
+    free(flight);
+  }
   mtasts_fetcher_free(session->net.fetcher);
   mtasts_resolver_free(session->net.resolver);
   if (session->flush)

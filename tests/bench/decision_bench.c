@@ -270,7 +270,11 @@ int main(int argc, char **argv) {
     close(to[i]);
   while (wait(NULL) > 0)
     ;
-  char command[sizeof directory + 8];
-  snprintf(command, sizeof command, "rm -rf %s", directory);
-  return system(command) == 0 ? 0 : 1;
+  static const char *const files[] = {"data.mdb", "lock.mdb", "writer.lock"};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    char path[sizeof directory + 16];
+    snprintf(path, sizeof path, "%s/%s", directory, files[i]);
+    unlink(path);
+  }
+  return rmdir(directory) == 0 ? 0 : 1;
 }

@@ -16,8 +16,8 @@ check() { # WHAT EXPECTED GOT: EXPECTED is a regular expression for the whole of
   fi
 }
 
-mtasts() { # ARGUMENT…: the tool with the cache $cache
-  "$MTASTS" --config "$LAB_CONF" --cache "$cache" "$@"
+mtasts() { # ARGUMENT…: the tool with the cache $cache, as whom $run_as says
+  "${run_as[@]}" "$MTASTS" --config "$LAB_CONF" --cache "$cache" "$@"
 }
 
 # One that goes wrong: its exit code, and that it says why in one line that leads with its name.
@@ -37,6 +37,11 @@ check_error() { # WHAT CODE WORD COMMAND…
 for part; do
   began=$SECONDS
   cache=$LAB_DIR/cache-$part
+  run_as=()
+  [ -e "$here/check_$part.sh" ] || {
+    echo "checks: no such part: $part" >&2
+    exit 64
+  }
   . "$here/check_$part.sh"
   printf '%s: %d s\n' "$part" $((SECONDS - began))
 done

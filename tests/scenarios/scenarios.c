@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bounds.h"
 #include "discover.h"
 #include "entry_codec.h"
-#include "bounds.h"
 #include "mx_list.h"
 
 enum {

@@ -30,8 +30,11 @@ static int read_all(void *path) {
   struct mtasts_cache *cache;
   struct mtasts_entry entry;
   enum mtasts_status status = mtasts_cache_open(path, &cache);
+  if (status != MTASTS_OK)
+    return (int)status;
   for (int i = 0; i < POLICIES && status == MTASTS_OK; i++)
     status = look_up(cache, domain("p%d.example", i).name, &entry);
+  mtasts_cache_close(cache);
   return (int)status;
 }
 
@@ -111,7 +114,7 @@ static void test_garbage(void) {
     char what[64];
     make_cache(path);
     file_path(file, path, "data.mdb");
-    write_file(file, where[i].offset, garbage + 1000, where[i].size);
+    write_file(file, where[i].offset, garbage, where[i].size);
     snprintf(what, sizeof what, "%zu bytes of garbage at %zu", where[i].size, where[i].offset);
     check_both(path, MTASTS_CORRUPT, what);
     directory_free(path);

@@ -12,10 +12,8 @@ static unsigned char *from_hex(const struct unit_field *hex, size_t *size) {
   unsigned char *bytes = malloc(hex->len / 2 + 1);
   *size = hex->len / 2;
   for (size_t i = 0; i < *size; i++) {
-    unsigned value = 0;
-    if (sscanf(hex->data + 2 * i, "%2x", &value) != 1)
-      CU_FAIL("not hex");
-    bytes[i] = (unsigned char)value;
+    char digits[] = {hex->data[2 * i], hex->data[2 * i + 1], '\0'};
+    bytes[i] = (unsigned char)strtoul(digits, NULL, 16);
   }
   return realloc(bytes, *size ? *size : 1);
 }
@@ -39,7 +37,7 @@ static size_t show(const struct mtasts_rr *rr, uint16_t type, char *out, size_t 
       unit_check(strlen(exchange.name) == exchange.len, "%s: length", exchange.name);
       snprintf(text, sizeof text, "%u %s", preference, exchange.name);
     } else {
-      strcpy(text, "!");
+      memcpy(text, "!", 2);
     }
   } else {
     inet_ntop(type == MTASTS_RR_A ? AF_INET : AF_INET6, rr->message + rr->rdata, text, sizeof text);

@@ -144,10 +144,10 @@ static const struct fetch_case cases[] = {
     {{.host = "abrupt.example", .manner = HTTPS_ABRUPT}, 0, ""},
     {{.host = "silent.example", .manner = HTTPS_SILENT},
      FETCH,
-     "silent.example did not send its policy within 1 s"},
+     "silent.example did not send its policy within 2.0 s"},
     {{.host = "slow.example", .response = OK TEXT "\r\n", .manner = HTTPS_SLOW},
      FETCH,
-     "slow.example did not send its policy within 1 s"},
+     "slow.example did not send its policy within 2.0 s"},
 };
 
 enum {
@@ -165,17 +165,15 @@ static void fill_responses(void) {
   strftime(day, sizeof day, "%Y-%m-%d", gmtime(&then));
   snprintf(future_detail, sizeof future_detail,
            "certificate of future.example is not valid before %s", day);
-  size_t length = strlen(strcpy(exact_response, OK TEXT "\r\n"));
+  size_t length = (size_t)snprintf(exact_response, sizeof exact_response, OK TEXT "\r\n");
   memset(exact_response + length, 'x', MTASTS_POLICY_MAX);
   memcpy(large_response, exact_response, sizeof large_response);
   large_response[length + MTASTS_POLICY_MAX] = 'x';
-  strcpy(header_response, OK);
-  for (length = strlen(OK); length < 70000; length += 102) {
-    memset(header_response + length, 'h', 100);
-    memcpy(header_response + length, "X: ", 3);
-    memcpy(header_response + length + 100, "\r\n", 2);
-  }
-  strcpy(header_response + length, TEXT "\r\n" HTTPS_POLICY);
+  length = (size_t)snprintf(header_response, sizeof header_response, OK);
+  while (length < 70000)
+    length += (size_t)snprintf(header_response + length, sizeof header_response - length,
+                               "X: " LABEL_50 LABEL_50 "\r\n");
+  snprintf(header_response + length, sizeof header_response - length, TEXT "\r\n" HTTPS_POLICY);
   for (size_t i = 0; i < CASES; i++)
     sites[i] = cases[i].site;
 }
@@ -213,8 +211,8 @@ static void take(void *context, const struct mtasts_fetch_answer *answer) {
     event_base_loopbreak(result->base);
 }
 
-static bool write_file(char *path, const struct https_authority *authority) {
-  strcpy(path, "/tmp/mtasts-fetch-XXXXXX");
+static bool write_file(char *path, size_t size, const struct https_authority *authority) {
+  snprintf(path, size, "/tmp/mtasts-fetch-XXXXXX");
   int fd = mkstemp(path);
   close(fd);
   return fd >= 0 && (!authority || https_write_bundle(authority, path));
@@ -226,8 +224,8 @@ static void set_up(struct fixture *f, bool allow_private, uint32_t timeout) {
     fill_responses();
   f->known = https_authority("Test CA");
   f->unknown = https_authority("Nobody \033[1m");
-  CU_ASSERT_TRUE_FATAL(write_file(f->ca_file, &f->known));
-  CU_ASSERT_TRUE_FATAL(write_file(f->other_ca_file, &f->unknown));
+  CU_ASSERT_TRUE_FATAL(write_file(f->ca_file, sizeof f->ca_file, &f->known));
+  CU_ASSERT_TRUE_FATAL(write_file(f->other_ca_file, sizeof f->other_ca_file, &f->unknown));
   /* None of this may matter. */
   setenv("SSL_CERT_FILE", f->other_ca_file, 1);
   setenv("CURL_CA_BUNDLE", f->other_ca_file, 1);
@@ -267,8 +265,8 @@ static struct result fetch_from(struct fixture *f, const char *host, const char 
   }
   struct result result = {.base = f->base};
   struct mtasts_fetch *fetch;
-  CU_ASSERT_EQUAL_FATAL(mtasts_fetcher_start(f->fetcher, host, &addresses, take, &result, &fetch),
-                        MTASTS_OK);
+  CU_ASSERT_EQUAL_FATAL(
+      mtasts_fetcher_start(f->fetcher, host, &addresses, 0, take, &result, &fetch), MTASTS_OK);
   unit_check(result.calls == 0, "%s: answered from inside the call", host);
   event_base_dispatch(f->base);
   unit_check(result.calls == 1, "%s: %u answers", host, result.calls);
@@ -277,7 +275,7 @@ static struct result fetch_from(struct fixture *f, const char *host, const char 
 
 static void outcomes(void) {
   struct fixture f;
-  set_up(&f, true, 1);
+  set_up(&f, true, 2);
   for (size_t i = 0; i < CASES; i++) {
     const char *host = cases[i].site.host;
     struct result result = fetch_from(&f, host, "127.0.0.1");
@@ -297,7 +295,7 @@ static void outcomes(void) {
 
 static void request(void) {
   struct fixture f;
-  set_up(&f, true, 1);
+  set_up(&f, true, 2);
   fetch_from(&f, "good.example", "127.0.0.1");
   static const char expected[] = "GET /.well-known/mta-sts.txt HTTP/1.1\r\n"
                                  "Host: good.example\r\n"
@@ -310,7 +308,7 @@ static void request(void) {
 static void addresses(void) {
   struct fixture f;
   struct result result;
-  set_up(&f, true, 1);
+  set_up(&f, true, 2);
   result = fetch_from(&f, "good.example", "");
   CU_ASSERT_STRING_EQUAL(result.detail, "good.example has no address");
   result = fetch_from(&f, "good.example", "127.0.0.7");
@@ -324,7 +322,7 @@ static void addresses(void) {
   unit_check(result.error == MTASTS_ERROR_NONE, "several addresses: %s", result.detail);
   tear_down(&f);
 
-  set_up(&f, false, 1);
+  set_up(&f, false, 2);
   result = fetch_from(&f, "good.example", "127.0.0.1,::1");
   CU_ASSERT_STRING_EQUAL(result.detail,
                          "address 127.0.0.1 of good.example is not globally routable");
@@ -337,14 +335,15 @@ static void addresses(void) {
 
 static void silent_handshake(void) {
   struct fixture f;
-  set_up(&f, true, 1);
+  set_up(&f, true, 2);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(443)};
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   inet_pton(AF_INET, "127.0.0.9", &address.sin_addr);
   CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
   CU_ASSERT_EQUAL(listen(fd, 1), 0);
   struct result result = fetch_from(&f, "good.example", "127.0.0.9");
-  CU_ASSERT_STRING_EQUAL(result.detail, "good.example did not finish the TLS handshake within 1 s");
+  CU_ASSERT_STRING_EQUAL(result.detail,
+                         "good.example did not finish the TLS handshake within 1.0 s");
   close(fd);
   tear_down(&f);
 }
@@ -417,7 +416,7 @@ static void bundles(void) {
   struct mtasts_fetcher *fetcher = NULL;
   char empty[64];
   char error[256];
-  CU_ASSERT_TRUE_FATAL(write_file(empty, NULL));
+  CU_ASSERT_TRUE_FATAL(write_file(empty, sizeof empty, NULL));
   CU_ASSERT_EQUAL(mtasts_fetcher_new(base,
                                      &(struct mtasts_fetcher_options){.ca_file = "/nowhere/ca.pem"},
                                      error, &fetcher),
@@ -452,8 +451,8 @@ static void many(void) {
   for (size_t i = 0; i < FETCHES; i++) {
     results[i].base = f.base;
     CU_ASSERT_EQUAL(mtasts_fetcher_start(f.fetcher, i % 4 == 3 ? "silent.example" : "good.example",
-                                         &(struct mtasts_addresses){&address, 1}, take, &results[i],
-                                         &fetches[i]),
+                                         &(struct mtasts_addresses){&address, 1}, 0, take,
+                                         &results[i], &fetches[i]),
                     MTASTS_OK);
   }
   for (size_t i = 0; i < FETCHES; i += 4)

@@ -165,7 +165,7 @@ static bool dns_answer(struct dns_server *server, const unsigned char *query, si
     return false;
   line = dns_find(zone, name, "RCODE");
   if (line && (!line->data[1] || dns_type(line->data + 2) == type)) {
-    to->bytes[3] |= (unsigned char)atoi(line->data);
+    to->bytes[3] |= (unsigned char)(line->data[0] - '0');
     return true;
   }
   if (dns_find(zone, name, "NOEDNS") && query[11] > 0) {

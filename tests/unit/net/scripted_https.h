@@ -39,10 +39,10 @@ enum https_manner {
 struct https_site {
   const char *host;     /* in SNI */
   const char *response; /* status line, header and body; NULL: the good one */
+  const char *names;    /* subjectAltName as OpenSSL has it; NULL: DNS:host */
   enum https_certificate certificate;
-  const char *names; /* subjectAltName as OpenSSL has it; NULL: DNS:host */
-  int from;          /* days from today */
-  int until;         /* 0: 30 */
+  int from;  /* days from today */
+  int until; /* 0: 30 */
   enum https_manner manner;
 };
 
