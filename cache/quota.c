@@ -91,7 +91,7 @@ static int evict_absent(struct mtasts_store *store, uint64_t count, uint64_t *re
 
 static int measure(struct mtasts_store *store, struct mtasts_usage *usage) {
   MDB_txn *txn;
-  int rc = mdb_txn_begin(store->cache.env, NULL, MDB_RDONLY, &txn);
+  int rc = mtasts_store_begin(store, &txn);
   if (rc != 0)
     return rc;
   rc = mtasts_env_usage(&store->cache, txn, usage);

@@ -256,6 +256,7 @@ static int judge_reader(const char *line, void *context) {
   MDB_envinfo info;
   long pid;
   size_t transaction;
+  /* NOLINTNEXTLINE(cert-err34-c): LMDB wrote these numbers */
   if (sscanf(line, "%ld %*x %zu", &pid, &transaction) != 2 ||
       mdb_env_info(store->cache.env, &info) != 0)
     return 0;

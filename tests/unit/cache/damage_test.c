@@ -80,8 +80,9 @@ static void test_truncated(void) {
     static const off_t more[] = {4095, 2048, 152, 1, 0};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
       char what[64];
-      snprintf(what, sizeof what, "cut to %lld bytes", (long long)(4096 * page + more[i]));
-      CU_ASSERT_EQUAL(truncate(file, 4096 * page + more[i]), 0);
+      off_t size = 4096 * page + more[i];
+      snprintf(what, sizeof what, "cut to %jd bytes", (intmax_t)size);
+      CU_ASSERT_EQUAL(truncate(file, size), 0);
       check_both(path, MTASTS_CORRUPT, what);
     }
   }
