@@ -40,7 +40,7 @@ static uint8_t take_u8(struct cursor *in) {
 
 static uint16_t take_u16(struct cursor *in) {
   const unsigned char *b = take(in, 2);
-  return b ? (uint16_t)(b[0] << 8 | b[1]) : 0;
+  return (uint16_t)(b ? b[0] << 8 | b[1] : 0);
 }
 
 static uint32_t take_u32(struct cursor *in) {

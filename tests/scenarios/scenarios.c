@@ -257,8 +257,6 @@ static void use(struct story *story, struct outcome *outcome, bool forced, const
       return;
   }
   check(story, d->needs == 0, "the machine still needs %u", d->needs);
-  if (d->changed)
-    keep(story, &d->entry);
   outcome->decision = mtasts_decide(&d->entry, world->overridden ? &world->override : NULL,
                                     d->freshness, world->now);
 }
@@ -355,6 +353,8 @@ static void use_and_expect(struct story *story, bool forced, char **words, size_
     *equals = '\0';
     expect(story, outcome, words[i], equals + 1);
   }
+  if (outcome->discovery.changed)
+    keep(story, &outcome->discovery.entry);
   free(outcome);
 }
 

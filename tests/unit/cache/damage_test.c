@@ -80,9 +80,9 @@ static void test_truncated(void) {
     static const off_t more[] = {4095, 2048, 152, 1, 0};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
       char what[64];
-      off_t size = 4096 * page + more[i];
-      snprintf(what, sizeof what, "cut to %jd bytes", (intmax_t)size);
-      CU_ASSERT_EQUAL(truncate(file, size), 0);
+      off_t cut = 4096 * page + more[i];
+      snprintf(what, sizeof what, "cut to %jd bytes", (intmax_t)cut);
+      CU_ASSERT_EQUAL(truncate(file, cut), 0);
       check_both(path, MTASTS_CORRUPT, what);
     }
   }
