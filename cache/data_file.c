@@ -52,22 +52,45 @@ static bool meta_holds(const struct meta_page *meta, size_t file_pages) {
   return meta->last_page < file_pages;
 }
 
-static int judge(int fd, size_t *map_size) {
-  struct meta_page meta[2];
+static int read_meta(int fd, struct meta_page meta[2], size_t *page_size) {
   struct stat file;
   if (pread(fd, &meta[0], sizeof meta[0], 0) != (ssize_t)sizeof meta[0])
     return MDB_INVALID;
-  size_t page_size = meta[0].tree[0].page_size;
-  if (page_size < PAGE_SIZE_MIN || page_size > PAGE_SIZE_MAX ||
-      (page_size & (page_size - 1)) != 0 ||
-      pread(fd, &meta[1], sizeof meta[1], (off_t)page_size) != (ssize_t)sizeof meta[1])
+  *page_size = meta[0].tree[0].page_size;
+  if (*page_size < PAGE_SIZE_MIN || *page_size > PAGE_SIZE_MAX ||
+      (*page_size & (*page_size - 1)) != 0 ||
+      pread(fd, &meta[1], sizeof meta[1], (off_t)*page_size) != (ssize_t)sizeof meta[1])
     return MDB_INVALID;
   /* The length last: a file in use grows before its meta pages say so. */
   if (fstat(fd, &file) != 0)
     return errno;
-  size_t pages = (size_t)file.st_size / page_size;
-  if (!meta_holds(&meta[0], pages) || !meta_holds(&meta[1], pages))
-    return MDB_INVALID;
+  size_t pages = (size_t)file.st_size / *page_size;
+  return meta_holds(&meta[0], pages) && meta_holds(&meta[1], pages) ? 0 : MDB_INVALID;
+}
+
+int mtasts_data_trees(int fd, struct mtasts_data_trees *trees) {
+  struct meta_page meta[2];
+  size_t page_size;
+  int rc = read_meta(fd, meta, &page_size);
+  if (rc != 0)
+    return rc;
+  const struct meta_page *newest = &meta[meta[1].transaction > meta[0].transaction];
+  *trees = (struct mtasts_data_trees){
+      .page_size = page_size,
+      .last_page = newest->last_page,
+      .transaction = newest->transaction,
+      .free_root = newest->tree[0].root,
+      .root = newest->tree[1].root,
+  };
+  return 0;
+}
+
+static int judge(int fd, size_t *map_size) {
+  struct meta_page meta[2];
+  size_t page_size;
+  int rc = read_meta(fd, meta, &page_size);
+  if (rc != 0)
+    return rc;
   *map_size = meta[0].map_size > meta[1].map_size ? meta[0].map_size : meta[1].map_size;
   return 0;
 }

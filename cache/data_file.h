@@ -24,6 +24,17 @@ struct mtasts_data_file {
   size_t map_size; /* bytes, of its last writer */
 };
 
+/* The newest commit, as the meta pages tell. */
+struct mtasts_data_trees {
+  size_t page_size;
+  size_t last_page;
+  size_t transaction;
+  size_t free_root; /* SIZE_MAX: empty */
+  size_t root;      /* of the main database; likewise */
+};
+
+int mtasts_data_trees(int fd, struct mtasts_data_trees *trees);
+
 /* MDB_INVALID: not LMDB's, truncated, or its meta pages contradict themselves. */
 int mtasts_data_judge(int directory_fd, struct mtasts_data_file *data);
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "out.h"
+#include "tree_check.h"
 
 static int exit_code_of_config(enum mtasts_status status) {
   if (status == MTASTS_NO_FILE)
@@ -26,7 +27,8 @@ int mtasts_place_load(const struct mtasts_options *options, struct mtasts_place 
 }
 
 enum mtasts_status mtasts_place_read(struct mtasts_place *place) {
-  return mtasts_cache_open(place->directory, &place->cache);
+  enum mtasts_status status = mtasts_tree_check(place->directory);
+  return status == MTASTS_OK ? mtasts_cache_open(place->directory, &place->cache) : status;
 }
 
 static void warn(void *context, const char *sentence) {
@@ -48,7 +50,9 @@ enum mtasts_status mtasts_place_write(struct mtasts_place *place) {
     options.uid = config->uid;
     options.gid = config->gid;
   }
-  enum mtasts_status status = mtasts_store_open(place->directory, &options, &place->store);
+  enum mtasts_status status = mtasts_tree_check(place->directory);
+  if (status == MTASTS_OK)
+    status = mtasts_store_open(place->directory, &options, &place->store);
   if (status == MTASTS_OK)
     place->cache = mtasts_store_cache(place->store);
   return status;

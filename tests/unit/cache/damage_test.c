@@ -2,6 +2,7 @@
  */
 #include "data_file.h"
 #include "fixture.h"
+#include "tree_check.h"
 
 const char *const unit_name = "cache/damage";
 
@@ -254,9 +255,44 @@ static void test_forbidden(void) {
   }
 }
 
+/* Every page of the file in turn is filled with garbage: what the check lets pass can be read. */
+static void test_garbage_inside(void) {
+  static const unsigned char fills[] = {0x00, 0x01, 0x41, 0xff};
+  char path[32];
+  char file[PATH_SIZE];
+  unsigned char sound[4096];
+  unsigned char garbage[4096];
+  unsigned found = 0;
+  off_t size = make_cache(path);
+  file_path(file, path, "data.mdb");
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  CU_ASSERT_FATAL(fd >= 0);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+  for (off_t at = 2 * 4096; at < size; at += 4096)
+    for (size_t i = 0; i < 2 * sizeof fills; i++) {
+      CU_ASSERT_EQUAL(pread(fd, sound, sizeof sound, at), sizeof sound);
+      memcpy(garbage, sound, sizeof garbage);
+      size_t from = i % 2 == 0 ? 0 : 16; /* all of it, or what follows the page's header */
+      memset(garbage + from, fills[i / 2], sizeof garbage - from);
+      CU_ASSERT_EQUAL(pwrite(fd, garbage, sizeof garbage, at), sizeof garbage);
+      if (mtasts_tree_check(path) == MTASTS_CORRUPT)
+        found++;
+      else
+        unit_check(in_child(read_all, path) == MTASTS_OK, "page %jd, %#x: passed, but not readable",
+                   (intmax_t)(at / 4096), fills[i / 2]);
+      CU_ASSERT_EQUAL(pwrite(fd, sound, sizeof sound, at), sizeof sound);
+    }
+  close(fd);
+  unit_check(found > 100, "%u damages were found", found);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+  directory_free(path);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK); /* not there */
+}
+
 const struct unit_test unit_tests[] = {
     {"a truncated file is told, and kills nobody", test_truncated},
     {"garbage is told", test_garbage},
+    {"garbage in any page is found before LMDB stumbles over it", test_garbage_inside},
     {"links, pipes and directories are no files", test_not_a_file},
     {"what is missing is made by a writer alone", test_missing},
     {"another version is told apart", test_another_version},
