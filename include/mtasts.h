@@ -357,12 +357,14 @@ struct mtasts_reader;
 /*
  * Opens a cache directory for reading. Creates nothing.
  *
- *   MTASTS_NO_FILE     no cache there yet
+ *   MTASTS_NO_FILE     no cache there yet, or its lock.mdb is missing
  *   MTASTS_PERMISSION  may not read the data, or may not write the lock file
  *   MTASTS_CORRUPT     not a cache of this version, or truncated
  *   MTASTS_IO          anything else; errno is set
  */
 MTASTS_API enum mtasts_status mtasts_cache_open(const char *directory, struct mtasts_cache **cache);
+
+/* Its readers must have been freed. */
 MTASTS_API void mtasts_cache_close(struct mtasts_cache *cache);
 
 MTASTS_API enum mtasts_status mtasts_reader_new(struct mtasts_cache *cache,

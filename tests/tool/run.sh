@@ -265,6 +265,10 @@ t 'a cache that was cut' 74 '' "$(one 'cut: data.mdb is damaged')" --cache cut c
 t 'a cache that was cut, to write' 74 '' "$(one 'cut: data.mdb is damaged')" --cache cut cache clear
 t 'query goes on without it' 0 "$(has '"verdict":"unknown"')" "$(one 'cut: data.mdb is damaged')" --cache cut --json query --offline one.example
 is 'it is left as it is' 5000 "$(stat -c %s cut/data.mdb)"
+cp -r cache inside
+size=$(stat -c %s inside/data.mdb)
+head -c $((size - 8192)) /dev/urandom | dd of=inside/data.mdb bs=4096 seek=2 conv=notrunc status=none
+t 'garbage behind the first pages' 74 '' "$(one 'inside: data.mdb is damaged')" --cache inside cache list
 cp -r cache noise
 head -c 65536 /dev/urandom >noise/data.mdb
 t 'a cache of random bytes' 74 '' "$(one 'noise: data.mdb is damaged')" --cache noise cache list
