@@ -35,7 +35,7 @@ struct mtasts_store_options {
   void *context;
 };
 
-/* INTERFACE.md's defaults, no warn. */
+/* The defaults of mtasts.conf(5), no warn. */
 extern const struct mtasts_store_options mtasts_store_defaults;
 
 /*

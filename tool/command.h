@@ -1,5 +1,5 @@
 /*
- * command.h: what main.c knows of a command, and the exit codes (INTERFACE.md).
+ * command.h: what main.c knows of a command, and the exit codes (mtasts(1)).
  */
 #ifndef MTASTS_TOOL_COMMAND_H
 #define MTASTS_TOOL_COMMAND_H

@@ -59,7 +59,7 @@ static void check_strings(const struct mtasts_strings *strings, const char *cons
     CU_ASSERT_STRING_EQUAL(strings->items[i], expected[i]);
 }
 
-/* INTERFACE.md's table, key by key. */
+/* The table of mtasts.conf(5), key by key. */
 static void check_defaults(const struct mtasts_config *c) {
   static const char *const listen[] = {"unix:/run/mtasts/socketmap.sock", "inet:127.0.0.1:8461",
                                        NULL};
@@ -365,7 +365,7 @@ static void errors_fit(void) {
 
 const struct unit_test unit_tests[] = {
     {"texts: taken, or refused with line and key", texts},
-    {"no file is INTERFACE.md's defaults", no_file_is_the_defaults},
+    {"no file is mtasts.conf(5)'s defaults", no_file_is_the_defaults},
     {"contrib/mtasts.conf shows every key with its default", example_shows_the_defaults},
     {"every key is kept", every_key_is_kept},
     {"overrides are found by policy domain", overrides_are_found},
