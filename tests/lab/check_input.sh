@@ -21,6 +21,8 @@ check_error 'a configuration that is not there' 66 "$bad.not" \
   "$MTASTS" --config "$bad.not" query good.example
 
 check_error 'no resolver' 69 '127\.0\.0\.9' mtasts --resolver 127.0.0.9 query good.example
+check 'the resolver is back: its failure is not held against the domain' enforce \
+  "$(mtasts --json query good.example | jq -r .verdict)"
 check_error 'a resolver that is no address' 6[45] nonsense mtasts --resolver nonsense query good.example
 check_error 'no CA bundle' 66 "$bad.pem" mtasts --ca-file "$bad.pem" query testing.example
 check_error 'a CA bundle without certificates' '65|78' bad mtasts --ca-file "$bad" query testing.example
