@@ -1,6 +1,6 @@
 /* The store's housekeeping: what time, damage or an administrator removes. */
+#include "bounds.h"
 #include "data_file.h"
-#include "limits.h"
 #include "writer.h"
 
 enum {

@@ -9,17 +9,9 @@
 
 #include <jansson.h>
 
+#include "answer_text.h"
 #include "mtasts.h"
 #include "mx_list.h"
-
-/* A whole answer. Only `text` and `decision` are always there. */
-struct mtasts_answer {
-  struct mtasts_span text;                /* the domain as it was typed */
-  const struct mtasts_domain *domain;     /* NULL: there is no policy domain */
-  const struct mtasts_entry *entry;       /* NULL: nothing is known */
-  const struct mtasts_override *override; /* that the decision was given, or NULL */
-  const struct mtasts_decision *decision;
-};
 
 /* The object that `mtasts query --json` and the `decision` map give. */
 json_t *mtasts_answer_json(const struct mtasts_answer *answer);

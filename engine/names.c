@@ -30,6 +30,10 @@ const char *mtasts_status_name(enum mtasts_status status) {
     return "out of memory";
   case MTASTS_FORKED:
     return "opened by the parent process";
+  case MTASTS_AWAY:
+    return "nobody listens";
+  case MTASTS_TIMEOUT:
+    return "no answer in time";
   case MTASTS_IO:
     return "input/output error";
   }

@@ -46,7 +46,9 @@ enum mtasts_status {
   MTASTS_NO_FILE,    /* no such file or directory */
   MTASTS_NO_MEMORY,
   MTASTS_FORKED, /* the handle was opened by the parent of this process */
-  MTASTS_IO,     /* any other failure of the file system or of LMDB */
+  MTASTS_AWAY,    /* nobody listens where mtastsd should */
+  MTASTS_TIMEOUT, /* no answer in time */
+  MTASTS_IO,      /* any other failure of the file system or of LMDB */
 };
 
 /* A lower-case name of the status, as in "absent". */

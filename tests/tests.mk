@@ -1,7 +1,7 @@
 # Tests. tests/unit/<module>/x_test.c and tests/fuzz/<module>/x_fuzz.c are linked with
 # their module and the modules below it; tests/bench and tests/scenarios with what they name.
 
-test_modules := engine cache common net
+test_modules := engine cache common net daemon plugin
 unit_SRC := $(foreach m,$(test_modules),$(wildcard tests/unit/$(m)/*_test.c))
 fuzz_SRC := $(foreach m,$(test_modules),$(wildcard tests/fuzz/$(m)/*_fuzz.c))
 UNITS    := $(unit_SRC:%.c=$(O)/%)
@@ -43,7 +43,7 @@ $(SCENARIOS): $(O)/tests/scenarios/scenarios.o $(call archives,cache)
 -include tests/lab/lab.mk
 
 TIERS ?= units scenarios corpora tool lab
-TESTED := $(PROGRAMS) $(LIBS) $(UNITS) $(SCENARIOS) $(REPLAYS)
+TESTED := $(PROGRAMS) $(PLUGINS) $(LIBS) $(UNITS) $(SCENARIOS) $(REPLAYS)
 
 .PHONY: deps check check-here tests bench fuzz asan tsan demo
 deps: ## install the Debian packages that building and testing need

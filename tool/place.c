@@ -98,6 +98,8 @@ int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status s
   case MTASTS_INVALID:
   case MTASTS_TOO_LARGE:
   case MTASTS_FORKED:
+  case MTASTS_AWAY:
+  case MTASTS_TIMEOUT:
   case MTASTS_IO:
     break;
   }

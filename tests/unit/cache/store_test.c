@@ -1,7 +1,7 @@
 #include "store.h"
 
 #include "fixture.h"
-#include "limits.h"
+#include "bounds.h"
 
 const char *const unit_name = "cache/store";
 

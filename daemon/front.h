@@ -1,0 +1,52 @@
+/*
+ * front.h: the front loop. It answers from the cache and never waits: neither for the network,
+ * nor for the disk's writer, nor for a lock that another loop holds while it works.
+ *
+ * A request whose answer is cached is one read. One that must wait becomes a waiter of its
+ * domain, and a single job for the net loop however many wait; at the deadline of its map it
+ * gets the verdict unknown, and the look-up goes on. Waiters and domains waited for are bounded.
+ * A use past the TTL of the TXT record is answered at once, and a look-up is started behind it
+ * (RFC 8461 section 3.1).
+ *
+ * Maps: `postfix`, `QUERY` and any other name (RFC-free words of the MTAs), `sts`, `decision` on
+ * both doors; `entry`, `refresh`, `recheck`, `remove`, `import`, `stats` on the ask door alone.
+ */
+#ifndef MTASTS_FRONT_H
+#define MTASTS_FRONT_H
+
+#include "job.h"
+#include "snapshot.h"
+#include "socketmap.h"
+#include "stats.h"
+#include "use.h"
+
+struct mtasts_front;
+
+struct mtasts_listener {
+  int fd; /* listening, non-blocking; the front loop's from now on */
+  enum mtasts_door door;
+};
+
+struct mtasts_front_options {
+  struct mtasts_snapshot *snapshot; /* the front holds a reference of its own */
+  struct mtasts_cache *cache;
+  struct mtasts_queue *to_net;
+  struct mtasts_queue *inbox; /* answers of the net loop; CONFIGURE and STOP of main */
+  struct mtasts_use *use;
+  struct mtasts_stats *stats;
+  const struct mtasts_listener *listeners;
+  size_t listener_count;
+  int outcome_fd; /* a bound datagram socket, or -1; likewise the front loop's */
+  unsigned peers_max;
+};
+
+/* error: at least 256 bytes, a sentence on failure. */
+enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options, char *error,
+                                    struct mtasts_front **front);
+
+/* Runs until a STOP in the inbox: accepts no more, gives each waiter its answer or `unknown` within
+ * three seconds, and returns. */
+void mtasts_front_run(struct mtasts_front *front);
+void mtasts_front_free(struct mtasts_front *front);
+
+#endif

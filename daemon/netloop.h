@@ -1,0 +1,48 @@
+/*
+ * netloop.h: the net loop. It alone asks the Internet and writes the cache.
+ *
+ * One look-up in flight a domain however many ask; refresh.in_flight in all; what somebody waits
+ * for goes first. What is learnt is committed in groups (64, or after 20 ms; a new id or mode at
+ * once), and an answer is given after its commit, so that whoever reads the cache next knows no
+ * less. A store that fails costs a log line, not the answer.
+ *
+ * The clock hand (hand.h) walks the cache once in refresh.interval; the agenda (agenda.h) holds
+ * the few domains that must be seen sooner.
+ */
+#ifndef MTASTS_NETLOOP_H
+#define MTASTS_NETLOOP_H
+
+#include "job.h"
+#include "snapshot.h"
+#include "stats.h"
+#include "use.h"
+
+struct mtasts_netloop;
+struct mtasts_store;
+
+struct mtasts_netloop_options {
+  struct mtasts_snapshot *snapshot; /* the loop holds a reference of its own */
+  struct mtasts_store *store;       /* used by this loop alone */
+  struct mtasts_queue *inbox;
+  struct mtasts_queue *to_front;
+  struct mtasts_use *use;
+  struct mtasts_stats *stats;
+};
+
+enum {
+  MTASTS_NET_WAITING_MAX = 16384, /* look-ups that wait for their turn; past it, MTASTS_FULL */
+  /* RFC 8461 section 5.1 asks for a new look at the TXT record before a permanent failure; a
+   * domain is looked at again for that at most once in so many seconds. */
+  MTASTS_RECHECK_EVERY = 60,
+};
+
+/* Opens resolver and fetcher. error: at least 256 bytes, a sentence on failure. */
+enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *options, char *error,
+                                      struct mtasts_netloop **netloop);
+
+/* Runs until a STOP in the inbox; then commits what is learnt, drops what is in flight (each of
+ * its jobs is answered with MTASTS_TIMEOUT), and returns. */
+void mtasts_netloop_run(struct mtasts_netloop *netloop);
+void mtasts_netloop_free(struct mtasts_netloop *netloop);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * service.h: being a service: systemd's two protocols in place of libsystemd, and going into
+ * the background without it.
+ */
+#ifndef MTASTS_SERVICE_H
+#define MTASTS_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+  MTASTS_SERVICE_SOCKETS = 16, /* at most, from sd_listen_fds(3) */
+};
+
+struct mtasts_service_socket {
+  int fd;
+  char name[64]; /* FileDescriptorName: ask, socketmap, outcome; "" unknown */
+};
+
+/*
+ * The sockets that systemd has opened for us (LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES; see
+ * sd_listen_fds(3)): now close-on-exec and non-blocking, and no child inherits the variables.
+ * Returns their number.
+ */
+size_t mtasts_service_sockets(struct mtasts_service_socket sockets[MTASTS_SERVICE_SOCKETS]);
+
+/* Tells systemd (NOTIFY_SOCKET): "READY=1", "RELOADING=1\nMONOTONIC_USEC=…", "STOPPING=1",
+ * "STATUS=…". Nothing where nobody listens. */
+void mtasts_service_notify(const char *state);
+
+/*
+ * Goes into the background: forks, leads a session of its own, standard streams to /dev/null.
+ * The parent waits until mtasts_service_ready or the child's end, and exits with 0 or with the
+ * child's code. False: it could not; errno is set.
+ */
+bool mtasts_service_background(void);
+void mtasts_service_ready(void);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * socketmap.h: the server's side of the socketmap protocol: listeners, connections, requests
+ * in, replies out, in order, on one libevent loop. Plain events, not bufferevents, which cost
+ * half the throughput.
+ *
+ * Hostile peers: a malformed or oversized request closes its connection and no other. A peer
+ * that does not read its replies is not read from. Where all places are taken, the connection
+ * that has been idle longest makes room; idle ones are otherwise left alone, since Postfix and
+ * others keep theirs and take a closed one for a failure.
+ */
+#ifndef MTASTS_SOCKETMAP_H
+#define MTASTS_SOCKETMAP_H
+
+#include <sys/types.h>
+
+#include "netstring.h"
+
+struct event_base;
+struct mtasts_socketmap;
+struct mtasts_peer; /* one connection */
+struct mtasts_stats;
+
+enum mtasts_door {
+  MTASTS_DOOR_SOCKETMAP, /* of MTAs */
+  MTASTS_DOOR_ASK,       /* of our own programs */
+};
+
+enum {
+  MTASTS_REQUEST_MAX = 10000,          /* bytes; Postfix sends no more */
+  MTASTS_REQUEST_IMPORT_MAX = 1 << 20, /* on the ask socket, where requests carry entries */
+  MTASTS_REPLY_MAX = 512 << 10,        /* bytes of a payload */
+  MTASTS_PEERS_MAX = 16384,            /* and less where descriptors are few */
+};
+
+/* What mtasts_request_fn returns in place of the reply's bytes. */
+#define MTASTS_REPLY_LATER  SIZE_MAX       /* mtasts_peer_reply will be called */
+#define MTASTS_REPLY_REFUSE (SIZE_MAX - 1) /* close the connection */
+
+/* Writes the reply's payload to out, which has MTASTS_REPLY_MAX bytes, and returns its bytes. The
+ * request points into the connection's buffer and is good for the call. */
+typedef size_t mtasts_request_fn(void *context, struct mtasts_peer *peer,
+                                 const struct mtasts_request *request, char *out);
+
+struct mtasts_socketmap_options {
+  struct event_base *base;
+  struct mtasts_stats *stats;
+  mtasts_request_fn *request;
+  /* The peer has gone while a reply was to come later: it must not be replied to any more. */
+  void (*gone)(void *context, struct mtasts_peer *peer);
+  void *context;
+  unsigned peers_max;
+};
+
+struct mtasts_socketmap *mtasts_socketmap_new(const struct mtasts_socketmap_options *options);
+/* Closes all connections and listeners; calls `gone` for those that wait. */
+void mtasts_socketmap_free(struct mtasts_socketmap *socketmap);
+
+/* Accepts connections at a listening, non-blocking socket, which is the socketmap's from now
+ * on. False: no memory. */
+bool mtasts_socketmap_listen(struct mtasts_socketmap *socketmap, int fd, enum mtasts_door door);
+
+/* Accepts no more, and closes each connection as soon as it has been given the replies it waits
+ * for. `drained` (may be NULL) is told, from the loop, when none is left. */
+void mtasts_socketmap_drain(struct mtasts_socketmap *socketmap, void (*drained)(void *context));
+
+/* The reply to the request that was answered with MTASTS_REPLY_LATER. Goes on with the peer's
+ * next requests, perhaps before it returns; the peer may be gone afterwards. */
+void mtasts_peer_reply(struct mtasts_peer *peer, struct mtasts_span payload);
+
+enum mtasts_door mtasts_peer_door(const struct mtasts_peer *peer);
+/* Of a unix peer; (uid_t)-1 of another. */
+uid_t mtasts_peer_uid(const struct mtasts_peer *peer);
+/* The request function's own, of the request that waits; NULL at first. */
+void mtasts_peer_set_token(struct mtasts_peer *peer, void *token);
+void *mtasts_peer_token(const struct mtasts_peer *peer);
+
+#endif

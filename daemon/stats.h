@@ -1,0 +1,58 @@
+/*
+ * stats.h: what mtastsd counts. Each counter is written by any thread and read by any;
+ * `mtasts_stats_text` is the reply of the `stats` map of the ask socket.
+ */
+#ifndef MTASTS_STATS_H
+#define MTASTS_STATS_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+enum mtasts_counter {
+  MTASTS_COUNT_REQUESTS,          /* on both sockets */
+  MTASTS_COUNT_HITS,              /* answered from the cache at once */
+  MTASTS_COUNT_STALE,             /* of those: a policy that could not be checked */
+  MTASTS_COUNT_OVERRIDES,         /* answered by an override */
+  MTASTS_COUNT_MISSES,            /* waited for a look-up */
+  MTASTS_COUNT_UNKNOWN,           /* answered with unknown: too late, or too many */
+  MTASTS_COUNT_MALFORMED,         /* connections closed for what they sent */
+  MTASTS_COUNT_LOOKUPS,           /* ended */
+  MTASTS_COUNT_REFRESHES,         /* of those: nobody waited */
+  MTASTS_COUNT_DNS_FAILURES,      /* of the TXT record */
+  MTASTS_COUNT_FETCH_FAILURES,    /* sts-policy-fetch-error */
+  MTASTS_COUNT_INVALID_POLICIES,  /* sts-policy-invalid */
+  MTASTS_COUNT_WEBPKI_FAILURES,   /* sts-webpki-invalid */
+  MTASTS_COUNT_ALERTS,            /* enforce policies that near their end unrefreshed */
+  MTASTS_COUNT_OUTCOMES,          /* datagrams taken from MTAs */
+  MTASTS_COUNT_OUTCOME_FAILURES,  /* of those: sessions that failed */
+  MTASTS_COUNT_OUTCOME_MALFORMED, /* datagrams that were no outcome */
+  MTASTS_COUNT_RECHECKS,          /* TXT records looked at again after a failure */
+  MTASTS_COUNT_IN_FLIGHT,         /* now */
+  MTASTS_COUNT_WAITING,           /* look-ups that wait for their turn, now */
+  MTASTS_COUNT_CONNECTIONS,       /* now */
+  MTASTS_COUNTERS,
+};
+
+struct mtasts_stats {
+  atomic_ullong counts[MTASTS_COUNTERS];
+};
+
+static inline void mtasts_count(struct mtasts_stats *stats, enum mtasts_counter counter) {
+  atomic_fetch_add_explicit(&stats->counts[counter], 1, memory_order_relaxed);
+}
+
+static inline void mtasts_count_set(struct mtasts_stats *stats, enum mtasts_counter counter,
+                                    unsigned long long value) {
+  atomic_store_explicit(&stats->counts[counter], value, memory_order_relaxed);
+}
+
+static inline unsigned long long mtasts_counted(const struct mtasts_stats *stats,
+                                                enum mtasts_counter counter) {
+  return atomic_load_explicit(&stats->counts[counter], memory_order_relaxed);
+}
+
+/* A JSON object of all counters by their names, as in "requests". Returns its bytes; 0 where
+ * size is too small. */
+size_t mtasts_stats_text(const struct mtasts_stats *stats, char *out, size_t size);
+
+#endif
