@@ -154,9 +154,8 @@ static const char *read_network(const struct mtasts_key *key, const char *text, 
 }
 
 static const char *read_proxy(const struct mtasts_key *key, const char *text, void *out) {
-  if (*text && (!is_visible(text) || (!starts(text, "http://") && !starts(text, "https://") &&
-                                      !starts(text, "socks5h://"))))
-    return "is not a URL with http://, https:// or socks5h://";
+  if (*text && (!is_visible(text) || !starts(text, "http://")))
+    return "is not a URL with http://";
   return read_text(key, text, out);
 }
 

@@ -94,10 +94,17 @@ $(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c
 $(O)/tests/bench/decision_bench: $(O)/tests/bench/decision_bench.o $(call archives,cache)
 	$(CC) $(LINK) -Wl,--wrap=mdb_get $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
 
+$(O)/tests/bench/answer_bench.o: tests/bench/answer_bench.c
+	@mkdir -p $(@D)
+	$(call compile)
+$(O)/tests/bench/answer_bench: $(O)/tests/bench/answer_bench.o
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core)
+
 .PHONY: bench bench-here
 bench: deps ## measure, each figure beside its limit
 	@$(MAKE) --no-print-directory bench-here
-bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(O)/tests/bench/decision_bench
+bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(O)/tests/bench/decision_bench $(O)/tests/bench/answer_bench
 	@$(O)/tests/bench/decision_bench 1000
 	@$(O)/tests/bench/decision_bench 100000
+	@tests/bench/answers.sh $(O)
 	@O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh

@@ -1,0 +1,115 @@
+#include "use.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+enum {
+  FILTER_BITS = 1 << 23, /* one in fifty is wrongly known at a million domains */
+  FILTER_BYTES = FILTER_BITS / 8,
+  HASHES = 4,
+};
+
+struct mtasts_use {
+  /* Marks go to `current`; the other one is of the period before. Pages that nobody has marked cost
+   * no memory. */
+  atomic_uint_least64_t *filters[2];
+  atomic_uint current;
+  atomic_bool all; /* what was used before we began is not known */
+  int64_t turned;
+  uint64_t salt[2]; /* nobody can make up names that are taken for others */
+};
+
+struct mtasts_use *mtasts_use_new(int64_t now) {
+  struct mtasts_use *use = calloc(1, sizeof *use);
+  void *bytes =
+      mmap(NULL, 2 * FILTER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (!use || bytes == MAP_FAILED || getrandom(use->salt, sizeof use->salt, 0) < 0) {
+    if (bytes != MAP_FAILED)
+      munmap(bytes, 2 * FILTER_BYTES);
+    free(use);
+    return NULL;
+  }
+  /* One huge page would be resident whole from the first mark on. */
+  madvise(bytes, 2 * FILTER_BYTES, MADV_NOHUGEPAGE);
+  use->filters[0] = bytes;
+  use->filters[1] = use->filters[0] + FILTER_BITS / 64;
+  use->turned = now;
+  atomic_init(&use->all, true);
+  return use;
+}
+
+void mtasts_use_free(struct mtasts_use *use) {
+  if (!use)
+    return;
+  munmap(use->filters[0], 2 * FILTER_BYTES);
+  free(use);
+}
+
+static uint64_t mix(uint64_t a, uint64_t b) {
+  __extension__ typedef unsigned __int128 wide;
+  wide product = (wide)a * b;
+  return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t hash(const struct mtasts_use *use, const struct mtasts_domain *domain) {
+  uint64_t hash = use->salt[0] ^ domain->len;
+  for (size_t at = 0; at < domain->len; at += sizeof hash) {
+    uint64_t word = 0;
+    size_t left = domain->len - at;
+    memcpy(&word, domain->name + at, left < sizeof word ? left : sizeof word);
+    hash = mix(hash ^ word, use->salt[1] | 1);
+  }
+  return mix(hash ^ use->salt[1], 0x9e3779b97f4a7c15);
+}
+
+/* The word and the bit in it of the i-th hash, made of the two halves of one. */
+static atomic_uint_least64_t *place(atomic_uint_least64_t *filter, uint64_t hash, uint64_t i,
+                                    uint64_t *bit) {
+  uint64_t at = (hash + i * (hash >> 32 | 1)) % FILTER_BITS;
+  *bit = UINT64_C(1) << at % 64;
+  return &filter[at / 64];
+}
+
+void mtasts_use_mark(struct mtasts_use *use, const struct mtasts_domain *domain) {
+  uint64_t hashed = hash(use, domain);
+  unsigned current = atomic_load_explicit(&use->current, memory_order_relaxed);
+  for (uint64_t i = 0; i < HASHES; i++) {
+    uint64_t bit;
+    atomic_uint_least64_t *word = place(use->filters[current], hashed, i, &bit);
+    /* Reading first leaves the cache line to be shared. */
+    if (!(atomic_load_explicit(word, memory_order_relaxed) & bit))
+      atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
+  }
+}
+
+static bool holds(atomic_uint_least64_t *filter, uint64_t hashed) {
+  for (uint64_t i = 0; i < HASHES; i++) {
+    uint64_t bit;
+    if (!(atomic_load_explicit(place(filter, hashed, i, &bit), memory_order_relaxed) & bit))
+      return false;
+  }
+  return true;
+}
+
+bool mtasts_use_known(const struct mtasts_use *use, const struct mtasts_domain *domain) {
+  if (atomic_load_explicit(&use->all, memory_order_relaxed))
+    return true;
+  uint64_t hashed = hash(use, domain);
+  return holds(use->filters[0], hashed) || holds(use->filters[1], hashed);
+}
+
+void mtasts_use_rotate(struct mtasts_use *use, int64_t now) {
+  if (now < use->turned)
+    use->turned = now; /* the clock was turned back */
+  if (now - use->turned < MTASTS_USE_PERIOD)
+    return;
+  unsigned older = 1 - atomic_load_explicit(&use->current, memory_order_relaxed);
+  /* Gives the pages back, too. A mark under way goes to the other filter, which stays. */
+  madvise(use->filters[older], FILTER_BYTES, MADV_DONTNEED);
+  atomic_store_explicit(&use->current, older, memory_order_relaxed);
+  atomic_store_explicit(&use->all, false, memory_order_relaxed);
+  use->turned = now;
+}
