@@ -18,8 +18,13 @@ struct mtasts_answer {
   bool monitor; /* adds "site_mode":"monitor", which says that nothing is enforced */
 };
 
-/* Returns the bytes written, without NUL or newline; 0 where size is too small. Bytes of `text`
- * that are not printable ASCII are escaped. */
+/*
+ * Returns the bytes written, without NUL or newline; 0 where size is too small, and out then holds
+ * part of an answer. Where the decision's source is an override, the policy is shown as one.
+ *
+ * Strings from outside are escaped as JSON asks, DEL too; one that is not UTF-8 is shown as
+ * printable.h does, cut to 1,023 bytes.
+ */
 size_t mtasts_answer_text(const struct mtasts_answer *answer, char *out, size_t size);
 
 #endif

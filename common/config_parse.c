@@ -13,6 +13,7 @@
 
 enum {
   OVERRIDES_MAX = 4096,
+  PATTERNS_MAX = 256, /* of one override: packed, they take no more than a policy's may */
 };
 
 /*
@@ -218,6 +219,8 @@ static void add_override(cfg_t *section, unsigned line) {
   if (parsing->status == MTASTS_OK && draft.mode != MTASTS_MODE_NONE && draft.mx.count == 0)
     fail(line, "override \"%s\": mx is missing: mode %s needs at least one mx pattern",
          new.domain.name, mtasts_mode_name(draft.mode));
+  if (draft.mx.count > PATTERNS_MAX)
+    fail(line, "override \"%s\": more than %d mx patterns", new.domain.name, PATTERNS_MAX);
   if (parsing->status != MTASTS_OK)
     goto done;
 

@@ -9,7 +9,8 @@
 #include "mtasts.h"
 
 enum {
-  MTASTS_NETSTRING_HEAD = 8, /* bytes of `LENGTH:`, at most 9,999,999 of payload */
+  MTASTS_NETSTRING_MAX = 9999999, /* bytes of a payload */
+  MTASTS_NETSTRING_HEAD = 8,      /* bytes of `LENGTH:`, at most */
 };
 
 enum mtasts_netstring {
@@ -20,15 +21,16 @@ enum mtasts_netstring {
 
 /*
  * Reads the netstring at the front of bytes. No leading zeros (but for `0:,`), digits only.
- * most: bytes of payload allowed, known to be too many as soon as the digits say so.
- * On WHOLE, *payload points into bytes and *used is what the netstring takes of them.
+ * most: bytes of payload allowed (never more than MTASTS_NETSTRING_MAX), known to be too many as
+ * soon as the digits say so. On WHOLE, *payload points into bytes and *used is what the netstring
+ * takes of them.
  */
 enum mtasts_netstring mtasts_netstring_read(struct mtasts_span bytes, size_t most,
                                             struct mtasts_span *payload, size_t *used);
 
 /*
- * Frames a payload where it stands: MTASTS_NETSTRING_HEAD free bytes before it and one behind
- * it. Returns the whole netstring.
+ * Frames a payload of at most MTASTS_NETSTRING_MAX bytes where it stands: MTASTS_NETSTRING_HEAD
+ * free bytes before it and one behind it. Returns the whole netstring.
  */
 struct mtasts_span mtasts_netstring_frame(char *payload, size_t size);
 

@@ -3,8 +3,14 @@
 #include "ascii.h"
 
 enum {
-  DAY = 86400
+  DAY = 86400,
+  EPOCH = 719528, /* days from 0000-01-01 to 1970-01-01 */
+  CYCLE = 146097, /* days of 400 years, after which the calendar repeats */
+  MARCH = 60,     /* days from 0000-01-01 to 0000-03-01 */
 };
+
+#define FIRST (-(int64_t)EPOCH * DAY)                   /* 0000-01-01T00:00:00Z */
+#define LAST  (((int64_t)CYCLE * 25 - EPOCH) * DAY - 1) /* 9999-12-31T23:59:59Z */
 
 static bool is_leap(unsigned year) {
   return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -21,37 +27,40 @@ static int64_t days_before(unsigned year) {
   return year == 0 ? 0 : 366 + y * 365 + y / 4 - y / 100 + y / 400;
 }
 
-enum {
-  EPOCH = 719528 /* days_before(1970) */
-};
-
-static void put(char *out, size_t width, unsigned number) {
-  for (; width > 0; number /= 10)
-    out[--width] = (char)('0' + number % 10);
+static void put_2(char *out, unsigned number) {
+  out[0] = (char)('0' + number / 10);
+  out[1] = (char)('0' + number % 10);
 }
 
+/*
+ * Days are counted from the first of March, so that a leap day ends its year and the months
+ * have the lengths of (153 m + 2) / 5; and from 400 years, one whole cycle of the calendar,
+ * before the year 0, so that nothing is negative. This is on the path of every answer: no loop.
+ */
 bool mtasts_rfc3339_format(int64_t seconds, char out[MTASTS_RFC3339_SIZE]) {
   out[0] = '\0';
-  if (seconds < -(int64_t)EPOCH * DAY || seconds >= (days_before(10000) - EPOCH) * DAY)
+  if (seconds < FIRST || seconds > LAST)
     return false;
-  int64_t since_zero = seconds + (int64_t)EPOCH * DAY;
-  int64_t day = since_zero / DAY;
-  unsigned second = (unsigned)(since_zero % DAY);
-  /* 366 days a year guess low by at most 7; the loop makes it exact. */
-  unsigned year = (unsigned)(day / 366);
-  while (days_before(year + 1) <= day)
-    year++;
-  day -= days_before(year);
-  unsigned month = 1;
-  for (; day >= days_in(year, month); month++)
-    day -= days_in(year, month);
+  uint64_t since = (uint64_t)(seconds - FIRST);
+  unsigned second = (unsigned)(since % DAY);
+  unsigned day = (unsigned)(since / DAY) + CYCLE - MARCH;
+  unsigned cycle = day / CYCLE;
+  day %= CYCLE;
+  unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+  day -= 365 * year + year / 4 - year / 100;
+  unsigned month = (5 * day + 2) / 153; /* 0 is March */
+  day -= (153 * month + 2) / 5;
+  year += 400 * cycle - 400 + (month >= 10 ? 1 : 0);
+  month = month >= 10 ? month - 9 : month + 3;
+
   memcpy(out, "0000-00-00T00:00:00Z", MTASTS_RFC3339_SIZE);
-  put(out, 4, year);
-  put(out + 5, 2, month);
-  put(out + 8, 2, (unsigned)day + 1);
-  put(out + 11, 2, second / 3600);
-  put(out + 14, 2, second / 60 % 60);
-  put(out + 17, 2, second % 60);
+  put_2(out, year / 100);
+  put_2(out + 2, year % 100);
+  put_2(out + 5, month);
+  put_2(out + 8, day + 1);
+  put_2(out + 11, second / 3600);
+  put_2(out + 14, second / 60 % 60);
+  put_2(out + 17, second % 60);
   return true;
 }
 

@@ -22,13 +22,17 @@ static int64_t back_off(const struct mtasts_discover_settings *settings, int64_t
   return wait < settings->retry_max ? wait : settings->retry_max;
 }
 
-/* RFC 8461 section 3.3: a policy SHOULD be fetched anew before it expires, daily or so. A fetch
- * that lies in the future was made before the clock was turned back. */
+/* RFC 8461 section 3.3: a policy SHOULD be fetched anew before it expires, daily or so. */
+static int64_t refresh_after(const struct mtasts_discover_settings *settings,
+                             const struct mtasts_entry *entry) {
+  int64_t half = entry->policy.max_age / 2;
+  return half < settings->refresh_interval ? half : settings->refresh_interval;
+}
+
+/* A fetch that lies in the future was made before the clock was turned back. */
 static bool refresh_due(const struct mtasts_discover_settings *settings,
                         const struct mtasts_entry *entry, int64_t now) {
-  int64_t half = entry->policy.max_age / 2;
-  int64_t after = half < settings->refresh_interval ? half : settings->refresh_interval;
-  return now < entry->fetched || now >= entry->fetched + after;
+  return now < entry->fetched || now >= entry->fetched + refresh_after(settings, entry);
 }
 
 /* Is there a policy to be fetched, whatever the record says next? */
@@ -61,6 +65,39 @@ unsigned mtasts_discover_due(const struct mtasts_discover_settings *settings,
   if ((needs || mtasts_entry_live(entry, now)) && mx_due(entry, now))
     needs |= MTASTS_NEED_MX;
   return needs;
+}
+
+bool mtasts_discover_refresh_due(const struct mtasts_discover_settings *settings,
+                                 const struct mtasts_entry *entry, int64_t now) {
+  if (!mtasts_entry_live(entry, now))
+    return false;
+  if (now < entry->checked)
+    return true; /* and retry_at is of a clock that was ahead, too */
+  return now >= entry->retry_at &&
+         (now < entry->fetched || now >= entry->fetched + refresh_after(settings, entry) / 2);
+}
+
+int64_t mtasts_discover_look_again(const struct mtasts_discover_settings *settings,
+                                   const struct mtasts_entry *entry, int64_t now) {
+  if (!mtasts_entry_live(entry, now))
+    return INT64_MAX;
+  int64_t after = refresh_after(settings, entry);
+  int64_t refresh = INT64_MAX;
+  if (after < settings->refresh_interval) {
+    /* No more often than a failing one is tried (RFC 8461 section 3.3). */
+    refresh = entry->fetched + (after > settings->retry_min ? after : settings->retry_min);
+    if (refresh < entry->retry_at)
+      refresh = entry->retry_at;
+  }
+  if (entry->failures == 0)
+    return refresh;
+  int64_t retry = entry->retry_at;
+  if (entry->record != MTASTS_RECORD_VALID) {
+    retry = entry->checked + back_off(settings, settings->retry_min, entry->failures);
+    if (retry < entry->next_check)
+      retry = entry->next_check; /* nothing is asked before that */
+  }
+  return retry < refresh ? retry : refresh;
 }
 
 unsigned mtasts_discover_begin(struct mtasts_discovery *d,
@@ -163,7 +200,7 @@ unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt
   }
   /* A policy in force is kept alive by HTTPS whatever becomes of its record: else whoever can
    * withhold the DNS for max_age ends it (RFC 8461 sections 3.3 and 10.2). */
-  if (mtasts_entry_live(entry, now) && fetch_due(d->settings, entry, now))
+  if (mtasts_entry_live(entry, now) && (d->forced || fetch_due(d->settings, entry, now)))
     d->needs |= MTASTS_NEED_POLICY;
   return d->needs;
 }

@@ -1,4 +1,5 @@
 #include "span.h"
+#include "utf8.h"
 
 enum {
   SEEN_MAX = 16384, /* more than the patterns of the largest body, each at least `mx:a` and LF */
@@ -28,29 +29,11 @@ static void warn(struct parser *p, uint32_t line, const char *text) {
     p->report->warnings[at] = (struct mtasts_note){line, text};
 }
 
-/* The bytes of the UTF-8 character of two to four bytes in front (RFC 3629 section 4), or 0. */
-static size_t utf8_len(struct mtasts_span text) {
-  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  unsigned char lead = (unsigned char)text.data[0];
-  size_t len = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc0 || lead > 0xf7 || text.len < len)
-    return 0;
-  uint32_t point = lead & (0x7fU >> len);
-  for (size_t i = 1; i < len; i++) {
-    unsigned char c = (unsigned char)text.data[i];
-    if ((c & 0xc0) != 0x80)
-      return 0;
-    point = point << 6 | (c & 0x3fU);
-  }
-  bool surrogate = point >= 0xd800 && point <= 0xdfff;
-  return point < least[len] || point > 0x10ffff || surrogate ? 0 : len;
-}
-
 /* sts-policy-ext-value of RFC 8461 section 3.2, or nothing: visible ASCII, spaces and UTF-8. */
 static bool is_text(struct mtasts_span value) {
   while (value.len > 0) {
     bool ascii = value.data[0] == ' ' || mtasts_is_visible(value.data[0]);
-    size_t len = ascii ? 1 : utf8_len(value);
+    size_t len = ascii ? 1 : mtasts_utf8_len(value);
     if (len == 0)
       return false;
     mtasts_span_drop(&value, len);

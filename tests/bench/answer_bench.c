@@ -52,24 +52,38 @@ struct constant {
   size_t reply_size;
 };
 
+struct peer {
+  const struct constant *constant;
+  struct event *event;
+};
+
 static void answer(evutil_socket_t fd, short what, void *context) {
-  const struct constant *constant = context;
+  struct peer *peer = context;
+  const struct constant *constant = peer->constant;
   char request[2048];
   ssize_t got = recv(fd, request, sizeof request, 0);
   (void)what;
-  if (got <= 0)
-    close(fd); /* epoll forgets it; its event goes with the process */
-  else if (request[got - 1] == ',' &&
-           send(fd, constant->reply, constant->reply_size, MSG_NOSIGNAL) < 0)
-    die("constant server: send");
+  if (got > 0) {
+    if (request[got - 1] == ',' &&
+        send(fd, constant->reply, constant->reply_size, MSG_NOSIGNAL) < 0)
+      die("constant server: send");
+    return;
+  }
+  event_free(peer->event);
+  close(fd);
+  free(peer);
 }
 
 static void accept_one(evutil_socket_t fd, short what, void *context) {
-  struct constant *constant = context;
-  int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK);
+  const struct constant *constant = context;
+  struct peer *peer = malloc(sizeof *peer);
+  int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK);
   (void)what;
-  if (peer >= 0)
-    event_add(event_new(constant->base, peer, EV_READ | EV_PERSIST, answer, constant), NULL);
+  if (!peer || accepted < 0)
+    die("constant server: accept");
+  *peer = (struct peer){constant,
+                        event_new(constant->base, accepted, EV_READ | EV_PERSIST, answer, peer)};
+  event_add(peer->event, NULL);
 }
 
 static pid_t start_constant(const char *path, const char *reply, size_t reply_size) {
@@ -180,8 +194,9 @@ static struct cost run(const char *path, pid_t pid, size_t connections, struct l
   }
   double cpu = cpu_of(pid);
   double start = seconds();
-  for (size_t i = 0; i < connections; i++)
-    ask(load, fds[i]);
+  size_t asked = 0;
+  for (; asked < connections; asked++)
+    ask(load, fds[asked]);
   for (size_t taken = 0; taken < ANSWERS;) {
     struct epoll_event ready[CONNECTIONS_MAX];
     int count = epoll_wait(poll, ready, CONNECTIONS_MAX, 10000);
@@ -189,7 +204,8 @@ static struct cost run(const char *path, pid_t pid, size_t connections, struct l
       die("no answer");
     for (int i = 0; i < count; i++, taken++) {
       take(ready[i].data.fd, reply);
-      ask(load, ready[i].data.fd);
+      if (asked++ < ANSWERS)
+        ask(load, ready[i].data.fd);
     }
   }
   struct cost cost = {(cpu_of(pid) - cpu) / 1e3 / ANSWERS, ANSWERS / (seconds() - start)};

@@ -291,6 +291,20 @@ static void a_bad_file_does_not_spoil_the_next(void) {
   }
 }
 
+/* An override goes where policies go, so its patterns must take no more room. */
+static void override_with_many_patterns(void) {
+  char text[8192] = "override \"example.net\" { mode = \"enforce\" mx = {";
+  struct mtasts_config *config = NULL;
+  size_t used = strlen(text);
+  for (int i = 0; i < 257; i++)
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s\"mx%d.example.net\"",
+                             i > 0 ? ", " : "", i);
+  snprintf(text + used, sizeof text - used, "} }");
+  CU_ASSERT_EQUAL(mtasts_config_parse(span(text), "t", error, sizeof error, &config),
+                  MTASTS_INVALID);
+  CU_ASSERT_STRING_EQUAL(error, "t:1: override \"example.net\": more than 256 mx patterns");
+}
+
 static void environment_stays_out(void) {
   struct mtasts_config *config = NULL;
   setenv("MTASTS_TEST", "/from/the/environment", 1);
@@ -373,6 +387,8 @@ const struct unit_test unit_tests[] = {
     {"overrides are bounded", one_override_too_many},
     {"a bad file does not spoil the next", a_bad_file_does_not_spoil_the_next},
     {"environment variables do not get in", environment_stays_out},
+    {"an override with more patterns than a policy could hold is refused",
+     override_with_many_patterns},
     {"files: missing, no regular file, too large, forbidden", files},
     {"an error is cut to its buffer", errors_fit},
     {NULL, NULL}};

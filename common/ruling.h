@@ -1,0 +1,48 @@
+/*
+ * ruling.h: what a front end is told of a domain, and its form in a reply of the ask socket's
+ * `entry` map. That gives the whole decision as the cache keeps it, so that whoever asked and
+ * whoever read the cache himself go on with the same struct:
+ *
+ *   OK FRESHNESS [override] [monitor] [defer] LF VALUE
+ *
+ * FRESHNESS is `cached`, `asked` or `fetched`. `override`: the policy in VALUE is the
+ * postmaster's. `monitor`: site_mode, enforce nothing. `defer`: on_unknown. One space stands
+ * before each word. VALUE is what mtasts_entry_encode writes; empty where nothing is known and
+ * nobody could be asked in time.
+ *
+ * Pure functions; a reply's bytes are hostile.
+ */
+#ifndef MTASTS_RULING_H
+#define MTASTS_RULING_H
+
+#include "entry_codec.h"
+
+enum {
+  MTASTS_RULING_HEAD = 64, /* bytes before VALUE, at most */
+  MTASTS_RULING_MAX = MTASTS_RULING_HEAD + MTASTS_ENTRY_SIZE_MAX,
+};
+
+struct mtasts_ruling {
+  bool known;                /* there is an entry */
+  struct mtasts_entry entry; /* its policy is the override's where that is in force */
+  enum mtasts_freshness freshness;
+  bool overridden; /* known, and has_policy */
+  bool monitor;    /* decide and log, enforce nothing */
+  bool defer;      /* where the verdict is unknown: defer, else deliver */
+};
+
+/* Writes a reply's payload; returns its bytes. out: MTASTS_RULING_MAX bytes. An entry that would
+ * not fit, which no cache holds, is left out as if nothing were known. */
+size_t mtasts_ruling_write(const struct mtasts_ruling *ruling, char *out);
+
+/*
+ * Reads a reply's payload; the ruling's entry points into it.
+ *   MTASTS_CORRUPT  not a reply of the entry map, or one that names what no name may hold
+ *                   (mtasts_entry_check)
+ */
+enum mtasts_status mtasts_ruling_read(struct mtasts_span payload, struct mtasts_ruling *ruling);
+
+/* mtasts_decide for a ruling. The decision points into it. */
+struct mtasts_decision mtasts_ruling_decide(const struct mtasts_ruling *ruling, int64_t now);
+
+#endif

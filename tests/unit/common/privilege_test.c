@@ -1,0 +1,153 @@
+#include "privilege.h"
+
+#include "unit.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char *const unit_name = "privilege";
+
+enum {
+  UID = 4711,
+  GID = 4712,
+  NOT_TRIED = 99,
+};
+
+/* In a child, since there is no way back: 0 is good, NOT_TRIED says that it could not be. */
+static void check_in_child(const char *what, int (*run)(void)) {
+  int status = -1;
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0)
+    _exit(run());
+  CU_ASSERT_FATAL(waitpid(child, &status, 0) == child);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_TRIED)
+    printf("%s: not root, or not enough of it: %s was not tested\n", unit_name, what);
+  else
+    unit_check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: step %d", what,
+               WEXITSTATUS(status));
+}
+
+static bool is_user(uid_t wanted) {
+  uid_t real;
+  uid_t effective;
+  uid_t saved;
+  return getresuid(&real, &effective, &saved) == 0 && real == wanted && effective == wanted &&
+         saved == wanted;
+}
+
+static bool is_group(gid_t wanted) {
+  gid_t real;
+  gid_t effective;
+  gid_t saved;
+  return getresgid(&real, &effective, &saved) == 0 && real == wanted && effective == wanted &&
+         saved == wanted;
+}
+
+static int drops(void) {
+  const struct mtasts_config config = {.uid = UID, .gid = GID};
+  const gid_t more[] = {0, 4713};
+  if (geteuid() != 0 || setgroups(2, more) != 0)
+    return NOT_TRIED;
+  if (mtasts_privilege_drop(&config) != MTASTS_OK)
+    return 1;
+  if (!is_user(UID) || !is_group(GID) || getgroups(0, NULL) != 0)
+    return 2;
+  if (setuid(0) == 0 || seteuid(0) == 0 || setgid(0) == 0 || setgroups(1, more) == 0)
+    return 3;
+  /* Once more is nothing to do. */
+  return mtasts_privilege_drop(&config) == MTASTS_OK && is_user(UID) ? 0 : 4;
+}
+
+static int stays_root(void) {
+  const struct mtasts_config config = {.uid = 0, .gid = 0};
+  if (geteuid() != 0)
+    return NOT_TRIED;
+  return mtasts_privilege_drop(&config) == MTASTS_OK && is_user(0) && is_group(0) ? 0 : 1;
+}
+
+static int user_is_missing(void) {
+  const struct mtasts_config config = {.user = "mtasts",
+                                       .group = "mtasts",
+                                       .uid = (uid_t)-1,
+                                       .gid = (gid_t)-1,
+                                       .user_missing = true};
+  char line[256];
+  int pipes[2];
+  if (geteuid() != 0)
+    return NOT_TRIED;
+  if (pipe(pipes) != 0 || dup2(pipes[1], STDERR_FILENO) < 0)
+    return 1;
+  if (mtasts_privilege_drop(&config) != MTASTS_OK || !is_user(0))
+    return 2;
+  return read(pipes[0], line, sizeof line) > 0 ? 0 : 3;
+}
+
+/* With these bits a process keeps its capabilities when it changes its user. */
+static int can_return(void) {
+  const struct mtasts_config config = {.uid = UID, .gid = GID};
+  if (geteuid() != 0 || prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0)
+    return NOT_TRIED;
+  errno = 0;
+  return mtasts_privilege_drop(&config) == MTASTS_PERMISSION && errno == EPERM ? 0 : 1;
+}
+
+static bool write_file(const char *path, const char *text) {
+  FILE *file = fopen(path, "we");
+  return file && fputs(text, file) >= 0 && fclose(file) == 0;
+}
+
+/* Root of a user namespace that has no other user, as a container may be. */
+static int cannot_change(void) {
+  const struct mtasts_config config = {.uid = UID, .gid = GID};
+  if (geteuid() != 0 || unshare(CLONE_NEWUSER) != 0 ||
+      !write_file("/proc/self/uid_map", "0 0 1\n") || geteuid() != 0)
+    return NOT_TRIED;
+  errno = 0;
+  return mtasts_privilege_drop(&config) == MTASTS_PERMISSION && errno != 0 && is_user(0) ? 0 : 1;
+}
+
+/* Who is not root stays who it is, whatever the configuration says. */
+static int is_not_root(void) {
+  const struct mtasts_config config = {.uid = UID, .gid = GID};
+  if (geteuid() == 0 && (setgid(4720) != 0 || setuid(4721) != 0))
+    return NOT_TRIED;
+  uid_t uid = geteuid();
+  gid_t gid = getegid();
+  return mtasts_privilege_drop(&config) == MTASTS_OK && geteuid() == uid && getegid() == gid ? 0
+                                                                                             : 1;
+}
+
+static void test_drops(void) {
+  check_in_child("dropping root", drops);
+}
+static void test_stays_root(void) {
+  check_in_child("root as the user", stays_root);
+}
+static void test_user_is_missing(void) {
+  check_in_child("a missing user", user_is_missing);
+}
+static void test_can_return(void) {
+  check_in_child("capabilities kept", can_return);
+}
+static void test_cannot_change(void) {
+  check_in_child("root without other users", cannot_change);
+}
+static void test_is_not_root(void) {
+  check_in_child("another user", is_not_root);
+}
+
+const struct unit_test unit_tests[] = {
+    {"root becomes the user and group, alone and for good", test_drops},
+    {"user = root stays root", test_stays_root},
+    {"without the default user it stays and says so", test_user_is_missing},
+    {"who could become root again is refused", test_can_return},
+    {"root that may not change its user is refused", test_cannot_change},
+    {"who is not root stays who it is", test_is_not_root},
+    {NULL, NULL}};
