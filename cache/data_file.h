@@ -18,6 +18,7 @@
 /* In the main database, which holds those two: which layout they have. */
 #define MTASTS_DB_FORMAT_KEY "format"
 #define MTASTS_DB_FORMAT     "mtasts 1"
+#define MTASTS_DB_NOTE_KEY   "note" /* likewise, where there is one */
 
 struct mtasts_data_file {
   struct stat file;

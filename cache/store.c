@@ -190,8 +190,13 @@ static int write_group(struct mtasts_store *store, struct mtasts_change *const *
   for (size_t i = 0; i < count && rc == 0; i++)
     rc = write_change(store, txn, changes[i]);
   if (rc == 0)
-    return mtasts_data_commit(txn);
-  mdb_txn_abort(txn);
+    rc = mtasts_note_write(store, txn);
+  if (rc != 0) {
+    mdb_txn_abort(txn);
+    return rc;
+  }
+  if ((rc = mtasts_data_commit(txn)) == 0)
+    store->note_pending = false;
   return rc;
 }
 
@@ -281,7 +286,7 @@ static void check_readers(struct mtasts_store *store) {
 enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
   if (mtasts_env_forked(&store->cache))
     return MTASTS_FORKED;
-  if (store->count == 0)
+  if (store->count == 0 && !store->note_pending)
     return MTASTS_OK;
   int rc = write_growing(store, store->pending, store->count);
   if (rc == MDB_MAP_FULL)
@@ -344,16 +349,31 @@ enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mta
   return add(store, change);
 }
 
+static struct mtasts_change *removal_of(const struct mtasts_domain *domain) {
+  struct mtasts_change *change = calloc(1, sizeof *change);
+  if (!change)
+    return NULL;
+  change->domain = *domain;
+  change->removal = true;
+  return change;
+}
+
+enum mtasts_status mtasts_store_drop(struct mtasts_store *store,
+                                     const struct mtasts_domain *domain) {
+  if (mtasts_env_forked(&store->cache))
+    return MTASTS_FORKED;
+  struct mtasts_change *change = removal_of(domain);
+  return change ? add(store, change) : MTASTS_NO_MEMORY;
+}
+
 enum mtasts_status mtasts_store_remove(struct mtasts_store *store,
                                        const struct mtasts_domain *domain) {
   enum mtasts_status status = mtasts_store_flush(store);
   if (status != MTASTS_OK && status != MTASTS_FULL)
     return status;
-  struct mtasts_change *change = calloc(1, sizeof *change);
+  struct mtasts_change *change = removal_of(domain);
   if (!change)
     return MTASTS_NO_MEMORY;
-  change->domain = *domain;
-  change->removal = true;
   store->pending[store->count++] = change;
   status = mtasts_store_flush(store);
   return status == MTASTS_OK && store->removed == 0 ? MTASTS_ABSENT : status;

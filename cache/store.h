@@ -71,6 +71,10 @@ enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mta
 enum mtasts_status mtasts_store_remove(struct mtasts_store *store,
                                        const struct mtasts_domain *domain);
 
+/* Collects a removal, which is committed as a change is. */
+enum mtasts_status mtasts_store_drop(struct mtasts_store *store,
+                                     const struct mtasts_domain *domain);
+
 /*
  * Commits what is pending, and makes room.
  *
@@ -84,13 +88,29 @@ size_t mtasts_store_pending(const struct mtasts_store *store);
 
 enum {
   MTASTS_STORE_GROUP = 64,
-  MTASTS_STORE_RESERVE = 10, /* percent of the map kept for updates of what is there */
+  MTASTS_STORE_RESERVE = 10,    /* percent of the map kept for updates of what is there */
+  MTASTS_STORE_NOTE_MAX = 1200, /* bytes */
 };
 
 /*
- * Removes what time has made useless: policies MTASTS_EXPIRED_KEEP seconds past their
- * expiry, absent entries past next_check by a day. *removed counts them.
+ * A note: some bytes about the cache, kept beside the domains (the place of the clock hand).
+ * It goes along with the next commit; setting it makes one at most once a minute, and returns
+ * what mtasts_store_flush does. A crash may cost the last one.
+ *
+ *   MTASTS_TOO_LARGE  more than MTASTS_STORE_NOTE_MAX bytes
  */
+enum mtasts_status mtasts_store_note_set(struct mtasts_store *store, const void *bytes,
+                                         size_t size);
+
+/* The note as it was committed last, of up to `most` bytes. MTASTS_ABSENT: none, or longer. */
+enum mtasts_status mtasts_store_note_get(struct mtasts_store *store, void *bytes, size_t most,
+                                         size_t *size);
+
+/* Is there no use of the entry any more: of a policy MTASTS_EXPIRED_KEEP seconds past its expiry,
+ * of any other past next_check by a day? */
+bool mtasts_store_useless(const struct mtasts_entry *entry, int64_t now);
+
+/* Removes what is useless by now; *removed counts them. */
 enum mtasts_status mtasts_store_expire(struct mtasts_store *store, int64_t now, uint64_t *removed);
 
 /* Removes everything. */

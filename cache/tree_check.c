@@ -17,11 +17,12 @@ enum {
   BRANCH = 0x01,
   LEAF = 0x02,
   OVERFLOW_PAGES = 0x04,
-  KINDS = 0x0f,
+  KINDS = 0x6f,    /* all kinds of pages; ours are but these three */
   NODE_HEADER = 8, /* size or page number, low and high (2 each), flags (2), size of the key (2) */
   NODE_BIG = 0x01, /* the data is the number of its overflow pages */
   NODE_TREE = 0x02,
   TREE_SIZE = 48,
+  AT_TREE_FLAGS = 4,
   AT_ROOT = 40,
   DEPTH_MAX = 32,
 };
@@ -55,8 +56,18 @@ static bool read_page(struct walk *walk, uint64_t number, unsigned char *page) {
          get_64(page) == number;
 }
 
-static bool overflow_holds(struct walk *walk, uint64_t number, size_t size) {
+struct node {
+  bool big;               /* the data is the number of its overflow pages */
+  bool tree;              /* the data is a tree's record */
+  size_t size;            /* of the data */
+  uint64_t child;         /* in a branch: its page */
+  struct mtasts_span key; /* in a branch's first node it counts as less than any */
+  const unsigned char *data;
+};
+
+static bool overflow_holds(const struct walk *walk, const struct node *node) {
   unsigned char head[PAGE_HEADER];
+  uint64_t number = get_64(node->data);
   uint32_t pages;
   if (number < 2 || number > walk->last_page ||
       pread(walk->fd, head, sizeof head, (off_t)(number * walk->page_size)) != sizeof head)
@@ -64,43 +75,61 @@ static bool overflow_holds(struct walk *walk, uint64_t number, size_t size) {
   memcpy(&pages, head + AT_LOWER, sizeof pages);
   return get_64(head) == number && (get_16(head + AT_FLAGS) & KINDS) == OVERFLOW_PAGES &&
          pages <= walk->last_page - number + 1 && pages <= walk->pages_left &&
-         size + PAGE_HEADER <= pages * walk->page_size;
+         node->size + PAGE_HEADER <= pages * walk->page_size;
+}
+
+/* The node at this place of a page; false where it does not lie within. */
+static bool read_node(const struct walk *walk, const unsigned char *page, size_t at,
+                      struct node *node) {
+  size_t offset = get_16(page + at);
+  if (offset < get_16(page + AT_UPPER) || offset + NODE_HEADER > walk->page_size)
+    return false;
+  const unsigned char *start = page + offset;
+  size_t room = walk->page_size - offset - NODE_HEADER;
+  uint16_t flags = get_16(start + 4);
+  node->key = (struct mtasts_span){(const char *)start + NODE_HEADER, get_16(start + 6)};
+  node->size = (size_t)get_16(start) | (size_t)get_16(start + 2) << 16;
+  node->child = (uint64_t)node->size | (uint64_t)flags << 32;
+  if (node->key.len > room)
+    return false;
+  if (get_16(page + AT_FLAGS) & BRANCH)
+    return true;
+  room -= node->key.len;
+  node->data = start + NODE_HEADER + node->key.len;
+  node->big = flags == NODE_BIG;
+  node->tree = flags == NODE_TREE;
+  if (node->big)
+    return room >= sizeof(uint64_t);
+  if (node->tree)
+    return node->size == TREE_SIZE && room >= TREE_SIZE && get_16(node->data + AT_TREE_FLAGS) == 0;
+  return flags == 0 && node->size <= room;
+}
+
+/* The page's own header: where its nodes are listed, from PAGE_HEADER to *lower. */
+static bool page_holds(const struct walk *walk, const unsigned char *page, size_t *lower) {
+  unsigned kind = get_16(page + AT_FLAGS) & KINDS;
+  size_t upper = get_16(page + AT_UPPER);
+  *lower = get_16(page + AT_LOWER);
+  return (kind == BRANCH || kind == LEAF) && *lower >= PAGE_HEADER && *lower <= upper &&
+         upper <= walk->page_size && *lower % 2 == 0;
 }
 
 static bool tree_holds(struct walk *walk, uint64_t root, unsigned depth);
 
-/* A node of `room` bytes at most. */
-static bool node_holds(struct walk *walk, const unsigned char *node, size_t room, bool branch,
-                       unsigned depth) {
-  uint16_t flags = get_16(node + 4);
-  size_t key = get_16(node + 6);
-  size_t low = (size_t)get_16(node) | (size_t)get_16(node + 2) << 16;
-  if (NODE_HEADER + key > room)
-    return false;
-  if (branch)
-    return tree_holds(walk, (uint64_t)low | (uint64_t)flags << 32, depth - 1);
-  const unsigned char *data = node + NODE_HEADER + key;
-  room -= NODE_HEADER + key;
-  if (flags & NODE_BIG)
-    return room >= sizeof(uint64_t) && overflow_holds(walk, get_64(data), low);
-  if (low > room)
-    return false;
-  if (flags & NODE_TREE)
-    return low == TREE_SIZE && tree_holds(walk, get_64(data + AT_ROOT), depth - 1);
-  return flags == 0;
-}
-
-static bool page_holds(struct walk *walk, const unsigned char *page, unsigned depth) {
-  unsigned kind = get_16(page + AT_FLAGS) & KINDS;
-  size_t lower = get_16(page + AT_LOWER);
-  size_t upper = get_16(page + AT_UPPER);
-  if ((kind != BRANCH && kind != LEAF) || lower < PAGE_HEADER || lower > upper ||
-      upper > walk->page_size || lower % 2 != 0)
+static bool nodes_hold(struct walk *walk, const unsigned char *page, unsigned depth) {
+  struct node node;
+  size_t lower;
+  if (!page_holds(walk, page, &lower))
     return false;
   for (size_t at = PAGE_HEADER; at < lower; at += 2) {
-    size_t node = get_16(page + at);
-    if (node < upper || node + NODE_HEADER > walk->page_size ||
-        !node_holds(walk, page + node, walk->page_size - node, kind == BRANCH, depth))
+    node = (struct node){.data = NULL};
+    if (!read_node(walk, page, at, &node))
+      return false;
+    if ((get_16(page + AT_FLAGS) & BRANCH) && !tree_holds(walk, node.child, depth - 1))
+      return false;
+    if (node.tree && !tree_holds(walk, get_64(node.data + AT_ROOT), depth - 1))
+      return false;
+    if (node.big && !overflow_holds(walk, &node))
       return false;
   }
   return true;
@@ -110,13 +139,82 @@ static bool tree_holds(struct walk *walk, uint64_t root, unsigned depth) {
   if (root == UINT64_MAX)
     return true; /* empty */
   unsigned char *page = depth > 0 ? malloc(walk->page_size) : NULL;
-  bool holds = page && read_page(walk, root, page) && page_holds(walk, page, depth);
+  bool holds = page && read_page(walk, root, page) && nodes_hold(walk, page, depth);
   free(page);
   return holds;
 }
 
+/* As LMDB compares keys. */
+static int compare(struct mtasts_span a, struct mtasts_span b) {
+  int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+  return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Goes through all nodes of a page, as a search may look at any. *found: in a branch the node to
+ * go on with, in a leaf that of the key; its key.data is NULL where there is none. The keys must
+ * ascend, or LMDB's search would find its way to another page. */
+static bool search_page(struct walk *walk, const unsigned char *page, struct mtasts_span key,
+                        struct node *found) {
+  bool branch = get_16(page + AT_FLAGS) & BRANCH;
+  struct mtasts_span last = {NULL, 0};
+  struct node node;
+  size_t lower;
+  *found = (struct node){.child = UINT64_MAX};
+  if (!page_holds(walk, page, &lower) || (branch && lower < PAGE_HEADER + 2 * sizeof(uint16_t)))
+    return false; /* LMDB aborts where a branch has one node */
+  for (size_t at = PAGE_HEADER; at < lower; at += 2) {
+    node = (struct node){.child = UINT64_MAX};
+    if (!read_node(walk, page, at, &node) || (last.data && compare(last, node.key) >= 0))
+      return false;
+    bool least = branch && at == PAGE_HEADER;
+    int order = least ? -1 : compare(node.key, key);
+    if (order == 0 || (branch && order < 0))
+      *found = node;
+    if (!least)
+      last = node.key;
+  }
+  return true;
+}
+
+/* Follows a key from the root down; *found as above, and points into page. */
+static bool path_holds(struct walk *walk, uint64_t root, struct mtasts_span key,
+                       unsigned char *page, struct node *found) {
+  *found = (struct node){.child = root};
+  for (unsigned depth = 0; depth < DEPTH_MAX; depth++) {
+    if (found->child == UINT64_MAX && depth == 0)
+      return true; /* empty */
+    if (!read_page(walk, found->child, page) || !search_page(walk, page, key, found))
+      return false;
+    if (get_16(page + AT_FLAGS) & LEAF)
+      return !found->big || overflow_holds(walk, found);
+  }
+  return false;
+}
+
+/* The pages that opening a cache and reading this key visits. Without the databases or the
+ * format, opening fails; that is no harm. */
+static bool paths_hold(int fd, const struct mtasts_data_trees *trees, const void *context) {
+  const struct mtasts_domain *domain = context;
+  static const char *const databases[] = {MTASTS_DB_POLICIES, MTASTS_DB_ABSENT};
+  struct walk walk = {fd, trees->page_size, trees->last_page, trees->last_page + 1};
+  struct mtasts_span key = {domain->name, domain->len};
+  struct mtasts_span format = {MTASTS_DB_FORMAT_KEY, strlen(MTASTS_DB_FORMAT_KEY)};
+  struct node found;
+  unsigned char *page = malloc(trees->page_size);
+  bool hold = page && path_holds(&walk, trees->root, format, page, &found);
+  for (size_t i = 0; i < 2 && hold; i++) {
+    struct mtasts_span name = {databases[i], strlen(databases[i])};
+    hold = path_holds(&walk, trees->root, name, page, &found);
+    if (hold && found.tree)
+      hold = path_holds(&walk, get_64(found.data + AT_ROOT), key, page, &found);
+  }
+  free(page);
+  return hold;
+}
+
 /* Walks the trees of the newest commit. */
-static bool trees_hold(int fd, const struct mtasts_data_trees *trees) {
+static bool trees_hold(int fd, const struct mtasts_data_trees *trees, const void *context) {
+  (void)context;
   if (trees->last_page >= MTASTS_TREE_CHECK_MAX / trees->page_size)
     return true;
   struct walk walk = {fd, trees->page_size, trees->last_page, trees->last_page + 1};
@@ -124,7 +222,9 @@ static bool trees_hold(int fd, const struct mtasts_data_trees *trees) {
          tree_holds(&walk, trees->root, DEPTH_MAX);
 }
 
-enum mtasts_status mtasts_tree_check(const char *directory) {
+typedef bool hold_fn(int fd, const struct mtasts_data_trees *trees, const void *context);
+
+static enum mtasts_status check(const char *directory, hold_fn *hold, const void *context) {
   struct mtasts_data_trees before;
   struct mtasts_data_trees after;
   char *path;
@@ -136,8 +236,17 @@ enum mtasts_status mtasts_tree_check(const char *directory) {
     return MTASTS_OK;
   /* What is wrong with the file as a whole, opening it says better. A transaction number that
    * moved on means that its writer has used old pages again under our eyes. */
-  bool damaged = mtasts_data_trees(fd, &before) == 0 && !trees_hold(fd, &before) &&
+  bool damaged = mtasts_data_trees(fd, &before) == 0 && !hold(fd, &before, context) &&
                  mtasts_data_trees(fd, &after) == 0 && after.transaction == before.transaction;
   close(fd);
   return damaged ? MTASTS_CORRUPT : MTASTS_OK;
+}
+
+enum mtasts_status mtasts_tree_check(const char *directory) {
+  return check(directory, trees_hold, NULL);
+}
+
+enum mtasts_status mtasts_tree_check_domain(const char *directory,
+                                            const struct mtasts_domain *domain) {
+  return check(directory, paths_hold, domain);
 }

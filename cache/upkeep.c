@@ -7,6 +7,11 @@ enum {
   ABSENT_KEEP = 86400 /* seconds past next_check that an absent entry is kept */
 };
 
+bool mtasts_store_useless(const struct mtasts_entry *entry, int64_t now) {
+  return now >= (entry->has_policy ? entry->expires + MTASTS_EXPIRED_KEEP
+                                   : entry->next_check + ABSENT_KEEP);
+}
+
 struct upkeep {
   struct mtasts_store *store;
   int64_t now;
@@ -21,9 +26,7 @@ static bool is_useless(void *context, MDB_dbi dbi, const MDB_val *key, const MDB
                       "the cached entry of %s is damaged and counts as absent", domain.name);
     return false;
   }
-  if (entry.has_policy)
-    return upkeep->now >= entry.expires + MTASTS_EXPIRED_KEEP;
-  return upkeep->now >= entry.next_check + ABSENT_KEEP;
+  return mtasts_store_useless(&entry, upkeep->now);
 }
 
 static bool is_corrupt(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_val *value) {

@@ -13,39 +13,52 @@ enum {
   COUNT_ENTRIES = 1024,   /* decoded in one read transaction, without copying */
 };
 
-/* A walk through one database: it goes on at the first key that is not less than `from`. */
-struct place {
+/* A walk through one database. */
+struct range {
   MDB_dbi dbi;
   bool end;
-  MDB_val from;
-  unsigned char key[MTASTS_KEY_MAX + 1];
+  struct mtasts_walk_place place;
 };
+
+_Static_assert(sizeof(struct mtasts_walk_place){0}.key == MTASTS_KEY_MAX + 1, "holds any key");
+
+static struct range range_of(const struct mtasts_cache *cache, enum mtasts_walk_part part) {
+  return (struct range){.dbi = part == MTASTS_WALK_POLICIES ? cache->policies : cache->absent};
+}
+
+static void move_behind(struct mtasts_walk_place *place, const MDB_val *key) {
+  MDB_val after;
+  mtasts_key_after(key, place->key, &after);
+  place->size = (uint16_t)after.mv_size;
+}
 
 /* Takes one value inside the transaction. False: the batch is full, without this value. */
 typedef bool take_fn(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_val *value);
 
-static int read_on(struct mtasts_reader *reader, struct place *place, take_fn *take,
+static int read_on(struct mtasts_reader *reader, struct range *range, take_fn *take,
                    void *context) {
+  struct mtasts_walk_place *place = &range->place;
   MDB_cursor *cursor;
-  MDB_val key = place->from;
+  MDB_val key = {place->size <= sizeof place->key ? place->size : 0, place->key};
   MDB_val value;
   int rc = mtasts_reader_begin(reader);
   if (rc != 0)
     return rc;
-  if ((rc = mdb_cursor_open(reader->txn, place->dbi, &cursor)) == 0) {
+  if ((rc = mdb_cursor_open(reader->txn, range->dbi, &cursor)) == 0) {
     rc = mdb_cursor_get(cursor, &key, &value, key.mv_size > 0 ? MDB_SET_RANGE : MDB_FIRST);
-    while (rc == 0 && take(context, place->dbi, &key, &value)) {
-      mtasts_key_after(&key, place->key, &place->from);
+    while (rc == 0 && take(context, range->dbi, &key, &value)) {
+      move_behind(place, &key);
       rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
   }
   mtasts_reader_end(reader);
-  place->end = rc == MDB_NOTFOUND;
-  return place->end ? 0 : rc;
+  range->end = rc == MDB_NOTFOUND;
+  return range->end ? 0 : rc;
 }
 
 struct batch {
+  size_t most;
   size_t count;
   size_t used;
   MDB_val key[WALK_ENTRIES];
@@ -64,7 +77,7 @@ static bool take_copy(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_
   struct batch *batch = context;
   const MDB_val nothing = {0, batch->bytes};
   (void)dbi;
-  if (batch->count == WALK_ENTRIES || batch->used >= WALK_BYTES)
+  if (batch->count == batch->most || batch->used >= WALK_BYTES)
     return false;
   batch->key[batch->count] = copy(batch, key);
   /* One that is too large to be ours is as corrupt as an empty one. */
@@ -74,8 +87,9 @@ static bool take_copy(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_
   return true;
 }
 
+/* Moves the place along. */
 static bool visit_all(const struct mtasts_cache *cache, const struct batch *batch, MDB_dbi dbi,
-                      mtasts_walk_fn *visit, void *context) {
+                      struct mtasts_walk_place *place, mtasts_walk_fn *visit, void *context) {
   for (size_t i = 0; i < batch->count; i++) {
     struct mtasts_domain domain;
     struct mtasts_entry entry;
@@ -83,28 +97,72 @@ static bool visit_all(const struct mtasts_cache *cache, const struct batch *batc
         mtasts_env_verify(cache, dbi, &batch->key[i], &batch->value[i], &domain, &entry);
     if (!visit(context, &domain, status, status == MTASTS_OK ? &entry : NULL))
       return false;
+    move_behind(place, &batch->key[i]);
   }
   return true;
 }
 
-enum mtasts_status mtasts_cache_walk(struct mtasts_cache *cache, mtasts_walk_fn *visit,
-                                     void *context) {
+enum mtasts_status mtasts_cache_walk_on(struct mtasts_cache *cache, enum mtasts_walk_part part,
+                                        struct mtasts_walk_place *place, uint64_t most,
+                                        mtasts_walk_fn *visit, void *context, bool *end) {
   struct mtasts_reader *reader;
   enum mtasts_status status = mtasts_reader_new(cache, &reader);
   if (status != MTASTS_OK)
     return status;
-  const MDB_dbi databases[] = {cache->policies, cache->absent};
+  struct range range = range_of(cache, part);
   struct batch *batch = malloc(sizeof *batch);
   bool more = true;
   int rc = batch ? 0 : ENOMEM;
-  for (int i = 0; i < 2 && rc == 0 && more; i++)
-    for (struct place place = {.dbi = databases[i]}; rc == 0 && more && !place.end;) {
-      batch->count = batch->used = 0;
-      if ((rc = read_on(reader, &place, take_copy, batch)) == 0)
-        more = visit_all(cache, batch, place.dbi, visit, context);
-    }
+  while (rc == 0 && more && most > 0 && !range.end) {
+    batch->count = batch->used = 0;
+    batch->most = most < WALK_ENTRIES ? (size_t)most : WALK_ENTRIES;
+    range.place = *place;
+    if ((rc = read_on(reader, &range, take_copy, batch)) == 0)
+      more = visit_all(cache, batch, range.dbi, place, visit, context);
+    most -= batch->count;
+  }
+  *end = rc == 0 && more && range.end;
+  if (*end)
+    place->size = 0;
   free(batch);
   mtasts_reader_free(reader);
+  return mtasts_env_status(rc);
+}
+
+enum mtasts_status mtasts_cache_walk(struct mtasts_cache *cache, mtasts_walk_fn *visit,
+                                     void *context) {
+  enum mtasts_status status = MTASTS_OK;
+  bool end = true;
+  for (enum mtasts_walk_part part = 0; part < MTASTS_WALK_PARTS && status == MTASTS_OK && end;
+       part++) {
+    struct mtasts_walk_place place = {0};
+    status = mtasts_cache_walk_on(cache, part, &place, UINT64_MAX, visit, context, &end);
+  }
+  return status;
+}
+
+static int read_usage(struct mtasts_reader *reader, struct mtasts_usage *usage) {
+  int rc = mtasts_reader_begin(reader);
+  if (rc != 0)
+    return rc;
+  rc = mtasts_env_usage(reader->cache, reader->txn, usage);
+  mtasts_reader_end(reader);
+  return rc;
+}
+
+enum mtasts_status mtasts_cache_sizes(struct mtasts_cache *cache,
+                                      uint64_t sizes[MTASTS_WALK_PARTS]) {
+  struct mtasts_usage usage;
+  struct mtasts_reader *reader;
+  enum mtasts_status status = mtasts_reader_new(cache, &reader);
+  if (status != MTASTS_OK)
+    return status;
+  int rc = read_usage(reader, &usage);
+  mtasts_reader_free(reader);
+  if (rc == 0) {
+    sizes[MTASTS_WALK_POLICIES] = usage.policies;
+    sizes[MTASTS_WALK_ABSENT] = usage.absent;
+  }
   return mtasts_env_status(rc);
 }
 
@@ -161,16 +219,11 @@ enum mtasts_status mtasts_cache_count(struct mtasts_cache *cache, int64_t now,
   enum mtasts_status status = mtasts_reader_new(cache, &reader);
   if (status != MTASTS_OK)
     return status;
-  const MDB_dbi databases[] = {cache->policies, cache->absent};
-  int rc = mtasts_reader_begin(reader);
-  if (rc == 0) {
-    rc = mtasts_env_usage(cache, reader->txn, &usage);
-    mtasts_reader_end(reader);
-  }
-  for (int i = 0; i < 2; i++)
-    for (struct place place = {.dbi = databases[i]}; rc == 0 && !place.end;) {
+  int rc = read_usage(reader, &usage);
+  for (enum mtasts_walk_part part = 0; part < MTASTS_WALK_PARTS && rc == 0; part++)
+    for (struct range range = range_of(cache, part); rc == 0 && !range.end;) {
       count.left = COUNT_ENTRIES;
-      rc = read_on(reader, &place, take_count, &count);
+      rc = read_on(reader, &range, take_count, &count);
     }
   mtasts_reader_free(reader);
   if (rc == 0) {

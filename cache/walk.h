@@ -23,6 +23,32 @@ typedef bool mtasts_walk_fn(void *context, const struct mtasts_domain *domain,
 enum mtasts_status mtasts_cache_walk(struct mtasts_cache *cache, mtasts_walk_fn *visit,
                                      void *context);
 
+enum mtasts_walk_part {
+  MTASTS_WALK_POLICIES,
+  MTASTS_WALK_ABSENT, /* the domains without a policy */
+  MTASTS_WALK_PARTS,
+};
+
+/* Where a walk through one part is: at the first key that is not less than this one. Plain bytes
+ * that can be stored; all zero is the beginning, and any others are some place. */
+struct mtasts_walk_place {
+  uint16_t size; /* bytes of the key; too many count as none */
+  unsigned char key[512];
+};
+
+/*
+ * Goes on from a place: visits at most `most` domains, in the same way, and moves the place
+ * behind them; where `visit` returned false, it stays before that domain. *end: the part is
+ * through, and the place at its beginning again.
+ */
+enum mtasts_status mtasts_cache_walk_on(struct mtasts_cache *cache, enum mtasts_walk_part part,
+                                        struct mtasts_walk_place *place, uint64_t most,
+                                        mtasts_walk_fn *visit, void *context, bool *end);
+
+/* The domains of each part. */
+enum mtasts_status mtasts_cache_sizes(struct mtasts_cache *cache,
+                                      uint64_t sizes[MTASTS_WALK_PARTS]);
+
 struct mtasts_cache_stats {
   uint64_t entries; /* policies + absent */
   uint64_t policies, enforce, testing, none;

@@ -1,5 +1,5 @@
 /*
- * writer.h: the inside of a store, shared by store.c, quota.c and upkeep.c.
+ * writer.h: the inside of a store, shared by store.c, note.c, quota.c and upkeep.c.
  *
  * Functions return 0, an errno or an LMDB error.
  */
@@ -30,6 +30,10 @@ struct mtasts_store {
   int64_t readers_checked;         /* likewise */
   uint64_t salt;                   /* of the hash of organisational domains, see quota.c */
   uint64_t removed;                /* by the last group that was written */
+  unsigned char note[MTASTS_STORE_NOTE_MAX];
+  size_t note_size;     /* bytes */
+  bool note_pending;    /* not written yet */
+  int64_t note_flushed; /* the last commit for its sake, on the monotonic clock, in seconds */
 };
 
 int64_t mtasts_store_uptime(void); /* seconds on the monotonic clock */
@@ -39,6 +43,9 @@ mtasts_store_warn(struct mtasts_store *store, enum mtasts_concern concern, const
 
 /* Begins to write; mtasts_data_commit ends it. */
 int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn);
+
+/* Writes the note that is pending. */
+int mtasts_note_write(struct mtasts_store *store, MDB_txn *txn);
 
 /* Is this entry to go? */
 typedef bool mtasts_judge_fn(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_val *value);

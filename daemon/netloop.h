@@ -40,8 +40,11 @@ enum {
 enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *options, char *error,
                                       struct mtasts_netloop **netloop);
 
-/* Runs until a STOP in the inbox; then commits what is learnt, drops what is in flight (each of
- * its jobs is answered with MTASTS_TIMEOUT), and returns. */
+/*
+ * Runs, at a lower priority of its thread, until a STOP in the inbox; then commits what is learnt,
+ * drops what is in flight (each of its jobs is answered with MTASTS_TIMEOUT), and returns. A
+ * CONFIGURE changes what `refresh` says; resolver and fetcher stay as they were opened.
+ */
 void mtasts_netloop_run(struct mtasts_netloop *netloop);
 void mtasts_netloop_free(struct mtasts_netloop *netloop);
 

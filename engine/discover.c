@@ -208,8 +208,9 @@ unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt
 static void fail_fetch(struct mtasts_discovery *d, enum mtasts_error error,
                        struct mtasts_span detail, int64_t now) {
   /* RFC 8461 section 3.3: five minutes or longer before the next try under this id. What is
-   * cached stays as it is. */
-  fail(&d->entry, error, detail);
+   * cached stays as it is. Where the record failed as well, that is the error to be told. */
+  if (d->entry.record == MTASTS_RECORD_VALID)
+    fail(&d->entry, error, detail);
   d->entry.retry_at = now + back_off(d->settings, d->settings->retry_min, d->entry.failures);
 }
 

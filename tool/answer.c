@@ -165,6 +165,8 @@ void mtasts_answer_print(const struct mtasts_answer *answer, int64_t now) {
          mtasts_colour_off(MTASTS_RED), entry->detail.len > 0 ? ": " : "", (int)entry->detail.len,
          entry->detail.data);
   line("source", "%s", mtasts_source_name(decision->source));
+  if (answer->monitor)
+    line("site", "site_mode is monitor: nothing is enforced");
   if (decision->source == MTASTS_SOURCE_OVERRIDE)
     print_override(answer->override, now);
   else if (entry && entry->has_policy)

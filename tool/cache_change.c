@@ -7,10 +7,16 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "ask.h"
+#include "daemon.h"
 #include "json.h"
 #include "out.h"
 #include "place.h"
 #include "walk.h"
+
+enum {
+  REPLY_MAX = 1024, /* bytes of a reply that has nothing but words */
+};
 
 static int print_removed(const struct mtasts_options *options, uint64_t removed) {
   if (options->json)
@@ -19,28 +25,51 @@ static int print_removed(const struct mtasts_options *options, uint64_t removed)
   return MTASTS_EXIT_OK;
 }
 
+static int not_cached(const struct mtasts_place *place, const struct mtasts_domain *domain) {
+  mtasts_complain(domain->name, "not in the cache %s", place->directory);
+  return MTASTS_EXIT_NO;
+}
+
+/* By mtastsd, which answers when the domain is gone. Complains and returns an exit code. */
+static int remove_there(const struct mtasts_place *place, const struct mtasts_domain *domain) {
+  const struct mtasts_config *config = place->config;
+  char room[REPLY_MAX];
+  struct mtasts_span reply;
+  enum mtasts_status status =
+      mtasts_ask(config->ask.socket, "remove", (struct mtasts_span){domain->name, domain->len},
+                 mtasts_daemon_patience(config), room, sizeof room, &reply);
+  if (status != MTASTS_OK) {
+    mtasts_daemon_complain(config, status, "try again");
+    return MTASTS_EXIT_AWAY;
+  }
+  if (mtasts_daemon_says(&reply, "OK"))
+    return MTASTS_EXIT_OK;
+  if (mtasts_daemon_says(&reply, "NOTFOUND"))
+    return not_cached(place, domain);
+  return mtasts_daemon_refused(config, reply);
+}
+
+static int remove_here(const struct mtasts_place *place, const struct mtasts_domain *domain) {
+  enum mtasts_status status = mtasts_store_remove(place->store, domain);
+  if (status == MTASTS_OK)
+    return MTASTS_EXIT_OK;
+  return status == MTASTS_ABSENT ? not_cached(place, domain) : mtasts_place_complain(place, status);
+}
+
 static int run_remove(const struct mtasts_options *options) {
   struct mtasts_place place = {0};
   uint64_t removed = 0;
-  int worst = mtasts_place_open(options, MTASTS_CHANGE, &place);
+  int worst = mtasts_place_load(options, &place);
+  if (worst == MTASTS_EXIT_OK && !mtasts_daemon_serves(options, place.config))
+    worst = mtasts_place_open(options, MTASTS_CHANGE, &place);
   if (worst != MTASTS_EXIT_OK)
     return mtasts_place_close(&place, worst);
-  for (size_t i = 0; i < options->words.count; i++) {
+  for (size_t i = 0; i < options->words.count && worst != MTASTS_EXIT_AWAY; i++) {
     struct mtasts_domain domain;
-    int code = MTASTS_EXIT_OK;
-    if (!mtasts_read_domain(options->words.items[i], &domain)) {
-      code = MTASTS_EXIT_DATA;
-    } else {
-      enum mtasts_status status = mtasts_store_remove(place.store, &domain);
-      if (status == MTASTS_OK) {
-        removed++;
-      } else if (status == MTASTS_ABSENT) {
-        mtasts_complain(domain.name, "not in the cache %s", place.directory);
-        code = MTASTS_EXIT_NO;
-      } else {
-        code = mtasts_place_complain(&place, status);
-      }
-    }
+    int code = MTASTS_EXIT_DATA;
+    if (mtasts_read_domain(options->words.items[i], &domain))
+      code = place.store ? remove_here(&place, &domain) : remove_there(&place, &domain);
+    removed += code == MTASTS_EXIT_OK;
     worst = code > worst ? code : worst;
   }
   int printed = print_removed(options, removed);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "answer.h"
+#include "daemon.h"
 #include "entry_json.h"
 #include "json.h"
 #include "out.h"
@@ -199,14 +200,25 @@ static int run_show(const struct mtasts_options *options) {
 
 /* stats */
 
-static json_t *stats_json(const struct mtasts_cache_stats *s) {
-  return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "entries",
+/* What mtastsd counts, where it runs and this cache is its own; else NULL. */
+static json_t *daemon_stats(const struct mtasts_options *options,
+                            const struct mtasts_config *config) {
+  char room[8192];
+  struct mtasts_span json;
+  if (!mtasts_daemon_serves(options, config) ||
+      mtasts_daemon_stats(config, room, sizeof room, &json) != MTASTS_OK)
+    return NULL;
+  return json_loadb(json.data, json.len, 0, NULL);
+}
+
+static json_t *stats_json(const struct mtasts_cache_stats *s, json_t *daemon) {
+  return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:O*}", "entries",
                    (json_int_t)s->entries, "policies", (json_int_t)s->policies, "enforce",
                    (json_int_t)s->enforce, "testing", (json_int_t)s->testing, "none",
                    (json_int_t)s->none, "absent", (json_int_t)s->absent, "expired",
                    (json_int_t)s->expired, "corrupt", (json_int_t)s->corrupt, "bytes_used",
                    (json_int_t)s->bytes_used, "map_size", (json_int_t)s->map_size, "readers",
-                   (json_int_t)s->readers);
+                   (json_int_t)s->readers, "daemon", daemon);
 }
 
 static void print_stats(const char *directory, const struct mtasts_cache_stats *s) {
@@ -229,6 +241,19 @@ static void print_stats(const char *directory, const struct mtasts_cache_stats *
   printf("readers     %" PRIu64 "\n", s->readers);
 }
 
+static json_int_t counter(const json_t *daemon, const char *name) {
+  return json_integer_value(json_object_get(daemon, name));
+}
+
+static void print_daemon(const json_t *daemon) {
+  if (daemon)
+    printf("mtastsd     %" JSON_INTEGER_FORMAT " requests: %" JSON_INTEGER_FORMAT
+           " from the cache, %" JSON_INTEGER_FORMAT " waited for a look-up, %" JSON_INTEGER_FORMAT
+           " unknown\n",
+           counter(daemon, "requests"), counter(daemon, "hits"), counter(daemon, "misses"),
+           counter(daemon, "unknown"));
+}
+
 static int run_stats(const struct mtasts_options *options) {
   struct mtasts_place place = {0};
   struct mtasts_cache_stats stats;
@@ -237,11 +262,15 @@ static int run_stats(const struct mtasts_options *options) {
     return mtasts_place_close(&place, code);
   enum mtasts_status status = mtasts_cache_count(place.cache, time(NULL), &stats);
   if (status != MTASTS_OK)
-    code = mtasts_place_complain(&place, status);
-  else if (options->json)
-    code = mtasts_json_print(stats_json(&stats));
-  else
+    return mtasts_place_close(&place, mtasts_place_complain(&place, status));
+  json_t *daemon = daemon_stats(options, place.config);
+  if (options->json) {
+    code = mtasts_json_print(stats_json(&stats, daemon));
+  } else {
     print_stats(place.directory, &stats);
+    print_daemon(daemon);
+  }
+  json_decref(daemon);
   return mtasts_place_close(&place, code);
 }
 

@@ -2,12 +2,15 @@
  * mtasts cache export, import: the cache as JSON lines.
  */
 #include <errno.h>
+#include <event2/event.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "asker.h"
+#include "daemon.h"
 #include "entry_json.h"
 #include "input.h"
 #include "json.h"
@@ -48,9 +51,50 @@ struct import {
   struct mtasts_lines lines;
   struct mtasts_entry_store *store;
   uint64_t imported, bad;
+
+  /* Where mtastsd takes the lines in. */
+  struct event_base *base;
+  struct mtasts_asker *asker; /* NULL: it does not */
+  unsigned in_flight;
+  int code; /* why no more is sent */
 };
 
-static enum mtasts_status import_line(struct import *import, struct mtasts_span line) {
+static void taken_in(void *context, enum mtasts_status status, struct mtasts_span reply) {
+  struct import *import = context;
+  const struct mtasts_config *config = import->place.config;
+  import->in_flight--;
+  if (status == MTASTS_OK && mtasts_daemon_says(&reply, "OK")) {
+    import->imported++;
+  } else if (import->code == MTASTS_EXIT_OK) {
+    /* The line was found to be good: no other will fare better. */
+    import->code = MTASTS_EXIT_AWAY;
+    if (status == MTASTS_OK)
+      import->code = mtasts_daemon_refused(config, reply);
+    else
+      mtasts_daemon_complain(config, status, "not all is imported");
+  }
+}
+
+static void wait_for_room(struct import *import, unsigned most) {
+  while (import->in_flight > most && event_base_loop(import->base, EVLOOP_ONCE) == 0)
+    continue;
+}
+
+/* mtastsd commits in groups, so that many lines must be under way. */
+static void send_line(struct import *import, struct mtasts_span line) {
+  wait_for_room(import, MTASTS_ASKER_MAX - 1);
+  if (import->code != MTASTS_EXIT_OK)
+    return;
+  import->in_flight++;
+  enum mtasts_status status =
+      mtasts_asker_ask(import->asker, "import", line, mtasts_daemon_patience(import->place.config),
+                       taken_in, import);
+  if (status != MTASTS_OK)
+    taken_in(import, status, line);
+}
+
+/* Returns an exit code: may others follow? */
+static int import_line(struct import *import, struct mtasts_span line) {
   struct mtasts_domain domain;
   struct mtasts_entry entry;
   char error[256];
@@ -59,32 +103,52 @@ static enum mtasts_status import_line(struct import *import, struct mtasts_span 
   if (status == MTASTS_INVALID || status == MTASTS_TOO_LARGE) {
     mtasts_complain(import->name, "line %" PRIu64 ": %s", import->lines.number, error);
     import->bad++;
-    return MTASTS_OK;
+    return MTASTS_EXIT_OK;
   }
+  if (status == MTASTS_OK && import->asker)
+    return send_line(import, line), import->code;
   if (status == MTASTS_OK)
     status = mtasts_store_put(import->place.store, &domain, &entry, time(NULL));
-  if (status == MTASTS_OK)
-    import->imported++;
-  return status;
+  if (status != MTASTS_OK)
+    return mtasts_place_complain(&import->place, status);
+  import->imported++;
+  return MTASTS_EXIT_OK;
 }
 
 /* Returns an exit code. */
 static int import_lines(struct import *import) {
-  for (;;) {
-    struct mtasts_span line;
-    enum mtasts_line got = mtasts_lines_next(&import->lines, true, &line);
-    if (got == MTASTS_LINE_END)
-      return import->bad > 0 ? MTASTS_EXIT_DATA : MTASTS_EXIT_OK;
+  struct mtasts_span line;
+  enum mtasts_line got;
+  int code = MTASTS_EXIT_OK;
+  while (code == MTASTS_EXIT_OK &&
+         (got = mtasts_lines_next(&import->lines, true, &line)) != MTASTS_LINE_END) {
     if (got != MTASTS_LINE) {
       mtasts_complain(import->name, "%s", strerror(errno));
-      return MTASTS_EXIT_IO;
+      code = MTASTS_EXIT_IO;
+    } else if (line.len > 0) {
+      code = import_line(import, line);
     }
-    if (line.len == 0)
-      continue;
-    enum mtasts_status status = import_line(import, line);
-    if (status != MTASTS_OK)
-      return mtasts_place_complain(&import->place, status);
   }
+  wait_for_room(import, 0);
+  code = code == MTASTS_EXIT_OK ? import->code : code;
+  return code == MTASTS_EXIT_OK && import->bad > 0 ? MTASTS_EXIT_DATA : code;
+}
+
+static int open_import(const struct mtasts_options *options, int fd, struct import *import) {
+  int code = mtasts_place_load(options, &import->place);
+  if (code != MTASTS_EXIT_OK)
+    return code;
+  const struct mtasts_config *config = import->place.config;
+  bool served = mtasts_daemon_serves(options, config);
+  if (!served && (code = mtasts_place_open(options, MTASTS_CREATE, &import->place)) != 0)
+    return code;
+  if (served && (import->base = event_base_new()))
+    import->asker = mtasts_asker_new(import->base, config->ask.socket);
+  import->store = malloc(sizeof *import->store);
+  if ((served && !import->asker) || !import->store ||
+      !mtasts_lines_init(&import->lines, fd, MTASTS_ENTRY_JSON_MAX))
+    return mtasts_place_complain(&import->place, MTASTS_NO_MEMORY);
+  return MTASTS_EXIT_OK;
 }
 
 static int print_imported(const struct mtasts_options *options, const struct import *import) {
@@ -102,17 +166,14 @@ static int run_import(const struct mtasts_options *options) {
   int fd = mtasts_input_open(path, &code);
   if (fd < 0)
     return code;
-  code = mtasts_place_open(options, MTASTS_CREATE, &import.place);
-  if (code != MTASTS_EXIT_OK)
-    goto done;
-  import.store = malloc(sizeof *import.store);
-  if (!import.store || !mtasts_lines_init(&import.lines, fd, MTASTS_ENTRY_JSON_MAX)) {
-    code = mtasts_place_complain(&import.place, MTASTS_NO_MEMORY);
-    goto done;
+  code = open_import(options, fd, &import);
+  if (code == MTASTS_EXIT_OK) {
+    code = import_lines(&import);
+    print_imported(options, &import);
   }
-  code = import_lines(&import);
-  print_imported(options, &import);
-done:
+  mtasts_asker_free(import.asker);
+  if (import.base)
+    event_base_free(import.base);
   mtasts_lines_free(&import.lines);
   free(import.store);
   if (fd != STDIN_FILENO)

@@ -12,7 +12,7 @@ enum mtasts_exit {
   MTASTS_EXIT_USAGE = 64,  /* wrong options or arguments */
   MTASTS_EXIT_DATA = 65,   /* malformed input */
   MTASTS_EXIT_NOFILE = 66, /* no such file */
-  MTASTS_EXIT_AWAY = 69,   /* no resolver answers */
+  MTASTS_EXIT_AWAY = 69,   /* no resolver answers, or mtastsd no more */
   MTASTS_EXIT_MEMORY = 71,
   MTASTS_EXIT_CREATE = 73, /* cannot create */
   MTASTS_EXIT_IO = 74,
@@ -32,6 +32,7 @@ struct mtasts_command {
 
 extern const struct mtasts_command mtasts_command_query;
 extern const struct mtasts_command mtasts_command_warm;
+extern const struct mtasts_command mtasts_command_refresh;
 extern const struct mtasts_command mtasts_command_record_parse;
 extern const struct mtasts_command mtasts_command_policy_parse;
 extern const struct mtasts_command mtasts_command_policy_match;

@@ -1,6 +1,7 @@
 #include "json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "command.h"
 #include "out.h"
@@ -17,6 +18,41 @@ int mtasts_json_print(json_t *value) {
   putchar('\n');
   json_decref(value);
   return MTASTS_EXIT_OK;
+}
+
+enum {
+  ANSWER_ROOM = 16 << 10,    /* bytes, which nearly all answers fit into */
+  ANSWER_ROOM_MAX = 8 << 20, /* bytes, more than any answer takes */
+};
+
+/* The answer in memory that is the caller's to free; NULL without. */
+static char *write_answer(const struct mtasts_answer *answer, size_t *size) {
+  char *text = NULL;
+  *size = 0;
+  for (size_t room = ANSWER_ROOM; *size == 0 && room <= ANSWER_ROOM_MAX; room *= 2) {
+    free(text);
+    text = malloc(room);
+    if (!text)
+      return NULL;
+    *size = mtasts_answer_text(answer, text, room);
+  }
+  return text;
+}
+
+int mtasts_json_answer(const struct mtasts_answer *answer, json_t *steps) {
+  size_t size;
+  char *text = write_answer(answer, &size);
+  int code = MTASTS_EXIT_OK;
+  if (!text || steps) {
+    json_t *value = text ? json_loadb(text, size, 0, NULL) : NULL;
+    if (value)
+      json_object_set(value, "steps", steps);
+    code = mtasts_json_print(value);
+  } else if (fwrite(text, 1, size, stdout) != size || putchar('\n') == EOF) {
+    code = MTASTS_EXIT_IO; /* main says so */
+  }
+  free(text);
+  return code;
 }
 
 json_t *mtasts_json_text(struct mtasts_span text) {

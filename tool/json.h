@@ -6,11 +6,14 @@
 
 #include <jansson.h>
 
-#include "mtasts.h"
+#include "answer_text.h"
 
 /* Writes the value and a newline to standard output, and frees it; NULL is out of memory.
  * Returns an exit code. */
 int mtasts_json_print(json_t *value);
+
+/* The same for an answer; steps are its last key, or NULL for none. */
+int mtasts_json_answer(const struct mtasts_answer *answer, json_t *steps);
 
 /* A string; bytes that are not UTF-8 are shown as common/printable.h does. */
 json_t *mtasts_json_text(struct mtasts_span text);

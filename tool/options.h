@@ -29,7 +29,8 @@ struct mtasts_options {
 
   bool offline, refresh, explain; /* query */
   bool yes, repair;               /* cache clear, cache verify */
-  char *jobs;                     /* warm */
+  bool due, all;                  /* refresh */
+  char *jobs;                     /* warm, refresh */
   char *mode, *max_age;           /* policy new */
   struct mtasts_values mx;
   struct mtasts_values filters; /* cache list */

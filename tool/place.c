@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon.h"
 #include "out.h"
 #include "tree_check.h"
 
@@ -58,6 +59,19 @@ enum mtasts_status mtasts_place_write(struct mtasts_place *place) {
   return status;
 }
 
+struct mtasts_discover_settings mtasts_place_settings(const struct mtasts_place *place) {
+  return (struct mtasts_discover_settings){
+      .refresh_interval = place->config->refresh.interval,
+      .retry_min = place->config->refresh.retry_min,
+      .retry_max = place->config->refresh.retry_max,
+  };
+}
+
+static bool is_daemons(const struct mtasts_place *place) {
+  return strcmp(place->directory, place->config->cache.directory) == 0 &&
+         mtasts_daemon_is_there(place->config);
+}
+
 int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status status) {
   const char *where = place->directory;
   switch (status) {
@@ -82,7 +96,10 @@ int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status s
                     "away, it will be rebuilt");
     return MTASTS_EXIT_IO;
   case MTASTS_LOCKED:
-    mtasts_complain(where, "another process is writing this cache; try again when it has ended");
+    mtasts_complain(where, "%s",
+                    is_daemons(place) ? "mtastsd is running and writes this cache; stop it first"
+                                      : "another process is writing this cache; try again when it "
+                                        "has ended");
     return MTASTS_EXIT_LATER;
   case MTASTS_FULL:
     mtasts_complain(where, "the cache is full; raise map_size_max in the configuration, or run "
@@ -110,7 +127,7 @@ int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status s
 
 int mtasts_place_open(const struct mtasts_options *options, enum mtasts_access_wanted wanted,
                       struct mtasts_place *place) {
-  int code = mtasts_place_load(options, place);
+  int code = place->config ? MTASTS_EXIT_OK : mtasts_place_load(options, place);
   if (code != MTASTS_EXIT_OK)
     return code;
   enum mtasts_status status = MTASTS_OK;

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "config.h"
+#include "discover.h"
 #include "store.h"
 
 struct mtasts_place {
@@ -30,8 +31,12 @@ enum mtasts_access_wanted {
   MTASTS_CREATE, /* write, and create it where it is missing */
 };
 
-/* All of the above for a command that works on the cache alone. Complains and returns an exit
- * code on failure; the place is to be closed either way. */
+/* What the configuration says of discovery. */
+struct mtasts_discover_settings mtasts_place_settings(const struct mtasts_place *place);
+
+/* Loads the configuration, unless it is there, and opens the cache, for a command that works on
+ * the cache alone. Complains and returns an exit code on failure; the place is to be closed
+ * either way. */
 int mtasts_place_open(const struct mtasts_options *options, enum mtasts_access_wanted wanted,
                       struct mtasts_place *place);
 

@@ -26,7 +26,10 @@ struct slot {
   unsigned char *bytes; /* what the entry points into */
   struct mtasts_entry entry;
   bool known; /* entry is set */
-  const struct mtasts_override *override;
+  bool overridden;
+  struct mtasts_override override;
+  void *patterns; /* of the override */
+  bool asked, monitor;
   enum mtasts_freshness freshness;
   int64_t now;
   json_t *steps; /* NULL without --explain */
@@ -71,25 +74,41 @@ static enum mtasts_supply next(void *context, struct mtasts_question *question) 
   return MTASTS_SUPPLY_END;
 }
 
-/* The entry dies with its look-up, and domains are printed in the order given: keep a copy,
- * in the bytes in which the cache would keep it. */
+/* In the bytes in which the cache would keep it. False: no memory. */
+static bool keep_entry(struct slot *slot, const struct mtasts_entry *entry) {
+  slot->bytes = malloc(mtasts_entry_size(entry));
+  if (!slot->bytes)
+    return false;
+  size_t size = mtasts_entry_encode(entry, slot->bytes);
+  slot->known = mtasts_entry_decode(slot->bytes, size, &slot->entry) == MTASTS_OK;
+  return true;
+}
+
+static bool keep_override(struct slot *slot, const struct mtasts_override *override) {
+  struct mtasts_names *mx = &slot->override.policy.mx;
+  slot->override = *override;
+  slot->patterns = malloc(mx->size + 1);
+  if (!slot->patterns)
+    return false;
+  if (mx->size > 0)
+    memcpy(slot->patterns, mx->data, mx->size);
+  mx->data = slot->patterns;
+  return slot->overridden = true;
+}
+
+/* What is known dies with the look-up, and domains are printed in the order given: keep a copy. */
 static void keep(void *context, const struct mtasts_question *question,
                  const struct mtasts_result *result) {
   struct query *query = context;
   struct slot *slot = question->token;
   slot->answered = true;
-  slot->override = result->override;
+  slot->asked = result->asked;
+  slot->monitor = result->monitor;
   slot->freshness = result->freshness;
   slot->now = result->now;
-  if (!result->entry)
-    return;
-  slot->bytes = malloc(mtasts_entry_size(result->entry));
-  if (!slot->bytes) {
+  if ((result->entry && !keep_entry(slot, result->entry)) ||
+      (result->override && !keep_override(slot, result->override)))
     query->memory = true;
-    return;
-  }
-  size_t size = mtasts_entry_encode(result->entry, slot->bytes);
-  slot->known = mtasts_entry_decode(slot->bytes, size, &slot->entry) == MTASTS_OK;
 }
 
 /* printing */
@@ -101,15 +120,12 @@ static struct mtasts_decision decide(struct slot *slot) {
         .source = MTASTS_SOURCE_NONE,
         .rule = "an address or .parent: there is no policy domain (RFC 8461 section 2)",
     };
-  return mtasts_decide(slot->known ? &slot->entry : NULL, slot->override, slot->freshness,
-                       slot->now);
-}
-
-static int print_json(struct slot *slot, const struct mtasts_answer *answer) {
-  json_t *value = mtasts_answer_json(answer);
-  if (value && slot->steps)
-    json_object_set(value, "steps", slot->steps);
-  return mtasts_json_print(value);
+  struct mtasts_decision decision =
+      mtasts_decide(slot->known ? &slot->entry : NULL, slot->overridden ? &slot->override : NULL,
+                    slot->freshness, slot->now);
+  if (decision.verdict == MTASTS_VERDICT_UNKNOWN && slot->asked)
+    decision.rule = "mtastsd has no answer yet; ask again";
+  return decision;
 }
 
 /* table is NULL for JSON, and for the report of a single domain. */
@@ -119,13 +135,14 @@ static int print_slot(const struct query *query, struct slot *slot, struct mtast
       .text = {slot->text, strlen(slot->text)},
       .domain = slot->parsed == MTASTS_OK ? &slot->domain : NULL,
       .entry = slot->known ? &slot->entry : NULL,
-      .override = slot->override,
+      .override = slot->overridden ? &slot->override : NULL,
       .decision = &decision,
+      .monitor = slot->monitor,
   };
   step(slot, 0, "5", decision.rule);
   int code = MTASTS_EXIT_OK;
   if (query->options->json) {
-    code = print_json(slot, &answer);
+    code = mtasts_json_answer(&answer, slot->steps);
   } else if (table) {
     mtasts_answer_row(table, &answer);
   } else {
@@ -200,6 +217,7 @@ static int run(const struct mtasts_options *options) {
   int code = ask(&query);
   for (size_t i = 0; i < query.count; i++) {
     free(query.slots[i].bytes);
+    free(query.slots[i].patterns);
     json_decref(query.slots[i].steps);
   }
   free(query.slots);
@@ -213,9 +231,10 @@ const struct mtasts_command mtasts_command_query = {
     .help = "  --offline  answer from the cache alone\n"
             "  --refresh  ask anew, whatever is cached\n"
             "  --explain  each step with its time and the section of the RFC\n\n"
-            "What is learnt is stored where the cache may be written; with --resolver or\n"
-            "--ca-file only where --cache or --config names the cache. Exit 75 where a\n"
-            "verdict is defer, 69 where no DNS server answers.\n\n"
+            "mtastsd answers where it runs and none of --offline, --explain, --cache,\n"
+            "--resolver and --ca-file is given. Else what is learnt is stored where the cache\n"
+            "may be written; with --resolver or --ca-file only where --cache or --config names\n"
+            "the cache. Exit 75 where a verdict is defer, 69 where no DNS server answers.\n\n"
             "Examples:\n"
             "  mtasts query example.com\n"
             "  mtasts query --explain example.com\n"

@@ -8,11 +8,14 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "asker.h"
+#include "daemon.h"
 #include "endpoint.h"
 #include "fetch.h"
 #include "out.h"
 #include "place.h"
 #include "resolver.h"
+#include "ruling.h"
 
 enum {
   BURST = 256,        /* cached answers in a row, before the loop sees to other things */
@@ -24,12 +27,16 @@ struct flight {
   LIST_ENTRY(flight) link;
   struct mtasts_session *session;
   struct mtasts_question question;
-  struct mtasts_lookup *lookup;
+  struct mtasts_lookup *lookup; /* NULL: mtastsd was asked */
+  bool refreshing;              /* mtastsd was asked to refresh; the question proper is next */
+  int64_t began;                /* that */
 };
 
 struct mtasts_session {
   struct mtasts_session_options options;
   struct mtasts_place place;
+  struct mtasts_asker *asker;   /* NULL: mtastsd was never asked */
+  bool alone;                   /* without mtastsd: the cache is ours, and the network */
   struct mtasts_reader *reader; /* NULL: no cache */
   struct event_base *base;
   struct event *more;  /* go on with the next questions */
@@ -93,11 +100,17 @@ static int open_cache(struct mtasts_session *session) {
   if (options->offline)
     return open_to_read(session);
   /* Answers of another resolver or other trust are no business of the common cache. */
-  if ((options->resolver || options->ca_file) && !session->place.named)
-    return MTASTS_EXIT_OK;
+  if ((options->resolver || options->ca_file) && !session->place.named) {
+    if (!session->options.storing)
+      return MTASTS_EXIT_OK;
+    mtasts_complain("cache", "with --resolver or --ca-file name it with --cache or --config");
+    return MTASTS_EXIT_USAGE;
+  }
   enum mtasts_status status = mtasts_place_write(&session->place);
   if (status == MTASTS_OK)
     return MTASTS_EXIT_OK;
+  if (session->options.storing)
+    return mtasts_place_complain(&session->place, status);
   if (status == MTASTS_CORRUPT)
     return mtasts_place_complain(&session->place, status), MTASTS_EXIT_OK;
   if (mtasts_place_read(&session->place) != MTASTS_OK)
@@ -111,15 +124,36 @@ static void flush(evutil_socket_t fd, short what, void *context);
 static void fill(evutil_socket_t fd, short what, void *context);
 static bool open_network(struct mtasts_session *session);
 
-static bool make_loop(struct mtasts_session *session) {
-  session->base = event_base_new();
-  if (!session->base)
-    return false;
-  session->more = event_new(session->base, -1, 0, fill, session);
-  if (!session->place.store)
-    return session->more != NULL;
-  session->flush = evtimer_new(session->base, flush, session);
-  return session->more && session->flush;
+static int no_memory(const char *what) {
+  mtasts_complain(what, "out of memory");
+  return MTASTS_EXIT_MEMORY;
+}
+
+static int open_alone(struct mtasts_session *session) {
+  session->alone = true;
+  int code = open_cache(session);
+  if (code != MTASTS_EXIT_OK)
+    return code;
+  if (session->place.cache &&
+      mtasts_reader_new(session->place.cache, &session->reader) != MTASTS_OK)
+    note(session, "the cache cannot be read");
+  if (session->place.store && !(session->flush = evtimer_new(session->base, flush, session)))
+    return no_memory("event loop");
+  return MTASTS_EXIT_OK;
+}
+
+static int open_asker(struct mtasts_session *session) {
+  session->asker = mtasts_asker_new(session->base, session->place.config->ask.socket);
+  if (session->options.jobs > MTASTS_ASKER_MAX)
+    session->options.jobs = MTASTS_ASKER_MAX;
+  return session->asker ? MTASTS_EXIT_OK : no_memory("mtastsd");
+}
+
+/* --offline is of the cache alone, and --explain shows steps of our own. */
+static bool served(const struct mtasts_session *session) {
+  const struct mtasts_options *options = session->options.options;
+  return !options->offline && !options->explain &&
+         mtasts_daemon_serves(options, session->place.config);
 }
 
 static int set_up(struct mtasts_session *session) {
@@ -129,38 +163,29 @@ static int set_up(struct mtasts_session *session) {
     return MTASTS_EXIT_USAGE;
   }
   int code = mtasts_place_load(options, &session->place);
-  if (code == MTASTS_EXIT_OK)
-    code = open_cache(session);
   if (code != MTASTS_EXIT_OK)
     return code;
-  if (session->place.cache &&
-      mtasts_reader_new(session->place.cache, &session->reader) != MTASTS_OK)
-    note(session, "the cache cannot be read");
-  const struct mtasts_config *config = session->place.config;
   session->net.now = wall_clock;
-  session->net.settings = (struct mtasts_discover_settings){
-      .refresh_interval = config->refresh.interval,
-      .retry_min = config->refresh.retry_min,
-      .retry_max = config->refresh.retry_max,
-  };
-  if (!make_loop(session)) {
-    mtasts_complain("event loop", "out of memory");
-    return MTASTS_EXIT_MEMORY;
-  }
+  session->net.settings = mtasts_place_settings(&session->place);
+  session->base = event_base_new();
+  if (session->base)
+    session->more = event_new(session->base, -1, 0, fill, session);
+  if (!session->more)
+    return no_memory("event loop");
+  code = served(session) ? open_asker(session) : open_alone(session);
   /* What was named must be good, even where the cache will answer. */
-  if (!options->offline && (options->resolver || options->ca_file))
-    open_network(session);
-  return session->code;
+  if (code == MTASTS_EXIT_OK && !options->offline && (options->resolver || options->ca_file) &&
+      !open_network(session))
+    code = session->code;
+  return code;
 }
 
 int mtasts_session_open(const struct mtasts_session_options *options,
                         struct mtasts_session **session) {
   struct mtasts_session *made = calloc(1, sizeof *made);
   *session = NULL;
-  if (!made) {
-    mtasts_complain("look-ups", "out of memory");
-    return MTASTS_EXIT_MEMORY;
-  }
+  if (!made)
+    return no_memory("look-ups");
   made->options = *options;
   LIST_INIT(&made->flights);
   int code = set_up(made);
@@ -266,6 +291,7 @@ static void looked_up(void *context, const struct mtasts_discovery *discovery) {
       .entry = &discovery->entry,
       .freshness = discovery->freshness,
       .asked = true,
+      .monitor = session->place.config->site_mode == MTASTS_SITE_MONITOR,
       .now = wall_clock(),
   };
   session->asked++;
@@ -277,26 +303,32 @@ static void looked_up(void *context, const struct mtasts_discovery *discovery) {
   fill(-1, 0, session);
 }
 
+static struct flight *take_off(struct mtasts_session *session,
+                               const struct mtasts_question *question) {
+  struct flight *flight = calloc(1, sizeof *flight);
+  if (!flight) {
+    halt(session, no_memory(question->domain.name));
+    return NULL;
+  }
+  flight->session = session;
+  flight->question = *question;
+  flight->refreshing = session->options.forced;
+  flight->began = wall_clock();
+  LIST_INSERT_HEAD(&session->flights, flight, link);
+  session->in_flight++;
+  return flight;
+}
+
 static void start(struct mtasts_session *session, const struct mtasts_question *question,
                   const struct mtasts_entry *known) {
-  if (!open_network(session))
-    return;
-  struct flight *flight = calloc(1, sizeof *flight);
-  if (flight) {
-    flight->session = session;
-    flight->question = *question;
-    if (mtasts_lookup_start(&session->net, session->base, &question->domain, known,
-                            session->options.forced, looked_up,
-                            question->trace ? trace_lookup : NULL, flight,
-                            &flight->lookup) == MTASTS_OK) {
-      LIST_INSERT_HEAD(&session->flights, flight, link);
-      session->in_flight++;
-      return;
-    }
+  struct flight *flight = open_network(session) ? take_off(session, question) : NULL;
+  if (flight &&
+      mtasts_lookup_start(&session->net, session->base, &question->domain, known,
+                          session->options.forced, looked_up, question->trace ? trace_lookup : NULL,
+                          flight, &flight->lookup) != MTASTS_OK) {
+    land(flight);
+    halt(session, no_memory(question->domain.name));
   }
-  free(flight);
-  mtasts_complain(question->domain.name, "the look-up cannot be started: out of memory");
-  halt(session, MTASTS_EXIT_MEMORY);
 }
 
 /* What the cache knows; NULL where that is nothing. A damaged value is as good as none. */
@@ -319,24 +351,132 @@ static const struct mtasts_entry *read_cache(struct mtasts_session *session,
   return NULL;
 }
 
-static void begin(struct mtasts_session *session, const struct mtasts_question *question) {
-  const struct mtasts_options *options = session->options.options;
+static void begin_alone(struct mtasts_session *session, const struct mtasts_question *question) {
+  const struct mtasts_config *config = session->place.config;
   struct mtasts_entry stored;
-  struct mtasts_result result = {.freshness = MTASTS_CACHED, .now = wall_clock()};
-  const struct mtasts_override *override =
-      mtasts_config_override(session->place.config, &question->domain);
+  struct mtasts_result result = {
+      .freshness = MTASTS_CACHED,
+      .monitor = config->site_mode == MTASTS_SITE_MONITOR,
+      .now = wall_clock(),
+  };
+  const struct mtasts_override *override = mtasts_config_override(config, &question->domain);
   if (override && result.now < override->until) {
     result.override = override;
     trace(question, microseconds(), "5", "override in mtasts.conf: in force, nobody is asked");
   }
   result.entry = read_cache(session, question, &stored);
-  bool enough = result.override || options->offline ||
+  bool enough = result.override || session->options.options->offline ||
                 (result.entry && !session->options.forced &&
                  mtasts_discover_due(&session->net.settings, result.entry, result.now) == 0);
   if (enough)
     session->options.done(session->options.context, question, &result);
   else
     start(session, question, result.entry);
+}
+
+/* one domain, through mtastsd */
+
+/* Goes on without mtastsd, from this domain on. */
+static void give_up_asking(struct flight *flight, enum mtasts_status status) {
+  struct mtasts_session *session = flight->session;
+  struct mtasts_question question = flight->question;
+  land(flight);
+  if (!session->alone) {
+    mtasts_daemon_complain(session->place.config, status, "going on without it");
+    int code = open_alone(session);
+    if (code != MTASTS_EXIT_OK)
+      halt(session, code);
+  }
+  if (!session->halted)
+    begin_alone(session, &question);
+}
+
+/* How the entry came to be, once it was refreshed: its own times tell. */
+static enum mtasts_freshness freshness_since(const struct mtasts_entry *entry, int64_t began) {
+  if (entry->has_policy && entry->fetched >= began)
+    return MTASTS_FETCHED;
+  return entry->checked >= began ? MTASTS_ASKED : MTASTS_CACHED;
+}
+
+/* mtastsd puts an override in the place of the cached policy. */
+static void take_override(const struct mtasts_session *session, const struct flight *flight,
+                          struct mtasts_ruling *ruling, struct mtasts_override *override,
+                          struct mtasts_result *result) {
+  const struct mtasts_override *own =
+      mtasts_config_override(session->place.config, &flight->question.domain);
+  override->policy = ruling->entry.policy;
+  /* No expiry is further away than max_age allows; the configuration has the true end. */
+  override->until = own && result->now < own->until ? own->until : ruling->entry.expires;
+  ruling->entry.has_policy = false;
+  result->override = override;
+}
+
+/* An unknown ruling: mtastsd has no answer yet. */
+static void pass_on(struct flight *flight, struct mtasts_ruling *ruling) {
+  struct mtasts_session *session = flight->session;
+  struct mtasts_override override;
+  struct mtasts_result result = {
+      .freshness = ruling->freshness,
+      .monitor = ruling->monitor,
+      .now = wall_clock(),
+  };
+  if (ruling->known)
+    result.entry = &ruling->entry;
+  if (ruling->overridden)
+    take_override(session, flight, ruling, &override, &result);
+  else if (ruling->known && session->options.forced)
+    result.freshness = freshness_since(&ruling->entry, flight->began);
+  result.asked = !ruling->known || result.freshness != MTASTS_CACHED;
+  session->asked += result.asked;
+  session->dns_failed += result.asked && ruling->known && ruling->entry.error == MTASTS_ERROR_DNS;
+  session->options.done(session->options.context, &flight->question, &result);
+  land(flight);
+}
+
+static enum mtasts_status ask(struct flight *flight);
+
+/* The reply to the refresh. True: the question proper is out. Where it is not done yet, there is no
+ * answer that would be new. */
+static bool refreshed(struct flight *flight, struct mtasts_span reply, enum mtasts_status *status) {
+  flight->refreshing = false;
+  if (mtasts_daemon_says(&reply, "OK"))
+    return (*status = ask(flight)) == MTASTS_OK;
+  *status = mtasts_daemon_says(&reply, "TEMP") ? MTASTS_OK : MTASTS_CORRUPT;
+  return false;
+}
+
+static void answered(void *context, enum mtasts_status status, struct mtasts_span reply) {
+  struct flight *flight = context;
+  struct mtasts_session *session = flight->session;
+  struct mtasts_ruling ruling = {.known = false};
+  if (status == MTASTS_OK && flight->refreshing) {
+    if (refreshed(flight, reply, &status))
+      return;
+  } else if (status == MTASTS_OK) {
+    status = mtasts_ruling_read(reply, &ruling);
+  }
+  if (status == MTASTS_OK)
+    pass_on(flight, &ruling);
+  else
+    give_up_asking(flight, status);
+  fill(-1, 0, session);
+}
+
+static enum mtasts_status ask(struct flight *flight) {
+  const struct mtasts_session *session = flight->session;
+  const struct mtasts_domain *domain = &flight->question.domain;
+  return mtasts_asker_ask(session->asker, flight->refreshing ? "refresh" : "entry",
+                          (struct mtasts_span){domain->name, domain->len},
+                          mtasts_daemon_patience(session->place.config), answered, flight);
+}
+
+static void begin_asking(struct mtasts_session *session, const struct mtasts_question *question) {
+  struct flight *flight = take_off(session, question);
+  if (!flight)
+    return;
+  enum mtasts_status status = ask(flight);
+  if (status != MTASTS_OK)
+    give_up_asking(flight, status);
 }
 
 /* the loop */
@@ -365,8 +505,10 @@ static void fill(evutil_socket_t fd, short what, void *context) {
       return;
     if (supply == MTASTS_SUPPLY_END)
       session->ended = true;
+    else if (session->alone)
+      begin_alone(session, &question);
     else
-      begin(session, &question);
+      begin_asking(session, &question);
   }
 }
 
@@ -379,9 +521,12 @@ void mtasts_session_stop(struct mtasts_session *session) {
 }
 
 /* Tells a broken resolver from a broken domain. */
-static int check_resolver(const struct mtasts_session *session) {
-  if (session->asked == 0 || session->dns_failed < session->asked ||
-      mtasts_resolver_reachable(session->net.resolver, REACHABLE_WAIT))
+static int check_resolver(struct mtasts_session *session) {
+  if (session->asked == 0 || session->dns_failed < session->asked)
+    return MTASTS_EXIT_OK;
+  if (!open_network(session))
+    return session->code;
+  if (mtasts_resolver_reachable(session->net.resolver, REACHABLE_WAIT))
     return MTASTS_EXIT_OK;
   const struct mtasts_strings *servers = &session->place.config->dns.servers;
   const char *named = session->options.options->resolver;
@@ -410,6 +555,7 @@ int mtasts_session_close(struct mtasts_session *session, int code) {
     mtasts_lookup_free(flight->lookup);
     free(flight);
   }
+  mtasts_asker_free(session->asker);
   mtasts_fetcher_free(session->net.fetcher);
   mtasts_resolver_free(session->net.resolver);
   if (session->flush)

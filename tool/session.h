@@ -1,10 +1,11 @@
 /*
- * session.h: many domains asked for side by side, by query and warm alike.
+ * session.h: many domains asked for side by side, by query, warm and refresh alike.
  *
- * For each domain: an override, then the cache, then the network where the cache is not
- * enough; what is learnt is stored where the session may write. Everything runs on one
- * libevent loop in one thread. A domain is taken from the caller when there is room for it,
- * so a list may be of any length.
+ * mtastsd is asked where it serves the command (daemon.h). Else for each domain: an override,
+ * then the cache, then the network where the cache is not enough; what is learnt is stored
+ * where the session may write. Where mtastsd ceases to answer, the session says so once and
+ * goes on in that way. Everything runs on one libevent loop in one thread. A domain is taken
+ * from the caller when there is room for it, so a list may be of any length.
  */
 #ifndef MTASTS_TOOL_SESSION_H
 #define MTASTS_TOOL_SESSION_H
@@ -23,9 +24,10 @@ struct mtasts_question {
 
 struct mtasts_result {
   const struct mtasts_entry *entry;       /* NULL: nothing is known; good for the call */
-  const struct mtasts_override *override; /* lives as long as the session */
+  const struct mtasts_override *override; /* in force, or NULL; good for the call */
   enum mtasts_freshness freshness;
-  bool asked; /* the network, and not the cache alone */
+  bool asked;   /* the network or mtastsd, and not the cache alone */
+  bool monitor; /* site_mode: nothing is enforced */
   int64_t now;
 };
 
@@ -39,6 +41,7 @@ struct mtasts_session_options {
   const struct mtasts_options *options;
   unsigned jobs; /* look-ups in flight at most */
   bool forced;   /* ask anew, whatever is cached */
+  bool storing;  /* without a cache to write to there is no use in it */
   enum mtasts_supply (*next)(void *context, struct mtasts_question *question);
   void (*done)(void *context, const struct mtasts_question *question,
                const struct mtasts_result *result);

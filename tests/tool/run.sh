@@ -65,7 +65,7 @@ stamp() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
 t 'help' 0 "$(has 'query.*warm.*cache import.*--config')" '' --help
 t 'help, short' 0 "$(has Commands)" '' -h
 t 'help as a command' 0 "$(has Commands)" '' help
-is 'help lists no command that is not there' '' "$("$MTASTS" --help | grep -E '^ +(check|publish|refresh|report)\b')"
+is 'help lists no command that is not there' '' "$("$MTASTS" --help | grep -E '^ +(check|publish|report)\b')"
 t 'help of a command' 0 "$(has 'query.*--offline.*Examples')" '' help query
 t 'help of two words' 0 "$(has 'cache list.*--filter')" '' help cache list
 t 'help of a group' 0 "$(has 'cache export')" '' help cache
@@ -150,6 +150,11 @@ t 'a bad resolver' 64 '' "$(one 'nonsense: --resolver takes')" --resolver nonsen
 t 'a bad number of jobs' 64 '' "$(one '0: --jobs is')" warm --jobs 0
 t 'too many jobs' 64 '' "$(one '4097: --jobs is')" warm --jobs 4097
 t 'a list that is not there' 66 '' "$(one nosuch)" "${c[@]}" warm nosuch
+t 'refresh without a cache' 66 '' "$(one 'no cache here')" "${c[@]}" refresh
+t 'refresh of all and of the due' 64 '' "$(one 'exclude each other')" "${c[@]}" refresh --all --due
+t 'refresh of all and of one' 64 '' "$(one 'exclude each other')" "${c[@]}" refresh --all one.example
+t 'refresh of no domain' 65 '' "$(one 'a..b: not a domain name')" "${c[@]}" refresh a..b
+t 'refresh of no cache in particular' 64 '' "$(one 'name it with --cache')" --resolver 127.0.0.1 refresh one.example
 t 'an empty list' 0 "$(has '0 domains')" '' "${c[@]}" warm /dev/null
 rm -rf cache
 
@@ -224,6 +229,8 @@ t 'warm with all cached' 0 "$(has '3 domains.*3 were cached.*1 enforce, 1 testin
 t 'warm, JSON' 0 "$(has '"policy_domain":"one.example".*"policy_domain":"three.example"')" "$(has '3 domains')" "${c[@]}" --json warm list
 t 'warm from a pipe' 0 "$(has '3 were cached')" '' "${c[@]}" warm < <(cat list)
 t 'warm with a bad line' 65 "$(has '1 domains.*1 lines were')" "$(one 'standard input: line 1: not a domain name')" "${c[@]}" warm < <(printf 'a..b\none.example\n')
+t 'refresh with none due' 0 "$(has '0 domains')" '' "${c[@]}" refresh
+t 'refresh --due is the same' 0 "$(has '0 domains')" '' "${c[@]}" refresh --due
 printf 'override "one.example" { mode = "none" until = "2099-01-01" }\noverride "two.example" { mode = "enforce" mx = {"x.example"} until = "2020-01-01" }\n' | cat conf - >overrides
 is 'an override' 'none override' "$("$MTASTS" --config overrides --json query one.example | jq -r '"\(.verdict) \(.source)"')"
 is 'an override that has ended' 'testing cache' "$("$MTASTS" --config overrides --json query two.example | jq -r '"\(.verdict) \(.source)"')"
@@ -249,6 +256,39 @@ t 'clear' 0 '\{"removed":2\}' '' --cache copy --json cache clear </dev/null
 t 'list of an empty cache' 0 '' '' --cache copy --json cache list
 is 'only one writes' 75 "$(flock copy/writer.lock "$MTASTS" --cache copy cache clear 2>err; echo $?)"
 is 'who locks is not overridden' 0 "$(flock cache/writer.lock "$MTASTS" "${c[@]}" cache list >out 2>&1; echo $?)"
+
+# A socket where mtastsd should be
+printf 'ask { socket = "%s/gone.sock" }\n' "$dir" | cat conf - >gone
+t 'nobody there' 0 "$(has '3 were cached')" '' --config gone warm list
+perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => "gone.sock", Listen => 1)'
+t 'nobody there any more' 0 "$(has '3 were cached')" '' --config gone warm list
+listener() { # REPLY: somebody at gone.sock who says that to whoever connects, and is silent then
+  rm -f gone.sock
+  perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Local => "gone.sock", Listen => 9);
+    alarm 60; while ($c = $s->accept) { syswrite $c, $ARGV[0]; push @c, $c }' -- "$1" &
+  listener=$!
+  until [ -S gone.sock ]; do sleep 0.02; done
+}
+listener ''
+t 'one who does not answer' 0 "$(has '3 were cached')" "$(one 'gone.sock: mtastsd does not answer; going on')" --config gone warm list
+t 'one who does not answer, and does not matter' 0 "$(has '"verdict":"enforce"')" '' --config gone --json query --offline one.example
+t 'one who does not answer, another cache' 0 "$(has '"verdict":"enforce"')" '' --config gone --cache cache --json query one.example
+is 'the writer who does not answer' 75 "$(flock cache/writer.lock "$MTASTS" --config gone cache compact 2>err; echo $?)"
+is 'and who it is' 'mtastsd is running' "$(grep -o 'mtastsd is running' err)"
+kill "$listener"
+listener 'HTTP/1.1 400 Bad Request'
+t 'one who speaks of other things' 0 "$(has '3 were cached')" "$(one 'is not understood; going on')" --config gone warm list
+kill "$listener"
+listener '5:hello,'
+t 'one who answers nonsense' 0 "$(has '3 were cached')" "$(one 'is not understood; going on')" --config gone warm list
+kill "$listener"
+listener '5:OK {},3:OK ,'
+t 'one who answers more nonsense' 0 "$(has '3 were cached')" "$(one 'is not understood; going on')" --config gone warm list
+t 'the same, JSON' 0 "$(has '"policy_domain":"one.example","verdict":"enforce"')" "$(one 'is not understood; going on')" --config gone --json query one.example
+kill "$listener"
+wait "$listener" 2>/dev/null
+is 'another writer is not taken for mtastsd' 75 "$(flock cache/writer.lock "$MTASTS" --config gone cache expire 2>err; echo $?)"
+is 'and it is said' 'another process is writing this cache' "$(grep -o 'another process is writing this cache' err)"
 
 # Damaged and forbidden caches
 cp -r cache damaged

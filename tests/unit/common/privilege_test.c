@@ -103,11 +103,24 @@ static bool write_file(const char *path, const char *text) {
   return file && fputs(text, file) >= 0 && fclose(file) == 0;
 }
 
-/* Root of a user namespace that has no other user, as a container may be. */
+/* Becomes root of a user namespace that has no other user, as a container may be. */
+static bool enter_namespace(void) {
+  return geteuid() == 0 && unshare(CLONE_NEWUSER) == 0 &&
+         write_file("/proc/self/setgroups", "deny") &&
+         write_file("/proc/self/uid_map", "0 0 1\n") &&
+         write_file("/proc/self/gid_map", "0 0 1\n") && geteuid() == 0;
+}
+
+static int is_root_of_namespace(void) {
+  const struct mtasts_config config = {.uid = 0, .gid = 0};
+  if (!enter_namespace())
+    return NOT_TRIED;
+  return mtasts_privilege_drop(&config) == MTASTS_OK && is_user(0) ? 0 : 1;
+}
+
 static int cannot_change(void) {
   const struct mtasts_config config = {.uid = UID, .gid = GID};
-  if (geteuid() != 0 || unshare(CLONE_NEWUSER) != 0 ||
-      !write_file("/proc/self/uid_map", "0 0 1\n") || geteuid() != 0)
+  if (!enter_namespace())
     return NOT_TRIED;
   errno = 0;
   return mtasts_privilege_drop(&config) == MTASTS_PERMISSION && errno != 0 && is_user(0) ? 0 : 1;
@@ -139,6 +152,9 @@ static void test_can_return(void) {
 static void test_cannot_change(void) {
   check_in_child("root without other users", cannot_change);
 }
+static void test_is_root_of_namespace(void) {
+  check_in_child("root of a user namespace as the user", is_root_of_namespace);
+}
 static void test_is_not_root(void) {
   check_in_child("another user", is_not_root);
 }
@@ -147,6 +163,7 @@ const struct unit_test unit_tests[] = {
     {"root becomes the user and group, alone and for good", test_drops},
     {"user = root stays root", test_stays_root},
     {"without the default user it stays and says so", test_user_is_missing},
+    {"user = root works where root may change no groups", test_is_root_of_namespace},
     {"who could become root again is refused", test_can_return},
     {"root that may not change its user is refused", test_cannot_change},
     {"who is not root stays who it is", test_is_not_root},

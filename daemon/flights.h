@@ -1,0 +1,79 @@
+/*
+ * flights.h: the look-ups of the net loop, one a domain: those that wait for their turn, those in
+ * the air, and those that have landed and are answered after their commit.
+ */
+#ifndef MTASTS_FLIGHTS_H
+#define MTASTS_FLIGHTS_H
+
+#include <sys/queue.h>
+
+#include "job.h"
+
+struct mtasts_lookup;
+
+enum mtasts_flight_list {
+  MTASTS_FLIGHT_WAITED, /* for its turn; somebody waits for it */
+  MTASTS_FLIGHT_BEHIND, /* for its turn, behind those */
+  MTASTS_FLIGHT_AIR,
+  MTASTS_FLIGHT_LANDED,
+  MTASTS_FLIGHT_LISTS,
+};
+
+/* What is wanted of a look-up, by all who want it. */
+struct mtasts_errand {
+  enum mtasts_job_kind kind; /* the most that was asked for: LOOK_UP < RECHECK < REFRESH */
+  bool wanted;
+  bool waited;
+  struct mtasts_jobs jobs; /* to be answered */
+};
+
+struct mtasts_flight {
+  struct mtasts_domain domain; /* first: tsearch(3) compares flights and domains by it */
+  void *owner;
+  struct mtasts_errand errand;
+  struct mtasts_errand next;   /* what came when it was too late for this flight to do it */
+  enum mtasts_job_kind serves; /* of a flight that has begun: the most that it does */
+
+  struct mtasts_lookup *lookup; /* in the air */
+  struct mtasts_entry before;   /* what was known when it began, without names and detail */
+
+  /* The answer, of one that has landed. */
+  enum mtasts_freshness freshness;
+  unsigned char *value;
+  size_t value_size; /* bytes */
+
+  enum mtasts_flight_list list;
+  TAILQ_ENTRY(mtasts_flight) link;
+};
+
+TAILQ_HEAD(mtasts_flight_queue, mtasts_flight);
+
+struct mtasts_flights {
+  void *owner;
+  void *by_domain; /* tsearch(3) */
+  struct mtasts_flight_queue lists[MTASTS_FLIGHT_LISTS];
+  size_t counts[MTASTS_FLIGHT_LISTS];
+};
+
+void mtasts_flights_init(struct mtasts_flights *flights, void *owner);
+
+struct mtasts_flight *mtasts_flights_find(const struct mtasts_flights *flights,
+                                          const struct mtasts_domain *domain);
+/* Of a domain that has none; at the end of a list. NULL: no memory. */
+struct mtasts_flight *mtasts_flights_add(struct mtasts_flights *flights,
+                                         const struct mtasts_domain *domain,
+                                         enum mtasts_flight_list list);
+/* To the end of a list. */
+void mtasts_flights_move(struct mtasts_flights *flights, struct mtasts_flight *flight,
+                         enum mtasts_flight_list list);
+/* Frees the flight and its value; its jobs have been answered and its look-up ended. */
+void mtasts_flights_remove(struct mtasts_flights *flights, struct mtasts_flight *flight);
+
+/* The next whose turn it is; NULL: none waits. */
+struct mtasts_flight *mtasts_flights_turn(const struct mtasts_flights *flights);
+
+/* Adds to what is wanted. job: NULL where nobody wants an answer. */
+void mtasts_errand_add(struct mtasts_errand *errand, enum mtasts_job_kind kind, bool waited,
+                       struct mtasts_job *job);
+
+#endif

@@ -1,0 +1,276 @@
+#include "netloop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "entry_codec.h"
+#include "fetch.h"
+#include "hand.h"
+#include "resolver.h"
+#include "tower.h"
+
+enum {
+  NICE = 5,           /* a handshake does not delay an answer of the front loop */
+  AGENDA_BURST = 128, /* looked up again in one second */
+};
+
+struct mtasts_netloop {
+  struct mtasts_tower tower;
+  struct mtasts_snapshot *snapshot;
+  struct mtasts_queue *inbox;
+  struct mtasts_use *use;
+  struct mtasts_hand *hand;
+  int64_t moved; /* the hand, by mtasts_uptime */
+  struct event *mail;
+  struct event *second;
+  bool stopped;
+};
+
+static int64_t wall_clock(void) {
+  return (int64_t)time(NULL);
+}
+
+/* jobs */
+
+static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
+  const struct mtasts_config *config = job->snapshot->config;
+  mtasts_snapshot_release(loop->snapshot);
+  loop->snapshot = job->snapshot;
+  job->snapshot = NULL;
+  loop->tower.in_flight = config->refresh.in_flight;
+  loop->tower.net.settings = (struct mtasts_discover_settings){
+      .refresh_interval = config->refresh.interval,
+      .retry_min = config->refresh.retry_min,
+      .retry_max = config->refresh.retry_max,
+  };
+}
+
+static enum mtasts_status import(struct mtasts_netloop *loop, const struct mtasts_job *job) {
+  struct mtasts_tower *tower = &loop->tower;
+  struct mtasts_entry entry;
+  if (!job->value || mtasts_entry_decode(job->value, job->value_size, &entry) != MTASTS_OK)
+    return MTASTS_CORRUPT;
+  if (!mtasts_entry_check(&entry))
+    return MTASTS_INVALID;
+  enum mtasts_status status =
+      mtasts_store_put(tower->store, &job->domain, &entry, tower->net.now());
+  enum mtasts_status committed = mtasts_tower_changed(tower, &job->domain);
+  if (status == MTASTS_OK)
+    status = committed;
+  if (status == MTASTS_OK)
+    mtasts_tower_mind(tower, &job->domain, &entry);
+  return status;
+}
+
+static enum mtasts_status remove_domain(struct mtasts_netloop *loop,
+                                        const struct mtasts_domain *domain) {
+  enum mtasts_status status = mtasts_store_remove(loop->tower.store, domain);
+  mtasts_agenda_drop(loop->tower.agenda, domain);
+  mtasts_tower_changed(&loop->tower, domain);
+  return status;
+}
+
+static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
+  struct mtasts_tower *tower = &loop->tower;
+  enum mtasts_status status = MTASTS_OK;
+  switch (job->kind) {
+  case MTASTS_JOB_LOOK_UP:
+  case MTASTS_JOB_RECHECK:
+  case MTASTS_JOB_REFRESH:
+    status = mtasts_tower_request(tower, &job->domain, job->kind, job->waited, job);
+    if (status == MTASTS_OK)
+      return; /* it is the flight's now */
+    break;
+  case MTASTS_JOB_REMOVE:
+    status = remove_domain(loop, &job->domain);
+    break;
+  case MTASTS_JOB_IMPORT:
+    status = import(loop, job);
+    break;
+  case MTASTS_JOB_CONFIGURE:
+    configure(loop, job);
+    break;
+  case MTASTS_JOB_STOP:
+    loop->stopped = true;
+    event_base_loopbreak(tower->base);
+    break;
+  }
+  mtasts_tower_answer(tower, job, status);
+}
+
+static void read_mail(struct mtasts_netloop *loop) {
+  struct mtasts_jobs jobs = STAILQ_HEAD_INITIALIZER(jobs);
+  struct mtasts_job *job;
+  mtasts_queue_take(loop->inbox, &jobs);
+  while ((job = STAILQ_FIRST(&jobs))) {
+    STAILQ_REMOVE_HEAD(&jobs, link);
+    if (loop->stopped)
+      mtasts_tower_answer(&loop->tower, job, MTASTS_TIMEOUT);
+    else
+      do_job(loop, job);
+  }
+}
+
+static void on_mail(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_netloop *loop = context;
+  (void)fd;
+  (void)what;
+  read_mail(loop);
+  if (!loop->stopped)
+    mtasts_tower_launch(&loop->tower);
+}
+
+/* what time brings */
+
+static bool do_chore(void *context, const struct mtasts_domain *domain,
+                     const struct mtasts_entry *entry, enum mtasts_chore chore) {
+  struct mtasts_tower *tower = &((struct mtasts_netloop *)context)->tower;
+  switch (chore) {
+  case MTASTS_CHORE_NONE:
+    if (entry->has_policy)
+      mtasts_tower_mind(tower, domain, entry);
+    return true;
+  case MTASTS_CHORE_REFRESH:
+    return mtasts_tower_request(tower, domain, MTASTS_JOB_REFRESH, false, NULL) == MTASTS_OK;
+  case MTASTS_CHORE_REMOVE:
+    /* Not what a look-up is just about to replace, or has replaced before its commit. */
+    return mtasts_flights_find(&tower->flights, domain) ||
+           mtasts_store_drop(tower->store, domain) == MTASTS_OK;
+  }
+  return true;
+}
+
+static void move_hand(struct mtasts_netloop *loop, int64_t now) {
+  int64_t uptime = mtasts_uptime();
+  uint64_t elapsed = (uint64_t)(uptime - loop->moved);
+  loop->moved = uptime;
+  mtasts_tower_complain(&loop->tower,
+                        mtasts_hand_move(loop->hand, &loop->tower.net.settings, elapsed, now));
+}
+
+static void follow_agenda(struct mtasts_netloop *loop, int64_t now) {
+  struct mtasts_tower *tower = &loop->tower;
+  struct mtasts_domain domain;
+  for (int i = 0; i < AGENDA_BURST && mtasts_tower_room(tower, false) &&
+                  mtasts_agenda_take(tower->agenda, now, &domain);
+       i++) {
+    struct mtasts_entry entry;
+    const struct mtasts_entry *known = mtasts_tower_known(tower, &domain, &entry);
+    if (!known || !known->has_policy || !mtasts_use_known(tower->use, &domain))
+      continue;
+    bool refresh = mtasts_discover_refresh_due(&tower->net.settings, known, now);
+    mtasts_tower_request(tower, &domain, refresh ? MTASTS_JOB_REFRESH : MTASTS_JOB_LOOK_UP, false,
+                         NULL);
+  }
+}
+
+static void on_second(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_netloop *loop = context;
+  int64_t now = loop->tower.net.now();
+  (void)fd;
+  (void)what;
+  mtasts_use_rotate(loop->use, now);
+  move_hand(loop, now);
+  follow_agenda(loop, now);
+  mtasts_tower_commit_soon(&loop->tower);
+  mtasts_tower_launch(&loop->tower);
+}
+
+/* its life */
+
+static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
+  const struct mtasts_config *config = loop->snapshot->config;
+  const struct mtasts_resolver_options resolver = {
+      .servers = config->dns.servers.items,
+      .server_count = config->dns.servers.count,
+      .timeout = config->dns.timeout,
+  };
+  const struct mtasts_fetcher_options fetcher = {
+      .ca_file = config->https.ca_file,
+      .timeout = config->https.timeout,
+      .allow_private = config->https.allow_private,
+      .proxy = config->https.proxy,
+  };
+  struct mtasts_net *net = &loop->tower.net;
+  net->now = wall_clock;
+  enum mtasts_status status =
+      mtasts_resolver_new(loop->tower.base, &resolver, error, &net->resolver);
+  if (status == MTASTS_OK)
+    status = mtasts_fetcher_new(loop->tower.base, &fetcher, error, &net->fetcher);
+  return status;
+}
+
+static bool open_events(struct mtasts_netloop *loop) {
+  const struct timeval second = {.tv_sec = 1};
+  struct event_base *base = loop->tower.base;
+  loop->mail = event_new(base, loop->inbox->fd, EV_READ | EV_PERSIST, on_mail, loop);
+  loop->second = event_new(base, -1, EV_PERSIST, on_second, loop);
+  return loop->mail && loop->second && event_add(loop->mail, NULL) == 0 &&
+         event_add(loop->second, &second) == 0;
+}
+
+static enum mtasts_status open_loop(struct mtasts_netloop *loop, char *error) {
+  const struct mtasts_hand_options hand = {loop->tower.store, loop->use, do_chore, loop};
+  loop->tower.base = event_base_new();
+  snprintf(error, 256, "the net loop cannot be made: out of memory");
+  if (!loop->tower.base)
+    return MTASTS_NO_MEMORY;
+  enum mtasts_status status = open_net(loop, error);
+  if (status != MTASTS_OK)
+    return status;
+  loop->hand = mtasts_hand_new(&hand);
+  loop->moved = mtasts_uptime();
+  return loop->hand && mtasts_tower_open(&loop->tower) && open_events(loop) ? MTASTS_OK
+                                                                            : MTASTS_NO_MEMORY;
+}
+
+enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *options, char *error,
+                                      struct mtasts_netloop **netloop) {
+  struct mtasts_netloop *made = calloc(1, sizeof *made);
+  if (!made) {
+    snprintf(error, 256, "out of memory");
+    return MTASTS_NO_MEMORY;
+  }
+  made->inbox = options->inbox;
+  made->use = options->use;
+  made->tower.store = options->store;
+  made->tower.use = options->use;
+  made->tower.stats = options->stats;
+  made->tower.to_front = options->to_front;
+  struct mtasts_job first = {.snapshot = mtasts_snapshot_hold(options->snapshot)};
+  configure(made, &first);
+  enum mtasts_status status = open_loop(made, error);
+  if (status == MTASTS_OK)
+    *netloop = made;
+  else
+    mtasts_netloop_free(made);
+  return status;
+}
+
+void mtasts_netloop_run(struct mtasts_netloop *loop) {
+  setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone, on Linux */
+  event_base_dispatch(loop->tower.base);
+  loop->stopped = true;
+  read_mail(loop);
+  mtasts_tower_clear(&loop->tower);
+}
+
+void mtasts_netloop_free(struct mtasts_netloop *loop) {
+  if (!loop)
+    return;
+  struct mtasts_tower *tower = &loop->tower;
+  mtasts_tower_close(tower);
+  mtasts_hand_free(loop->hand);
+  mtasts_fetcher_free(tower->net.fetcher);
+  mtasts_resolver_free(tower->net.resolver);
+  if (loop->mail)
+    event_free(loop->mail);
+  if (loop->second)
+    event_free(loop->second);
+  if (tower->base)
+    event_base_free(tower->base);
+  mtasts_snapshot_release(loop->snapshot);
+  free(loop);
+}

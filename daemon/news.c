@@ -1,0 +1,141 @@
+#include "news.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "rfc3339.h"
+
+/* Values of log lines, ready to be written. */
+struct words {
+  char detail[4 * MTASTS_DETAIL_MAX + 3];
+  char expires[MTASTS_RFC3339_SIZE];
+};
+
+static struct words words_of(const struct mtasts_entry *entry) {
+  struct words words = {.detail = ""};
+  mtasts_log_value(entry->detail, words.detail, sizeof words.detail);
+  mtasts_rfc3339_format(entry->expires, words.expires);
+  return words;
+}
+
+/* An id is letters and digits; of a policy that was found without its record there is none. */
+static const char *id_of(const struct mtasts_entry *entry) {
+  return entry->policy_id[0] ? entry->policy_id : "\"\"";
+}
+
+/* Was the record looked at, not the MX hosts alone? */
+static bool looked(const struct mtasts_news *news) {
+  return news->discovery->freshness != MTASTS_CACHED;
+}
+
+/* Was a fetch tried, in vain? */
+static bool fetch_failed(const struct mtasts_news *news) {
+  const struct mtasts_entry *entry = &news->discovery->entry;
+  return entry->failures > 0 && entry->retry_at > 0 && entry->retry_at != news->before->retry_at;
+}
+
+/* Did this look-up fail, and not just wait for the next try? */
+static bool failed(const struct mtasts_news *news) {
+  const struct mtasts_entry *entry = &news->discovery->entry;
+  return looked(news) && entry->failures > 0 &&
+         (entry->failures != news->before->failures || fetch_failed(news));
+}
+
+static void count(const struct mtasts_news *news, struct mtasts_stats *stats) {
+  const struct mtasts_entry *entry = &news->discovery->entry;
+  mtasts_count(stats, MTASTS_COUNT_LOOKUPS);
+  if (!news->waited)
+    mtasts_count(stats, MTASTS_COUNT_REFRESHES);
+  if (looked(news) && entry->record == MTASTS_RECORD_ERROR)
+    mtasts_count(stats, MTASTS_COUNT_DNS_FAILURES);
+  if (!fetch_failed(news))
+    return;
+  if (entry->error == MTASTS_ERROR_POLICY_FETCH)
+    mtasts_count(stats, MTASTS_COUNT_FETCH_FAILURES);
+  if (entry->error == MTASTS_ERROR_POLICY_INVALID)
+    mtasts_count(stats, MTASTS_COUNT_INVALID_POLICIES);
+  if (entry->error == MTASTS_ERROR_WEBPKI_INVALID)
+    mtasts_count(stats, MTASTS_COUNT_WEBPKI_FAILURES);
+}
+
+static void tell_policy(const struct mtasts_news *news) {
+  const struct mtasts_entry *entry = &news->discovery->entry;
+  char was[80] = "";
+  if (news->before->has_policy)
+    snprintf(was, sizeof was, " was_mode=%s was_id=%s", mtasts_mode_name(news->before->policy.mode),
+             id_of(news->before));
+  mtasts_log(MTASTS_LOG_INFO, "policy domain=%s mode=%s id=%s max_age=%u mx=%zu%s",
+             news->domain->name, mtasts_mode_name(entry->policy.mode), id_of(entry),
+             (unsigned)entry->policy.max_age, entry->policy.mx.count, was);
+}
+
+/*
+ * A fetch and a failing DNS are tried less and less often. A record that is gone is looked for
+ * at its TTL, for as long as the policy lives: of that, every doubling is told.
+ */
+static bool worth_a_line(const struct mtasts_entry *entry) {
+  return entry->error != MTASTS_ERROR_RECORD_INVALID ||
+         (entry->failures & (entry->failures - 1)) == 0;
+}
+
+static void tell_failure(const struct mtasts_news *news) {
+  const struct mtasts_entry *entry = &news->discovery->entry;
+  const struct words words = words_of(entry);
+  if (!mtasts_entry_live(entry, news->now)) {
+    /* Nothing is lost yet, and it is told once. A dead DNS is no word about MTA-STS. */
+    if (entry->failures == 1 && entry->record != MTASTS_RECORD_ERROR)
+      mtasts_log(MTASTS_LOG_INFO, "lookup domain=%s error=%s detail=%s", news->domain->name,
+                 mtasts_error_name(entry->error), words.detail);
+    return;
+  }
+  /* RFC 8461 section 3.3: a domain on its way out of MTA-STS is no reason to alert anybody. */
+  if (entry->policy.mode != MTASTS_MODE_NONE && worth_a_line(entry))
+    mtasts_log(MTASTS_LOG_WARNING, "refresh domain=%s error=%s detail=%s expires=%s failures=%u",
+               news->domain->name, mtasts_error_name(entry->error), words.detail, words.expires,
+               (unsigned)entry->failures);
+}
+
+static void alert(const struct mtasts_news *news, struct mtasts_stats *stats, const char *name,
+                  enum mtasts_error error, const char *consequence) {
+  const struct words words = words_of(&news->discovery->entry);
+  mtasts_count(stats, MTASTS_COUNT_ALERTS);
+  mtasts_log(MTASTS_LOG_WARNING,
+             "alert=%s domain=%s expires=%s error=%s detail=%s: its mail %s; check "
+             "https://mta-sts.%s/.well-known/mta-sts.txt from this machine",
+             name, news->domain->name, words.expires, mtasts_error_name(error), words.detail,
+             consequence, news->domain->name);
+}
+
+static void tell_end(const struct mtasts_news *news, struct mtasts_stats *stats) {
+  const struct mtasts_entry *entry = &news->discovery->entry;
+  const struct mtasts_entry *before = news->before;
+  if (!entry->has_policy || entry->policy.mode != MTASTS_MODE_ENFORCE)
+    return;
+  int64_t notice = entry->policy.max_age / 2;
+  if (notice > MTASTS_ALERT_BEFORE)
+    notice = MTASTS_ALERT_BEFORE;
+  if (mtasts_entry_live(entry, news->now)) {
+    if (failed(news) && news->now >= entry->expires - notice)
+      alert(news, stats, "policy-expiring", entry->error,
+            "will be sent without MTA-STS from then on");
+    return;
+  }
+  /* Once: at the first look after its end. */
+  enum mtasts_error error = entry->failures > 0 ? entry->error : before->error;
+  if (looked(news) && before->checked < entry->expires && error != MTASTS_ERROR_NONE)
+    alert(news, stats, "policy-expired", error, "is sent without MTA-STS now");
+}
+
+void mtasts_news_tell(const struct mtasts_news *news, struct mtasts_stats *stats) {
+  const struct mtasts_discovery *discovery = news->discovery;
+  count(news, stats);
+  if (discovery->freshness == MTASTS_FETCHED && discovery->urgent)
+    tell_policy(news);
+  if (failed(news))
+    tell_failure(news);
+  else
+    mtasts_log(MTASTS_LOG_DEBUG, "checked domain=%s record=%s", news->domain->name,
+               mtasts_record_state_name(discovery->entry.record));
+  tell_end(news, stats);
+}

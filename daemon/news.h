@@ -1,0 +1,29 @@
+/*
+ * news.h: what a look-up has come to, for people: log lines, alerts and counters.
+ *
+ * A policy that is new or has changed is told; so is a failure while a policy is in force, and
+ * the end of an enforce policy that cannot be refreshed, which may be an attack (RFC 8461
+ * section 10.2). Look-ups that go well are told to nobody.
+ */
+#ifndef MTASTS_NEWS_H
+#define MTASTS_NEWS_H
+
+#include "discover.h"
+#include "stats.h"
+
+enum {
+  MTASTS_ALERT_BEFORE =
+      48 * 3600, /* seconds that an enforce policy still lives, or half its life */
+};
+
+struct mtasts_news {
+  const struct mtasts_domain *domain;
+  const struct mtasts_entry *before; /* what was known; nothing that it points to is used */
+  const struct mtasts_discovery *discovery;
+  bool waited; /* somebody waited for it */
+  int64_t now;
+};
+
+void mtasts_news_tell(const struct mtasts_news *news, struct mtasts_stats *stats);
+
+#endif

@@ -1,0 +1,301 @@
+#include "tower.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "entry_codec.h"
+#include "log.h"
+#include "netloop.h"
+#include "news.h"
+
+enum {
+  COMMIT_MS = 20, /* from the first of a group to its commit */
+  COMPLAIN_MS = 60000,
+  /* Domains that are tried again sooner than once an interval: 1.2 MB at most, and no more than
+   * 14 look-ups a second were all of them failing for the first time. */
+  AGENDA_MOST = 4096,
+};
+
+static void on_commit(evutil_socket_t fd, short what, void *context);
+
+bool mtasts_tower_open(struct mtasts_tower *tower) {
+  mtasts_flights_init(&tower->flights, tower);
+  tower->agenda = mtasts_agenda_new(AGENDA_MOST);
+  tower->commit = evtimer_new(tower->base, on_commit, tower);
+  return tower->agenda && tower->commit &&
+         mtasts_reader_new(mtasts_store_cache(tower->store), &tower->reader) == MTASTS_OK;
+}
+
+/* answers */
+
+void mtasts_tower_answer(struct mtasts_tower *tower, struct mtasts_job *job,
+                         enum mtasts_status status) {
+  job->status = status;
+  if (job->token)
+    mtasts_queue_give(tower->to_front, job);
+  else
+    mtasts_job_free(job);
+}
+
+static void keep_answer(struct mtasts_flight *flight, const struct mtasts_entry *entry,
+                        enum mtasts_freshness freshness) {
+  flight->value_size = mtasts_entry_size(entry);
+  flight->value = malloc(flight->value_size);
+  flight->freshness = freshness;
+  if (flight->value)
+    mtasts_entry_encode(entry, flight->value);
+}
+
+static enum mtasts_status copy_answer(const struct mtasts_flight *flight, struct mtasts_job *job) {
+  job->value = flight->value ? malloc(flight->value_size) : NULL;
+  if (!job->value)
+    return MTASTS_NO_MEMORY;
+  memcpy(job->value, flight->value, flight->value_size);
+  job->value_size = flight->value_size;
+  job->freshness = flight->freshness;
+  return MTASTS_OK;
+}
+
+static void answer_all(struct mtasts_tower *tower, const struct mtasts_flight *flight,
+                       struct mtasts_errand *errand, enum mtasts_status status) {
+  struct mtasts_job *job;
+  while ((job = STAILQ_FIRST(&errand->jobs))) {
+    STAILQ_REMOVE_HEAD(&errand->jobs, link);
+    mtasts_tower_answer(tower, job, status == MTASTS_OK ? copy_answer(flight, job) : status);
+  }
+}
+
+/* Answers, and makes room for the next one to the same domain, if that is wanted. */
+static void finish(struct mtasts_tower *tower, struct mtasts_flight *flight,
+                   enum mtasts_status status) {
+  answer_all(tower, flight, &flight->errand, status);
+  if (!flight->next.wanted) {
+    mtasts_flights_remove(&tower->flights, flight);
+    return;
+  }
+  free(flight->value);
+  flight->value = NULL;
+  flight->errand.kind = flight->next.kind;
+  flight->errand.waited = flight->next.waited;
+  STAILQ_CONCAT(&flight->errand.jobs, &flight->next.jobs);
+  flight->next.wanted = flight->next.waited = false;
+  flight->next.kind = MTASTS_JOB_LOOK_UP;
+  mtasts_flights_move(&tower->flights, flight,
+                      flight->errand.waited ? MTASTS_FLIGHT_WAITED : MTASTS_FLIGHT_BEHIND);
+}
+
+/* commits */
+
+static void settle(struct mtasts_tower *tower) {
+  struct mtasts_flight *flight;
+  evtimer_del(tower->commit);
+  while ((flight = TAILQ_FIRST(&tower->flights.lists[MTASTS_FLIGHT_LANDED])))
+    finish(tower, flight, MTASTS_OK);
+}
+
+enum mtasts_status mtasts_tower_complain(struct mtasts_tower *tower, enum mtasts_status status) {
+  int error = errno;
+  if (status != MTASTS_OK && mtasts_seldom(&tower->complained, COMPLAIN_MS))
+    mtasts_log(MTASTS_LOG_WARNING, "the cache fails, and goes on with what it has: %s",
+               status == MTASTS_IO ? strerror(error) : mtasts_status_name(status));
+  return status;
+}
+
+static enum mtasts_status commit(struct mtasts_tower *tower) {
+  enum mtasts_status status = mtasts_tower_complain(tower, mtasts_store_flush(tower->store));
+  settle(tower);
+  return status;
+}
+
+static void on_commit(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_tower *tower = context;
+  (void)fd;
+  (void)what;
+  commit(tower);
+  mtasts_tower_launch(tower);
+}
+
+void mtasts_tower_commit_soon(struct mtasts_tower *tower) {
+  const struct timeval wait = {.tv_usec = COMMIT_MS * 1000};
+  if (mtasts_store_pending(tower->store) > 0 && !evtimer_pending(tower->commit, NULL))
+    evtimer_add(tower->commit, &wait);
+}
+
+/* requests */
+
+bool mtasts_tower_room(const struct mtasts_tower *tower, bool waited) {
+  const size_t *counts = tower->flights.counts;
+  if (!waited && counts[MTASTS_FLIGHT_BEHIND] >= MTASTS_NET_WAITING_MAX / 2)
+    return false;
+  return counts[MTASTS_FLIGHT_WAITED] + counts[MTASTS_FLIGHT_BEHIND] < MTASTS_NET_WAITING_MAX;
+}
+
+static bool waits(const struct mtasts_flight *flight) {
+  return flight->list == MTASTS_FLIGHT_WAITED || flight->list == MTASTS_FLIGHT_BEHIND;
+}
+
+enum mtasts_status mtasts_tower_request(struct mtasts_tower *tower,
+                                        const struct mtasts_domain *domain,
+                                        enum mtasts_job_kind kind, bool waited,
+                                        struct mtasts_job *job) {
+  struct mtasts_flight *flight = mtasts_flights_find(&tower->flights, domain);
+  if (!flight) {
+    if (!mtasts_tower_room(tower, waited))
+      return MTASTS_FULL;
+    flight = mtasts_flights_add(&tower->flights, domain,
+                                waited ? MTASTS_FLIGHT_WAITED : MTASTS_FLIGHT_BEHIND);
+    if (!flight)
+      return MTASTS_NO_MEMORY;
+  }
+  bool in_time = waits(flight) || flight->serves >= kind;
+  mtasts_errand_add(in_time ? &flight->errand : &flight->next, kind, waited, job);
+  if (waited && flight->list == MTASTS_FLIGHT_BEHIND)
+    mtasts_flights_move(&tower->flights, flight, MTASTS_FLIGHT_WAITED);
+  return MTASTS_OK;
+}
+
+/* flights */
+
+const struct mtasts_entry *mtasts_tower_known(struct mtasts_tower *tower,
+                                              const struct mtasts_domain *domain,
+                                              struct mtasts_entry *entry) {
+  return mtasts_reader_get(tower->reader, domain, entry) == MTASTS_OK ? entry : NULL;
+}
+
+void mtasts_tower_mind(struct mtasts_tower *tower, const struct mtasts_domain *domain,
+                       const struct mtasts_entry *entry) {
+  int64_t due = mtasts_discover_look_again(&tower->net.settings, entry, tower->net.now());
+  if (due < INT64_MAX && mtasts_use_known(tower->use, domain))
+    mtasts_agenda_set(tower->agenda, domain, due);
+  else
+    mtasts_agenda_drop(tower->agenda, domain);
+}
+
+static void landed(void *context, const struct mtasts_discovery *discovery) {
+  struct mtasts_flight *flight = context;
+  struct mtasts_tower *tower = flight->owner;
+  const struct mtasts_entry *entry = &discovery->entry;
+  const struct mtasts_news news = {.domain = &flight->domain,
+                                   .before = &flight->before,
+                                   .discovery = discovery,
+                                   .waited = flight->errand.waited,
+                                   .now = tower->net.now()};
+  enum mtasts_status status = MTASTS_OK;
+  mtasts_news_tell(&news, tower->stats);
+  mtasts_tower_mind(tower, &flight->domain, entry);
+  keep_answer(flight, entry, discovery->freshness);
+  if (discovery->changed)
+    status = mtasts_tower_complain(
+        tower, mtasts_store_put(tower->store, &flight->domain, entry, news.now));
+  bool pending = discovery->changed && status == MTASTS_OK;
+  bool urgent = discovery->urgent;
+  mtasts_lookup_free(flight->lookup);
+  flight->lookup = NULL;
+  mtasts_flights_move(&tower->flights, flight, MTASTS_FLIGHT_LANDED);
+  if (!pending)
+    finish(tower, flight, MTASTS_OK);
+  if (mtasts_store_pending(tower->store) == 0)
+    settle(tower); /* that one has made a group full */
+  else if (urgent)
+    commit(tower);
+  else
+    mtasts_tower_commit_soon(tower);
+  mtasts_tower_launch(tower);
+}
+
+/* Is what is known enough, so that nobody is asked? */
+static bool is_enough(const struct mtasts_tower *tower, const struct mtasts_flight *flight,
+                      const struct mtasts_entry *known, int64_t now) {
+  if (flight->errand.kind == MTASTS_JOB_REFRESH)
+    return false;
+  if (flight->errand.kind == MTASTS_JOB_RECHECK)
+    return now >= known->checked && now - known->checked < MTASTS_RECHECK_EVERY;
+  return mtasts_discover_due(&tower->net.settings, known, now) == 0;
+}
+
+/* What this look-up does for whoever else may come: one that asks for the record at all is as good
+ * as a recheck. */
+static enum mtasts_job_kind service_of(const struct mtasts_tower *tower,
+                                       const struct mtasts_flight *flight,
+                                       const struct mtasts_entry *known, int64_t now) {
+  bool asks_txt = !known || mtasts_discover_due(&tower->net.settings, known, now) & MTASTS_NEED_TXT;
+  return flight->errand.kind == MTASTS_JOB_LOOK_UP && asks_txt ? MTASTS_JOB_RECHECK
+                                                               : flight->errand.kind;
+}
+
+/* Begins a flight that is in the air already. */
+static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
+  struct mtasts_entry entry;
+  const struct mtasts_entry *known = mtasts_tower_known(tower, &flight->domain, &entry);
+  int64_t now = tower->net.now();
+  if (known && is_enough(tower, flight, known, now)) {
+    keep_answer(flight, known, MTASTS_CACHED);
+    finish(tower, flight, MTASTS_OK);
+    return;
+  }
+  flight->before = known ? entry : (struct mtasts_entry){.has_policy = false};
+  if (flight->errand.kind == MTASTS_JOB_RECHECK) {
+    mtasts_count(tower->stats, MTASTS_COUNT_RECHECKS);
+    entry.next_check = 0;
+  }
+  flight->serves = service_of(tower, flight, known, now);
+  if (mtasts_lookup_start(&tower->net, tower->base, &flight->domain, known,
+                          flight->errand.kind == MTASTS_JOB_REFRESH, landed, NULL, flight,
+                          &flight->lookup) != MTASTS_OK)
+    finish(tower, flight, MTASTS_NO_MEMORY);
+}
+
+/* A quarter of the places is kept for what somebody waits for. */
+static bool may_start(const struct mtasts_tower *tower, const struct mtasts_flight *flight) {
+  uint32_t places = tower->in_flight;
+  if (flight->list == MTASTS_FLIGHT_BEHIND)
+    places -= places / 4;
+  return tower->flights.counts[MTASTS_FLIGHT_AIR] < places;
+}
+
+void mtasts_tower_launch(struct mtasts_tower *tower) {
+  struct mtasts_flight *flight;
+  const size_t *counts = tower->flights.counts;
+  while ((flight = mtasts_flights_turn(&tower->flights)) && may_start(tower, flight)) {
+    mtasts_flights_move(&tower->flights, flight, MTASTS_FLIGHT_AIR);
+    start(tower, flight);
+  }
+  mtasts_count_set(tower->stats, MTASTS_COUNT_IN_FLIGHT, counts[MTASTS_FLIGHT_AIR]);
+  mtasts_count_set(tower->stats, MTASTS_COUNT_WAITING,
+                   counts[MTASTS_FLIGHT_WAITED] + counts[MTASTS_FLIGHT_BEHIND]);
+}
+
+enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
+                                        const struct mtasts_domain *domain) {
+  enum mtasts_status status = commit(tower);
+  struct mtasts_flight *flight = mtasts_flights_find(&tower->flights, domain);
+  if (flight && flight->list == MTASTS_FLIGHT_AIR) {
+    mtasts_lookup_free(flight->lookup);
+    flight->lookup = NULL;
+    start(tower, flight);
+  }
+  return status;
+}
+
+/* the end */
+
+void mtasts_tower_clear(struct mtasts_tower *tower) {
+  commit(tower);
+  for (int list = 0; list < MTASTS_FLIGHT_LISTS; list++)
+    for (struct mtasts_flight *flight; (flight = TAILQ_FIRST(&tower->flights.lists[list]));) {
+      mtasts_lookup_free(flight->lookup);
+      answer_all(tower, flight, &flight->errand, MTASTS_TIMEOUT);
+      answer_all(tower, flight, &flight->next, MTASTS_TIMEOUT);
+      mtasts_flights_remove(&tower->flights, flight);
+    }
+}
+
+void mtasts_tower_close(struct mtasts_tower *tower) {
+  if (tower->commit) {
+    mtasts_tower_clear(tower);
+    event_free(tower->commit);
+  }
+  mtasts_reader_free(tower->reader);
+  mtasts_agenda_free(tower->agenda);
+}

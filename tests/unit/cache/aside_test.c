@@ -1,0 +1,92 @@
+#include "aside.h"
+
+#include "fixture.h"
+
+const char *const unit_name = "cache/aside";
+
+static void spoil(const char *path, const char *name, const char *with) {
+  char file[PATH_SIZE];
+  file_path(file, path, name);
+  int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0640);
+  CU_ASSERT(fd >= 0 && write(fd, with, strlen(with)) == (ssize_t)strlen(with));
+  close(fd);
+}
+
+static bool holds(const char *path, const char *name, const char *expected) {
+  char file[PATH_SIZE];
+  char got[64] = "";
+  file_path(file, path, name);
+  int fd = open(file, O_RDONLY);
+  ssize_t n = read(fd, got, sizeof got - 1);
+  close(fd);
+  return n >= 0 && strcmp(got, expected) == 0;
+}
+
+static bool is_there(const char *path, const char *name) {
+  char file[PATH_SIZE];
+  file_path(file, path, name);
+  return access(file, F_OK) == 0;
+}
+
+static void forget_damaged(const char *path) {
+  char file[PATH_SIZE];
+  file_path(file, path, MTASTS_FILE_DAMAGED);
+  CU_ASSERT_EQUAL(unlink(file), 0);
+}
+
+static void damaged_goes_aside(void) {
+  char path[32];
+  struct sample sample;
+  struct mtasts_entry entry;
+  struct mtasts_store *store;
+  directory_new(path);
+  store = store_open(path);
+  store_put(store, "old.example", policy(&sample, "1"));
+  mtasts_store_close(store);
+  for (int i = 1; i <= 2; i++) { /* the second replaces the first */
+    char bytes[32];
+    snprintf(bytes, sizeof bytes, "garbage %d", i);
+    spoil(path, "data.mdb", bytes);
+    CU_ASSERT(mtasts_store_open(path, &mtasts_store_defaults, &store) == MTASTS_CORRUPT);
+    CU_ASSERT(mtasts_cache_aside(path) == MTASTS_OK);
+    CU_ASSERT(holds(path, MTASTS_FILE_DAMAGED, bytes));
+    CU_ASSERT(!is_there(path, "data.mdb"));
+
+    store = store_open(path);
+    CU_ASSERT(look_up(mtasts_store_cache(store), "old.example", &entry) == MTASTS_ABSENT);
+    store_put(store, "new.example", policy(&sample, "2"));
+    mtasts_store_close(store);
+    store = store_open(path);
+    CU_ASSERT(look_up(mtasts_store_cache(store), "new.example", &entry) == MTASTS_OK);
+    mtasts_store_close(store);
+  }
+  forget_damaged(path);
+  directory_free(path);
+}
+
+/* Of another process, as far as flock can tell. */
+static void a_writer_is_left_alone(void) {
+  char path[32];
+  directory_new(path);
+  struct mtasts_store *store = store_open(path);
+  CU_ASSERT(mtasts_cache_aside(path) == MTASTS_LOCKED);
+  CU_ASSERT(is_there(path, "data.mdb") && !is_there(path, MTASTS_FILE_DAMAGED));
+  mtasts_store_close(store);
+  CU_ASSERT(mtasts_cache_aside(path) == MTASTS_OK);
+  forget_damaged(path);
+  directory_free(path);
+}
+
+static void nothing_to_move(void) {
+  char path[32];
+  directory_new(path);
+  CU_ASSERT(mtasts_cache_aside(path) == MTASTS_NO_FILE);
+  directory_free(path);
+  CU_ASSERT(mtasts_cache_aside(path) == MTASTS_NO_FILE);
+}
+
+const struct unit_test unit_tests[] = {
+    {"a damaged data.mdb is kept beside a new one", damaged_goes_aside},
+    {"not under the hands of a writer", a_writer_is_left_alone},
+    {"no cache, nothing moved", nothing_to_move},
+    {NULL, NULL}};

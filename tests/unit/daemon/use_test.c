@@ -1,0 +1,120 @@
+#include "use.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "unit.h"
+
+const char *const unit_name = "daemon/use";
+
+enum {
+  NOW = 1800000000,
+  PERIOD = MTASTS_USE_PERIOD,
+};
+
+static struct mtasts_domain named(const char *kind, unsigned i) {
+  struct mtasts_domain domain;
+  domain.len = (size_t)snprintf(domain.name, sizeof domain.name, "%s%u.example.com", kind, i);
+  return domain;
+}
+
+static bool known(const struct mtasts_use *use, const char *kind, unsigned i) {
+  struct mtasts_domain domain = named(kind, i);
+  return mtasts_use_known(use, &domain);
+}
+
+static void mark(struct mtasts_use *use, const char *kind, unsigned i) {
+  struct mtasts_domain domain = named(kind, i);
+  mtasts_use_mark(use, &domain);
+}
+
+static void remembers_one_period_to_two(void) {
+  struct mtasts_use *use = mtasts_use_new(NOW);
+  mark(use, "early", 1);
+  mtasts_use_rotate(use, NOW + PERIOD - 1);
+  CU_ASSERT_TRUE(known(use, "never", 1)); /* nobody knows what was used before the start */
+  mtasts_use_rotate(use, NOW + PERIOD);
+  CU_ASSERT_FALSE(known(use, "never", 1));
+  CU_ASSERT_TRUE(known(use, "early", 1));
+  mark(use, "late", 1);
+  mark(use, "again", 1);
+  mtasts_use_rotate(use, NOW + 2 * PERIOD - 1);
+  CU_ASSERT_TRUE(known(use, "early", 1));
+  mtasts_use_rotate(use, NOW + 2 * PERIOD);
+  CU_ASSERT_FALSE(known(use, "early", 1));
+  CU_ASSERT_TRUE(known(use, "late", 1));
+  mark(use, "again", 1);
+  mtasts_use_rotate(use, NOW + 3 * PERIOD);
+  CU_ASSERT_FALSE(known(use, "late", 1));
+  CU_ASSERT_TRUE(known(use, "again", 1));
+  mtasts_use_free(use);
+}
+
+static void survives_the_clock(void) {
+  struct mtasts_use *use = mtasts_use_new(NOW + 100 * (int64_t)PERIOD); /* it was ahead */
+  mtasts_use_rotate(use, NOW);
+  mark(use, "used", 1);
+  mtasts_use_rotate(use, NOW + PERIOD);
+  CU_ASSERT_FALSE(known(use, "never", 1));
+  CU_ASSERT_TRUE(known(use, "used", 1));
+  mtasts_use_rotate(use, NOW + 50 * (int64_t)PERIOD); /* a leap costs one half, not both */
+  mtasts_use_rotate(use, NOW + 50 * (int64_t)PERIOD);
+  CU_ASSERT_FALSE(known(use, "used", 1));
+  mtasts_use_free(use);
+  mtasts_use_free(NULL);
+}
+
+static void is_seldom_wrong(void) {
+  enum {
+    MANY = 100000
+  };
+  struct mtasts_use *use = mtasts_use_new(NOW);
+  unsigned missed = 0;
+  unsigned wrong = 0;
+  for (unsigned i = 0; i < MANY; i++)
+    mark(use, "used", i);
+  mtasts_use_rotate(use, NOW + PERIOD);
+  for (unsigned i = 0; i < MANY; i++) {
+    missed += !known(use, "used", i);
+    wrong += known(use, "other", i);
+  }
+  CU_ASSERT_EQUAL(missed, 0);
+  unit_check(wrong < 20, "%u of %u wrongly known", wrong, (unsigned)MANY);
+  mtasts_use_free(use);
+}
+
+static struct mtasts_use *shared;
+static atomic_bool ended;
+
+static void *mark_all_the_time(void *context) {
+  (void)context;
+  for (unsigned i = 0; !ended; i++)
+    mark(shared, "used", i % 1000);
+  return NULL;
+}
+
+static void is_for_two_threads(void) {
+  pthread_t thread;
+  shared = mtasts_use_new(NOW);
+  ended = false;
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, mark_all_the_time, NULL), 0);
+  unsigned seen = 0;
+  for (unsigned i = 0; i < 20000; i++) {
+    if (i % 1000 == 0)
+      mtasts_use_rotate(shared, NOW + (int64_t)(i / 1000) * PERIOD);
+    seen += known(shared, "used", i % 1000);
+  }
+  ended = true;
+  pthread_join(thread, NULL);
+  CU_ASSERT_TRUE(seen > 0);
+  mtasts_use_free(shared);
+}
+
+const struct unit_test unit_tests[] = {
+    {"remembers a use for one period to two", remembers_one_period_to_two},
+    {"a clock that leaps costs no more than the memory", survives_the_clock},
+    {"forgets nothing, and knows few that were not used", is_seldom_wrong},
+    {"one thread marks while another asks and rotates", is_for_two_threads},
+    {NULL, NULL},
+};

@@ -1,0 +1,197 @@
+#include "batch.h"
+
+#include <event2/event.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "out.h"
+
+enum {
+  JOBS_DEFAULT = 64,
+  JOBS_MAX = 4096,
+  DRAW_MS = 100,
+};
+
+/* the questions */
+
+static enum mtasts_supply next(void *context, struct mtasts_question *question) {
+  struct mtasts_batch *batch = context;
+  enum mtasts_supply supply = MTASTS_SUPPLY_END;
+  if (!batch->ended)
+    supply = batch->next(batch->context, &question->domain);
+  if (supply == MTASTS_SUPPLY_LATER)
+    event_add(batch->readable, NULL);
+  if (supply == MTASTS_SUPPLY_END) {
+    batch->ended = true;
+    if (mtasts_list_take(&batch->again, &question->domain)) {
+      question->token = batch; /* for the last time */
+      supply = MTASTS_SUPPLY_GIVEN;
+    } else if (batch->in_flight > 0) { /* one of them may be kept yet */
+      supply = MTASTS_SUPPLY_LATER;
+    }
+  }
+  batch->in_flight += supply == MTASTS_SUPPLY_GIVEN;
+  return supply;
+}
+
+/* what became of them */
+
+static void count(struct mtasts_counts *counts, const struct mtasts_result *result,
+                  const struct mtasts_decision *decision) {
+  const struct mtasts_entry *entry = result->entry;
+  counts->done++;
+  counts->cached += !result->asked;
+  counts->enforce += decision->verdict == MTASTS_VERDICT_ENFORCE;
+  counts->testing += decision->verdict == MTASTS_VERDICT_TESTING;
+  if (decision->verdict == MTASTS_VERDICT_UNKNOWN)
+    counts->unknown++;
+  else if (entry && entry->error != MTASTS_ERROR_NONE)
+    counts->errors[entry->error]++;
+  else if (decision->policy)
+    counts->none += decision->policy->mode == MTASTS_MODE_NONE;
+  else
+    counts->absent++;
+}
+
+static void done(void *context, const struct mtasts_question *question,
+                 const struct mtasts_result *result) {
+  struct mtasts_batch *batch = context;
+  struct mtasts_decision decision =
+      mtasts_decide(result->entry, result->override, result->freshness, result->now);
+  batch->in_flight--;
+  if (decision.verdict == MTASTS_VERDICT_UNKNOWN && !question->token &&
+      mtasts_list_add(&batch->again, &question->domain))
+    return;
+  count(&batch->counts, result, &decision);
+  if (!batch->options->json)
+    return;
+  struct mtasts_answer answer = {
+      .text = {question->domain.name, question->domain.len},
+      .domain = &question->domain,
+      .entry = result->entry,
+      .override = result->override,
+      .decision = &decision,
+      .monitor = result->monitor,
+  };
+  batch->code = mtasts_json_answer(&answer, NULL);
+  if (batch->code != MTASTS_EXIT_OK)
+    mtasts_session_stop(batch->session);
+}
+
+static void print_summary(const struct mtasts_batch *batch) {
+  const struct mtasts_counts *c = &batch->counts;
+  double spent = mtasts_seconds() - batch->progress.started;
+  FILE *out = batch->options->json ? stderr : stdout;
+  fprintf(out, "%" PRIu64 " domains in %.1f s, %.0f a second; %" PRIu64 " were cached\n", c->done,
+          spent, spent > 0 ? (double)c->done / spent : 0, c->cached);
+  fprintf(out, "%" PRIu64 " enforce, %" PRIu64 " testing, %" PRIu64 " none, %" PRIu64 " absent\n",
+          c->enforce, c->testing, c->none, c->absent);
+  for (size_t i = 1; i < sizeof c->errors / sizeof *c->errors; i++)
+    if (c->errors[i] > 0)
+      fprintf(out, "%" PRIu64 " %s\n", c->errors[i], mtasts_error_name((enum mtasts_error)i));
+  if (c->unknown > 0)
+    fprintf(out, "%" PRIu64 " of which mtastsd has no answer yet\n", c->unknown);
+}
+
+/* the run */
+
+static void on_readable(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_batch *batch = context;
+  (void)fd;
+  (void)what;
+  mtasts_session_wake(batch->session);
+}
+
+static void on_draw(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_batch *batch = context;
+  (void)fd;
+  (void)what;
+  mtasts_progress_draw(&batch->progress, batch->counts.done);
+}
+
+/* What is stored stays. A second signal ends the program the hard way. */
+static void on_signal(evutil_socket_t number, short what, void *context) {
+  struct mtasts_batch *batch = context;
+  (void)what;
+  batch->signal = (int)number;
+  mtasts_session_stop(batch->session);
+}
+
+enum {
+  EVENTS = 3,
+};
+
+static bool make_events(struct mtasts_batch *batch, struct event *events[EVENTS]) {
+  struct event_base *base = mtasts_session_base(batch->session);
+  struct timeval every = {.tv_usec = DRAW_MS * 1000};
+  events[0] = evsignal_new(base, SIGINT, on_signal, batch);
+  events[1] = evsignal_new(base, SIGTERM, on_signal, batch);
+  events[2] = event_new(base, -1, EV_PERSIST, on_draw, batch);
+  if (batch->pipe >= 0) {
+    batch->readable = event_new(base, batch->pipe, EV_READ, on_readable, batch);
+    if (!batch->readable)
+      return false;
+  }
+  return events[0] && events[1] && events[2] && event_add(events[0], NULL) == 0 &&
+         event_add(events[1], NULL) == 0 && event_add(events[2], &every) == 0;
+}
+
+static int run_events(struct mtasts_batch *batch) {
+  struct event *events[EVENTS] = {0};
+  int code = MTASTS_EXIT_MEMORY;
+  if (make_events(batch, events))
+    code = mtasts_session_run(batch->session);
+  else
+    mtasts_complain(batch->name, "out of memory");
+  for (size_t i = 0; i < EVENTS; i++)
+    if (events[i])
+      event_free(events[i]);
+  if (batch->readable)
+    event_free(batch->readable);
+  return code;
+}
+
+static bool read_jobs(const struct mtasts_options *options, unsigned long *jobs) {
+  *jobs = JOBS_DEFAULT;
+  if (!options->jobs || mtasts_number_read(options->jobs, 1, JOBS_MAX, jobs))
+    return true;
+  mtasts_complain(options->jobs, "--jobs is 1 to %d", JOBS_MAX);
+  return false;
+}
+
+static int run_session(struct mtasts_batch *batch) {
+  bool shown = isatty(STDERR_FILENO) && !(batch->options->json && isatty(STDOUT_FILENO));
+  mtasts_progress_begin(&batch->progress, shown, shown ? batch->total(batch->context) : 0);
+  int code = run_events(batch);
+  mtasts_progress_wipe(&batch->progress);
+  code = mtasts_session_close(batch->session, code == MTASTS_EXIT_OK ? batch->code : code);
+  print_summary(batch);
+  if (code == MTASTS_EXIT_OK && batch->signal != 0) {
+    mtasts_complain(batch->name, "interrupted; what was learnt is stored");
+    return 128 + batch->signal;
+  }
+  return code;
+}
+
+int mtasts_batch_run(struct mtasts_batch *batch) {
+  unsigned long jobs;
+  if (!read_jobs(batch->options, &jobs))
+    return MTASTS_EXIT_USAGE;
+  const struct mtasts_session_options options = {
+      .options = batch->options,
+      .jobs = (unsigned)jobs,
+      .forced = batch->forced,
+      .storing = batch->forced,
+      .next = next,
+      .done = done,
+      .context = batch,
+  };
+  int code = mtasts_session_open(&options, &batch->session);
+  if (code == MTASTS_EXIT_OK)
+    code = run_session(batch);
+  mtasts_list_free(&batch->again);
+  return code;
+}

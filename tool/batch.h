@@ -1,0 +1,47 @@
+/*
+ * batch.h: many domains looked up with a progress bar and a summary, for warm and refresh.
+ *
+ * With --json each domain gives a line as query does, and the summary goes to standard error.
+ * A domain of which mtastsd had no answer in time is asked for once more at the end, when the
+ * answer has perhaps come. An interrupt ends the batch and keeps what was learnt.
+ */
+#ifndef MTASTS_TOOL_BATCH_H
+#define MTASTS_TOOL_BATCH_H
+
+#include "list.h"
+#include "progress.h"
+#include "session.h"
+
+struct mtasts_counts {
+  uint64_t done, cached, enforce, testing, none, absent, unknown;
+  uint64_t errors[MTASTS_ERROR_RECORD_INVALID + 1]; /* by enum mtasts_error */
+};
+
+struct mtasts_batch {
+  /* Set before the run. */
+  const struct mtasts_options *options;
+  const char *name; /* of the command */
+  bool forced;      /* ask anew, and be able to store it */
+  int pipe;         /* what `next` reads from and must not wait for; -1: nothing */
+  /* How many domains are to come, for a bar; 0: unknown. Only called where a bar is shown. */
+  uint64_t (*total)(void *context);
+  enum mtasts_supply (*next)(void *context, struct mtasts_domain *domain);
+  void *context;
+
+  struct mtasts_progress progress; /* to be wiped away before a line is printed */
+  struct mtasts_counts counts;
+
+  /* The batch's own. */
+  struct mtasts_session *session;
+  struct event *readable; /* the pipe has more */
+  bool ended;             /* `next` has no more */
+  uint64_t in_flight;
+  struct mtasts_list again; /* to be asked for once more */
+  int signal;               /* that ended it */
+  int code;
+};
+
+/* Returns an exit code. */
+int mtasts_batch_run(struct mtasts_batch *batch);
+
+#endif

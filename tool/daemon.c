@@ -1,0 +1,85 @@
+#include "daemon.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "ask.h"
+#include "out.h"
+#include "span.h"
+
+enum {
+  PROBE_WAIT = 2000, /* milliseconds; counters wait for nothing, so that even this is long */
+  GRACE = 2000,      /* milliseconds */
+  STATS_MAX = 8192,  /* bytes of the counters and their framing */
+};
+
+static const char going_on[] = "going on without it";
+
+uint32_t mtasts_daemon_patience(const struct mtasts_config *config) {
+  return config->ask.deadline + GRACE;
+}
+
+bool mtasts_daemon_says(struct mtasts_span *reply, const char *word) {
+  struct mtasts_span rest = *reply;
+  struct mtasts_span head;
+  size_t len = strlen(word);
+  if (!mtasts_span_cut(&rest, ' ', &head) || head.len != len || memcmp(head.data, word, len) != 0)
+    return false;
+  *reply = rest;
+  return true;
+}
+
+enum mtasts_status mtasts_daemon_stats(const struct mtasts_config *config, char *room, size_t size,
+                                       struct mtasts_span *json) {
+  struct mtasts_span none = {"", 0};
+  enum mtasts_status status =
+      mtasts_ask(config->ask.socket, "stats", none, PROBE_WAIT, room, size, json);
+  if (status == MTASTS_OK && !mtasts_daemon_says(json, "OK"))
+    return MTASTS_CORRUPT;
+  return status;
+}
+
+static enum mtasts_status probe(const struct mtasts_config *config) {
+  char room[STATS_MAX];
+  struct mtasts_span json;
+  return mtasts_daemon_stats(config, room, sizeof room, &json);
+}
+
+bool mtasts_daemon_is_there(const struct mtasts_config *config) {
+  return probe(config) != MTASTS_AWAY;
+}
+
+static const char *trouble(enum mtasts_status status) {
+  if (status == MTASTS_TIMEOUT)
+    return "mtastsd does not answer";
+  if (status == MTASTS_AWAY)
+    return "mtastsd has gone";
+  if (status == MTASTS_CORRUPT)
+    return "what mtastsd answers is not understood";
+  return status == MTASTS_IO && errno != 0 ? strerror(errno) : mtasts_status_name(status);
+}
+
+void mtasts_daemon_complain(const struct mtasts_config *config, enum mtasts_status status,
+                            const char *then) {
+  mtasts_complain(config->ask.socket, "%s; %s", trouble(status), then);
+}
+
+int mtasts_daemon_refused(const struct mtasts_config *config, struct mtasts_span reply) {
+  int code = mtasts_daemon_says(&reply, "TEMP")   ? MTASTS_EXIT_LATER
+             : mtasts_daemon_says(&reply, "PERM") ? MTASTS_EXIT_DENIED
+                                                  : MTASTS_EXIT_AWAY;
+  mtasts_complain(config->ask.socket, "mtastsd says: %.*s", (int)reply.len, reply.data);
+  return code;
+}
+
+bool mtasts_daemon_serves(const struct mtasts_options *options,
+                          const struct mtasts_config *config) {
+  if (options->resolver || options->ca_file || options->cache)
+    return false;
+  enum mtasts_status status = probe(config);
+  if (status == MTASTS_PERMISSION && options->verbose)
+    mtasts_complain(config->ask.socket, "no permission to ask mtastsd; %s", going_on);
+  else if (status != MTASTS_OK && status != MTASTS_AWAY && status != MTASTS_PERMISSION)
+    mtasts_daemon_complain(config, status, going_on);
+  return status == MTASTS_OK;
+}
