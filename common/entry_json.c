@@ -33,59 +33,10 @@ static json_t *patterns_json(const struct mtasts_names *patterns) {
 }
 
 static json_t *error_json(const struct mtasts_entry *entry) {
-  if (!entry || entry->error == MTASTS_ERROR_NONE)
+  if (entry->error == MTASTS_ERROR_NONE)
     return json_null();
   return json_pack("{s:s, s:o}", "type", mtasts_error_name(entry->error), "detail",
                    span_json(entry->detail));
-}
-
-static json_t *record_json(const struct mtasts_entry *entry) {
-  if (!entry || entry->record == MTASTS_RECORD_UNKNOWN)
-    return json_null();
-  bool valid = entry->record == MTASTS_RECORD_VALID;
-  return json_pack("{s:s, s:o}", "status", mtasts_record_state_name(entry->record), "id",
-                   text_or_null(valid ? entry->record_id : ""));
-}
-
-/* The policy that governs. An override has neither id nor max_age: it ends by its date. */
-static json_t *governing_json(const struct mtasts_answer *answer) {
-  const struct mtasts_policy *policy = answer->decision->policy;
-  const struct mtasts_entry *entry = answer->entry;
-  if (!policy)
-    return json_null();
-  bool own = entry && policy == &entry->policy;
-  int64_t until = answer->override ? answer->override->until : INT64_MAX;
-  return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "mode", mtasts_mode_name(policy->mode), "id",
-                   own ? text_or_null(entry->policy_id) : json_string("override"), "max_age",
-                   own ? json_integer(policy->max_age) : json_null(), "mx",
-                   patterns_json(&policy->mx), "fetched",
-                   own ? time_or_null(entry->fetched) : json_null(), "expires",
-                   time_or_null(own ? entry->expires : until));
-}
-
-static json_t *hosts_json(const struct mtasts_entry *entry, const struct mtasts_policy *policy) {
-  json_t *array = json_array();
-  struct mtasts_mx_host mx;
-  for (size_t cursor = 0; entry && mtasts_mx_next(&entry->mx, &cursor, &mx);) {
-    bool match = policy && mtasts_mx_match(&policy->mx, mx.host).data;
-    json_array_append_new(array, json_pack("{s:o, s:i, s:b, s:s}", "host", span_json(mx.host),
-                                           "preference", (int)mx.preference, "match", (int)match,
-                                           "dane", mtasts_dane_name(mx.dane)));
-  }
-  return array;
-}
-
-json_t *mtasts_answer_json(const struct mtasts_answer *answer) {
-  const struct mtasts_entry *entry = answer->entry;
-  const struct mtasts_decision *decision = answer->decision;
-  enum mtasts_dane dane = entry ? entry->dane : MTASTS_DANE_NONE;
-  return json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:s, s:o}", "domain",
-                   span_json(answer->text), "policy_domain",
-                   text_or_null(answer->domain ? answer->domain->name : ""), "verdict",
-                   mtasts_verdict_name(decision->verdict), "source",
-                   mtasts_source_name(decision->source), "record", record_json(entry), "policy",
-                   governing_json(answer), "mx", hosts_json(entry, decision->policy), "dane",
-                   mtasts_dane_name(dane), "error", error_json(entry));
 }
 
 const char *mtasts_entry_state_name(const struct mtasts_entry *entry) {

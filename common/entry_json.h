@@ -9,12 +9,8 @@
 
 #include <jansson.h>
 
-#include "answer_text.h"
 #include "mtasts.h"
 #include "mx_list.h"
-
-/* The object that `mtasts query --json` and the `decision` map give. */
-json_t *mtasts_answer_json(const struct mtasts_answer *answer);
 
 /* "policy", "absent", "invalid" or "error": what the cache holds of a domain in one word. */
 const char *mtasts_entry_state_name(const struct mtasts_entry *entry);

@@ -62,88 +62,6 @@ static void check_json(json_t *value, const char *expected) {
   json_decref(value);
 }
 
-static void answer_with_a_policy(void) {
-  struct mtasts_entry entry = full_entry();
-  struct mtasts_decision decision = {
-      .verdict = MTASTS_VERDICT_ENFORCE, .source = MTASTS_SOURCE_STALE, .policy = &entry.policy};
-  struct mtasts_answer answer = {.text = MTASTS_SPAN("Example.COM."),
-                                 .domain = &domain,
-                                 .entry = &entry,
-                                 .decision = &decision};
-  check_json(
-      mtasts_answer_json(&answer),
-      "{\"domain\":\"Example.COM.\",\"policy_domain\":\"example.com\",\"verdict\":\"enforce\","
-      "\"source\":\"stale\",\"record\":{\"status\":\"valid\",\"id\":\"20260102T0000\"},"
-      "\"policy\":{\"mode\":\"enforce\",\"id\":\"20260101T0000\",\"max_age\":604800,"
-      "\"mx\":[\"mx1.example.com\",\"*.mail.example.com\"],\"fetched\":\"2026-01-01T00:00:00Z\","
-      "\"expires\":\"2026-01-08T00:00:00Z\"},"
-      "\"mx\":[{\"host\":\"mx1.example.com\",\"preference\":10,\"match\":true,\"dane\":\"usable\"},"
-      "{\"host\":\"other.example.net\",\"preference\":20,\"match\":false,\"dane\":\"none\"},"
-      "{\"host\":\"a.mail.example.com\",\"preference\":30,\"match\":true,\"dane\":\"bogus\"}],"
-      "\"dane\":\"error\",\"error\":{\"type\":\"sts-policy-fetch-error\","
-      "\"detail\":\"HTTP status 404 from mta-sts.example.com\"}}");
-}
-
-/* The entry's policy has expired: the decision has none, and nothing matches. */
-static void answer_without_a_policy(void) {
-  struct mtasts_entry entry = full_entry();
-  struct mtasts_decision decision = {.verdict = MTASTS_VERDICT_NONE, .source = MTASTS_SOURCE_CACHE};
-  struct mtasts_answer answer = {.text = MTASTS_SPAN("example.com"),
-                                 .domain = &domain,
-                                 .entry = &entry,
-                                 .decision = &decision};
-  entry.error = MTASTS_ERROR_NONE;
-  entry.record = MTASTS_RECORD_ABSENT;
-  entry.mx = (struct mtasts_mx_list){0};
-  entry.dane = MTASTS_DANE_NONE;
-  check_json(mtasts_answer_json(&answer),
-             "{\"domain\":\"example.com\",\"policy_domain\":\"example.com\",\"verdict\":\"none\","
-             "\"source\":\"cache\",\"record\":{\"status\":\"absent\",\"id\":null},\"policy\":null,"
-             "\"mx\":[],\"dane\":\"none\",\"error\":null}");
-}
-
-static void answer_of_an_override(void) {
-  struct mtasts_override override = {
-      .policy = {.mode = MTASTS_MODE_TESTING,
-                 .mx = {.data = patterns, .size = sizeof patterns - 1, .count = 2}},
-      .until = T0 + 86400};
-  struct mtasts_decision decision = {.verdict = MTASTS_VERDICT_TESTING,
-                                     .source = MTASTS_SOURCE_OVERRIDE,
-                                     .policy = &override.policy};
-  struct mtasts_answer answer = {.text = MTASTS_SPAN("example.com"),
-                                 .domain = &domain,
-                                 .override = &override,
-                                 .decision = &decision};
-  const char *format =
-      "{\"domain\":\"example.com\",\"policy_domain\":\"example.com\",\"verdict\":\"testing\","
-      "\"source\":\"override\",\"record\":null,\"policy\":{\"mode\":\"testing\",\"id\":"
-      "\"override\",\"max_age\":null,\"mx\":[\"mx1.example.com\",\"*.mail.example.com\"],"
-      "\"fetched\":null,\"expires\":";
-  char expected[1024];
-  snprintf(expected, sizeof expected, "%s\"2026-01-02T00:00:00Z\"},\"mx\":[],\"dane\":\"none\",%s",
-           format, "\"error\":null}");
-  check_json(mtasts_answer_json(&answer), expected);
-  override.until = INT64_MAX;
-  snprintf(expected, sizeof expected, "%snull},\"mx\":[],\"dane\":\"none\",\"error\":null}",
-           format);
-  check_json(mtasts_answer_json(&answer), expected);
-}
-
-/* Neither control bytes nor broken UTF-8 get out as they came in. */
-static void answer_to_hostile_text(void) {
-  struct mtasts_decision decision = {.verdict = MTASTS_VERDICT_UNKNOWN};
-  struct mtasts_answer answer = {.text = MTASTS_SPAN("\x1b[2J\n"), .decision = &decision};
-  static const char rest[] =
-      "\",\"policy_domain\":null,\"verdict\":\"unknown\",\"source\":\"none\",\"record\":null,"
-      "\"policy\":null,\"mx\":[],\"dane\":\"none\",\"error\":null}";
-  char expected[512];
-  snprintf(expected, sizeof expected, "{\"domain\":\"\\u001B[2J\\n%s", rest);
-  check_json(mtasts_answer_json(&answer), expected);
-  answer.text = MTASTS_SPAN("a\xff\n");
-  snprintf(expected, sizeof expected, "{\"domain\":\"a\\\\xff\\\\x0a%s", rest);
-  check_json(mtasts_answer_json(&answer), expected);
-}
-
 static void state_in_one_word(void) {
   struct mtasts_entry entry = {.record = MTASTS_RECORD_ABSENT};
   CU_ASSERT_STRING_EQUAL(mtasts_entry_state_name(&entry), "absent");
@@ -316,10 +234,6 @@ static void too_many_and_too_long(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"an answer with a policy", answer_with_a_policy},
-    {"an answer without one", answer_without_a_policy},
-    {"an answer by an override", answer_of_an_override},
-    {"what was typed is made safe", answer_to_hostile_text},
     {"the state of an entry in one word", state_in_one_word},
     {"a line of the cache has all keys in order", line_of_the_cache},
     {"entries come back from JSON as they were", round_trips},
