@@ -1,5 +1,6 @@
 #include "tree_check.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "data_file.h"
+#include "environment.h"
 
 /* The pages of LMDB 0.9 (MDB_page, MDB_node and MDB_db in its mdb.c), in this machine's order. */
 enum {
@@ -25,6 +27,8 @@ enum {
   AT_TREE_FLAGS = 4,
   AT_ROOT = 40,
   DEPTH_MAX = 32,
+  COMMITS_APART = 1, /* that a read may span: a third one writes where its pages were */
+  READ_TRIES = 3,
 };
 
 struct walk {
@@ -32,6 +36,7 @@ struct walk {
   size_t page_size;
   size_t last_page;
   size_t pages_left; /* a sound tree visits none twice: ends every circle */
+  uint64_t held;     /* the page that is in a path's buffer; 0: none */
 };
 
 static uint16_t get_16(const unsigned char *at) {
@@ -144,6 +149,10 @@ static bool tree_holds(struct walk *walk, uint64_t root, unsigned depth) {
   return holds;
 }
 
+static struct mtasts_span span_of(const char *name) {
+  return (struct mtasts_span){name, strlen(name)};
+}
+
 /* As LMDB compares keys. */
 static int compare(struct mtasts_span a, struct mtasts_span b) {
   int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
@@ -161,7 +170,7 @@ static bool search_page(struct walk *walk, const unsigned char *page, struct mta
   size_t lower;
   *found = (struct node){.child = UINT64_MAX};
   if (!page_holds(walk, page, &lower) || (branch && lower < PAGE_HEADER + 2 * sizeof(uint16_t)))
-    return false; /* LMDB aborts where a branch has one node */
+    return false; /* LMDB leaves no branch with one node */
   for (size_t at = PAGE_HEADER; at < lower; at += 2) {
     node = (struct node){.child = UINT64_MAX};
     if (!read_node(walk, page, at, &node) || (last.data && compare(last, node.key) >= 0))
@@ -180,10 +189,13 @@ static bool search_page(struct walk *walk, const unsigned char *page, struct mta
 static bool path_holds(struct walk *walk, uint64_t root, struct mtasts_span key,
                        unsigned char *page, struct node *found) {
   *found = (struct node){.child = root};
+  if (root == UINT64_MAX)
+    return true; /* empty */
   for (unsigned depth = 0; depth < DEPTH_MAX; depth++) {
-    if (found->child == UINT64_MAX && depth == 0)
-      return true; /* empty */
-    if (!read_page(walk, found->child, page) || !search_page(walk, page, key, found))
+    if (found->child != walk->held && !read_page(walk, found->child, page))
+      return false;
+    walk->held = found->child;
+    if (!search_page(walk, page, key, found))
       return false;
     if (get_16(page + AT_FLAGS) & LEAF)
       return !found->big || overflow_holds(walk, found);
@@ -191,62 +203,114 @@ static bool path_holds(struct walk *walk, uint64_t root, struct mtasts_span key,
   return false;
 }
 
-/* The pages that opening a cache and reading this key visits. Without the databases or the
- * format, opening fails; that is no harm. */
-static bool paths_hold(int fd, const struct mtasts_data_trees *trees, const void *context) {
-  const struct mtasts_domain *domain = context;
-  static const char *const databases[] = {MTASTS_DB_POLICIES, MTASTS_DB_ABSENT};
-  struct walk walk = {fd, trees->page_size, trees->last_page, trees->last_page + 1};
-  struct mtasts_span key = {domain->name, domain->len};
-  struct mtasts_span format = {MTASTS_DB_FORMAT_KEY, strlen(MTASTS_DB_FORMAT_KEY)};
-  struct node found;
-  unsigned char *page = malloc(trees->page_size);
-  bool hold = page && path_holds(&walk, trees->root, format, page, &found);
-  for (size_t i = 0; i < 2 && hold; i++) {
-    struct mtasts_span name = {databases[i], strlen(databases[i])};
-    hold = path_holds(&walk, trees->root, name, page, &found);
-    if (hold && found.tree)
-      hold = path_holds(&walk, get_64(found.data + AT_ROOT), key, page, &found);
-  }
-  free(page);
-  return hold;
-}
-
 /* Walks the trees of the newest commit. */
-static bool trees_hold(int fd, const struct mtasts_data_trees *trees, const void *context) {
-  (void)context;
+static bool trees_hold(int fd, const struct mtasts_data_trees *trees) {
   if (trees->last_page >= MTASTS_TREE_CHECK_MAX / trees->page_size)
     return true;
-  struct walk walk = {fd, trees->page_size, trees->last_page, trees->last_page + 1};
+  struct walk walk = {fd, trees->page_size, trees->last_page, trees->last_page + 1, 0};
   return tree_holds(&walk, trees->free_root, DEPTH_MAX) &&
          tree_holds(&walk, trees->root, DEPTH_MAX);
 }
 
-typedef bool hold_fn(int fd, const struct mtasts_data_trees *trees, const void *context);
-
-static enum mtasts_status check(const char *directory, hold_fn *hold, const void *context) {
-  struct mtasts_data_trees before;
-  struct mtasts_data_trees after;
+/* errno is set where it fails. */
+static int open_data(const char *directory) {
   char *path;
   if (asprintf(&path, "%s/" MTASTS_FILE_DATA, directory) < 0)
-    return MTASTS_NO_MEMORY;
+    return -1;
   int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   free(path);
+  return fd;
+}
+
+enum mtasts_status mtasts_tree_check(const char *directory) {
+  struct mtasts_data_trees before;
+  struct mtasts_data_trees after;
+  int fd = open_data(directory);
   if (fd < 0)
     return MTASTS_OK;
   /* What is wrong with the file as a whole, opening it says better. A transaction number that
    * moved on means that its writer has used old pages again under our eyes. */
-  bool damaged = mtasts_data_trees(fd, &before) == 0 && !hold(fd, &before, context) &&
+  bool damaged = mtasts_data_trees(fd, &before) == 0 && !trees_hold(fd, &before) &&
                  mtasts_data_trees(fd, &after) == 0 && after.transaction == before.transaction;
   close(fd);
   return damaged ? MTASTS_CORRUPT : MTASTS_OK;
 }
 
-enum mtasts_status mtasts_tree_check(const char *directory) {
-  return check(directory, trees_hold, NULL);
+static bool is_format(const struct node *node) {
+  return node->key.data && !node->big && !node->tree && node->size == sizeof MTASTS_DB_FORMAT - 1 &&
+         memcmp(node->data, MTASTS_DB_FORMAT, node->size) == 0;
 }
 
-enum mtasts_status mtasts_tree_check_domain(const char *directory,
-                                            const struct mtasts_domain *domain) {
-  return check(directory, paths_hold, domain);
+static bool copy_value(const struct walk *walk, const struct node *node, unsigned char *value) {
+  if (node->tree || node->size > MTASTS_ENTRY_SIZE_MAX)
+    return false;
+  if (!node->big) {
+    memcpy(value, node->data, node->size);
+    return true;
+  }
+  off_t at = (off_t)(get_64(node->data) * walk->page_size + PAGE_HEADER);
+  return pread(walk->fd, value, node->size, at) == (ssize_t)node->size;
+}
+
+/* Of the newest commit, in a page of memory. */
+static enum mtasts_status read_value(int fd, const struct mtasts_data_trees *trees,
+                                     const struct mtasts_domain *domain, unsigned char *page,
+                                     unsigned char *value, size_t *size) {
+  static const char *const databases[] = {MTASTS_DB_POLICIES, MTASTS_DB_ABSENT};
+  struct walk walk = {fd, trees->page_size, trees->last_page, trees->last_page + 1, 0};
+  struct mtasts_span key = {domain->name, domain->len};
+  struct node node;
+  uint64_t roots[2];
+  if (!path_holds(&walk, trees->root, span_of(MTASTS_DB_FORMAT_KEY), page, &node) ||
+      !is_format(&node))
+    return MTASTS_CORRUPT;
+  for (size_t i = 0; i < 2; i++) {
+    if (!path_holds(&walk, trees->root, span_of(databases[i]), page, &node) || !node.tree)
+      return MTASTS_CORRUPT;
+    roots[i] = get_64(node.data + AT_ROOT);
+  }
+  for (size_t i = 0; i < 2; i++) {
+    if (!path_holds(&walk, roots[i], key, page, &node))
+      return MTASTS_CORRUPT;
+    if (!node.key.data)
+      continue;
+    *size = node.size;
+    return copy_value(&walk, &node, value) ? MTASTS_OK : MTASTS_CORRUPT;
+  }
+  return MTASTS_ABSENT;
+}
+
+/* Is what was read of this commit still what it was? */
+static enum mtasts_status read_once(int fd, const struct mtasts_domain *domain,
+                                    unsigned char *value, size_t *size) {
+  struct mtasts_data_trees before;
+  struct mtasts_data_trees after;
+  int rc = mtasts_data_trees(fd, &before);
+  if (rc != 0)
+    return mtasts_env_status(rc);
+  unsigned char *page = malloc(before.page_size);
+  if (!page)
+    return MTASTS_NO_MEMORY;
+  enum mtasts_status status = read_value(fd, &before, domain, page, value, size);
+  free(page);
+  if ((rc = mtasts_data_trees(fd, &after)) != 0)
+    return mtasts_env_status(rc);
+  return after.transaction - before.transaction <= COMMITS_APART ? status : MTASTS_LOCKED;
+}
+
+enum mtasts_status mtasts_tree_read(const char *directory, const struct mtasts_domain *domain,
+                                    unsigned char *value, struct mtasts_entry *entry) {
+  size_t size = 0;
+  struct stat file;
+  int fd = open_data(directory);
+  if (fd < 0)
+    return mtasts_env_status(errno);
+  enum mtasts_status status = MTASTS_PERMISSION;
+  if (fstat(fd, &file) == 0 && S_ISREG(file.st_mode)) {
+    status = MTASTS_LOCKED;
+    for (int tries = 0; tries < READ_TRIES && status == MTASTS_LOCKED; tries++)
+      status = read_once(fd, domain, value, &size);
+  }
+  close(fd);
+  return status == MTASTS_OK ? mtasts_entry_decode(value, size, entry) : status;
 }

@@ -20,10 +20,22 @@
 enum mtasts_status mtasts_tree_check(const char *directory);
 
 /*
- * The same for the few pages that reading one domain visits, however long the file: for a
- * program that must not die of somebody else's file (Exim). Costs about ten reads.
+ * Reads one domain's value, with a few reads of the file: for a program that must not die, hang or
+ * wait for the sake of somebody else's file (Exim, which does this as root in its routers). Maps
+ * nothing, takes no lock and no reader slot, creates nothing, follows no link in the place of the
+ * file, and looks at each page before it believes it. A writer uses pages of a commit again in the
+ * third one after it, and no sooner: a read during which two have ended is begun anew.
+ *
+ * value: room for MTASTS_ENTRY_SIZE_MAX bytes; entry points into it.
+ *
+ *   MTASTS_ABSENT      not in the cache
+ *   MTASTS_NO_FILE     no cache there
+ *   MTASTS_PERMISSION  may not be read, or is no regular file
+ *   MTASTS_CORRUPT     not a cache of this version, truncated, or damaged on the way to the domain
+ *   MTASTS_LOCKED      written to faster than it can be read
+ *   MTASTS_IO          anything else; errno is set
  */
-enum mtasts_status mtasts_tree_check_domain(const char *directory,
-                                            const struct mtasts_domain *domain);
+enum mtasts_status mtasts_tree_read(const char *directory, const struct mtasts_domain *domain,
+                                    unsigned char *value, struct mtasts_entry *entry);
 
 #endif

@@ -1,27 +1,42 @@
 /*
  * listen.h: the sockets that mtastsd opens itself, before it gives up root.
+ *
+ * A unix socket gets just the mode and group of its `access`, and its directory is made where it
+ * is missing (0755); where root does it, both belong to the configuration's user. Others
+ * keep their own group, but for one that the section itself names. What is left of a dead
+ * server is replaced; a living one, or a file that is no socket, is not.
+ *
+ * Root works here in a directory that is somebody else's, so no name is followed or trusted twice.
+ * For a process with one thread: the umask is changed for a moment.
  */
 #ifndef MTASTS_LISTEN_H
 #define MTASTS_LISTEN_H
 
+#include <sys/stat.h>
+
 #include "config.h"
 
+struct mtasts_listening {
+  int fd; /* non-blocking, close-on-exec; the caller's to close */
+  struct sockaddr_storage address;
+  dev_t device; /* of a unix socket's file, with inode */
+  ino_t inode;
+};
+
+enum {
+  MTASTS_LISTEN_ERROR = 256, /* bytes for a sentence */
+};
+
 /*
- * Listens at `unix:/path` or `inet:address:port` (endpoint.h). A unix socket gets just the mode
- * and group of `access`, before anybody can connect, and its directory is made where it is missing
- * (0755, owned as the configuration says where root makes it). What is left of a dead
- * server is replaced; a living one, or a file that is no socket, is not.
- * error: at least 256 bytes, a sentence on failure.
- * Returns a non-blocking close-on-exec descriptor, or -1.
+ * Listens at `unix:/path` or `inet:address:port` (endpoint.h); type: SOCK_STREAM, or SOCK_DGRAM for
+ * a unix socket.
+ * False: error says why, and errno is EADDRINUSE where somebody else listens there.
  */
-int mtasts_listen_stream(const char *endpoint, const struct mtasts_access *access,
-                         const struct mtasts_config *config, char *error);
+bool mtasts_listen(const char *endpoint, int type, const struct mtasts_access *access,
+                   const struct mtasts_config *config, struct mtasts_listening *listening,
+                   char error[MTASTS_LISTEN_ERROR]);
 
-/* The same for a unix datagram socket at a path. */
-int mtasts_listen_datagram(const char *path, const struct mtasts_access *access,
-                           const struct mtasts_config *config, char *error);
-
-/* Removes the unix socket that fd is bound to, where it still is the one there. */
-void mtasts_listen_remove(int fd);
+/* Removes the unix socket, where it still is the one there. Works on when fd is closed. */
+void mtasts_listen_remove(const struct mtasts_listening *listening);
 
 #endif

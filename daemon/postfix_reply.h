@@ -22,12 +22,12 @@ struct mtasts_postfix_settings {
 
 /*
  * Writes the payload, of at most MTASTS_POSTFIX_REPLY_MAX bytes, to out and returns its bytes.
- * entry may be NULL; its error explains a TEMP. A policy with too many patterns for one reply is
- * answered TEMP: to leave some out could only refuse hosts that it lists, and to the sender that
- * would look like the domain's own fault.
+ * domain may be NULL where the verdict is none, and entry, whose error explains a TEMP, always.
+ * A policy with too many patterns for one reply is answered TEMP: to leave some out could only
+ * refuse hosts that it lists, and to the sender that would look like the domain's own fault.
  */
 size_t mtasts_postfix_reply(const struct mtasts_decision *decision,
-                            const struct mtasts_entry *entry,
+                            const struct mtasts_domain *domain, const struct mtasts_entry *entry,
                             const struct mtasts_postfix_settings *settings, char *out);
 
 #endif

@@ -29,9 +29,10 @@ size_t mtasts_service_sockets(struct mtasts_service_socket sockets[MTASTS_SERVIC
 void mtasts_service_notify(const char *state);
 
 /*
- * Goes into the background: forks, leads a session of its own, standard streams to /dev/null.
- * The parent waits until mtasts_service_ready or the child's end, and exits with 0 or with the
- * child's code. False: it could not; errno is set.
+ * Goes into the background: forks, and leads a session of its own. The parent waits until
+ * mtasts_service_ready or the child's end, and exits with 0 or with the child's code; so standard
+ * error stays where it is as long, and then goes to /dev/null as the other two. Call it in a
+ * process with one thread. False: it could not; errno is set.
  */
 bool mtasts_service_background(void);
 void mtasts_service_ready(void);

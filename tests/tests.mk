@@ -32,6 +32,7 @@ $(O)/tests/fuzz/$(1)/%_fuzz: $(O)/tests/fuzz/$(1)/%_fuzz.o $(call archives,$(1))
 endef
 $(foreach m,$(test_modules),$(eval $(call test_module,$(m))))
 .SECONDARY:
+-include tests/unit/plugin.mk
 
 # Scenarios: the engine through time, kept in the cache's stored form.
 SCENARIOS := $(O)/tests/scenarios/scenarios

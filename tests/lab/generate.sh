@@ -87,6 +87,45 @@ web_server() {
   case $web in *gzip_static*) gzip -k "$files/mta-sts.txt" ;; esac
 }
 
+# A host that takes mail; its name may stand in many MX sets.
+mail_host() { # HOST RECEIVER [CERTIFICATE]
+  [ "$2" = nowhere ] && return
+  zone "$1. A ${MAIL[$2]}"
+  printf '%s %s\n' "${1,,}" "${3:-good}" >>"$LAB_DIR/certificates"
+}
+
+# Where the mail of the table `domains` goes: a receiver that does all right.
+one_receiver() {
+  [ "$mx" != ok ] || mail_host "mx.$domain" tls
+}
+
+# A line of the table `deliveries`: its MX hosts, then the rest as for the other table.
+one_delivery() {
+  local line host hosts=() i=0 record=none web=- pattern patterns
+  read -ra patterns <<<"$policy"
+  [ "$policy" = - ] || record=ok web=ok policy="s/enforce/${patterns[0]}/"
+  if [ ${#patterns[@]} -gt 1 ]; then
+    policy+=';/^mx/d'
+    for pattern in "${patterns[@]:1}"; do policy+=";\$s/\$/\\nmx: $pattern/"; done
+  fi
+  while IFS= read -r line; do
+    read -ra host <<<"$line"
+    case ${host[0]} in
+      null) hosts=('0 .') ;;
+      nothing) ;;
+      none) mail_host "$domain" "${host[@]:1}" ;;
+      *)
+        hosts+=("$((i += 10)) ${host[0]}")
+        mail_host "${host[@]}"
+        ;;
+    esac
+  done <<<"${mx//, /$'\n'}"
+  mx=$(printf ', %s' "${hosts[@]}")
+  mx=${mx#, }
+  [ -n "$mx" ] || mx=nothing
+  one_domain
+}
+
 one_domain() {
   zone_record
   zone_policy_host
@@ -210,6 +249,9 @@ generate() {
   touch "$LAB_DIR/sites.conf" "$LAB_DIR/broken.conf"
   echo mta-sts.change.example >"$LAB_DIR/certificates"
   each_domain one_domain
+  each_domain one_receiver
+  mail_host mail.elsewhere.example tls
+  each_delivery one_delivery
   local i domain record=ok web=ok policy=ok mx=ok
   for ((i = 0; i < bench_hosts; i++)); do
     domain=h$i.bench.example

@@ -1,5 +1,5 @@
 # The programs of the lab, and the yardstick of its bench.
-LAB := $(O)/tests/lab/certs $(O)/tests/lab/rogue
+LAB := $(O)/tests/lab/certs $(O)/tests/lab/rogue $(O)/tests/lab/smtp $(O)/tests/lab/ask
 HANDSHAKE_BENCH := $(O)/tests/bench/handshake_bench
 
 $(LAB:%=%.o) $(HANDSHAKE_BENCH).o: $(O)/%.o: %.c
@@ -7,6 +7,12 @@ $(LAB:%=%.o) $(HANDSHAKE_BENCH).o: $(O)/%.o: %.c
 	$(call compile)
 $(LAB) $(HANDSHAKE_BENCH): %: %.o
 	$(CC) -pie $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,openssl)
+
+# What Exim loads has no sanitizer in it.
+$(O)/tests/lab/crash.so: tests/lab/crash.c
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) $(WERROR) -fPIC -shared -o $@ $<
+LAB += $(O)/tests/lab/crash.so
 
 .PHONY: lab-tools
 lab-tools: $(LAB)

@@ -5,6 +5,17 @@
 DNS=10.8.0.53 DROP=10.8.0.54                                            # name servers
 WEB=10.8.0.1 IPV6=fd00:8::1 H2=10.8.0.2 ROGUE=10.8.0.3 REFUSED=10.8.0.4 # policy hosts
 UNREACHABLE=10.99.0.1                                                   # nobody's
+# Mail servers: who listens where, and how (smtp.c); the host that sends.
+declare -A MAIL=([tls]=198.51.100.1 [plain]=198.51.100.2 [refuses-454]=198.51.100.3
+  [refuses-502]=198.51.100.4 [junk]=198.51.100.5 [down]=198.51.100.6 [this]=198.51.100.25)
+
+serve_mail() {
+  local behaviour receivers=()
+  for behaviour in "${!MAIL[@]}"; do
+    case $behaviour in down | this) ;; *) receivers+=("${MAIL[$behaviour]}=$behaviour") ;; esac
+  done
+  exec "$LAB_TOOLS/smtp" "$LAB_DIR/certs" "$LAB_DIR/mail" "${receivers[@]}"
+}
 
 serve() { # SERVER: in the foreground
   case $1 in
@@ -12,6 +23,7 @@ serve() { # SERVER: in the foreground
     unbound) exec unbound -d -c "$LAB_DIR/unbound.conf" ;;
     nginx) exec nginx -e stderr -p "$LAB_DIR" -c nginx.conf -g 'daemon off;' ;;
     rogue) exec "$LAB_TOOLS/rogue" "$LAB_DIR/certs" "$ROGUE" "$DROP" ;;
+    smtp) serve_mail ;;
   esac
 }
 
@@ -22,6 +34,7 @@ answers() { # SERVER
     unbound) at=127.0.0.1/53 ;;
     nginx) at=$WEB/443 ;;
     rogue) at=$ROGUE/443 ;;
+    smtp) at=${MAIL[tls]}/25 ;;
   esac
   (: >"/dev/tcp/$at") 2>/dev/null
 }

@@ -21,3 +21,16 @@ each_domain() {
     "$1"
   done <"$here/domains"
 }
+
+# The same for the table `deliveries`, with the columns in $name $policy $mx $outcome $proves.
+each_delivery() {
+  local line name domain policy mx outcome proves column
+  while IFS= read -r line; do
+    case $line in '' | '#'*) continue ;; esac
+    IFS='|' read -r name policy mx outcome proves <<<"$line"
+    for column in name policy mx outcome proves; do trim "$column"; done
+    domain=$name.mail.example
+    policy=${policy//@/$domain} mx=${mx//@/$domain} outcome=${outcome//@/$domain}
+    "$1"
+  done <"$here/deliveries"
+}

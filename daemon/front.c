@@ -1,0 +1,213 @@
+#include "front.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "question.h"
+
+enum {
+  DRAIN_MS = 2500, /* for look-ups under way, of the three seconds that a STOP may take */
+};
+
+static struct timeval milliseconds(int64_t ms) {
+  return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+}
+
+/* those who wait */
+
+/* Gives the waiter its reply, and its peer perhaps the next ones. job NULL: the time is up. */
+static void reply_late(struct mtasts_front *front, struct mtasts_waiter *waiter,
+                       const struct mtasts_job *job) {
+  struct mtasts_peer *peer = waiter->peer;
+  size_t size = mtasts_question_answer_late(front, waiter, job, front->reply);
+  mtasts_waiters_release(&front->waiters, waiter);
+  mtasts_peer_reply(peer, (struct mtasts_span){front->reply, size});
+}
+
+static void on_gone(void *context, struct mtasts_peer *peer) {
+  struct mtasts_front *front = context;
+  mtasts_waiters_release(&front->waiters, mtasts_peer_token(peer));
+}
+
+void mtasts_front_set_deadline(struct mtasts_front *front) {
+  struct mtasts_waiter *first = mtasts_waiters_first(&front->waiters);
+  if (!first || first->deadline >= front->deadline)
+    return;
+  int64_t wait = first->deadline - mtasts_uptime();
+  struct timeval timeout = milliseconds(wait > 0 ? wait : 0);
+  event_add(&front->deadline_event, &timeout);
+  front->deadline = first->deadline;
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_front *front = context;
+  int64_t now = mtasts_uptime();
+  struct mtasts_waiter *waiter;
+  (void)fd;
+  (void)what;
+  while ((waiter = mtasts_waiters_first(&front->waiters)) && waiter->deadline <= now)
+    reply_late(front, waiter, NULL);
+  front->deadline = INT64_MAX;
+  mtasts_front_set_deadline(front);
+}
+
+/* the inbox */
+
+/* Takes the reference over. */
+static void configure(struct mtasts_front *front, struct mtasts_snapshot *snapshot) {
+  mtasts_snapshot_release(front->snapshot);
+  front->snapshot = snapshot;
+  front->settings = (struct mtasts_discover_settings){
+      .refresh_interval = snapshot->config->refresh.interval,
+      .retry_min = snapshot->config->refresh.retry_min,
+      .retry_max = snapshot->config->refresh.retry_max,
+  };
+}
+
+static void take_answer(struct mtasts_front *front, const struct mtasts_job *job) {
+  struct mtasts_errand *errand = mtasts_waiters_end(&front->waiters, job);
+  for (struct mtasts_waiter *waiter; (waiter = TAILQ_FIRST(&errand->waiters));)
+    reply_late(front, waiter, job);
+  free(errand);
+}
+
+static void on_drained(void *context) {
+  struct mtasts_front *front = context;
+  event_base_loopbreak(front->base);
+}
+
+static void on_drain_over(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_front *front = context;
+  (void)fd;
+  (void)what;
+  for (struct mtasts_waiter *waiter; (waiter = mtasts_waiters_first(&front->waiters));)
+    reply_late(front, waiter, NULL);
+  event_base_loopbreak(front->base);
+}
+
+static void stop(struct mtasts_front *front) {
+  struct timeval timeout = milliseconds(DRAIN_MS);
+  event_add(&front->drain_event, &timeout);
+  mtasts_socketmap_drain(front->socketmap, on_drained);
+}
+
+static void on_inbox(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_front *front = context;
+  struct mtasts_jobs jobs = STAILQ_HEAD_INITIALIZER(jobs);
+  (void)fd;
+  (void)what;
+  mtasts_queue_take(front->inbox, &jobs);
+  for (struct mtasts_job *job; (job = STAILQ_FIRST(&jobs)); mtasts_job_free(job)) {
+    STAILQ_REMOVE_HEAD(&jobs, link);
+    switch (job->kind) {
+    case MTASTS_JOB_CONFIGURE:
+      configure(front, mtasts_snapshot_hold(job->snapshot));
+      break;
+    case MTASTS_JOB_STOP:
+      stop(front);
+      break;
+    case MTASTS_JOB_LOOK_UP:
+    case MTASTS_JOB_RECHECK:
+    case MTASTS_JOB_REFRESH:
+    case MTASTS_JOB_REMOVE:
+    case MTASTS_JOB_IMPORT:
+      take_answer(front, job);
+    }
+  }
+}
+
+/* life */
+
+static struct event_base *new_base(void) {
+  struct event_config *config = event_config_new();
+  struct event_base *base = NULL;
+  if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
+    base = event_base_new_with_config(config);
+  if (config)
+    event_config_free(config);
+  return base;
+}
+
+static bool listen_all(struct mtasts_front *front, const struct mtasts_front_options *options) {
+  const struct mtasts_socketmap_options served = {
+      .base = front->base,
+      .stats = front->stats,
+      .request = mtasts_question_answer,
+      .gone = on_gone,
+      .context = front,
+      .peers_max = options->peers_max,
+  };
+  front->socketmap = mtasts_socketmap_new(&served);
+  for (size_t i = 0; front->socketmap && i < options->listener_count; i++)
+    if (!mtasts_socketmap_listen(front->socketmap, options->listeners[i].fd,
+                                 options->listeners[i].door))
+      return false;
+  if (options->outcome_fd >= 0)
+    front->outcomes =
+        mtasts_outcomes_new(front->base, options->outcome_fd, options->to_net, front->stats);
+  return front->socketmap && (front->outcomes || options->outcome_fd < 0);
+}
+
+static bool make_loop(struct mtasts_front *front, const struct mtasts_front_options *options) {
+  front->base = new_base();
+  if (!front->base)
+    return false;
+  event_assign(&front->deadline_event, front->base, -1, 0, on_deadline, front);
+  event_assign(&front->drain_event, front->base, -1, 0, on_drain_over, front);
+  event_assign(&front->inbox_event, front->base, front->inbox->fd, EV_READ | EV_PERSIST, on_inbox,
+               front);
+  return event_add(&front->inbox_event, NULL) == 0 && listen_all(front, options);
+}
+
+enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options, char *error,
+                                    struct mtasts_front **front) {
+  struct mtasts_front *made = malloc(sizeof *made);
+  if (!made) {
+    snprintf(error, 256, "out of memory");
+    return MTASTS_NO_MEMORY;
+  }
+  /* Pages of the buffer for replies are the kernel's until they are needed. */
+  memset(made, 0, offsetof(struct mtasts_front, reply));
+  made->inbox = options->inbox;
+  made->use = options->use;
+  made->stats = options->stats;
+  made->deadline = INT64_MAX;
+  mtasts_waiters_init(&made->waiters, options->to_net);
+  configure(made, mtasts_snapshot_hold(options->snapshot));
+  enum mtasts_status status = mtasts_reader_new(options->cache, &made->reader);
+  if (status != MTASTS_OK)
+    snprintf(error, 256, "the cache cannot be read: %s", mtasts_status_name(status));
+  else if (!make_loop(made, options)) {
+    snprintf(error, 256, "the front loop cannot be made: %s", strerror(errno));
+    status = MTASTS_IO;
+  }
+  if (status == MTASTS_OK)
+    *front = made;
+  else
+    mtasts_front_free(made);
+  return status;
+}
+
+void mtasts_front_run(struct mtasts_front *front) {
+  event_base_dispatch(front->base);
+}
+
+void mtasts_front_free(struct mtasts_front *front) {
+  if (!front)
+    return;
+  mtasts_socketmap_free(front->socketmap);
+  mtasts_outcomes_free(front->outcomes);
+  mtasts_waiters_destroy(&front->waiters);
+  mtasts_reader_free(front->reader);
+  if (front->base) {
+    event_del(&front->inbox_event);
+    event_del(&front->deadline_event);
+    event_del(&front->drain_event);
+    event_base_free(front->base);
+  }
+  mtasts_snapshot_release(front->snapshot);
+  free(front);
+}

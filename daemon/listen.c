@@ -1,0 +1,188 @@
+#include "listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+  MODE_DIRECTORY = 0755,
+  MODE_ALL = 0777,
+};
+
+__attribute__((format(printf, 2, 3))) static bool fail(char *error, const char *format, ...) {
+  int saved = errno;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(error, MTASTS_LISTEN_ERROR, format, arguments);
+  va_end(arguments);
+  errno = saved;
+  return false;
+}
+
+static bool by_root(void) {
+  return geteuid() == 0;
+}
+
+/* directory */
+
+/* Gives a directory that was just made its owner and mode. */
+static bool give_directory(const char *path, const struct mtasts_config *config) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  bool given =
+      (!by_root() || fchown(fd, config->uid, config->gid) == 0) && fchmod(fd, MODE_DIRECTORY) == 0;
+  int saved = errno;
+  close(fd);
+  errno = saved;
+  return given;
+}
+
+static bool make_directory(const char *path, const struct mtasts_config *config, char *error) {
+  char directory[sizeof((struct sockaddr_un *)NULL)->sun_path];
+  size_t len = (size_t)(strrchr(path, '/') - path);
+  if (len == 0)
+    return true;
+  memcpy(directory, path, len);
+  directory[len] = '\0';
+  if (mkdir(directory, MODE_DIRECTORY) != 0)
+    return errno == EEXIST ||
+           fail(error, "the directory %s cannot be made: %s", directory, strerror(errno));
+  return give_directory(directory, config) ||
+         fail(error, "the directory %s cannot be given its owner: %s", directory, strerror(errno));
+}
+
+/* unix sockets */
+
+/* Is it a dead server's? A datagram socket refuses as a listening one does. */
+static bool is_dead(const struct sockaddr_un *at, int type) {
+  int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  bool dead =
+      fd >= 0 && connect(fd, (const struct sockaddr *)at, sizeof *at) != 0 && errno == ECONNREFUSED;
+  if (fd >= 0)
+    close(fd);
+  return dead;
+}
+
+static bool clear_place(const struct sockaddr_un *at, int type, char *error) {
+  struct stat found;
+  if (lstat(at->sun_path, &found) != 0)
+    return errno == ENOENT || fail(error, "%s: %s", at->sun_path, strerror(errno));
+  if (!S_ISSOCK(found.st_mode)) {
+    errno = EEXIST;
+    return fail(error, "%s is in the way and no socket; move it away", at->sun_path);
+  }
+  if (!is_dead(at, type)) {
+    errno = EADDRINUSE;
+    return fail(error, "%s: another server listens there", at->sun_path);
+  }
+  return unlink(at->sun_path) == 0 || errno == ENOENT ||
+         fail(error, "the dead socket %s cannot be removed: %s", at->sun_path, strerror(errno));
+}
+
+/*
+ * Gives the socket that was just bound to its owner and group, and remembers which file it is. The
+ * descriptor of the file sees to it that this is no link, and no other file, whatever
+ * the owner of the directory does meanwhile.
+ */
+static bool give_socket(const char *path, const struct mtasts_access *access,
+                        const struct mtasts_config *config, struct mtasts_listening *listening) {
+  struct stat file = {0};
+  uid_t uid = by_root() ? config->uid : (uid_t)-1;
+  gid_t gid = by_root() || access->gid != config->gid ? access->gid : (gid_t)-1;
+  int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  errno = EPERM;
+  bool given = fstat(fd, &file) == 0 && S_ISSOCK(file.st_mode) && file.st_nlink == 1 &&
+               file.st_uid == geteuid() && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0;
+  int saved = errno;
+  close(fd);
+  errno = saved;
+  listening->device = file.st_dev;
+  listening->inode = file.st_ino;
+  return given;
+}
+
+/* A stream socket cannot be connected to yet; a datagram socket has its mode from the start, so
+ * that until it has its group nobody but we may send. */
+static bool bind_unix(int type, const struct mtasts_access *access,
+                      const struct mtasts_config *config, struct mtasts_listening *listening,
+                      char *error) {
+  struct sockaddr_un at;
+  memcpy(&at, &listening->address, sizeof at);
+  if (!make_directory(at.sun_path, config, error) || !clear_place(&at, type, error))
+    return false;
+  mode_t before = umask(MODE_ALL & ~access->mode);
+  int rc = bind(listening->fd, (const struct sockaddr *)&at, sizeof at);
+  umask(before);
+  if (rc != 0)
+    return fail(error, "%s: %s", at.sun_path, strerror(errno));
+  if (!give_socket(at.sun_path, access, config, listening)) {
+    fail(error, "%s cannot be given its owner and group: %s", at.sun_path, strerror(errno));
+    int saved = errno;
+    mtasts_listen_remove(listening);
+    errno = saved;
+    return false;
+  }
+  return true;
+}
+
+void mtasts_listen_remove(const struct mtasts_listening *listening) {
+  struct sockaddr_un at;
+  struct stat found;
+  if (listening->address.ss_family != AF_UNIX)
+    return;
+  memcpy(&at, &listening->address, sizeof at);
+  if (lstat(at.sun_path, &found) == 0 && S_ISSOCK(found.st_mode) &&
+      found.st_dev == listening->device && found.st_ino == listening->inode)
+    unlink(at.sun_path);
+}
+
+/* all sockets */
+
+static bool bind_inet(const char *endpoint, socklen_t size,
+                      const struct mtasts_listening *listening, char *error) {
+  const int on = 1;
+  int fd = listening->fd;
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+      (listening->address.ss_family != AF_INET6 ||
+       setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
+      bind(fd, (const struct sockaddr *)&listening->address, size) == 0)
+    return true;
+  return fail(error, "%s: %s", endpoint, strerror(errno));
+}
+
+bool mtasts_listen(const char *endpoint, int type, const struct mtasts_access *access,
+                   const struct mtasts_config *config, struct mtasts_listening *listening,
+                   char error[MTASTS_LISTEN_ERROR]) {
+  struct mtasts_listening made = {.fd = -1};
+  socklen_t size;
+  if (!mtasts_endpoint_parse(endpoint, &made.address, &size)) {
+    errno = EINVAL;
+    return fail(error, "%s: not unix:/PATH of at most 107 bytes or inet:ADDRESS:PORT", endpoint);
+  }
+  int family = made.address.ss_family;
+  made.fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (made.fd < 0)
+    return fail(error, "%s: %s", endpoint, strerror(errno));
+  bool bound = family == AF_UNIX ? bind_unix(type, access, config, &made, error)
+                                 : bind_inet(endpoint, size, &made, error);
+  if (bound && type == SOCK_STREAM && listen(made.fd, SOMAXCONN) != 0) {
+    bound = fail(error, "%s: %s", endpoint, strerror(errno));
+    mtasts_listen_remove(&made);
+  }
+  if (!bound) {
+    int saved = errno;
+    close(made.fd);
+    errno = saved;
+    return false;
+  }
+  *listening = made;
+  return true;
+}

@@ -1,0 +1,578 @@
+/*
+ * mtastsd: opens what the daemon works with, as root where root starts it; then two threads,
+ * the front loop (front.h) and the net loop (netloop.h), and a third that waits for signals.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "aside.h"
+#include "doors.h"
+#include "files.h"
+#include "front.h"
+#include "netloop.h"
+#include "privilege.h"
+#include "restart.h"
+#include "service.h"
+#include "store.h"
+#include "tree_check.h"
+
+enum {
+  STACK_SIZE = 1 << 20,  /* bytes; what is not touched costs nothing */
+  NICENESS = 5,          /* of the net loop: answers go before look-ups */
+  LOCKED_WAIT_MS = 5000, /* a tool that is just writing the cache will end */
+  LOCKED_STEP_MS = 100,
+  TRIM_THRESHOLD = 1 << 17, /* bytes; free memory above that goes back to the system */
+  REST = 10,                /* seconds between looks at the memory */
+  ERROR_SIZE = 1024,
+};
+
+struct options {
+  const char *config; /* NULL: the default, which may be missing */
+  bool foreground;
+  bool check;
+  bool verbose;
+};
+
+struct daemon;
+
+struct thread {
+  const char *name;
+  void (*run)(struct daemon *daemon);
+  struct mtasts_queue *queue;
+  struct mtasts_job *stop; /* made at the start, so that stopping cannot fail */
+  struct daemon *daemon;
+  pthread_t id;
+  bool started;
+  atomic_bool ended;
+};
+
+/* Everything, in the order in which it is opened. */
+struct daemon {
+  struct options options;
+  enum mtasts_log_sink sink;
+  struct mtasts_config *config; /* at the start; `snapshot` owns it */
+  struct mtasts_snapshot *snapshot;
+  sigset_t signals;
+  pthread_t main;
+  struct mtasts_doors doors;
+  struct mtasts_store *store;
+  struct mtasts_queue to_net;
+  struct mtasts_queue to_front;
+  bool queues;
+  struct mtasts_use *use;
+  struct mtasts_stats stats;
+  unsigned long long lookups; /* when memory was last given back */
+  struct mtasts_netloop *netloop;
+  struct mtasts_front *front;
+  struct thread net_thread;
+  struct thread front_thread;
+};
+
+/* words */
+
+/* To the log, and to whoever started us and waits. systemd's journal would have it twice. */
+__attribute__((format(printf, 3, 4))) static int fail(const struct daemon *daemon, int code,
+                                                      const char *format, ...) {
+  char sentence[ERROR_SIZE];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(sentence, sizeof sentence, format, arguments);
+  va_end(arguments);
+  mtasts_log(MTASTS_LOG_ERROR, "%s", sentence);
+  if (daemon->sink != MTASTS_LOG_STDERR && !getenv("JOURNAL_STREAM"))
+    fprintf(stderr, "mtastsd: %s\n", sentence);
+  return code;
+}
+
+static int code_of(enum mtasts_status status) {
+  if (status == MTASTS_LOCKED)
+    return EX_TEMPFAIL;
+  if (status == MTASTS_PERMISSION)
+    return EX_NOPERM;
+  if (status == MTASTS_NO_FILE)
+    return EX_CANTCREAT;
+  return status == MTASTS_NO_MEMORY ? EX_OSERR : EX_IOERR;
+}
+
+static const char *site_mode(const struct mtasts_config *config) {
+  return config->site_mode == MTASTS_SITE_MONITOR ? "monitor" : "enforce";
+}
+
+static void log_site_mode(const struct mtasts_config *config) {
+  if (config->site_mode == MTASTS_SITE_MONITOR)
+    mtasts_log(MTASTS_LOG_WARNING, "site_mode=monitor: nothing is enforced");
+}
+
+static void log_stats(const struct daemon *daemon, const char *event) {
+  char text[MTASTS_LOG_LINE_MAX / 2];
+  size_t len = mtasts_stats_text(&daemon->stats, text, sizeof text);
+  mtasts_log(MTASTS_LOG_INFO, "%s %.*s", event, (int)len, text);
+}
+
+/* command line */
+
+static const char usage[] =
+    "mtastsd [OPTION...]: MTA-STS (RFC 8461) for the mail servers that send\n\n"
+    "  --config FILE  configuration (" MTASTS_CONFIG_PATH ")\n"
+    "  --foreground   stay there, and log to standard error\n"
+    "  --check-config is the configuration good? Starts nothing\n"
+    "  -v, --verbose  log more\n"
+    "  -h, --help     this\n"
+    "      --version  the version\n\n"
+    "Manual: mtastsd(8), mtasts.conf(5)\n";
+
+/* -1: go on; else the exit code. */
+static int read_options(int argc, char **argv, struct options *options) {
+  enum {
+    CONFIG = 256,
+    FOREGROUND,
+    CHECK,
+    VERSION
+  };
+  static const struct option known[] = {
+      {"config", required_argument, NULL, CONFIG},
+      {"foreground", no_argument, NULL, FOREGROUND},
+      {"check-config", no_argument, NULL, CHECK},
+      {"verbose", no_argument, NULL, 'v'},
+      {"help", no_argument, NULL, 'h'},
+      {"version", no_argument, NULL, VERSION},
+      {NULL, 0, NULL, 0},
+  };
+  int option;
+  while ((option = getopt_long(argc, argv, "hv", known, NULL)) != -1) {
+    if (option == CONFIG)
+      options->config = optarg;
+    else if (option == FOREGROUND)
+      options->foreground = true;
+    else if (option == CHECK)
+      options->check = true;
+    else if (option == 'v')
+      options->verbose = true;
+    else if (option == 'h')
+      return fputs(usage, stdout), EX_OK;
+    else if (option == VERSION)
+      return puts("mtastsd " MTASTS_VERSION), EX_OK;
+    else
+      return fputs("mtastsd: see mtastsd --help\n", stderr), EX_USAGE;
+  }
+  if (optind == argc)
+    return -1;
+  fprintf(stderr, "mtastsd: %s: takes no arguments; see mtastsd --help\n", argv[optind]);
+  return EX_USAGE;
+}
+
+static int load_config(struct daemon *daemon) {
+  char error[ERROR_SIZE];
+  const char *path = daemon->options.config;
+  enum mtasts_status status = mtasts_config_load(path, error, sizeof error, &daemon->config);
+  if (status == MTASTS_OK)
+    return EX_OK;
+  fail(daemon, 0, "configuration: %s", error);
+  return status == MTASTS_NO_FILE      ? EX_NOINPUT
+         : status == MTASTS_PERMISSION ? EX_NOPERM
+                                       : EX_CONFIG;
+}
+
+/* opening */
+
+/* Before any thread, so that all of them inherit it: signals are for sigwaitinfo alone. SIGUSR2
+ * says that a thread has ended. */
+static void block_signals(struct daemon *daemon) {
+  const int waited_for[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+  sigemptyset(&daemon->signals);
+  for (size_t i = 0; i < sizeof waited_for / sizeof *waited_for; i++)
+    sigaddset(&daemon->signals, waited_for[i]);
+  pthread_sigmask(SIG_BLOCK, &daemon->signals, NULL);
+  signal(SIGPIPE, SIG_IGN);
+  daemon->main = pthread_self();
+}
+
+/* Memory and descriptors. Returns how many peers there may be: half of the descriptors are for
+ * look-ups. */
+static unsigned prepare_process(void) {
+  struct rlimit limit;
+  mallopt(M_ARENA_MAX, 2); /* the front loop's, and one for all that is not in a hurry */
+  mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return MTASTS_PEERS_MAX;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur / 2 < MTASTS_PEERS_MAX ? (unsigned)(limit.rlim_cur / 2) : MTASTS_PEERS_MAX;
+}
+
+static int open_doors(struct daemon *daemon) {
+  char error[MTASTS_LISTEN_ERROR];
+  if (mtasts_doors_open(&daemon->doors, daemon->config, error))
+    return EX_OK;
+  int code = errno == EADDRINUSE                 ? EX_TEMPFAIL
+             : errno == EACCES || errno == EPERM ? EX_NOPERM
+                                                 : EX_CANTCREAT;
+  return fail(daemon, code, "%s", error);
+}
+
+/* Root makes the directory of the cache for the user it becomes, who may not make it himself. */
+static int drop_root(struct daemon *daemon) {
+  const struct mtasts_config *config = daemon->config;
+  const struct mtasts_owner owner = {config->uid, config->gid};
+  int fd;
+  if (geteuid() == 0) {
+    int rc = mtasts_files_directory(config->cache.directory, &owner, &fd);
+    if (rc != 0)
+      return fail(daemon, EX_CANTCREAT, "cache: %s: %s", config->cache.directory, strerror(rc));
+    close(fd);
+  }
+  if (config->uid == geteuid() && config->gid == getegid()) /* of a namespace, perhaps */
+    return EX_OK;
+  if (mtasts_privilege_drop(config) == MTASTS_OK)
+    return EX_OK;
+  return fail(daemon, EX_NOPERM, "cannot become user %s and group %s: %s", config->user,
+              config->group, strerror(errno));
+}
+
+/* What is wrong before the store is open, open_cache says better. */
+static void warn(void *context, const char *sentence) {
+  const struct daemon *daemon = context;
+  if (daemon->store)
+    mtasts_log(MTASTS_LOG_WARNING, "cache: %s", sentence);
+}
+
+static enum mtasts_status try_cache(struct daemon *daemon) {
+  const struct mtasts_config *config = daemon->config;
+  const char *directory = config->cache.directory;
+  const struct mtasts_store_options options = {
+      .map_size = config->cache.map_size,
+      .map_size_max = config->cache.map_size_max,
+      .max_policies = config->cache.max_policies,
+      .max_absent = config->cache.max_absent,
+      .uid = (uid_t)-1,
+      .gid = (gid_t)-1,
+      .warn = warn,
+      .context = daemon,
+  };
+  enum mtasts_status status = mtasts_tree_check(directory);
+  if (status == MTASTS_OK)
+    status = mtasts_store_open(directory, &options, &daemon->store);
+  if (status != MTASTS_CORRUPT || (status = mtasts_cache_aside(directory)) != MTASTS_OK)
+    return status;
+  mtasts_log(MTASTS_LOG_ERROR,
+             "cache: %s/data.mdb is damaged or of another version: it is now %s, and the cache "
+             "starts empty",
+             directory, MTASTS_FILE_DAMAGED);
+  return mtasts_store_open(directory, &options, &daemon->store);
+}
+
+static int open_cache(struct daemon *daemon) {
+  const char *directory = daemon->config->cache.directory;
+  const struct timespec step = {.tv_nsec = LOCKED_STEP_MS * 1000000};
+  enum mtasts_status status;
+  for (int waited = 0; (status = try_cache(daemon)) == MTASTS_LOCKED; waited += LOCKED_STEP_MS) {
+    if (waited >= LOCKED_WAIT_MS)
+      break;
+    nanosleep(&step, NULL);
+  }
+  if (status == MTASTS_OK)
+    return EX_OK;
+  if (status == MTASTS_LOCKED)
+    return fail(daemon, code_of(status),
+                "cache: another process is writing %s; is mtastsd running already?", directory);
+  if (status == MTASTS_PERMISSION)
+    return fail(daemon, code_of(status),
+                "cache: %s: permission denied; give it to user %s (chown -R)", directory,
+                daemon->config->user);
+  return fail(daemon, code_of(status), "cache: %s: %s", directory,
+              status == MTASTS_IO ? strerror(errno) : mtasts_status_name(status));
+}
+
+static bool open_queues(struct daemon *daemon) {
+  if (!mtasts_queue_init(&daemon->to_net))
+    return false;
+  daemon->queues = mtasts_queue_init(&daemon->to_front);
+  if (!daemon->queues)
+    mtasts_queue_destroy(&daemon->to_net);
+  return daemon->queues;
+}
+
+static int open_netloop(struct daemon *daemon) {
+  char error[ERROR_SIZE];
+  const struct mtasts_netloop_options options = {
+      .snapshot = daemon->snapshot,
+      .store = daemon->store,
+      .inbox = &daemon->to_net,
+      .to_front = &daemon->to_front,
+      .use = daemon->use,
+      .stats = &daemon->stats,
+  };
+  enum mtasts_status status = mtasts_netloop_new(&options, error, &daemon->netloop);
+  if (status == MTASTS_OK)
+    return EX_OK;
+  return fail(daemon,
+              status == MTASTS_INVALID || status == MTASTS_NO_FILE ? EX_CONFIG
+              : status == MTASTS_PERMISSION                        ? EX_NOPERM
+                                                                   : EX_UNAVAILABLE,
+              "%s", error);
+}
+
+static int open_front(struct daemon *daemon, unsigned peers_max) {
+  char error[ERROR_SIZE];
+  const struct mtasts_front_options options = {
+      .snapshot = daemon->snapshot,
+      .cache = mtasts_store_cache(daemon->store),
+      .to_net = &daemon->to_net,
+      .inbox = &daemon->to_front,
+      .use = daemon->use,
+      .stats = &daemon->stats,
+      .listeners = daemon->doors.listeners,
+      .listener_count = daemon->doors.listener_count,
+      .outcome_fd = daemon->doors.outcome_fd,
+      .peers_max = peers_max,
+  };
+  if (mtasts_front_new(&options, error, &daemon->front) == MTASTS_OK)
+    return EX_OK;
+  return fail(daemon, EX_UNAVAILABLE, "%s", error);
+}
+
+static int open_all(struct daemon *daemon) {
+  unsigned peers_max = prepare_process();
+  int code = open_doors(daemon);
+  if (code == EX_OK)
+    code = drop_root(daemon);
+  if (code == EX_OK)
+    code = open_cache(daemon);
+  if (code != EX_OK)
+    return code;
+  daemon->use = mtasts_use_new(time(NULL));
+  if (!open_queues(daemon) || !daemon->use)
+    return fail(daemon, EX_OSERR, "out of memory or descriptors");
+  code = open_netloop(daemon);
+  return code == EX_OK ? open_front(daemon, peers_max) : code;
+}
+
+static void close_all(struct daemon *daemon) {
+  mtasts_doors_remove(&daemon->doors);
+  mtasts_front_free(daemon->front);
+  mtasts_netloop_free(daemon->netloop);
+  mtasts_job_free(daemon->front_thread.stop);
+  mtasts_job_free(daemon->net_thread.stop);
+  if (daemon->queues) {
+    mtasts_queue_destroy(&daemon->to_front);
+    mtasts_queue_destroy(&daemon->to_net);
+  }
+  mtasts_use_free(daemon->use);
+  mtasts_store_close(daemon->store);
+  mtasts_snapshot_release(daemon->snapshot);
+}
+
+/* threads */
+
+static void run_net(struct daemon *daemon) {
+  id_t self = (id_t)gettid(); /* on Linux each thread has a niceness of its own */
+  setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + NICENESS);
+  mtasts_netloop_run(daemon->netloop);
+}
+
+static void run_front(struct daemon *daemon) {
+  mtasts_front_run(daemon->front);
+}
+
+static void *run_thread(void *context) {
+  struct thread *thread = context;
+  pthread_setname_np(pthread_self(), thread->name);
+  thread->run(thread->daemon);
+  atomic_store(&thread->ended, true);
+  pthread_kill(thread->daemon->main, SIGUSR2);
+  return NULL;
+}
+
+static bool start_thread(struct daemon *daemon, struct thread *thread, const char *name,
+                         void (*run)(struct daemon *), struct mtasts_queue *queue) {
+  pthread_attr_t attributes;
+  thread->name = name;
+  thread->run = run;
+  thread->queue = queue;
+  thread->daemon = daemon;
+  thread->stop = mtasts_job_new(MTASTS_JOB_STOP);
+  if (!thread->stop || pthread_attr_init(&attributes) != 0)
+    return false;
+  pthread_attr_setstacksize(&attributes, STACK_SIZE);
+  thread->started = pthread_create(&thread->id, &attributes, run_thread, thread) == 0;
+  pthread_attr_destroy(&attributes);
+  return thread->started;
+}
+
+/* glibc keeps what a burst of look-ups has used in pieces; a daemon at rest has no use for it. */
+static void give_memory_back(struct daemon *daemon) {
+  unsigned long long lookups = mtasts_counted(&daemon->stats, MTASTS_COUNT_LOOKUPS);
+  if (lookups == daemon->lookups || mtasts_counted(&daemon->stats, MTASTS_COUNT_IN_FLIGHT) > 0)
+    return;
+  daemon->lookups = lookups;
+  malloc_trim(0);
+}
+
+static int next_signal(struct daemon *daemon) {
+  const struct timespec rest = {.tv_sec = REST};
+  int number;
+  while ((number = sigtimedwait(&daemon->signals, NULL, &rest)) < 0)
+    give_memory_back(daemon);
+  return number;
+}
+
+/* False: it was told to hurry, and the thread still runs. */
+static bool stop_thread(struct daemon *daemon, struct thread *thread) {
+  if (!thread->started)
+    return true;
+  mtasts_queue_give(thread->queue, thread->stop);
+  thread->stop = NULL;
+  while (!atomic_load(&thread->ended)) {
+    int number = next_signal(daemon);
+    if (number == SIGTERM || number == SIGINT)
+      return false;
+  }
+  pthread_join(thread->id, NULL);
+  return true;
+}
+
+/* First who answers, then who writes: what waits is answered, what is learnt is kept. */
+static int stop_threads(struct daemon *daemon, int code) {
+  mtasts_service_notify("STOPPING=1");
+  mtasts_doors_remove(&daemon->doors);
+  if (!stop_thread(daemon, &daemon->front_thread) || !stop_thread(daemon, &daemon->net_thread)) {
+    mtasts_log(MTASTS_LOG_WARNING, "told twice to stop: what waited got no answer");
+    _exit(code); /* the cache takes no harm */
+  }
+  log_stats(daemon, "stop");
+  return code;
+}
+
+/* signals */
+
+static void keep_old(const char *why) {
+  mtasts_log(MTASTS_LOG_ERROR, "reload: %s; the old configuration stays in force", why);
+}
+
+/* What was opened at the start stays open, so that is what the new configuration is held
+ * against. */
+static void take_up(struct daemon *daemon, struct mtasts_snapshot *snapshot) {
+  struct mtasts_queue *const queues[] = {&daemon->to_front, &daemon->to_net};
+  struct mtasts_job *jobs[] = {mtasts_job_new(MTASTS_JOB_CONFIGURE),
+                               mtasts_job_new(MTASTS_JOB_CONFIGURE)};
+  char restart[256];
+  if (!jobs[0] || !jobs[1]) {
+    mtasts_job_free(jobs[0]);
+    mtasts_job_free(jobs[1]);
+    keep_old("out of memory");
+    return;
+  }
+  for (size_t i = 0; i < 2; i++) {
+    jobs[i]->snapshot = mtasts_snapshot_hold(snapshot);
+    mtasts_queue_give(queues[i], jobs[i]);
+  }
+  const struct mtasts_config *config = snapshot->config;
+  mtasts_log(MTASTS_LOG_INFO, "reload overrides=%zu site_mode=%s", config->override_count,
+             site_mode(config));
+  log_site_mode(config);
+  mtasts_restart_needed(daemon->config, config, restart, sizeof restart);
+  if (*restart)
+    mtasts_log(MTASTS_LOG_WARNING, "reload: changed, but in force only after a restart: %s",
+               restart);
+}
+
+static void reload(struct daemon *daemon) {
+  char text[ERROR_SIZE];
+  struct timespec now;
+  struct mtasts_config *config;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
+           (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+  mtasts_service_notify(text);
+  if (mtasts_config_load(daemon->options.config, text, sizeof text, &config) != MTASTS_OK) {
+    keep_old(text);
+  } else {
+    struct mtasts_snapshot *snapshot = mtasts_snapshot_new(config);
+    if (snapshot)
+      take_up(daemon, snapshot);
+    else {
+      mtasts_config_free(config);
+      keep_old("out of memory");
+    }
+    mtasts_snapshot_release(snapshot);
+  }
+  mtasts_service_notify("READY=1");
+}
+
+/* Until somebody asks for the end, or a thread comes to one by itself. Returns the exit code. */
+static int wait_for_end(struct daemon *daemon) {
+  for (;;) {
+    int number = next_signal(daemon);
+    if (number == SIGHUP)
+      reload(daemon);
+    else if (number == SIGUSR1)
+      log_stats(daemon, "stats");
+    else if (number != SIGUSR2)
+      return EX_OK;
+    else if (atomic_load(&daemon->front_thread.ended) || atomic_load(&daemon->net_thread.ended))
+      return fail(daemon, EX_SOFTWARE, "a loop has ended by itself: stopping");
+  }
+}
+
+static int serve(struct daemon *daemon) {
+  const struct mtasts_config *config = daemon->config;
+  if (!start_thread(daemon, &daemon->net_thread, "mtasts-net", run_net, &daemon->to_net) ||
+      !start_thread(daemon, &daemon->front_thread, "mtasts-front", run_front, &daemon->to_front))
+    return stop_threads(daemon, fail(daemon, EX_OSERR, "a thread cannot be started"));
+  mtasts_log(MTASTS_LOG_INFO, "start version=%s cache=%s %s overrides=%zu site_mode=%s",
+             MTASTS_VERSION, config->cache.directory, daemon->doors.text, config->override_count,
+             site_mode(config));
+  log_site_mode(config);
+  mtasts_service_notify("READY=1");
+  mtasts_service_ready();
+  return stop_threads(daemon, wait_for_end(daemon));
+}
+
+static int run(struct daemon *daemon) {
+  const struct options *options = &daemon->options;
+  bool background =
+      !options->foreground && !getenv("NOTIFY_SOCKET") && !getenv("LISTEN_FDS"); /* systemd's */
+  if (background)
+    daemon->sink = MTASTS_LOG_SYSLOG; /* there is no standard error */
+  else if (!options->foreground)
+    daemon->sink = daemon->config->log;
+  mtasts_log_open("mtastsd", daemon->sink, options->verbose ? MTASTS_LOG_DEBUG : MTASTS_LOG_INFO);
+  if (background && !mtasts_service_background())
+    return fail(daemon, EX_OSERR, "cannot go into the background: %s", strerror(errno));
+  block_signals(daemon);
+  int code = open_all(daemon);
+  if (code == EX_OK)
+    code = serve(daemon);
+  return code;
+}
+
+int main(int argc, char **argv) {
+  static struct daemon daemon = {.sink = MTASTS_LOG_STDERR, .doors.outcome_fd = -1};
+  mtasts_log_open("mtastsd", MTASTS_LOG_STDERR, MTASTS_LOG_INFO);
+  int code = read_options(argc, argv, &daemon.options);
+  if (code >= 0)
+    return code;
+  code = load_config(&daemon);
+  if (code != EX_OK)
+    return code;
+  if (daemon.options.check) {
+    printf("%s: ok\n", daemon.options.config ? daemon.options.config : MTASTS_CONFIG_PATH);
+    mtasts_config_free(daemon.config);
+    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+  }
+  daemon.snapshot = mtasts_snapshot_new(daemon.config);
+  code = daemon.snapshot ? run(&daemon) : fail(&daemon, EX_OSERR, "out of memory");
+  close_all(&daemon);
+  return code;
+}

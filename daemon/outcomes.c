@@ -1,0 +1,99 @@
+#include "outcomes.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "outcome.h"
+
+enum {
+  BURST = 64, /* datagrams in a row, before the loop sees to other things */
+};
+
+struct mtasts_outcomes {
+  struct event event;
+  int fd;
+  struct mtasts_queue *to_net;
+  struct mtasts_stats *stats;
+  char datagram[MTASTS_OUTCOME_MAX];
+};
+
+static const char *policy_name(enum mtasts_outcome_policy policy) {
+  switch (policy) {
+  case MTASTS_OUTCOME_TLSA:
+    return "tlsa";
+  case MTASTS_OUTCOME_STS:
+    return "sts";
+  case MTASTS_OUTCOME_NO_POLICY:
+    break;
+  }
+  return "no-policy-found";
+}
+
+static void look_again(struct mtasts_outcomes *outcomes, const struct mtasts_domain *domain) {
+  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_RECHECK);
+  if (!job)
+    return;
+  job->domain = *domain;
+  mtasts_queue_give(outcomes->to_net, job);
+}
+
+static void take(struct mtasts_outcomes *outcomes, size_t size) {
+  struct mtasts_span datagram = {outcomes->datagram, size};
+  struct mtasts_outcome outcome;
+  char mx[2 * MTASTS_DOMAIN_MAX];
+  mtasts_count(outcomes->stats, MTASTS_COUNT_OUTCOMES);
+  if (size > sizeof outcomes->datagram || mtasts_outcome_read(datagram, &outcome) != MTASTS_OK) {
+    mtasts_count(outcomes->stats, MTASTS_COUNT_OUTCOME_MALFORMED);
+    return;
+  }
+  if (!outcome.failed)
+    return;
+  mtasts_count(outcomes->stats, MTASTS_COUNT_OUTCOME_FAILURES);
+  mtasts_log_value((struct mtasts_span){outcome.mx, strlen(outcome.mx)}, mx, sizeof mx);
+  mtasts_log(MTASTS_LOG_INFO, "outcome domain=%s policy=%s result=%s mx=%s", outcome.domain.name,
+             policy_name(outcome.policy), mtasts_outcome_result_name(outcome.result), mx);
+  if (outcome.policy == MTASTS_OUTCOME_STS)
+    look_again(outcomes, &outcome.domain);
+}
+
+static void on_datagrams(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_outcomes *outcomes = context;
+  (void)what;
+  for (int i = 0; i < BURST; i++) {
+    /* MSG_TRUNC: the size that it had, even where that is too much. */
+    ssize_t size =
+        recv(fd, outcomes->datagram, sizeof outcomes->datagram, MSG_DONTWAIT | MSG_TRUNC);
+    if (size < 0)
+      return;
+    take(outcomes, (size_t)size);
+  }
+}
+
+struct mtasts_outcomes *mtasts_outcomes_new(struct event_base *base, int fd,
+                                            struct mtasts_queue *to_net,
+                                            struct mtasts_stats *stats) {
+  struct mtasts_outcomes *made = malloc(sizeof *made);
+  if (!made)
+    return NULL;
+  made->fd = fd;
+  made->to_net = to_net;
+  made->stats = stats;
+  event_assign(&made->event, base, fd, EV_READ | EV_PERSIST, on_datagrams, made);
+  if (event_add(&made->event, NULL) == 0)
+    return made;
+  free(made);
+  return NULL;
+}
+
+void mtasts_outcomes_free(struct mtasts_outcomes *outcomes) {
+  if (!outcomes)
+    return;
+  event_del(&outcomes->event);
+  close(outcomes->fd);
+  free(outcomes);
+}

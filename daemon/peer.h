@@ -1,0 +1,83 @@
+/*
+ * peer.h: one connection of the socketmap server, and what of the server it works with. For
+ * socketmap.c and peer.c alone.
+ *
+ * A connection is in one of three states, and in the server's list of that state. It is read
+ * from unless it owes the kernel replies or its buffer is full; readiness to read is watched
+ * persistently, so that a request costs one recv and one send and nothing else of the kernel.
+ * A full buffer is one go: what else a peer has sent waits in its socket for the next turn of
+ * the loop, so that no peer can keep the others waiting.
+ */
+#ifndef MTASTS_PEER_H
+#define MTASTS_PEER_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/queue.h>
+
+#include "socketmap.h"
+#include "uptime.h"
+
+enum mtasts_peer_state {
+  MTASTS_PEER_IDLE,    /* owes us nothing, nor we it */
+  MTASTS_PEER_STUCK,   /* half a request has come, or half a reply gone */
+  MTASTS_PEER_WAITING, /* its reply comes later */
+  MTASTS_PEER_STATES,
+};
+
+enum {
+  MTASTS_PEER_INPUT = 2048,      /* bytes; more only for a request that is longer */
+  MTASTS_PEER_GATHER = 65536,    /* bytes of replies that go out at once at the latest */
+  MTASTS_PEER_STUCK_MAX = 30,    /* seconds without a whole request or any reply's byte */
+  MTASTS_COMPLAINT_PAUSE = 1000, /* milliseconds between log lines of one kind */
+};
+
+struct mtasts_peer {
+  TAILQ_ENTRY(mtasts_peer) link;
+  struct mtasts_socketmap *server;
+  struct event event;
+  short watched; /* EV_READ, EV_WRITE, or 0 */
+  enum mtasts_peer_state state;
+  enum mtasts_door door;
+  bool ended; /* it has shut its side down: no more requests */
+  uid_t uid;
+  int fd;
+  int64_t since; /* by mtasts_uptime, when it last did something */
+  void *token;
+  char *unsent; /* replies that the socket did not take; NULL: none */
+  size_t unsent_at, unsent_size;
+  char *input; /* not answered yet: `own`, or of the heap */
+  size_t input_len, input_room;
+  char own[MTASTS_PEER_INPUT];
+};
+
+TAILQ_HEAD(mtasts_peers, mtasts_peer); /* the one that did something longest ago first */
+
+struct mtasts_socketmap {
+  struct mtasts_socketmap_options options;
+  struct mtasts_peers peers[MTASTS_PEER_STATES];
+  unsigned count;
+  bool draining;
+  void (*drained)(void *context);
+  SLIST_HEAD(mtasts_door_events, mtasts_door_event) doors;
+  struct event pause;   /* accepting goes on when it ends */
+  struct event sweep;   /* pending while a peer is stuck */
+  struct event emptied; /* tells `drained` */
+  struct mtasts_seldom malformed, no_room;
+
+  /* Replies on their way out, of one peer at a time. */
+  size_t out_from, out_to;
+  char out[MTASTS_PEER_GATHER + 2 * MTASTS_NETSTRING_HEAD + MTASTS_REPLY_MAX];
+};
+
+/* Takes the descriptor over. NULL: no memory, and it is closed. */
+struct mtasts_peer *mtasts_peer_open(struct mtasts_socketmap *server, int fd, enum mtasts_door door,
+                                     uid_t uid);
+void mtasts_peer_close(struct mtasts_peer *peer);
+/* Answers what has come and closes it, at once where nothing is owed any more. */
+void mtasts_peer_drain(struct mtasts_peer *peer);
+
+/* A connection less. */
+void mtasts_socketmap_left(struct mtasts_socketmap *server);
+
+#endif

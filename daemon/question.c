@@ -1,0 +1,258 @@
+#include "question.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "entry_codec.h"
+#include "entry_json.h"
+#include "idn.h"
+
+enum {
+  STS_DEADLINE_MS = 4000,  /* Sendmail waits 5 s */
+  MTA_DEADLINE_MS = 30000, /* Postfix waits 100 s */
+  CROWDED_PAUSE_MS = 60000,
+};
+
+struct question {
+  struct mtasts_peer *peer;
+  enum mtasts_map map;
+  struct mtasts_span text;
+  struct mtasts_domain domain;
+  int64_t now;
+};
+
+static const struct mtasts_config *config_of(const struct mtasts_front *front) {
+  return front->snapshot->config;
+}
+
+static bool enforces_nothing(const struct mtasts_front *front, enum mtasts_map map) {
+  return mtasts_map_is_mta(map) && config_of(front)->site_mode == MTASTS_SITE_MONITOR;
+}
+
+/* Decides, counts and writes. */
+static size_t reply(struct mtasts_front *front, enum mtasts_map map, struct mtasts_finding *finding,
+                    int64_t now, char *out) {
+  mtasts_finding_decide(finding, now);
+  if (finding->decision.verdict == MTASTS_VERDICT_UNKNOWN)
+    mtasts_count(front->stats, MTASTS_COUNT_UNKNOWN);
+  return mtasts_reply_write(map, finding, config_of(front), now, out);
+}
+
+/* waiting */
+
+/* Gives the job, which is taken over, and has the peer wait for it. False: there is no room. */
+static bool wait_for(struct mtasts_front *front, const struct question *question,
+                     struct mtasts_job *job) {
+  enum mtasts_patience patience = MTASTS_PATIENCE_MTA;
+  int64_t most = MTA_DEADLINE_MS;
+  if (mtasts_peer_door(question->peer) == MTASTS_DOOR_ASK) {
+    patience = MTASTS_PATIENCE_ASK;
+    most = config_of(front)->ask.deadline;
+  } else if (question->map == MTASTS_MAP_STS) {
+    patience = MTASTS_PATIENCE_STS;
+    most = STS_DEADLINE_MS;
+  }
+  job->waited = true;
+  job->domain = question->domain;
+  struct mtasts_waiter *waiter =
+      mtasts_waiters_add(&front->waiters, job, question->peer, question->map, question->text,
+                         patience, mtasts_uptime() + most);
+  if (!waiter) {
+    if (mtasts_seldom(&front->crowded, CROWDED_PAUSE_MS))
+      mtasts_log(MTASTS_LOG_WARNING,
+                 "too many questions wait for look-ups: those for which nothing is cached are "
+                 "answered with unknown");
+    return false;
+  }
+  mtasts_peer_set_token(question->peer, waiter);
+  mtasts_front_set_deadline(front);
+  return true;
+}
+
+static bool wait_for_kind(struct mtasts_front *front, const struct question *question,
+                          enum mtasts_job_kind kind) {
+  struct mtasts_job *job = mtasts_job_new(kind);
+  return job && wait_for(front, question, job);
+}
+
+/* what the cache knows */
+
+static size_t answer_domain(struct mtasts_front *front, const struct question *question,
+                            char *out) {
+  struct mtasts_entry entry;
+  struct mtasts_finding finding = {.text = question->text, .domain = &question->domain};
+  const struct mtasts_override *override =
+      mtasts_config_override(config_of(front), &question->domain);
+  mtasts_use_mark(front->use, &question->domain);
+  if (mtasts_reader_get(front->reader, &question->domain, &entry) == MTASTS_OK)
+    finding.entry = &entry;
+  if (override && question->now < override->until) {
+    finding.override = override;
+    mtasts_count(front->stats, MTASTS_COUNT_OVERRIDES);
+    return reply(front, question->map, &finding, question->now, out);
+  }
+
+  bool due =
+      !finding.entry || mtasts_discover_due(&front->settings, finding.entry, question->now) != 0;
+  if (!due || (finding.entry && mtasts_entry_live(finding.entry, question->now))) {
+    /* RFC 8461 section 5.1: the cached policy governs, and the record is checked aside. */
+    if (due)
+      mtasts_waiters_look_behind(&front->waiters, &question->domain);
+    size_t size = reply(front, question->map, &finding, question->now, out);
+    mtasts_count(front->stats, MTASTS_COUNT_HITS);
+    if (finding.decision.source == MTASTS_SOURCE_STALE)
+      mtasts_count(front->stats, MTASTS_COUNT_STALE);
+    return size;
+  }
+  mtasts_count(front->stats, MTASTS_COUNT_MISSES);
+  if (enforces_nothing(front, question->map)) {
+    /* The answer is known already: no mail has to wait for the first week's look-ups. */
+    mtasts_waiters_look_behind(&front->waiters, &question->domain);
+    return mtasts_reply_text("NOTFOUND ", out);
+  }
+  if (wait_for_kind(front, question, MTASTS_JOB_LOOK_UP))
+    return MTASTS_REPLY_LATER;
+  finding.entry = NULL;
+  return reply(front, question->map, &finding, question->now, out);
+}
+
+/* There is no policy domain: malformed, an address, or `.parent`. */
+static size_t answer_no_domain(struct mtasts_front *front, const struct question *question,
+                               bool malformed, char *out) {
+  struct mtasts_finding finding = {.text = question->text};
+  if (mtasts_map_is_mta(question->map) || (question->map == MTASTS_MAP_REMOVE && !malformed))
+    return mtasts_reply_text("NOTFOUND ", out);
+  if (malformed)
+    return mtasts_reply_text("PERM malformed domain", out);
+  return reply(front, question->map, &finding, question->now, out);
+}
+
+/* what only our own programs ask for */
+
+static size_t answer_stats(struct mtasts_front *front, char *out) {
+  size_t head = mtasts_reply_text("OK ", out);
+  return head + mtasts_stats_text(front->stats, out + head, MTASTS_REPLY_MAX - head);
+}
+
+static size_t crowded(char *out) {
+  return mtasts_reply_text("TEMP too much is waiting to be done already: try again later", out);
+}
+
+static size_t do_errand(struct mtasts_front *front, const struct question *question,
+                        enum mtasts_job_kind kind, char *out) {
+  return wait_for_kind(front, question, kind) ? MTASTS_REPLY_LATER : crowded(out);
+}
+
+/* The job that stores an entry; NULL: *why says what is wrong with it. */
+static struct mtasts_job *import_job(struct mtasts_span line, struct mtasts_domain *domain,
+                                     char *why, size_t why_size) {
+  struct mtasts_entry_store *store = malloc(sizeof *store);
+  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_IMPORT);
+  struct mtasts_entry entry;
+  snprintf(why, why_size, "out of memory");
+  if (store && job &&
+      mtasts_entry_from_json(line, store, domain, &entry, why, why_size) == MTASTS_OK) {
+    job->value = malloc(mtasts_entry_size(&entry));
+    if (job->value)
+      job->value_size = mtasts_entry_encode(&entry, job->value);
+  }
+  free(store);
+  if (job && job->value)
+    return job;
+  mtasts_job_free(job);
+  return NULL;
+}
+
+static size_t answer_import(struct mtasts_front *front, struct question *question, char *out) {
+  uid_t uid = mtasts_peer_uid(question->peer);
+  struct mtasts_span line = question->text;
+  char why[256];
+  /* An entry says what governs a domain's mail: only to be told by who could write the cache. */
+  if (uid != 0 && uid != geteuid())
+    return mtasts_reply_text("PERM not permitted", out);
+  struct mtasts_job *job = import_job(line, &question->domain, why, sizeof why);
+  if (!job)
+    return mtasts_reply_text("PERM ", out) + mtasts_reply_text(why, out + 5);
+  question->text.len = 0;
+  return wait_for(front, question, job) ? MTASTS_REPLY_LATER : crowded(out);
+}
+
+size_t mtasts_question_answer(void *context, struct mtasts_peer *peer,
+                              const struct mtasts_request *request, char *out) {
+  struct mtasts_front *front = context;
+  struct question question = {.peer = peer, .text = request->key, .now = time(NULL)};
+  question.map = mtasts_map_named(request->map, mtasts_peer_door(peer));
+  mtasts_count(front->stats, MTASTS_COUNT_REQUESTS);
+  if (question.map == MTASTS_MAP_STATS)
+    return answer_stats(front, out);
+  if (question.map == MTASTS_MAP_IMPORT)
+    return answer_import(front, &question, out);
+
+  enum mtasts_status status = mtasts_domain_parse(question.text, &question.domain);
+  if (status == MTASTS_NOT_ASCII)
+    status = mtasts_domain_from_text(question.text, &question.domain);
+  if (status != MTASTS_OK)
+    return answer_no_domain(front, &question, status == MTASTS_INVALID, out);
+  switch (question.map) {
+  case MTASTS_MAP_REFRESH:
+    return do_errand(front, &question, MTASTS_JOB_REFRESH, out);
+  case MTASTS_MAP_RECHECK:
+    return do_errand(front, &question, MTASTS_JOB_RECHECK, out);
+  case MTASTS_MAP_REMOVE:
+    return do_errand(front, &question, MTASTS_JOB_REMOVE, out);
+  case MTASTS_MAP_POSTFIX:
+  case MTASTS_MAP_STS:
+    /* A next hop in brackets is looked up without MX, as a smart host mostly is. */
+    if (question.text.data[0] == '[' && !config_of(front)->socketmap.bracketed)
+      return mtasts_reply_text("NOTFOUND ", out);
+    break;
+  case MTASTS_MAP_DECISION:
+  case MTASTS_MAP_ENTRY:
+  case MTASTS_MAP_IMPORT:
+  case MTASTS_MAP_STATS:
+    break;
+  }
+  return answer_domain(front, &question, out);
+}
+
+/* later */
+
+static size_t answer_done(const struct mtasts_job *job, const char *done, char *out) {
+  if (!job)
+    return mtasts_reply_text("TEMP not done yet: look again later", out);
+  if (job->status == MTASTS_OK)
+    return mtasts_reply_text(done, out);
+  if (job->status == MTASTS_ABSENT)
+    return mtasts_reply_text("NOTFOUND ", out);
+  size_t head = mtasts_reply_text("TEMP could not be done: ", out);
+  return head + mtasts_reply_text(mtasts_status_name(job->status), out + head);
+}
+
+size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtasts_waiter *waiter,
+                                   const struct mtasts_job *job, char *out) {
+  const struct mtasts_domain *domain = &waiter->errand->domain;
+  struct mtasts_entry entry;
+  struct mtasts_finding finding = {.text = {waiter->text, waiter->text_len}, .domain = domain};
+  int64_t now = time(NULL);
+  if (waiter->map == MTASTS_MAP_REMOVE)
+    return answer_done(job, "OK removed", out);
+  if (waiter->map == MTASTS_MAP_IMPORT)
+    return answer_done(job, "OK imported", out);
+
+  if (job && job->status == MTASTS_OK &&
+      mtasts_entry_decode(job->value, job->value_size, &entry) == MTASTS_OK) {
+    finding.entry = &entry;
+    finding.freshness = job->freshness;
+  } else if (waiter->map == MTASTS_MAP_REFRESH || waiter->map == MTASTS_MAP_RECHECK) {
+    return answer_done(job, "TEMP the answer cannot be read", out);
+  } else if (job && mtasts_reader_get(front->reader, domain, &entry) == MTASTS_OK &&
+             mtasts_entry_live(&entry, now)) {
+    finding.entry = &entry;
+  }
+  const struct mtasts_override *override = mtasts_config_override(config_of(front), domain);
+  if (override && now < override->until)
+    finding.override = override;
+  return reply(front, waiter->map, &finding, now, out);
+}

@@ -1,0 +1,46 @@
+/*
+ * question.h: one question to the front loop and its reply: at once from the cache, or later.
+ * For front.c and question.c alone.
+ */
+#ifndef MTASTS_QUESTION_H
+#define MTASTS_QUESTION_H
+
+#include <event2/event_struct.h>
+
+#include "discover.h"
+#include "front.h"
+#include "outcomes.h"
+#include "uptime.h"
+#include "waiters.h"
+
+struct mtasts_front {
+  struct event_base *base;
+  struct mtasts_snapshot *snapshot;
+  struct mtasts_discover_settings settings; /* of the snapshot */
+  struct mtasts_reader *reader;
+  struct mtasts_queue *inbox;
+  struct mtasts_use *use;
+  struct mtasts_stats *stats;
+  struct mtasts_socketmap *socketmap;
+  struct mtasts_outcomes *outcomes; /* NULL: nobody may tell them */
+  struct mtasts_waiters waiters;
+  struct event inbox_event;
+  struct event deadline_event;
+  int64_t deadline; /* that deadline_event is set to; INT64_MAX: none */
+  struct event drain_event;
+  struct mtasts_seldom crowded;
+  char reply[MTASTS_REPLY_MAX]; /* one that comes later */
+};
+
+/* A mtasts_request_fn; its context is the front. */
+size_t mtasts_question_answer(void *context, struct mtasts_peer *peer,
+                              const struct mtasts_request *request, char *out);
+
+/* The reply to one who waits: job is what came back, NULL at the deadline. Returns its bytes. */
+size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtasts_waiter *waiter,
+                                   const struct mtasts_job *job, char *out);
+
+/* Sees to it that the loop wakes for the earliest deadline. */
+void mtasts_front_set_deadline(struct mtasts_front *front);
+
+#endif

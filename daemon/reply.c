@@ -1,0 +1,107 @@
+#include "reply.h"
+
+#include <string.h>
+
+#include "answer_text.h"
+#include "ascii.h"
+#include "postfix_reply.h"
+#include "ruling.h"
+
+enum mtasts_map mtasts_map_named(struct mtasts_span name, enum mtasts_door door) {
+  static const struct {
+    struct mtasts_span name;
+    enum mtasts_map map;
+    bool ask_only;
+  } maps[] = {
+      {{"sts", 3}, MTASTS_MAP_STS, false},        {{"decision", 8}, MTASTS_MAP_DECISION, false},
+      {{"entry", 5}, MTASTS_MAP_ENTRY, true},     {{"refresh", 7}, MTASTS_MAP_REFRESH, true},
+      {{"recheck", 7}, MTASTS_MAP_RECHECK, true}, {{"remove", 6}, MTASTS_MAP_REMOVE, true},
+      {{"import", 6}, MTASTS_MAP_IMPORT, true},   {{"stats", 5}, MTASTS_MAP_STATS, true},
+  };
+  for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
+    if (mtasts_span_equal(name, maps[i].name))
+      return maps[i].ask_only && door != MTASTS_DOOR_ASK ? MTASTS_MAP_POSTFIX : maps[i].map;
+  return MTASTS_MAP_POSTFIX;
+}
+
+void mtasts_finding_decide(struct mtasts_finding *finding, int64_t now) {
+  if (finding->domain)
+    finding->decision = mtasts_decide(finding->entry, finding->override, finding->freshness, now);
+  else
+    finding->decision = (struct mtasts_decision){
+        .verdict = MTASTS_VERDICT_NONE,
+        .source = MTASTS_SOURCE_NONE,
+        .rule = "an address or .parent: there is no policy domain (RFC 8461 section 2)",
+    };
+}
+
+size_t mtasts_reply_text(const char *text, char *out) {
+  size_t size = strlen(text);
+  memcpy(out, text, size);
+  return size;
+}
+
+static size_t decision_reply(const struct mtasts_finding *finding, bool monitor, char *out) {
+  const struct mtasts_answer answer = {
+      .text = finding->text,
+      .domain = finding->domain,
+      .entry = finding->entry,
+      .override = finding->override,
+      .decision = &finding->decision,
+      .monitor = monitor,
+  };
+  size_t head = mtasts_reply_text("OK ", out);
+  size_t size = mtasts_answer_text(&answer, out + head, MTASTS_REPLY_MAX - head);
+  return size > 0 ? head + size : mtasts_reply_text("TEMP the answer is too long", out);
+}
+
+/* The override as if the domain had published it, for as long as it is in force. */
+static void put_override(struct mtasts_entry *entry, const struct mtasts_override *override,
+                         int64_t now) {
+  int64_t left = override->until - now;
+  entry->has_policy = true;
+  entry->policy = override->policy;
+  entry->policy.max_age = left < MTASTS_MAX_AGE_MAX ? (uint32_t)left : MTASTS_MAX_AGE_MAX;
+  memcpy(entry->policy_id, "override", sizeof "override");
+  entry->fetched = now;
+  entry->expires = now + entry->policy.max_age;
+}
+
+static size_t entry_reply(const struct mtasts_finding *finding, const struct mtasts_config *config,
+                          int64_t now, char *out) {
+  /* An address literal is as good as a domain without a record. */
+  static const struct mtasts_entry none = {.record = MTASTS_RECORD_ABSENT};
+  const struct mtasts_entry *entry = finding->domain ? finding->entry : &none;
+  struct mtasts_ruling ruling = {
+      .known = entry || finding->override,
+      .freshness = finding->freshness,
+      .overridden = finding->override != NULL,
+      .monitor = config->site_mode == MTASTS_SITE_MONITOR,
+      .defer = config->ask.on_unknown == MTASTS_UNKNOWN_DEFER,
+  };
+  if (entry)
+    ruling.entry = *entry;
+  if (finding->override)
+    put_override(&ruling.entry, finding->override, now);
+  return mtasts_ruling_write(&ruling, out);
+}
+
+size_t mtasts_reply_write(enum mtasts_map map, const struct mtasts_finding *finding,
+                          const struct mtasts_config *config, int64_t now, char *out) {
+  const struct mtasts_postfix_settings settings = {config->site_mode, config->ask.on_unknown};
+  switch (map) {
+  case MTASTS_MAP_ENTRY:
+    return entry_reply(finding, config, now, out);
+  case MTASTS_MAP_DECISION:
+  case MTASTS_MAP_REFRESH:
+  case MTASTS_MAP_RECHECK:
+    return decision_reply(finding, config->site_mode == MTASTS_SITE_MONITOR, out);
+  case MTASTS_MAP_POSTFIX:
+  case MTASTS_MAP_STS:
+  case MTASTS_MAP_REMOVE:
+  case MTASTS_MAP_IMPORT:
+  case MTASTS_MAP_STATS:
+    break;
+  }
+  return mtasts_postfix_reply(&finding->decision, finding->domain, finding->entry, &settings, out);
+}

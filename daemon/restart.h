@@ -1,0 +1,14 @@
+/*
+ * restart.h: what of a new configuration a running mtastsd cannot take up: what it opened, and who
+ * it has become.
+ */
+#ifndef MTASTS_RESTART_H
+#define MTASTS_RESTART_H
+
+#include "config.h"
+
+/* Writes the keys and sections that differ, as in "cache, ask.socket"; "" where none does. */
+void mtasts_restart_needed(const struct mtasts_config *old, const struct mtasts_config *new,
+                           char *out, size_t size);
+
+#endif

@@ -1,0 +1,170 @@
+#include "waiters.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+void mtasts_waiters_init(struct mtasts_waiters *waiters, struct mtasts_queue *to_net) {
+  memset(waiters, 0, sizeof *waiters);
+  waiters->to_net = to_net;
+  for (size_t i = 0; i < MTASTS_PATIENCES; i++)
+    TAILQ_INIT(&waiters->by_deadline[i]);
+}
+
+void mtasts_waiters_destroy(struct mtasts_waiters *waiters) {
+  for (size_t i = 0; i < MTASTS_PATIENCES; i++)
+    for (struct mtasts_waiter *next, *waiter = TAILQ_FIRST(&waiters->by_deadline[i]); waiter;
+         waiter = next) {
+      next = TAILQ_NEXT(waiter, by_deadline);
+      free(waiter);
+    }
+  tdestroy(waiters->errands, free);
+  waiters->errands = NULL;
+}
+
+/* errands */
+
+static int compare(const void *a, const void *b) {
+  const struct mtasts_errand *x = a;
+  const struct mtasts_errand *y = b;
+  if (x->kind != y->kind)
+    return x->kind < y->kind ? -1 : 1;
+  if (x->serial != y->serial)
+    return x->serial < y->serial ? -1 : 1;
+  if (x->domain.len != y->domain.len)
+    return x->domain.len < y->domain.len ? -1 : 1;
+  return memcmp(x->domain.name, y->domain.name, x->domain.len);
+}
+
+static struct mtasts_errand *find(const struct mtasts_waiters *waiters,
+                                  const struct mtasts_errand *like) {
+  struct mtasts_errand *const *found = tfind(like, &waiters->errands, compare);
+  return found ? *found : NULL;
+}
+
+/* Gives the job to the net loop. NULL: too many are out, or no memory. */
+static struct mtasts_errand *send_out(struct mtasts_waiters *waiters, struct mtasts_job *job,
+                                      const struct mtasts_errand *like) {
+  unsigned most = job->waited ? MTASTS_ERRANDS_MAX : MTASTS_ERRANDS_BEHIND_MAX;
+  struct mtasts_errand *errand = NULL;
+  if (waiters->errand_count < most)
+    errand = malloc(sizeof *errand);
+  if (errand) {
+    *errand = *like;
+    TAILQ_INIT(&errand->waiters);
+    if (tsearch(errand, &waiters->errands, compare)) {
+      waiters->errand_count++;
+      job->token = errand;
+      mtasts_queue_give(waiters->to_net, job);
+      return errand;
+    }
+  }
+  free(errand);
+  mtasts_job_free(job);
+  return NULL;
+}
+
+void mtasts_waiters_look_behind(struct mtasts_waiters *waiters,
+                                const struct mtasts_domain *domain) {
+  const struct mtasts_errand like = {.kind = MTASTS_JOB_LOOK_UP, .domain = *domain};
+  if (find(waiters, &like))
+    return;
+  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_LOOK_UP);
+  if (!job)
+    return;
+  job->domain = *domain;
+  send_out(waiters, job, &like);
+}
+
+struct mtasts_errand *mtasts_waiters_end(struct mtasts_waiters *waiters,
+                                         const struct mtasts_job *job) {
+  struct mtasts_errand *errand = job->token;
+  tdelete(errand, &waiters->errands, compare);
+  waiters->errand_count--;
+  return errand;
+}
+
+/* waiters */
+
+/* The client's place, or a free one; MTASTS_CLIENTS_MAX: there is none. */
+static size_t client_of(const struct mtasts_waiters *waiters, uid_t uid) {
+  size_t place = MTASTS_CLIENTS_MAX;
+  for (size_t i = 0; i < MTASTS_CLIENTS_MAX; i++) {
+    if (waiters->clients[i].count == 0)
+      place = i;
+    else if (waiters->clients[i].uid == uid)
+      return i;
+  }
+  return place;
+}
+
+/* The last of its kind, unless a reload has made deadlines shorter. */
+static void sort_in(struct mtasts_waiter_list *list, struct mtasts_waiter *waiter) {
+  struct mtasts_waiter *before = TAILQ_LAST(list, mtasts_waiter_list);
+  while (before && before->deadline > waiter->deadline)
+    before = TAILQ_PREV(before, mtasts_waiter_list, by_deadline);
+  if (before)
+    TAILQ_INSERT_AFTER(list, before, waiter, by_deadline);
+  else
+    TAILQ_INSERT_HEAD(list, waiter, by_deadline);
+}
+
+struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct mtasts_job *job,
+                                         struct mtasts_peer *peer, enum mtasts_map map,
+                                         struct mtasts_span text, enum mtasts_patience patience,
+                                         int64_t deadline) {
+  const struct mtasts_errand like = {
+      .kind = job->kind,
+      .serial = job->kind == MTASTS_JOB_IMPORT ? ++waiters->serial : 0,
+      .domain = job->domain,
+  };
+  size_t client = client_of(waiters, mtasts_peer_uid(peer));
+  struct mtasts_errand *errand = find(waiters, &like);
+  struct mtasts_waiter *waiter = NULL;
+  if (waiters->count < MTASTS_WAITERS_MAX && client < MTASTS_CLIENTS_MAX &&
+      waiters->clients[client].count < MTASTS_WAITERS_CLIENT_MAX &&
+      (!errand || errand->count < MTASTS_WAITERS_ERRAND_MAX))
+    waiter = malloc(sizeof *waiter + text.len);
+  if (waiter && !errand)
+    errand = send_out(waiters, job, &like);
+  else
+    mtasts_job_free(job);
+  if (!waiter || !errand) {
+    free(waiter);
+    return NULL;
+  }
+  *waiter = (struct mtasts_waiter){.errand = errand,
+                                   .peer = peer,
+                                   .map = map,
+                                   .patience = patience,
+                                   .deadline = deadline,
+                                   .client = client,
+                                   .text_len = text.len};
+  memcpy(waiter->text, text.data, text.len);
+  TAILQ_INSERT_TAIL(&errand->waiters, waiter, by_errand);
+  sort_in(&waiters->by_deadline[patience], waiter);
+  errand->count++;
+  waiters->count++;
+  waiters->clients[client].uid = mtasts_peer_uid(peer);
+  waiters->clients[client].count++;
+  return waiter;
+}
+
+void mtasts_waiters_release(struct mtasts_waiters *waiters, struct mtasts_waiter *waiter) {
+  TAILQ_REMOVE(&waiter->errand->waiters, waiter, by_errand);
+  TAILQ_REMOVE(&waiters->by_deadline[waiter->patience], waiter, by_deadline);
+  waiter->errand->count--;
+  waiters->clients[waiter->client].count--;
+  waiters->count--;
+  free(waiter);
+}
+
+struct mtasts_waiter *mtasts_waiters_first(const struct mtasts_waiters *waiters) {
+  struct mtasts_waiter *first = NULL;
+  for (size_t i = 0; i < MTASTS_PATIENCES; i++) {
+    struct mtasts_waiter *waiter = TAILQ_FIRST(&waiters->by_deadline[i]);
+    if (waiter && (!first || waiter->deadline < first->deadline))
+      first = waiter;
+  }
+  return first;
+}

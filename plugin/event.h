@@ -1,0 +1,96 @@
+/*
+ * event.h: from the events of Exim's smtp transport to the outcome of each SMTP session, for
+ * TLS-RPT (RFC 8460 section 4). Pure.
+ *
+ * Exim raises, for each connection of a delivery: tcp:connect, smtp:ehlo (twice with TLS),
+ * tls:cert (mtasts_cert sees that one), tcp:close; where it did not do, msg:host:defer behind
+ * that; dane:fail whenever DANE does not hold. A process has one session at a time, and a retry
+ * in clear after a failed handshake belongs to the session that failed.
+ */
+#ifndef MTASTS_PLUGIN_EVENT_H
+#define MTASTS_PLUGIN_EVENT_H
+
+#include "known.h"
+
+enum mtasts_event_name {
+  MTASTS_EVENT_OTHER,
+  MTASTS_EVENT_CONNECT,
+  MTASTS_EVENT_EHLO,
+  MTASTS_EVENT_CLOSE,
+  MTASTS_EVENT_HOST_DEFER,
+  MTASTS_EVENT_DANE_FAIL,
+};
+
+struct mtasts_event {
+  enum mtasts_event_name name;
+  struct mtasts_span host; /* empty in a callout, which is no session */
+  struct mtasts_span address;
+  struct mtasts_span data;
+  long error;                /* $event_defer_errno */
+  bool tls;                  /* the session had TLS, */
+  bool verified;             /* with a verified certificate, */
+  bool dane;                 /* by DANE */
+  struct mtasts_span sender; /* our own address; may be empty */
+};
+
+/* The arguments of mtasts_event behind the domain. extra: words in any order, the first of them
+ * perhaps the error's number: `-37 cv=1 ver=TLS1.3 dane=yes ip=192.0.2.1`. */
+struct mtasts_event mtasts_event_read(struct mtasts_span name, struct mtasts_span host,
+                                      struct mtasts_span address, struct mtasts_span data,
+                                      struct mtasts_span extra);
+
+/* libtlsrpt's numbers of RFC 8460's result types. */
+enum mtasts_result {
+  MTASTS_RESULT_SUCCESS = 0,
+  MTASTS_RESULT_NO_STARTTLS = 201,
+  MTASTS_RESULT_HOST_MISMATCH = 202,
+  MTASTS_RESULT_NOT_TRUSTED = 203,
+  MTASTS_RESULT_EXPIRED = 204,
+  MTASTS_RESULT_VALIDATION = 205,
+  MTASTS_RESULT_POLICY_FETCH = 301,
+  MTASTS_RESULT_POLICY_INVALID = 302,
+  MTASTS_RESULT_WEBPKI_INVALID = 303,
+  MTASTS_RESULT_TLSA_INVALID = 304,
+  MTASTS_RESULT_DNSSEC_INVALID = 305,
+  MTASTS_RESULT_DANE_REQUIRED = 306,
+};
+
+/* RFC 8460's name; "" of a success. */
+const char *mtasts_result_name(enum mtasts_result result);
+
+/* The session that is under way; begins as zeros. */
+struct mtasts_session {
+  char host[MTASTS_DOMAIN_MAX + 1];
+  char address[64];
+  char helo[MTASTS_DOMAIN_MAX + 1];
+  bool greeted;                   /* EHLO was answered, */
+  bool offered;                   /* and STARTTLS was in the answer */
+  bool counted;                   /* its outcome has been told */
+  bool failed;                    /* and was a failure */
+  enum mtasts_result certificate; /* what mtasts_cert saw that is wrong with it */
+};
+
+struct mtasts_ending {
+  enum mtasts_result result;
+  bool dane;        /* it is DANE that held or did not */
+  const char *rule; /* constant: RFC and section of a failure */
+  const char *code; /* constant: failure-reason-code; "" none */
+};
+
+/* Of a session with an MX host that the policy does not list, or that there is none for its sake.
+ */
+extern const struct mtasts_ending mtasts_ending_unlisted;
+
+/* Follows an event. True: it may end the session, and mtasts_session_end is to be asked. */
+bool mtasts_session_follow(struct mtasts_session *session, const struct mtasts_event *event);
+
+/* True: the session has come to this end, now and once. */
+bool mtasts_session_end(struct mtasts_session *session, const struct mtasts_event *event,
+                        const struct mtasts_known *known, struct mtasts_ending *ending);
+
+/* What mtasts_cert saw of a host's certificate: its names do not cover the host, or it has
+ * expired. */
+void mtasts_session_certificate(struct mtasts_session *session, struct mtasts_span host,
+                                enum mtasts_result seen);
+
+#endif

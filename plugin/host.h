@@ -1,0 +1,22 @@
+/*
+ * host.h: all that the plugin wants of Exim, which alone is done in host.c: its local_scan API is
+ * the only part of Exim that a plugin can see.
+ */
+#ifndef MTASTS_PLUGIN_HOST_H
+#define MTASTS_PLUGIN_HOST_H
+
+#include <sys/types.h>
+
+#include "mtasts.h"
+
+/* One line in Exim's main log, cut to MTASTS_LOG_LINE_MAX; control bytes are escaped. */
+__attribute__((format(printf, 1, 2))) void mtasts_host_log(const char *format, ...);
+
+/* Exim's own user and group. */
+bool mtasts_host_user(uid_t *uid, gid_t *gid);
+
+/* A copy in Exim's store. tainted: it has bytes that came with a message, and Exim must not use it
+ * as a file name or a command. */
+unsigned char *mtasts_host_string(struct mtasts_span text, bool tainted);
+
+#endif

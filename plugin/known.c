@@ -1,0 +1,46 @@
+#include "known.h"
+
+#include "span.h"
+
+enum mtasts_verdict mtasts_known_verdict(const struct mtasts_known *known) {
+  enum mtasts_verdict verdict = known->decision.verdict;
+  bool monitor = known->ruling.monitor;
+  switch (verdict) {
+  case MTASTS_VERDICT_ENFORCE:
+    return monitor ? MTASTS_VERDICT_TESTING : verdict;
+  case MTASTS_VERDICT_DANE:
+  case MTASTS_VERDICT_ENCRYPT:
+  case MTASTS_VERDICT_DEFER:
+    return monitor ? MTASTS_VERDICT_NONE : verdict;
+  case MTASTS_VERDICT_UNKNOWN:
+    return known->ruling.defer && !monitor ? MTASTS_VERDICT_DEFER : MTASTS_VERDICT_NONE;
+  case MTASTS_VERDICT_NONE:
+  case MTASTS_VERDICT_TESTING:
+    break;
+  }
+  return verdict;
+}
+
+bool mtasts_known_allows(const struct mtasts_known *known, struct mtasts_span host) {
+  struct mtasts_decision decision = known->decision;
+  decision.verdict = mtasts_known_verdict(known);
+  return mtasts_decision_allows(&decision, host);
+}
+
+bool mtasts_known_lists(const struct mtasts_known *known, struct mtasts_span host) {
+  const struct mtasts_policy *policy = known->decision.policy;
+  return !policy || policy->mode == MTASTS_MODE_NONE ||
+         mtasts_mx_match(&policy->mx, host).data != NULL;
+}
+
+enum mtasts_dane mtasts_known_dane(const struct mtasts_known *known, struct mtasts_span host) {
+  const struct mtasts_mx_list *list = &known->ruling.entry.mx;
+  struct mtasts_domain name;
+  struct mtasts_mx_host mx;
+  if (mtasts_domain_parse(host, &name) != MTASTS_OK)
+    return MTASTS_DANE_NONE;
+  for (size_t cursor = 0; mtasts_mx_next(list, &cursor, &mx);)
+    if (mtasts_span_equal(mx.host, (struct mtasts_span){name.name, name.len}))
+      return mx.dane;
+  return MTASTS_DANE_NONE;
+}

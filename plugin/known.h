@@ -1,0 +1,29 @@
+/*
+ * known.h: what is known of a domain at one moment, and what that means for its mail. Pure.
+ */
+#ifndef MTASTS_PLUGIN_KNOWN_H
+#define MTASTS_PLUGIN_KNOWN_H
+
+#include "ruling.h"
+
+struct mtasts_known {
+  struct mtasts_domain domain; /* its name is "" where the MTA named none */
+  struct mtasts_ruling ruling;
+  struct mtasts_decision decision; /* points into the ruling */
+  char why[1024];                  /* why the verdict is unknown or defer; else "" */
+};
+
+/* What happens to mail: the verdict after on_unknown and site_mode. Never unknown. */
+enum mtasts_verdict mtasts_known_verdict(const struct mtasts_known *known);
+
+/* May mail go to this MX host? */
+bool mtasts_known_allows(const struct mtasts_known *known, struct mtasts_span host);
+
+/* Does the policy, whatever the site mode, list this MX host? True where there is no policy that
+ * says enforce or testing. */
+bool mtasts_known_lists(const struct mtasts_known *known, struct mtasts_span host);
+
+/* The DANE state of one MX host. */
+enum mtasts_dane mtasts_known_dane(const struct mtasts_known *known, struct mtasts_span host);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * names.h: does a certificate name the host that presents it? Pure.
+ */
+#ifndef MTASTS_PLUGIN_NAMES_H
+#define MTASTS_PLUGIN_NAMES_H
+
+#include "known.h"
+#include "text.h"
+
+/*
+ * Do the certificate's DNS names (of its subjectAltName, separated by colons) hold one for the
+ * host (RFC 8461 section 4.2, RFC 6125)? A wildcard is the whole leftmost label and covers one.
+ */
+bool mtasts_names_cover(struct mtasts_span names, struct mtasts_span host);
+
+/* What mtasts_cert yields: nothing where the certificate will do, or why not. */
+void mtasts_names_judge(const struct mtasts_known *known, struct mtasts_span names,
+                        struct mtasts_span host, struct mtasts_text *reason);
+
+#endif

@@ -1,0 +1,175 @@
+#include "outcome.h"
+
+#include <stdio.h>
+
+#include "log.h"
+#include "span.h"
+
+enum {
+  TLSA = 1, /* libtlsrpt's policy types */
+  STS = 2,
+  NO_POLICY_FOUND = 9,
+  DETAIL_MAX = 200,
+};
+
+struct subject {
+  int type;
+  const struct mtasts_policy *policy; /* of STS; NULL: none could be had */
+  enum mtasts_result result;
+};
+
+/* Why there is no policy that the domain meant to have: told as its failure, however well the
+ * session went (RFC 8460 section 4.3.2.2). */
+static enum mtasts_result of_discovery(const struct mtasts_known *known) {
+  if (known->ruling.overridden || known->decision.policy || !known->ruling.known)
+    return MTASTS_RESULT_SUCCESS;
+  switch (known->ruling.entry.error) {
+  case MTASTS_ERROR_POLICY_FETCH:
+    return MTASTS_RESULT_POLICY_FETCH;
+  case MTASTS_ERROR_POLICY_INVALID:
+    return MTASTS_RESULT_POLICY_INVALID;
+  case MTASTS_ERROR_WEBPKI_INVALID:
+    return MTASTS_RESULT_WEBPKI_INVALID;
+  case MTASTS_ERROR_NONE:
+  case MTASTS_ERROR_DNS:
+  case MTASTS_ERROR_DNSSEC:
+  case MTASTS_ERROR_RECORD_INVALID:
+    break;
+  }
+  return MTASTS_RESULT_SUCCESS;
+}
+
+static struct subject subject_of(const struct mtasts_told *told) {
+  const struct mtasts_known *known = told->known;
+  enum mtasts_result discovery = of_discovery(known);
+  if (told->ending.dane)
+    return (struct subject){TLSA, NULL, told->ending.result};
+  if (discovery != MTASTS_RESULT_SUCCESS)
+    return (struct subject){STS, NULL, discovery};
+  /* An override is this site's own policy: the domain has no part in it. */
+  if (known->decision.policy && !known->ruling.overridden)
+    return (struct subject){STS, known->decision.policy, told->ending.result};
+  return (struct subject){NO_POLICY_FOUND, NULL, told->ending.result};
+}
+
+static void put_string(struct mtasts_text *text, struct mtasts_span bytes) {
+  mtasts_text_put(text, "\"");
+  for (size_t i = 0; i < bytes.len; i++) {
+    char c = bytes.data[i];
+    char escaped[7] = {c};
+    if (c == '"' || c == '\\')
+      snprintf(escaped, sizeof escaped, "\\%c", c);
+    else if (c != ' ' && !mtasts_is_visible(c))
+      snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned)(unsigned char)c);
+    mtasts_text_put(text, escaped);
+  }
+  mtasts_text_put(text, "\"");
+}
+
+/* `,"key":"value"`, or nothing where the value is empty. */
+static void put_pair(struct mtasts_text *text, const char *key, struct mtasts_span value) {
+  if (value.len == 0)
+    return;
+  mtasts_text_put(text, ",\"");
+  mtasts_text_put(text, key);
+  mtasts_text_put(text, "\":");
+  put_string(text, value);
+}
+
+static struct mtasts_span span_of(const char *words) {
+  return (struct mtasts_span){words, strlen(words)};
+}
+
+/* The policy as its lines, rebuilt, and the mx patterns once more (RFC 8460 section 4.4). */
+static void put_policy(struct mtasts_text *text, const struct mtasts_policy *policy) {
+  struct mtasts_span pattern;
+  mtasts_text_put(text, ",\"policy-string\":[\"version: STSv1\",\"mode: ");
+  mtasts_text_put(text, mtasts_mode_name(policy->mode));
+  for (size_t cursor = 0; mtasts_names_next(&policy->mx, &cursor, &pattern);) {
+    mtasts_text_put(text, "\",\"mx: ");
+    mtasts_text_host(text, pattern);
+  }
+  mtasts_text_put(text, "\",\"max_age: ");
+  mtasts_text_number(text, policy->max_age);
+  mtasts_text_put(text, "\"]");
+  if (policy->mx.size == 0)
+    return;
+  mtasts_text_put(text, ",\"mx-host\":");
+  const char *before = "[\"";
+  for (size_t cursor = 0; mtasts_names_next(&policy->mx, &cursor, &pattern); before = "\",\"") {
+    mtasts_text_put(text, before);
+    mtasts_text_host(text, pattern);
+  }
+  mtasts_text_put(text, "\"]");
+}
+
+static struct mtasts_span cut(struct mtasts_span text, size_t most) {
+  return (struct mtasts_span){text.data, text.len < most ? text.len : most};
+}
+
+static void put_failure(struct mtasts_text *text, const struct mtasts_told *told,
+                        enum mtasts_result result) {
+  const struct mtasts_session *session = told->session;
+  bool discovery = result != told->ending.result;
+  mtasts_text_put(text, ",\"failure-details\":[{\"c\":");
+  mtasts_text_number(text, (uint64_t)result);
+  put_pair(text, "s", cut(told->sender, sizeof session->address));
+  put_pair(text, "n", span_of(session->host));
+  put_pair(text, "h", span_of(session->helo));
+  put_pair(text, "r", span_of(session->address));
+  put_pair(text, "a", cut(discovery ? told->known->ruling.entry.detail : told->detail, DETAIL_MAX));
+  put_pair(text, "f", span_of(discovery ? "" : told->ending.code));
+  mtasts_text_put(text, "}],\"t\":1,\"f\":1}]}");
+}
+
+static void put_datagram(const struct mtasts_told *told, struct subject subject,
+                         struct mtasts_text *text) {
+  const char *domain = told->known->domain.name;
+  mtasts_text_put(text, "{\"dpv\":\"1\"");
+  put_pair(text, "d", span_of(domain));
+  mtasts_text_put(text, ",\"policies\":[{\"policy-type\":");
+  mtasts_text_number(text, (uint64_t)subject.type);
+  /* The TLSA base domain is the MX host (RFC 8460 section 4.4). */
+  put_pair(text, "policy-domain", span_of(subject.type == TLSA ? told->session->host : domain));
+  if (subject.policy)
+    put_policy(text, subject.policy);
+  if (subject.result == MTASTS_RESULT_SUCCESS)
+    mtasts_text_put(text, ",\"t\":0,\"f\":0}]}");
+  else
+    put_failure(text, told, subject.result);
+}
+
+void mtasts_outcome_datagram(const struct mtasts_told *told, struct mtasts_text *text) {
+  struct subject subject = subject_of(told);
+  put_datagram(told, subject, text);
+  if (!text->full)
+    return;
+  text->len = 0;
+  text->full = false;
+  subject.policy = NULL;
+  put_datagram(told, subject, text);
+}
+
+static void put_value(struct mtasts_text *text, const char *key, struct mtasts_span value) {
+  char shown[2 * MTASTS_DOMAIN_MAX];
+  if (value.len == 0)
+    return;
+  mtasts_log_value(value, shown, sizeof shown);
+  mtasts_text_put(text, key);
+  mtasts_text_put(text, shown);
+}
+
+void mtasts_outcome_line(const struct mtasts_told *told, struct mtasts_text *text) {
+  const struct mtasts_known *known = told->known;
+  char remedy[sizeof known->domain.name + sizeof "mtasts query --refresh "];
+  snprintf(remedy, sizeof remedy, "mtasts query --refresh %s", known->domain.name);
+  mtasts_text_put(text, known->ruling.monitor ? "MTA-STS: would defer" : "MTA-STS: deferred");
+  put_value(text, " domain=", span_of(known->domain.name));
+  put_value(text, " mx=", span_of(told->session->host));
+  put_value(text, " address=", span_of(told->session->address));
+  put_value(text, " result=", span_of(mtasts_result_name(told->ending.result)));
+  put_value(text, " rule=", span_of(told->ending.rule));
+  put_value(text, " id=", span_of(known->decision.policy ? known->ruling.entry.policy_id : ""));
+  put_value(text, " detail=", cut(told->detail, DETAIL_MAX));
+  put_value(text, " remedy=", span_of(remedy));
+}

@@ -1,0 +1,209 @@
+#include "source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "ascii.h"
+#include "ask.h"
+#include "exim_user.h"
+#include "host.h"
+#include "idn.h"
+#include "netstring.h"
+#include "tree_check.h"
+
+enum {
+  REMEMBERED = 60,    /* seconds; no TXT record counts for less */
+  AWAY = 30,          /* seconds */
+  RECHECK_WAIT = 100, /* milliseconds for the daemon to take the request */
+};
+
+static struct {
+  bool config_loaded;
+  struct mtasts_config *config; /* NULL: failed, see config_error */
+  char config_error[384];
+  bool away_logged;
+  int64_t away_until; /* on the monotonic clock, in seconds */
+  int64_t known_until;
+  struct mtasts_known known;
+  char room[MTASTS_NETSTRING_HEAD + MTASTS_RULING_MAX + 1]; /* that `known` points into */
+} source;
+
+static int64_t uptime(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec;
+}
+
+/* MTASTS_CONFIG names another file, but never to a process that has more rights than who started
+ * it: secure_getenv. */
+const struct mtasts_config *mtasts_source_config(void) {
+  if (!source.config_loaded) {
+    source.config_loaded = true;
+    if (mtasts_config_load(secure_getenv("MTASTS_CONFIG"), source.config_error,
+                           sizeof source.config_error, &source.config) != MTASTS_OK)
+      mtasts_host_log("MTA-STS: configuration: %s: mail for other hosts is deferred until it is "
+                      "mended",
+                      source.config_error);
+  }
+  return source.config;
+}
+
+static enum mtasts_status ask(const struct mtasts_domain *domain) {
+  struct mtasts_span payload;
+  enum mtasts_status status = mtasts_ask(
+      source.config->ask.socket, "entry", (struct mtasts_span){domain->name, domain->len},
+      source.config->ask.deadline + MTASTS_ASK_GRACE, source.room, sizeof source.room, &payload);
+  return status == MTASTS_OK ? mtasts_ruling_read(payload, &source.known.ruling) : status;
+}
+
+/* What an entry in the cache says without anybody to ask: an unexpired policy governs, and that
+ * there is none is known until the next check. */
+static bool still_counts(const struct mtasts_entry *entry, int64_t now) {
+  return mtasts_entry_live(entry, now) || now < entry->next_check;
+}
+
+static void put_override(struct mtasts_ruling *ruling, const struct mtasts_override *override,
+                         int64_t now) {
+  struct mtasts_entry *entry = &ruling->entry;
+  ruling->known = true;
+  ruling->overridden = true;
+  entry->has_policy = true;
+  entry->policy = override->policy;
+  entry->policy.max_age = MTASTS_MAX_AGE_MAX;
+  entry->fetched = now;
+  entry->expires = now + MTASTS_MAX_AGE_MAX;
+  memcpy(entry->policy_id, "override", sizeof "override");
+}
+
+/* As mtastsd makes it, and in the room where its reply would stand. */
+static void keep(const struct mtasts_entry *entry, const struct mtasts_domain *domain) {
+  const struct mtasts_config *config = source.config;
+  const struct mtasts_override *override = mtasts_config_override(config, domain);
+  int64_t now = (int64_t)time(NULL);
+  struct mtasts_ruling ruling = {
+      .freshness = MTASTS_CACHED,
+      .monitor = config->site_mode == MTASTS_SITE_MONITOR,
+      .defer = config->ask.on_unknown == MTASTS_UNKNOWN_DEFER,
+  };
+  if (entry && still_counts(entry, now)) {
+    ruling.known = true;
+    ruling.entry = *entry;
+  }
+  if (override && now < override->until)
+    put_override(&ruling, override, now);
+  struct mtasts_span payload = {source.room, mtasts_ruling_write(&ruling, source.room)};
+  if (mtasts_ruling_read(payload, &source.known.ruling) == MTASTS_OK)
+    return;
+  ruling.known = false; /* damaged: a miss */
+  source.known.ruling = ruling;
+}
+
+/* As Exim's user, and with nothing left open for Exim's children. */
+static enum mtasts_status read_cache(const struct mtasts_domain *domain) {
+  static unsigned char value[MTASTS_ENTRY_SIZE_MAX];
+  struct mtasts_entry entry;
+  struct mtasts_exim_user was;
+  if (!mtasts_exim_user_become(&was))
+    return MTASTS_PERMISSION;
+  enum mtasts_status status =
+      mtasts_tree_read(source.config->cache.directory, domain, value, &entry);
+  mtasts_exim_user_return(&was);
+  if (status == MTASTS_OK)
+    keep(&entry, domain);
+  return status;
+}
+
+static void log_away(enum mtasts_status status) {
+  if (source.away_logged)
+    return;
+  source.away_logged = true;
+  mtasts_host_log("MTA-STS: mtastsd does not answer at %s (%s): the cache is read instead; see "
+                  "`systemctl status mtastsd`",
+                  source.config->ask.socket, mtasts_status_name(status));
+}
+
+/* Fills in the ruling, and `why` where nothing is known. */
+static void learn(const struct mtasts_domain *domain) {
+  enum mtasts_status asked = MTASTS_AWAY;
+  enum mtasts_status found = MTASTS_OK;
+  if (uptime() >= source.away_until) {
+    asked = ask(domain);
+    if (asked != MTASTS_OK) {
+      log_away(asked);
+      source.away_until = uptime() + AWAY;
+    }
+  }
+  if (asked != MTASTS_OK) {
+    found = read_cache(domain);
+    if (found != MTASTS_OK)
+      keep(NULL, domain);
+  }
+  if (source.known.ruling.known)
+    return;
+  const char *cache = asked == MTASTS_OK   ? "left to mtastsd"
+                      : found == MTASTS_OK ? "out of date"
+                                           : mtasts_status_name(found);
+  snprintf(source.known.why, sizeof source.known.why,
+           "MTA-STS: nothing is known of %s (mtastsd: %s; cache: %s); remedy: mtasts query %s",
+           domain->name, asked == MTASTS_OK ? "knows nothing in time" : mtasts_status_name(asked),
+           cache, domain->name);
+}
+
+static void explain_defer(void) {
+  const struct mtasts_known *known = &source.known;
+  const struct mtasts_span detail = known->ruling.entry.detail;
+  snprintf(source.known.why, sizeof source.known.why,
+           "MTA-STS: mail for %s is deferred: %s %.*s; remedy: mtasts query --refresh %s",
+           known->domain.name, known->decision.rule, (int)detail.len,
+           detail.data ? detail.data : "", known->domain.name);
+}
+
+static const struct mtasts_known *decided(enum mtasts_verdict verdict) {
+  source.known.domain = (struct mtasts_domain){.len = 0};
+  source.known.ruling = (struct mtasts_ruling){.known = false};
+  source.known.decision = (struct mtasts_decision){.verdict = verdict, .rule = ""};
+  source.known_until = 0;
+  return &source.known;
+}
+
+static const struct mtasts_known *cannot(const char *what, const char *remedy) {
+  snprintf(source.known.why, sizeof source.known.why, "MTA-STS: %s; remedy: %s", what, remedy);
+  return decided(MTASTS_VERDICT_DEFER);
+}
+
+const struct mtasts_known *mtasts_source_get(struct mtasts_span text) {
+  struct mtasts_known *known = &source.known;
+  struct mtasts_domain domain;
+  known->why[0] = '\0';
+  if (!mtasts_source_config())
+    return cannot(source.config_error, "mend that file");
+  if (text.len == 0)
+    return cannot("no domain was given", "multi_domain = false on Exim's transport");
+  /* What no policy can be for, an address literal or no name of the DNS at all, fares as it does
+   * without us. */
+  if (mtasts_domain_from_text(text, &domain) != MTASTS_OK)
+    return decided(MTASTS_VERDICT_NONE);
+  bool remembered = uptime() < source.known_until && known->domain.len == domain.len &&
+                    memcmp(known->domain.name, domain.name, domain.len) == 0;
+  known->domain = domain;
+  if (!remembered)
+    learn(&domain);
+  known->decision = mtasts_ruling_decide(&known->ruling, (int64_t)time(NULL));
+  bool unknown = known->decision.verdict == MTASTS_VERDICT_UNKNOWN;
+  if (!remembered)
+    source.known_until = unknown ? 0 : uptime() + REMEMBERED;
+  if (known->decision.verdict == MTASTS_VERDICT_DEFER)
+    explain_defer();
+  return known;
+}
+
+void mtasts_source_recheck(const struct mtasts_domain *domain) {
+  char room[1024];
+  struct mtasts_span payload;
+  if (source.config && domain->len > 0 && uptime() >= source.away_until)
+    mtasts_ask(source.config->ask.socket, "recheck",
+               (struct mtasts_span){domain->name, domain->len}, RECHECK_WAIT, room, sizeof room,
+               &payload);
+  source.known_until = 0;
+}

@@ -1,0 +1,28 @@
+/*
+ * source.h: where the plugin's knowledge comes from. mtastsd is asked; where it does not answer,
+ * the cache is read. What was learnt of a domain is remembered for a minute, so that the events of
+ * one delivery are one question, and a failed question for half a minute, so that a dead daemon
+ * costs one wait. All of it is static: Exim has one thread, and its children inherit it.
+ *
+ * Leaves no descriptor, mapping or changed identity behind.
+ */
+#ifndef MTASTS_PLUGIN_SOURCE_H
+#define MTASTS_PLUGIN_SOURCE_H
+
+#include "config.h"
+#include "known.h"
+
+/*
+ * Never NULL; good until the next call. Where mtasts.conf is malformed or may not be read, or no
+ * domain is given, the verdict is defer: neither may silently let mail go without its policy.
+ */
+const struct mtasts_known *mtasts_source_get(struct mtasts_span domain);
+
+/* Has the daemon look up the domain's record again (RFC 8461 section 5.1); does not wait for what
+ * comes of it. The domain is forgotten. */
+void mtasts_source_recheck(const struct mtasts_domain *domain);
+
+/* NULL where it cannot be used. */
+const struct mtasts_config *mtasts_source_config(void);
+
+#endif

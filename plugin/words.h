@@ -1,0 +1,45 @@
+/*
+ * words.h: a decision in the words of Exim's configuration. Pure.
+ *
+ * Values are rebuilt from the parsed policy and never copied from what came over the network, so
+ * no mx line can forge a key, an item of a list or a regular expression.
+ */
+#ifndef MTASTS_PLUGIN_WORDS_H
+#define MTASTS_PLUGIN_WORDS_H
+
+#include "known.h"
+#include "text.h"
+
+enum {
+  /* Bytes of an ignore list. Exim has no limit of its own, but it compiles each item anew for each
+   * address of each MX host, and keeps them all until the process ends. */
+  MTASTS_IGNORE_MAX = 32 << 10,
+  MTASTS_WORDS_MAX = MTASTS_IGNORE_MAX + 4096,
+};
+
+/*
+ * What mtasts_policy yields, for ${extract}:
+ *
+ *   mode=M id="I" expires="T" ignore="L" [unknown=yes] [monitor=yes] [mx=mismatch] [reason="W"]
+ *
+ * M: enforce, testing, none, dane, encrypt or tempfail. id, expires (RFC 3339) and ignore are empty
+ * where they do not apply. ignore: an Exim host list of all but this host and the policy's own; it
+ * stands in an enforce decision alone. mx_list: the MX names that the caller found, separated by
+ * colons; empty: not known. text: MTASTS_WORDS_MAX bytes, empty.
+ */
+void mtasts_words_policy(const struct mtasts_known *known, struct mtasts_span mx_list,
+                         struct mtasts_text *text);
+
+/* Is an enforce policy left without any of these MX hosts (RFC 8461 section 5)? Whatever the site
+ * mode. *first, where it is so: the first of them. */
+bool mtasts_words_mismatch(const struct mtasts_known *known, struct mtasts_span mx_list,
+                           struct mtasts_span *first);
+
+/* The sentence that says so: domain, hosts, rule, policy id, remedy. */
+void mtasts_words_mismatch_reason(const struct mtasts_known *known, struct mtasts_span mx_list,
+                                  struct mtasts_text *text);
+
+/* Takes the next name that is not empty off a list that colons separate. */
+bool mtasts_words_next(struct mtasts_span *list, struct mtasts_span *name);
+
+#endif

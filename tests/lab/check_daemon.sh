@@ -1,0 +1,238 @@
+# mtastsd, from outside: over its sockets, by its signals, its log and its files.
+# shellcheck shell=bash
+
+ask_socket=$LAB_DIR/run/ask.sock map_socket=$LAB_DIR/run/socketmap.sock
+outcome_socket=$LAB_DIR/run/tlsrpt.sock conf=$LAB_DIR/mtastsd.conf log=$LAB_DIR/log/mtastsd
+daemon='' idle=''
+trap 'kill $daemon $idle 2>/dev/null' EXIT
+
+# The lab's configuration, our sockets, and what else is given. Root starts it, and becomes nobody.
+configure() { # TEXT…
+  {
+    cat "$LAB_CONF"
+    printf '%s\n' "cache { directory = \"$cache\" }" \
+      "ask { socket = \"$ask_socket\" deadline = 2 }" \
+      "socketmap { listen = {\"unix:$map_socket\", \"inet:127.0.0.1:8461\"} mode = 0666 }" \
+      "outcome { socket = \"$outcome_socket\" }" "$@"
+    ! may_change_user || printf 'user = "nobody" group = "nogroup"\n'
+  } >"$conf"
+}
+
+may_change_user() { setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/dev/null; }
+
+# Runs mtastsd until it is ready; $daemon is its process.
+start_daemon() {
+  local i
+  : >"$log"
+  "$MTASTS"d --config "$conf" --foreground 2>>"$log" &
+  daemon=$!
+  for ((i = 0; i < 100; i++)); do
+    said 'start version=' && return
+    kill -0 $daemon 2>/dev/null || return
+    sleep 0.05
+  done
+}
+
+# Sends it a signal; $code is what it exits with, within ten seconds.
+stop_daemon() { # [SIGNAL]
+  local i
+  kill "-${1:-TERM}" $daemon
+  {
+    for ((i = 0; i < 200; i++)); do
+      kill -0 $daemon || break
+      sleep 0.05
+    done
+    kill -KILL $daemon
+    wait $daemon
+    code=$?
+  } 2>/dev/null
+}
+
+said() { grep -q -- "$1" "$log"; }
+says() { # TEXT: it comes to say that within three seconds
+  local i
+  for ((i = 0; i < 60; i++)); do said "$1" && echo yes && return; sleep 0.05; done
+  tail -n 3 "$log"
+}
+
+ask() { "$LAB_TOOLS/ask" "$@" 2>&1; }
+decision() { # DOMAIN [MAP]: verdict, source, id and error
+  ask "$ask_socket" "${2:-decision}" "$1.example" | sed -n 's/^OK //p' |
+    jq -r '[.verdict, .source, .policy.id, .error.type] | map(. // "-") | join(" ")'
+}
+postfix() { ask "$map_socket" postfix "$1"; }
+count() { ask "$ask_socket" stats . | sed 's/^OK //' | jq ".$1"; } # COUNTER
+comes_to() { # COUNTER NUMBER
+  local i
+  for ((i = 0; i < 100 && $(count "$1") != $2; i++)); do sleep 0.05; done
+  count "$1"
+}
+fetches() { grep -c "mta-sts.$1.example" "$LAB_DIR/log/access"; } # DOMAIN
+exit_code() { # COMMAND…
+  "$@" >"$LAB_DIR/out" 2>&1
+  echo $?
+}
+seconds() { # COMMAND…: how long it took, in whole ones
+  local began=$EPOCHREALTIME
+  "$@" >/dev/null
+  awk "BEGIN { printf \"%d\", $EPOCHREALTIME - $began + 0.2 }"
+}
+
+# The command line
+configure
+check '--check-config' "$conf: ok" "$("$MTASTS"d --check-config --config "$conf")"
+echo 'cache { size = 1 }' >"$LAB_DIR/bad.conf"
+"$MTASTS"d --check-config --config "$LAB_DIR/bad.conf" 2>"$log"
+check '--check-config of a bad file: exit code' 78 $?
+check '--check-config of a bad file: message' yes "$(says "mtastsd: .*bad.conf:1: .*size")"
+
+# Answers
+start_daemon
+check 'enforce, asked for first' 'enforce network 20260101T000000 -' "$(decision good)"
+check 'enforce, from the cache' 'enforce cache 20260101T000000 -' "$(decision good)"
+check 'testing' 'testing network .* -' "$(decision testing)"
+check 'mode none' 'none network .* -' "$(decision mode-none)"
+check 'no record' 'none network - -' "$(decision no-record)"
+check 'no policy behind the record' 'none network - sts-policy-fetch-error' "$(decision not-found)"
+check 'certificate that fails' 'none network - sts-webpki-invalid' "$(decision self-signed)"
+check 'no policy domain' 'OK .*"policy_domain":null.*' "$(ask "$ask_socket" decision '[192.0.2.1]')"
+check 'no domain at all' 'PERM .*' "$(ask "$ask_socket" decision 'a b')"
+
+check 'postfix: enforce' 'OK secure match=mx.good.example servername=hostname' "$(postfix good.example)"
+check 'postfix: wildcard' 'OK secure match=\.wildcard-mx\.example servername=hostname' \
+  "$(postfix wildcard-mx.example)"
+check 'postfix: as it writes next hops' "$(postfix good.example)" "$(postfix '[good.example]:25')"
+for key in testing.example mode-none.example no-record.example .good.example '[192.0.2.1]' 'a b'; do
+  check "postfix: $key" 'NOTFOUND ' "$(postfix "$key")"
+done
+check 'the MTAs may not remove' 'NOTFOUND ' "$(ask "$map_socket" remove testing.example)"
+check 'nor did they' 'testing cache .*' "$(decision testing)"
+exec 3<>/dev/tcp/127.0.0.1/8461
+printf '20:postfix good.example,' >&3
+read -rd , -t 3 reply <&3
+exec 3>&-
+check 'over TCP' '51:OK secure match=mx.good.example servername=hostname' "$reply"
+
+# Look-ups
+before=$(fetches http2)
+check 'fifty ask at once' 50 "$(ask -c "$ask_socket" 50 decision http2.example | grep -c '"enforce"')"
+check 'and are worth one fetch' $((before + 1)) "$(fetches http2)"
+check 'in time' 2 "$(seconds ask "$ask_socket" decision record-dropped.example)"
+check 'too late is unknown' 'unknown none - -' "$(decision silent-after-tls)"
+check 'and the look-up goes on' 0 "$(comes_to in_flight 0)"
+check 'to its end' 'none cache - sts-policy-fetch-error' "$(decision silent-after-tls)"
+before=$(fetches good)
+check 'refresh' 'enforce network 20260101T000000 -' "$(decision good refresh)"
+check 'refresh fetches' $((before + 1)) "$(fetches good)"
+check 'remove' 'OK removed' "$(ask "$ask_socket" remove good.example)"
+check 'remove what is not there' 'NOTFOUND ' "$(ask "$ask_socket" remove good.example)"
+check 'removed' 'enforce network 20260101T000000 -' "$(decision good)"
+check 'stats' 'OK \{"requests":[0-9]+,.*\}' "$(ask "$ask_socket" stats .)"
+
+# Peers
+check 'malformed: only that connection is closed' yes "$(
+  printf 'no netstring' | timeout 3 "$LAB_TOOLS/ask" -r "$ask_socket" && echo yes)"
+check 'oversized: likewise' yes "$(
+  printf '99999999:x' | timeout 3 "$LAB_TOOLS/ask" -r "$map_socket" && echo yes)"
+check 'they are counted' 2 "$(count malformed)"
+"$LAB_TOOLS/ask" -i "$map_socket" 500 >"$LAB_DIR/idle" &
+idle=$!
+check '500 connections, idle' 50[01] "$(comes_to connections 501)"
+check 'harm nobody' 'enforce cache .*' "$(decision good)"
+kill $idle
+wait $idle 2>/dev/null
+idle=''
+
+# Outcomes
+outcome='{"dpv":"1","d":"good.example","policies":[{"policy-type":2,"failure-details":[{"c":203,"n":"mx.good.example"}],"f":1}]}'
+printf '%s' "$outcome" | ask -d "$outcome_socket"
+check 'an outcome is logged' yes \
+  "$(says 'outcome domain=good.example policy=sts result=certificate-not-trusted mx=mx.good.example')"
+printf 'nonsense' | ask -d "$outcome_socket"
+check 'one that is none' '1' "$(comes_to outcome_malformed 1)"
+
+# Reload
+configure 'override "good.example" { mode = "none" }'
+kill -HUP $daemon
+check 'reload' yes "$(says 'reload overrides=1 site_mode=enforce')"
+check 'the override is in force' 'none override .* -' "$(decision good)"
+configure 'override "good.example" { mode = "nonsense" }'
+line=$(grep -n nonsense "$conf" | cut -d: -f1)
+kill -HUP $daemon
+check 'a bad file is named, and its line' yes "$(says "reload: .*mtastsd.conf:$line: .*old configuration")"
+check 'and changes nothing' 'none override .* -' "$(decision good)"
+configure 'dns { timeout = 3 }' 'site_mode = "monitor"'
+kill -HUP $daemon
+check 'what needs a restart is named' yes "$(says 'only after a restart: dns')"
+check 'monitor mode is told' yes "$(says 'site_mode=monitor: nothing is enforced')"
+check 'monitor mode enforces nothing' 'NOTFOUND ' "$(postfix good.example)"
+kill -USR1 $daemon
+check 'SIGUSR1 logs the counters' yes "$(says 'stats {"requests"')"
+
+# One writer
+sed "s|$LAB_DIR/run/|$LAB_DIR/run2/|; s/:8461/:8462/" "$conf" >"$LAB_DIR/second.conf"
+check 'a second daemon on the same cache' 75 \
+  "$(exit_code "$MTASTS"d --config "$LAB_DIR/second.conf" --foreground)"
+check 'and at the same sockets' 75 "$(exit_code "$MTASTS"d --config "$conf" --foreground)"
+check 'leave the first alone' 'enforce cache .*' "$(decision good)"
+
+# Memory and privileges
+anonymous() { awk '/^RssAnon/ { print $2 }' /proc/$daemon/status; } # KiB
+if ! grep -qE "__(a|t)san_init" "$MTASTS"d; then
+  for ((i = 0; i < 15 && $(anonymous) >= 8192; i++)); do sleep 1; done # it gives memory back
+  check 'memory at rest' yes "$([ "$(anonymous)" -lt 8192 ] && echo yes)"
+fi
+printf 'mtastsd at rest: %d KiB anonymous memory, limit 8192\n' "$(anonymous)"
+if may_change_user; then
+  check 'root has become nobody' '65534 65534 65534 65534 65534 65534 65534 65534' "$(
+    awk '/^(Uid|Gid):/ { $1 = ""; print }' /proc/$daemon/status | xargs)"
+  check 'nobody owns the cache' '65534 750' "$(stat -c '%u %a' "$cache")"
+  check 'and the socket' '65534 660' "$(stat -c '%u %a' "$ask_socket")"
+fi
+
+# The end
+ask "$ask_socket" remove silent-after-tls.example >/dev/null
+ask "$ask_socket" decision silent-after-tls.example >"$LAB_DIR/waiting" &
+waiting=$!
+comes_to in_flight 1 >/dev/null
+stop_daemon
+check 'SIGTERM: exit code' 0 $code
+wait $waiting
+check 'who waits is answered' '.*"verdict":"unknown".*' "$(cat "$LAB_DIR/waiting")"
+check 'the sockets are gone' '' "$(ls "$LAB_DIR/run")"
+check 'totals are logged' yes "$(says 'stop {"requests"')"
+
+# Starts after a bad end
+configure
+"$LAB_TOOLS/ask" -l "$LAB_DIR/notify" >"$LAB_DIR/notified" &
+idle=$!
+while [ ! -S "$LAB_DIR/notify" ]; do sleep 0.05; done
+NOTIFY_SOCKET=$LAB_DIR/notify start_daemon
+check 'the cache is kept' 'enforce cache 20260101T000000 -' "$(decision good)"
+kill -HUP $daemon
+says 'reload ' >/dev/null
+stop_daemon
+check 'systemd is told' 'READY=1 RELOADING=1 MONOTONIC_USEC=[0-9]+ READY=1 STOPPING=1' \
+  "$(paste -sd' ' "$LAB_DIR/notified")"
+kill $idle
+wait $idle 2>/dev/null
+idle=''
+start_daemon
+stop_daemon KILL
+start_daemon
+check 'killed: the cache is kept' 'enforce cache 20260101T000000 -' "$(decision good)"
+stop_daemon
+head -c 20000 /dev/urandom >"$cache/data.mdb"
+start_daemon
+check 'a corrupt cache is told' yes "$(says 'data.mdb is damaged')"
+check 'and moved aside' 20000 "$(stat -c %s "$cache/data.mdb.damaged")"
+check 'mail goes on' 'enforce network 20260101T000000 -' "$(decision good)"
+stop_daemon
+
+# In the background
+check 'in the background: the command returns' 0 "$(exit_code "$MTASTS"d --config "$conf")"
+check 'when it is ready' 'enforce cache 20260101T000000 -' "$(decision good)"
+daemon=$(pgrep -f -- "--config $conf")
+check 'a second: its exit code' 75 "$(exit_code "$MTASTS"d --config "$conf")"
+check 'a second: its words' 'mtastsd: .*ask.sock: another server listens there' "$(cat "$LAB_DIR/out")"
+kill "$daemon"

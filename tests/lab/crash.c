@@ -1,0 +1,17 @@
+/* crash.so: in the place of Exim's plugin, the worst of plugins. */
+#include <signal.h>
+#include <stdlib.h>
+
+__attribute__((visibility("default"))) int mtasts_policy(unsigned char **yield, int argc,
+                                                         unsigned char **argv);
+
+/* By the first letter of the domain: an abort, a segmentation fault, or not a word. */
+int mtasts_policy(unsigned char **yield, int argc, unsigned char **argv) {
+  char first = argc > 0 ? (char)argv[0][0] : '\0';
+  if (first == 'a')
+    abort();
+  if (first == 'g')
+    raise(SIGSEGV);
+  *yield = NULL; /* an empty string, to Exim */
+  return 0;
+}

@@ -1,0 +1,203 @@
+# Real Exim, with contrib/exim in its configurations, and mtastsd: for a script that root runs
+# inside the lab. The spool, the log, the mailboxes, /etc and /run/mtasts are the lab's own, and
+# gone with it. The configurations are
+#   plain      a small one
+#   smarthost  all mail to one host
+#   debian     Debian's own, unsplit; `split` is Debian's split one
+#   relay      Debian's own for a smart host
+#   bare       Debian's own, without mtasts
+# shellcheck shell=bash
+
+EXIM_DIR=$LAB_DIR/exim
+fragments=/etc/exim4/mtasts
+plugin=$EXIM_DIR/exim-mtasts.so
+built_plugin=${MTASTS%/*}/exim-mtasts.so
+
+plain_conf() { # ROUTERS-FILE
+  cat <<END
+MTASTS_SO = $plugin
+MTASTS_SMARTHOST = implicit.mail.example
+.include $fragments/macros.conf
+keep_environment =
+primary_hostname = sender.example
+local_interfaces = ${MAIL[this]}
+domainlist local_domains = lab.example
+message_logs = false
+tls_advertise_hosts =
+
+begin routers
+.include $fragments/$1
+dnslookup:
+  driver = dnslookup
+  domains = ! +local_domains
+  transport = remote_smtp
+  no_more
+local:
+  driver = accept
+  transport = discard
+
+begin transports
+.include $fragments/transports.conf
+remote_smtp:
+  driver = smtp
+discard:
+  driver = appendfile
+  file = /dev/null
+  user = mail
+
+begin retry
+* * F,2h,15m
+END
+}
+
+# Debian's configuration, as its package asks for it, with README.md's lines for mtasts.
+debian_etc() {
+  local etc=$1/exim4
+  cp -r /etc/exim4/. "$etc"
+  cat >"$etc/update-exim4.conf.conf" <<END
+dc_eximconfig_configtype='internet'
+dc_other_hostnames='lab.example'
+dc_local_interfaces='${MAIL[this]}'
+dc_use_split_config='false'
+END
+  cat >"$etc/exim4.conf.localmacros" <<END
+MTASTS_SO = $plugin
+MAIN_HARDCODE_PRIMARY_HOSTNAME = sender.example
+CHECK_RCPT_VERIFY_SENDER = true
+DKIM_DOMAIN = lab.example
+DKIM_SELECTOR = lab
+DKIM_PRIVATE_KEY = $EXIM_DIR/dkim.key
+END
+  cp "$etc/exim4.conf.template" "$EXIM_DIR/bare.template"
+  sed -i -e "/^UPEX4Cmacros/a .include $fragments/macros.conf" \
+    -e "/^### end router\/150/a .include $fragments/routers.conf" \
+    -e "/^begin retry/i .include $fragments/transports.conf" "$etc/exim4.conf.template"
+  echo ".include $fragments/macros.conf" >"$etc/conf.d/main/05_mtasts"
+  echo ".include $fragments/routers.conf" >"$etc/conf.d/router/160_mtasts"
+  echo ".include $fragments/transports.conf" >"$etc/conf.d/transport/40_mtasts"
+  cp -r "$etc" "$EXIM_DIR/split"
+  sed -i s/false/true/ "$EXIM_DIR/split/update-exim4.conf.conf"
+  cp "$EXIM_DIR/split/exim4.conf.localmacros" "$EXIM_DIR/split/conf.d/main/000_localmacros"
+  cp -r "$etc" "$EXIM_DIR/relay"
+  sed -i -e s/internet/smarthost/ -e "\$a dc_smarthost='implicit.mail.example::25'" \
+    "$EXIM_DIR/relay/update-exim4.conf.conf"
+  sed -i s/routers.conf/routers-smarthost.conf/ "$EXIM_DIR/relay/exim4.conf.template"
+  cp -r "$etc" "$EXIM_DIR/bare"
+  mv "$EXIM_DIR/bare.template" "$EXIM_DIR/bare/exim4.conf.template"
+}
+
+# For mtastsd, which gives up root, and for the plugin.
+mtastsd_conf() { # [ON_UNKNOWN [SITE_MODE]]
+  cat <<END
+cache     { directory = "$EXIM_DIR/cache" }
+dns       { servers = {"127.0.0.1"} timeout = 2 }
+https     { ca_file = "$LAB_CA" allow_private = true timeout = 3 }
+ask       { socket = "$EXIM_DIR/run/ask.sock" deadline = 2 on_unknown = "${1:-deliver}" }
+outcome   { socket = "$EXIM_DIR/run/tlsrpt.sock" }
+socketmap { listen = {} }
+site_mode = "${2:-enforce}"
+user      = "daemon"
+group     = "Debian-exim"
+log       = "stderr"
+END
+}
+
+start_mtastsd() { # as mtastsd_conf
+  local i
+  rm -f "$EXIM_DIR"/run/*
+  mtastsd_conf "$@" >"$LAB_DIR/etc/mtasts/mtasts.conf"
+  "${MTASTS}d" --foreground >>"$LAB_DIR/log/mtastsd" 2>&1 &
+  disown
+  echo $! >"$LAB_DIR/mtastsd.started" # for `stop mtastsd`
+  for ((i = 0; i < 200; i++)); do
+    [ -S "$EXIM_DIR/run/ask.sock" ] && return
+    sleep 0.02
+  done
+  echo 'lab: mtastsd does not listen; it said:' >&2
+  tail -n 5 "$LAB_DIR/log/mtastsd" >&2
+  return 1
+}
+
+# Says why Exim cannot run here; fails where it can.
+exim_cannot_run() {
+  local users
+  read -r _ _ users </proc/self/uid_map
+  if [ "$users" = 1 ]; then
+    echo 'sending needs root: Exim becomes its own user'
+  elif ! command -v exim4 update-exim4.conf >/dev/null; then
+    echo 'there is no Exim: apt-get install exim4-daemon-heavy'
+  elif [ ! -e "$built_plugin" ] || [ ! -x "${MTASTS}d" ]; then
+    echo "$built_plugin and ${MTASTS}d are not built: make"
+  else
+    grep -q __asan_init "$built_plugin" && echo 'Exim loads no plugin that is built with a sanitizer'
+  fi
+}
+
+# A new file, for the old one may be mapped.
+install_plugin() { cp "$1" "$plugin.new" && mv "$plugin.new" "$plugin"; } # FILE
+
+raise_exim() {
+  local etc=$LAB_DIR/etc name
+  mkdir -p "$EXIM_DIR"/{spool,log,mail,run,cache} "$etc"/{exim4,mtasts,ssl/certs}
+  install_plugin "$built_plugin" || return
+  debian_etc "$etc"
+  cp -r "$here/../../contrib/exim" "$etc/exim4/mtasts"
+  plain_conf routers.conf >"$EXIM_DIR/plain.conf"
+  plain_conf routers-smarthost.conf >"$EXIM_DIR/smarthost.conf"
+  mtastsd_conf >"$etc/mtasts/mtasts.conf"
+  printf '%s\n' "$EXIM_DIR"/{plain,smarthost,debian,split,relay,bare}.conf >"$etc/exim4/trusted_configs"
+  cp "$LAB_DIR/resolv.conf" "$etc/resolv.conf"
+  cp "$LAB_CA" "$etc/ssl/certs/ca-certificates.crt" # so that the system trusts the lab's CA
+  openssl genrsa -out "$EXIM_DIR/dkim.key" 2048 2>/dev/null
+  chown -R Debian-exim: "$EXIM_DIR"/{spool,log,mail,dkim.key}
+  chown daemon:Debian-exim "$EXIM_DIR"/{run,cache}
+  chmod 2750 "$EXIM_DIR"/{run,cache}
+  mount -t overlay overlay -o "lowerdir=$etc:/etc" /etc &&
+    mount --bind "$EXIM_DIR/spool" /var/spool/exim4 &&
+    mount --bind "$EXIM_DIR/log" /var/log/exim4 &&
+    mount --bind "$EXIM_DIR/mail" /var/mail || return
+  update-exim4.conf -o "$EXIM_DIR/debian.conf" || return
+  for name in split relay bare; do
+    update-exim4.conf -d "$EXIM_DIR/$name" -o "$EXIM_DIR/$name.conf" || return
+  done
+}
+
+exim() { # CONFIGURATION ARGUMENT…
+  local conf=$1
+  shift
+  exim4 -C "$EXIM_DIR/$conf.conf" "$@"
+}
+
+# One message, delivered before this returns if it can be.
+send() { # CONFIGURATION RECIPIENT… [-- HEADER-FIELD…]
+  local conf=$1 recipients=()
+  shift
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    recipients+=("$1")
+    shift
+  done
+  { [ $# -lt 2 ] || printf '%s\n' "${@:2}"; printf 'Subject: from the lab\n\nhello\n'; } |
+    exim "$conf" "${queue:--odi}" -f sender@lab.example "${recipients[@]}"
+}
+
+# What the main log says last of a recipient, and how many messages to it were taken, and how:
+#   => user@… R=… | 1 tls=TLSv1.3
+fate() { # RECIPIENT
+  local log taken
+  log=$(grep -E " (=>|->|==|\*\*) $1[: ]" "$EXIM_DIR/log/mainlog" | tail -n 1)
+  taken=$(grep -E "to=([^ ]*,)?$1[, ]" "$LAB_DIR/mail" | grep -Eo 'tls=[^ ]*' | uniq -c | xargs)
+  echo "${log#* * * } |${taken:+ $taken}"
+}
+
+# The fate that an outcome of the table `deliveries` stands for, a regular expression.
+fated() { # OUTCOME: verified | tls | clear [HOST], deferred | bounced WORDS
+  local host=${1#* }
+  [[ $1 == *' '* ]] || host='[^ ]*'
+  case $1 in
+    verified*) echo "[=-]> .* T=remote_smtp_mtasts H=$host \\[.* X=TLS.* CV=yes .* \| 1 tls=TLSv1.[23]" ;;
+    tls*) echo "[=-]> .* T=remote_smtp_opportunistic H=$host \\[.* X=TLS.* \| 1 tls=TLSv1.[23]" ;;
+    clear*) echo "[=-]> .* T=remote_smtp_opportunistic H=$host \\[[0-9.]*\\] C=.* \| 1 tls=no" ;;
+    deferred*) echo "== .* defer .*${1#* }.* \|" ;;
+    bounced*) echo "\\*\\* .* \|" ;;
+  esac
+}

@@ -1,0 +1,276 @@
+/*
+ * front_lab.h: a front loop in a thread of its own with a real cache, for its tests. The test is
+ * everybody else: the clients at the two doors, and the net loop that takes the jobs.
+ */
+#ifndef FRONT_LAB_H
+#define FRONT_LAB_H
+
+#include "cache/fixture.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "entry_codec.h"
+#include "front.h"
+#include "ruling.h"
+
+enum {
+  PATIENCE_MS = 10000, /* for what must come */
+  SILENCE_MS = 60,     /* for what must not */
+};
+
+static struct {
+  char path[32];
+  struct mtasts_store *store;
+  struct mtasts_queue to_net, inbox;
+  struct mtasts_jobs jobs; /* taken of to_net, not looked at yet */
+  struct mtasts_use *use;
+  struct mtasts_stats stats;
+  struct mtasts_front *front;
+  pthread_t thread;
+  struct sockaddr_un doors[2];
+  int outcomes; /* the sender's end */
+} lab;
+
+/* What the last reply said. */
+static char payload[MTASTS_REPLY_MAX + 1];
+static size_t payload_size;
+
+static inline struct mtasts_snapshot *snapshot(const char *text) {
+  char error[256];
+  struct mtasts_config *config = NULL;
+  enum mtasts_status status = mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "test",
+                                                  error, sizeof error, &config);
+  unit_check(status == MTASTS_OK, "%s", error);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+  return mtasts_snapshot_new(config);
+}
+
+static inline void *run_front(void *context) {
+  (void)context;
+  mtasts_front_run(lab.front);
+  return NULL;
+}
+
+static inline int listen_at(enum mtasts_door door) {
+  struct sockaddr_un *address = &lab.doors[door];
+  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+  snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "mtasts-front-%ld-%d",
+           (long)getpid(), door);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)address, sizeof *address), 0);
+  CU_ASSERT_EQUAL_FATAL(listen(fd, 512), 0);
+  return fd;
+}
+
+static inline void raise_front(const char *configuration) {
+  struct mtasts_listener listeners[2];
+  int pair[2];
+  char error[256] = "";
+  directory_new(lab.path);
+  lab.store = store_open(lab.path);
+  memset(&lab.stats, 0, sizeof lab.stats);
+  CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&lab.to_net) && mtasts_queue_init(&lab.inbox));
+  CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
+  STAILQ_INIT(&lab.jobs);
+  lab.use = mtasts_use_new(time(NULL));
+  lab.outcomes = pair[1];
+  for (int i = 0; i < 2; i++) {
+    enum mtasts_door door = i == 0 ? MTASTS_DOOR_SOCKETMAP : MTASTS_DOOR_ASK;
+    listeners[i] = (struct mtasts_listener){listen_at(door), door};
+  }
+  struct mtasts_snapshot *first = snapshot(configuration);
+  struct mtasts_front_options options = {
+      .snapshot = first,
+      .cache = mtasts_store_cache(lab.store),
+      .to_net = &lab.to_net,
+      .inbox = &lab.inbox,
+      .use = lab.use,
+      .stats = &lab.stats,
+      .listeners = listeners,
+      .listener_count = 2,
+      .outcome_fd = pair[0],
+      .peers_max = 2000,
+  };
+  unit_check(mtasts_front_new(&options, error, &lab.front) == MTASTS_OK, "%s", error);
+  mtasts_snapshot_release(first);
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&lab.thread, NULL, run_front, NULL), 0);
+}
+
+static inline void raze_front(void) {
+  mtasts_queue_give(&lab.inbox, mtasts_job_new(MTASTS_JOB_STOP));
+  pthread_join(lab.thread, NULL);
+  mtasts_front_free(lab.front);
+  for (struct mtasts_job *left; (left = STAILQ_FIRST(&lab.jobs)); mtasts_job_free(left))
+    STAILQ_REMOVE_HEAD(&lab.jobs, link);
+  mtasts_queue_destroy(&lab.to_net);
+  mtasts_queue_destroy(&lab.inbox);
+  mtasts_use_free(lab.use);
+  mtasts_store_close(lab.store);
+  close(lab.outcomes);
+  directory_free(lab.path);
+}
+
+/* the cache */
+
+static inline void known(const char *name, const struct mtasts_entry *entry) {
+  store_put(lab.store, name, entry);
+  CU_ASSERT_EQUAL(mtasts_store_flush(lab.store), MTASTS_OK);
+}
+
+/* Of the fixture's, with times that hold now. */
+static inline struct mtasts_entry *governing(struct sample *sample) {
+  int64_t now = time(NULL);
+  policy(sample, "20260101");
+  sample->entry.fetched = sample->entry.checked = now - 10;
+  sample->entry.expires = now - 10 + WEEK;
+  sample->entry.next_check = sample->entry.mx_expires = now + 300;
+  return &sample->entry;
+}
+
+static inline struct mtasts_entry *recordless(struct sample *sample) {
+  absent(sample);
+  sample->entry.checked = time(NULL) - 10;
+  sample->entry.next_check = time(NULL) + 300;
+  return &sample->entry;
+}
+
+/* the net loop */
+
+static inline bool readable(int fd, int ms) {
+  struct pollfd one = {.fd = fd, .events = POLLIN};
+  return poll(&one, 1, ms) == 1;
+}
+
+/* The next job for the net loop, which must be the one described. */
+static inline struct mtasts_job *job(enum mtasts_job_kind kind, const char *name, bool waited) {
+  if (STAILQ_EMPTY(&lab.jobs) && readable(lab.to_net.fd, PATIENCE_MS))
+    mtasts_queue_take(&lab.to_net, &lab.jobs);
+  struct mtasts_job *next = STAILQ_FIRST(&lab.jobs);
+  unit_check(next != NULL, "no job for %s", name);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(next);
+  STAILQ_REMOVE_HEAD(&lab.jobs, link);
+  unit_check(next->kind == kind && strcmp(next->domain.name, name) == 0 && next->waited == waited,
+             "kind %d, %s, waited %d, in place of kind %d, %s", next->kind, next->domain.name,
+             next->waited, kind, name);
+  return next;
+}
+
+static inline void no_job(const char *why) {
+  bool none = STAILQ_EMPTY(&lab.jobs) && !readable(lab.to_net.fd, SILENCE_MS);
+  unit_check(none, "a job, though %s", why);
+}
+
+/* Answers it; entry may be NULL. */
+static inline void done(struct mtasts_job *job, enum mtasts_status status,
+                        const struct mtasts_entry *entry, enum mtasts_freshness freshness) {
+  job->status = status;
+  job->freshness = freshness;
+  if (entry) {
+    free(job->value);
+    job->value = malloc(mtasts_entry_size(entry));
+    job->value_size = mtasts_entry_encode(entry, job->value);
+  }
+  mtasts_queue_give(&lab.inbox, job);
+}
+
+/* the clients */
+
+static inline int enter(enum mtasts_door door) {
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL_FATAL(
+      connect(fd, (const struct sockaddr *)&lab.doors[door], sizeof lab.doors[door]), 0);
+  return fd;
+}
+
+static inline void say_span(int fd, const char *text, size_t size) {
+  char head[16];
+  int len = snprintf(head, sizeof head, "%zu:", size);
+  struct iovec parts[] = {
+      {head, (size_t)len}, {(void *)(uintptr_t)text, size}, {(void *)(uintptr_t) ",", 1}};
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 3};
+  CU_ASSERT_EQUAL(sendmsg(fd, &message, MSG_NOSIGNAL), (ssize_t)((size_t)len + size + 1));
+}
+
+static inline void say(int fd, const char *text) {
+  say_span(fd, text, strlen(text));
+}
+
+/* Reads one reply to `payload`. False: none came in time, or the connection was closed. */
+static inline bool hear_within(int fd, int ms) {
+  size_t size = 0;
+  char c;
+  payload_size = 0;
+  payload[0] = '\0';
+  for (;; size = size * 10 + (size_t)(c - '0')) {
+    if (!readable(fd, ms) || recv(fd, &c, 1, 0) != 1)
+      return false;
+    if (c == ':')
+      break;
+  }
+  CU_ASSERT_FATAL(size <= MTASTS_REPLY_MAX);
+  while (payload_size < size) {
+    ssize_t n = recv(fd, payload + payload_size, size - payload_size, 0);
+    if (n <= 0)
+      return false;
+    payload_size += (size_t)n;
+  }
+  payload[size] = '\0';
+  return recv(fd, &c, 1, 0) == 1 && c == ',';
+}
+
+static inline void expect(int fd, const char *text) {
+  bool heard = hear_within(fd, PATIENCE_MS);
+  unit_check(heard && strcmp(payload, text) == 0, "heard '%.250s', not '%.250s'", payload, text);
+}
+
+/* The reply begins so, and holds this as well. */
+static inline void expect_like(int fd, const char *start, const char *part) {
+  bool heard = hear_within(fd, PATIENCE_MS);
+  unit_check(heard && strncmp(payload, start, strlen(start)) == 0 && strstr(payload, part),
+             "heard '%.400s', not '%.80s', '%.80s'", payload, start, part);
+}
+
+static inline void silence(int fd, const char *why) {
+  unit_check(!readable(fd, SILENCE_MS), "a reply, though %s", why);
+}
+
+/* One question on a connection of its own. */
+static inline void ask(enum mtasts_door door, const char *request, const char *text) {
+  int fd = enter(door);
+  say(fd, request);
+  bool heard = hear_within(fd, PATIENCE_MS);
+  unit_check(heard && strcmp(payload, text) == 0, "%s: '%.250s', not '%.250s'", request, payload,
+             text);
+  close(fd);
+}
+
+static inline void ask_like(enum mtasts_door door, const char *request, const char *start,
+                            const char *part) {
+  int fd = enter(door);
+  say(fd, request);
+  expect_like(fd, start, part);
+  close(fd);
+}
+
+static inline struct mtasts_ruling ask_ruling(const char *request) {
+  struct mtasts_ruling ruling = {.known = false};
+  int fd = enter(MTASTS_DOOR_ASK);
+  say(fd, request);
+  CU_ASSERT_TRUE(hear_within(fd, PATIENCE_MS));
+  enum mtasts_status status =
+      mtasts_ruling_read((struct mtasts_span){payload, payload_size}, &ruling);
+  unit_check(status == MTASTS_OK, "%s: '%.40s'", request, payload);
+  close(fd);
+  return ruling;
+}
+
+static inline unsigned long long counted(enum mtasts_counter counter) {
+  return mtasts_counted(&lab.stats, counter);
+}
+
+#endif

@@ -1,0 +1,569 @@
+#include "socketmap.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "peer.h"
+#include "stats.h"
+#include "unit.h"
+
+const char *const unit_name = "daemon/socketmap";
+
+enum {
+  READ_MAX = 4 << 20,
+  WAIT_MAX = 8,
+  MID = 60000,
+};
+
+/* A server of two doors, driven by the test itself. Its maps: `echo`, `later`, `mid`, `big`,
+ * `refuse`. */
+static struct {
+  struct event_base *base;
+  struct mtasts_socketmap *server;
+  struct mtasts_stats stats;
+  struct sockaddr_un addresses[2];
+  struct mtasts_peer *waiting[WAIT_MAX];
+  size_t waiting_count;
+  unsigned asked, gone, drained;
+  size_t key_len;
+} lab;
+
+static char received[READ_MAX + 1];
+
+static size_t answer(void *context, struct mtasts_peer *peer, const struct mtasts_request *request,
+                     char *out) {
+  CU_ASSERT_PTR_EQUAL(context, &lab);
+  lab.asked++;
+  lab.key_len = request->key.len;
+  if (memcmp(request->map.data, "later", 5) == 0) {
+    CU_ASSERT_FATAL(lab.waiting_count < WAIT_MAX);
+    mtasts_peer_set_token(peer, &lab);
+    lab.waiting[lab.waiting_count++] = peer;
+    return MTASTS_REPLY_LATER;
+  }
+  if (memcmp(request->map.data, "refuse", 6) == 0)
+    return MTASTS_REPLY_REFUSE;
+  if (memcmp(request->map.data, "big", 3) == 0 || memcmp(request->map.data, "mid", 3) == 0) {
+    size_t size = *request->map.data == 'b' ? MTASTS_REPLY_MAX : MID;
+    memset(out, 'x', size);
+    return size;
+  }
+  size_t size = request->key.len < 100 ? request->key.len : 100;
+  memcpy(out, "OK ", 3);
+  memcpy(out + 3, request->key.data, size);
+  return 3 + size;
+}
+
+static void forget(void *context, struct mtasts_peer *peer) {
+  (void)context;
+  CU_ASSERT_PTR_EQUAL(mtasts_peer_token(peer), &lab);
+  for (size_t i = 0; i < lab.waiting_count; i++)
+    if (lab.waiting[i] == peer)
+      lab.waiting[i] = NULL;
+  lab.gone++;
+}
+
+static void on_drained(void *context) {
+  (void)context;
+  lab.drained++;
+}
+
+static int listen_at(struct sockaddr_un *address, int i) {
+  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+  /* Abstract: nothing is left behind. */
+  snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "mtasts-test-%ld-%d",
+           (long)getpid(), i);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)address, sizeof *address), 0);
+  CU_ASSERT_EQUAL_FATAL(listen(fd, 128), 0);
+  return fd;
+}
+
+static void raise_lab(unsigned peers_max) {
+  memset(&lab, 0, sizeof lab);
+  mtasts_log_open("test", MTASTS_LOG_STDERR, MTASTS_LOG_ERROR);
+  lab.base = event_base_new();
+  struct mtasts_socketmap_options options = {.base = lab.base,
+                                             .stats = &lab.stats,
+                                             .request = answer,
+                                             .gone = forget,
+                                             .context = &lab,
+                                             .peers_max = peers_max};
+  lab.server = mtasts_socketmap_new(&options);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(lab.server);
+  for (int i = 0; i < 2; i++)
+    CU_ASSERT_TRUE(mtasts_socketmap_listen(lab.server, listen_at(&lab.addresses[i], i),
+                                           i ? MTASTS_DOOR_ASK : MTASTS_DOOR_SOCKETMAP));
+}
+
+static void raze_lab(void) {
+  mtasts_socketmap_free(lab.server);
+  event_base_free(lab.base);
+  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_CONNECTIONS), 0);
+}
+
+static void pump(void) {
+  for (int i = 0; i < 4; i++)
+    event_base_loop(lab.base, EVLOOP_NONBLOCK);
+}
+
+static int connect_to(enum mtasts_door door) {
+  const struct sockaddr_un *address = &lab.addresses[door == MTASTS_DOOR_ASK];
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL_FATAL(connect(fd, (const struct sockaddr *)address, sizeof *address), 0);
+  return fd;
+}
+
+static void say_bytes(int fd, const char *bytes, size_t size) {
+  while (size > 0) {
+    ssize_t n = send(fd, bytes, size, MSG_NOSIGNAL);
+    unit_check(n > 0 || errno == EAGAIN, "send: %s", strerror(errno));
+    if (n < 0 && errno != EAGAIN)
+      return;
+    bytes += n > 0 ? n : 0;
+    size -= n > 0 ? (size_t)n : 0;
+    pump();
+  }
+}
+
+static void say(int fd, const char *text) {
+  say_bytes(fd, text, strlen(text));
+}
+
+/* All that comes until nothing does; received[] holds it. *closed: the server has. */
+static size_t hear(int fd, bool *closed) {
+  size_t len = 0;
+  *closed = false;
+  for (int quiet = 0; quiet < 3 && len < READ_MAX;) {
+    pump();
+    ssize_t n = recv(fd, received + len, READ_MAX - len, 0);
+    if (n == 0 || (n < 0 && errno != EAGAIN)) {
+      *closed = true;
+      break;
+    }
+    quiet = n > 0 ? 0 : quiet + 1;
+    len += n > 0 ? (size_t)n : 0;
+  }
+  received[len] = '\0';
+  return len;
+}
+
+static void expect(int fd, const char *text, bool closing, const char *what) {
+  bool closed;
+  hear(fd, &closed);
+  unit_check(strcmp(received, text) == 0, "%s: heard '%.200s', not '%.200s'", what, received, text);
+  unit_check(closed == closing, "%s: %s", what, closed ? "was closed" : "was not closed");
+}
+
+static size_t netstring(char *out, size_t size, const char *payload) {
+  return (size_t)snprintf(out, size, "%zu:%s,", strlen(payload), payload);
+}
+
+static void test_split(void) {
+  static const char requests[] = "9:echo a.ex,13:echo bb.examp,5:echo ,";
+  raise_lab(8);
+  for (size_t split = 0; split < sizeof requests; split++) {
+    int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+    say_bytes(fd, requests, split);
+    pump();
+    say_bytes(fd, requests + split, sizeof requests - 1 - split);
+    bool closed;
+    hear(fd, &closed);
+    unit_check(!closed && strcmp(received, "7:OK a.ex,11:OK bb.examp,3:OK ,") == 0,
+               "split at %zu: '%s'", split, received);
+    close(fd);
+  }
+  int fd = connect_to(MTASTS_DOOR_ASK);
+  for (size_t i = 0; i < sizeof requests - 1; i++)
+    say_bytes(fd, requests + i, 1);
+  expect(fd, "7:OK a.ex,11:OK bb.examp,3:OK ,", false, "byte by byte");
+  close(fd);
+  pump();
+  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_CONNECTIONS), 0);
+  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_MALFORMED), 0);
+  raze_lab();
+}
+
+static void test_pipelined(void) {
+  static char requests[32 * 1000];
+  static char replies[32 * 1000];
+  size_t asked = 0;
+  size_t told = 0;
+  char payload[32];
+  raise_lab(8);
+  for (int i = 0; i < 1000; i++) {
+    snprintf(payload, sizeof payload, "echo d%d.example", i);
+    asked += netstring(requests + asked, sizeof requests - asked, payload);
+    snprintf(payload, sizeof payload, "OK d%d.example", i);
+    told += netstring(replies + told, sizeof replies - told, payload);
+  }
+  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  say_bytes(fd, requests, asked);
+  expect(fd, replies, false, "a thousand requests in one write");
+  CU_ASSERT_EQUAL(lab.asked, 1000);
+
+  /* One turn of the loop answers no more than a buffer of them: others have their turn. */
+  int other = connect_to(MTASTS_DOOR_SOCKETMAP);
+  pump();
+  CU_ASSERT_EQUAL(send(fd, requests, asked, 0), (ssize_t)asked);
+  CU_ASSERT_EQUAL(send(other, "9:echo a.ex,", 12, 0), 12);
+  event_base_loop(lab.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+  CU_ASSERT(lab.asked < 1000 + 200);
+  CU_ASSERT_EQUAL(recv(other, received, READ_MAX, 0), 10);
+  expect(fd, replies, false, "the rest");
+  close(fd);
+  close(other);
+  raze_lab();
+}
+
+static void test_malformed(void) {
+  static const struct {
+    enum mtasts_door door;
+    const char *bytes;
+    const char *reply;
+  } cases[] = {
+      {MTASTS_DOOR_SOCKETMAP, "GET / HTTP/1.1\r\n", ""},
+      {MTASTS_DOOR_SOCKETMAP, "x", ""},
+      {MTASTS_DOOR_SOCKETMAP, ":", ""},
+      {MTASTS_DOOR_SOCKETMAP, "-1:", ""},
+      {MTASTS_DOOR_SOCKETMAP, "09:echo a.ex,", ""},
+      {MTASTS_DOOR_SOCKETMAP, "9:echo a.exx", ""},
+      {MTASTS_DOOR_SOCKETMAP, "4:echo,", ""},
+      {MTASTS_DOOR_SOCKETMAP, "0:,", ""},
+      {MTASTS_DOOR_SOCKETMAP, "2: a,", ""},
+      {MTASTS_DOOR_SOCKETMAP, "10001", ""},
+      {MTASTS_DOOR_SOCKETMAP, "99999999999999999999:", ""},
+      {MTASTS_DOOR_SOCKETMAP, "100000:import {", ""},
+      {MTASTS_DOOR_ASK, "1048577", ""},
+      {MTASTS_DOOR_ASK, "100000:impost {", ""},
+      {MTASTS_DOOR_ASK, "100000:e", ""},
+      {MTASTS_DOOR_SOCKETMAP, "9:echo a.ex,bad", "7:OK a.ex,"},
+      {MTASTS_DOOR_SOCKETMAP, "8:refuse x,9:echo a.ex,", ""},
+  };
+  const size_t count = sizeof cases / sizeof *cases;
+  raise_lab(64);
+  int bystander = connect_to(MTASTS_DOOR_SOCKETMAP);
+  for (size_t i = 0; i < count; i++) {
+    int fd = connect_to(cases[i].door);
+    say(fd, cases[i].bytes);
+    expect(fd, cases[i].reply, true, cases[i].bytes);
+    close(fd);
+  }
+  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_MALFORMED), count - 1);
+  say(bystander, "9:echo a.ex,");
+  expect(bystander, "7:OK a.ex,", false, "a bystander");
+  close(bystander);
+  raze_lab();
+}
+
+/* A request of so many bytes of payload. */
+static void try_long(enum mtasts_door door, const char *map, size_t size, bool welcome) {
+  static char bytes[MTASTS_REQUEST_IMPORT_MAX + 32];
+  int head = snprintf(bytes, sizeof bytes, "%zu:%s ", size, map);
+  size_t colon = strcspn(bytes, ":") + 1;
+  memset(bytes + head, 'k', size);
+  bytes[colon + size] = ',';
+  int fd = connect_to(door);
+  unsigned asked = lab.asked;
+  bool closed;
+  say_bytes(fd, bytes, welcome ? colon + size + 1 : colon + 8);
+  size_t heard = hear(fd, &closed);
+  unit_check(closed != welcome && (heard > 0) == welcome && lab.asked == asked + welcome,
+             "%s of %zu bytes: heard %zu, %s", map, size, heard, closed ? "closed" : "open");
+  if (welcome) {
+    CU_ASSERT_EQUAL(lab.key_len, size - strlen(map) - 1);
+    say(fd, "9:echo a.ex,");
+    expect(fd, "7:OK a.ex,", false, "and another request");
+  }
+  close(fd);
+}
+
+static void test_long(void) {
+  raise_lab(8);
+  static const size_t sizes[] = {2000, 2040, 2041, 2042, 2043, 2044, 2048, 4090, 9999, 10000};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    try_long(MTASTS_DOOR_SOCKETMAP, "echo", sizes[i], true);
+    try_long(MTASTS_DOOR_ASK, "echo", sizes[i], true);
+  }
+  try_long(MTASTS_DOOR_SOCKETMAP, "echo", 10001, false);
+  try_long(MTASTS_DOOR_SOCKETMAP, "import", 10001, false);
+  try_long(MTASTS_DOOR_ASK, "echo", 10001, false);
+  try_long(MTASTS_DOOR_ASK, "import", 10001, true);
+  try_long(MTASTS_DOOR_ASK, "import", MTASTS_REQUEST_IMPORT_MAX, true);
+  try_long(MTASTS_DOOR_ASK, "import", MTASTS_REQUEST_IMPORT_MAX + 1, false);
+  raze_lab();
+}
+
+static void test_half_open(void) {
+  raise_lab(8);
+  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  say(fd, "9:echo a.ex,7:later x,9:echo b.ex,");
+  shutdown(fd, SHUT_WR);
+  expect(fd, "7:OK a.ex,", false, "a shut side, and one that waits");
+  CU_ASSERT_EQUAL(lab.waiting_count, 1);
+  mtasts_peer_reply(lab.waiting[0], (struct mtasts_span){"TEMP x", 6});
+  expect(fd, "6:TEMP x,7:OK b.ex,", true, "and its replies");
+  close(fd);
+
+  fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  say(fd, "9:echo");
+  shutdown(fd, SHUT_WR);
+  expect(fd, "", true, "a shut side after half a request");
+  CU_ASSERT_EQUAL(lab.gone, 0);
+  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_MALFORMED), 0);
+  close(fd);
+  raze_lab();
+}
+
+static void test_never_reads(void) {
+  raise_lab(8);
+  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int other = connect_to(MTASTS_DOOR_SOCKETMAP);
+  static const char three[] = "5:big x,5:big x,5:big x,9:echo a.ex,";
+  bool closed;
+  say(fd, three);
+  pump();
+  CU_ASSERT_EQUAL(lab.asked, 1); /* the rest is not even asked for */
+  for (int i = 0; i < 100; i++)
+    if (send(fd, three, sizeof three - 1, MSG_NOSIGNAL) < 0)
+      break;
+  pump();
+  CU_ASSERT_EQUAL(lab.asked, 1);
+  say(other, "9:echo a.ex,");
+  expect(other, "7:OK a.ex,", false, "another peer meanwhile");
+  CU_ASSERT(hear(fd, &closed) > 3 * MTASTS_REPLY_MAX);
+  CU_ASSERT_FALSE(closed);
+  CU_ASSERT(lab.asked > 4);
+  while (hear(fd, &closed) > 0)
+    continue;
+  say(fd, "9:echo c.ex,");
+  expect(fd, "7:OK c.ex,", false, "once it has read");
+  close(fd);
+  close(other);
+  raze_lab();
+}
+
+/* A later reply while earlier ones are still on their way keeps its place. */
+static void test_later_behind_unsent(void) {
+  static const char requests[] = "5:mid x,7:later x,9:echo b.ex,";
+  int small = 1;
+  bool closed;
+  raise_lab(8);
+  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  pump();
+  setsockopt(TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_IDLE])->fd, SOL_SOCKET, SO_SNDBUF, &small,
+             sizeof small);
+  say(fd, requests);
+  CU_ASSERT_EQUAL_FATAL(lab.waiting_count, 1);
+  CU_ASSERT_PTR_NOT_NULL(lab.waiting[0]->unsent);
+  mtasts_peer_reply(lab.waiting[0], (struct mtasts_span){"TEMP x", 6});
+  size_t heard = hear(fd, &closed);
+  CU_ASSERT_FALSE(closed);
+  CU_ASSERT_EQUAL_FATAL(heard, MID + 7 + 9 + 10);
+  CU_ASSERT_STRING_EQUAL(received + heard - 20, ",6:TEMP x,7:OK b.ex,");
+
+  /* The other order: all of the earlier ones are read while it waits. */
+  say(fd, requests);
+  CU_ASSERT_EQUAL_FATAL(lab.waiting_count, 2);
+  CU_ASSERT_EQUAL(hear(fd, &closed), MID + 7);
+  CU_ASSERT_PTR_NULL(lab.waiting[1]->unsent);
+  mtasts_peer_reply(lab.waiting[1], (struct mtasts_span){"TEMP x", 6});
+  expect(fd, "6:TEMP x,7:OK b.ex,", false, "then the later one");
+  close(fd);
+  raze_lab();
+}
+
+static void test_stuck(void) {
+  raise_lab(8);
+  int partial = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int idle = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int newer = connect_to(MTASTS_DOOR_SOCKETMAP);
+  say(partial, "9:echo");
+  pump();
+  CU_ASSERT_TRUE(event_pending(&lab.server->sweep, EV_TIMEOUT, NULL));
+  struct mtasts_peer *peer = TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_STUCK]);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(peer);
+  peer->since -= MTASTS_PEER_STUCK_MAX * 1000;
+  TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_IDLE])->since -= MTASTS_PEER_STUCK_MAX * 1000;
+  say(newer, "9:ec");
+  pump();
+  say(partial, " a"); /* more of it, but not all: that wins no time */
+  pump();
+  event_active(&lab.server->sweep, EV_TIMEOUT, 0);
+  expect(partial, "", true, "half a request for too long");
+  expect(idle, "", false, "nothing for as long");
+  expect(newer, "", false, "half a request of late");
+  CU_ASSERT_TRUE(event_pending(&lab.server->sweep, EV_TIMEOUT, NULL));
+  say(newer, "ho a.ex,");
+  expect(newer, "7:OK a.ex,", false, "the other half");
+  close(partial);
+  close(idle);
+  close(newer);
+  raze_lab();
+}
+
+static void test_shedding(void) {
+  enum {
+    MOST = 4
+  };
+  int fds[MOST + 2];
+  raise_lab(MOST);
+  for (int i = 0; i < MOST; i++) {
+    fds[i] = connect_to(MTASTS_DOOR_SOCKETMAP);
+    pump();
+    usleep(10000); /* the clock that tells who was idle longest is coarse */
+  }
+  say(fds[1], "7:later x,");
+  say(fds[0], "9:echo a.ex,");
+  expect(fds[0], "7:OK a.ex,", false, "the eldest");
+  fds[MOST] = connect_to(MTASTS_DOOR_SOCKETMAP);
+  expect(fds[2], "", true, "the longest idle");
+  expect(fds[3], "", false, "the next");
+  say(fds[MOST], "9:echo b.ex,");
+  expect(fds[MOST], "7:OK b.ex,", false, "the newcomer");
+  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_CONNECTIONS), MOST);
+
+  /* All are busy: the next has to wait until one is not. */
+  say(fds[0], "7:later x,");
+  say(fds[3], "7:later x,");
+  say(fds[MOST], "7:later x,");
+  fds[MOST + 1] = connect_to(MTASTS_DOOR_SOCKETMAP);
+  say(fds[MOST + 1], "9:echo c.ex,");
+  expect(fds[MOST + 1], "", false, "no place");
+  CU_ASSERT_TRUE(event_pending(&lab.server->pause, EV_TIMEOUT, NULL));
+  CU_ASSERT_EQUAL(lab.gone, 0);
+  close(fds[0]);
+  pump();
+  CU_ASSERT_EQUAL(lab.gone, 1);
+  usleep(120000);
+  expect(fds[MOST + 1], "7:OK c.ex,", false, "a place");
+  for (int i = 1; i < MOST + 2; i++)
+    close(fds[i]);
+  raze_lab();
+}
+
+static void test_no_descriptors(void) {
+  struct rlimit before;
+  raise_lab(64);
+  int idle = connect_to(MTASTS_DOOR_SOCKETMAP);
+  pump();
+  int busy = connect_to(MTASTS_DOOR_SOCKETMAP);
+  say(busy, "7:later x,");
+  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int next = connect_to(MTASTS_DOOR_SOCKETMAP);
+  getrlimit(RLIMIT_NOFILE, &before);
+  struct rlimit none = {.rlim_cur = (rlim_t)next + 1, .rlim_max = before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  event_base_loop(lab.base, EVLOOP_NONBLOCK);
+  CU_ASSERT_EQUAL(recv(idle, received, 1, 0), 0);
+  pump();
+  CU_ASSERT_EQUAL(recv(fd, received, 1, 0), 0); /* idle, and one more came */
+  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_CONNECTIONS), 2);
+  say(next, "7:later x,");
+  int *last = (int[]){socket(AF_UNIX, SOCK_STREAM, 0)};
+  CU_ASSERT_EQUAL(*last, -1);
+  close(fd);
+  fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  pump();
+  CU_ASSERT_TRUE(event_pending(&lab.server->pause, EV_TIMEOUT, NULL));
+  close(idle);
+  usleep(120000);
+  pump();
+  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_CONNECTIONS), 3);
+  setrlimit(RLIMIT_NOFILE, &before);
+  close(busy);
+  close(fd);
+  close(next);
+  raze_lab();
+}
+
+static void test_gone(void) {
+  raise_lab(8);
+  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  say(fd, "7:later x,");
+  CU_ASSERT_EQUAL(lab.waiting_count, 1);
+  CU_ASSERT_EQUAL(mtasts_peer_uid(lab.waiting[0]), getuid());
+  CU_ASSERT_EQUAL(mtasts_peer_door(lab.waiting[0]), MTASTS_DOOR_SOCKETMAP);
+  close(fd);
+  pump();
+  CU_ASSERT_EQUAL(lab.gone, 1);
+  CU_ASSERT_PTR_NULL(lab.waiting[0]);
+
+  /* What it sends behind a request that waits is kept, up to a buffer. */
+  fd = connect_to(MTASTS_DOOR_ASK);
+  say(fd, "7:later x,");
+  for (int i = 0; i < 300; i++)
+    say(fd, "9:echo a.ex,");
+  CU_ASSERT_EQUAL(lab.asked, 2);
+  CU_ASSERT_EQUAL(mtasts_peer_door(lab.waiting[1]), MTASTS_DOOR_ASK);
+  mtasts_peer_reply(lab.waiting[1], (struct mtasts_span){"OK x", 4});
+  bool closed;
+  CU_ASSERT_EQUAL(hear(fd, &closed), 7 + 300 * 10);
+  CU_ASSERT_EQUAL(memcmp(received, "4:OK x,7:OK a.ex,", 17), 0);
+  say(fd, "7:later x,");
+  mtasts_socketmap_free(lab.server);
+  CU_ASSERT_EQUAL(lab.gone, 2);
+  event_base_free(lab.base);
+  close(fd);
+}
+
+static void test_drain(void) {
+  raise_lab(8);
+  int idle = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int waits = connect_to(MTASTS_DOOR_ASK);
+  int partial = connect_to(MTASTS_DOOR_ASK);
+  int asks = connect_to(MTASTS_DOOR_ASK);
+  pump();
+  say(waits, "7:later x,9:echo a.ex,");
+  say(partial, "7:lat");
+  CU_ASSERT_EQUAL(send(asks, "9:echo b.ex,", 12, 0), 12); /* not seen by the server yet */
+  mtasts_socketmap_drain(lab.server, on_drained);
+  int late = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL(
+      connect(late, (const struct sockaddr *)&lab.addresses[0], sizeof lab.addresses[0]), -1);
+  expect(idle, "", true, "idle");
+  expect(partial, "", true, "half a request");
+  expect(asks, "7:OK b.ex,", true, "a request on its way");
+  expect(waits, "", false, "one that waits");
+  CU_ASSERT_EQUAL(lab.drained, 0);
+  mtasts_peer_reply(lab.waiting[0], (struct mtasts_span){"OK x", 4});
+  CU_ASSERT_EQUAL(lab.drained, 0); /* told from the loop */
+  expect(waits, "4:OK x,7:OK a.ex,", true, "its reply");
+  CU_ASSERT_EQUAL(lab.drained, 1);
+  close(idle);
+  close(waits);
+  close(partial);
+  close(asks);
+  close(late);
+  raze_lab();
+
+  raise_lab(8);
+  mtasts_socketmap_drain(lab.server, on_drained);
+  pump();
+  CU_ASSERT_EQUAL(lab.drained, 1);
+  raze_lab();
+}
+
+const struct unit_test unit_tests[] = {
+    {"requests split at every byte", test_split},
+    {"pipelined requests are answered in order, and others meanwhile", test_pipelined},
+    {"a malformed request closes its connection and no other", test_malformed},
+    {"long requests up to the limit of each door", test_long},
+    {"a peer that shuts its side still reads its replies", test_half_open},
+    {"a peer that never reads is not read from", test_never_reads},
+    {"a reply that comes later goes behind those on their way", test_later_behind_unsent},
+    {"half a request is not waited for for ever", test_stuck},
+    {"the longest idle makes room", test_shedding},
+    {"no descriptor left: one is shed, or accepting waits", test_no_descriptors},
+    {"a peer that goes while it waits is told of", test_gone},
+    {"draining closes each connection once it has its replies", test_drain},
+    {NULL, NULL},
+};

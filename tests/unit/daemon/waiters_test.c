@@ -1,0 +1,187 @@
+#include "waiters.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "peer.h"
+#include "unit.h"
+
+const char *const unit_name = "daemon/waiters";
+
+static struct mtasts_waiters waiters;
+static struct mtasts_queue to_net;
+static struct mtasts_jobs out; /* what the net loop was given */
+
+static void set_up(void) {
+  CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&to_net));
+  STAILQ_INIT(&out);
+  mtasts_waiters_init(&waiters, &to_net);
+}
+
+static void tear_down(void) {
+  mtasts_waiters_destroy(&waiters);
+  for (struct mtasts_job *job; (job = STAILQ_FIRST(&out));) {
+    STAILQ_REMOVE_HEAD(&out, link);
+    mtasts_job_free(job);
+  }
+  mtasts_queue_destroy(&to_net);
+}
+
+static unsigned jobs_out(void) {
+  unsigned count = 0;
+  mtasts_queue_take(&to_net, &out);
+  for (struct mtasts_job *job = STAILQ_FIRST(&out); job; job = STAILQ_NEXT(job, link))
+    count++;
+  return count;
+}
+
+static struct mtasts_waiter *wait_as(enum mtasts_job_kind kind, unsigned number, uid_t uid,
+                                     enum mtasts_patience patience, int64_t deadline) {
+  static struct mtasts_peer peer;
+  struct mtasts_job *job = mtasts_job_new(kind);
+  peer.uid = uid;
+  job->waited = true;
+  job->domain.len = (size_t)snprintf(job->domain.name, sizeof job->domain.name, "d%u", number);
+  return mtasts_waiters_add(&waiters, job, &peer, MTASTS_MAP_POSTFIX, (struct mtasts_span){"x", 1},
+                            patience, deadline);
+}
+
+static struct mtasts_waiter *wait_for(unsigned number) {
+  return wait_as(MTASTS_JOB_LOOK_UP, number, 1, MTASTS_PATIENCE_MTA, 1);
+}
+
+static void release(struct mtasts_waiter *waiter) {
+  mtasts_waiters_release(&waiters, waiter);
+}
+
+static void look_behind(unsigned number) {
+  struct mtasts_domain domain;
+  domain.len = (size_t)snprintf(domain.name, sizeof domain.name, "d%u", number);
+  mtasts_waiters_look_behind(&waiters, &domain);
+}
+
+static void test_one_job(void) {
+  set_up();
+  struct mtasts_waiter *first = wait_for(1);
+  struct mtasts_waiter *second = wait_for(1);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(second);
+  CU_ASSERT_PTR_EQUAL(first->errand, second->errand);
+  look_behind(1);
+  CU_ASSERT_EQUAL(jobs_out(), 1);
+  wait_for(2);
+  wait_as(MTASTS_JOB_REFRESH, 1, 1, MTASTS_PATIENCE_ASK, 1);
+  wait_as(MTASTS_JOB_REFRESH, 1, 1, MTASTS_PATIENCE_ASK, 1);
+  CU_ASSERT_EQUAL(jobs_out(), 3);
+  /* What is imported differs. */
+  wait_as(MTASTS_JOB_IMPORT, 1, 1, MTASTS_PATIENCE_ASK, 1);
+  wait_as(MTASTS_JOB_IMPORT, 1, 1, MTASTS_PATIENCE_ASK, 1);
+  CU_ASSERT_EQUAL(jobs_out(), 5);
+  CU_ASSERT_TRUE(STAILQ_FIRST(&out)->waited);
+
+  /* The job is out even when nobody waits any more; after its end there is another one. */
+  release(first);
+  release(second);
+  CU_ASSERT_PTR_NOT_NULL(wait_for(1));
+  CU_ASSERT_EQUAL(jobs_out(), 5);
+  struct mtasts_errand *errand = mtasts_waiters_end(&waiters, STAILQ_FIRST(&out));
+  CU_ASSERT_EQUAL(errand->count, 1);
+  CU_ASSERT_PTR_NOT_NULL(wait_for(1));
+  CU_ASSERT_EQUAL(jobs_out(), 6);
+  CU_ASSERT_EQUAL(errand->count, 1);
+  release(TAILQ_FIRST(&errand->waiters));
+  free(errand);
+  tear_down();
+}
+
+static void test_domain_limit(void) {
+  set_up();
+  for (unsigned i = 0; i < MTASTS_WAITERS_ERRAND_MAX; i++)
+    CU_ASSERT_PTR_NOT_NULL(wait_for(1));
+  CU_ASSERT_PTR_NULL(wait_for(1));
+  struct mtasts_waiter *other = wait_for(2);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(other);
+  release(TAILQ_FIRST(&waiters.by_deadline[MTASTS_PATIENCE_MTA]));
+  CU_ASSERT_PTR_NOT_NULL(wait_for(1));
+  CU_ASSERT_PTR_NULL(wait_for(1));
+  CU_ASSERT_EQUAL(jobs_out(), 2);
+  tear_down();
+}
+
+static void test_errand_limit(void) {
+  set_up();
+  for (unsigned i = 0; i < MTASTS_ERRANDS_BEHIND_MAX + 10; i++)
+    look_behind(i);
+  CU_ASSERT_EQUAL(jobs_out(), MTASTS_ERRANDS_BEHIND_MAX);
+  CU_ASSERT_FALSE(STAILQ_FIRST(&out)->waited);
+  for (unsigned i = MTASTS_ERRANDS_BEHIND_MAX; i < MTASTS_ERRANDS_MAX; i++)
+    CU_ASSERT_PTR_NOT_NULL(wait_for(i));
+  CU_ASSERT_PTR_NULL(wait_for(MTASTS_ERRANDS_MAX));
+  release(wait_for(0));
+  CU_ASSERT_EQUAL(jobs_out(), MTASTS_ERRANDS_MAX);
+  free(mtasts_waiters_end(&waiters, STAILQ_FIRST(&out)));
+  CU_ASSERT_PTR_NOT_NULL(wait_for(MTASTS_ERRANDS_MAX));
+  jobs_out();
+  tear_down();
+}
+
+/* One client fills its share, another the rest, a third finds nothing. */
+static void test_client_limit(void) {
+  set_up();
+  unsigned number = 0;
+  for (; number < MTASTS_WAITERS_CLIENT_MAX; number++)
+    CU_ASSERT_PTR_NOT_NULL(wait_as(MTASTS_JOB_LOOK_UP, number / 4, 1, MTASTS_PATIENCE_MTA, number));
+  CU_ASSERT_PTR_NULL(wait_as(MTASTS_JOB_LOOK_UP, 0, 1, MTASTS_PATIENCE_MTA, 1));
+  for (; number < MTASTS_WAITERS_MAX; number++)
+    CU_ASSERT_PTR_NOT_NULL(
+        wait_as(MTASTS_JOB_LOOK_UP, number / 4, (uid_t)-1, MTASTS_PATIENCE_MTA, number));
+  CU_ASSERT_PTR_NULL(wait_as(MTASTS_JOB_LOOK_UP, 0, 2, MTASTS_PATIENCE_MTA, 1));
+  release(mtasts_waiters_first(&waiters));
+  CU_ASSERT_PTR_NOT_NULL(wait_as(MTASTS_JOB_LOOK_UP, 0, 2, MTASTS_PATIENCE_MTA, 1));
+  jobs_out();
+  tear_down();
+
+  set_up();
+  for (unsigned i = 0; i < MTASTS_CLIENTS_MAX; i++)
+    CU_ASSERT_PTR_NOT_NULL(wait_as(MTASTS_JOB_LOOK_UP, 1, i, MTASTS_PATIENCE_MTA, i));
+  CU_ASSERT_PTR_NULL(wait_as(MTASTS_JOB_LOOK_UP, 1, 99, MTASTS_PATIENCE_MTA, 1));
+  release(mtasts_waiters_first(&waiters));
+  CU_ASSERT_PTR_NOT_NULL(wait_as(MTASTS_JOB_LOOK_UP, 1, 99, MTASTS_PATIENCE_MTA, 1));
+  jobs_out();
+  tear_down();
+}
+
+/* The earliest first, even where a reload has made deadlines shorter. */
+static void test_deadlines(void) {
+  static const struct {
+    enum mtasts_patience patience;
+    int64_t deadline;
+  } order[] = {{MTASTS_PATIENCE_MTA, 30}, {MTASTS_PATIENCE_ASK, 9}, {MTASTS_PATIENCE_STS, 4},
+               {MTASTS_PATIENCE_ASK, 5},  {MTASTS_PATIENCE_ASK, 7}, {MTASTS_PATIENCE_MTA, 31},
+               {MTASTS_PATIENCE_STS, 40}, {MTASTS_PATIENCE_ASK, 2}};
+  static const int64_t sorted[] = {2, 4, 5, 7, 9, 30, 31, 40};
+  set_up();
+  CU_ASSERT_PTR_NULL(mtasts_waiters_first(&waiters));
+  for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+    wait_as(MTASTS_JOB_LOOK_UP, 1, 1, order[i].patience, order[i].deadline);
+  for (size_t i = 0; i < sizeof sorted / sizeof *sorted; i++) {
+    struct mtasts_waiter *first = mtasts_waiters_first(&waiters);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+    CU_ASSERT_EQUAL(first->deadline, sorted[i]);
+    release(first);
+  }
+  CU_ASSERT_PTR_NULL(mtasts_waiters_first(&waiters));
+  CU_ASSERT_EQUAL(waiters.count, 0);
+  jobs_out();
+  tear_down();
+}
+
+const struct unit_test unit_tests[] = {
+    {"one job however many wait, and another after its end", test_one_job},
+    {"a domain has so many waiters and no more", test_domain_limit},
+    {"looking behind leaves room for those who wait", test_errand_limit},
+    {"a client leaves room for the others", test_client_limit},
+    {"the earliest deadline comes first", test_deadlines},
+    {NULL, NULL},
+};

@@ -1,0 +1,591 @@
+/*
+ * exim_host.c: a program that stands in for Exim: it exports what the plugin wants of Exim's
+ * local_scan API, loads exim-mtasts.so and calls its functions, so that both can run under the
+ * sanitizers. Each case runs in a child, since the plugin keeps what it knows for a process's
+ * life, and each call is checked to leave the process as it was.
+ */
+#include <local_scan.h>
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "exim_scene.h"
+#include "unit.h"
+
+const char *const unit_name = "exim_host";
+
+enum {
+  EXIM_ID = 65534, /* whom the host calls Exim's user and group */
+  ARGS_MAX = 10,
+};
+
+/* what Exim offers */
+
+static struct stored {
+  struct stored *next;
+  bool tainted;
+  unsigned char bytes[];
+} * stored;
+static char logged[65536];
+static unsigned log_lines;
+
+void *store_get_3(int size, const void *proto_mem, const char *function, int line) {
+  (void)function;
+  (void)line;
+  struct stored *made = malloc(sizeof *made + (size_t)size);
+  if (size <= 0 || !made)
+    abort();
+  *made = (struct stored){.next = stored, .tainted = proto_mem == GET_TAINTED};
+  stored = made;
+  return made->bytes;
+}
+
+uschar *expand_string(uschar *text) {
+  bool known = strcmp(CCS text, "$exim_uid") == 0 || strcmp(CCS text, "$exim_gid") == 0;
+  uschar *number = store_get_3(16, GET_UNTAINTED, "", 0);
+  snprintf(CS number, 16, "%d", EXIM_ID);
+  return known ? number : NULL;
+}
+
+void log_write(unsigned selector, int flags, const char *format, ...) {
+  va_list arguments;
+  size_t len = strlen(logged);
+  (void)selector;
+  (void)flags;
+  va_start(arguments, format);
+  vsnprintf(logged + len, sizeof logged - len, format, arguments);
+  va_end(arguments);
+  log_lines++;
+}
+
+/* calling */
+
+static unsigned bad;
+
+__attribute__((format(printf, 2, 3))) static void check(bool ok, const char *format, ...) {
+  va_list arguments;
+  if (ok)
+    return;
+  bad++;
+  va_start(arguments, format);
+  vprintf(format, arguments);
+  va_end(arguments);
+  printf("\n");
+}
+
+static const char *const functions[] = {"mtasts_policy", "mtasts_cert",  "mtasts_event",
+                                        "mtasts_mode",   "mtasts_mx_ok", "mtasts_version"};
+enum {
+  FUNCTIONS = sizeof functions / sizeof *functions
+};
+
+/* The plugin stands at the top of the build folder, this program at tests/unit/plugin in it. */
+static exim_dlfunc_t *function(const char *name) {
+  static void *handle;
+  if (!handle) {
+    char self[4096] = "";
+    char path[4128];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    for (int up = 0; len > 0 && up < 4; up++)
+      *strrchr(self, '/') = '\0';
+    snprintf(path, sizeof path, "%s/exim-mtasts.so", self);
+    handle = dlopen(path, RTLD_LAZY);
+    if (!handle) {
+      printf("%s\n", dlerror());
+      exit(99);
+    }
+  }
+  return (exim_dlfunc_t *)(uintptr_t)dlsym(handle, name);
+}
+
+struct process {
+  unsigned descriptors, threads;
+  uid_t uid[3];
+  gid_t gid[3];
+  mode_t mask;
+  sigset_t blocked;
+  void (*handlers[64])(int);
+};
+
+static unsigned count_in(const char *path) {
+  unsigned count = 0;
+  DIR *stream = opendir(path);
+  while (stream && readdir(stream))
+    count++;
+  if (stream)
+    closedir(stream);
+  return count;
+}
+
+static struct process observe(void) {
+  struct process process;
+  memset(&process, 0, sizeof process);
+  process.descriptors = count_in("/proc/self/fd");
+  process.threads = count_in("/proc/self/task");
+  getresuid(&process.uid[0], &process.uid[1], &process.uid[2]);
+  getresgid(&process.gid[0], &process.gid[1], &process.gid[2]);
+  umask(process.mask = umask(0));
+  sigprocmask(SIG_BLOCK, NULL, &process.blocked);
+  for (int i = 1; i < 64; i++) {
+    struct sigaction action = {.sa_handler = NULL};
+    sigaction(i, NULL, &action);
+    process.handlers[i] = action.sa_handler;
+  }
+  return process;
+}
+
+static void check_process(const struct process *before, const char *name) {
+  struct process after = observe();
+  check(after.descriptors == before->descriptors, "%s: %u descriptors, then %u", name,
+        before->descriptors, after.descriptors);
+  check(after.threads == before->threads, "%s: %u threads", name, after.threads);
+  check(memcmp(after.uid, before->uid, sizeof after.uid) == 0, "%s: user changed", name);
+  check(memcmp(after.gid, before->gid, sizeof after.gid) == 0, "%s: group changed", name);
+  check(after.mask == before->mask, "%s: umask changed", name);
+  check(memcmp(&after.blocked, &before->blocked, sizeof after.blocked) == 0, "%s: signals blocked",
+        name);
+  check(memcmp(after.handlers, before->handlers, sizeof after.handlers) == 0, "%s: signal handlers",
+        name);
+  check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "%s: left a child", name);
+}
+
+static const char *call_count(const char *name, int argc, uschar **argv) {
+  struct process before = observe();
+  char **environment = environ;
+  uschar *yield = NULL;
+  int status = function(name)(&yield, argc, argv);
+  check(status == OK, "%s of %d: returns %d", name, argc, status);
+  check(yield != NULL, "%s of %d: yields nothing", name, argc);
+  check(!yield || yield == stored->bytes, "%s of %d: not of Exim's store", name, argc);
+  check(environ == environment, "%s: environment changed", name);
+  check_process(&before, name);
+  return yield ? CCS yield : "";
+}
+
+/* The function's name, its arguments and NULL. */
+static const char *call_texts(const char *const *texts) {
+  uschar *argv[ARGS_MAX + 1] = {NULL};
+  int argc = 0;
+  for (; texts[argc + 1]; argc++)
+    argv[argc] = (uschar *)(uintptr_t)texts[argc + 1];
+  return call_count(texts[0], argc, argv);
+}
+#define call(...) call_texts((const char *const[]){__VA_ARGS__, NULL})
+
+static bool starts(const char *text, const char *start) {
+  return strncmp(text, start, strlen(start)) == 0;
+}
+
+static void expect(const char *text, const char *start) {
+  check(starts(text, start), "%s\nin place of\n%s", text, start);
+}
+
+static struct scene scene;
+
+static void case_in_child(void (*run)(void), enum scene_daemon daemon, const char *more) {
+  scene_begin(&scene, daemon, more);
+  fflush(NULL);
+  pid_t pid = fork();
+  if (pid == 0) {
+    run();
+    exit(bad > 0); /* not _exit: LeakSanitizer looks */
+  }
+  int status = 0;
+  CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+  unit_check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "daemon %d: status %#x", daemon,
+             (unsigned)status);
+  scene_end(&scene);
+}
+
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* arguments */
+
+static void call_all(void) {
+  static char long_text[10241];
+  memset(long_text, 'a', sizeof long_text - 1);
+  char *const texts[] = {"enforce.example", "",          long_text,   "a\"b.example",
+                         "a\nb.example",    "\xff\xfe.", "::: : .",   "tcp:close",
+                         "%s%n%x",          "${run{x}}", "[1.2.3.4]", "\xc3\xbc.example"};
+  for (size_t f = 0; f < FUNCTIONS; f++) {
+    call_count(functions[f], 0, NULL);
+    call_count(functions[f], 3, NULL);
+    call_count(functions[f], -1, NULL);
+    for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+      uschar *argv[ARGS_MAX] = {NULL};
+      for (int argc = 0; argc < ARGS_MAX; argc++) {
+        const char *got = call_count(functions[f], argc, argv);
+        check(strlen(got) < 65536, "%s: %zu bytes", functions[f], strlen(got));
+        argv[argc] = (uschar *)texts[t];
+        argv[argc / 2] = (uschar *)texts[(t + (size_t)argc) % (sizeof texts / sizeof *texts)];
+      }
+    }
+  }
+}
+
+static void run_refusals(void) {
+  uschar *argv[ARGS_MAX];
+  for (int i = 0; i < ARGS_MAX; i++)
+    argv[i] = (uschar *)(uintptr_t) "enforce.example";
+  for (int argc = 8; argc < ARGS_MAX; argc++) {
+    expect(call_count("mtasts_policy", argc, argv), "mode=tempfail ");
+    expect(call_count("mtasts_cert", argc, argv), "MTA-STS: more than seven");
+    check(*call_count("mtasts_event", argc, argv) == '\0', "event");
+    expect(call_count("mtasts_mode", argc, argv), "defer");
+    expect(call_count("mtasts_mx_ok", argc, argv), "no");
+    expect(call_count("mtasts_version", argc, argv), MTASTS_VERSION);
+  }
+  expect(call("mtasts_policy"), "mode=tempfail ");
+  expect(call("mtasts_policy", ""), "mode=tempfail ");
+  expect(call("mtasts_policy", "[1.2.3.4]"), "mode=none ");
+  expect(call("mtasts_policy", "not a domain"), "mode=none ");
+}
+
+static void test_arguments(void) {
+  case_in_child(call_all, SCENE_ABSENT, "");
+  case_in_child(call_all, SCENE_ANSWERS, "");
+  case_in_child(run_refusals, SCENE_ANSWERS, "");
+}
+
+/* configuration */
+
+static void run_broken_config(void) {
+  expect(call("mtasts_policy", "enforce.example"), "mode=tempfail id=\"\"");
+  check(strstr(call("mtasts_policy", "enforce.example"), "mtasts.conf") != NULL,
+        "the file is not named");
+  expect(call("mtasts_cert", "enforce.example", "mx1.good.example", "mx1.good.example"),
+         "MTA-STS: ");
+  expect(call("mtasts_mode", "enforce.example"), "defer");
+  expect(call("mtasts_mx_ok", "enforce.example", "mx1.good.example"), "no");
+  call_all();
+  check(log_lines == 1, "%u log lines: %s", log_lines, logged);
+}
+
+static void run_without_config(void) {
+  unlink(getenv("MTASTS_CONFIG"));
+  run_broken_config();
+}
+
+static void test_config(void) {
+  case_in_child(run_broken_config, SCENE_ANSWERS, "nonsense = 1");
+  case_in_child(run_broken_config, SCENE_ANSWERS, "override \"x\" { mode = ");
+  case_in_child(run_without_config, SCENE_ANSWERS, "");
+}
+
+/* the daemon */
+
+static void run_answers(void) {
+  expect(call("mtasts_policy", "enforce.example"), "mode=enforce id=\"id1\" expires=\"20");
+  check(!stored->tainted, "Exim would refuse a tainted list");
+  expect(call("mtasts_mode", "Enforce.Example."), "enforce");
+  expect(call("mtasts_policy", "unknown.example"),
+         "mode=none id=\"\" expires=\"\" ignore=\"\" unknown=yes");
+  expect(call("mtasts_mode", "unknown.example"), "unknown");
+  expect(call("mtasts_policy", "deferred.example"),
+         "mode=tempfail id=\"\" expires=\"\" ignore=\"\" unknown=yes reason=\"MTA-STS: ");
+  check(stored->tainted, "the domain was laundered");
+  expect(call("mtasts_policy", "monitor.example"), "mode=testing ");
+  expect(call("mtasts_policy", "none.example"), "mode=none ");
+  expect(call("mtasts_mx_ok", "enforce.example", "mx1.good.example"), "yes");
+  expect(call("mtasts_mx_ok", "enforce.example", "mx2.good.example"), "no");
+  expect(call("mtasts_mx_ok", "monitor.example", "mx2.good.example"), "yes");
+  check(*call("mtasts_cert", "enforce.example", "*.wild.example", "a.wild.example") == '\0',
+        "a good certificate was refused");
+  expect(call("mtasts_cert", "enforce.example", "*.wild.example", "mx1.good.example"),
+         "MTA-STS: the certificate of mx1.good.example is not for that name");
+  check(stored->tainted, "the host was laundered");
+  expect(call("mtasts_cert", "unknown.example", "mx1.good.example", "mx1.good.example"),
+         "MTA-STS: nothing is known");
+  check(log_lines == 0, "%s", logged);
+}
+
+/* Whatever it does, the answer comes in time, and the next one at once. */
+static void run_bad_daemon(void) {
+  double start = seconds();
+  const char *got = call("mtasts_policy", "enforce.example");
+  check(seconds() - start < 2, "took %.1f s", seconds() - start);
+  check(starts(got, "mode=none ") && strstr(got, "unknown=yes"), "%s", got);
+  start = seconds();
+  call("mtasts_policy", "other.example");
+  check(seconds() - start < 0.1, "asked again: %.1f s", seconds() - start);
+  check(log_lines == 1, "%u log lines: %s", log_lines, logged);
+}
+
+static void run_random(void) {
+  for (unsigned i = 0; i < 4; i++) /* what is wrong with it may be no more than a time */
+    call("mtasts_policy", "enforce.example");
+}
+
+static void test_daemon(void) {
+  case_in_child(run_answers, SCENE_ANSWERS, "");
+  for (int daemon = SCENE_ABSENT; daemon < SCENE_DAEMONS; daemon++)
+    if (daemon != SCENE_ANSWERS && daemon != SCENE_RANDOM)
+      for (int i = 0; i < (daemon == SCENE_NONSENSE ? 11 : 1); i++)
+        case_in_child(run_bad_daemon, (enum scene_daemon)daemon, "");
+  for (int i = 0; i < 20; i++)
+    case_in_child(run_random, SCENE_RANDOM, "");
+}
+
+/* the cache */
+
+static void run_cache(void) {
+  scene_cache(&scene);
+  expect(call("mtasts_policy", "enforce.example"), "mode=enforce id=\"id1\" expires=\"20");
+  check(strstr(call("mtasts_policy", "big.example"), "!^mx199[.]big[.]example$ ; *") != NULL,
+        "the big policy");
+  expect(call("mtasts_policy", "fresh.example"), "mode=none id=\"\" expires=\"\" ignore=\"\"");
+  check(!strstr(call("mtasts_policy", "fresh.example"), "unknown"), "fresh is known");
+  static const char *const unknown[] = {"lapsed.example", "expired.example", "never.example"};
+  for (size_t i = 0; i < 3; i++)
+    check(strstr(call("mtasts_policy", unknown[i]), "unknown=yes") != NULL, "%s", unknown[i]);
+}
+
+static void run_settings(void) {
+  scene_cache(&scene);
+  expect(call("mtasts_policy", "enforce.example"), "mode=testing id=\"id1\"");
+  expect(call("mtasts_policy", "over.example"), "mode=testing id=\"override\" expires=\"\"");
+  expect(call("mtasts_mode", "p1.example"), "none");
+}
+
+static void run_defer(void) {
+  scene_cache(&scene);
+  expect(call("mtasts_policy", "never.example"), "mode=tempfail ");
+  expect(call("mtasts_mx_ok", "never.example", "mx.never.example"), "no");
+  expect(call("mtasts_policy", "enforce.example"), "mode=enforce ");
+}
+
+/* What Exim's user may not read, root does not read for it. */
+static void run_forbidden(void) {
+  scene_cache(&scene);
+  CU_ASSERT_EQUAL(chmod(scene.cache, 0700), 0);
+  check(strstr(call("mtasts_policy", "enforce.example"), "unknown=yes") != NULL,
+        "read with root's rights");
+}
+
+static void test_cache(void) {
+  case_in_child(run_cache, SCENE_ABSENT, "");
+  case_in_child(run_settings, SCENE_ABSENT,
+                "site_mode = monitor\noverride \"over.example\" { mode = enforce mx = "
+                "{\"mx.over.example\"} }\noverride \"p1.example\" { mode = none }");
+  case_in_child(run_defer, SCENE_ABSENT, "ask { on_unknown = defer }");
+  if (geteuid() == 0)
+    case_in_child(run_forbidden, SCENE_ABSENT, "");
+}
+
+static void expect_unharmed(void) {
+  for (size_t f = 0; f < FUNCTIONS; f++)
+    call(functions[f], "enforce.example", "mx1.good.example", "mx1.good.example");
+  call("mtasts_policy", "big.example");
+}
+
+static void expect_unknown(void) {
+  const char *got = call("mtasts_policy", "enforce.example");
+  check(strstr(got, "unknown=yes") != NULL, "%s", got);
+  expect_unharmed();
+}
+
+static unsigned step; /* of a series of damages */
+
+static void run_truncated(void) {
+  char path[SCENE_PATH];
+  struct stat found;
+  scene_cache(&scene);
+  scene_file(&scene, "cache/data.mdb", path);
+  CU_ASSERT_EQUAL(stat(path, &found), 0);
+  CU_ASSERT_EQUAL(truncate(path, found.st_size * step / 20), 0);
+  expect_unknown();
+}
+
+static void run_garbage(void) {
+  static unsigned char garbage[4096];
+  char path[SCENE_PATH];
+  scene_cache(&scene);
+  scene_file(&scene, "cache/data.mdb", path);
+  memset(garbage, step % 2 ? 0xff : 0x41, sizeof garbage);
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  check(pwrite(fd, garbage, step % 3 ? 4096 : 4080, step / 2 * 4096 + (step % 3 ? 0 : 16)) > 0,
+        "pwrite");
+  close(fd);
+  expect_unharmed();
+}
+
+static void run_not_a_file(void) {
+  char path[SCENE_PATH];
+  char away[SCENE_PATH];
+  scene_cache(&scene);
+  scene_file(&scene, "cache/data.mdb", path);
+  scene_file(&scene, "cache/away", away);
+  CU_ASSERT_EQUAL(rename(path, away), 0);
+  int rc = step == 0   ? symlink("away", path)
+           : step == 1 ? mkfifo(path, 0666)
+           : step == 2 ? mkdir(path, 0777)
+                       : 0;
+  check(rc == 0, "step %u", step);
+  expect_unknown();
+  check(step < 3 || access(path, F_OK) != 0, "%s was made", path);
+}
+
+/* The lock file is nobody's business who only reads one domain. */
+static void run_lock(void) {
+  char path[SCENE_PATH];
+  scene_cache(&scene);
+  scene_file(&scene, "cache/lock.mdb", path);
+  check(unlink(path) == 0 && (step == 0 || mkfifo(path, 0666) == 0), "step %u", step);
+  expect(call("mtasts_policy", "enforce.example"), "mode=enforce ");
+  check(step > 0 || access(path, F_OK) != 0, "%s was made", path);
+}
+
+static void test_bad_cache(void) {
+  for (step = 0; step < 20; step++)
+    case_in_child(run_truncated, SCENE_ABSENT, "");
+  for (step = 0; step < 80; step++)
+    case_in_child(run_garbage, SCENE_ABSENT, "");
+  for (step = 0; step < 4; step++)
+    case_in_child(run_not_a_file, SCENE_ABSENT, "");
+  for (step = 0; step < 2; step++)
+    case_in_child(run_lock, SCENE_ABSENT, "");
+  case_in_child(expect_unknown, SCENE_ABSENT, ""); /* no cache at all */
+}
+
+/* descriptors, forks */
+
+/* So many descriptors are left, from none on. */
+static void run_exhausted(void) {
+  uschar *argv[] = {(uschar *)(uintptr_t) "enforce.example", (uschar *)(uintptr_t) "x", NULL};
+  uschar *yield;
+  scene_cache(&scene);
+  for (size_t f = 0; f < FUNCTIONS; f++)
+    function(functions[f]);
+  int next = dup(0);
+  close(next);
+  struct rlimit all;
+  getrlimit(RLIMIT_NOFILE, &all);
+  struct rlimit few = {(rlim_t)next + step, all.rlim_max};
+  check(setrlimit(RLIMIT_NOFILE, &few) == 0, "setrlimit");
+  for (size_t f = 0; f < FUNCTIONS; f++) {
+    yield = NULL;
+    check(function(functions[f])(&yield, 2, argv) == OK && yield, "%s", functions[f]);
+  }
+  setrlimit(RLIMIT_NOFILE, &all);
+  int after = dup(0);
+  check(after == next, "descriptor %d, then %d", next, after);
+}
+
+static void test_exhausted(void) {
+  for (step = 0; step < 6; step++) {
+    case_in_child(run_exhausted, SCENE_ANSWERS, "");
+    case_in_child(run_exhausted, SCENE_ABSENT, "");
+  }
+}
+
+static void run_forks(void) {
+  scene_cache(&scene);
+  expect(call("mtasts_policy", "enforce.example"), "mode=enforce ");
+  for (int i = 0; i < 3; i++) {
+    pid_t pid = fork();
+    if (pid == 0) {
+      expect(call("mtasts_policy", "enforce.example"), "mode=enforce ");
+      expect(call("mtasts_policy", "p7.example"), "mode=enforce ");
+      exit(bad > 0);
+    }
+    int status = 1;
+    check(waitpid(pid, &status, 0) == pid && status == 0, "child: %#x", (unsigned)status);
+    expect(call("mtasts_policy", "p8.example"), "mode=enforce ");
+  }
+}
+
+static void test_forks(void) {
+  case_in_child(run_forks, SCENE_ABSENT, "");
+  case_in_child(run_forks, SCENE_ANSWERS, "");
+}
+
+/* outcomes */
+
+static void raise_event(const char *name, const char *domain, const char *data, const char *extra) {
+  const char *got =
+      call("mtasts_event", name, domain, "mx1.good.example", "192.0.2.25", data, extra);
+  check(*got == '\0', "event yields %s", got);
+}
+
+static void run_outcomes(void) {
+  char got[65536];
+  raise_event("tcp:connect", "enforce.example", "", " cv=0 ver= dane=");
+  raise_event("smtp:ehlo", "enforce.example", "250-mx1\n250 STARTTLS", " cv=0 ver= dane=");
+  raise_event("tcp:close", "enforce.example", "", " cv=1 ver=TLS1.3 dane=");
+  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "\"policy-type\":2") &&
+            strstr(got, "\"t\":0,\"f\":0}]}"),
+        "success: %s", got);
+  check(!scene_outcome(&scene, got, sizeof got) && log_lines == 0, "%s %s", got, logged);
+
+  raise_event("tcp:connect", "enforce.example", "", " cv=0 ver= dane=");
+  call("mtasts_cert", "enforce.example", "other.example", "mx1.good.example");
+  raise_event("tcp:close", "enforce.example", "", " cv=0 ver= dane=");
+  raise_event("msg:host:defer", "enforce.example", "TLS session: failed", "-37 cv=0 ver= dane=");
+  raise_event("msg:defer", "enforce.example", "TLS session: failed", "-37 cv=0 ver= dane=");
+  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "\"c\":202"), "failure: %s", got);
+  check(!scene_outcome(&scene, got, sizeof got), "again: %s", got);
+  check(log_lines == 1 && strstr(logged, "MTA-STS: deferred domain=enforce.example "
+                                         "mx=mx1.good.example "),
+        "%s", logged);
+
+  for (int i = 0; i < 3; i++) /* recipients of one message */
+    check(strstr(call("mtasts_policy", "enforce.example", "mx8.bad.example:mx9.bad.example"),
+                 " mx=mismatch reason=\"MTA-STS: ") != NULL,
+          "mismatch");
+  check(stored->tainted, "a reason with names is tainted");
+  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "mtasts-policy-mx-mismatch") &&
+            !scene_outcome(&scene, got, sizeof got),
+        "mismatch: %s", got);
+  check(log_lines == 2 && strstr(logged, "detail=\"mx8.bad.example:mx9.bad.example\"") == NULL,
+        "%s", logged);
+}
+
+static void run_unrecorded(void) {
+  char got[65536];
+  raise_event("tcp:close", "enforce.example", "", " cv=1 ver=TLS1.3 dane=");
+  check(!scene_outcome(&scene, got, sizeof got), "%s", got);
+}
+
+static void run_uncollected(void) {
+  char path[SCENE_PATH];
+  for (int i = 0; i < 1000; i++) { /* the socket is full soon */
+    raise_event("tcp:connect", "enforce.example", "", "");
+    raise_event("tcp:close", "enforce.example", "", " cv=1 ver=TLS1.3 dane=");
+  }
+  scene_file(&scene, "outcome.sock", path);
+  unlink(path);
+  raise_event("tcp:connect", "enforce.example", "", "");
+  raise_event("tcp:close", "enforce.example", "", " cv=1 ver=TLS1.3 dane=");
+}
+
+static void test_outcomes(void) {
+  case_in_child(run_outcomes, SCENE_ANSWERS, "");
+  case_in_child(run_unrecorded, SCENE_ANSWERS, "outcome { record = no }");
+  case_in_child(run_uncollected, SCENE_ANSWERS, "");
+}
+
+const struct unit_test unit_tests[] = {
+    {"any arguments", test_arguments},
+    {"a broken configuration defers, and is told once", test_config},
+    {"a daemon that answers, or does anything else", test_daemon},
+    {"the cache, where the daemon is away", test_cache},
+    {"a cache that is not as it should be", test_bad_cache},
+    {"no descriptors left", test_exhausted},
+    {"children of the process", test_forks},
+    {"outcomes, one a session", test_outcomes},
+    {NULL, NULL},
+};

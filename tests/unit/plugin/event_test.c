@@ -1,0 +1,306 @@
+/* Sessions as Exim raises their events, and what is told of them. */
+#include "event.h"
+
+#include "fixture.h"
+#include "outcome.h"
+
+const char *const unit_name = "plugin/event";
+
+static struct fixture fixture;
+static struct mtasts_session session;
+static struct mtasts_ending ending;
+static struct mtasts_event event;
+
+static const char ehlo[] =
+    "250-mail.good.example Hello us\n250-SIZE 1000\n250-STARTTLS\n250 HELP\n";
+static const char plain_ehlo[] = "250-mail.good.example Hello us\n250 XSTARTTLS\n";
+
+/* An event of a session with mx1.good.example; is it an end of it? */
+static bool raise(const char *name, const char *data, const char *extra) {
+  event = mtasts_event_read(span(name), span("mx1.good.example"), span("192.0.2.25"), span(data),
+                            span(extra));
+  return mtasts_session_follow(&session, &event) &&
+         mtasts_session_end(&session, &event, &fixture.known, &ending);
+}
+
+static void begin(const char *policy) {
+  session = (struct mtasts_session){.counted = false};
+  known(&fixture, policy);
+}
+
+static void connect_and_greet(const char *reply) {
+  CU_ASSERT_FALSE(raise("tcp:connect", "", " cv=0 ver= dane="));
+  CU_ASSERT_FALSE(raise("smtp:connect", "220 hello", " cv=0 ver= dane="));
+  CU_ASSERT_FALSE(raise("smtp:ehlo", reply, " cv=0 ver= dane="));
+}
+
+#define CLOSED_VERIFIED " cv=1 ver=TLS1.3 dane="
+#define CLOSED_TLS      " cv=0 ver=TLS1.3 dane="
+#define CLOSED_PLAIN    " cv=0 ver= dane="
+
+static void test_success(void) {
+  static const char *const policies[] = {ENFORCE, TESTING, NULL};
+  for (size_t i = 0; i < 3; i++) {
+    begin(policies[i]);
+    connect_and_greet(ehlo);
+    CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_VERIFIED));
+    CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_SUCCESS);
+    CU_ASSERT_FALSE(ending.dane);
+    CU_ASSERT_FALSE(raise("tcp:close", "", CLOSED_VERIFIED)); /* once */
+    CU_ASSERT_FALSE(raise("msg:host:defer", "451 later", "0"));
+  }
+  begin(NULL); /* no policy asks for a certificate */
+  connect_and_greet(ehlo);
+  CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_TLS));
+  CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_SUCCESS);
+  begin(ENFORCE);
+  connect_and_greet(ehlo);
+  CU_ASSERT_TRUE(raise("tcp:close", "", "0 cv=1 ver=TLS1.3 dane=yes"));
+  CU_ASSERT_TRUE(ending.dane);
+  CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_SUCCESS);
+}
+
+/* What Exim says, and which of RFC 8460's results that is. */
+static void test_deferrals(void) {
+  static const struct {
+    const char *extra;
+    const char *text;
+    enum mtasts_result seen;
+    enum mtasts_result result;
+  } cases[] = {
+      {"-38", "a TLS session is required, but the server did not offer TLS support", 0,
+       MTASTS_RESULT_NO_STARTTLS},
+      {"-38", "a TLS session is required, but an attempt to start TLS failed", 0,
+       MTASTS_RESULT_NO_STARTTLS},
+      {"-37", "TLS session: (certificate verification failed): certificate invalid", 0,
+       MTASTS_RESULT_NOT_TRUSTED},
+      {"-37", "TLS session: (certificate verification failed): certificate invalid",
+       MTASTS_RESULT_EXPIRED, MTASTS_RESULT_EXPIRED},
+      {"-37", "TLS session: (certificate verification failed)", 0, MTASTS_RESULT_HOST_MISMATCH},
+      {"-37", "TLS session: (gnutls_handshake): error", MTASTS_RESULT_HOST_MISMATCH,
+       MTASTS_RESULT_HOST_MISMATCH},
+      {"-37", "TLS session: certificate verify failed: certificate has expired", 0,
+       MTASTS_RESULT_EXPIRED},
+      {"-37", "TLS session: (gnutls_handshake): unexpected packet", 0, MTASTS_RESULT_VALIDATION},
+      {"0", "SMTP error from remote mail server after STARTTLS: 454 no", 0,
+       MTASTS_RESULT_NO_STARTTLS},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    begin(ENFORCE);
+    connect_and_greet(ehlo);
+    if (cases[i].seen)
+      mtasts_session_certificate(&session, span("mx1.good.example"), cases[i].seen);
+    CU_ASSERT_FALSE(raise("tcp:close", "", CLOSED_PLAIN)); /* the deferral tells why */
+    unit_check(raise("msg:host:defer", cases[i].text, cases[i].extra), "%s", cases[i].text);
+    unit_check(ending.result == cases[i].result, "%s: %u", cases[i].text, ending.result);
+    CU_ASSERT_FALSE(raise("msg:host:defer", cases[i].text, cases[i].extra));
+  }
+  static const char *const others[] = {"451 greylisted", "Connection timed out",
+                                       "SMTP error after MAIL FROM: 451 no"};
+  for (size_t i = 0; i < 3; i++) {
+    begin(ENFORCE);
+    connect_and_greet(ehlo);
+    unit_check(!raise("msg:host:defer", others[i], i == 1 ? "110" : "0"), "%s", others[i]);
+  }
+}
+
+/* Exim goes on in clear, on a new connection, which is no second session. */
+static void test_in_clear(void) {
+  begin(TESTING);
+  connect_and_greet(plain_ehlo);
+  CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_PLAIN));
+  CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_NO_STARTTLS);
+
+  begin(TESTING);
+  connect_and_greet(ehlo);
+  CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_PLAIN));
+  CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_VALIDATION);
+  CU_ASSERT_FALSE(raise("msg:host:defer", "TLS session: failed", "-37"));
+  connect_and_greet(ehlo);
+  CU_ASSERT_FALSE(raise("tcp:close", "", CLOSED_PLAIN));
+
+  begin(TESTING);
+  connect_and_greet(ehlo);
+  CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_TLS)); /* not verified: reported */
+  CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_VALIDATION);
+
+  begin(TESTING); /* Exim took the CN for a name */
+  connect_and_greet(ehlo);
+  mtasts_session_certificate(&session, span("mx1.good.example"), MTASTS_RESULT_HOST_MISMATCH);
+  CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_VERIFIED));
+  CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_HOST_MISMATCH);
+
+  begin(NULL); /* never greeted: no session */
+  CU_ASSERT_FALSE(raise("tcp:connect", "", ""));
+  CU_ASSERT_FALSE(raise("tcp:close", "", CLOSED_PLAIN));
+}
+
+static void test_two_hosts(void) {
+  begin(ENFORCE);
+  connect_and_greet(plain_ehlo);
+  CU_ASSERT_FALSE(raise("tcp:close", "", CLOSED_PLAIN));
+  CU_ASSERT_TRUE(raise("msg:host:defer", "not offered", "-38"));
+  event = mtasts_event_read(span("tcp:connect"), span("a.wild.example"), span("192.0.2.26"),
+                            span(""), span("-38 cv=0"));
+  CU_ASSERT_FALSE(mtasts_session_follow(&session, &event));
+  event.name = MTASTS_EVENT_CLOSE;
+  event.tls = event.verified = true;
+  CU_ASSERT_TRUE(mtasts_session_follow(&session, &event));
+  CU_ASSERT_TRUE(mtasts_session_end(&session, &event, &fixture.known, &ending));
+  CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_SUCCESS);
+}
+
+static void test_dane(void) {
+  static const struct {
+    const char *data;
+    enum mtasts_result result;
+  } cases[] = {{"validation-failure", MTASTS_RESULT_VALIDATION},
+               {"starttls-not-supported", MTASTS_RESULT_NO_STARTTLS},
+               {"dnssec-invalid", MTASTS_RESULT_DNSSEC_INVALID},
+               {"dane-required", MTASTS_RESULT_DANE_REQUIRED},
+               {"", MTASTS_RESULT_VALIDATION}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    begin(ENFORCE);
+    CU_ASSERT_TRUE(raise("dane:fail", cases[i].data, ""));
+    CU_ASSERT_TRUE(ending.dane);
+    unit_check(ending.result == cases[i].result, "%s: %u", cases[i].data, ending.result);
+    CU_ASSERT_FALSE(raise("tcp:close", "", CLOSED_PLAIN));
+    CU_ASSERT_FALSE(raise("msg:host:defer", "TLS session", "-37"));
+  }
+}
+
+static void test_callout(void) {
+  begin(ENFORCE);
+  event = mtasts_event_read(span("tcp:close"), span(""), span(""), span(""), span(CLOSED_VERIFIED));
+  CU_ASSERT_FALSE(mtasts_session_follow(&session, &event));
+}
+
+static void test_hostile(void) {
+  static char long_host[4000];
+  static const char *const extras[] = {"",       "=",   "-",      "99999999999", "ver",
+                                       "-37-37", "= =", "cv=1cv", "ver==dane==", "\x80\xff",
+                                       "   "};
+  memset(long_host, 'a', sizeof long_host - 1);
+  begin(ENFORCE);
+  for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
+    event = mtasts_event_read(span("smtp:ehlo"), span(long_host), span(long_host), span(long_host),
+                              span(extras[i]));
+    CU_ASSERT_FALSE(mtasts_session_follow(&session, &event));
+    unit_check(event.error == 0 && !event.verified && !event.dane, "%s", extras[i]);
+  }
+  CU_ASSERT_EQUAL(strlen(session.host), sizeof session.host - 1);
+  static const char *const replies[] = {"", "\n", "250", "250-", "250-\n250-STARTTLS", "STARTTLS"};
+  for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
+    begin(ENFORCE);
+    raise("smtp:ehlo", replies[i], "");
+    unit_check(session.offered == (i == 4), "%s", replies[i]);
+  }
+}
+
+/* what is told */
+
+static void check_datagram(const struct mtasts_told *told, const char *expected) {
+  static char room[MTASTS_DATAGRAM_MAX];
+  struct mtasts_text text = MTASTS_TEXT(room);
+  mtasts_outcome_datagram(told, &text);
+  expect(&text, expected);
+}
+
+#define STS                                                                                        \
+  "{\"dpv\":\"1\",\"d\":\"good.example\",\"policies\":[{\"policy-type\":2,"                        \
+  "\"policy-domain\":\"good.example\""
+#define STS_POLICY                                                                                 \
+  STS ",\"policy-string\":[\"version: STSv1\",\"mode: enforce\",\"mx: mx1.good.example\","         \
+      "\"mx: *.wild.example\",\"max_age: 86400\"],"                                                \
+      "\"mx-host\":[\"mx1.good.example\",\"*.wild.example\"]"
+#define WHERE "\"n\":\"mx1.good.example\",\"h\":\"mail.good.example\",\"r\":\"192.0.2.25\""
+
+static void test_datagram(void) {
+  begin(ENFORCE);
+  connect_and_greet(ehlo);
+  struct mtasts_told told = {.known = &fixture.known,
+                             .session = &session,
+                             .ending = {.result = MTASTS_RESULT_SUCCESS, .rule = "", .code = ""},
+                             .detail = {"a \"b\"\\\n\x80", 8},
+                             .sender = {"192.0.2.1", 9}};
+  check_datagram(&told, STS_POLICY ",\"t\":0,\"f\":0}]}");
+  told.ending.result = MTASTS_RESULT_NOT_TRUSTED;
+  check_datagram(&told, STS_POLICY ",\"failure-details\":[{\"c\":203,\"s\":\"192.0.2.1\"," WHERE
+                                   ",\"a\":\"a \\\"b\\\"\\\\\\u000a\\u0080\"}],\"t\":1,\"f\":1}]}");
+  told.detail.len = 0;
+  told.sender.len = 0;
+  told.ending = mtasts_ending_unlisted;
+  check_datagram(&told, STS_POLICY ",\"failure-details\":[{\"c\":205," WHERE
+                                   ",\"f\":\"mtasts-policy-mx-mismatch\"}],\"t\":1,\"f\":1}]}");
+  told.ending.dane = true;
+  told.ending.result = MTASTS_RESULT_SUCCESS;
+  check_datagram(&told, "{\"dpv\":\"1\",\"d\":\"good.example\",\"policies\":[{\"policy-type\":1,"
+                        "\"policy-domain\":\"mx1.good.example\",\"t\":0,\"f\":0}]}");
+  told.ending.dane = false;
+  fixture.known.ruling.overridden = true; /* this site's own policy */
+  decide(&fixture);
+  check_datagram(&told, "{\"dpv\":\"1\",\"d\":\"good.example\",\"policies\":[{\"policy-type\":9,"
+                        "\"policy-domain\":\"good.example\",\"t\":0,\"f\":0}]}");
+}
+
+static void test_discovery_failed(void) {
+  begin(NULL);
+  connect_and_greet(ehlo);
+  struct mtasts_told told = {.known = &fixture.known,
+                             .session = &session,
+                             .ending = {.result = MTASTS_RESULT_SUCCESS, .rule = "", .code = ""},
+                             .detail = {"", 0},
+                             .sender = {"", 0}};
+  fixture.known.ruling.entry.error = MTASTS_ERROR_POLICY_FETCH;
+  fixture.known.ruling.entry.detail = span("HTTP status 404");
+  check_datagram(&told, STS ",\"failure-details\":[{\"c\":301," WHERE
+                            ",\"a\":\"HTTP status 404\"}],\"t\":1,\"f\":1}]}");
+}
+
+static void test_too_long(void) {
+  static char policy[MTASTS_POLICY_MAX + 1];
+  size_t len =
+      (size_t)snprintf(policy, sizeof policy, "version: STSv1\nmode: enforce\nmax_age: 86400\n");
+  for (unsigned i = 0; len < 60000; i++)
+    len += (size_t)snprintf(policy + len, sizeof policy - len, "mx: mx%u.example\n", i);
+  begin(policy);
+  struct mtasts_told told = {.known = &fixture.known,
+                             .session = &session,
+                             .ending = {.result = MTASTS_RESULT_SUCCESS, .rule = "", .code = ""},
+                             .detail = {"", 0},
+                             .sender = {"", 0}};
+  check_datagram(&told, STS ",\"t\":0,\"f\":0}]}");
+}
+
+static void test_line(void) {
+  char room[2048];
+  struct mtasts_text text = MTASTS_TEXT(room);
+  begin(ENFORCE);
+  connect_and_greet(ehlo);
+  CU_ASSERT_TRUE(raise("msg:host:defer", "not \"offered\"\n", "-38"));
+  struct mtasts_told told = {&fixture.known, &session, ending, event.data, event.sender};
+  mtasts_outcome_line(&told, &text);
+  expect(&text, "MTA-STS: deferred domain=good.example mx=mx1.good.example address=192.0.2.25 "
+                "result=starttls-not-supported rule=\"enforce: STARTTLS with a valid certificate "
+                "(RFC 8461 section 4.2)\" id=id1 detail=\"not \\\"offered\\\"\\x0a\" "
+                "remedy=\"mtasts query --refresh good.example\"");
+  fixture.known.ruling.monitor = true;
+  text.len = 0;
+  mtasts_outcome_line(&told, &text);
+  CU_ASSERT_EQUAL(strncmp(room, "MTA-STS: would defer domain=", 28), 0);
+}
+
+const struct unit_test unit_tests[] = {
+    {"a session that did well is told once", test_success},
+    {"a deferral for TLS's sake is told by its reason", test_deferrals},
+    {"mail that went in clear is one failed session", test_in_clear},
+    {"the next host is another session", test_two_hosts},
+    {"DANE's failures are DANE's", test_dane},
+    {"a callout is no session", test_callout},
+    {"hostile events do no harm", test_hostile},
+    {"the datagram", test_datagram},
+    {"a policy that could not be had is the domain's failure", test_discovery_failed},
+    {"a policy too long for a datagram is left out", test_too_long},
+    {"the log line", test_line},
+    {NULL, NULL},
+};

@@ -1,0 +1,57 @@
+/* fixture.h: what is known of a domain, made from a policy as text. */
+#ifndef PLUGIN_FIXTURE_H
+#define PLUGIN_FIXTURE_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "known.h"
+#include "text.h"
+#include "unit.h"
+
+enum {
+  NOW = 1800000000, /* 2027-01-15T08:00:00Z */
+};
+
+static inline struct mtasts_span span(const char *text) {
+  return (struct mtasts_span){text, strlen(text)};
+}
+
+struct fixture {
+  struct mtasts_known known;
+  unsigned char store[MTASTS_POLICY_MAX];
+  unsigned char hosts[1024];
+};
+
+static inline void decide(struct fixture *fixture) {
+  fixture->known.decision = mtasts_ruling_decide(&fixture->known.ruling, NOW);
+}
+
+/* Of good.example. policy NULL: it has no record. */
+static inline struct mtasts_known *known(struct fixture *fixture, const char *policy) {
+  struct mtasts_known *made = &fixture->known;
+  struct mtasts_entry *entry = &made->ruling.entry;
+  *made = (struct mtasts_known){.ruling = {.known = true, .freshness = MTASTS_CACHED}};
+  CU_ASSERT_EQUAL_FATAL(mtasts_domain_parse(span("good.example"), &made->domain), MTASTS_OK);
+  entry->record = policy ? MTASTS_RECORD_VALID : MTASTS_RECORD_ABSENT;
+  if (policy) {
+    entry->has_policy = true;
+    CU_ASSERT_EQUAL_FATAL(mtasts_policy_parse(span(policy), fixture->store, &entry->policy, NULL),
+                          MTASTS_OK);
+    entry->fetched = NOW - 60;
+    entry->expires = entry->fetched + entry->policy.max_age;
+    snprintf(entry->policy_id, sizeof entry->policy_id, "id1");
+  }
+  decide(fixture);
+  return made;
+}
+
+#define ENFORCE                                                                                    \
+  "version: STSv1\nmode: enforce\nmx: mx1.good.example\nmx: *.wild.example\nmax_age: 86400\n"
+#define TESTING "version: STSv1\nmode: testing\nmx: mx1.good.example\nmax_age: 86400\n"
+
+static inline void expect(const struct mtasts_text *text, const char *expected) {
+  unit_check(strcmp(text->data, expected) == 0, "\n%s\nin place of\n%s", text->data, expected);
+}
+
+#endif
