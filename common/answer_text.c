@@ -41,6 +41,26 @@ static inline bool is_plain(char c) {
   return c >= ' ' && c <= '~' && c != '"' && c != '\\';
 }
 
+/* The same of eight characters at once: no byte has its top bit, nor gets it when a space, or one
+ * of what it is where it equals an exception, is taken away. */
+static inline bool are_plain(const char *eight) {
+  const uint64_t each = 0x0101010101010101;
+  uint64_t bytes;
+  memcpy(&bytes, eight, sizeof bytes);
+  uint64_t odd = bytes | (bytes - each * ' ') | ((bytes ^ each * '"') - each) |
+                 ((bytes ^ each * '\\') - each) | ((bytes ^ each * 0x7f) - each);
+  return (odd & each * 0x80) == 0;
+}
+
+static bool all_plain(struct mtasts_span text) {
+  size_t i = 0;
+  while (i + 8 <= text.len && are_plain(text.data + i))
+    i += 8;
+  while (i < text.len && is_plain(text.data[i]))
+    i++;
+  return i == text.len;
+}
+
 static bool is_utf8(struct mtasts_span text) {
   size_t len = 1;
   for (; text.len > 0 && len > 0; text.data += len, text.len -= len)
@@ -83,10 +103,7 @@ static inline void put_quoted(struct writer *w, struct mtasts_span text) {
 
 /* Bytes from outside. */
 static void put_string(struct writer *w, struct mtasts_span text) {
-  size_t plain = 0;
-  while (plain < text.len && is_plain(text.data[plain]))
-    plain++;
-  if (plain == text.len)
+  if (all_plain(text))
     put_quoted(w, text);
   else
     put_escaped(w, text);
