@@ -251,7 +251,7 @@ static bool keep_rest(struct mtasts_peer *peer, size_t at) {
       memcpy(grown, from, left);
     peer->input = grown;
     peer->input_room = 2 * left;
-  } else if (from != peer->own && left <= sizeof peer->own) {
+  } else if (from != peer->own && left < sizeof peer->own) {
     memcpy(peer->own, from + at, left);
     peer->input = peer->own;
     peer->input_room = sizeof peer->own;

@@ -51,7 +51,7 @@ size_t mtasts_service_sockets(struct mtasts_service_socket sockets[MTASTS_SERVIC
   size_t count = 0;
   if (read_number(getenv("LISTEN_PID")) != getpid())
     passed = 0;
-  if (0)
+  if (passed > MTASTS_SERVICE_SOCKETS)
     passed = MTASTS_SERVICE_SOCKETS;
   if (!names)
     names = "";

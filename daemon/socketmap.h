@@ -6,7 +6,8 @@
  * Hostile peers: a malformed or oversized request closes its connection and no other. A peer
  * that does not read its replies is not read from. Where all places are taken, the connection
  * that has been idle longest makes room; idle ones are otherwise left alone, since Postfix and
- * others keep theirs and take a closed one for a failure.
+ * others keep theirs and take a closed one for a failure. Half a request, or half a reply, is
+ * waited for for half a minute. A peer that has shut its side down is still given its replies.
  */
 #ifndef MTASTS_SOCKETMAP_H
 #define MTASTS_SOCKETMAP_H
@@ -45,7 +46,8 @@ struct mtasts_socketmap_options {
   struct event_base *base;
   struct mtasts_stats *stats;
   mtasts_request_fn *request;
-  /* The peer has gone while a reply was to come later: it must not be replied to any more. */
+  /* The peer has gone while a reply was to come later: it must not be replied to any more. That
+   * is not known of a TCP peer before it is replied to. */
   void (*gone)(void *context, struct mtasts_peer *peer);
   void *context;
   unsigned peers_max;
@@ -63,8 +65,9 @@ bool mtasts_socketmap_listen(struct mtasts_socketmap *socketmap, int fd, enum mt
  * for. `drained` (may be NULL) is told, from the loop, when none is left. */
 void mtasts_socketmap_drain(struct mtasts_socketmap *socketmap, void (*drained)(void *context));
 
-/* The reply to the request that was answered with MTASTS_REPLY_LATER. Goes on with the peer's
- * next requests, perhaps before it returns; the peer may be gone afterwards. */
+/* The reply to the request that was answered with MTASTS_REPLY_LATER; not to be called by the
+ * request function. Goes on with the peer's next requests, perhaps before it returns; the peer
+ * may be gone afterwards. */
 void mtasts_peer_reply(struct mtasts_peer *peer, struct mtasts_span payload);
 
 enum mtasts_door mtasts_peer_door(const struct mtasts_peer *peer);

@@ -95,16 +95,17 @@ $(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c
 $(O)/tests/bench/decision_bench: $(O)/tests/bench/decision_bench.o $(call archives,cache)
 	$(CC) $(LINK) -Wl,--wrap=mdb_get $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
 
-$(O)/tests/bench/answer_bench.o: tests/bench/answer_bench.c
+ANSWER_BENCHES := $(O)/tests/bench/answer_bench $(if $(PLUGINS),$(O)/tests/bench/plugin_bench)
+$(ANSWER_BENCHES:%=%.o) $(O)/tests/bench/constant.o: $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call compile)
-$(O)/tests/bench/answer_bench: $(O)/tests/bench/answer_bench.o
-	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core)
+$(ANSWER_BENCHES): %: %.o $(O)/tests/bench/constant.o
+	$(CC) $(LINK) -rdynamic $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core lmdb) -ldl
 
 .PHONY: bench bench-here
 bench: deps ## measure, each figure beside its limit
 	@$(MAKE) --no-print-directory bench-here
-bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(O)/tests/bench/decision_bench $(O)/tests/bench/answer_bench
+bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(O)/tests/bench/decision_bench $(PLUGINS) $(ANSWER_BENCHES)
 	@$(O)/tests/bench/decision_bench 1000
 	@$(O)/tests/bench/decision_bench 100000
 	@tests/bench/answers.sh $(O)

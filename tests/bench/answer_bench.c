@@ -9,7 +9,6 @@
  * 70 % of it.
  */
 #include <dirent.h>
-#include <event2/event.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,11 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "constant.h"
 
 enum {
   ROUNDS = 5,
@@ -35,74 +35,6 @@ static const double throughput_least = 0.7;
 
 static void die(const char *what) {
   perror(what);
-  exit(1);
-}
-
-static struct sockaddr_un address_of(const char *path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-  return address;
-}
-
-/* the constant server: read, find the ends of requests, write */
-
-struct constant {
-  struct event_base *base;
-  const char *reply;
-  size_t reply_size;
-};
-
-struct peer {
-  const struct constant *constant;
-  struct event *event;
-};
-
-static void answer(evutil_socket_t fd, short what, void *context) {
-  struct peer *peer = context;
-  const struct constant *constant = peer->constant;
-  char request[2048];
-  ssize_t got = recv(fd, request, sizeof request, 0);
-  (void)what;
-  if (got > 0) {
-    if (request[got - 1] == ',' &&
-        send(fd, constant->reply, constant->reply_size, MSG_NOSIGNAL) < 0)
-      die("constant server: send");
-    return;
-  }
-  event_free(peer->event);
-  close(fd);
-  free(peer);
-}
-
-static void accept_one(evutil_socket_t fd, short what, void *context) {
-  const struct constant *constant = context;
-  struct peer *peer = malloc(sizeof *peer);
-  int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK);
-  (void)what;
-  if (!peer || accepted < 0)
-    die("constant server: accept");
-  *peer = (struct peer){constant,
-                        event_new(constant->base, accepted, EV_READ | EV_PERSIST, answer, peer)};
-  event_add(peer->event, NULL);
-}
-
-static pid_t start_constant(const char *path, const char *reply, size_t reply_size) {
-  struct sockaddr_un address = address_of(path);
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  unlink(path);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 128))
-    die(path);
-  pid_t child = fork();
-  if (child < 0)
-    die("fork");
-  if (child > 0) {
-    close(fd);
-    return child;
-  }
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  struct constant constant = {event_base_new(), reply, reply_size};
-  event_add(event_new(constant.base, fd, EV_READ | EV_PERSIST, accept_one, &constant), NULL);
-  event_base_dispatch(constant.base);
   exit(1);
 }
 
@@ -142,7 +74,7 @@ static size_t take(int fd, char *reply) {
 }
 
 static int connect_to(const char *path) {
-  struct sockaddr_un address = address_of(path);
+  struct sockaddr_un address = constant_address(path);
   int fd = socket(AF_UNIX, SOCK_STREAM, 0);
   if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address))
     die(path);
@@ -266,7 +198,7 @@ int main(int argc, char **argv) {
   close(fd);
 
   snprintf(constant, sizeof constant, "%s.constant", argv[1]);
-  pid_t constant_pid = start_constant(constant, reply, reply_size);
+  pid_t constant_pid = constant_start(constant, reply, reply_size);
   printf("map %s: replies of %zu bytes\n", load.map, reply_size);
   bool good = compare(argv[1], pid, constant, constant_pid, 8, &load);
   good = compare(argv[1], pid, constant, constant_pid, 64, &load) && good;

@@ -43,5 +43,14 @@ bad=0
 "$build/tests/bench/answer_bench" "$dir/socketmap.sock" $pid postfix "$domains" || bad=1
 "$build/tests/bench/answer_bench" "$dir/ask.sock" $pid entry "$domains" || bad=1
 "$build/tests/bench/answer_bench" "$dir/ask.sock" $pid decision "$domains" || bad=1
+if [ -x "$build/tests/bench/plugin_bench" ]; then
+  plugin=$build/exim-mtasts.so
+  MTASTS_CONFIG=$dir/mtasts.conf \
+    "$build/tests/bench/plugin_bench" ask "$plugin" "$dir/ask.sock" "$domains" || bad=1
+  sed 's/ask.sock/nobody.sock/' "$dir/mtasts.conf" >"$dir/alone.conf"
+  chmod -R o+rX "$dir" # the plugin never reads as root
+  MTASTS_CONFIG=$dir/alone.conf \
+    "$build/tests/bench/plugin_bench" read "$plugin" "$dir/cache" "$domains" || bad=1
+fi
 [ $bad = 0 ] || tail -n 3 "$dir/log" >&2
 exit $bad

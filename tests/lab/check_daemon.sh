@@ -36,14 +36,14 @@ start_daemon() {
 # Sends it a signal; $code is what it exits with, within ten seconds.
 stop_daemon() { # [SIGNAL]
   local i
-  kill "-${1:-TERM}" $daemon
+  kill "-${1:-TERM}" "$daemon"
   {
     for ((i = 0; i < 200; i++)); do
-      kill -0 $daemon || break
+      kill -0 "$daemon" || break
       sleep 0.05
     done
-    kill -KILL $daemon
-    wait $daemon
+    kill -KILL "$daemon"
+    wait "$daemon"
     code=$?
   } 2>/dev/null
 }
@@ -206,7 +206,7 @@ check 'totals are logged' yes "$(says 'stop {"requests"')"
 configure
 "$LAB_TOOLS/ask" -l "$LAB_DIR/notify" >"$LAB_DIR/notified" &
 idle=$!
-while [ ! -S "$LAB_DIR/notify" ]; do sleep 0.05; done
+for ((i = 0; i < 60; i++)); do [ -S "$LAB_DIR/notify" ] && break; sleep 0.05; done
 NOTIFY_SOCKET=$LAB_DIR/notify start_daemon
 check 'the cache is kept' 'enforce cache 20260101T000000 -' "$(decision good)"
 kill -HUP $daemon
@@ -232,7 +232,12 @@ stop_daemon
 # In the background
 check 'in the background: the command returns' 0 "$(exit_code "$MTASTS"d --config "$conf")"
 check 'when it is ready' 'enforce cache 20260101T000000 -' "$(decision good)"
-daemon=$(pgrep -f -- "--config $conf")
+for process in /proc/[0-9]*; do
+  [ "$process/exe" -ef "$MTASTS"d ] && grep -qzxF "$conf" "$process/cmdline" &&
+    daemon=${process#/proc/}
+done
 check 'a second: its exit code' 75 "$(exit_code "$MTASTS"d --config "$conf")"
 check 'a second: its words' 'mtastsd: .*ask.sock: another server listens there' "$(cat "$LAB_DIR/out")"
-kill "$daemon"
+stop_daemon
+check 'SIGTERM: the sockets are gone' '' "$(ls "$LAB_DIR/run")"
+daemon=''

@@ -83,7 +83,11 @@ static void test_rulings(void) {
   ruling = ask_ruling("entry late.example");
   CU_ASSERT_FALSE(ruling.known);
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_UNKNOWN), 1);
+  /* Until the first rotation all domains count as used. */
+  mtasts_use_rotate(lab.use, time(NULL) + MTASTS_USE_PERIOD);
   CU_ASSERT_TRUE(mtasts_use_known(lab.use, &(struct mtasts_domain){"a.example", 9}));
+  CU_ASSERT_TRUE(mtasts_use_known(lab.use, &(struct mtasts_domain){"late.example", 12}));
+  CU_ASSERT_FALSE(mtasts_use_known(lab.use, &(struct mtasts_domain){"never.example", 13}));
   raze_front();
 }
 
@@ -202,6 +206,11 @@ static void test_failed(void) {
   }
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_UNKNOWN), 3);
   int fd = enter(MTA);
+  recordless(&sample)->next_check = time(NULL) - 1;
+  known("lapsed.example", &sample.entry);
+  say(fd, "decision lapsed.example");
+  done(job(MTASTS_JOB_LOOK_UP, "lapsed.example", true), MTASTS_FULL, NULL, MTASTS_CACHED);
+  expect_like(fd, "OK {", "\"verdict\":\"unknown\",\"source\":\"none\"");
   say(fd, "postfix b.example");
   struct mtasts_job *asked = job(MTASTS_JOB_LOOK_UP, "b.example", true);
   known("b.example", governing(&sample));
