@@ -1,0 +1,74 @@
+#!/bin/bash
+# Deliveries a second by Exim to a receiver on loopback, over verified TLS: with contrib/exim, mtastsd
+# and a policy in mode enforce, beside a transport that demands the same of TLS and knows no policy.
+#   tests/lab/lab run tests/bench/deliveries.sh
+# Interleaved rounds, each a queue run over as many messages; fails where the median of the ratios
+# is below 95 %.
+set -uo pipefail
+rounds=${1:-7} messages=100 least=95
+here=$(cd "$(dirname "$0")/../lab" && pwd)
+# shellcheck disable=SC1091
+. "$here/servers.sh"
+# shellcheck disable=SC1091
+. "$here/exim.sh"
+
+why=$(exim_cannot_run) && { echo "deliveries: not measured: $why" >&2; exit 69; }
+raise_exim && start_mtastsd || exit 1
+trap 'stop mtastsd' EXIT
+
+# The same transport without the plugin, with a queue of its own; in the place of one of the
+# configurations that Exim trusts.
+cat >"$EXIM_DIR/bare.conf" <<END
+spool_directory = $EXIM_DIR/control
+log_file_path = $EXIM_DIR/log/control_%s
+keep_environment =
+primary_hostname = sender.example
+local_interfaces = ${MAIL[this]}
+message_logs = false
+begin routers
+dnslookup:
+  driver = dnslookup
+  dnssec_request_domains = *
+  transport = remote_smtp
+begin transports
+remote_smtp:
+  driver = smtp
+  multi_domain = false
+  hosts_require_tls = *
+  hosts_nopass_tls = *
+  tls_verify_certificates = system
+  tls_verify_hosts = *
+  tls_verify_cert_hostnames = *
+  tls_tempfail_tryclear = false
+  tls_sni = \$host
+  hosts_try_dane = *
+END
+mkdir "$EXIM_DIR/control" && chown Debian-exim: "$EXIM_DIR/control"
+
+rate() { # CONFIGURATION: messages a second, in `rate`
+  local i began took
+  for ((i = 0; i < messages; i++)); do
+    exim "$1" -odq -f sender@lab.example postmaster@good.mail.example <<<$'Subject: bench\n\nhello'
+  done
+  began=${EPOCHREALTIME/./}
+  exim "$1" -q
+  took=$((${EPOCHREALTIME/./} - began))
+  [ "$(exim "$1" -bpc)" = 0 ] || {
+    echo "deliveries: $1: $(exim "$1" -bpc) messages were not delivered" >&2
+    exit 1
+  }
+  rate=$((messages * 10000000 / took))
+}
+median() { printf '%s\n' "$@" | sort -n | sed -n "$(((rounds + 1) / 2))p"; }
+tenth() { echo "$(($1 / 10)).$(($1 % 10))"; }
+
+rate bare && rate plain # both warm
+for ((round = 1; round <= rounds; round++)); do
+  rate bare && control=$rate
+  rate plain
+  ratios+=($((1000 * rate / control))) ours+=("$rate") controls+=("$control")
+done
+ratio=$(median "${ratios[@]}")
+echo "medians of $rounds rounds: $(tenth "$(median "${ours[@]}")") deliveries a second with mtasts," \
+  "$(tenth "$(median "${controls[@]}")") without: $(tenth "$ratio") % (at least $least %)"
+[ "$ratio" -ge $((least * 10)) ]
