@@ -1,6 +1,5 @@
 #include "config_keys.h"
 
-#include <confuse.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -93,8 +92,7 @@ void mtasts_config_free(struct mtasts_config *config) {
   release(config->dns.servers.items);
   release(config->socketmap.listen.items);
   release(config->milter.networks.items);
-  if (config->tree)
-    cfg_free(config->tree);
+  mtasts_config_free_tree(config->tree);
   free(config);
 }
 

@@ -5,8 +5,8 @@
  * it stands: an error names file, line and key. Numbers are in the unit of their comment.
  *
  * Strings are never NULL; "" means none. All of it belongs to the configuration and lives
- * until mtasts_config_free. libconfuse has one lexer for a process: one thread at a time may
- * load. A loaded configuration is only read, by any number of threads.
+ * until mtasts_config_free. A loaded configuration is only read, by any number of threads; any
+ * thread may load and free, one at a time, since libconfuse has one lexer for a process.
  */
 #ifndef MTASTS_CONFIG_H
 #define MTASTS_CONFIG_H

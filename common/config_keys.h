@@ -43,6 +43,9 @@ struct mtasts_override_draft {
   struct mtasts_strings mx;
 };
 
+/* Frees libconfuse's tree of a configuration; NULL is fine. */
+void mtasts_config_free_tree(void *tree);
+
 /* Room for one value of any key. */
 union mtasts_value {
   const char *text;

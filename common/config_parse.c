@@ -6,6 +6,7 @@
 #include <confuse.h>
 #include <errno.h>
 #include <grp.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,9 @@ enum {
   OVERRIDES_MAX = 4096,
   PATTERNS_MAX = 256, /* of one override: packed, they take no more than a policy's may */
 };
+
+/* libconfuse's lexer, which freeing a tree touches as well. */
+static pthread_mutex_t lexer = PTHREAD_MUTEX_INITIALIZER;
 
 /*
  * libconfuse's callbacks carry no context of the caller's, and its lexer is one for the
@@ -359,6 +363,7 @@ enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name
   struct parse parse = {.name = name, .error = error, .error_size = error_size};
   char *copy = malloc(text.len + 1);
   parse.config = calloc(1, sizeof *parse.config);
+  pthread_mutex_lock(&lexer);
   parsing = &parse;
   if (text.len > MTASTS_CONFIG_MAX) {
     parse.status = MTASTS_TOO_LARGE;
@@ -370,11 +375,20 @@ enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name
     copy[text.len] = '\0';
     parse_text(copy, text.len);
   }
+  parsing = NULL;
+  pthread_mutex_unlock(&lexer);
   free(copy);
   if (parse.status == MTASTS_OK)
     *config = parse.config;
   else
     mtasts_config_free(parse.config);
-  parsing = NULL;
   return parse.status;
+}
+
+void mtasts_config_free_tree(void *tree) {
+  if (!tree)
+    return;
+  pthread_mutex_lock(&lexer);
+  cfg_free(tree);
+  pthread_mutex_unlock(&lexer);
 }

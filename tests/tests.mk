@@ -60,7 +60,7 @@ check-here: tests
 demo: deps ## raise a private internet, ask for ten domains, show what comes of it
 	@$(MAKE) --no-print-directory -s demo-here
 .PHONY: demo-here
-demo-here: $(PROGRAMS) $(LAB)
+demo-here: $(PROGRAMS) $(PLUGINS) $(LAB)
 	@O=$(O) tests/lab/lab demo
 
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
@@ -110,3 +110,4 @@ bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(O)/tests/bench/decision_benc
 	@$(O)/tests/bench/decision_bench 100000
 	@tests/bench/answers.sh $(O)
 	@O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh
+	@O=$(O) tests/lab/lab run tests/bench/deliveries.sh

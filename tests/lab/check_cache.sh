@@ -57,8 +57,9 @@ if setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/dev/null; then
   cache=$LAB_DIR/ordinary
   install -d -o 65534 -g 65534 "$cache"
   cp "$MTASTS" "$LAB_DIR/mtasts" # the build tree may be root's alone
-  MTASTS=$LAB_DIR/mtasts
+  MTASTS_WAS=$MTASTS MTASTS=$LAB_DIR/mtasts
   run_as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
   fill
   check 'cache list as an ordinary user' "$all" "$(states)"
+  MTASTS=$MTASTS_WAS run_as=()
 fi

@@ -11,7 +11,7 @@
 EXIM_DIR=$LAB_DIR/exim
 fragments=/etc/exim4/mtasts
 plugin=$EXIM_DIR/exim-mtasts.so
-built_plugin=${MTASTS%/*}/exim-mtasts.so
+built_plugin=${LAB_TOOLS%/tests/lab}/exim-mtasts.so built_mtastsd=${LAB_TOOLS%/tests/lab}/mtastsd
 
 plain_conf() { # ROUTERS-FILE
   cat <<END
@@ -106,7 +106,7 @@ start_mtastsd() { # as mtastsd_conf
   local i
   rm -f "$EXIM_DIR"/run/*
   mtastsd_conf "$@" >"$LAB_DIR/etc/mtasts/mtasts.conf"
-  "${MTASTS}d" --foreground >>"$LAB_DIR/log/mtastsd" 2>&1 &
+  "$built_mtastsd" --foreground >>"$LAB_DIR/log/mtastsd" 2>&1 &
   disown
   echo $! >"$LAB_DIR/mtastsd.started" # for `stop mtastsd`
   for ((i = 0; i < 200; i++)); do
@@ -126,8 +126,8 @@ exim_cannot_run() {
     echo 'sending needs root: Exim becomes its own user'
   elif ! command -v exim4 update-exim4.conf >/dev/null; then
     echo 'there is no Exim: apt-get install exim4-daemon-heavy'
-  elif [ ! -e "$built_plugin" ] || [ ! -x "${MTASTS}d" ]; then
-    echo "$built_plugin and ${MTASTS}d are not built: make"
+  elif [ ! -e "$built_plugin" ] || [ ! -x "$built_mtastsd" ]; then
+    echo "$built_plugin and $built_mtastsd are not built: make"
   else
     grep -q __asan_init "$built_plugin" && echo 'Exim loads no plugin that is built with a sanitizer'
   fi
@@ -145,6 +145,7 @@ raise_exim() {
   plain_conf routers.conf >"$EXIM_DIR/plain.conf"
   plain_conf routers-smarthost.conf >"$EXIM_DIR/smarthost.conf"
   mtastsd_conf >"$etc/mtasts/mtasts.conf"
+  touch "$LAB_DIR/mail"
   printf '%s\n' "$EXIM_DIR"/{plain,smarthost,debian,split,relay,bare}.conf >"$etc/exim4/trusted_configs"
   cp "$LAB_DIR/resolv.conf" "$etc/resolv.conf"
   cp "$LAB_CA" "$etc/ssl/certs/ca-certificates.crt" # so that the system trusts the lab's CA

@@ -11,6 +11,7 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
@@ -252,6 +253,8 @@ int main(int argc, char **argv) {
       int fd = polled[i].revents ? accept(receivers[i].fd, NULL, NULL) : -1;
       if (fd < 0)
         continue;
+      /* A bench measures the sender, and not Nagle's algorithm. */
+      setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
       if (fork() == 0) {
         serve(&receivers[i], fd);
         _exit(0);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,6 +306,28 @@ static void override_with_many_patterns(void) {
   CU_ASSERT_STRING_EQUAL(error, "t:1: override \"example.net\": more than 256 mx patterns");
 }
 
+/* mtastsd lets go of an old configuration in one thread while another reads the next. */
+static void *load_and_free(void *context) {
+  bool *good = context;
+  for (int i = 0; i < 300; i++) {
+    char why[64];
+    struct mtasts_config *config = NULL;
+    mtasts_config_parse(span("refresh { interval = 3600 }"), "t", why, sizeof why, &config);
+    *good = *good && config && config->refresh.interval == 3600;
+    mtasts_config_free(config);
+  }
+  return NULL;
+}
+
+static void many_threads(void) {
+  pthread_t other;
+  bool good[2] = {true, true};
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&other, NULL, load_and_free, &good[0]), 0);
+  load_and_free(&good[1]);
+  pthread_join(other, NULL);
+  CU_ASSERT_TRUE(good[0] && good[1]);
+}
+
 static void environment_stays_out(void) {
   struct mtasts_config *config = NULL;
   setenv("MTASTS_TEST", "/from/the/environment", 1);
@@ -389,6 +412,7 @@ const struct unit_test unit_tests[] = {
     {"environment variables do not get in", environment_stays_out},
     {"an override with more patterns than a policy could hold is refused",
      override_with_many_patterns},
+    {"threads may load and free side by side", many_threads},
     {"files: missing, no regular file, too large, forbidden", files},
     {"an error is cut to its buffer", errors_fit},
     {NULL, NULL}};
