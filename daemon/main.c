@@ -175,7 +175,7 @@ static int load_config(struct daemon *daemon) {
   char error[ERROR_SIZE];
   const char *path = daemon->options.config;
   enum mtasts_status status = mtasts_config_load(path, error, sizeof error, &daemon->config);
-  if (status == MTASTS_OK)
+  if (daemon->config)
     return EX_OK;
   fail(daemon, 0, "configuration: %s", error);
   return status == MTASTS_NO_FILE      ? EX_NOINPUT

@@ -45,7 +45,7 @@ enum mtasts_status {
   MTASTS_PERMISSION, /* the operating system forbids it */
   MTASTS_NO_FILE,    /* no such file or directory */
   MTASTS_NO_MEMORY,
-  MTASTS_FORKED, /* the handle was opened by the parent of this process */
+  MTASTS_FORKED,  /* the handle was opened by the parent of this process */
   MTASTS_AWAY,    /* nobody listens where mtastsd should */
   MTASTS_TIMEOUT, /* no answer in time */
   MTASTS_IO,      /* any other failure of the file system or of LMDB */

@@ -9,9 +9,9 @@
  * 70 % of it.
  */
 #include <dirent.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,13 +98,13 @@ static double cpu_of(pid_t pid) {
   for (struct dirent *task; (task = readdir(tasks));) {
     if (task->d_name[0] == '.')
       continue;
-    uint64_t ran = 0;
+    char line[64];
     snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid, task->d_name);
     FILE *file = fopen(path, "r");
-    if (!file || fscanf(file, "%" SCNu64, &ran) != 1)
+    if (!file || !fgets(line, sizeof line, file))
       die(path);
     fclose(file);
-    sum += (double)ran;
+    sum += strtod(line, NULL);
   }
   closedir(tasks);
   return sum;

@@ -41,8 +41,11 @@ static void send_request(int fd, const char *map, const char *key) {
 /* Prints the payload of the netstring that comes; false: the connection ended before. */
 static int print_reply(int fd) {
   FILE *replies = fdopen(fd, "r");
-  size_t length;
-  int whole = replies && fscanf(replies, "%7zu", &length) == 1 && getc(replies) == ':';
+  size_t length = 0;
+  int digit = replies ? getc(replies) : EOF;
+  for (; digit >= '0' && digit <= '9'; digit = getc(replies))
+    length = 10 * length + (size_t)(digit - '0');
+  int whole = digit == ':';
   while (whole && length-- > 0) {
     int c = getc(replies);
     whole = c != EOF && putchar(c) != EOF;
@@ -112,9 +115,9 @@ int main(int argc, char **argv) {
   if (argc == 4 && argv[1][0] != '-')
     return ask_at_once(argv[1], 1, argv[2], argv[3]);
   if (argc == 6 && strcmp(argv[1], "-c") == 0)
-    return ask_at_once(argv[2], atoi(argv[3]), argv[4], argv[5]);
+    return ask_at_once(argv[2], (int)strtol(argv[3], NULL, 10), argv[4], argv[5]);
   if (argc == 4 && strcmp(argv[1], "-i") == 0)
-    hold(argv[2], atoi(argv[3]));
+    hold(argv[2], (int)strtol(argv[3], NULL, 10));
   if (argc == 3 && strcmp(argv[1], "-r") == 0)
     return send_input(argv[2], SOCK_STREAM);
   if (argc == 3 && strcmp(argv[1], "-d") == 0)

@@ -1,7 +1,7 @@
 #include "store.h"
 
-#include "fixture.h"
 #include "bounds.h"
+#include "fixture.h"
 
 const char *const unit_name = "cache/store";
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +20,15 @@ static char error[MTASTS_LISTEN_ERROR];
 static struct mtasts_config config;
 static struct mtasts_access access_ = {.mode = 0660};
 
+static int remove_one(const char *name, const struct stat *file, int type, struct FTW *walk) {
+  (void)file;
+  (void)type;
+  (void)walk;
+  return remove(name);
+}
+
 static void remove_all(void) {
-  char command[256];
-  snprintf(command, sizeof command, "rm -rf %s", directory);
-  CU_ASSERT(system(command) == 0);
+  CU_ASSERT(nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
 static void begin(void) {
@@ -224,7 +230,7 @@ static void inet(void) {
   for (size_t i = 0; i < 2; i++) {
     struct mtasts_listening first;
     struct mtasts_listening second;
-    struct sockaddr_storage at = {0};
+    struct sockaddr_in6 at = {0}; /* the port of IPv4 stands at the same place */
     socklen_t size = sizeof at;
     snprintf(endpoint, sizeof endpoint, "inet:%s:0", hosts[i]);
     if (!listens(SOCK_STREAM, &first)) {
@@ -232,9 +238,7 @@ static void inet(void) {
       continue;
     }
     CU_ASSERT(getsockname(first.fd, (struct sockaddr *)&at, &size) == 0);
-    in_port_t port =
-        i == 0 ? ((struct sockaddr_in *)&at)->sin_port : ((struct sockaddr_in6 *)&at)->sin6_port;
-    snprintf(endpoint, sizeof endpoint, "inet:%s:%d", hosts[i], ntohs(port));
+    snprintf(endpoint, sizeof endpoint, "inet:%s:%d", hosts[i], ntohs(at.sin6_port));
     CU_ASSERT(!listens(SOCK_STREAM, &second) && errno == EADDRINUSE && strstr(error, endpoint));
     mtasts_listen_remove(&first);
     close(first.fd);

@@ -287,7 +287,7 @@ static void test_line(void) {
   fixture.known.ruling.monitor = true;
   text.len = 0;
   mtasts_outcome_line(&told, &text);
-  CU_ASSERT_EQUAL(strncmp(room, "MTA-STS: would defer domain=", 28), 0);
+  CU_ASSERT_EQUAL(strncmp(text.data, "MTA-STS: would defer domain=", 28), 0);
 }
 
 const struct unit_test unit_tests[] = {
