@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "files.h"
+#include "meta.h"
 
 #define MTASTS_DB_POLICIES   "policies"
 #define MTASTS_DB_ABSENT     "absent"
@@ -19,25 +20,6 @@
 #define MTASTS_DB_FORMAT_KEY "format"
 #define MTASTS_DB_FORMAT     "mtasts 1"
 #define MTASTS_DB_NOTE_KEY   "note" /* likewise, where there is one */
-
-struct mtasts_data_file {
-  struct stat file;
-  size_t map_size; /* bytes, of its last writer */
-};
-
-/* The newest commit, as the meta pages tell. */
-struct mtasts_data_trees {
-  size_t page_size;
-  size_t last_page;
-  size_t transaction;
-  size_t free_root; /* SIZE_MAX: empty */
-  size_t root;      /* of the main database; likewise */
-};
-
-int mtasts_data_trees(int fd, struct mtasts_data_trees *trees);
-
-/* MDB_INVALID: not LMDB's, truncated, or its meta pages contradict themselves. */
-int mtasts_data_judge(int directory_fd, struct mtasts_data_file *data);
 
 /*
  * Makes data.mdb: empty, or a compact copy of `from` where that is not NULL. It takes the place

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "entry_codec.h"
+#include "status.h"
 
 struct mtasts_cache {
   MDB_env *env; /* NULL: not open */
@@ -46,9 +47,6 @@ void mtasts_env_close(struct mtasts_cache *cache);
 
 /* Maps so many bytes; 0: as many as another process has made of it. */
 int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size);
-
-/* MTASTS_IO with errno set for what has no status of its own. */
-enum mtasts_status mtasts_env_status(int rc);
 
 /*
  * Begins to read: the newest commit, until mtasts_reader_end. Between the two no other

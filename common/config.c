@@ -39,8 +39,8 @@ static ssize_t read_all(int fd, char *bytes, size_t size) {
 }
 
 /* Reads one byte more than a file may have, so that the parser can refuse it. */
-static enum mtasts_status read_file(int fd, const char *path, char *bytes, char *error,
-                                    size_t error_size, struct mtasts_config **config) {
+static enum mtasts_status read_file(int fd, const char *path, bool accounts, char *bytes,
+                                    char *error, size_t error_size, struct mtasts_config **config) {
   struct stat info;
   if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode)) {
     snprintf(error, error_size, "%s: is not a regular file", path);
@@ -48,34 +48,45 @@ static enum mtasts_status read_file(int fd, const char *path, char *bytes, char 
   }
   ssize_t size = read_all(fd, bytes, MTASTS_CONFIG_MAX + 1);
   if (size >= 0)
-    return mtasts_config_parse((struct mtasts_span){bytes, (size_t)size}, path, error, error_size,
-                               config);
+    return mtasts_config_read((struct mtasts_span){bytes, (size_t)size}, path, accounts, error,
+                              error_size, config);
   enum mtasts_status status = status_of(errno);
   snprintf(error, error_size, "%s: %s", path, strerror(errno));
   return status;
 }
 
-enum mtasts_status mtasts_config_load(const char *path, char *error, size_t error_size,
-                                      struct mtasts_config **config) {
+static enum mtasts_status load(const char *path, bool accounts, char *error, size_t error_size,
+                               struct mtasts_config **config) {
   const char *name = path ? path : MTASTS_CONFIG_PATH;
   /* O_NONBLOCK: a FIFO in the place of the file must not stop the program. */
   int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     enum mtasts_status status = status_of(errno);
     if (!path && status == MTASTS_NO_FILE)
-      return mtasts_config_parse((struct mtasts_span){"", 0}, name, error, error_size, config);
+      return mtasts_config_read((struct mtasts_span){"", 0}, name, accounts, error, error_size,
+                                config);
     snprintf(error, error_size, "%s: %s", name, strerror(errno));
     return status;
   }
   enum mtasts_status status = MTASTS_NO_MEMORY;
   char *bytes = malloc(MTASTS_CONFIG_MAX + 1);
   if (bytes)
-    status = read_file(fd, name, bytes, error, error_size, config);
+    status = read_file(fd, name, accounts, bytes, error, error_size, config);
   else
     snprintf(error, error_size, "out of memory");
   free(bytes);
   close(fd);
   return status;
+}
+
+enum mtasts_status mtasts_config_load(const char *path, char *error, size_t error_size,
+                                      struct mtasts_config **config) {
+  return load(path, true, error, error_size, config);
+}
+
+enum mtasts_status mtasts_config_load_guest(const char *path, char *error, size_t error_size,
+                                            struct mtasts_config **config) {
+  return load(path, false, error, error_size, config);
 }
 
 /* What the configuration points at is its own, though readers see it as constant. */

@@ -178,6 +178,14 @@ struct mtasts_config {
 enum mtasts_status mtasts_config_load(const char *path, char *error, size_t error_size,
                                       struct mtasts_config **config);
 
+/*
+ * The same for a guest in another program, which neither becomes the configuration's user nor
+ * gives anybody a socket: users and groups are not looked up, and all of uid and gid are -1. It
+ * costs half, and brings no name service into the program.
+ */
+enum mtasts_status mtasts_config_load_guest(const char *path, char *error, size_t error_size,
+                                            struct mtasts_config **config);
+
 /* The same for bytes in hand; name stands for the file in errors. */
 enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name, char *error,
                                        size_t error_size, struct mtasts_config **config);

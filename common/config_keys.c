@@ -189,23 +189,26 @@ static const char *read_hop(const struct mtasts_key *key, const char *text, void
   return read_text(key, text, out);
 }
 
+bool mtasts_accounts_wanted = true;
+
 /* The name is kept even where it is unknown: the default user may be missing. */
 static const char *read_user(const struct mtasts_key *key, const char *text, void *out) {
   read_text(key, text, out);
-  return getpwnam(text) ? NULL : "is not a user of this system";
+  return !mtasts_accounts_wanted || getpwnam(text) ? NULL : "is not a user of this system";
 }
 
 static const char *read_group(const struct mtasts_key *key, const char *text, void *out) {
   read_text(key, text, out);
-  return getgrnam(text) ? NULL : "is not a group of this system";
+  return !mtasts_accounts_wanted || getgrnam(text) ? NULL : "is not a group of this system";
 }
 
 /* A socket's own group; (gid_t)-1 stands for the configuration's. */
 static const char *read_gid(const struct mtasts_key *key, const char *text, void *out) {
   (void)key;
-  const struct group *group = *text ? getgrnam(text) : NULL;
+  bool wanted = *text && mtasts_accounts_wanted;
+  const struct group *group = wanted ? getgrnam(text) : NULL;
   *(gid_t *)out = group ? group->gr_gid : (gid_t)-1;
-  return *text && !group ? "is not a group of this system" : NULL;
+  return wanted && !group ? "is not a group of this system" : NULL;
 }
 
 /* In force to the end of that day, in UTC. */

@@ -43,6 +43,13 @@ struct mtasts_override_draft {
   struct mtasts_strings mx;
 };
 
+/* Are users and groups to be looked up? As it was told to mtasts_config_read. */
+extern bool mtasts_accounts_wanted;
+
+enum mtasts_status mtasts_config_read(struct mtasts_span text, const char *name, bool accounts,
+                                      char *error, size_t error_size,
+                                      struct mtasts_config **config);
+
 /* Frees libconfuse's tree of a configuration; NULL is fine. */
 void mtasts_config_free_tree(void *tree);
 

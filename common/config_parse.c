@@ -277,8 +277,8 @@ static void check_order(const char *section, const char *low, uint64_t low_value
 static void resolve_accounts(struct mtasts_config *config) {
   gid_t *const gids[] = {&config->ask.access.gid, &config->socketmap.access.gid,
                          &config->outcome.access.gid, &config->milter.access.gid};
-  const struct passwd *user = getpwnam(config->user);
-  const struct group *group = getgrnam(config->group);
+  const struct passwd *user = mtasts_accounts_wanted ? getpwnam(config->user) : NULL;
+  const struct group *group = mtasts_accounts_wanted ? getgrnam(config->group) : NULL;
   config->uid = user ? user->pw_uid : (uid_t)-1;
   config->gid = group ? group->gr_gid : (gid_t)-1;
   for (size_t i = 0; i < sizeof gids / sizeof *gids; i++)
@@ -358,13 +358,15 @@ static void parse_text(char *text, size_t len) {
     build(tree, parsing->config);
 }
 
-enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name, char *error,
-                                       size_t error_size, struct mtasts_config **config) {
+enum mtasts_status mtasts_config_read(struct mtasts_span text, const char *name, bool accounts,
+                                      char *error, size_t error_size,
+                                      struct mtasts_config **config) {
   struct parse parse = {.name = name, .error = error, .error_size = error_size};
   char *copy = malloc(text.len + 1);
   parse.config = calloc(1, sizeof *parse.config);
   pthread_mutex_lock(&lexer);
   parsing = &parse;
+  mtasts_accounts_wanted = accounts;
   if (text.len > MTASTS_CONFIG_MAX) {
     parse.status = MTASTS_TOO_LARGE;
     snprintf(error, error_size, "%s: larger than %d bytes", name, MTASTS_CONFIG_MAX);
@@ -383,6 +385,11 @@ enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name
   else
     mtasts_config_free(parse.config);
   return parse.status;
+}
+
+enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name, char *error,
+                                       size_t error_size, struct mtasts_config **config) {
+  return mtasts_config_read(text, name, true, error, error_size, config);
 }
 
 void mtasts_config_free_tree(void *tree) {

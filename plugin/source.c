@@ -40,8 +40,8 @@ static int64_t uptime(void) {
 const struct mtasts_config *mtasts_source_config(void) {
   if (!source.config_loaded) {
     source.config_loaded = true;
-    if (mtasts_config_load(secure_getenv("MTASTS_CONFIG"), source.config_error,
-                           sizeof source.config_error, &source.config) != MTASTS_OK)
+    if (mtasts_config_load_guest(secure_getenv("MTASTS_CONFIG"), source.config_error,
+                                 sizeof source.config_error, &source.config) != MTASTS_OK)
       mtasts_host_log("MTA-STS: configuration: %s: mail for other hosts is deferred until it is "
                       "mended",
                       source.config_error);

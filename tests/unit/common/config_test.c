@@ -351,6 +351,23 @@ static enum mtasts_status load(const char *path) {
   return status;
 }
 
+/* A guest looks nobody up: neither who is missing nor who is there. */
+static void guests(void) {
+  char path[] = "/tmp/mtasts-config-XXXXXX";
+  static const char text[] = "user = \"no-such-user\" group = \"root\" ask { group = \"root\" }";
+  struct mtasts_config *config = NULL;
+  int fd = mkstemp(path);
+  CU_ASSERT_EQUAL_FATAL(write(fd, text, sizeof text - 1), sizeof text - 1);
+  close(fd);
+  CU_ASSERT_EQUAL(load(path), MTASTS_INVALID);
+  CU_ASSERT_EQUAL(mtasts_config_load_guest(path, error, sizeof error, &config), MTASTS_OK);
+  if (config)
+    CU_ASSERT_TRUE(config->uid == (uid_t)-1 && config->gid == (gid_t)-1 &&
+                   config->ask.access.gid == (gid_t)-1);
+  mtasts_config_free(config);
+  unlink(path);
+}
+
 static void files(void) {
   char directory[] = "/tmp/mtasts-config-XXXXXX";
   char path[64];
@@ -412,6 +429,7 @@ const struct unit_test unit_tests[] = {
     {"environment variables do not get in", environment_stays_out},
     {"an override with more patterns than a policy could hold is refused",
      override_with_many_patterns},
+    {"a guest in another program looks nobody up", guests},
     {"threads may load and free side by side", many_threads},
     {"files: missing, no regular file, too large, forbidden", files},
     {"an error is cut to its buffer", errors_fit},

@@ -1,0 +1,105 @@
+#include "meta.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+/* The start of the first two pages as LMDB 0.9 lays it out (MDB_page and MDB_meta in its mdb.c),
+ * in this machine's byte order and word size. */
+struct meta_page {
+  size_t number;
+  uint16_t pad;
+  uint16_t flags;
+  uint32_t bounds;
+  uint32_t magic;
+  uint32_t version;
+  void *address;
+  size_t map_size;
+  struct {
+    uint32_t page_size; /* in the first of the two */
+    uint16_t flags;
+    uint16_t depth;
+    size_t branch_pages;
+    size_t leaf_pages;
+    size_t overflow_pages;
+    size_t entries;
+    size_t root;
+  } tree[2]; /* free pages, main database */
+  size_t last_page;
+  size_t transaction;
+};
+
+enum {
+  META_FLAG = 0x08,
+  META_VERSION = 1,
+  PAGE_SIZE_MIN = 512,
+  PAGE_SIZE_MAX = 65536,
+};
+#define META_MAGIC 0xBEEFC0DE
+#define NO_ROOT    SIZE_MAX
+
+static bool meta_holds(const struct meta_page *meta, size_t file_pages) {
+  if ((meta->flags & META_FLAG) == 0 || meta->magic != META_MAGIC || meta->version != META_VERSION)
+    return false;
+  for (int i = 0; i < 2; i++)
+    if (meta->tree[i].root != NO_ROOT && meta->tree[i].root > meta->last_page)
+      return false;
+  return meta->last_page < file_pages;
+}
+
+static int read_meta(int fd, struct meta_page meta[2], size_t *page_size) {
+  struct stat file;
+  if (pread(fd, &meta[0], sizeof meta[0], 0) != (ssize_t)sizeof meta[0])
+    return MDB_INVALID;
+  *page_size = meta[0].tree[0].page_size;
+  if (*page_size < PAGE_SIZE_MIN || *page_size > PAGE_SIZE_MAX ||
+      (*page_size & (*page_size - 1)) != 0 ||
+      pread(fd, &meta[1], sizeof meta[1], (off_t)*page_size) != (ssize_t)sizeof meta[1])
+    return MDB_INVALID;
+  /* The length last: a file in use grows before its meta pages say so. */
+  if (fstat(fd, &file) != 0)
+    return errno;
+  size_t pages = (size_t)file.st_size / *page_size;
+  return meta_holds(&meta[0], pages) && meta_holds(&meta[1], pages) ? 0 : MDB_INVALID;
+}
+
+int mtasts_data_trees(int fd, struct mtasts_data_trees *trees) {
+  struct meta_page meta[2];
+  size_t page_size;
+  int rc = read_meta(fd, meta, &page_size);
+  if (rc != 0)
+    return rc;
+  const struct meta_page *newest = &meta[meta[1].transaction > meta[0].transaction];
+  *trees = (struct mtasts_data_trees){
+      .page_size = page_size,
+      .last_page = newest->last_page,
+      .transaction = newest->transaction,
+      .free_root = newest->tree[0].root,
+      .root = newest->tree[1].root,
+  };
+  return 0;
+}
+
+static int judge(int fd, size_t *map_size) {
+  struct meta_page meta[2];
+  size_t page_size;
+  int rc = read_meta(fd, meta, &page_size);
+  if (rc != 0)
+    return rc;
+  *map_size = meta[0].map_size > meta[1].map_size ? meta[0].map_size : meta[1].map_size;
+  return 0;
+}
+
+int mtasts_data_judge(int directory_fd, struct mtasts_data_file *data) {
+  int rc = mtasts_files_find(directory_fd, MTASTS_FILE_DATA, &data->file);
+  if (rc != 0)
+    return rc;
+  int fd = openat(directory_fd, MTASTS_FILE_DATA, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0)
+    return errno;
+  rc = judge(fd, &data->map_size);
+  close(fd);
+  return rc;
+}

@@ -1,0 +1,32 @@
+/*
+ * meta.h: the meta pages of data.mdb, read without LMDB: how long the file must be, and where its
+ * trees begin. Functions return 0, an errno or an LMDB error.
+ */
+#ifndef MTASTS_CACHE_META_H
+#define MTASTS_CACHE_META_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "files.h"
+
+struct mtasts_data_file {
+  struct stat file;
+  size_t map_size; /* bytes, of its last writer */
+};
+
+/* The newest commit, as the meta pages tell. */
+struct mtasts_data_trees {
+  size_t page_size;
+  size_t last_page;
+  size_t transaction;
+  size_t free_root; /* SIZE_MAX: empty */
+  size_t root;      /* of the main database; likewise */
+};
+
+int mtasts_data_trees(int fd, struct mtasts_data_trees *trees);
+
+/* MDB_INVALID: not LMDB's, truncated, or its meta pages contradict themselves. */
+int mtasts_data_judge(int directory_fd, struct mtasts_data_file *data);
+
+#endif
