@@ -11,6 +11,7 @@
 #include "environment.h"
 
 /* The pages of LMDB 0.9 (MDB_page, MDB_node and MDB_db in its mdb.c), in this machine's order. */
+_Static_assert(sizeof(size_t) == sizeof(uint64_t), "with shorter words LMDB's pages are others");
 enum {
   PAGE_HEADER = 16, /* number (8), pad (2), flags (2), lower (2), upper (2) or pages (4) */
   AT_FLAGS = 10,

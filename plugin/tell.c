@@ -68,12 +68,12 @@ void mtasts_tell_mismatch(const struct mtasts_known *known, struct mtasts_span m
       .detail = mx_list,
       .sender = {"", 0},
   };
-  if (last.len == known->domain.len && memcmp(last.name, known->domain.name, last.len) == 0)
+  /* Where nothing is enforced a session follows, which is told for itself. */
+  if (known->ruling.monitor ||
+      (last.len == known->domain.len && memcmp(last.name, known->domain.name, last.len) == 0))
     return;
   last = known->domain;
   snprintf(none.host, sizeof none.host, "%.*s", (int)first.len, first.data);
-  /* Where nothing is enforced a session follows, which is counted for itself. */
-  if (!known->ruling.monitor)
-    send_outcome(&told);
+  send_outcome(&told);
   log_line(&told);
 }

@@ -38,14 +38,39 @@ check_deliveries() {
   check "Debian's macros for DKIM hold here too" '.* to=debian@good.mail.example .* dkim=yes .*' \
     "$(grep debian@good.mail.example "$LAB_DIR/mail")"
   as='split' deliver_all split
+  check "Debian's macros for a smart host too" 'hosts_require_tls = smart.lab.example' \
+    "$(exim relay -bP transport remote_smtp_opportunistic | grep ^hosts_require_tls)"
+  check "Debian's macro for addresses that get no mail" '.*203.0.113.0/24' \
+    "$(exim debian -be '${listnamed:mtasts_ignore}')"
+}
+
+# The name servers have A records for a domain, and of its MX records say nothing.
+check_dns() {
+  local lines='MTA-STS: deferred domain=good.mail.example' before
+  unbound() { unbound-control -q -c "$LAB_DIR/unbound.conf" "$@"; }
+  clear_queue
+  before=$(grep -c "$lines" "$EXIM_DIR/log/mainlog")
+  unbound local_zone good.mail.example refuse
+  unbound local_data "good.mail.example A ${MAIL[tls]}"
+  send plain dns@good.mail.example
+  check 'no answer for MX: it waits' '== .* defer .* \|' "$(fate dns@good.mail.example)"
+  check 'and not for a policy that lists no MX' "$before" \
+    "$(grep -c "$lines" "$EXIM_DIR/log/mainlog")"
+  unbound local_zone_remove good.mail.example
+  run_queue plain
+  expect 'and goes when there is one' dns@good.mail.example verified
 }
 
 check_daemon() {
+  local began_to_wait
   stop mtastsd
   as=cached deliver_all plain
   start_mtastsd
   kill -STOP "$(cat "$LAB_DIR/mtastsd.started")"
   as=stalled deliver_all plain
+  began_to_wait=$SECONDS
+  send plain late@{good,self-signed,shared-none}.mail.example
+  check 'a stalled daemon is waited for once a message' '[0-4]' $((SECONDS - began_to_wait))
   kill -CONT "$(cat "$LAB_DIR/mtastsd.started")"
   as=again deliver_all plain
 }
@@ -107,6 +132,19 @@ with_plugin() { # HOW WHERE
   expect "plugin $how, then mended" "$how@no-policy.mail.example" tls
 }
 
+# It crashes once there is a connection, in Exim's child: Exim freezes such a message.
+check_crash_on_the_way() {
+  clear_queue
+  install_plugin "$LAB_TOOLS/crash.so"
+  send debian way@testing.mail.example 2>/dev/null
+  check 'a crash on the way: it waits' '== .* T=remote_smtp_.* defer .*signal 6.* \|' \
+    "$(fate way@testing.mail.example)"
+  check 'a crash on the way: it is in the queue' 1 "$(exim debian -bp | grep -c way@)"
+  install_plugin "$built_plugin"
+  run_queue debian
+  expect 'a crash on the way, then mended' way@testing.mail.example tls
+}
+
 # Somebody talks to us: verification of sender and recipients, a relay that is denied, a message.
 incoming() { # CONFIGURATION
   printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<a@nxdomain.mail.example>' \
@@ -128,6 +166,7 @@ check_plugin() {
   with_plugin missing ''
   with_plugin not-an-object "$here/check_exim.sh"
   with_plugin crashing "$LAB_TOOLS/crash.so"
+  check_crash_on_the_way
 }
 
 check_connections() {
@@ -199,7 +238,7 @@ check_monitor() {
   expect 'monitor, no STARTTLS' monitor@no-starttls.mail.example clear
   expect 'monitor, a bad certificate' monitor@self-signed.mail.example tls
   check 'monitor: what would be' 'no-starttls self-signed unlisted' \
-    "$(grep -o 'MTA-STS: would defer domain=[^. ]*' "$EXIM_DIR/log/mainlog" | cut -d= -f2 | sort -u | paste -sd' ')"
+    "$(grep -o 'MTA-STS: would defer domain=[^. ]*' "$EXIM_DIR/log/mainlog" | cut -d= -f2 | sort | paste -sd' ')"
   stop mtastsd
   start_mtastsd
 }
@@ -219,6 +258,7 @@ if why=$(exim_cannot_run); then
   [ -z "${CI:-}" ] || case $why in *sanitizer*) ;; *) failed=$((failed + 1)) ;; esac
 elif raise_exim && start_mtastsd; then
   check_deliveries
+  check_dns
   check_daemon
   check_cache_files
   check_plugin
@@ -227,7 +267,7 @@ elif raise_exim && start_mtastsd; then
   check_monitor
   check_smarthost
   check 'nothing else in the panic log' '' \
-    "$(grep -Ev 'exim-mtasts.so|SIGSEGV|crashed|^[)]$' "$EXIM_DIR/log/paniclog")"
+    "$(grep -Ev 'exim-mtasts.so|SIGSEGV|crashed|from transport process|^[)]?$' "$EXIM_DIR/log/paniclog")"
   stop mtastsd
 else
   failed=$((failed + 1))

@@ -10,6 +10,7 @@
 
 EXIM_DIR=$LAB_DIR/exim
 fragments=/etc/exim4/mtasts
+house_rule='${if eq{$host}{mx.house-rule.mail.example}{*}}'
 plugin=$EXIM_DIR/exim-mtasts.so
 built_plugin=${LAB_TOOLS%/tests/lab}/exim-mtasts.so built_mtastsd=${LAB_TOOLS%/tests/lab}/mtastsd
 
@@ -17,6 +18,7 @@ plain_conf() { # ROUTERS-FILE
   cat <<END
 MTASTS_SO = $plugin
 MTASTS_SMARTHOST = implicit.mail.example
+MTASTS_HOUSE_TLS = $EXIM_DIR/house-tls
 .include $fragments/macros.conf
 keep_environment =
 primary_hostname = sender.example
@@ -64,6 +66,9 @@ END
 MTASTS_SO = $plugin
 MAIN_HARDCODE_PRIMARY_HOSTNAME = sender.example
 CHECK_RCPT_VERIFY_SENDER = true
+REMOTE_SMTP_HOSTS_REQUIRE_TLS = $house_rule
+REMOTE_SMTP_SMARTHOST_HOSTS_REQUIRE_TLS = smart.lab.example
+ROUTER_DNSLOOKUP_IGNORE_TARGET_HOSTS = <; 127.0.0.0/8 ; 203.0.113.0/24
 DKIM_DOMAIN = lab.example
 DKIM_SELECTOR = lab
 DKIM_PRIVATE_KEY = $EXIM_DIR/dkim.key
@@ -144,6 +149,7 @@ raise_exim() {
   cp -r "$here/../../contrib/exim" "$etc/exim4/mtasts"
   plain_conf routers.conf >"$EXIM_DIR/plain.conf"
   plain_conf routers-smarthost.conf >"$EXIM_DIR/smarthost.conf"
+  echo "hosts_require_tls = $house_rule" >"$EXIM_DIR/house-tls"
   mtastsd_conf >"$etc/mtasts/mtasts.conf"
   touch "$LAB_DIR/mail"
   printf '%s\n' "$EXIM_DIR"/{plain,smarthost,debian,split,relay,bare}.conf >"$etc/exim4/trusted_configs"
