@@ -33,6 +33,17 @@ bool mtasts_known_lists(const struct mtasts_known *known, struct mtasts_span hos
          mtasts_mx_match(&policy->mx, host).data != NULL;
 }
 
+bool mtasts_known_lists_own(const struct mtasts_known *known) {
+  const struct mtasts_entry *entry = &known->ruling.entry;
+  struct mtasts_mx_host mx;
+  if (known->now >= entry->mx_expires)
+    return false;
+  for (size_t cursor = 0; mtasts_mx_next(&entry->mx, &cursor, &mx);)
+    if (mtasts_known_lists(known, mx.host))
+      return true;
+  return false;
+}
+
 enum mtasts_dane mtasts_known_dane(const struct mtasts_known *known, struct mtasts_span host) {
   const struct mtasts_mx_list *list = &known->ruling.entry.mx;
   struct mtasts_domain name;

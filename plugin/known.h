@@ -10,6 +10,7 @@ struct mtasts_known {
   struct mtasts_domain domain; /* its name is "" where the MTA named none */
   struct mtasts_ruling ruling;
   struct mtasts_decision decision; /* points into the ruling */
+  int64_t now;                     /* seconds since the epoch: when it was decided */
   char why[1024];                  /* why the verdict is unknown or defer; else "" */
 };
 
@@ -22,6 +23,10 @@ bool mtasts_known_allows(const struct mtasts_known *known, struct mtasts_span ho
 /* Does the policy, whatever the site mode, list this MX host? True where there is no policy that
  * says enforce or testing. */
 bool mtasts_known_lists(const struct mtasts_known *known, struct mtasts_span host);
+
+/* Does it list one of the MX hosts that came with the ruling? False, too, where those are out of
+ * date or not known. */
+bool mtasts_known_lists_own(const struct mtasts_known *known);
 
 /* The DANE state of one MX host. */
 enum mtasts_dane mtasts_known_dane(const struct mtasts_known *known, struct mtasts_span host);

@@ -189,7 +189,8 @@ const struct mtasts_known *mtasts_source_get(struct mtasts_span text) {
   known->domain = domain;
   if (!remembered)
     learn(&domain);
-  known->decision = mtasts_ruling_decide(&known->ruling, (int64_t)time(NULL));
+  known->now = (int64_t)time(NULL);
+  known->decision = mtasts_ruling_decide(&known->ruling, known->now);
   bool unknown = known->decision.verdict == MTASTS_VERDICT_UNKNOWN;
   if (!remembered)
     source.known_until = unknown ? 0 : uptime() + REMEMBERED;

@@ -149,6 +149,11 @@ void mtasts_words_policy(const struct mtasts_known *known, struct mtasts_span mx
     mtasts_text_put(text, " unknown=yes");
   if (known->ruling.monitor)
     mtasts_text_put(text, " monitor=yes");
+  /* To look the MX hosts up costs Exim a query: only where those that mtastsd knows give no hope.
+   */
+  if (known->decision.verdict == MTASTS_VERDICT_ENFORCE && mx_list.len == 0 &&
+      !mtasts_known_lists_own(known))
+    mtasts_text_put(text, " mx=ask");
   if (verdict == MTASTS_VERDICT_DEFER)
     put_reason(text, known->why);
   if (verdict == MTASTS_VERDICT_ENFORCE && mtasts_words_mismatch(known, mx_list, &first)) {

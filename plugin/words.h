@@ -20,12 +20,13 @@ enum {
 /*
  * What mtasts_policy yields, for ${extract}:
  *
- *   mode=M id="I" expires="T" ignore="L" [unknown=yes] [monitor=yes] [mx=mismatch] [reason="W"]
+ *   mode=M id="I" expires="T" ignore="L" [unknown=yes] [monitor=yes] [mx=ask|mismatch] [reason="W"]
  *
  * M: enforce, testing, none, dane, encrypt or tempfail. id, expires (RFC 3339) and ignore are empty
  * where they do not apply. ignore: an Exim host list of all but this host and the policy's own; it
  * stands in an enforce decision alone. mx_list: the MX names that the caller found, separated by
- * colons; empty: not known. text: MTASTS_WORDS_MAX bytes, empty.
+ * colons; empty: not known. mx=ask: they should be looked up and handed in, since none that the
+ * ruling came with is listed. text: MTASTS_WORDS_MAX bytes, empty.
  */
 void mtasts_words_policy(const struct mtasts_known *known, struct mtasts_span mx_list,
                          struct mtasts_text *text);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "known.h"
+#include "mx_list.h"
 #include "text.h"
 #include "unit.h"
 
@@ -31,7 +32,7 @@ static inline void decide(struct fixture *fixture) {
 static inline struct mtasts_known *known(struct fixture *fixture, const char *policy) {
   struct mtasts_known *made = &fixture->known;
   struct mtasts_entry *entry = &made->ruling.entry;
-  *made = (struct mtasts_known){.ruling = {.known = true, .freshness = MTASTS_CACHED}};
+  *made = (struct mtasts_known){.ruling = {.known = true, .freshness = MTASTS_CACHED}, .now = NOW};
   CU_ASSERT_EQUAL_FATAL(mtasts_domain_parse(span("good.example"), &made->domain), MTASTS_OK);
   entry->record = policy ? MTASTS_RECORD_VALID : MTASTS_RECORD_ABSENT;
   if (policy) {
@@ -41,6 +42,10 @@ static inline struct mtasts_known *known(struct fixture *fixture, const char *po
     entry->fetched = NOW - 60;
     entry->expires = entry->fetched + entry->policy.max_age;
     snprintf(entry->policy_id, sizeof entry->policy_id, "id1");
+    struct mtasts_mx_host mx = {.host = span("mx1.good.example")};
+    mtasts_mx_list_pack(&mx, 1, fixture->hosts, &entry->mx);
+    entry->mx_state = MTASTS_MX_LISTED;
+    entry->mx_expires = NOW + 300;
   }
   decide(fixture);
   return made;

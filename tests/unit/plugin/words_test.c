@@ -68,6 +68,26 @@ static void test_override(void) {
         "!^[^.]+[.]wild[.]example$ ; *\"");
 }
 
+/* The MX hosts that came with the ruling spare Exim a look-up, while they are fresh. */
+static void test_own_hosts(void) {
+  struct mtasts_known *made = known(&fixture, ENFORCE);
+  struct mtasts_mx_host other = {.host = span("mx9.bad.example")};
+  made->now = NOW + 299;
+  check(made, "", ENFORCE_WORDS);
+  made->now = NOW + 300;
+  check(made, "", ENFORCE_WORDS " mx=ask");
+  check(made, "mx1.good.example", ENFORCE_WORDS);
+  made = known(&fixture, ENFORCE);
+  mtasts_mx_list_pack(&other, 1, fixture.hosts, &made->ruling.entry.mx);
+  check(made, "", ENFORCE_WORDS " mx=ask");
+  made->ruling.monitor = true;
+  check(made, "",
+        "mode=testing id=\"id1\" expires=\"2027-01-16T07:59:00Z\" ignore=\"\" monitor=yes mx=ask");
+  made = known(&fixture, TESTING);
+  mtasts_mx_list_pack(&other, 1, fixture.hosts, &made->ruling.entry.mx);
+  check(made, "", "mode=testing id=\"id1\" expires=\"2027-01-16T07:59:00Z\" ignore=\"\"");
+}
+
 static void test_mismatch(void) {
   struct mtasts_known *made = known(&fixture, ENFORCE);
   check(made, "mx9.bad.example:MX1.Good.Example.", ENFORCE_WORDS); /* one is enough */
@@ -161,6 +181,7 @@ static void test_dane(void) {
 }
 
 const struct unit_test unit_tests[] = {
+    {"hosts that are known and listed spare a look-up", test_own_hosts},
     {"each verdict has its words", test_verdicts},
     {"monitor enforces nothing", test_monitor},
     {"an override has no expiry", test_override},
