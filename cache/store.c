@@ -273,12 +273,25 @@ static int judge_reader(const char *line, void *context) {
   return 0;
 }
 
-static void check_readers(struct mtasts_store *store) {
+/* Whoever removes the file takes it from everybody else; we go on with it as long as we live. */
+static void check_file(struct mtasts_store *store) {
+  struct stat file;
+  int fd;
+  if (mdb_env_get_fd(store->cache.env, &fd) == 0 && fstat(fd, &file) == 0 && file.st_nlink == 0)
+    mtasts_store_warn(store, MTASTS_CONCERN_GONE,
+                      "%s/" MTASTS_FILE_DATA " was removed while it was in use: what is known is "
+                      "lost when this process ends, and nobody else can read it; restart it",
+                      store->directory);
+}
+
+/* Now and then, what others do to the cache. */
+static void check_others(struct mtasts_store *store) {
   int64_t now = mtasts_store_uptime();
   int dead;
-  if (now < store->readers_checked + CHECK_INTERVAL)
+  if (now < store->others_checked + CHECK_INTERVAL)
     return;
-  store->readers_checked = now;
+  store->others_checked = now;
+  check_file(store);
   mdb_reader_check(store->cache.env, &dead);
   mdb_reader_list(store->cache.env, judge_reader, store);
 }
@@ -295,7 +308,7 @@ enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
     return mtasts_env_status(rc);
   for (; store->count > 0; store->count--)
     free(store->pending[store->count - 1]);
-  check_readers(store);
+  check_others(store);
   /* Eviction that found no page free itself is nobody's loss: the next commit frees some. */
   int held = mtasts_quota_hold(store);
   return mtasts_env_status(rc == 0 && held != MDB_MAP_FULL ? held : rc);

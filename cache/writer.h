@@ -14,6 +14,7 @@ enum mtasts_concern {
   MTASTS_CONCERN_DAMAGE,
   MTASTS_CONCERN_FULL,
   MTASTS_CONCERN_READER,
+  MTASTS_CONCERN_GONE,
   MTASTS_CONCERNS,
 };
 
@@ -27,7 +28,7 @@ struct mtasts_store {
   size_t count;
   int64_t now;                     /* the last we were told, since the epoch */
   int64_t warned[MTASTS_CONCERNS]; /* on the monotonic clock, in seconds; 0: never */
-  int64_t readers_checked;         /* likewise */
+  int64_t others_checked;          /* likewise */
   uint64_t salt;                   /* of the hash of organisational domains, see quota.c */
   uint64_t removed;                /* by the last group that was written */
   unsigned char note[MTASTS_STORE_NOTE_MAX];

@@ -3,6 +3,7 @@
 #include "ascii.h"
 #include "printable.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <syslog.h>
@@ -35,6 +36,12 @@ void mtasts_log_open(const char *program, enum mtasts_log_sink sink, enum mtasts
     openlog(program, LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
+/* Where nobody reads the log, a line is lost, rather than that who writes it waits for ever. */
+static bool has_room(FILE *file) {
+  struct pollfd out = {.fd = fileno(file), .events = POLLOUT};
+  return poll(&out, 1, 0) != 0;
+}
+
 void mtasts_log(enum mtasts_log_level level, const char *format, ...) {
   char text[MTASTS_LOG_LINE_MAX];
   char line[MTASTS_LOG_LINE_MAX];
@@ -50,7 +57,7 @@ void mtasts_log(enum mtasts_log_level level, const char *format, ...) {
   mtasts_printable((struct mtasts_span){text, len}, line, sizeof line);
   if (log_state.sink == MTASTS_LOG_SYSLOG)
     syslog(priority(level), "%s", line);
-  else
+  else if (has_room(stderr))
     fprintf(stderr, "%s: %s\n", log_state.program, line);
 }
 

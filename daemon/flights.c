@@ -65,11 +65,6 @@ void mtasts_flights_remove(struct mtasts_flights *flights, struct mtasts_flight 
   free(flight);
 }
 
-struct mtasts_flight *mtasts_flights_turn(const struct mtasts_flights *flights) {
-  struct mtasts_flight *flight = TAILQ_FIRST(&flights->lists[MTASTS_FLIGHT_WAITED]);
-  return flight ? flight : TAILQ_FIRST(&flights->lists[MTASTS_FLIGHT_BEHIND]);
-}
-
 void mtasts_errand_add(struct mtasts_errand *errand, enum mtasts_job_kind kind, bool waited,
                        struct mtasts_job *job) {
   errand->wanted = true;

@@ -1,6 +1,7 @@
 /*
  * flights.h: the look-ups of the net loop, one a domain: those that wait for their turn, those in
- * the air, and those that have landed and are answered after their commit.
+ * the air, those that have landed and are answered after their commit, and those whose result the
+ * store did not take.
  */
 #ifndef MTASTS_FLIGHTS_H
 #define MTASTS_FLIGHTS_H
@@ -12,10 +13,12 @@
 struct mtasts_lookup;
 
 enum mtasts_flight_list {
-  MTASTS_FLIGHT_WAITED, /* for its turn; somebody waits for it */
-  MTASTS_FLIGHT_BEHIND, /* for its turn, behind those */
-  MTASTS_FLIGHT_AIR,
+  MTASTS_FLIGHT_WAITED,     /* for its turn; somebody waits for it */
+  MTASTS_FLIGHT_BEHIND,     /* for its turn, behind those */
+  MTASTS_FLIGHT_AIR,        /* somebody waited for it when it began */
+  MTASTS_FLIGHT_AIR_BEHIND, /* nobody did */
   MTASTS_FLIGHT_LANDED,
+  MTASTS_FLIGHT_KEPT, /* answered; nobody wants anything, but what was learnt is known here alone */
   MTASTS_FLIGHT_LISTS,
 };
 
@@ -37,10 +40,11 @@ struct mtasts_flight {
   struct mtasts_lookup *lookup; /* in the air */
   struct mtasts_entry before;   /* what was known when it began, without names and detail */
 
-  /* The answer, of one that has landed. */
+  /* The answer, of one that has landed, or of one before that was not stored. */
   enum mtasts_freshness freshness;
   unsigned char *value;
   size_t value_size; /* bytes */
+  bool unsaved;      /* the store did not take it */
 
   enum mtasts_flight_list list;
   TAILQ_ENTRY(mtasts_flight) link;
@@ -68,9 +72,6 @@ void mtasts_flights_move(struct mtasts_flights *flights, struct mtasts_flight *f
                          enum mtasts_flight_list list);
 /* Frees the flight and its value; its jobs have been answered and its look-up ended. */
 void mtasts_flights_remove(struct mtasts_flights *flights, struct mtasts_flight *flight);
-
-/* The next whose turn it is; NULL: none waits. */
-struct mtasts_flight *mtasts_flights_turn(const struct mtasts_flights *flights);
 
 /* Adds to what is wanted. job: NULL where nobody wants an answer. */
 void mtasts_errand_add(struct mtasts_errand *errand, enum mtasts_job_kind kind, bool waited,

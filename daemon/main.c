@@ -28,13 +28,14 @@
 
 enum {
   STACK_SIZE = 1 << 20,  /* bytes; what is not touched costs nothing */
-  NICENESS = 5,          /* of the net loop: answers go before look-ups */
   LOCKED_WAIT_MS = 5000, /* a tool that is just writing the cache will end */
   LOCKED_STEP_MS = 100,
   TRIM_THRESHOLD = 1 << 17, /* bytes; free memory above that goes back to the system */
   REST = 10,                /* seconds between looks at the memory */
   ERROR_SIZE = 1024,
 };
+
+#define NOT_YET "this version does not know it yet"
 
 struct options {
   const char *config; /* NULL: the default, which may be missing */
@@ -108,9 +109,19 @@ static const char *site_mode(const struct mtasts_config *config) {
   return config->site_mode == MTASTS_SITE_MONITOR ? "monitor" : "enforce";
 }
 
-static void log_site_mode(const struct mtasts_config *config) {
+/* What a postmaster may take for granted, and must not. */
+static void log_warnings(const struct mtasts_config *config) {
   if (config->site_mode == MTASTS_SITE_MONITOR)
     mtasts_log(MTASTS_LOG_WARNING, "site_mode=monitor: nothing is enforced");
+  if (config->dns.dnssec == MTASTS_DNSSEC_REQUIRE)
+    mtasts_log(MTASTS_LOG_WARNING,
+               "dns.dnssec=require: " NOT_YET ", and no mail is deferred for it");
+  if (*config->metrics.listen)
+    mtasts_log(MTASTS_LOG_WARNING, "metrics.listen: " NOT_YET);
+  if (*config->shared.url)
+    mtasts_log(MTASTS_LOG_WARNING, "shared.url: " NOT_YET);
+  if (config->socketmap.plain_level == MTASTS_PLAIN_MAY)
+    mtasts_log(MTASTS_LOG_WARNING, "socketmap.plain_level: " NOT_YET);
 }
 
 static void log_stats(const struct daemon *daemon, const char *event) {
@@ -376,8 +387,6 @@ static void close_all(struct daemon *daemon) {
 /* threads */
 
 static void run_net(struct daemon *daemon) {
-  id_t self = (id_t)gettid(); /* on Linux each thread has a niceness of its own */
-  setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + NICENESS);
   mtasts_netloop_run(daemon->netloop);
 }
 
@@ -410,7 +419,8 @@ static bool start_thread(struct daemon *daemon, struct thread *thread, const cha
   return thread->started;
 }
 
-/* glibc keeps what a burst of look-ups has used in pieces; a daemon at rest has no use for it. */
+/* glibc keeps what a burst of look-ups has used in pieces; a daemon at rest has no
+ * use for it. */
 static void give_memory_back(struct daemon *daemon) {
   unsigned long long lookups = mtasts_counted(&daemon->stats, MTASTS_COUNT_LOOKUPS);
   if (lookups == daemon->lookups || mtasts_counted(&daemon->stats, MTASTS_COUNT_IN_FLIGHT) > 0)
@@ -480,7 +490,7 @@ static void take_up(struct daemon *daemon, struct mtasts_snapshot *snapshot) {
   const struct mtasts_config *config = snapshot->config;
   mtasts_log(MTASTS_LOG_INFO, "reload overrides=%zu site_mode=%s", config->override_count,
              site_mode(config));
-  log_site_mode(config);
+  log_warnings(config);
   mtasts_restart_needed(daemon->config, config, restart, sizeof restart);
   if (*restart)
     mtasts_log(MTASTS_LOG_WARNING, "reload: changed, but in force only after a restart: %s",
@@ -533,7 +543,7 @@ static int serve(struct daemon *daemon) {
   mtasts_log(MTASTS_LOG_INFO, "start version=%s cache=%s %s overrides=%zu site_mode=%s",
              MTASTS_VERSION, config->cache.directory, daemon->doors.text, config->override_count,
              site_mode(config));
-  log_site_mode(config);
+  log_warnings(config);
   mtasts_service_notify("READY=1");
   mtasts_service_ready();
   return stop_threads(daemon, wait_for_end(daemon));

@@ -79,8 +79,10 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
   case MTASTS_JOB_LOOK_UP:
   case MTASTS_JOB_RECHECK:
   case MTASTS_JOB_REFRESH:
-    status = mtasts_tower_request(tower, &job->domain, job->kind, job->waited, job);
-    if (status == MTASTS_OK)
+    /* Those that want no answer may be many, and are not kept until there is one. */
+    status =
+        mtasts_tower_request(tower, &job->domain, job->kind, job->waited, job->token ? job : NULL);
+    if (status == MTASTS_OK && job->token)
       return; /* it is the flight's now */
     break;
   case MTASTS_JOB_REMOVE:
@@ -250,7 +252,8 @@ enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *optio
 }
 
 void mtasts_netloop_run(struct mtasts_netloop *loop) {
-  setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone, on Linux */
+  /* Of this thread alone, on Linux. */
+  setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
   event_base_dispatch(loop->tower.base);
   loop->stopped = true;
   read_mail(loop);

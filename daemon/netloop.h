@@ -4,7 +4,8 @@
  * One look-up in flight a domain however many ask; refresh.in_flight in all; what somebody waits
  * for goes first. What is learnt is committed in groups (64, or after 20 ms; a new id or mode at
  * once), and an answer is given after its commit, so that whoever reads the cache next knows no
- * less. A store that fails costs a log line, not the answer.
+ * less. A store that fails costs a log line, not the answer; the last results that it
+ * did not take are known to the loop, and nobody is asked for them again before they are due.
  *
  * The clock hand (hand.h) walks the cache once in refresh.interval; the agenda (agenda.h) holds
  * the few domains that must be seen sooner.

@@ -16,6 +16,7 @@
 enum {
   ACCEPT_BURST = 16,     /* connections accepted in a row */
   ACCEPT_PAUSE_MS = 100, /* where there is no room for another */
+  STUCK_GRACE_MS = 1000, /* an honest peer sends its requests whole */
 };
 
 struct mtasts_door_event {
@@ -49,12 +50,20 @@ static void on_pause_over(evutil_socket_t fd, short what, void *context) {
     event_add(&door->event, NULL);
 }
 
-/* Closes the connection that has been idle longest. False: none is idle. */
+/* Who makes room where there is none: the one that has been stuck longest, unless it has only just
+ * begun, else the one that has been idle longest. NULL: all are busy. */
+static struct mtasts_peer *dispensable(const struct mtasts_socketmap *server) {
+  struct mtasts_peer *stuck = TAILQ_FIRST(&server->peers[MTASTS_PEER_STUCK]);
+  if (stuck && mtasts_uptime() - stuck->since >= STUCK_GRACE_MS)
+    return stuck;
+  return TAILQ_FIRST(&server->peers[MTASTS_PEER_IDLE]);
+}
+
 static bool shed(struct mtasts_socketmap *server) {
-  struct mtasts_peer *idle = TAILQ_FIRST(&server->peers[MTASTS_PEER_IDLE]);
-  if (idle)
-    mtasts_peer_close(idle);
-  return idle != NULL;
+  struct mtasts_peer *peer = dispensable(server);
+  if (peer)
+    mtasts_peer_close(peer);
+  return peer != NULL;
 }
 
 static int accept_one(struct mtasts_door_event *door, sa_family_t *family) {
@@ -82,7 +91,7 @@ static bool let_in(struct mtasts_door_event *door) {
   struct mtasts_socketmap *server = door->server;
   sa_family_t family;
   bool full = server->count >= server->options.peers_max;
-  if (full && TAILQ_EMPTY(&server->peers[MTASTS_PEER_IDLE])) {
+  if (full && !dispensable(server)) {
     pause_accepting(server, "as many as may be are open, and all are busy");
     return false;
   }

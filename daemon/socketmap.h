@@ -4,10 +4,11 @@
  * half the throughput.
  *
  * Hostile peers: a malformed or oversized request closes its connection and no other. A peer
- * that does not read its replies is not read from. Where all places are taken, the connection
- * that has been idle longest makes room; idle ones are otherwise left alone, since Postfix and
- * others keep theirs and take a closed one for a failure. Half a request, or half a reply, is
- * waited for for half a minute. A peer that has shut its side down is still given its replies.
+ * that does not read its replies is not read from. Where all places are taken, a
+ * connection that is stuck or else the one that has been idle longest makes room; idle ones are
+ * otherwise left alone, since Postfix and others keep theirs and take a closed one for a failure.
+ * Half a request, or half a reply, is waited for for half a minute. A peer that has shut its side
+ * down is still given its replies.
  */
 #ifndef MTASTS_SOCKETMAP_H
 #define MTASTS_SOCKETMAP_H

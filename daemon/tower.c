@@ -15,6 +15,7 @@ enum {
   /* Domains that are tried again sooner than once an interval: 1.2 MB at most, and no more than
    * 14 look-ups a second were all of them failing for the first time. */
   AGENDA_MOST = 4096,
+  KEPT_MOST = 512, /* results that the store did not take */
 };
 
 static void on_commit(evutil_socket_t fd, short what, void *context);
@@ -40,11 +41,20 @@ void mtasts_tower_answer(struct mtasts_tower *tower, struct mtasts_job *job,
 
 static void keep_answer(struct mtasts_flight *flight, const struct mtasts_entry *entry,
                         enum mtasts_freshness freshness) {
-  flight->value_size = mtasts_entry_size(entry);
-  flight->value = malloc(flight->value_size);
+  size_t size = mtasts_entry_size(entry);
+  unsigned char *value = malloc(size);
+  if (value)
+    mtasts_entry_encode(entry, value);
+  free(flight->value); /* which the entry may point into */
+  flight->value = value;
+  flight->value_size = size;
   flight->freshness = freshness;
-  if (flight->value)
-    mtasts_entry_encode(entry, flight->value);
+}
+
+static void forget_answer(struct mtasts_flight *flight) {
+  free(flight->value);
+  flight->value = NULL;
+  flight->unsaved = false;
 }
 
 static enum mtasts_status copy_answer(const struct mtasts_flight *flight, struct mtasts_job *job) {
@@ -66,32 +76,49 @@ static void answer_all(struct mtasts_tower *tower, const struct mtasts_flight *f
   }
 }
 
+static enum mtasts_flight_list turn_of(bool waited) {
+  return waited ? MTASTS_FLIGHT_WAITED : MTASTS_FLIGHT_BEHIND;
+}
+
+/* A store that fails must not have a busy domain looked up for each question. */
+static void keep(struct mtasts_tower *tower, struct mtasts_flight *flight) {
+  struct mtasts_flights *flights = &tower->flights;
+  mtasts_flights_move(flights, flight, MTASTS_FLIGHT_KEPT);
+  if (flights->counts[MTASTS_FLIGHT_KEPT] > KEPT_MOST)
+    mtasts_flights_remove(flights, TAILQ_FIRST(&flights->lists[MTASTS_FLIGHT_KEPT]));
+}
+
 /* Answers, and makes room for the next one to the same domain, if that is wanted. */
 static void finish(struct mtasts_tower *tower, struct mtasts_flight *flight,
                    enum mtasts_status status) {
   answer_all(tower, flight, &flight->errand, status);
-  if (!flight->next.wanted) {
+  bool wanted = flight->next.wanted;
+  if (!wanted && !flight->unsaved) {
     mtasts_flights_remove(&tower->flights, flight);
     return;
   }
-  free(flight->value);
-  flight->value = NULL;
+  if (!flight->unsaved)
+    forget_answer(flight);
   flight->errand.kind = flight->next.kind;
   flight->errand.waited = flight->next.waited;
   STAILQ_CONCAT(&flight->errand.jobs, &flight->next.jobs);
   flight->next.wanted = flight->next.waited = false;
   flight->next.kind = MTASTS_JOB_LOOK_UP;
-  mtasts_flights_move(&tower->flights, flight,
-                      flight->errand.waited ? MTASTS_FLIGHT_WAITED : MTASTS_FLIGHT_BEHIND);
+  if (wanted)
+    mtasts_flights_move(&tower->flights, flight, turn_of(flight->errand.waited));
+  else
+    keep(tower, flight);
 }
 
 /* commits */
 
-static void settle(struct mtasts_tower *tower) {
+static void settle(struct mtasts_tower *tower, enum mtasts_status commit) {
   struct mtasts_flight *flight;
   evtimer_del(tower->commit);
-  while ((flight = TAILQ_FIRST(&tower->flights.lists[MTASTS_FLIGHT_LANDED])))
+  while ((flight = TAILQ_FIRST(&tower->flights.lists[MTASTS_FLIGHT_LANDED]))) {
+    flight->unsaved = commit != MTASTS_OK;
     finish(tower, flight, MTASTS_OK);
+  }
 }
 
 enum mtasts_status mtasts_tower_complain(struct mtasts_tower *tower, enum mtasts_status status) {
@@ -104,7 +131,7 @@ enum mtasts_status mtasts_tower_complain(struct mtasts_tower *tower, enum mtasts
 
 static enum mtasts_status commit(struct mtasts_tower *tower) {
   enum mtasts_status status = mtasts_tower_complain(tower, mtasts_store_flush(tower->store));
-  settle(tower);
+  settle(tower, status);
   return status;
 }
 
@@ -140,14 +167,13 @@ enum mtasts_status mtasts_tower_request(struct mtasts_tower *tower,
                                         enum mtasts_job_kind kind, bool waited,
                                         struct mtasts_job *job) {
   struct mtasts_flight *flight = mtasts_flights_find(&tower->flights, domain);
-  if (!flight) {
-    if (!mtasts_tower_room(tower, waited))
-      return MTASTS_FULL;
-    flight = mtasts_flights_add(&tower->flights, domain,
-                                waited ? MTASTS_FLIGHT_WAITED : MTASTS_FLIGHT_BEHIND);
-    if (!flight)
-      return MTASTS_NO_MEMORY;
-  }
+  bool kept = flight && flight->list == MTASTS_FLIGHT_KEPT;
+  if ((!flight || kept) && !mtasts_tower_room(tower, waited))
+    return MTASTS_FULL;
+  if (kept)
+    mtasts_flights_move(&tower->flights, flight, turn_of(waited));
+  if (!flight && !(flight = mtasts_flights_add(&tower->flights, domain, turn_of(waited))))
+    return MTASTS_NO_MEMORY;
   bool in_time = waits(flight) || flight->serves >= kind;
   mtasts_errand_add(in_time ? &flight->errand : &flight->next, kind, waited, job);
   if (waited && flight->list == MTASTS_FLIGHT_BEHIND)
@@ -189,6 +215,8 @@ static void landed(void *context, const struct mtasts_discovery *discovery) {
     status = mtasts_tower_complain(
         tower, mtasts_store_put(tower->store, &flight->domain, entry, news.now));
   bool pending = discovery->changed && status == MTASTS_OK;
+  if (discovery->changed)
+    flight->unsaved = !pending;
   bool urgent = discovery->urgent;
   mtasts_lookup_free(flight->lookup);
   flight->lookup = NULL;
@@ -196,7 +224,7 @@ static void landed(void *context, const struct mtasts_discovery *discovery) {
   if (!pending)
     finish(tower, flight, MTASTS_OK);
   if (mtasts_store_pending(tower->store) == 0)
-    settle(tower); /* that one has made a group full */
+    settle(tower, status); /* that one has made a group full */
   else if (urgent)
     commit(tower);
   else
@@ -224,10 +252,19 @@ static enum mtasts_job_kind service_of(const struct mtasts_tower *tower,
                                                                : flight->errand.kind;
 }
 
+/* The last result, where the store did not take it; else what the cache holds. */
+static const struct mtasts_entry *known_to(struct mtasts_tower *tower,
+                                           const struct mtasts_flight *flight,
+                                           struct mtasts_entry *entry) {
+  if (flight->value && mtasts_entry_decode(flight->value, flight->value_size, entry) == MTASTS_OK)
+    return entry;
+  return mtasts_tower_known(tower, &flight->domain, entry);
+}
+
 /* Begins a flight that is in the air already. */
 static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
   struct mtasts_entry entry;
-  const struct mtasts_entry *known = mtasts_tower_known(tower, &flight->domain, &entry);
+  const struct mtasts_entry *known = known_to(tower, flight, &entry);
   int64_t now = tower->net.now();
   if (known && is_enough(tower, flight, known, now)) {
     keep_answer(flight, known, MTASTS_CACHED);
@@ -246,22 +283,30 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
     finish(tower, flight, MTASTS_NO_MEMORY);
 }
 
-/* A quarter of the places is kept for what somebody waits for. */
-static bool may_start(const struct mtasts_tower *tower, const struct mtasts_flight *flight) {
-  uint32_t places = tower->in_flight;
-  if (flight->list == MTASTS_FLIGHT_BEHIND)
-    places -= places / 4;
-  return tower->flights.counts[MTASTS_FLIGHT_AIR] < places;
+static size_t in_the_air(const struct mtasts_tower *tower) {
+  const size_t *counts = tower->flights.counts;
+  return counts[MTASTS_FLIGHT_AIR] + counts[MTASTS_FLIGHT_AIR_BEHIND];
+}
+
+/* A quarter of the places is kept for each: hosts that never answer hold up those of their own
+ * kind, but neither can questions stop all refreshing, nor refreshing all questions. */
+static void launch(struct mtasts_tower *tower, enum mtasts_flight_list from,
+                   enum mtasts_flight_list to) {
+  struct mtasts_flights *flights = &tower->flights;
+  size_t most = tower->in_flight - tower->in_flight / 4;
+  struct mtasts_flight *flight;
+  while ((flight = TAILQ_FIRST(&flights->lists[from])) && flights->counts[to] < most &&
+         in_the_air(tower) < tower->in_flight) {
+    mtasts_flights_move(flights, flight, to);
+    start(tower, flight);
+  }
 }
 
 void mtasts_tower_launch(struct mtasts_tower *tower) {
-  struct mtasts_flight *flight;
   const size_t *counts = tower->flights.counts;
-  while ((flight = mtasts_flights_turn(&tower->flights)) && may_start(tower, flight)) {
-    mtasts_flights_move(&tower->flights, flight, MTASTS_FLIGHT_AIR);
-    start(tower, flight);
-  }
-  mtasts_count_set(tower->stats, MTASTS_COUNT_IN_FLIGHT, counts[MTASTS_FLIGHT_AIR]);
+  launch(tower, MTASTS_FLIGHT_WAITED, MTASTS_FLIGHT_AIR);
+  launch(tower, MTASTS_FLIGHT_BEHIND, MTASTS_FLIGHT_AIR_BEHIND);
+  mtasts_count_set(tower->stats, MTASTS_COUNT_IN_FLIGHT, in_the_air(tower));
   mtasts_count_set(tower->stats, MTASTS_COUNT_WAITING,
                    counts[MTASTS_FLIGHT_WAITED] + counts[MTASTS_FLIGHT_BEHIND]);
 }
@@ -270,7 +315,9 @@ enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
                                         const struct mtasts_domain *domain) {
   enum mtasts_status status = commit(tower);
   struct mtasts_flight *flight = mtasts_flights_find(&tower->flights, domain);
-  if (flight && flight->list == MTASTS_FLIGHT_AIR) {
+  if (flight)
+    forget_answer(flight);
+  if (flight && flight->lookup) {
     mtasts_lookup_free(flight->lookup);
     flight->lookup = NULL;
     start(tower, flight);

@@ -49,12 +49,25 @@ static enum mtasts_status take_domain(struct mtasts_span *text, struct mtasts_do
   return ends_in_number(domain) ? MTASTS_NO_POLICY : MTASTS_OK;
 }
 
-/* Nothing, or `:` and 1 to 65535. */
+/* A port by its name, as in Postfix's `[host]:submission` (RFC 6335 section 5.1). */
+static bool is_service(struct mtasts_span text) {
+  bool letter = false;
+  for (size_t i = 0; i < text.len; i++) {
+    if (!mtasts_is_alnum(text.data[i]) && text.data[i] != '-')
+      return false;
+    letter |= !mtasts_is_digit(text.data[i]) && text.data[i] != '-';
+  }
+  return letter && text.len <= 15;
+}
+
+/* Nothing, or `:` and a service or 1 to 65535. */
 static bool is_end(struct mtasts_span text) {
   if (text.len == 0)
     return true;
-  if (!mtasts_span_take(&text, ':') || !mtasts_span_is_digits(text) || text.len > 5)
+  if (!mtasts_span_take(&text, ':'))
     return false;
+  if (!mtasts_span_is_digits(text) || text.len > 5)
+    return is_service(text);
   unsigned port = 0;
   for (size_t i = 0; i < text.len; i++)
     port = port * 10 + (unsigned)(text.data[i] - '0');

@@ -102,6 +102,7 @@ check 'postfix: enforce' 'OK secure match=mx.good.example servername=hostname' "
 check 'postfix: wildcard' 'OK secure match=\.wildcard-mx\.example servername=hostname' \
   "$(postfix wildcard-mx.example)"
 check 'postfix: as it writes next hops' "$(postfix good.example)" "$(postfix '[good.example]:25')"
+check 'postfix: and services' "$(postfix good.example)" "$(postfix '[good.example]:submission')"
 for key in testing.example mode-none.example no-record.example .good.example '[192.0.2.1]' 'a b'; do
   check "postfix: $key" 'NOTFOUND ' "$(postfix "$key")"
 done
@@ -161,9 +162,10 @@ line=$(grep -n nonsense "$conf" | cut -d: -f1)
 kill -HUP $daemon
 check 'a bad file is named, and its line' yes "$(says "reload: .*mtastsd.conf:$line: .*old configuration")"
 check 'and changes nothing' 'none override .* -' "$(decision good)"
-configure 'dns { timeout = 3 }' 'site_mode = "monitor"'
+configure 'dns { timeout = 3 dnssec = "require" }' 'site_mode = "monitor"'
 kill -HUP $daemon
 check 'what needs a restart is named' yes "$(says 'only after a restart: dns')"
+check 'what this version does not do is told' yes "$(says 'dns.dnssec=require: .* not .* yet')"
 check 'monitor mode is told' yes "$(says 'site_mode=monitor: nothing is enforced')"
 check 'monitor mode enforces nothing' 'NOTFOUND ' "$(postfix good.example)"
 kill -USR1 $daemon
@@ -202,6 +204,24 @@ check 'who waits is answered' '.*"verdict":"unknown".*' "$(cat "$LAB_DIR/waiting
 check 'the sockets are gone' '' "$(ls "$LAB_DIR/run")"
 check 'totals are logged' yes "$(says 'stop {"requests"')"
 
+# A log that nobody reads
+configure
+mkfifo "$LAB_DIR/unread"
+exec 4<>"$LAB_DIR/unread"
+"$MTASTS"d --config "$conf" --foreground 2>&4 &
+daemon=$!
+for ((i = 0; i < 60; i++)); do [ -S "$outcome_socket" ] && break; sleep 0.05; done
+long=$(printf '%060d.' 0 0 0 0)example
+for ((i = 0; i < 200; i++)); do
+  printf '%s' "${outcome//good.example/$long}" | timeout 3 "$LAB_TOOLS/ask" -d "$outcome_socket" || break
+done
+check 'a log that nobody reads: outcomes are taken' 200 "$i"
+check 'and questions answered' 'enforce cache' "$(
+  timeout 3 "$LAB_TOOLS/ask" "$ask_socket" decision good.example |
+    sed 's/^OK //' | jq -r '.verdict + " " + .source')"
+stop_daemon
+exec 4>&-
+
 # Starts after a bad end
 configure
 "$LAB_TOOLS/ask" -l "$LAB_DIR/notify" >"$LAB_DIR/notified" &
@@ -221,6 +241,10 @@ start_daemon
 stop_daemon KILL
 start_daemon
 check 'killed: the cache is kept' 'enforce cache 20260101T000000 -' "$(decision good)"
+rm "$cache/data.mdb"
+ask "$ask_socket" refresh http2.example >/dev/null
+check 'a cache removed under it is told' yes "$(says 'data.mdb was removed while it was in use')"
+check 'and goes on' 'enforce cache 20260101T000000 -' "$(decision good)"
 stop_daemon
 head -c 20000 /dev/urandom >"$cache/data.mdb"
 start_daemon

@@ -475,6 +475,33 @@ static void test_shedding(void) {
   raze_lab();
 }
 
+/* Half a request on each place must not cost the honest theirs. */
+static void test_shedding_the_stuck(void) {
+  raise_lab(2);
+  int idle = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int stuck = connect_to(MTASTS_DOOR_SOCKETMAP);
+  say(stuck, "9:echo");
+  pump();
+  struct mtasts_peer *peer = TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_STUCK]);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(peer);
+  peer->since -= 1000;
+  int newer = connect_to(MTASTS_DOOR_SOCKETMAP);
+  say(newer, "9:echo b.ex,");
+  expect(newer, "7:OK b.ex,", false, "the newcomer");
+  expect(stuck, "", true, "half a request for a second");
+  expect(idle, "", false, "nothing");
+  say(newer, "9:echo");
+  pump();
+  int last = connect_to(MTASTS_DOOR_SOCKETMAP);
+  expect(idle, "", true, "idle longest");
+  expect(newer, "", false, "half a request just now");
+  close(idle);
+  close(stuck);
+  close(newer);
+  close(last);
+  raze_lab();
+}
+
 static void test_no_descriptors(void) {
   struct rlimit before;
   raise_lab(64);
@@ -587,6 +614,7 @@ const struct unit_test unit_tests[] = {
     {"a reply that comes later goes behind those on their way", test_later_behind_unsent},
     {"half a request is not waited for for ever", test_stuck},
     {"the longest idle makes room", test_shedding},
+    {"rather sheds a peer that is stuck", test_shedding_the_stuck},
     {"no descriptor left: one is shed, or accepting waits", test_no_descriptors},
     {"a peer that goes while it waits is told of", test_gone},
     {"draining closes each connection once it has its replies", test_drain},

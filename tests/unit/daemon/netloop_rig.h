@@ -1,0 +1,278 @@
+/*
+ * netloop_rig.h: what stands around the net loop in its test: a DNS server and an HTTPS server in a
+ * namespace of the test, a store, the queues, and the log in a file.
+ */
+#ifndef NETLOOP_RIG_H
+#define NETLOOP_RIG_H
+
+#include "netloop.h"
+
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "../cache/fixture.h"
+#include "../net/namespace.h"
+#include "../net/scripted_dns.h"
+#include "../net/scripted_https.h"
+
+#define RECORD(id) "v=STSv1; id=" id ";"
+#define PUBLISHES(domain, id)                                                                      \
+  {"_mta-sts." domain, "TXT", RECORD(id)}, {                                                       \
+    "mta-sts." domain, "A", "127.0.0.1"                                                            \
+  }
+
+#define COMMON                                                                                     \
+  {"*slow.example", "DROP", ""}, {"_mta-sts.refused.example", "TXT", RECORD("1")},                 \
+      {"mta-sts.refused.example", "A", "127.0.0.9"}, {"_mta-sts.servfail.example", "RCODE", "2"},  \
+      {"_mta-sts.old.example", "TXT", RECORD("1")}, {"mta-sts.old.example", "A", "127.0.0.9"},     \
+      {"_mta-sts.leaving.example", "TXT", RECORD("1")},                                            \
+      {"mta-sts.leaving.example", "A", "127.0.0.9"}, {"*.bulk.example", "TXT", RECORD("1")}, {     \
+    "*.bulk.example", "A", "127.0.0.9"                                                             \
+  }
+
+static const struct dns_line zone[] = {
+    PUBLISHES("good.example", "20260101"), COMMON, {NULL, NULL, NULL}};
+static const struct dns_line changed_zone[] = {
+    PUBLISHES("good.example", "20260202"), COMMON, {NULL, NULL, NULL}};
+
+static const struct https_site sites[] = {{.host = "mta-sts.good.example"}, {.host = NULL}};
+
+struct rig {
+  char path[32];
+  char ca_file[64];
+  unsigned dns_timeout; /* seconds: how long slow.example takes */
+  struct dns_server dns;
+  struct https_authority known, unknown;
+  struct https_server https;
+  struct mtasts_store *store;
+  struct mtasts_reader *reader; /* the front loop's, as it were */
+  struct mtasts_use *use;
+  struct mtasts_stats stats;
+  struct mtasts_queue inbox, to_front;
+  struct mtasts_jobs answers;
+  struct mtasts_netloop *loop;
+  pthread_t thread;
+  FILE *stderr_before;
+  int log;
+};
+
+static struct mtasts_snapshot *configuration(const struct rig *rig, unsigned in_flight) {
+  char text[512];
+  char error[256] = "";
+  struct mtasts_config *config = NULL;
+  int length = snprintf(text, sizeof text,
+                        "dns {\n servers = {\"127.0.0.1\"}\n timeout = %u\n}\n"
+                        "https {\n ca_file = \"%s\"\n allow_private = true\n timeout = 2\n}\n"
+                        "refresh {\n interval = 300\n in_flight = %u\n}\n",
+                        rig->dns_timeout, rig->ca_file, in_flight);
+  enum mtasts_status status = mtasts_config_parse((struct mtasts_span){text, (size_t)length},
+                                                  "test", error, sizeof error, &config);
+  unit_check(status == MTASTS_OK, "configuration: %s", error);
+  CU_ASSERT_EQUAL_FATAL(status, MTASTS_OK);
+  return mtasts_snapshot_new(config);
+}
+
+static void *run(void *loop) {
+  mtasts_netloop_run(loop);
+  return NULL;
+}
+
+/* What is logged goes to a file in memory; what a sanitizer has to say does not. */
+static void capture_log(struct rig *rig) {
+  rig->log = memfd_create("log", MFD_CLOEXEC);
+  rig->stderr_before = stderr;
+  stderr = fdopen(dup(rig->log), "a");
+  setvbuf(stderr, NULL, _IONBF, 0);
+}
+
+static void start(struct rig *rig, unsigned in_flight) {
+  char error[256] = "";
+  struct mtasts_snapshot *snapshot = configuration(rig, in_flight);
+  const struct mtasts_netloop_options options = {.snapshot = snapshot,
+                                                 .store = rig->store,
+                                                 .inbox = &rig->inbox,
+                                                 .to_front = &rig->to_front,
+                                                 .use = rig->use,
+                                                 .stats = &rig->stats};
+  enum mtasts_status status = mtasts_netloop_new(&options, error, &rig->loop);
+  unit_check(status == MTASTS_OK, "net loop: %s", error);
+  CU_ASSERT_EQUAL_FATAL(status, MTASTS_OK);
+  mtasts_snapshot_release(snapshot);
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&rig->thread, NULL, run, rig->loop), 0);
+}
+
+/* Everything but the loop. */
+static struct rig *prepare(void) {
+  struct rig *rig = calloc(1, sizeof *rig);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+  CU_ASSERT_TRUE_FATAL(namespace_enter());
+  rig->dns_timeout = 1;
+  directory_new(rig->path);
+  snprintf(rig->ca_file, sizeof rig->ca_file, "/tmp/mtasts-netloop-XXXXXX");
+  close(mkstemp(rig->ca_file));
+  rig->known = https_authority("Test CA");
+  rig->unknown = https_authority("Nobody");
+  CU_ASSERT_TRUE_FATAL(https_write_bundle(&rig->known, rig->ca_file));
+  CU_ASSERT_TRUE_FATAL(dns_start(&rig->dns, 53, zone));
+  CU_ASSERT_TRUE_FATAL(
+      https_start(&rig->https, "127.0.0.1", GLOBAL_ADDRESS, sites, &rig->known, &rig->unknown));
+  rig->store = store_open(rig->path);
+  rig->use = mtasts_use_new(time(NULL));
+  CU_ASSERT_EQUAL_FATAL(mtasts_reader_new(mtasts_store_cache(rig->store), &rig->reader), MTASTS_OK);
+  CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&rig->inbox) && mtasts_queue_init(&rig->to_front));
+  STAILQ_INIT(&rig->answers);
+  capture_log(rig);
+  return rig;
+}
+
+static struct rig *rig_new(unsigned in_flight) {
+  struct rig *rig = prepare();
+  start(rig, in_flight);
+  return rig;
+}
+
+static void give(struct rig *rig, enum mtasts_job_kind kind, const char *name, bool waited,
+                 uintptr_t token) {
+  struct mtasts_job *job = mtasts_job_new(kind);
+  job->domain = domain("%s", name);
+  job->waited = waited;
+  job->token = (void *)token;
+  mtasts_queue_give(&rig->inbox, job);
+}
+
+/* The next answer, or NULL after so many milliseconds. */
+static struct mtasts_job *take(struct rig *rig, int milliseconds) {
+  struct pollfd ready = {.fd = rig->to_front.fd, .events = POLLIN};
+  if (STAILQ_EMPTY(&rig->answers) && poll(&ready, 1, milliseconds) > 0)
+    mtasts_queue_take(&rig->to_front, &rig->answers);
+  struct mtasts_job *job = STAILQ_FIRST(&rig->answers);
+  if (job)
+    STAILQ_REMOVE_HEAD(&rig->answers, link);
+  return job;
+}
+
+static struct mtasts_job *take_token(struct rig *rig, uintptr_t token) {
+  struct mtasts_job *job = take(rig, 5000);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+  unit_check((uintptr_t)job->token == token, "%s: answer %lu, not %lu", job->domain.name,
+             (unsigned long)(uintptr_t)job->token, (unsigned long)token);
+  return job;
+}
+
+/* Each answer that comes frees the one before. */
+static struct mtasts_job *answer;
+
+static struct mtasts_entry entry_of(const struct mtasts_job *job) {
+  struct mtasts_entry entry = {0};
+  unit_check(job->status == MTASTS_OK && job->value &&
+                 mtasts_entry_decode(job->value, job->value_size, &entry) == MTASTS_OK,
+             "%s: %s", job->domain.name, mtasts_status_name(job->status));
+  return entry;
+}
+
+static enum mtasts_status finish_job(struct rig *rig, struct mtasts_job *job) {
+  job->token = rig;
+  mtasts_queue_give(&rig->inbox, job);
+  mtasts_job_free(answer);
+  answer = take_token(rig, (uintptr_t)rig);
+  return answer->status;
+}
+
+static struct mtasts_entry ask(struct rig *rig, enum mtasts_job_kind kind, const char *name) {
+  struct mtasts_job *job = mtasts_job_new(kind);
+  job->domain = domain("%s", name);
+  job->waited = true;
+  CU_ASSERT_EQUAL(finish_job(rig, job), MTASTS_OK);
+  return entry_of(answer);
+}
+
+static enum mtasts_status import(struct rig *rig, const char *name,
+                                 const struct mtasts_entry *entry) {
+  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_IMPORT);
+  job->domain = domain("%s", name);
+  job->value_size = mtasts_entry_size(entry);
+  job->value = malloc(job->value_size);
+  mtasts_entry_encode(entry, job->value);
+  return finish_job(rig, job);
+}
+
+/* A policy under id 1, fetched so many seconds ago. */
+static struct mtasts_entry *aged(struct sample *sample, enum mtasts_mode mode, uint32_t max_age,
+                                 int64_t age) {
+  int64_t now = time(NULL);
+  struct mtasts_entry *entry = &sample->entry;
+  policy(sample, "1");
+  entry->policy.mode = mode;
+  entry->policy.max_age = max_age;
+  entry->fetched = entry->checked = now - age;
+  entry->expires = entry->fetched + max_age;
+  entry->next_check = now;
+  entry->mx_expires = entry->dane_expires = now;
+  return entry;
+}
+
+static unsigned long long counted(const struct rig *rig, enum mtasts_counter counter) {
+  return mtasts_counted(&rig->stats, counter);
+}
+
+/* How many lines of the log have these words in them. */
+static unsigned logged(const struct rig *rig, const char *words) {
+  char text[65536];
+  ssize_t length = pread(rig->log, text, sizeof text - 1, 0);
+  unsigned count = 0;
+  text[length > 0 ? length : 0] = '\0';
+  for (const char *at = text; (at = strstr(at, words)); at++)
+    count++;
+  return count;
+}
+
+static void check_logged(const struct rig *rig, unsigned times, const char *words) {
+  unsigned found = logged(rig, words);
+  unit_check(found == times, "%u lines, not %u: %s", found, times, words);
+}
+
+static void stop(struct rig *rig) {
+  mtasts_queue_give(&rig->inbox, mtasts_job_new(MTASTS_JOB_STOP));
+  pthread_join(rig->thread, NULL);
+}
+
+static void rig_free(struct rig *rig) {
+  mtasts_job_free(answer);
+  answer = NULL;
+  mtasts_netloop_free(rig->loop);
+  for (struct mtasts_job *job; (job = take(rig, 0));)
+    mtasts_job_free(job);
+  mtasts_queue_destroy(&rig->inbox);
+  mtasts_queue_destroy(&rig->to_front);
+  mtasts_reader_free(rig->reader);
+  mtasts_use_free(rig->use);
+  mtasts_store_close(rig->store);
+  https_stop(&rig->https);
+  dns_stop(&rig->dns);
+  https_authority_free(&rig->known);
+  https_authority_free(&rig->unknown);
+  fclose(stderr);
+  stderr = rig->stderr_before;
+  close(rig->log);
+  unlink(rig->ca_file);
+  directory_free(rig->path);
+  free(rig);
+}
+
+static void end(struct rig *rig) {
+  stop(rig);
+  rig_free(rig);
+}
+
+static bool comes_true(const struct rig *rig, enum mtasts_counter counter, unsigned long long least,
+                       int seconds) {
+  for (int i = 0; i < 50 * seconds && counted(rig, counter) < least; i++)
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+  return counted(rig, counter) >= least;
+}
+
+#endif
