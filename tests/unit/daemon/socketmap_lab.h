@@ -1,0 +1,174 @@
+/*
+ * socketmap_lab.h: a server for its test to drive, and peers that talk to it.
+ */
+#ifndef SOCKETMAP_LAB_H
+#define SOCKETMAP_LAB_H
+
+#include "socketmap.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "peer.h"
+#include "stats.h"
+#include "unit.h"
+
+enum {
+  READ_MAX = 4 << 20,
+  WAIT_MAX = 8,
+  MID = 60000,
+};
+
+/* A server of two doors, driven by the test itself. Its maps: `echo`, `later`, `mid`, `big`,
+ * `refuse`. */
+static struct {
+  struct event_base *base;
+  struct mtasts_socketmap *server;
+  struct mtasts_stats stats;
+  struct sockaddr_un addresses[2];
+  struct mtasts_peer *waiting[WAIT_MAX];
+  size_t waiting_count;
+  unsigned asked, gone, drained;
+  size_t key_len;
+} lab;
+
+static char received[READ_MAX + 1];
+
+static size_t answer(void *context, struct mtasts_peer *peer, const struct mtasts_request *request,
+                     char *out) {
+  CU_ASSERT_PTR_EQUAL(context, &lab);
+  lab.asked++;
+  lab.key_len = request->key.len;
+  if (memcmp(request->map.data, "later", 5) == 0) {
+    CU_ASSERT_FATAL(lab.waiting_count < WAIT_MAX);
+    mtasts_peer_set_token(peer, &lab);
+    lab.waiting[lab.waiting_count++] = peer;
+    return MTASTS_REPLY_LATER;
+  }
+  if (memcmp(request->map.data, "refuse", 6) == 0)
+    return MTASTS_REPLY_REFUSE;
+  if (memcmp(request->map.data, "big", 3) == 0 || memcmp(request->map.data, "mid", 3) == 0) {
+    size_t size = *request->map.data == 'b' ? MTASTS_REPLY_MAX : MID;
+    memset(out, 'x', size);
+    return size;
+  }
+  size_t size = request->key.len < 100 ? request->key.len : 100;
+  memcpy(out, "OK ", 3);
+  memcpy(out + 3, request->key.data, size);
+  return 3 + size;
+}
+
+static void forget(void *context, struct mtasts_peer *peer) {
+  (void)context;
+  CU_ASSERT_PTR_EQUAL(mtasts_peer_token(peer), &lab);
+  for (size_t i = 0; i < lab.waiting_count; i++)
+    if (lab.waiting[i] == peer)
+      lab.waiting[i] = NULL;
+  lab.gone++;
+}
+
+static void on_drained(void *context) {
+  (void)context;
+  lab.drained++;
+}
+
+static int listen_at(struct sockaddr_un *address, int i) {
+  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+  /* Abstract: nothing is left behind. */
+  snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "mtasts-test-%ld-%d",
+           (long)getpid(), i);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)address, sizeof *address), 0);
+  CU_ASSERT_EQUAL_FATAL(listen(fd, 128), 0);
+  return fd;
+}
+
+static void raise_lab(unsigned peers_max) {
+  memset(&lab, 0, sizeof lab);
+  mtasts_log_open("test", MTASTS_LOG_STDERR, MTASTS_LOG_ERROR);
+  lab.base = event_base_new();
+  struct mtasts_socketmap_options options = {.base = lab.base,
+                                             .stats = &lab.stats,
+                                             .request = answer,
+                                             .gone = forget,
+                                             .context = &lab,
+                                             .peers_max = peers_max};
+  lab.server = mtasts_socketmap_new(&options);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(lab.server);
+  for (int i = 0; i < 2; i++)
+    CU_ASSERT_TRUE(mtasts_socketmap_listen(lab.server, listen_at(&lab.addresses[i], i),
+                                           i ? MTASTS_DOOR_ASK : MTASTS_DOOR_SOCKETMAP));
+}
+
+static void raze_lab(void) {
+  mtasts_socketmap_free(lab.server);
+  event_base_free(lab.base);
+  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_CONNECTIONS), 0);
+}
+
+static void pump(void) {
+  for (int i = 0; i < 4; i++)
+    event_base_loop(lab.base, EVLOOP_NONBLOCK);
+}
+
+static int connect_to(enum mtasts_door door) {
+  const struct sockaddr_un *address = &lab.addresses[door == MTASTS_DOOR_ASK];
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL_FATAL(connect(fd, (const struct sockaddr *)address, sizeof *address), 0);
+  return fd;
+}
+
+static void say_bytes(int fd, const char *bytes, size_t size) {
+  while (size > 0) {
+    ssize_t n = send(fd, bytes, size, MSG_NOSIGNAL);
+    unit_check(n > 0 || errno == EAGAIN, "send: %s", strerror(errno));
+    if (n < 0 && errno != EAGAIN)
+      return;
+    bytes += n > 0 ? n : 0;
+    size -= n > 0 ? (size_t)n : 0;
+    pump();
+  }
+}
+
+static void say(int fd, const char *text) {
+  say_bytes(fd, text, strlen(text));
+}
+
+/* All that comes until nothing does; received[] holds it. *closed: the server has. */
+static size_t hear(int fd, bool *closed) {
+  size_t len = 0;
+  *closed = false;
+  for (int quiet = 0; quiet < 3 && len < READ_MAX;) {
+    pump();
+    ssize_t n = recv(fd, received + len, READ_MAX - len, 0);
+    if (n == 0 || (n < 0 && errno != EAGAIN)) {
+      *closed = true;
+      break;
+    }
+    quiet = n > 0 ? 0 : quiet + 1;
+    len += n > 0 ? (size_t)n : 0;
+  }
+  received[len] = '\0';
+  return len;
+}
+
+static void expect(int fd, const char *text, bool closing, const char *what) {
+  bool closed;
+  hear(fd, &closed);
+  unit_check(strcmp(received, text) == 0, "%s: heard '%.200s', not '%.200s'", what, received, text);
+  unit_check(closed == closing, "%s: %s", what, closed ? "was closed" : "was not closed");
+}
+
+static size_t netstring(char *out, size_t size, const char *payload) {
+  return (size_t)snprintf(out, size, "%zu:%s,", strlen(payload), payload);
+}
+
+#endif
