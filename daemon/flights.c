@@ -42,7 +42,7 @@ struct mtasts_flight *mtasts_flights_add(struct mtasts_flights *flights,
     return NULL;
   made->domain = *domain;
   made->owner = flights->owner;
-  STAILQ_INIT(&made->errand.jobs);
+  STAILQ_INIT(&made->demand.jobs);
   STAILQ_INIT(&made->next.jobs);
   if (!tsearch(made, &flights->by_domain, compare)) {
     free(made);
@@ -65,12 +65,12 @@ void mtasts_flights_remove(struct mtasts_flights *flights, struct mtasts_flight 
   free(flight);
 }
 
-void mtasts_errand_add(struct mtasts_errand *errand, enum mtasts_job_kind kind, bool waited,
+void mtasts_demand_add(struct mtasts_demand *demand, enum mtasts_job_kind kind, bool waited,
                        struct mtasts_job *job) {
-  errand->wanted = true;
-  errand->waited |= waited;
-  if (kind > errand->kind)
-    errand->kind = kind;
+  demand->wanted = true;
+  demand->waited |= waited;
+  if (kind > demand->kind)
+    demand->kind = kind;
   if (job)
-    STAILQ_INSERT_TAIL(&errand->jobs, job, link);
+    STAILQ_INSERT_TAIL(&demand->jobs, job, link);
 }

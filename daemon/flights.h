@@ -23,7 +23,7 @@ enum mtasts_flight_list {
 };
 
 /* What is wanted of a look-up, by all who want it. */
-struct mtasts_errand {
+struct mtasts_demand {
   enum mtasts_job_kind kind; /* the most that was asked for: LOOK_UP < RECHECK < REFRESH */
   bool wanted;
   bool waited;
@@ -33,8 +33,8 @@ struct mtasts_errand {
 struct mtasts_flight {
   struct mtasts_domain domain; /* first: tsearch(3) compares flights and domains by it */
   void *owner;
-  struct mtasts_errand errand;
-  struct mtasts_errand next;   /* what came when it was too late for this flight to do it */
+  struct mtasts_demand demand;
+  struct mtasts_demand next;   /* what came when it was too late for this flight to do it */
   enum mtasts_job_kind serves; /* of a flight that has begun: the most that it does */
 
   struct mtasts_lookup *lookup; /* in the air */
@@ -74,7 +74,7 @@ void mtasts_flights_move(struct mtasts_flights *flights, struct mtasts_flight *f
 void mtasts_flights_remove(struct mtasts_flights *flights, struct mtasts_flight *flight);
 
 /* Adds to what is wanted. job: NULL where nobody wants an answer. */
-void mtasts_errand_add(struct mtasts_errand *errand, enum mtasts_job_kind kind, bool waited,
+void mtasts_demand_add(struct mtasts_demand *demand, enum mtasts_job_kind kind, bool waited,
                        struct mtasts_job *job);
 
 #endif

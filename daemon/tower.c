@@ -68,10 +68,10 @@ static enum mtasts_status copy_answer(const struct mtasts_flight *flight, struct
 }
 
 static void answer_all(struct mtasts_tower *tower, const struct mtasts_flight *flight,
-                       struct mtasts_errand *errand, enum mtasts_status status) {
+                       struct mtasts_demand *demand, enum mtasts_status status) {
   struct mtasts_job *job;
-  while ((job = STAILQ_FIRST(&errand->jobs))) {
-    STAILQ_REMOVE_HEAD(&errand->jobs, link);
+  while ((job = STAILQ_FIRST(&demand->jobs))) {
+    STAILQ_REMOVE_HEAD(&demand->jobs, link);
     mtasts_tower_answer(tower, job, status == MTASTS_OK ? copy_answer(flight, job) : status);
   }
 }
@@ -91,7 +91,7 @@ static void keep(struct mtasts_tower *tower, struct mtasts_flight *flight) {
 /* Answers, and makes room for the next one to the same domain, if that is wanted. */
 static void finish(struct mtasts_tower *tower, struct mtasts_flight *flight,
                    enum mtasts_status status) {
-  answer_all(tower, flight, &flight->errand, status);
+  answer_all(tower, flight, &flight->demand, status);
   bool wanted = flight->next.wanted;
   if (!wanted && !flight->unsaved) {
     mtasts_flights_remove(&tower->flights, flight);
@@ -99,13 +99,13 @@ static void finish(struct mtasts_tower *tower, struct mtasts_flight *flight,
   }
   if (!flight->unsaved)
     forget_answer(flight);
-  flight->errand.kind = flight->next.kind;
-  flight->errand.waited = flight->next.waited;
-  STAILQ_CONCAT(&flight->errand.jobs, &flight->next.jobs);
+  flight->demand.kind = flight->next.kind;
+  flight->demand.waited = flight->next.waited;
+  STAILQ_CONCAT(&flight->demand.jobs, &flight->next.jobs);
   flight->next.wanted = flight->next.waited = false;
   flight->next.kind = MTASTS_JOB_LOOK_UP;
   if (wanted)
-    mtasts_flights_move(&tower->flights, flight, turn_of(flight->errand.waited));
+    mtasts_flights_move(&tower->flights, flight, turn_of(flight->demand.waited));
   else
     keep(tower, flight);
 }
@@ -175,7 +175,7 @@ enum mtasts_status mtasts_tower_request(struct mtasts_tower *tower,
   if (!flight && !(flight = mtasts_flights_add(&tower->flights, domain, turn_of(waited))))
     return MTASTS_NO_MEMORY;
   bool in_time = waits(flight) || flight->serves >= kind;
-  mtasts_errand_add(in_time ? &flight->errand : &flight->next, kind, waited, job);
+  mtasts_demand_add(in_time ? &flight->demand : &flight->next, kind, waited, job);
   if (waited && flight->list == MTASTS_FLIGHT_BEHIND)
     mtasts_flights_move(&tower->flights, flight, MTASTS_FLIGHT_WAITED);
   return MTASTS_OK;
@@ -205,7 +205,7 @@ static void landed(void *context, const struct mtasts_discovery *discovery) {
   const struct mtasts_news news = {.domain = &flight->domain,
                                    .before = &flight->before,
                                    .discovery = discovery,
-                                   .waited = flight->errand.waited,
+                                   .waited = flight->demand.waited,
                                    .now = tower->net.now()};
   enum mtasts_status status = MTASTS_OK;
   mtasts_news_tell(&news, tower->stats);
@@ -235,9 +235,9 @@ static void landed(void *context, const struct mtasts_discovery *discovery) {
 /* Is what is known enough, so that nobody is asked? */
 static bool is_enough(const struct mtasts_tower *tower, const struct mtasts_flight *flight,
                       const struct mtasts_entry *known, int64_t now) {
-  if (flight->errand.kind == MTASTS_JOB_REFRESH)
+  if (flight->demand.kind == MTASTS_JOB_REFRESH)
     return false;
-  if (flight->errand.kind == MTASTS_JOB_RECHECK)
+  if (flight->demand.kind == MTASTS_JOB_RECHECK)
     return now >= known->checked && now - known->checked < MTASTS_RECHECK_EVERY;
   return mtasts_discover_due(&tower->net.settings, known, now) == 0;
 }
@@ -248,8 +248,8 @@ static enum mtasts_job_kind service_of(const struct mtasts_tower *tower,
                                        const struct mtasts_flight *flight,
                                        const struct mtasts_entry *known, int64_t now) {
   bool asks_txt = !known || mtasts_discover_due(&tower->net.settings, known, now) & MTASTS_NEED_TXT;
-  return flight->errand.kind == MTASTS_JOB_LOOK_UP && asks_txt ? MTASTS_JOB_RECHECK
-                                                               : flight->errand.kind;
+  return flight->demand.kind == MTASTS_JOB_LOOK_UP && asks_txt ? MTASTS_JOB_RECHECK
+                                                               : flight->demand.kind;
 }
 
 /* The last result, where the store did not take it; else what the cache holds. */
@@ -272,13 +272,13 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
     return;
   }
   flight->before = known ? entry : (struct mtasts_entry){.has_policy = false};
-  if (flight->errand.kind == MTASTS_JOB_RECHECK) {
+  if (flight->demand.kind == MTASTS_JOB_RECHECK) {
     mtasts_count(tower->stats, MTASTS_COUNT_RECHECKS);
     entry.next_check = 0;
   }
   flight->serves = service_of(tower, flight, known, now);
   if (mtasts_lookup_start(&tower->net, tower->base, &flight->domain, known,
-                          flight->errand.kind == MTASTS_JOB_REFRESH, landed, NULL, flight,
+                          flight->demand.kind == MTASTS_JOB_REFRESH, landed, NULL, flight,
                           &flight->lookup) != MTASTS_OK)
     finish(tower, flight, MTASTS_NO_MEMORY);
 }
@@ -332,7 +332,7 @@ void mtasts_tower_clear(struct mtasts_tower *tower) {
   for (int list = 0; list < MTASTS_FLIGHT_LISTS; list++)
     for (struct mtasts_flight *flight; (flight = TAILQ_FIRST(&tower->flights.lists[list]));) {
       mtasts_lookup_free(flight->lookup);
-      answer_all(tower, flight, &flight->errand, MTASTS_TIMEOUT);
+      answer_all(tower, flight, &flight->demand, MTASTS_TIMEOUT);
       answer_all(tower, flight, &flight->next, MTASTS_TIMEOUT);
       mtasts_flights_remove(&tower->flights, flight);
     }
