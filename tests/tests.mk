@@ -106,8 +106,10 @@ $(ANSWER_BENCHES): %: %.o $(O)/tests/bench/constant.o
 bench: deps ## measure, each figure beside its limit
 	@$(MAKE) --no-print-directory bench-here
 bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(O)/tests/bench/decision_bench $(PLUGINS) $(ANSWER_BENCHES)
-	@$(O)/tests/bench/decision_bench 1000
-	@$(O)/tests/bench/decision_bench 100000
-	@tests/bench/answers.sh $(O)
-	@O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh
-	@O=$(O) tests/lab/lab run tests/bench/deliveries.sh
+	@bad=0; \
+	$(O)/tests/bench/decision_bench 1000 || bad=1; \
+	$(O)/tests/bench/decision_bench 100000 || bad=1; \
+	tests/bench/answers.sh $(O) || bad=1; \
+	O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh || bad=1; \
+	O=$(O) tests/lab/lab run tests/bench/deliveries.sh || bad=1; \
+	exit $$bad

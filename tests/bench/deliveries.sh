@@ -14,25 +14,13 @@ here=$(cd "$(dirname "$0")/../lab" && pwd)
 
 why=$(exim_cannot_run) && { echo "deliveries: not measured: $why" >&2; exit 69; }
 raise_exim && start_mtastsd || exit 1
-trap 'stop mtastsd' EXIT
+trap 'stop mtastsd; umount /var/spool/exim4 "$EXIM_DIR/control" 2>/dev/null' EXIT
 
-# The same transport without the plugin, with a queue of its own; in the place of one of the
-# configurations that Exim trusts.
-cat >"$EXIM_DIR/bare.conf" <<END
-spool_directory = $EXIM_DIR/control
-log_file_path = $EXIM_DIR/log/control_%s
-keep_environment =
-primary_hostname = sender.example
-local_interfaces = ${MAIL[this]}
-message_logs = false
-begin routers
-dnslookup:
-  driver = dnslookup
-  dnssec_request_domains = *
-  transport = remote_smtp
-begin transports
-remote_smtp:
-  driver = smtp
+# The same configuration without contrib/exim, and with its demands of TLS, in the place of one that
+# Exim trusts; with a queue of its own.
+sed -e '/^\.include/d' -e "1i spool_directory = $EXIM_DIR/control" \
+  -e '/^  driver = dnslookup/a \  dnssec_request_domains = *' \
+  -e '/^  driver = smtp/r /dev/stdin' "$EXIM_DIR/plain.conf" >"$EXIM_DIR/bare.conf" <<'END'
   multi_domain = false
   hosts_require_tls = *
   hosts_nopass_tls = *
@@ -40,10 +28,14 @@ remote_smtp:
   tls_verify_hosts = *
   tls_verify_cert_hostnames = *
   tls_tempfail_tryclear = false
-  tls_sni = \$host
+  tls_sni = $host
   hosts_try_dane = *
 END
-mkdir "$EXIM_DIR/control" && chown Debian-exim: "$EXIM_DIR/control"
+mkdir "$EXIM_DIR/control"
+# In memory both of them: how a disk's file system finds room for a new file depends on the directory.
+for queue in "$EXIM_DIR/control" /var/spool/exim4; do
+  mount -t tmpfs -o mode=750 tmpfs "$queue" && chown Debian-exim: "$queue" || exit 1
+done
 
 rate() { # CONFIGURATION: messages a second, in `rate`
   local i began took
