@@ -55,7 +55,6 @@ END
 # Debian's configuration, as its package asks for it, with README.md's lines for mtasts.
 debian_etc() {
   local etc=$1/exim4
-  cp -r /etc/exim4/. "$etc"
   cat >"$etc/update-exim4.conf.conf" <<END
 dc_eximconfig_configtype='internet'
 dc_other_hostnames='lab.example'
@@ -143,7 +142,9 @@ install_plugin() { cp "$1" "$plugin.new" && mv "$plugin.new" "$plugin"; } # FILE
 
 raise_exim() {
   local etc=$LAB_DIR/etc name
-  mkdir -p "$EXIM_DIR"/{spool,log,mail,run,cache} "$etc"/{exim4,mtasts,ssl/certs}
+  mkdir -p "$EXIM_DIR"/{spool,log,mail,run,cache} "$etc"
+  cp -a /etc/. "$etc"
+  mkdir -p "$etc"/{exim4,mtasts,ssl/certs}
   install_plugin "$built_plugin" || return
   debian_etc "$etc"
   cp -r "$here/../../contrib/exim" "$etc/exim4/mtasts"
@@ -153,13 +154,13 @@ raise_exim() {
   mtastsd_conf >"$etc/mtasts/mtasts.conf"
   touch "$LAB_DIR/mail"
   printf '%s\n' "$EXIM_DIR"/{plain,smarthost,debian,split,relay,bare}.conf >"$etc/exim4/trusted_configs"
-  cp "$LAB_DIR/resolv.conf" "$etc/resolv.conf"
-  cp "$LAB_CA" "$etc/ssl/certs/ca-certificates.crt" # so that the system trusts the lab's CA
+  cp --remove-destination "$LAB_DIR/resolv.conf" "$etc/resolv.conf"
+  cp --remove-destination "$LAB_CA" "$etc/ssl/certs/ca-certificates.crt" # so that the system trusts the lab's CA
   openssl genrsa -out "$EXIM_DIR/dkim.key" 2048 2>/dev/null
   chown -R Debian-exim: "$EXIM_DIR"/{spool,log,mail,dkim.key}
   chown daemon:Debian-exim "$EXIM_DIR"/{run,cache}
   chmod 2750 "$EXIM_DIR"/{run,cache}
-  mount -t overlay overlay -o "lowerdir=$etc:/etc" /etc &&
+  mount --bind "$etc" /etc &&
     mount --bind "$EXIM_DIR/spool" /var/spool/exim4 &&
     mount --bind "$EXIM_DIR/log" /var/log/exim4 &&
     mount --bind "$EXIM_DIR/mail" /var/mail || return
