@@ -7,20 +7,6 @@
 #include "printable.h"
 #include "span.h"
 
-/* The byte in lower case, or NUL where no host name has it. A table: most answers pass here. */
-static const char host_chars[256] = {
-    ['.'] = '.', ['-'] = '-', ['_'] = '_', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3',
-    ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['a'] = 'a',
-    ['b'] = 'b', ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f', ['g'] = 'g', ['h'] = 'h',
-    ['i'] = 'i', ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm', ['n'] = 'n', ['o'] = 'o',
-    ['p'] = 'p', ['q'] = 'q', ['r'] = 'r', ['s'] = 's', ['t'] = 't', ['u'] = 'u', ['v'] = 'v',
-    ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z', ['A'] = 'a', ['B'] = 'b', ['C'] = 'c',
-    ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i', ['J'] = 'j',
-    ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q',
-    ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w', ['X'] = 'x',
-    ['Y'] = 'y', ['Z'] = 'z',
-};
-
 /* What match= takes for a host of Postfix's own choice: no policy may slip that in. */
 static bool is_keyword(struct mtasts_span name) {
   return mtasts_span_equal(name, MTASTS_SPAN("hostname")) ||
@@ -41,7 +27,7 @@ static size_t put_pattern(struct mtasts_span pattern, char *out) {
   if (pattern.len == 0 || pattern.data[0] == '.')
     return 0;
   for (size_t i = 0; i < pattern.len; i++) {
-    char c = host_chars[(unsigned char)pattern.data[i]];
+    char c = mtasts_domain_chars[(unsigned char)pattern.data[i]];
     if (c == '\0')
       return 0;
     out[n++] = c;

@@ -46,4 +46,8 @@ static inline bool mtasts_span_starts(struct mtasts_span whole, struct mtasts_sp
          mtasts_span_equal((struct mtasts_span){whole.data, start.len}, start);
 }
 
+/* The byte in lower case, or NUL where it has no place in a domain. A table, as every cached
+ * decision passes here. */
+extern const char mtasts_domain_chars[256];
+
 #endif

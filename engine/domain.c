@@ -1,9 +1,8 @@
 #include "span.h"
 
-/* The byte in lower case, or NUL where it has no place in a domain. Recipient domains are names of
- * the DNS (RFC 2181 section 11): an underscore is common, and a hyphen may stand anywhere. A
- * table, as every cached decision passes here. */
-static const char domain_chars[256] = {
+/* Recipient domains are names of the DNS (RFC 2181 section 11): an underscore is common, and a
+ * hyphen may stand anywhere. */
+const char mtasts_domain_chars[256] = {
     ['.'] = '.', ['-'] = '-', ['_'] = '_', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3',
     ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['a'] = 'a',
     ['b'] = 'b', ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f', ['g'] = 'g', ['h'] = 'h',
@@ -30,7 +29,7 @@ static enum mtasts_status take_domain(struct mtasts_span *text, struct mtasts_do
   size_t i = 0;
   size_t label = 0; /* where it begins */
   for (; i < limit; i++) {
-    char c = domain_chars[(unsigned char)text->data[i]];
+    char c = mtasts_domain_chars[(unsigned char)text->data[i]];
     if (c == '\0' || (c == '.' && i == label))
       break;
     if (c == '.')
