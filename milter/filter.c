@@ -401,9 +401,10 @@ static sfsistat on_end(SMFICTX *context) {
   if (message->outbound && look_up(message, &verdicts)) {
     atomic_fetch_add(&filter.outbound, 1);
     const struct mtasts_fate *worst = log_all(context, message, &verdicts, &action);
-    add_header(context, message, &verdicts);
     if (worst)
       result = act(context, worst, action);
+    if (result == SMFIS_CONTINUE)
+      add_header(context, message, &verdicts);
   }
   free(verdicts.domains);
   free(verdicts.fates);

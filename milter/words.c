@@ -88,10 +88,10 @@ bool mtasts_words_header(enum mtasts_header_scope scope, const struct mtasts_fat
                          struct mtasts_text *text) {
   if (scope == MTASTS_HEADER_NEVER || count == 0)
     return false;
-  if (alone && count == 1)
-    put_one(fates, tls_not_required, text);
-  else if (scope == MTASTS_HEADER_ALL)
+  if (scope == MTASTS_HEADER_ALL)
     put_all(fates, count, tls_not_required, text);
+  else if (alone && count == 1)
+    put_one(fates, tls_not_required, text);
   else
     return false;
   return !text->full;
