@@ -1,4 +1,4 @@
-#include "mtasts.h"
+#include "dane.h"
 
 static enum mtasts_verdict verdict_of(enum mtasts_mode mode) {
   switch (mode) {
@@ -45,9 +45,10 @@ static const char *rule_without(const struct mtasts_entry *entry) {
   return "the record could not be looked up and no policy is cached (RFC 8461 section 3.3)";
 }
 
-struct mtasts_decision mtasts_decide(const struct mtasts_entry *entry,
-                                     const struct mtasts_override *override,
-                                     enum mtasts_freshness freshness, int64_t now) {
+/* What governs without DANE. */
+static struct mtasts_decision decide_policy(const struct mtasts_entry *entry,
+                                            const struct mtasts_override *override,
+                                            enum mtasts_freshness freshness, int64_t now) {
   struct mtasts_decision decision = {
       .verdict = MTASTS_VERDICT_UNKNOWN,
       .source = MTASTS_SOURCE_NONE,
@@ -76,6 +77,54 @@ struct mtasts_decision mtasts_decide(const struct mtasts_entry *entry,
   decision.verdict = MTASTS_VERDICT_NONE;
   decision.source = freshness == MTASTS_CACHED ? MTASTS_SOURCE_CACHE : MTASTS_SOURCE_NETWORK;
   decision.rule = rule_without(entry);
+  return decision;
+}
+
+/* RFC 8461 section 2: MTA-STS does not override DANE; and DANE makes nothing weaker than an enforce
+ * policy does. The one place where both meet. */
+static void heed_dane(struct mtasts_decision *decision, enum mtasts_dane dane) {
+  bool enforce = decision->verdict == MTASTS_VERDICT_ENFORCE;
+  switch (dane) {
+  case MTASTS_DANE_USABLE:
+    decision->verdict = MTASTS_VERDICT_DANE;
+    decision->rule = "DANE: TLSA records authenticate the MX hosts (RFC 8461 section 2, RFC 7672)";
+    break;
+  case MTASTS_DANE_MIXED:
+    /* To the others mail could go unauthenticated, which the policy forbids. */
+    if (!enforce)
+      break;
+    decision->verdict = MTASTS_VERDICT_DANE;
+    decision->rule = "DANE: only to the MX hosts that have TLSA records, as the domain's policy is "
+                     "to enforce (RFC 8461 section 2)";
+    break;
+  case MTASTS_DANE_UNUSABLE:
+    if (enforce)
+      break;
+    decision->verdict = MTASTS_VERDICT_ENCRYPT;
+    decision->rule = "TLSA records that cannot be used: TLS without authentication (RFC 7672 "
+                     "section 2.2)";
+    break;
+  case MTASTS_DANE_BOGUS:
+    decision->verdict = MTASTS_VERDICT_DEFER;
+    decision->rule = "DNSSEC validation failed: deferred (RFC 7672 section 2.1.3)";
+    break;
+  case MTASTS_DANE_ERROR:
+    decision->verdict = MTASTS_VERDICT_DEFER;
+    decision->rule = "a look-up failed in a signed zone: deferred (RFC 7672 section 2.1.3)";
+    break;
+  case MTASTS_DANE_NONE:
+  case MTASTS_DANE_LOST:
+  case MTASTS_DANE_UNKNOWN:
+    break;
+  }
+}
+
+struct mtasts_decision mtasts_decide(const struct mtasts_entry *entry,
+                                     const struct mtasts_override *override,
+                                     enum mtasts_freshness freshness, int64_t now) {
+  struct mtasts_decision decision = decide_policy(entry, override, freshness, now);
+  if (entry && mtasts_dane_counts(entry, now))
+    heed_dane(&decision, entry->dane);
   return decision;
 }
 

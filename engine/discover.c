@@ -5,6 +5,7 @@
 
 #include "ascii.h"
 #include "bounds.h"
+#include "dane.h"
 
 /* A TTL within bounds: how long an answer of the DNS is believed. */
 static int64_t believed(uint32_t ttl) {
@@ -53,18 +54,29 @@ static bool txt_due(const struct mtasts_discover_settings *settings,
          now >= entry->next_check || fetch_due(settings, entry, now);
 }
 
-static bool mx_due(const struct mtasts_entry *entry, int64_t now) {
-  return entry->mx_state == MTASTS_MX_UNKNOWN || now >= entry->mx_expires ||
-         now < entry->mx_expires - MTASTS_CHECK_MAX;
+/* A time that lies further ahead than any may was set by a clock that was ahead. */
+static bool lapsed(int64_t expires, int64_t now) {
+  return now >= expires || now < expires - MTASTS_CHECK_MAX;
+}
+
+static bool mx_due(const struct mtasts_discover_settings *settings,
+                   const struct mtasts_entry *entry, int64_t now) {
+  return entry->mx_state == MTASTS_MX_UNKNOWN || lapsed(entry->mx_expires, now) ||
+         (settings->dane && lapsed(entry->dane_expires, now));
 }
 
 unsigned mtasts_discover_due(const struct mtasts_discover_settings *settings,
                              const struct mtasts_entry *entry, int64_t now) {
   unsigned needs = txt_due(settings, entry, now) ? MTASTS_NEED_TXT : 0;
-  /* MX hosts alone are worth a look-up only where a policy has a word to say on them. */
-  if ((needs || mtasts_entry_live(entry, now)) && mx_due(entry, now))
+  /* MX hosts alone are worth a look-up only where a policy or DANE has a word to say on them. */
+  if ((needs || settings->dane || mtasts_entry_live(entry, now)) && mx_due(settings, entry, now))
     needs |= MTASTS_NEED_MX;
   return needs;
+}
+
+bool mtasts_discover_answers(const struct mtasts_discover_settings *settings,
+                             const struct mtasts_entry *entry, int64_t now) {
+  return mtasts_entry_live(entry, now) && (!settings->dane || mtasts_dane_counts(entry, now));
 }
 
 bool mtasts_discover_refresh_due(const struct mtasts_discover_settings *settings,
@@ -253,20 +265,79 @@ unsigned mtasts_discover_policy(struct mtasts_discovery *d,
   return d->needs;
 }
 
+/* Tells what is wrong with DANE, or that it is right again, unless the policy has its own trouble
+ * to tell. */
+static void tell_dane(struct mtasts_entry *entry, struct mtasts_span detail) {
+  bool failing = entry->dane == MTASTS_DANE_BOGUS || entry->dane == MTASTS_DANE_ERROR;
+  bool told = entry->error == MTASTS_ERROR_DNSSEC && entry->record != MTASTS_RECORD_ERROR;
+  if (failing && (told || entry->error == MTASTS_ERROR_NONE)) {
+    entry->error = MTASTS_ERROR_DNSSEC;
+    entry->detail = detail;
+  } else if (!failing && told) {
+    entry->error = MTASTS_ERROR_NONE;
+    entry->detail = (struct mtasts_span){NULL, 0};
+  }
+}
+
+static void set_dane(struct mtasts_entry *entry, enum mtasts_dane dane, int64_t expires,
+                     struct mtasts_span detail) {
+  entry->dane = dane;
+  entry->dane_expires = expires;
+  tell_dane(entry, detail);
+}
+
+/* The hosts known before stay: a failing look-up is no news of them, nor of their DANE. */
+static void fail_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *answer,
+                    int64_t now) {
+  struct mtasts_entry *entry = &d->entry;
+  int64_t again = now + MTASTS_CHECK_MIN;
+  entry->mx_expires = again;
+  if (entry->mx.count == 0)
+    entry->mx_state = MTASTS_MX_ERROR;
+  if (!d->settings->dane)
+    return;
+  if (answer->security == MTASTS_SECURITY_BOGUS)
+    /* RFC 7672 section 2.1.3: delivery is deferred. */
+    set_dane(entry, MTASTS_DANE_BOGUS, again, answer->detail);
+  else if (!mtasts_dane_counts(entry, now))
+    set_dane(entry, MTASTS_DANE_UNKNOWN, again, answer->detail);
+  else
+    entry->dane_expires = again > entry->dane_expires ? again : entry->dane_expires;
+}
+
 unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *answer,
                             int64_t now) {
   struct mtasts_entry *entry = &d->entry;
+  bool hosts = answer->state == MTASTS_MX_LISTED || answer->state == MTASTS_MX_IMPLICIT;
   d->needs &= ~(unsigned)MTASTS_NEED_MX;
   d->changed = true;
   if (answer->state == MTASTS_MX_ERROR) {
-    /* The hosts known before stay: a failing look-up is no news of them. */
-    entry->mx_expires = now + MTASTS_CHECK_MIN;
-    if (entry->mx.count == 0)
-      entry->mx_state = MTASTS_MX_ERROR;
+    fail_mx(d, answer, now);
     return d->needs;
   }
   entry->mx_state = answer->state;
   entry->mx = answer->mx;
   entry->mx_expires = now + believed(answer->ttl);
+  if (!d->settings->dane)
+    set_dane(entry, MTASTS_DANE_NONE, 0, answer->detail);
+  else if (answer->security == MTASTS_SECURITY_UNKNOWN)
+    set_dane(entry, MTASTS_DANE_UNKNOWN, entry->mx_expires, answer->detail);
+  else if (answer->security == MTASTS_SECURITY_SECURE && hosts)
+    d->needs |= MTASTS_NEED_DANE;
+  else
+    /* RFC 7672 section 2.2.1: no DANE behind an MX set that anybody could have made. */
+    set_dane(entry, MTASTS_DANE_NONE, entry->mx_expires, answer->detail);
+  return d->needs;
+}
+
+unsigned mtasts_discover_dane(struct mtasts_discovery *d, const struct mtasts_dane_answer *answer,
+                              int64_t now) {
+  struct mtasts_entry *entry = &d->entry;
+  enum mtasts_dane dane = mtasts_dane_of_hosts(&answer->mx);
+  bool failing = dane == MTASTS_DANE_BOGUS || dane == MTASTS_DANE_ERROR;
+  d->needs &= ~(unsigned)MTASTS_NEED_DANE;
+  entry->mx = answer->mx;
+  /* What holds mail back is looked at again soon. */
+  set_dane(entry, dane, now + (failing ? MTASTS_CHECK_MIN : believed(answer->ttl)), answer->detail);
   return d->needs;
 }

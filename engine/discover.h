@@ -9,7 +9,8 @@
  *   store discovery.entry if discovery.changed
  *
  * TXT and MX may be asked at the same time; MTASTS_NEED_POLICY appears once the
- * TXT answer is in. Each function returns the bits that are still open.
+ * TXT answer is in, MTASTS_NEED_DANE once the MX answer is. Each function returns the bits that are
+ * still open.
  *
  * Memory: discovery.entry points into the known entry and into the answers;
  * all of them must live until the entry is stored or copied.
@@ -23,12 +24,14 @@ enum mtasts_need {
   MTASTS_NEED_TXT = 1,
   MTASTS_NEED_POLICY = 2,
   MTASTS_NEED_MX = 4,
+  MTASTS_NEED_DANE = 8, /* of the hosts of the MX answer, once that is in and secure */
 };
 
 struct mtasts_discover_settings {
   int64_t refresh_interval; /* seconds between fetches of a policy in use */
   int64_t retry_min;        /* seconds, first step of the back-off, at least MTASTS_RETRY_MIN */
   int64_t retry_max;        /* seconds, its last */
+  bool dane;                /* look DANE up: RFC 7672 */
 };
 
 /* What a look-up came to. */
@@ -56,10 +59,26 @@ struct mtasts_policy_answer {
   struct mtasts_span detail; /* where it did not: what, printable, at most MTASTS_DETAIL_MAX */
 };
 
+/* What DNSSEC says of an answer. */
+enum mtasts_security {
+  MTASTS_SECURITY_UNKNOWN, /* nothing can be validated here */
+  MTASTS_SECURITY_INSECURE,
+  MTASTS_SECURITY_SECURE,
+  MTASTS_SECURITY_BOGUS,
+};
+
 struct mtasts_mx_answer {
-  enum mtasts_mx_state state; /* all but UNKNOWN */
+  enum mtasts_mx_state state; /* all but UNKNOWN; ERROR where it is bogus */
   uint32_t ttl;               /* seconds */
   struct mtasts_mx_list mx;   /* LISTED and IMPLICIT */
+  enum mtasts_security security;
+  struct mtasts_span detail; /* of a bogus one: what, printable, at most MTASTS_DETAIL_MAX */
+};
+
+struct mtasts_dane_answer {
+  struct mtasts_mx_list mx;  /* the hosts of the MX answer, each with its state */
+  uint32_t ttl;              /* seconds: the least of all that the states rest on */
+  struct mtasts_span detail; /* of the first bogus or failing look-up, as above */
 };
 
 /* Visible so that it can live in its owner; only `entry`, `changed`, `urgent`,
@@ -91,8 +110,17 @@ unsigned mtasts_discover_policy(struct mtasts_discovery *d,
 unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *answer,
                             int64_t now);
 
+unsigned mtasts_discover_dane(struct mtasts_discovery *d, const struct mtasts_dane_answer *answer,
+                              int64_t now);
+
 /* What a use of the entry at `now` would need; 0 where the cache answers alone. */
 unsigned mtasts_discover_due(const struct mtasts_discover_settings *settings,
+                             const struct mtasts_entry *entry, int64_t now);
+
+/* May a use be answered by the entry while what is due is looked up behind it? RFC 8461
+ * section 5.1: where an unexpired policy governs; and DANE, which comes first, has not been unknown
+ * for long. */
+bool mtasts_discover_answers(const struct mtasts_discover_settings *settings,
                              const struct mtasts_entry *entry, int64_t now);
 
 /*

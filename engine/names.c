@@ -111,12 +111,15 @@ const char *mtasts_dane_name(enum mtasts_dane dane) {
   case MTASTS_DANE_NONE:
     return "none";
   case MTASTS_DANE_USABLE:
+  case MTASTS_DANE_MIXED:
     return "usable";
   case MTASTS_DANE_UNUSABLE:
     return "unusable";
   case MTASTS_DANE_BOGUS:
     return "bogus";
   case MTASTS_DANE_ERROR:
+  case MTASTS_DANE_LOST:
+  case MTASTS_DANE_UNKNOWN:
     return "error";
   }
   return "none";

@@ -222,13 +222,17 @@ MTASTS_API const char *mtasts_mx_state_name(enum mtasts_mx_state state);
 
 /* RFC 7672: what DANE says of one MX host, or of all of a domain's. */
 enum mtasts_dane {
-  MTASTS_DANE_NONE,
-  MTASTS_DANE_USABLE,
-  MTASTS_DANE_UNUSABLE,
-  MTASTS_DANE_BOGUS,
-  MTASTS_DANE_ERROR,
+  MTASTS_DANE_NONE,     /* no TLSA records, or none that could count: an unsigned zone */
+  MTASTS_DANE_USABLE,   /* of a domain: of each host, or of some where others cannot be used */
+  MTASTS_DANE_UNUSABLE, /* secure TLSA records, but none that could be used */
+  MTASTS_DANE_BOGUS,    /* validation failed: mail must wait */
+  MTASTS_DANE_ERROR,    /* a look-up failed in a signed zone: mail must wait */
+  MTASTS_DANE_LOST,     /* of a host: its addresses could not be looked up */
+  MTASTS_DANE_MIXED,    /* of a domain: usable for some hosts, none for others */
+  MTASTS_DANE_UNKNOWN,  /* of a domain: nothing can be validated here */
 };
 
+/* "none", "usable" (and MIXED), "unusable", "bogus", "error" (and LOST, UNKNOWN). */
 MTASTS_API const char *mtasts_dane_name(enum mtasts_dane dane);
 
 struct mtasts_mx_host {
@@ -277,7 +281,7 @@ struct mtasts_entry {
 
   /* DANE of the MX set as a whole. */
   enum mtasts_dane dane;
-  int64_t dane_expires;
+  int64_t dane_expires; /* 0: not looked up */
 };
 
 #define MTASTS_DETAIL_MAX 240 /* bytes */
