@@ -4,8 +4,8 @@
  *   smtp CERTS MAIL ADDRESS=BEHAVIOUR…
  *
  * Listens on port 25 of each ADDRESS and does there what the table below says of BEHAVIOUR.
- * The certificate is CERTS/<SNI>.crt; who sends no SNI gets none. One process a connection,
- * for a minute at most. Each message taken is one line at the end of the file MAIL:
+ * The certificate is CERTS/<SNI>.crt, for who sends no SNI that of `no-sni`. One process a
+ * connection, for a minute at most. Each message taken is one line at the end of the file MAIL:
  *
  *   from=… to=…,… at=ADDRESS tls=TLSv1.3|no sni=…|- helo=… dkim=yes|no connection=PID
  */
@@ -136,9 +136,9 @@ static int choose_certificate(SSL *tls, int *alert, void *unused) {
   (void)unused;
   char cert[4096], key[4096];
   const char *name = SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
-  snprintf(cert, sizeof cert, "%s/%s.crt", certs, name ? name : "");
-  snprintf(key, sizeof key, "%s/%s.key", certs, name ? name : "");
-  if (name && SSL_use_certificate_file(tls, cert, SSL_FILETYPE_PEM) == 1 &&
+  snprintf(cert, sizeof cert, "%s/%s.crt", certs, name ? name : "no-sni");
+  snprintf(key, sizeof key, "%s/%s.key", certs, name ? name : "no-sni");
+  if (SSL_use_certificate_file(tls, cert, SSL_FILETYPE_PEM) == 1 &&
       SSL_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) == 1)
     return SSL_TLSEXT_ERR_OK;
   *alert = SSL_AD_UNRECOGNIZED_NAME;
