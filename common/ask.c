@@ -78,88 +78,148 @@ static void drop(struct msghdr *message, size_t sent) {
   }
 }
 
-static enum mtasts_status send_all(int fd, struct iovec *parts, size_t count, int64_t end) {
-  struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-  while (message.msg_iovlen > 0) {
-    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
-    enum mtasts_status status = MTASTS_OK;
-    if (sent >= 0)
-      drop(&message, (size_t)sent);
-    else if (errno == EAGAIN)
-      status = wait_for(fd, POLLOUT, end, INT_MAX);
-    else if (errno != EINTR)
-      status = status_of_transfer();
-    if (status != MTASTS_OK)
-      return status;
+/* One connection's requests and replies. */
+struct talk {
+  int fd;
+  int64_t end; /* by clock_now */
+  const char *map;
+  const struct mtasts_span *keys;
+  size_t count;      /* of keys */
+  size_t sent;       /* whole requests */
+  size_t sent_bytes; /* of the one behind them */
+  size_t heard;      /* replies */
+  char *room;
+  size_t room_size;
+  size_t at, filled; /* bytes of room: done with, and read */
+  mtasts_ask_fn *reply;
+  void *context;
+};
+
+/* Sends as many requests as the socket takes. */
+static enum mtasts_status send_some(struct talk *talk) {
+  while (talk->sent < talk->count) {
+    char head[MTASTS_NETSTRING_HEAD + MTASTS_ASK_MAP_MAX + 2];
+    char comma = ',';
+    const struct mtasts_span *key = &talk->keys[talk->sent];
+    int size = snprintf(head, sizeof head, "%zu:%s ", strlen(talk->map) + 1 + key->len, talk->map);
+    struct iovec parts[] = {
+        {head, (size_t)size},
+        {(void *)(uintptr_t)key->data, key->len}, /* sendmsg only reads it */
+        {&comma, 1},
+    };
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = sizeof parts / sizeof *parts};
+    drop(&message, talk->sent_bytes);
+    ssize_t sent = sendmsg(talk->fd, &message, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR)
+      continue;
+    if (sent < 0)
+      return errno == EAGAIN ? MTASTS_OK : status_of_transfer();
+    talk->sent_bytes += (size_t)sent;
+    if (talk->sent_bytes == (size_t)size + key->len + 1) {
+      talk->sent_bytes = 0;
+      talk->sent++;
+    }
   }
   return MTASTS_OK;
 }
 
-static enum mtasts_status send_request(int fd, const char *map, struct mtasts_span key,
-                                       int64_t end) {
-  char head[MTASTS_NETSTRING_HEAD + MTASTS_ASK_MAP_MAX + 2];
-  char comma = ',';
-  int size = snprintf(head, sizeof head, "%zu:%s ", strlen(map) + 1 + key.len, map);
-  struct iovec parts[] = {
-      {head, (size_t)size},
-      {(void *)(uintptr_t)key.data, key.len}, /* sendmsg only reads it */
-      {&comma, 1},
-  };
-  return send_all(fd, parts, sizeof parts / sizeof *parts, end);
-}
-
-static enum mtasts_status read_reply(int fd, char *room, size_t room_size, int64_t end,
-                                     struct mtasts_span *payload) {
-  struct mtasts_span reply = {room, 0};
-  while (reply.len < room_size) {
+/* Hands on the whole replies that have been read. */
+static enum mtasts_status take_replies(struct talk *talk) {
+  while (talk->heard < talk->sent) {
+    struct mtasts_span bytes = {talk->room + talk->at, talk->filled - talk->at};
+    struct mtasts_span payload;
     size_t used;
-    enum mtasts_status status = wait_for(fd, POLLIN, end, INT_MAX);
-    if (status != MTASTS_OK)
-      return status;
-    ssize_t got = recv(fd, room + reply.len, room_size - reply.len, 0);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-      continue;
-    if (got < 0)
-      return status_of_transfer();
-    if (got == 0)
-      return MTASTS_CORRUPT;
-    reply.len += (size_t)got;
-    switch (mtasts_netstring_read(reply, room_size, payload, &used)) {
-    case MTASTS_NETSTRING_WHOLE:
-      return MTASTS_OK;
+    switch (mtasts_netstring_read(bytes, talk->room_size, &payload, &used)) {
     case MTASTS_NETSTRING_BAD:
       return MTASTS_CORRUPT;
     case MTASTS_NETSTRING_PART:
-      break;
+      if (talk->at == 0 && talk->filled == talk->room_size)
+        return MTASTS_CORRUPT;
+      memmove(talk->room, bytes.data, bytes.len);
+      talk->filled = bytes.len;
+      talk->at = 0;
+      return MTASTS_OK;
+    case MTASTS_NETSTRING_WHOLE:
+      talk->at += used;
+      talk->reply(talk->context, talk->heard++, payload);
     }
   }
-  return MTASTS_CORRUPT;
+  return MTASTS_OK;
+}
+
+static enum mtasts_status hear_some(struct talk *talk) {
+  ssize_t got = recv(talk->fd, talk->room + talk->filled, talk->room_size - talk->filled, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR))
+    return MTASTS_OK;
+  if (got < 0)
+    return status_of_transfer();
+  if (got == 0)
+    return MTASTS_CORRUPT;
+  talk->filled += (size_t)got;
+  return take_replies(talk);
+}
+
+/* Both ways at once: the server may stop reading while its replies are not read. */
+static enum mtasts_status converse(struct talk *talk) {
+  enum mtasts_status status = MTASTS_OK;
+  while (status == MTASTS_OK && talk->heard < talk->count) {
+    status = send_some(talk);
+    bool waits = talk->heard < talk->sent;
+    short events = (short)((talk->sent < talk->count ? POLLOUT : 0) | (waits ? POLLIN : 0));
+    if (status == MTASTS_OK)
+      status = wait_for(talk->fd, events, talk->end, INT_MAX);
+    if (status == MTASTS_OK && waits)
+      status = hear_some(talk);
+  }
+  return status;
+}
+
+enum mtasts_status mtasts_ask_all(const char *socket_path, const char *map,
+                                  const struct mtasts_span *keys, size_t count, uint32_t deadline,
+                                  char *room, size_t room_size, mtasts_ask_fn *reply,
+                                  void *context) {
+  struct talk talk = {
+      .end = clock_now() + deadline,
+      .map = map,
+      .keys = keys,
+      .count = count,
+      .room = room,
+      .room_size = room_size,
+      .reply = reply,
+      .context = context,
+  };
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t path_len = strlen(socket_path);
+  size_t map_len = strlen(map);
+  if (path_len >= sizeof address.sun_path || map_len > MTASTS_ASK_MAP_MAX)
+    return MTASTS_TOO_LARGE;
+  for (size_t i = 0; i < count; i++)
+    if (keys[i].len > MTASTS_NETSTRING_MAX - 1 - map_len)
+      return MTASTS_TOO_LARGE;
+  if (path_len == 0) /* would be a socket in the abstract name space */
+    return MTASTS_AWAY;
+  memcpy(address.sun_path, socket_path, path_len);
+
+  talk.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (talk.fd < 0)
+    return MTASTS_IO;
+  enum mtasts_status status = connect_to(talk.fd, &address, talk.end);
+  if (status == MTASTS_OK)
+    status = converse(&talk);
+  int error = errno;
+  close(talk.fd);
+  errno = error;
+  return status;
+}
+
+static void keep_payload(void *context, size_t index, struct mtasts_span payload) {
+  (void)index;
+  *(struct mtasts_span *)context = payload;
 }
 
 enum mtasts_status mtasts_ask(const char *socket_path, const char *map, struct mtasts_span key,
                               uint32_t deadline, char *room, size_t room_size,
                               struct mtasts_span *payload) {
-  int64_t end = clock_now() + deadline;
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  size_t path_len = strlen(socket_path);
-  size_t map_len = strlen(map);
-  if (path_len >= sizeof address.sun_path || map_len > MTASTS_ASK_MAP_MAX ||
-      key.len > MTASTS_NETSTRING_MAX - 1 - map_len)
-    return MTASTS_TOO_LARGE;
-  if (path_len == 0) /* would be a socket in the abstract name space */
-    return MTASTS_AWAY;
-  memcpy(address.sun_path, socket_path, path_len);
-
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0)
-    return MTASTS_IO;
-  enum mtasts_status status = connect_to(fd, &address, end);
-  if (status == MTASTS_OK)
-    status = send_request(fd, map, key, end);
-  if (status == MTASTS_OK)
-    status = read_reply(fd, room, room_size, end, payload);
-  int error = errno;
-  close(fd);
-  errno = error;
-  return status;
+  return mtasts_ask_all(socket_path, map, &key, 1, deadline, room, room_size, keep_payload,
+                        payload);
 }

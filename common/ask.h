@@ -1,6 +1,6 @@
 /*
- * ask.h: asking mtastsd, as the plugin and the milter do: one connection, one request, one
- * reply, close. What the `entry` map replies is read by ruling.h.
+ * ask.h: asking mtastsd, as the plugin and the milter do: one connection, a request and its reply
+ * for each key, close. What the `entry` map replies is read by ruling.h.
  *
  * No thread, no signal handler, no descriptor left open, no allocation. SIGPIPE is not raised,
  * and signals that interrupt do not end the wait. The server is not trusted.
@@ -33,5 +33,18 @@ enum {
 enum mtasts_status mtasts_ask(const char *socket_path, const char *map, struct mtasts_span key,
                               uint32_t deadline, char *room, size_t room_size,
                               struct mtasts_span *payload);
+
+/* The reply to keys[index]; it is good for the call. */
+typedef void mtasts_ask_fn(void *context, size_t index, struct mtasts_span payload);
+
+/*
+ * The same for several keys, pipelined: `reply` is told of each in their order. deadline: for all
+ * of them. On failure, those that came before it have been told. room: for one reply at a time;
+ * more of it saves system calls.
+ */
+enum mtasts_status mtasts_ask_all(const char *socket_path, const char *map,
+                                  const struct mtasts_span *keys, size_t count, uint32_t deadline,
+                                  char *room, size_t room_size, mtasts_ask_fn *reply,
+                                  void *context);
 
 #endif

@@ -139,6 +139,7 @@ struct mtasts_config {
     enum mtasts_at_risk on_at_risk;
     unsigned outbound; /* bits of enum mtasts_outbound */
     struct mtasts_networks networks;
+    struct mtasts_strings local_mailers; /* of mail that stays here */
     const char *relayhost; /* next hop as an MTA writes it */
   } milter;
   struct {

@@ -241,6 +241,10 @@ static const char *const mode_words[] = {"none", "testing", "enforce", NULL};
 #define DRAFT(member) .offset = offsetof(struct mtasts_override_draft, member)
 #define STRINGS       .element = sizeof(const char *)
 #define YEAR          31536000
+/* Sendmail's mailers and Postfix's transports that deliver here, or nowhere. */
+#define LOCAL_MAILERS                                                                              \
+  "local\0virtual\0lmtp\0prog\0*file*\0*include*\0error\0retry\0discard\0cyrusv2\0procmail\0"      \
+  "maildrop\0dovecot\0"
 
 /* clang-format off */
 const struct mtasts_key mtasts_keys[] = {
@@ -285,6 +289,7 @@ const struct mtasts_key mtasts_keys[] = {
   {"milter", "on_at_risk", "accept", read_choice, AT(milter.on_at_risk), .choices = risk_words},
   {"milter", "outbound", "authenticated\0local\0", read_bit, AT(milter.outbound), .set = true, .choices = outbound_words},
   {"milter", "networks", "", read_network, AT(milter.networks), .element = sizeof(struct mtasts_network)},
+  {"milter", "local_mailers", LOCAL_MAILERS, read_text, AT(milter.local_mailers), STRINGS},
   {"milter", "relayhost", "", read_hop, AT(milter.relayhost)},
   {"report", "organization", "", read_text, AT(report.organization)},
   {"report", "contact", "", read_text, AT(report.contact)},

@@ -136,6 +136,7 @@ static bool listen_all(struct mtasts_front *front, const struct mtasts_front_opt
       .base = front->base,
       .stats = front->stats,
       .request = mtasts_question_answer,
+      .ahead = mtasts_question_ahead,
       .gone = on_gone,
       .context = front,
       .peers_max = options->peers_max,

@@ -3,10 +3,8 @@
  * the front loop (front.h) and the net loop (netloop.h), and a third that waits for signals.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +19,7 @@
 #include "front.h"
 #include "netloop.h"
 #include "privilege.h"
+#include "program.h"
 #include "restart.h"
 #include "service.h"
 #include "store.h"
@@ -32,17 +31,9 @@ enum {
   LOCKED_STEP_MS = 100,
   TRIM_THRESHOLD = 1 << 17, /* bytes; free memory above that goes back to the system */
   REST = 10,                /* seconds between looks at the memory */
-  ERROR_SIZE = 1024,
 };
 
 #define NOT_YET "this version does not know it yet"
-
-struct options {
-  const char *config; /* NULL: the default, which may be missing */
-  bool foreground;
-  bool check;
-  bool verbose;
-};
 
 struct daemon;
 
@@ -59,8 +50,7 @@ struct thread {
 
 /* Everything, in the order in which it is opened. */
 struct daemon {
-  struct options options;
-  enum mtasts_log_sink sink;
+  struct mtasts_program program;
   struct mtasts_config *config; /* at the start; `snapshot` owns it */
   struct mtasts_snapshot *snapshot;
   sigset_t signals;
@@ -80,20 +70,6 @@ struct daemon {
 };
 
 /* words */
-
-/* To the log, and to whoever started us and waits. systemd's journal would have it twice. */
-__attribute__((format(printf, 3, 4))) static int fail(const struct daemon *daemon, int code,
-                                                      const char *format, ...) {
-  char sentence[ERROR_SIZE];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(sentence, sizeof sentence, format, arguments);
-  va_end(arguments);
-  mtasts_log(MTASTS_LOG_ERROR, "%s", sentence);
-  if (daemon->sink != MTASTS_LOG_STDERR && !getenv("JOURNAL_STREAM"))
-    fprintf(stderr, "mtastsd: %s\n", sentence);
-  return code;
-}
 
 static int code_of(enum mtasts_status status) {
   if (status == MTASTS_LOCKED)
@@ -142,58 +118,6 @@ static const char usage[] =
     "      --version  the version\n\n"
     "Manual: mtastsd(8), mtasts.conf(5)\n";
 
-/* -1: go on; else the exit code. */
-static int read_options(int argc, char **argv, struct options *options) {
-  enum {
-    CONFIG = 256,
-    FOREGROUND,
-    CHECK,
-    VERSION
-  };
-  static const struct option known[] = {
-      {"config", required_argument, NULL, CONFIG},
-      {"foreground", no_argument, NULL, FOREGROUND},
-      {"check-config", no_argument, NULL, CHECK},
-      {"verbose", no_argument, NULL, 'v'},
-      {"help", no_argument, NULL, 'h'},
-      {"version", no_argument, NULL, VERSION},
-      {NULL, 0, NULL, 0},
-  };
-  int option;
-  while ((option = getopt_long(argc, argv, "hv", known, NULL)) != -1) {
-    if (option == CONFIG)
-      options->config = optarg;
-    else if (option == FOREGROUND)
-      options->foreground = true;
-    else if (option == CHECK)
-      options->check = true;
-    else if (option == 'v')
-      options->verbose = true;
-    else if (option == 'h')
-      return fputs(usage, stdout), EX_OK;
-    else if (option == VERSION)
-      return puts("mtastsd " MTASTS_VERSION), EX_OK;
-    else
-      return fputs("mtastsd: see mtastsd --help\n", stderr), EX_USAGE;
-  }
-  if (optind == argc)
-    return -1;
-  fprintf(stderr, "mtastsd: %s: takes no arguments; see mtastsd --help\n", argv[optind]);
-  return EX_USAGE;
-}
-
-static int load_config(struct daemon *daemon) {
-  char error[ERROR_SIZE];
-  const char *path = daemon->options.config;
-  enum mtasts_status status = mtasts_config_load(path, error, sizeof error, &daemon->config);
-  if (daemon->config)
-    return EX_OK;
-  fail(daemon, 0, "configuration: %s", error);
-  return status == MTASTS_NO_FILE      ? EX_NOINPUT
-         : status == MTASTS_PERMISSION ? EX_NOPERM
-                                       : EX_CONFIG;
-}
-
 /* opening */
 
 /* Before any thread, so that all of them inherit it: signals are for sigwaitinfo alone. SIGUSR2
@@ -226,10 +150,7 @@ static int open_doors(struct daemon *daemon) {
   char error[MTASTS_LISTEN_ERROR];
   if (mtasts_doors_open(&daemon->doors, daemon->config, error))
     return EX_OK;
-  int code = errno == EADDRINUSE                 ? EX_TEMPFAIL
-             : errno == EACCES || errno == EPERM ? EX_NOPERM
-                                                 : EX_CANTCREAT;
-  return fail(daemon, code, "%s", error);
+  return mtasts_program_fail(&daemon->program, mtasts_program_code_of_listen(errno), "%s", error);
 }
 
 /* Root makes the directory of the cache for the user it becomes, who may not make it himself. */
@@ -240,15 +161,16 @@ static int drop_root(struct daemon *daemon) {
   if (geteuid() == 0) {
     int rc = mtasts_files_directory(config->cache.directory, &owner, &fd);
     if (rc != 0)
-      return fail(daemon, EX_CANTCREAT, "cache: %s: %s", config->cache.directory, strerror(rc));
+      return mtasts_program_fail(&daemon->program, EX_CANTCREAT, "cache: %s: %s",
+                                 config->cache.directory, strerror(rc));
     close(fd);
   }
   if (config->uid == geteuid() && config->gid == getegid()) /* of a namespace, perhaps */
     return EX_OK;
   if (mtasts_privilege_drop(config) == MTASTS_OK)
     return EX_OK;
-  return fail(daemon, EX_NOPERM, "cannot become user %s and group %s: %s", config->user,
-              config->group, strerror(errno));
+  return mtasts_program_fail(&daemon->program, EX_NOPERM, "cannot become user %s and group %s: %s",
+                             config->user, config->group, strerror(errno));
 }
 
 /* What is wrong before the store is open, open_cache says better. */
@@ -295,14 +217,15 @@ static int open_cache(struct daemon *daemon) {
   if (status == MTASTS_OK)
     return EX_OK;
   if (status == MTASTS_LOCKED)
-    return fail(daemon, code_of(status),
-                "cache: another process is writing %s; is mtastsd running already?", directory);
+    return mtasts_program_fail(&daemon->program, code_of(status),
+                               "cache: another process is writing %s; is mtastsd running already?",
+                               directory);
   if (status == MTASTS_PERMISSION)
-    return fail(daemon, code_of(status),
-                "cache: %s: permission denied; give it to user %s (chown -R)", directory,
-                daemon->config->user);
-  return fail(daemon, code_of(status), "cache: %s: %s", directory,
-              status == MTASTS_IO ? strerror(errno) : mtasts_status_name(status));
+    return mtasts_program_fail(&daemon->program, code_of(status),
+                               "cache: %s: permission denied; give it to user %s (chown -R)",
+                               directory, daemon->config->user);
+  return mtasts_program_fail(&daemon->program, code_of(status), "cache: %s: %s", directory,
+                             status == MTASTS_IO ? strerror(errno) : mtasts_status_name(status));
 }
 
 static bool open_queues(struct daemon *daemon) {
@@ -315,7 +238,7 @@ static bool open_queues(struct daemon *daemon) {
 }
 
 static int open_netloop(struct daemon *daemon) {
-  char error[ERROR_SIZE];
+  char error[MTASTS_PROGRAM_ERROR];
   const struct mtasts_netloop_options options = {
       .snapshot = daemon->snapshot,
       .store = daemon->store,
@@ -327,15 +250,15 @@ static int open_netloop(struct daemon *daemon) {
   enum mtasts_status status = mtasts_netloop_new(&options, error, &daemon->netloop);
   if (status == MTASTS_OK)
     return EX_OK;
-  return fail(daemon,
-              status == MTASTS_INVALID || status == MTASTS_NO_FILE ? EX_CONFIG
-              : status == MTASTS_PERMISSION                        ? EX_NOPERM
-                                                                   : EX_UNAVAILABLE,
-              "%s", error);
+  return mtasts_program_fail(&daemon->program,
+                             status == MTASTS_INVALID || status == MTASTS_NO_FILE ? EX_CONFIG
+                             : status == MTASTS_PERMISSION                        ? EX_NOPERM
+                                                                                  : EX_UNAVAILABLE,
+                             "%s", error);
 }
 
 static int open_front(struct daemon *daemon, unsigned peers_max) {
-  char error[ERROR_SIZE];
+  char error[MTASTS_PROGRAM_ERROR];
   const struct mtasts_front_options options = {
       .snapshot = daemon->snapshot,
       .cache = mtasts_store_cache(daemon->store),
@@ -350,7 +273,7 @@ static int open_front(struct daemon *daemon, unsigned peers_max) {
   };
   if (mtasts_front_new(&options, error, &daemon->front) == MTASTS_OK)
     return EX_OK;
-  return fail(daemon, EX_UNAVAILABLE, "%s", error);
+  return mtasts_program_fail(&daemon->program, EX_UNAVAILABLE, "%s", error);
 }
 
 static int open_all(struct daemon *daemon) {
@@ -364,7 +287,7 @@ static int open_all(struct daemon *daemon) {
     return code;
   daemon->use = mtasts_use_new(time(NULL));
   if (!open_queues(daemon) || !daemon->use)
-    return fail(daemon, EX_OSERR, "out of memory or descriptors");
+    return mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
   code = open_netloop(daemon);
   return code == EX_OK ? open_front(daemon, peers_max) : code;
 }
@@ -466,10 +389,6 @@ static int stop_threads(struct daemon *daemon, int code) {
 
 /* signals */
 
-static void keep_old(const char *why) {
-  mtasts_log(MTASTS_LOG_ERROR, "reload: %s; the old configuration stays in force", why);
-}
-
 /* What was opened at the start stays open, so that is what the new configuration is held
  * against. */
 static void take_up(struct daemon *daemon, struct mtasts_snapshot *snapshot) {
@@ -480,7 +399,7 @@ static void take_up(struct daemon *daemon, struct mtasts_snapshot *snapshot) {
   if (!jobs[0] || !jobs[1]) {
     mtasts_job_free(jobs[0]);
     mtasts_job_free(jobs[1]);
-    keep_old("out of memory");
+    mtasts_program_keep_old("out of memory");
     return;
   }
   for (size_t i = 0; i < 2; i++) {
@@ -498,22 +417,18 @@ static void take_up(struct daemon *daemon, struct mtasts_snapshot *snapshot) {
 }
 
 static void reload(struct daemon *daemon) {
-  char text[ERROR_SIZE];
-  struct timespec now;
+  char text[MTASTS_PROGRAM_ERROR];
   struct mtasts_config *config;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
-           (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-  mtasts_service_notify(text);
-  if (mtasts_config_load(daemon->options.config, text, sizeof text, &config) != MTASTS_OK) {
-    keep_old(text);
+  mtasts_program_reloading();
+  if (mtasts_config_load(daemon->program.config_path, text, sizeof text, &config) != MTASTS_OK) {
+    mtasts_program_keep_old(text);
   } else {
     struct mtasts_snapshot *snapshot = mtasts_snapshot_new(config);
     if (snapshot)
       take_up(daemon, snapshot);
     else {
       mtasts_config_free(config);
-      keep_old("out of memory");
+      mtasts_program_keep_old("out of memory");
     }
     mtasts_snapshot_release(snapshot);
   }
@@ -531,7 +446,8 @@ static int wait_for_end(struct daemon *daemon) {
     else if (number != SIGUSR2)
       return EX_OK;
     else if (atomic_load(&daemon->front_thread.ended) || atomic_load(&daemon->net_thread.ended))
-      return fail(daemon, EX_SOFTWARE, "a loop has ended by itself: stopping");
+      return mtasts_program_fail(&daemon->program, EX_SOFTWARE,
+                                 "a loop has ended by itself: stopping");
   }
 }
 
@@ -539,7 +455,8 @@ static int serve(struct daemon *daemon) {
   const struct mtasts_config *config = daemon->config;
   if (!start_thread(daemon, &daemon->net_thread, "mtasts-net", run_net, &daemon->to_net) ||
       !start_thread(daemon, &daemon->front_thread, "mtasts-front", run_front, &daemon->to_front))
-    return stop_threads(daemon, fail(daemon, EX_OSERR, "a thread cannot be started"));
+    return stop_threads(
+        daemon, mtasts_program_fail(&daemon->program, EX_OSERR, "a thread cannot be started"));
   mtasts_log(MTASTS_LOG_INFO, "start version=%s cache=%s %s overrides=%zu site_mode=%s",
              MTASTS_VERSION, config->cache.directory, daemon->doors.text, config->override_count,
              site_mode(config));
@@ -550,39 +467,27 @@ static int serve(struct daemon *daemon) {
 }
 
 static int run(struct daemon *daemon) {
-  const struct options *options = &daemon->options;
-  bool background =
-      !options->foreground && !getenv("NOTIFY_SOCKET") && !getenv("LISTEN_FDS"); /* systemd's */
-  if (background)
-    daemon->sink = MTASTS_LOG_SYSLOG; /* there is no standard error */
-  else if (!options->foreground)
-    daemon->sink = daemon->config->log;
-  mtasts_log_open("mtastsd", daemon->sink, options->verbose ? MTASTS_LOG_DEBUG : MTASTS_LOG_INFO);
-  if (background && !mtasts_service_background())
-    return fail(daemon, EX_OSERR, "cannot go into the background: %s", strerror(errno));
+  int code = mtasts_program_settle(&daemon->program, daemon->config);
+  if (code >= 0)
+    return code;
   block_signals(daemon);
-  int code = open_all(daemon);
+  code = open_all(daemon);
   if (code == EX_OK)
     code = serve(daemon);
   return code;
 }
 
 int main(int argc, char **argv) {
-  static struct daemon daemon = {.sink = MTASTS_LOG_STDERR, .doors.outcome_fd = -1};
-  mtasts_log_open("mtastsd", MTASTS_LOG_STDERR, MTASTS_LOG_INFO);
-  int code = read_options(argc, argv, &daemon.options);
+  static struct daemon daemon = {
+      .program = {.name = "mtastsd", .usage = usage},
+      .doors.outcome_fd = -1,
+  };
+  int code = mtasts_program_begin(&daemon.program, argc, argv, &daemon.config);
   if (code >= 0)
     return code;
-  code = load_config(&daemon);
-  if (code != EX_OK)
-    return code;
-  if (daemon.options.check) {
-    printf("%s: ok\n", daemon.options.config ? daemon.options.config : MTASTS_CONFIG_PATH);
-    mtasts_config_free(daemon.config);
-    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
-  }
   daemon.snapshot = mtasts_snapshot_new(daemon.config);
-  code = daemon.snapshot ? run(&daemon) : fail(&daemon, EX_OSERR, "out of memory");
+  code = daemon.snapshot ? run(&daemon)
+                         : mtasts_program_fail(&daemon.program, EX_OSERR, "out of memory");
   close_all(&daemon);
   return code;
 }

@@ -241,6 +241,7 @@ static bool keep_rest(struct mtasts_peer *peer, size_t at) {
   bool full =
       left > 0 && left == peer->input_room && !peer->unsent && peer->state != MTASTS_PEER_WAITING;
   peer->input_len = left;
+  peer->ahead = peer->ahead > at ? peer->ahead - at : 0;
   if (full) {
     /* Part of a request longer than the buffer. Memory comes as its bytes do. */
     bool own = from == peer->own;
@@ -262,10 +263,30 @@ static bool keep_rest(struct mtasts_peer *peer, size_t at) {
   return true;
 }
 
+/* Replies go in order, so while one waits, those behind it do: what they will need is asked for in
+ * the meantime. */
+static void look_ahead(struct mtasts_peer *peer) {
+  const struct mtasts_socketmap_options *options = &peer->server->options;
+  struct mtasts_request request;
+  while (peer->ahead < peer->input_len) {
+    struct mtasts_span bytes = {peer->input + peer->ahead, peer->input_len - peer->ahead};
+    struct mtasts_span payload;
+    size_t used;
+    if (mtasts_netstring_read(bytes, request_limit(peer, bytes), &payload, &used) !=
+            MTASTS_NETSTRING_WHOLE ||
+        !mtasts_request_read(payload, &request))
+      return;
+    peer->ahead += used;
+    options->ahead(options->context, peer, &request);
+  }
+}
+
 /* Sees what becomes of the connection after a turn. */
 static void settle(struct mtasts_peer *peer, bool did_something) {
   bool waits = peer->state == MTASTS_PEER_WAITING;
   short what = EV_READ;
+  if (waits)
+    look_ahead(peer);
   if (!waits && !peer->unsent && (peer->ended || peer->server->draining)) {
     mtasts_peer_close(peer);
     return;

@@ -48,6 +48,7 @@ struct mtasts_peer {
   size_t unsent_at, unsent_size;
   char *input; /* not answered yet: `own`, or of the heap */
   size_t input_len, input_room;
+  size_t ahead; /* bytes of it whose requests were told ahead, while one before them waits */
   char own[MTASTS_PEER_INPUT];
 };
 

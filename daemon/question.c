@@ -79,25 +79,38 @@ static bool wait_for_kind(struct mtasts_front *front, const struct question *que
 
 /* what the cache knows */
 
+/* Is there something in the cache to answer with? RFC 8461 section 5.1: an unexpired policy governs
+ * even when its record is due to be checked. */
+static bool can_answer(const struct mtasts_entry *entry, bool due, int64_t now) {
+  return !due || (entry && mtasts_entry_live(entry, now));
+}
+
+static bool is_due(const struct mtasts_front *front, const struct mtasts_entry *entry,
+                   int64_t now) {
+  return !entry || mtasts_discover_due(&front->settings, entry, now) != 0;
+}
+
+static const struct mtasts_override *override_of(const struct mtasts_front *front,
+                                                 const struct mtasts_domain *domain, int64_t now) {
+  const struct mtasts_override *override = mtasts_config_override(config_of(front), domain);
+  return override && now < override->until ? override : NULL;
+}
+
 static size_t answer_domain(struct mtasts_front *front, const struct question *question,
                             char *out) {
   struct mtasts_entry entry;
   struct mtasts_finding finding = {.text = question->text, .domain = &question->domain};
-  const struct mtasts_override *override =
-      mtasts_config_override(config_of(front), &question->domain);
   mtasts_use_mark(front->use, &question->domain);
   if (mtasts_reader_get(front->reader, &question->domain, &entry) == MTASTS_OK)
     finding.entry = &entry;
-  if (override && question->now < override->until) {
-    finding.override = override;
+  finding.override = override_of(front, &question->domain, question->now);
+  if (finding.override) {
     mtasts_count(front->stats, MTASTS_COUNT_OVERRIDES);
     return reply(front, question->map, &finding, question->now, out);
   }
 
-  bool due =
-      !finding.entry || mtasts_discover_due(&front->settings, finding.entry, question->now) != 0;
-  if (!due || (finding.entry && mtasts_entry_live(finding.entry, question->now))) {
-    /* RFC 8461 section 5.1: the cached policy governs, and the record is checked aside. */
+  bool due = is_due(front, finding.entry, question->now);
+  if (can_answer(finding.entry, due, question->now)) {
     if (due)
       mtasts_waiters_look_behind(&front->waiters, &question->domain);
     size_t size = reply(front, question->map, &finding, question->now, out);
@@ -217,6 +230,28 @@ size_t mtasts_question_answer(void *context, struct mtasts_peer *peer,
   return answer_domain(front, &question, out);
 }
 
+/* ahead */
+
+static bool looks_up(enum mtasts_map map) {
+  return mtasts_map_is_mta(map) || map == MTASTS_MAP_DECISION || map == MTASTS_MAP_ENTRY;
+}
+
+void mtasts_question_ahead(void *context, const struct mtasts_peer *peer,
+                           const struct mtasts_request *request) {
+  struct mtasts_front *front = context;
+  struct mtasts_entry entry;
+  struct mtasts_domain domain;
+  int64_t now = time(NULL);
+  if (!looks_up(mtasts_map_named(request->map, mtasts_peer_door(peer))) ||
+      mtasts_domain_from_text(request->key, &domain) != MTASTS_OK ||
+      override_of(front, &domain, now))
+    return;
+  bool known = mtasts_reader_get(front->reader, &domain, &entry) == MTASTS_OK;
+  bool due = is_due(front, known ? &entry : NULL, now);
+  if (!can_answer(known ? &entry : NULL, due, now))
+    mtasts_waiters_look_behind(&front->waiters, &domain);
+}
+
 /* later */
 
 static size_t answer_done(const struct mtasts_job *job, const char *done, char *out) {
@@ -251,8 +286,6 @@ size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtas
              mtasts_entry_live(&entry, now)) {
     finding.entry = &entry;
   }
-  const struct mtasts_override *override = mtasts_config_override(config_of(front), domain);
-  if (override && now < override->until)
-    finding.override = override;
+  finding.override = override_of(front, domain, now);
   return reply(front, waiter->map, &finding, now, out);
 }

@@ -36,6 +36,11 @@ struct mtasts_front {
 size_t mtasts_question_answer(void *context, struct mtasts_peer *peer,
                               const struct mtasts_request *request, char *out);
 
+/* A request that has come but has to wait for its turn: what it will need is looked up meanwhile.
+ */
+void mtasts_question_ahead(void *context, const struct mtasts_peer *peer,
+                           const struct mtasts_request *request);
+
 /* The reply to one who waits: job is what came back, NULL at the deadline. Returns its bytes. */
 size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtasts_waiter *waiter,
                                    const struct mtasts_job *job, char *out);

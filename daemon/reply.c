@@ -55,34 +55,21 @@ static size_t decision_reply(const struct mtasts_finding *finding, bool monitor,
   return size > 0 ? head + size : mtasts_reply_text("TEMP the answer is too long", out);
 }
 
-/* The override as if the domain had published it, for as long as it is in force. */
-static void put_override(struct mtasts_entry *entry, const struct mtasts_override *override,
-                         int64_t now) {
-  int64_t left = override->until - now;
-  entry->has_policy = true;
-  entry->policy = override->policy;
-  entry->policy.max_age = left < MTASTS_MAX_AGE_MAX ? (uint32_t)left : MTASTS_MAX_AGE_MAX;
-  memcpy(entry->policy_id, "override", sizeof "override");
-  entry->fetched = now;
-  entry->expires = now + entry->policy.max_age;
-}
-
 static size_t entry_reply(const struct mtasts_finding *finding, const struct mtasts_config *config,
                           int64_t now, char *out) {
   /* An address literal is as good as a domain without a record. */
   static const struct mtasts_entry none = {.record = MTASTS_RECORD_ABSENT};
   const struct mtasts_entry *entry = finding->domain ? finding->entry : &none;
   struct mtasts_ruling ruling = {
-      .known = entry || finding->override,
+      .known = entry != NULL,
       .freshness = finding->freshness,
-      .overridden = finding->override != NULL,
       .monitor = config->site_mode == MTASTS_SITE_MONITOR,
       .defer = config->ask.on_unknown == MTASTS_UNKNOWN_DEFER,
   };
   if (entry)
     ruling.entry = *entry;
   if (finding->override)
-    put_override(&ruling.entry, finding->override, now);
+    mtasts_ruling_override(&ruling, finding->override, now);
   return mtasts_ruling_write(&ruling, out);
 }
 

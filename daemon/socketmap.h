@@ -47,6 +47,10 @@ struct mtasts_socketmap_options {
   struct event_base *base;
   struct mtasts_stats *stats;
   mtasts_request_fn *request;
+  /* The peer has sent this request as well, and it will come to `request` once those before it have
+   * been replied to. Nothing is to be done with the peer. */
+  void (*ahead)(void *context, const struct mtasts_peer *peer,
+                const struct mtasts_request *request);
   /* The peer has gone while a reply was to come later: it must not be replied to any more. That
    * is not known of a TCP peer before it is replied to. */
   void (*gone)(void *context, struct mtasts_peer *peer);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "alone.h"
 #include "ascii.h"
 #include "ask.h"
 #include "exim_user.h"
@@ -57,46 +58,9 @@ static enum mtasts_status ask(const struct mtasts_domain *domain) {
   return status == MTASTS_OK ? mtasts_ruling_read(payload, &source.known.ruling) : status;
 }
 
-/* What an entry in the cache says without anybody to ask: an unexpired policy governs, and that
- * there is none is known until the next check. */
-static bool still_counts(const struct mtasts_entry *entry, int64_t now) {
-  return mtasts_entry_live(entry, now) || now < entry->next_check;
-}
-
-static void put_override(struct mtasts_ruling *ruling, const struct mtasts_override *override,
-                         int64_t now) {
-  struct mtasts_entry *entry = &ruling->entry;
-  ruling->known = true;
-  ruling->overridden = true;
-  entry->has_policy = true;
-  entry->policy = override->policy;
-  entry->policy.max_age = MTASTS_MAX_AGE_MAX;
-  entry->fetched = now;
-  entry->expires = now + MTASTS_MAX_AGE_MAX;
-  memcpy(entry->policy_id, "override", sizeof "override");
-}
-
-/* As mtastsd makes it, and in the room where its reply would stand. */
-static void keep(const struct mtasts_entry *entry, const struct mtasts_domain *domain) {
-  const struct mtasts_config *config = source.config;
-  const struct mtasts_override *override = mtasts_config_override(config, domain);
-  int64_t now = (int64_t)time(NULL);
-  struct mtasts_ruling ruling = {
-      .freshness = MTASTS_CACHED,
-      .monitor = config->site_mode == MTASTS_SITE_MONITOR,
-      .defer = config->ask.on_unknown == MTASTS_UNKNOWN_DEFER,
-  };
-  if (entry && still_counts(entry, now)) {
-    ruling.known = true;
-    ruling.entry = *entry;
-  }
-  if (override && now < override->until)
-    put_override(&ruling, override, now);
-  struct mtasts_span payload = {source.room, mtasts_ruling_write(&ruling, source.room)};
-  if (mtasts_ruling_read(payload, &source.known.ruling) == MTASTS_OK)
-    return;
-  ruling.known = false; /* damaged: a miss */
-  source.known.ruling = ruling;
+static void rule_alone(const struct mtasts_domain *domain, const struct mtasts_entry *entry) {
+  mtasts_alone_rule(source.config, domain, entry, (int64_t)time(NULL), source.room,
+                    &source.known.ruling);
 }
 
 /* As Exim's user, and with nothing left open for Exim's children. */
@@ -110,7 +74,7 @@ static enum mtasts_status read_cache(const struct mtasts_domain *domain) {
       mtasts_tree_read(source.config->cache.directory, domain, value, &entry);
   mtasts_exim_user_return(&was);
   if (status == MTASTS_OK)
-    keep(&entry, domain);
+    rule_alone(domain, &entry);
   return status;
 }
 
@@ -137,7 +101,7 @@ static void learn(const struct mtasts_domain *domain) {
   if (asked != MTASTS_OK) {
     found = read_cache(domain);
     if (found != MTASTS_OK)
-      keep(NULL, domain);
+      rule_alone(domain, NULL);
   }
   if (source.known.ruling.known)
     return;

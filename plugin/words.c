@@ -1,5 +1,6 @@
 #include "words.h"
 
+#include "ascii.h"
 #include "rfc3339.h"
 #include "span.h"
 
@@ -108,9 +109,25 @@ static void put_id(struct mtasts_text *text, const struct mtasts_known *known) {
   mtasts_text_put(text, "\" ignore=\"");
 }
 
+/* In double quotes, for Exim's ${extract}: printable ASCII, with ' for " and / for \. */
+static void put_quoted(struct mtasts_text *text, const char *words) {
+  mtasts_text_put(text, "\"");
+  for (; *words; words++) {
+    char c = *words;
+    if (c == '"')
+      c = '\'';
+    else if (c == '\\')
+      c = '/';
+    else if (c != ' ' && !mtasts_is_visible(c))
+      c = '?';
+    mtasts_text_add(text, (struct mtasts_span){&c, 1});
+  }
+  mtasts_text_put(text, "\"");
+}
+
 static void put_reason(struct mtasts_text *text, const char *words) {
   mtasts_text_put(text, " reason=");
-  mtasts_text_quoted(text, words);
+  put_quoted(text, words);
 }
 
 static void put_too_long(struct mtasts_text *text, const struct mtasts_known *known) {

@@ -91,6 +91,38 @@ static void test_rulings(void) {
   raze_front();
 }
 
+/* Replies keep their order, and no look-up waits for another. */
+static void test_ahead(void) {
+  struct sample sample;
+  raise_front("override \"ours.example\" { mode = \"none\" }");
+  known("known.example", governing(&sample));
+  int fd = enter(ASK);
+  say(fd, "entry one.example");
+  say(fd, "entry known.example");
+  say(fd, "entry ours.example");
+  say(fd, "remove gone.example");
+  say(fd, "decision two.example");
+  say(fd, "entry one.example");
+  struct mtasts_job *one = job(MTASTS_JOB_LOOK_UP, "one.example", true);
+  struct mtasts_job *two = job(MTASTS_JOB_LOOK_UP, "two.example", false);
+  no_job("the others are known, or not to be looked up, or on their way");
+  done(two, MTASTS_OK, recordless(&sample), MTASTS_ASKED);
+  silence(fd, "the first waits");
+  store_put(lab.store, "two.example", recordless(&sample));
+  CU_ASSERT_EQUAL(mtasts_store_flush(lab.store), MTASTS_OK);
+  done(one, MTASTS_OK, recordless(&sample), MTASTS_ASKED);
+  expect_like(fd, "OK asked", "");
+  expect_like(fd, "OK cached", "");
+  expect_like(fd, "OK cached override", "");
+  done(job(MTASTS_JOB_REMOVE, "gone.example", true), MTASTS_OK, NULL, MTASTS_ASKED);
+  expect(fd, "OK removed");
+  expect_like(fd, "OK {", "two.example");
+  done(job(MTASTS_JOB_LOOK_UP, "one.example", true), MTASTS_OK, recordless(&sample), MTASTS_ASKED);
+  expect_like(fd, "OK asked", "");
+  close(fd);
+  raze_front();
+}
+
 static void test_miss(void) {
   enum {
     WAITERS = 40
@@ -98,12 +130,12 @@ static void test_miss(void) {
   struct sample sample;
   int fds[WAITERS];
   raise_front("");
+  known("known.example", governing(&sample));
   for (int i = 0; i < WAITERS; i++) {
     fds[i] = enter(i % 2 ? MTA : ASK);
     say(fds[i], i % 4 < 2 ? "postfix New.example" : "decision New.example");
     say(fds[i], "sts known.example");
   }
-  known("known.example", governing(&sample));
   struct mtasts_job *asked = job(MTASTS_JOB_LOOK_UP, "new.example", true);
   no_job("there is one for the domain");
   silence(fds[0], "the look-up is under way");
@@ -527,6 +559,7 @@ static void test_outcomes(void) {
 const struct unit_test unit_tests[] = {
     {"what is cached is answered at once, in each map's words", test_hits},
     {"rulings hold the whole decision", test_rulings},
+    {"what is asked for behind one that waits", test_ahead},
     {"one look-up for all who wait, and a reply for each", test_miss},
     {"what has lapsed is waited for", test_lapsed},
     {"a policy that is due is answered at once, and checked behind it", test_due},

@@ -38,9 +38,20 @@ static struct {
   size_t waiting_count;
   unsigned asked, gone, drained;
   size_t key_len;
+  unsigned ahead;                    /* requests told ahead, */
+  char ahead_key[MTASTS_PEER_INPUT]; /* and the last of them */
 } lab;
 
 static char received[READ_MAX + 1];
+
+static void ahead(void *context, const struct mtasts_peer *peer,
+                  const struct mtasts_request *request) {
+  (void)peer;
+  CU_ASSERT_PTR_EQUAL(context, &lab);
+  CU_ASSERT_FATAL(request->key.len < sizeof lab.ahead_key);
+  snprintf(lab.ahead_key, sizeof lab.ahead_key, "%.*s", (int)request->key.len, request->key.data);
+  lab.ahead++;
+}
 
 static size_t answer(void *context, struct mtasts_peer *peer, const struct mtasts_request *request,
                      char *out) {
@@ -98,6 +109,7 @@ static void raise_lab(unsigned peers_max) {
   struct mtasts_socketmap_options options = {.base = lab.base,
                                              .stats = &lab.stats,
                                              .request = answer,
+                                             .ahead = ahead,
                                              .gone = forget,
                                              .context = &lab,
                                              .peers_max = peers_max};

@@ -182,6 +182,29 @@ static void test_half_open(void) {
   raze_lab();
 }
 
+static void test_ahead(void) {
+  raise_lab(8);
+  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  say(fd, "9:echo a.ex,");
+  expect(fd, "7:OK a.ex,", false, "nobody waits");
+  CU_ASSERT_EQUAL(lab.ahead, 0);
+  say(fd, "7:later x,9:echo b.ex,9:echo c.ex,9:ec");
+  CU_ASSERT_EQUAL(lab.ahead, 2);
+  CU_ASSERT_STRING_EQUAL(lab.ahead_key, "c.ex");
+  say(fd, "ho d.ex,7:later y,9:echo e.ex,");
+  CU_ASSERT_EQUAL(lab.ahead, 5);
+  CU_ASSERT_EQUAL(lab.asked, 2);
+  mtasts_peer_reply(lab.waiting[0], (struct mtasts_span){"TEMP x", 6});
+  expect(fd, "6:TEMP x,7:OK b.ex,7:OK c.ex,7:OK d.ex,", false, "in their order");
+  CU_ASSERT_EQUAL(lab.ahead, 5); /* each but once */
+  say(fd, "9:echo f.ex,5:bad,9:echo g.ex,");
+  CU_ASSERT_EQUAL(lab.ahead, 6); /* what is malformed is judged when it comes to it */
+  mtasts_peer_reply(lab.waiting[1], (struct mtasts_span){"TEMP y", 6});
+  expect(fd, "6:TEMP y,7:OK e.ex,7:OK f.ex,", true, "up to the malformed one");
+  close(fd);
+  raze_lab();
+}
+
 static void test_never_reads(void) {
   raise_lab(8);
   int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
@@ -440,6 +463,7 @@ static void test_drain(void) {
 }
 
 const struct unit_test unit_tests[] = {
+    {"what waits is told ahead", test_ahead},
     {"requests split at every byte", test_split},
     {"pipelined requests are answered in order, and others meanwhile", test_pipelined},
     {"a malformed request closes its connection and no other", test_malformed},

@@ -2,8 +2,8 @@
  * text.h: text that is written into a buffer of fixed size. What does not fit is left out whole,
  * and `full` says so; there is always room for the NUL.
  */
-#ifndef MTASTS_PLUGIN_TEXT_H
-#define MTASTS_PLUGIN_TEXT_H
+#ifndef MTASTS_TEXT_H
+#define MTASTS_TEXT_H
 
 #include "mtasts.h"
 
@@ -22,8 +22,5 @@ void mtasts_text_number(struct mtasts_text *text, uint64_t number);
 
 /* A host name from outside: `?` for what no host name has; cut to 253 bytes. */
 void mtasts_text_host(struct mtasts_text *text, struct mtasts_span host);
-
-/* In double quotes, for Exim's ${extract}: printable ASCII, with ' for " and / for \. */
-void mtasts_text_quoted(struct mtasts_text *text, const char *words);
 
 #endif

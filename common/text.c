@@ -33,18 +33,3 @@ void mtasts_text_host(struct mtasts_text *text, struct mtasts_span host) {
     mtasts_text_add(text, (struct mtasts_span){known ? &c : "?", 1});
   }
 }
-
-void mtasts_text_quoted(struct mtasts_text *text, const char *words) {
-  mtasts_text_put(text, "\"");
-  for (; *words; words++) {
-    char c = *words;
-    if (c == '"')
-      c = '\'';
-    else if (c == '\\')
-      c = '/';
-    else if (c != ' ' && !mtasts_is_visible(c))
-      c = '?';
-    mtasts_text_add(text, (struct mtasts_span){&c, 1});
-  }
-  mtasts_text_put(text, "\"");
-}

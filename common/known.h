@@ -1,8 +1,8 @@
 /*
  * known.h: what is known of a domain at one moment, and what that means for its mail. Pure.
  */
-#ifndef MTASTS_PLUGIN_KNOWN_H
-#define MTASTS_PLUGIN_KNOWN_H
+#ifndef MTASTS_KNOWN_H
+#define MTASTS_KNOWN_H
 
 #include "ruling.h"
 

@@ -1,0 +1,28 @@
+#include "alone.h"
+
+static bool still_counts(const struct mtasts_entry *entry, int64_t now) {
+  return mtasts_entry_live(entry, now) || now < entry->next_check;
+}
+
+void mtasts_alone_rule(const struct mtasts_config *config, const struct mtasts_domain *domain,
+                       const struct mtasts_entry *entry, int64_t now, char *room,
+                       struct mtasts_ruling *ruling) {
+  const struct mtasts_override *override = mtasts_config_override(config, domain);
+  struct mtasts_ruling made = {
+      .freshness = MTASTS_CACHED,
+      .monitor = config->site_mode == MTASTS_SITE_MONITOR,
+      .defer = config->ask.on_unknown == MTASTS_UNKNOWN_DEFER,
+  };
+  if (entry && still_counts(entry, now)) {
+    made.known = true;
+    made.entry = *entry;
+  }
+  if (override && now < override->until)
+    mtasts_ruling_override(&made, override, now);
+  /* As mtastsd's reply, and judged as one. */
+  struct mtasts_span payload = {room, mtasts_ruling_write(&made, room)};
+  if (mtasts_ruling_read(payload, ruling) == MTASTS_OK)
+    return;
+  made.known = false;
+  *ruling = made;
+}

@@ -1,0 +1,49 @@
+/*
+ * program.h: how a daemon's main begins: its command line, its configuration, its log, and the way
+ * into the background. For a process with one thread.
+ */
+#ifndef MTASTS_PROGRAM_H
+#define MTASTS_PROGRAM_H
+
+#include "config.h"
+
+enum {
+  MTASTS_PROGRAM_ERROR = 1024, /* bytes for a sentence */
+};
+
+struct mtasts_program {
+  const char *name;        /* as in the log */
+  const char *usage;       /* what --help prints */
+  const char *config_path; /* NULL: the default, which may be missing */
+  bool foreground;
+  bool check; /* --check-config */
+  bool verbose;
+  enum mtasts_log_sink sink;
+};
+
+/*
+ * Reads the options --config, --foreground, --check-config, --verbose, --help and --version, and
+ * the configuration. name and usage are given, the rest becomes theirs. Returns -1 to go on with
+ * *config, or the exit code: all that there was to do is done or an error told.
+ */
+int mtasts_program_begin(struct mtasts_program *program, int argc, char **argv,
+                         struct mtasts_config **config);
+
+/* Opens the log; goes into the background unless --foreground or systemd says otherwise. Returns
+ * -1 to go on, or the exit code; see mtasts_service_background. */
+int mtasts_program_settle(struct mtasts_program *program, const struct mtasts_config *config);
+
+/* Tells a failure: to the log, and to whoever started us and waits. Returns the code. */
+__attribute__((format(printf, 3, 4))) int mtasts_program_fail(const struct mtasts_program *program,
+                                                              int code, const char *format, ...);
+
+/* Tells that a reload has found a mistake. */
+void mtasts_program_keep_old(const char *why);
+
+/* "RELOADING=1" for systemd, with the time that it asks for. */
+void mtasts_program_reloading(void);
+
+/* The exit code for a socket that mtasts_listen could not open. */
+int mtasts_program_code_of_listen(int error);
+
+#endif

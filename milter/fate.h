@@ -1,0 +1,30 @@
+/*
+ * fate.h: what awaits a message's mail for one domain, as far as a policy has a say in it. Pure.
+ */
+#ifndef MTASTS_MILTER_FATE_H
+#define MTASTS_MILTER_FATE_H
+
+#include "known.h"
+
+struct mtasts_fate {
+  char domain[MTASTS_DOMAIN_MAX + 1]; /* printable ASCII: the policy domain, or what is none */
+  enum mtasts_verdict verdict;
+  enum mtasts_source source;
+  enum mtasts_error error;
+  bool has_policy; /* that governs */
+  enum mtasts_mode mode;
+  char id[MTASTS_ID_MAX + 1];
+  size_t mx_listed, mx_count;     /* MX hosts that the policy lists, of those known */
+  char mx[MTASTS_DOMAIN_MAX + 1]; /* the first MX host; "" none known */
+  enum mtasts_dane dane;
+  bool monitor;   /* nothing is enforced */
+  bool protected; /* goes over authenticated TLS or not at all, and can go */
+  bool at_risk;   /* an enforce policy lists none of the domain's MX hosts */
+  bool certain;   /* of that: record and MX hosts were looked up and are not out of date */
+  bool wait;      /* nobody could be asked, and on_unknown says to defer */
+};
+
+/* known->domain may be "": there is no policy domain, and `text` tells what there is. */
+struct mtasts_fate mtasts_fate_of(const struct mtasts_known *known, struct mtasts_span text);
+
+#endif

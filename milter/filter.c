@@ -1,0 +1,463 @@
+#include "filter.h"
+
+#include <libmilter/mfapi.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ascii.h"
+#include "ask.h"
+#include "inquiry.h"
+#include "outbound.h"
+#include "recipients.h"
+#include "words.h"
+
+enum {
+  LINE_SIZE = 1800,
+  HEADER_SIZE = 700,
+  REPLY_SIZE = 900, /* bytes; SMTP's line has 1000 */
+  FROM_SIZE = 320,
+};
+
+/* What the MTA agrees not to wait for: session_new remembers. */
+#define NO_REPLIES (SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR)
+#define NO_STEPS   (SMFIP_NOHELO | SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NOUNKNOWN | SMFIP_NODATA)
+
+struct message {
+  struct mtasts_snapshot *snapshot;
+  bool outbound;
+  bool requiretls; /* a parameter of MAIL: RFC 8689 section 3 */
+  char from[FROM_SIZE];
+  struct mtasts_recipients recipients;
+  unsigned forged;      /* header fields of our own name */
+  unsigned tls_fields;  /* TLS-Required header fields, */
+  unsigned tls_refused; /* of which so many say No */
+};
+
+struct session {
+  unsigned long no_replies; /* bits of NO_REPLIES */
+  struct mtasts_client client;
+  struct message *message; /* NULL: none under way */
+};
+
+static struct {
+  pthread_mutex_t lock; /* of snapshot */
+  struct mtasts_snapshot *snapshot;
+  struct mtasts_inquiry inquiry;
+  atomic_uint busy;
+  atomic_ullong messages, outbound, at_risk, held;
+} filter = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* configuration */
+
+static struct mtasts_snapshot *hold_snapshot(void) {
+  pthread_mutex_lock(&filter.lock);
+  struct mtasts_snapshot *held = mtasts_snapshot_hold(filter.snapshot);
+  pthread_mutex_unlock(&filter.lock);
+  return held;
+}
+
+void mtasts_filter_configure(struct mtasts_snapshot *snapshot) {
+  pthread_mutex_lock(&filter.lock);
+  struct mtasts_snapshot *old = filter.snapshot;
+  filter.snapshot = snapshot;
+  pthread_mutex_unlock(&filter.lock);
+  mtasts_snapshot_release(old);
+}
+
+static const struct mtasts_config *config_of(const struct message *message) {
+  return message->snapshot->config;
+}
+
+/* life */
+
+static void message_free(struct message *message) {
+  if (!message)
+    return;
+  mtasts_recipients_clear(&message->recipients);
+  mtasts_snapshot_release(message->snapshot);
+  free(message);
+  atomic_fetch_sub(&filter.busy, 1);
+}
+
+static void end_message(struct session *session) {
+  message_free(session->message);
+  session->message = NULL;
+}
+
+static struct message *message_new(void) {
+  struct message *message = calloc(1, sizeof *message);
+  if (!message)
+    return NULL;
+  message->snapshot = hold_snapshot();
+  atomic_fetch_add(&filter.busy, 1);
+  return message;
+}
+
+static struct session *session_of(SMFICTX *context) {
+  return smfi_getpriv(context);
+}
+
+/* Made with the first callback that comes: an old MTA does not negotiate. NULL: no memory. */
+static struct session *session_get(SMFICTX *context) {
+  struct session *session = session_of(context);
+  if (session)
+    return session;
+  session = calloc(1, sizeof *session);
+  if (session && smfi_setpriv(context, session) != MI_SUCCESS) {
+    free(session);
+    return NULL;
+  }
+  return session;
+}
+
+/* What a callback that only listens returns. */
+static sfsistat go_on(const struct session *session, unsigned long no_reply) {
+  return session && (session->no_replies & no_reply) ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+static struct mtasts_span span_of(const char *text) {
+  return (struct mtasts_span){text ? text : "", text ? strlen(text) : 0};
+}
+
+/* {braces} as in the MTA's configuration. */
+static const char *macro(SMFICTX *context, const char *name) {
+  char copy[32];
+  snprintf(copy, sizeof copy, "%s", name); /* libmilter's argument is not const */
+  const char *value = smfi_getsymval(context, copy);
+  return value ? value : "";
+}
+
+/* callbacks that listen */
+
+static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps,
+                             unsigned long reserved2, unsigned long reserved3,
+                             unsigned long *my_actions, unsigned long *my_steps,
+                             unsigned long *my_reserved2, unsigned long *my_reserved3) {
+  static const unsigned long wanted = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE;
+  static const struct {
+    int stage;
+    const char *macros;
+  } lists[] = {
+      {SMFIM_ENVFROM, "i {auth_authen}"},
+      {SMFIM_ENVRCPT, "{rcpt_mailer}"},
+      {SMFIM_EOM, "i"},
+  };
+  (void)reserved2;
+  (void)reserved3;
+  struct session *session = session_get(context);
+  if (!session)
+    return SMFIS_REJECT;
+  session->no_replies = steps & NO_REPLIES;
+  *my_actions = actions & wanted;
+  *my_steps = steps & (NO_STEPS | NO_REPLIES);
+  *my_reserved2 = *my_reserved3 = 0;
+  if (actions & SMFIF_SETSYMLIST)
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+      char copy[32];
+      snprintf(copy, sizeof copy, "%s", lists[i].macros);
+      smfi_setsymlist(context, lists[i].stage, copy);
+    }
+  return SMFIS_CONTINUE;
+}
+
+static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address) {
+  (void)host;
+  struct session *session = session_get(context);
+  if (!session)
+    return SMFIS_TEMPFAIL;
+  session->client = mtasts_client_of((const struct sockaddr *)address);
+  return go_on(session, SMFIP_NR_CONN);
+}
+
+static bool has_parameter(char **parameters, const char *name) {
+  struct mtasts_span wanted = span_of(name);
+  for (; *parameters; parameters++) {
+    struct mtasts_span given = span_of(*parameters);
+    size_t i = 0;
+    while (i < wanted.len && i < given.len && mtasts_lower(given.data[i]) == wanted.data[i])
+      i++;
+    if (i == wanted.len && i == given.len)
+      return true;
+  }
+  return false;
+}
+
+static sfsistat on_mail(SMFICTX *context, char **arguments) {
+  struct session *session = session_get(context);
+  if (!session)
+    return SMFIS_TEMPFAIL;
+  end_message(session);
+  struct message *message = session->message = message_new();
+  if (!message)
+    return SMFIS_TEMPFAIL;
+  bool authenticated = *macro(context, "{auth_authen}") != '\0';
+  message->outbound = mtasts_client_sends(&session->client, authenticated, config_of(message));
+  message->requiretls = has_parameter(arguments + 1, "requiretls");
+  snprintf(message->from, sizeof message->from, "%s", arguments[0]);
+  return go_on(session, SMFIP_NR_MAIL);
+}
+
+static sfsistat on_recipient(SMFICTX *context, char **arguments) {
+  struct session *session = session_of(context);
+  struct message *message = session ? session->message : NULL;
+  if (message && message->outbound) {
+    bool stays = mtasts_mailer_is_local(macro(context, "{rcpt_mailer}"), config_of(message));
+    mtasts_recipients_add(&message->recipients, span_of(arguments[0]), stays);
+  }
+  return go_on(session, SMFIP_NR_RCPT);
+}
+
+static bool is_named(const char *field, const char *name) {
+  while (*field && mtasts_lower(*field) == mtasts_lower(*name)) {
+    field++;
+    name++;
+  }
+  return *field == '\0' && *name == '\0';
+}
+
+/* RFC 8689 section 5: the value is No, and nothing else. */
+static bool says_no(struct mtasts_span value) {
+  while (value.len > 0 &&
+         (mtasts_is_wsp(value.data[0]) || value.data[0] == '\r' || value.data[0] == '\n')) {
+    value.data++;
+    value.len--;
+  }
+  while (value.len > 0 && mtasts_is_wsp(value.data[value.len - 1]))
+    value.len--;
+  return value.len == 2 && mtasts_lower(value.data[0]) == 'n' && mtasts_lower(value.data[1]) == 'o';
+}
+
+static sfsistat on_header(SMFICTX *context, char *field, char *value) {
+  struct session *session = session_of(context);
+  struct message *message = session ? session->message : NULL;
+  if (message && is_named(field, config_of(message)->milter.header)) {
+    message->forged++;
+  } else if (message && is_named(field, "TLS-Required")) {
+    message->tls_fields++;
+    message->tls_refused += says_no(span_of(value));
+  }
+  return go_on(session, SMFIP_NR_HDR);
+}
+
+/* the end of a message */
+
+/* Of several fields each would have to be heeded, so none is; and REQUIRETLS goes before it
+ * (RFC 8689 sections 4.1 and 5). */
+static bool is_tls_not_required(const struct message *message) {
+  return message->tls_fields == 1 && message->tls_refused == 1 && !message->requiretls;
+}
+
+/* The last one first: those before it keep their numbers. */
+static void remove_forged(SMFICTX *context, const struct message *message) {
+  char name[80];
+  snprintf(name, sizeof name, "%s", config_of(message)->milter.header);
+  for (unsigned i = message->forged; i > 0; i--)
+    smfi_chgheader(context, name, (int)i, NULL);
+}
+
+static enum mtasts_action action_for(const struct mtasts_fate *fate,
+                                     const struct message *message) {
+  bool spared = fate->monitor || is_tls_not_required(message);
+  if (fate->wait && !spared)
+    return MTASTS_ACTION_TEMPFAIL;
+  if (!fate->at_risk)
+    return MTASTS_ACTION_NONE;
+  if (spared)
+    return MTASTS_ACTION_ACCEPT;
+  switch (config_of(message)->milter.on_at_risk) {
+  case MTASTS_AT_RISK_ACCEPT:
+    break;
+  case MTASTS_AT_RISK_QUARANTINE:
+    return MTASTS_ACTION_QUARANTINE;
+  case MTASTS_AT_RISK_TEMPFAIL:
+    return MTASTS_ACTION_TEMPFAIL;
+  case MTASTS_AT_RISK_REJECT:
+    return fate->certain ? MTASTS_ACTION_REJECT : MTASTS_ACTION_TEMPFAIL;
+  }
+  return MTASTS_ACTION_ACCEPT;
+}
+
+/* All of a message's domains. */
+struct verdicts {
+  struct mtasts_span *domains;
+  struct mtasts_fate *fates;
+  size_t count;
+  long milliseconds;
+};
+
+/* RFC 8461 section 3.4: mail for a smart host goes by the smart host's own policy. */
+static void use_relayhost(struct mtasts_recipients *recipients, const char *relayhost) {
+  struct mtasts_domain relay;
+  if (*relayhost == '\0' || recipients->count == 0)
+    return;
+  bool local = recipients->local;
+  bool cut = recipients->cut;
+  struct mtasts_span hop = span_of(relayhost);
+  if (mtasts_domain_parse(hop, &relay) == MTASTS_OK)
+    hop = (struct mtasts_span){relay.name, relay.len};
+  mtasts_recipients_clear(recipients);
+  mtasts_recipients_add_domain(recipients, hop);
+  recipients->local = local;
+  recipients->cut = cut;
+}
+
+/* False: no memory, which was logged. */
+static bool look_up(struct message *message, struct verdicts *verdicts) {
+  const struct mtasts_config *config = config_of(message);
+  int64_t began = mtasts_inquiry_clock();
+  int64_t deadline = began + config->ask.deadline + MTASTS_ASK_GRACE;
+  use_relayhost(&message->recipients, config->milter.relayhost);
+  verdicts->domains = mtasts_recipients_domains(&message->recipients, &verdicts->count);
+  verdicts->fates = verdicts->domains ? calloc(verdicts->count, sizeof *verdicts->fates) : NULL;
+  if (!verdicts->fates) {
+    if (verdicts->count > 0)
+      mtasts_log(MTASTS_LOG_ERROR, "out of memory: a message is taken unseen");
+    verdicts->count = 0;
+    return false;
+  }
+  mtasts_inquiry_ask(&filter.inquiry, config, verdicts->domains, verdicts->count, deadline,
+                     verdicts->fates);
+  bool acts = config->milter.on_at_risk != MTASTS_AT_RISK_ACCEPT && !is_tls_not_required(message) &&
+              config->site_mode == MTASTS_SITE_ENFORCE;
+  if (acts)
+    mtasts_inquiry_recheck(&filter.inquiry, config, verdicts->domains, verdicts->count, deadline,
+                           verdicts->fates);
+  verdicts->milliseconds = (long)(mtasts_inquiry_clock() - began);
+  return true;
+}
+
+/* Logs each domain. Returns the one that the sender is to be told of, or NULL. */
+static const struct mtasts_fate *log_all(SMFICTX *context, const struct message *message,
+                                         const struct verdicts *verdicts,
+                                         enum mtasts_action *action) {
+  const struct mtasts_fate *worst = NULL;
+  const struct mtasts_envelope envelope = {
+      .queue_id = span_of(macro(context, "i")),
+      .from = span_of(message->from),
+      .tls_not_required = is_tls_not_required(message),
+      .milliseconds = verdicts->milliseconds,
+  };
+  *action = MTASTS_ACTION_NONE;
+  for (size_t i = 0; i < verdicts->count; i++) {
+    char line[LINE_SIZE];
+    struct mtasts_text text = MTASTS_TEXT(line);
+    const struct mtasts_fate *fate = &verdicts->fates[i];
+    enum mtasts_action wanted = action_for(fate, message);
+    mtasts_words_line(&envelope, fate, wanted, &text);
+    mtasts_log(MTASTS_LOG_INFO, "%s", line);
+    atomic_fetch_add(&filter.at_risk, fate->at_risk);
+    if (wanted > *action) {
+      *action = wanted;
+      worst = fate;
+    }
+  }
+  return worst;
+}
+
+static void add_header(SMFICTX *context, const struct message *message,
+                       const struct verdicts *verdicts) {
+  char value[HEADER_SIZE];
+  char name[80];
+  struct mtasts_text text = MTASTS_TEXT(value);
+  const struct mtasts_config *config = config_of(message);
+  size_t known = message->recipients.cut ? 0 : verdicts->count;
+  if (!mtasts_words_header(config->milter.header_scope, verdicts->fates, known,
+                           !message->recipients.local, is_tls_not_required(message), &text))
+    return;
+  snprintf(name, sizeof name, "%s", config->milter.header);
+  smfi_addheader(context, name, value);
+}
+
+/* SMTP has one reply at the end of a message: it is for all recipients. */
+static sfsistat act(SMFICTX *context, const struct mtasts_fate *fate, enum mtasts_action action) {
+  char reply[REPLY_SIZE];
+  struct mtasts_text text = MTASTS_TEXT(reply);
+  if (action <= MTASTS_ACTION_ACCEPT)
+    return SMFIS_CONTINUE;
+  mtasts_words_reply(fate, action, &text);
+  atomic_fetch_add(&filter.held, 1);
+  if (action == MTASTS_ACTION_QUARANTINE)
+    /* Where the MTA has no quarantine, the message is not to slip through. */
+    return smfi_quarantine(context, reply) == MI_SUCCESS ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
+  bool reject = action == MTASTS_ACTION_REJECT;
+  char code[] = "451", extended[] = "4.7.1";
+  if (reject)
+    code[0] = extended[0] = '5', code[1] = '5', code[2] = '0';
+  smfi_setreply(context, code, extended, reply);
+  return reject ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+}
+
+static sfsistat on_end(SMFICTX *context) {
+  struct session *session = session_of(context);
+  struct message *message = session ? session->message : NULL;
+  struct verdicts verdicts = {.domains = NULL};
+  enum mtasts_action action;
+  sfsistat result = SMFIS_CONTINUE;
+  if (!message)
+    return SMFIS_CONTINUE;
+  atomic_fetch_add(&filter.messages, 1);
+  remove_forged(context, message);
+  if (message->outbound && look_up(message, &verdicts)) {
+    atomic_fetch_add(&filter.outbound, 1);
+    const struct mtasts_fate *worst = log_all(context, message, &verdicts, &action);
+    if (worst)
+      result = act(context, worst, action);
+    if (result == SMFIS_CONTINUE)
+      add_header(context, message, &verdicts);
+  }
+  free(verdicts.domains);
+  free(verdicts.fates);
+  end_message(session);
+  return result;
+}
+
+static sfsistat on_abort(SMFICTX *context) {
+  struct session *session = session_of(context);
+  if (session)
+    end_message(session);
+  return SMFIS_CONTINUE;
+}
+
+static sfsistat on_close(SMFICTX *context) {
+  struct session *session = session_of(context);
+  if (!session)
+    return SMFIS_CONTINUE;
+  end_message(session);
+  smfi_setpriv(context, NULL);
+  free(session);
+  return SMFIS_CONTINUE;
+}
+
+/* the whole */
+
+bool mtasts_filter_begin(struct mtasts_snapshot *snapshot) {
+  static char name[] = "mtasts";
+  const struct smfiDesc description = {
+      .xxfi_name = name,
+      .xxfi_version = SMFI_VERSION,
+      .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE,
+      .xxfi_connect = on_connect,
+      .xxfi_envfrom = on_mail,
+      .xxfi_envrcpt = on_recipient,
+      .xxfi_header = on_header,
+      .xxfi_eom = on_end,
+      .xxfi_abort = on_abort,
+      .xxfi_close = on_close,
+      .xxfi_negotiate = on_negotiate,
+  };
+  mtasts_filter_configure(snapshot);
+  return smfi_register(description) == MI_SUCCESS;
+}
+
+unsigned mtasts_filter_busy(void) {
+  return atomic_load(&filter.busy);
+}
+
+void mtasts_filter_counts(char *out, size_t size) {
+  snprintf(out, size, "messages=%llu outbound=%llu at_risk=%llu held=%llu",
+           (unsigned long long)atomic_load(&filter.messages),
+           (unsigned long long)atomic_load(&filter.outbound),
+           (unsigned long long)atomic_load(&filter.at_risk),
+           (unsigned long long)atomic_load(&filter.held));
+}

@@ -1,0 +1,133 @@
+#include "keeper.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "program.h"
+#include "service.h"
+
+enum {
+  RELOAD = 'r', /* the keeper's one order; that it says no more means stop */
+  DONE = 'd',   /* the child serves, or has reloaded */
+};
+
+static void signals_of_keeper(sigset_t *set) {
+  const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGCHLD};
+  sigemptyset(set);
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    sigaddset(set, numbers[i]);
+}
+
+static bool say(int fd, char word) {
+  return send(fd, &word, 1, MSG_NOSIGNAL) == 1;
+}
+
+/* False: the other process has gone, or has nothing more to say. */
+static bool hear(int fd, char *word) {
+  ssize_t n;
+  while ((n = recv(fd, word, 1, 0)) < 0 && errno == EINTR)
+    continue;
+  return n == 1;
+}
+
+bool mtasts_keeper_fork(struct mtasts_keeper *keeper) {
+  int ends[2];
+  sigset_t set;
+  signals_of_keeper(&set);
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return false;
+  keeper->child = fork();
+  bool is_child = keeper->child == 0;
+  keeper->control = ends[is_child];
+  close(ends[!is_child]);
+  if (keeper->child < 0)
+    close(keeper->control);
+  if (is_child)
+    setpgid(0, 0); /* an interrupt from the terminal is for the keeper */
+  return keeper->child >= 0;
+}
+
+/* the keeper */
+
+static int code_of(int status, bool stopping) {
+  if (WIFSIGNALED(status)) {
+    mtasts_log(MTASTS_LOG_ERROR, "the filter was ended by signal %d", WTERMSIG(status));
+    return EX_SOFTWARE;
+  }
+  if (WEXITSTATUS(status) == EX_OK && !stopping) {
+    mtasts_log(MTASTS_LOG_ERROR, "the filter has ended by itself");
+    return EX_SOFTWARE;
+  }
+  return WEXITSTATUS(status);
+}
+
+static void have_reloaded(const struct mtasts_keeper *keeper) {
+  char word;
+  mtasts_program_reloading();
+  if (say(keeper->control, RELOAD) && hear(keeper->control, &word))
+    mtasts_service_notify("READY=1");
+}
+
+int mtasts_keeper_watch(const struct mtasts_keeper *keeper, void (*ready)(void)) {
+  bool stopping = false;
+  char word;
+  int status;
+  int number;
+  sigset_t set;
+  signals_of_keeper(&set);
+  if (hear(keeper->control, &word))
+    ready();
+  while (waitpid(keeper->child, &status, WNOHANG) != keeper->child) {
+    if (sigwait(&set, &number) != 0 || number == SIGCHLD)
+      continue;
+    if (number == SIGHUP && !stopping) {
+      have_reloaded(keeper);
+    } else if (number != SIGHUP && stopping) {
+      mtasts_log(MTASTS_LOG_WARNING, "told twice to stop: messages under way are cut off");
+      kill(keeper->child, SIGKILL);
+    } else if (number != SIGHUP) {
+      stopping = true;
+      mtasts_service_notify("STOPPING=1");
+      shutdown(keeper->control, SHUT_WR);
+    }
+  }
+  close(keeper->control);
+  return code_of(status, stopping);
+}
+
+/* the child */
+
+static struct {
+  int control;
+  const struct mtasts_keeper_orders *orders;
+} child;
+
+static void *take_orders(void *unused) {
+  char word;
+  (void)unused;
+  while (hear(child.control, &word)) {
+    if (word == RELOAD)
+      child.orders->reload();
+    say(child.control, DONE);
+  }
+  child.orders->stop();
+  return NULL;
+}
+
+bool mtasts_keeper_serve(const struct mtasts_keeper *keeper,
+                         const struct mtasts_keeper_orders *orders) {
+  pthread_t thread;
+  child.control = keeper->control;
+  child.orders = orders;
+  if (pthread_create(&thread, NULL, take_orders, NULL) != 0)
+    return false;
+  pthread_detach(thread);
+  return say(keeper->control, DONE);
+}

@@ -1,0 +1,35 @@
+/*
+ * keeper.h: the milter is two processes. libmilter takes SIGHUP for an end and gives no say in it;
+ * so signals go to a keeper, which tells the filter, its child, to reload or to stop through a
+ * socket that both hold. Where either of them ends, the other does.
+ */
+#ifndef MTASTS_MILTER_KEEPER_H
+#define MTASTS_MILTER_KEEPER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct mtasts_keeper {
+  pid_t child; /* 0 in the child itself */
+  int control; /* this process's end of the socket */
+};
+
+/* Blocks the signals that the keeper waits for, and forks. In a process with one thread. False:
+ * errno is set. */
+bool mtasts_keeper_fork(struct mtasts_keeper *keeper);
+
+/* The keeper's part, until the child has ended: returns its exit code. ready: called once the child
+ * serves. */
+int mtasts_keeper_watch(const struct mtasts_keeper *keeper, void (*ready)(void));
+
+/* The child's part: what it is told, in a thread of its own. */
+struct mtasts_keeper_orders {
+  void (*reload)(void);
+  void (*stop)(void); /* does not return */
+};
+
+/* Says that it serves, and waits for orders from now on. False: no thread. orders: static. */
+bool mtasts_keeper_serve(const struct mtasts_keeper *keeper,
+                         const struct mtasts_keeper_orders *orders);
+
+#endif

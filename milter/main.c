@@ -1,0 +1,183 @@
+/*
+ * mtasts-milter: opens its socket, as root where root starts it, gives root up, and becomes two
+ * processes: the keeper, which has the signals, and the filter.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libmilter/mfapi.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "filter.h"
+#include "keeper.h"
+#include "listen.h"
+#include "privilege.h"
+#include "program.h"
+#include "service.h"
+
+enum {
+  DRAIN_STEPS = 100, /* a message under way is waited for so often, */
+  DRAIN_STEP_MS = 100,
+  BACKLOG = 1024,
+};
+
+static const char usage[] =
+    "mtasts-milter [OPTION...]: logs and flags outgoing mail by MTA-STS (RFC 8461)\n\n"
+    "  --config FILE  configuration (" MTASTS_CONFIG_PATH ")\n"
+    "  --foreground   stay there, and log to standard error\n"
+    "  --check-config is the configuration good? Starts nothing\n"
+    "  -v, --verbose  log more\n"
+    "  -h, --help     this\n"
+    "      --version  the version\n\n"
+    "Postfix, in main.cf:\n"
+    "  smtpd_milters = unix:/run/mtasts/milter.sock\n"
+    "  non_smtpd_milters = $smtpd_milters\n"
+    "  milter_default_action = accept\n"
+    "Sendmail, in sendmail.mc:\n"
+    "  INPUT_MAIL_FILTER(`mtasts', `S=unix:/run/mtasts/milter.sock, T=C:10s;S:10s;R:30s;E:1m')\n\n"
+    "Manual: mtasts-milter(8), mtasts.conf(5)\n";
+
+static struct {
+  struct mtasts_program program;
+  struct mtasts_config *config; /* at the start; the filter owns it */
+  struct mtasts_listening listening;
+  bool own; /* the socket: not systemd's */
+  struct mtasts_keeper keeper;
+} milter = {.program = {.name = "mtasts-milter", .usage = usage}, .listening.fd = -1};
+
+/* opening */
+
+static int open_socket(void) {
+  struct mtasts_service_socket given[MTASTS_SERVICE_SOCKETS];
+  char error[MTASTS_LISTEN_ERROR];
+  const struct mtasts_config *config = milter.config;
+  if (mtasts_service_sockets(given) > 0) {
+    milter.listening.fd = given[0].fd;
+    return EX_OK;
+  }
+  milter.own = mtasts_listen(config->milter.listen, SOCK_STREAM, &config->milter.access, config,
+                             &milter.listening, error);
+  return milter.own ? EX_OK
+                    : mtasts_program_fail(&milter.program, mtasts_program_code_of_listen(errno),
+                                          "%s", error);
+}
+
+static int drop_root(void) {
+  const struct mtasts_config *config = milter.config;
+  if (mtasts_privilege_drop(config) == MTASTS_OK)
+    return EX_OK;
+  return mtasts_program_fail(&milter.program, EX_NOPERM, "cannot become user %s and group %s: %s",
+                             config->user, config->group, strerror(errno));
+}
+
+/* the filter */
+
+static void say_start(const char *event, const struct mtasts_config *config) {
+  bool monitor = config->site_mode == MTASTS_SITE_MONITOR;
+  mtasts_log(MTASTS_LOG_INFO, "%s version=%s listen=%s site_mode=%s", event, MTASTS_VERSION,
+             milter.own ? config->milter.listen : "systemd", monitor ? "monitor" : "enforce");
+}
+
+static void reload(void) {
+  char error[MTASTS_PROGRAM_ERROR];
+  struct mtasts_config *config;
+  enum mtasts_status status =
+      mtasts_config_load(milter.program.config_path, error, sizeof error, &config);
+  struct mtasts_snapshot *snapshot = NULL;
+  if (status != MTASTS_OK) {
+    mtasts_program_keep_old(error);
+    return;
+  }
+  if (milter.own && strcmp(config->milter.listen, milter.config->milter.listen) != 0)
+    mtasts_log(MTASTS_LOG_WARNING,
+               "reload: changed, but in force only after a restart: milter.listen");
+  snapshot = mtasts_snapshot_new(config);
+  if (!snapshot) {
+    mtasts_config_free(config);
+    mtasts_program_keep_old("out of memory");
+    return;
+  }
+  say_start("reload", config);
+  mtasts_filter_configure(snapshot);
+}
+
+/*
+ * No MTA comes in any more, and messages under way may end. libmilter goes on listening meanwhile,
+ * at a socket that nobody knows: its own end would cut sessions off.
+ */
+static void stop(void) {
+  char counts[128];
+  const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1000000};
+  int nobody = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (milter.own)
+    mtasts_listen_remove(&milter.listening);
+  if (nobody >= 0 && listen(nobody, 1) == 0)
+    dup3(nobody, milter.listening.fd, O_CLOEXEC);
+  for (int i = 0; i < DRAIN_STEPS && mtasts_filter_busy() > 0; i++)
+    nanosleep(&step, NULL);
+  unsigned left = mtasts_filter_busy();
+  if (left > 0)
+    mtasts_log(MTASTS_LOG_WARNING, "%u messages under way are cut off", left);
+  mtasts_filter_counts(counts, sizeof counts);
+  mtasts_log(MTASTS_LOG_INFO, "stop %s", counts);
+  exit(EX_OK);
+}
+
+static const struct mtasts_keeper_orders orders = {.reload = reload, .stop = stop};
+
+static int run_filter(void) {
+  char address[24];
+  struct mtasts_snapshot *snapshot = mtasts_snapshot_new(milter.config);
+  signal(SIGPIPE, SIG_IGN);
+  mallopt(M_ARENA_MAX, 2);
+  /* The socket is open already: Debian's libmilter takes a descriptor. */
+  snprintf(address, sizeof address, "fd:%d", milter.listening.fd);
+  if (!snapshot || !mtasts_filter_begin(snapshot) || smfi_setconn(address) != MI_SUCCESS ||
+      smfi_setbacklog(BACKLOG) != MI_SUCCESS || smfi_opensocket(false) != MI_SUCCESS)
+    return mtasts_program_fail(&milter.program, EX_UNAVAILABLE,
+                               "libmilter refuses; it must take an open socket (fd:N), as Debian's "
+                               "does");
+  say_start("start", milter.config);
+  if (!mtasts_keeper_serve(&milter.keeper, &orders))
+    return mtasts_program_fail(&milter.program, EX_OSERR, "a thread cannot be started");
+  return smfi_main() == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
+}
+
+/* the keeper */
+
+static void ready(void) {
+  mtasts_service_notify("READY=1");
+  mtasts_service_ready();
+}
+
+static int run_keeper(void) {
+  close(milter.listening.fd);
+  int code = mtasts_keeper_watch(&milter.keeper, ready);
+  if (milter.own)
+    mtasts_listen_remove(&milter.listening);
+  mtasts_config_free(milter.config);
+  return code;
+}
+
+int main(int argc, char **argv) {
+  int code = mtasts_program_begin(&milter.program, argc, argv, &milter.config);
+  if (code >= 0)
+    return code;
+  code = mtasts_program_settle(&milter.program, milter.config);
+  if (code >= 0)
+    return code;
+  code = open_socket();
+  if (code == EX_OK)
+    code = drop_root();
+  if (code != EX_OK)
+    return code;
+  if (!mtasts_keeper_fork(&milter.keeper))
+    return mtasts_program_fail(&milter.program, EX_OSERR, "cannot fork: %s", strerror(errno));
+  return milter.keeper.child > 0 ? run_keeper() : run_filter();
+}

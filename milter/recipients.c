@@ -1,0 +1,102 @@
+#include "recipients.h"
+
+#include <stdlib.h>
+
+#include "idn.h"
+#include "span.h"
+
+static bool make_room(struct mtasts_recipients *recipients, size_t more) {
+  size_t wanted = recipients->size + more;
+  if (wanted <= recipients->room)
+    return true;
+  size_t room = recipients->room ? 2 * recipients->room : 256;
+  unsigned char *grown = wanted <= MTASTS_RECIPIENTS_MAX ? realloc(recipients->names, room) : NULL;
+  if (!grown)
+    return false;
+  recipients->names = grown;
+  recipients->room = room;
+  return true;
+}
+
+static struct mtasts_span name_at(const struct mtasts_recipients *recipients, size_t at) {
+  return (struct mtasts_span){(const char *)recipients->names + at + 1, recipients->names[at]};
+}
+
+void mtasts_recipients_add_domain(struct mtasts_recipients *recipients, struct mtasts_span domain) {
+  /* Mail to many of one domain mostly names them in a row. */
+  if (recipients->count > 0 && mtasts_span_equal(name_at(recipients, recipients->last), domain))
+    return;
+  if (domain.len == 0 || domain.len > MTASTS_DOMAIN_MAX || !make_room(recipients, domain.len + 1)) {
+    recipients->cut = true;
+    return;
+  }
+  recipients->last = recipients->size;
+  recipients->names[recipients->size] = (unsigned char)domain.len;
+  memcpy(recipients->names + recipients->size + 1, domain.data, domain.len);
+  recipients->size += domain.len + 1;
+  recipients->count++;
+}
+
+/* What stands behind the last `@`, without the brackets of the path. */
+static struct mtasts_span domain_of(struct mtasts_span path) {
+  if (path.len > 0 && path.data[path.len - 1] == '>')
+    path.len--;
+  for (size_t i = path.len; i > 0; i--)
+    if (path.data[i - 1] == '@')
+      return (struct mtasts_span){path.data + i, path.len - i};
+  return (struct mtasts_span){path.data, 0};
+}
+
+void mtasts_recipients_add(struct mtasts_recipients *recipients, struct mtasts_span path,
+                           bool stays) {
+  struct mtasts_span text = domain_of(path);
+  struct mtasts_domain domain;
+  char lower[MTASTS_DOMAIN_MAX];
+  if (stays || text.len == 0) {
+    recipients->local = true;
+    return;
+  }
+  if (mtasts_domain_from_text(text, &domain) == MTASTS_OK) {
+    text = (struct mtasts_span){domain.name, domain.len};
+  } else {
+    if (text.len > sizeof lower)
+      text.len = sizeof lower;
+    for (size_t i = 0; i < text.len; i++)
+      lower[i] = mtasts_lower(text.data[i]);
+    text.data = lower;
+  }
+  mtasts_recipients_add_domain(recipients, text);
+}
+
+static int compare(const void *a, const void *b) {
+  const struct mtasts_span *left = a;
+  const struct mtasts_span *right = b;
+  size_t both = left->len < right->len ? left->len : right->len;
+  int order = memcmp(left->data, right->data, both);
+  return order != 0 ? order : (left->len > right->len) - (left->len < right->len);
+}
+
+struct mtasts_span *mtasts_recipients_domains(const struct mtasts_recipients *recipients,
+                                              size_t *count) {
+  *count = recipients->count;
+  struct mtasts_span *domains = *count > 0 ? malloc(*count * sizeof *domains) : NULL;
+  if (!domains)
+    return NULL;
+  size_t at = 0;
+  for (size_t i = 0; i < *count; i++) {
+    domains[i] = name_at(recipients, at);
+    at += domains[i].len + 1;
+  }
+  qsort(domains, *count, sizeof *domains, compare);
+  size_t kept = 1;
+  for (size_t i = 1; i < *count; i++)
+    if (!mtasts_span_equal(domains[i], domains[kept - 1]))
+      domains[kept++] = domains[i];
+  *count = kept;
+  return domains;
+}
+
+void mtasts_recipients_clear(struct mtasts_recipients *recipients) {
+  free(recipients->names);
+  *recipients = (struct mtasts_recipients){.names = NULL};
+}

@@ -1,0 +1,43 @@
+/*
+ * recipients.h: the domains that one message goes to. Pure, but for memory.
+ */
+#ifndef MTASTS_MILTER_RECIPIENTS_H
+#define MTASTS_MILTER_RECIPIENTS_H
+
+#include "mtasts.h"
+
+enum {
+  MTASTS_RECIPIENTS_MAX = 1 << 20, /* bytes of packed names: some 50,000 recipients */
+};
+
+/* Zeros are an empty one. */
+struct mtasts_recipients {
+  unsigned char *names; /* each a length byte and the name */
+  size_t size, room;    /* bytes */
+  size_t last;          /* where the last name begins */
+  size_t count;         /* of names */
+  bool local;           /* some do not leave this host */
+  bool cut;             /* some found no room */
+};
+
+/*
+ * Adds the domain of a recipient as RCPT names it: `<user@domain>`. What has no domain is local,
+ * and so is what `stays` says. A domain is kept as a policy domain, or in lower case where it
+ * cannot be one, such as an address literal.
+ */
+void mtasts_recipients_add(struct mtasts_recipients *recipients, struct mtasts_span path,
+                           bool stays);
+
+/* Adds one domain. */
+void mtasts_recipients_add_domain(struct mtasts_recipients *recipients, struct mtasts_span domain);
+
+/*
+ * Each domain once, in alphabetical order: an array of *count spans into the recipients, for the
+ * caller to free. NULL: none, or no memory, and *count then tells how many could not be told.
+ */
+struct mtasts_span *mtasts_recipients_domains(const struct mtasts_recipients *recipients,
+                                              size_t *count);
+
+void mtasts_recipients_clear(struct mtasts_recipients *recipients);
+
+#endif

@@ -1,0 +1,120 @@
+#include "words.h"
+
+#include "ascii.h"
+#include "log.h"
+
+const char *mtasts_action_name(enum mtasts_action action) {
+  switch (action) {
+  case MTASTS_ACTION_NONE:
+    return "none";
+  case MTASTS_ACTION_ACCEPT:
+    return "accept";
+  case MTASTS_ACTION_QUARANTINE:
+    return "quarantine";
+  case MTASTS_ACTION_TEMPFAIL:
+    return "tempfail";
+  case MTASTS_ACTION_REJECT:
+    return "reject";
+  }
+  return "?";
+}
+
+static void put_pair(struct mtasts_text *text, const char *key, const char *value) {
+  mtasts_text_put(text, key);
+  mtasts_text_put(text, *value ? value : "-");
+}
+
+/* Of a peer's bytes. */
+static void put_value(struct mtasts_text *text, const char *key, struct mtasts_span bytes) {
+  char value[512];
+  value[0] = '\0';
+  if (bytes.len > 0)
+    mtasts_log_value(bytes, value, sizeof value);
+  put_pair(text, key, value);
+}
+
+void mtasts_words_line(const struct mtasts_envelope *envelope, const struct mtasts_fate *fate,
+                       enum mtasts_action action, struct mtasts_text *text) {
+  put_value(text, "queue=", envelope->queue_id);
+  put_value(text, " from=", envelope->from);
+  put_value(text, " domain=", (struct mtasts_span){fate->domain, strlen(fate->domain)});
+  put_pair(text, " verdict=", mtasts_verdict_name(fate->verdict));
+  put_pair(text, " mode=", fate->has_policy ? mtasts_mode_name(fate->mode) : "");
+  put_pair(text, " id=", fate->id);
+  mtasts_text_put(text, " mx=");
+  mtasts_text_number(text, fate->mx_listed);
+  mtasts_text_put(text, "/");
+  mtasts_text_number(text, fate->mx_count);
+  put_pair(text, " dane=", mtasts_dane_name(fate->dane));
+  put_pair(text, " source=", mtasts_source_name(fate->source));
+  mtasts_text_put(text, " ms=");
+  mtasts_text_number(text, (uint64_t)(envelope->milliseconds > 0 ? envelope->milliseconds : 0));
+  if (fate->error != MTASTS_ERROR_NONE)
+    put_pair(text, " error=", mtasts_error_name(fate->error));
+  if (fate->at_risk)
+    put_pair(text, " at_risk=yes first_mx=", fate->mx);
+  if (action != MTASTS_ACTION_NONE)
+    put_pair(text, " action=", mtasts_action_name(action));
+  if (envelope->tls_not_required)
+    mtasts_text_put(text, " tls_required=no");
+  if (fate->monitor)
+    mtasts_text_put(text, " site_mode=monitor");
+}
+
+static bool is_protected(const struct mtasts_fate *fate, bool tls_not_required) {
+  return fate->protected && !tls_not_required;
+}
+
+static void put_one(const struct mtasts_fate *fate, bool tls_not_required,
+                    struct mtasts_text *text) {
+  put_pair(text, "protected=", is_protected(fate, tls_not_required) ? "yes" : "no");
+  put_pair(text, "; verdict=", mtasts_verdict_name(fate->verdict));
+  put_pair(text, "; domain=", fate->domain);
+  put_pair(text, "; id=", fate->id);
+  if (tls_not_required)
+    mtasts_text_put(text, "; tls_required=no");
+}
+
+static void put_all(const struct mtasts_fate *fates, size_t count, bool tls_not_required,
+                    struct mtasts_text *text) {
+  size_t protected = 0;
+  for (size_t i = 0; i < count; i++)
+  protected += is_protected(&fates[i], tls_not_required);
+  put_pair(text, "protected=", protected == count ? "all" : protected > 0 ? "some" : "none");
+}
+
+bool mtasts_words_header(enum mtasts_header_scope scope, const struct mtasts_fate *fates,
+                         size_t count, bool alone, bool tls_not_required,
+                         struct mtasts_text *text) {
+  if (scope == MTASTS_HEADER_NEVER || count == 0)
+    return false;
+  if (scope == MTASTS_HEADER_ALL)
+    put_all(fates, count, tls_not_required, text);
+  else if (alone && count == 1)
+    put_one(fates, tls_not_required, text);
+  else
+    return false;
+  return !text->full;
+}
+
+void mtasts_words_reply(const struct mtasts_fate *fate, enum mtasts_action action,
+                        struct mtasts_text *text) {
+  if (fate->wait) {
+    mtasts_text_put(text, "the MTA-STS policy of ");
+    mtasts_text_put(text, fate->domain);
+    mtasts_text_put(text, " cannot be looked up at the moment: please try again later");
+    return;
+  }
+  mtasts_text_put(text, fate->domain);
+  mtasts_text_put(text, " demands by its MTA-STS policy (RFC 8461, id ");
+  mtasts_text_put(text, *fate->id ? fate->id : "unknown");
+  mtasts_text_put(text,
+                  ") that mail goes only to mail servers which the policy lists, and it lists "
+                  "none of the domain's own, such as ");
+  mtasts_text_put(text, fate->mx);
+  mtasts_text_put(text, action == MTASTS_ACTION_REJECT
+                            ? ": the message cannot be delivered safely and was not sent; the "
+                              "domain's postmaster has to mend the policy"
+                            : ": the message cannot be delivered safely until the domain's "
+                              "postmaster has mended the policy");
+}

@@ -1,0 +1,50 @@
+/*
+ * words.h: the milter's words: the log line, the header field, and what a sender is told. Pure.
+ *
+ * Nothing that came over the network is copied into a header field or a reply but names that the
+ * parsers have let through.
+ */
+#ifndef MTASTS_MILTER_WORDS_H
+#define MTASTS_MILTER_WORDS_H
+
+#include "config.h"
+#include "fate.h"
+#include "text.h"
+
+/* What is done about mail that an enforce policy leaves without an MX host. */
+enum mtasts_action {
+  MTASTS_ACTION_NONE,
+  MTASTS_ACTION_ACCEPT, /* it is at risk and taken all the same */
+  MTASTS_ACTION_QUARANTINE,
+  MTASTS_ACTION_TEMPFAIL,
+  MTASTS_ACTION_REJECT,
+};
+
+/* "none", "accept", "quarantine", "tempfail", "reject" */
+const char *mtasts_action_name(enum mtasts_action action);
+
+struct mtasts_envelope {
+  struct mtasts_span queue_id; /* empty: the MTA has not told */
+  struct mtasts_span from;     /* as MAIL names it, with its brackets */
+  bool tls_not_required;       /* one TLS-Required: No field, RFC 8689 section 5 */
+  long milliseconds;           /* that asking took */
+};
+
+/* `queue=… from=… domain=… verdict=…`, with the keys of mtasts-milter(8). */
+void mtasts_words_line(const struct mtasts_envelope *envelope, const struct mtasts_fate *fate,
+                       enum mtasts_action action, struct mtasts_text *text);
+
+/*
+ * The header field's value. False: there is to be none (`header_scope`; any field would tell a
+ * recipient that others, perhaps Bcc, exist). alone: no recipients but those of the fates, of which
+ * all are known.
+ */
+bool mtasts_words_header(enum mtasts_header_scope scope, const struct mtasts_fate *fates,
+                         size_t count, bool alone, bool tls_not_required, struct mtasts_text *text);
+
+/* What the sender is told of mail that is tempfailed or rejected, and the postmaster of mail in
+ * quarantine: one line, without `%`, at most 900 bytes. */
+void mtasts_words_reply(const struct mtasts_fate *fate, enum mtasts_action action,
+                        struct mtasts_text *text);
+
+#endif
