@@ -1,5 +1,5 @@
-# Mail through real Postfix, with mtastsd as its table of TLS policies. Needs root, and Postfix in a
-# root of its own (./roots). In CI (CI=1) it is a failure where it cannot run.
+# Mail through real Postfix, with mtastsd as its table of TLS policies, and mtasts-milter. Needs root,
+# and Postfix in a root of its own (./roots). In CI (CI=1) it is a failure where it cannot run.
 # shellcheck shell=bash
 . "$here/postfix.sh"
 
@@ -41,13 +41,38 @@ check_one() {
   local limit=${limits[$name]:-}
   expect "$as, $name: $proves${limit:+ (Postfix 3.7: $limit)}" "$as@$domain" \
     "${limit:-${words[$name]:-$outcome}}"
+  check_flagged "${limit:-$outcome}"
 }
+
+# What the milter says of that message.
+check_flagged() { # OUTCOME
+  local verdict=${policy%% *} id=20260101T000000 mode=${policy%% *} protected=no risk='' line
+  [ "$verdict" != - ] || verdict=none id=-
+  if [ "$outcome" = 'deferred none of its MX hosts' ]; then
+    risk=' at_risk=yes first_mx=[^ ]+ action=accept'
+  elif [ "$verdict" = enforce ]; then
+    protected=yes
+  fi
+  line="from=<?sender@lab.example>? domain=$domain verdict=$verdict mode=$mode id=$id mx=[0-9]+/[0-9]+"
+  check "$as, $name: what the milter logs" "$line dane=none source=(network|cache) ms=[0-9]+$risk" \
+    "$(milter_lines "$as@$domain")"
+  case $1 in
+    verified* | tls* | clear*)
+      check "$as, $name: its flag" "protected=$protected;verdict=$verdict;domain=$domain;id=$id" \
+        "$(flags "$as@$domain")"
+      ;;
+  esac
+}
+
+declare -A flag=(
+  [good]='protected=yes;verdict=enforce;domain=good.mail.example;id=20260101T000000'
+  [testing]='protected=no;verdict=testing;domain=testing.mail.example;id=20260101T000000')
 
 # Without its table Postfix delivers nothing to other hosts, whatever our cache on disk knows.
 check_away() {
+  local domain
   stop mtastsd
-  send away@{good,testing,no-policy}.mail.example
-  send away@lab.example
+  for domain in {good,testing,no-policy}.mail.example lab.example; do send "away@$domain"; done
   settle
   expect_held 'mtastsd away, a policy in its cache' away@good.mail.example
   expect_held 'mtastsd away, mode testing' away@testing.mail.example
@@ -58,6 +83,53 @@ check_away() {
   expect 'mtastsd back' away@good.mail.example verified
   expect 'mtastsd back' away@testing.mail.example tls
   expect 'mtastsd back' away@no-policy.mail.example tls
+  check 'mtastsd away: the milter reads the cache' "${flag[good]}" "$(flags away@good.mail.example)"
+}
+
+check_milter() {
+  local good=good.mail.example testing=testing.mail.example lines
+  reload milter "milter { networks = {\"${MAIL[this]}\"} }"
+  send two@{good,testing}.mail.example
+  send one@$good another@$good
+  send forged@$testing -- 'X-MTA-STS: protected=yes; verdict=enforce' 'x-mta-sts: forged'
+  send no@$good -- 'TLS-Required: No'
+  submit out@$good "${MAIL[this]}" 'X-MTA-STS: forged' >"$LAB_DIR/out"
+  submit in@$good "${MAIL[plain]}" 'X-MTA-STS: forged' >>"$LAB_DIR/out"
+  settle
+  check 'two domains: neither is told of the other' - "$(flags two@$good)"
+  check 'two domains: neither is told of the other' - "$(flags two@$testing)"
+  lines=$(milter_lines two@$good | grep -o 'domain=[^ ]* verdict=[^ ]*')
+  check 'two domains: a line each' \
+    "domain=$good verdict=enforce"$'\n'"domain=$testing verdict=testing" "$lines"
+  check 'two recipients of one domain' "${flag[good]}" "$(flags one@$good)"
+  check 'two recipients of one domain' "${flag[good]}" "$(flags another@$good)"
+  check 'a forged flag is replaced' "${flag[testing]}" "$(flags forged@$testing)"
+  check 'TLS-Required: No' "${flag[good]/=yes/=no};tls_required=no" "$(flags no@$good)"
+  check 'by SMTP' '250 .*queued as .*250 .*queued as .*' "$(cat "$LAB_DIR/out")"
+  check 'by SMTP, from one of our networks' "${flag[good]}" "$(flags out@$good)"
+  check 'by SMTP, from elsewhere: no flag, nor a forged one' - "$(flags in@$good)"
+
+  reload milter 'milter { on_at_risk = "quarantine" }'
+  send hold@{good,unlisted}.mail.example
+  settle
+  check 'at risk, quarantine: held' 'hold hold@good.mail.example hold@unlisted.mail.example' "$(
+    in_root postfix postqueue -j | jq -r 'select(.queue_name == "hold") |
+      [.queue_name, .recipients[].address] | join(" ")')"
+  reload milter "milter { on_at_risk = \"reject\" networks = {\"${MAIL[this]}\"} }"
+  check 'at risk, reject: refused at once' \
+    '550 5.7.1 unlisted.mail.example demands by its MTA-STS policy \(RFC 8461, id 20260101T000000\) .*' \
+    "$(submit reject@unlisted.mail.example "${MAIL[this]}")"
+  reload mtastsd 'site_mode = "monitor"'
+  send week@$good
+  settle
+  check 'monitor: nothing is protected' "${flag[good]/=yes/=no}" "$(flags week@$good)"
+  reload mtastsd
+
+  stop milter
+  send alone@$good
+  settle
+  expect 'milter away: mail goes' alone@$good verified
+  check 'milter away: without a flag' - "$(flags alone@$good)"
 }
 
 # A record that cannot be looked up: what is cached governs, and nothing does where nothing is.
@@ -90,9 +162,7 @@ check_unknown() {
   send deliver@$domain
   settle
   expect 'nothing known in time, on_unknown deliver' deliver@$domain tls
-  write_mtastsd_conf 'https { timeout = 20 }' 'ask { on_unknown = "defer" }'
-  kill -HUP "$(cat "$LAB_DIR/mtastsd.started")"
-  for ((i = 0; i < 100; i++)); do grep -q 'mtastsd: reload' "$LAB_DIR/log/mtastsd" && break; sleep 0.02; done
+  reload mtastsd 'https { timeout = 20 }' 'ask { on_unknown = "defer" }'
   send defer@$domain
   settle
   expect_held 'nothing known in time, on_unknown defer' defer@$domain
@@ -172,14 +242,19 @@ check_advice() {
 house='inline:{house-rule.mail.example=encrypt}'
 if why=$(root_cannot_run postfix); then
   skip "$why"
-elif raise_postfix "$house, $inet_map" && start_mtastsd && start_postfix; then
+elif raise_postfix "$house, $inet_map" "$inet_milter" &&
+  start_mtastsd "milter { listen = \"$inet_milter\" }" && start_milter && start_postfix; then
   as=chroot deliver_all
   stop postfix
+  stop milter
   leave_chroot
-  postfix_conf "smtp_tls_policy_maps=$house, $unix_map"
+  postfix_conf "smtp_tls_policy_maps=$house, $unix_map" "smtpd_milters=$unix_milter"
+  write_mtastsd_conf
+  start_milter
   start_postfix
   as=postfix deliver_all
   check_away
+  check_milter
   check_dns
   check_unknown
   check_overrides

@@ -16,13 +16,14 @@ next_hops=('{host.lab.example=smtp:[implicit.mail.example]}'
   '{other.lab.example=smtp:[implicit-other.mail.example]}'
   "{address.lab.example=smtp:[${MAIL[plain]}]}")
 inet_map=socketmap:inet:127.0.0.1:8461:postfix
+unix_milter=unix:$POSTFIX_DIR/run/milter.sock inet_milter=inet:127.0.0.1:8892
 
 # A Postfix that finds main.cf younger than two seconds waits, for somebody may be writing it.
 postfix_conf() { # NAME=VALUE…
   in_root postfix postconf -e "$@" && touch -d '-1 minute' "$mta_etc/postfix/main.cf"
 }
 
-raise_postfix() { # POLICY-MAPS
+raise_postfix() { # POLICY-MAPS [MILTER]
   raise_root postfix || return
   touch "$LAB_DIR/mail"
   in_root postfix postsuper -d ALL 2>/dev/null # where Postfix is the machine's own MTA
@@ -31,6 +32,8 @@ raise_postfix() { # POLICY-MAPS
     local_recipient_maps= local_transport=discard: alias_maps= \
     smtp_tls_security_level=may smtp_tls_CAfile=/etc/ssl/certs/ca-certificates.crt smtp_tls_loglevel=1 \
     "smtp_tls_policy_maps=$1" \
+    "smtpd_milters=${2:-}" 'non_smtpd_milters=$smtpd_milters' milter_default_action=accept \
+    mynetworks=198.51.100.0/24 notify_classes= \
     smtp_connect_timeout=3 smtp_helo_timeout=3 smtp_starttls_timeout=3 default_destination_concurrency_failed_cohort_limit=0 \
     "maillog_file=$postfix_log" "maillog_file_prefixes=$LAB_DIR"
 }
@@ -63,6 +66,13 @@ send() { # RECIPIENT… [-- HEADER-FIELD…]
   done
   { [ $# -lt 2 ] || printf '%s\n' "${@:2}"; printf 'Subject: from the lab\n\nhello\n'; } |
     in_root postfix sendmail -f sender@lab.example "${recipients[@]}"
+}
+
+# One message by SMTP, from another host; prints what Postfix replies to it.
+submit() { # RECIPIENT CLIENT [HEADER-FIELD…]
+  printf '%s\r\n' "${@:3}" 'Subject: from the lab' '' hello |
+    curl -sv --interface "$2" --mail-from sender@lab.example --mail-rcpt "$1" -T - \
+      "smtp://${MAIL[this]}" 2>&1 | tr -d '\r' | sed -n 's/^< //p' | grep -v ^221 | tail -n 1
 }
 
 # Waits until all that was sent has been tried, and the log says so.
@@ -110,6 +120,18 @@ fate() { # RECIPIENT
     END { print last }' "$postfix_log")
   taken=$(grep -E "to=([^ ]*,)?$1[, ]" "$LAB_DIR/mail" | grep -Eo 'tls=[^ ]*' | uniq -c | xargs)
   echo "$log |${taken:+ $taken}"
+}
+
+# What the header fields X-MTA-STS of what came say, each but once.
+flags() { # RECIPIENT
+  grep -E "to=([^ ]*,)?$1[, ]" "$LAB_DIR/mail" | grep -Eo 'flag=[^ ]*' | cut -d= -f2- | sort -u
+}
+
+# What the milter logged of the last message to this recipient: a line a domain, without the queue id.
+milter_lines() { # RECIPIENT
+  local queue
+  queue=$(sed -n "s/.* \([0-9A-F]*\): to=<$1>, .*/\1/p" "$postfix_log" | tail -n 1)
+  sed -n "s/^mtasts-milter: queue=$queue //p" "$LAB_DIR/log/milter"
 }
 
 # The fate that an outcome of the table `deliveries` stands for, a regular expression. The table has
