@@ -171,7 +171,7 @@ static int run_keeper(void) {
 
 int main(int argc, char **argv) {
   int code = mtasts_program_begin(&milter.program, argc, argv, &milter.config);
-  if (code >= 0)
+  if (code >= 0 || !milter.config)
     return code;
   code = mtasts_program_settle(&milter.program, milter.config);
   if (code >= 0)
