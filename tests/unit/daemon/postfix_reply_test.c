@@ -154,11 +154,13 @@ static void test_sendmail(void) {
       {.preference = 30, .host = MTASTS_SPAN("mx.example.com")},
   };
   struct mtasts_entry entry = known(hosts, 4);
-  begin(MTASTS_MODE_ENFORCE);
-  add_long(NAME);
-  add_long(255 - NAME - 1);
-  CU_ASSERT_EQUAL(reply(MTASTS_DIALECT_SENDMAIL, &entry), 36 + 255);
-  CU_ASSERT(begins("OK secure match=mx00000aaa"));
+  for (size_t more = 0; more < 2; more++) {
+    begin(MTASTS_MODE_ENFORCE);
+    add_long(NAME);
+    add_long(255 - NAME - 1 + more);
+    size_t size = reply(MTASTS_DIALECT_SENDMAIL, &entry);
+    CU_ASSERT(more ? begins("TEMP ") : begins("OK secure match=mx00000a") && size == 36 + 255);
+  }
 
   add("mx.example.com", 14);
   add("*.wild.example", 14);
