@@ -35,6 +35,16 @@ static void put_text(struct writer *writer, const char *text) {
   put(writer, (struct mtasts_span){text, strlen(text)});
 }
 
+static void put_number(struct writer *writer, uint32_t number) {
+  char digits[10];
+  size_t at = sizeof digits;
+  do {
+    digits[--at] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  put(writer, (struct mtasts_span){digits + at, sizeof digits - at});
+}
+
 static size_t reply_text(const char *text, char *out) {
   size_t size = strlen(text);
   memcpy(out, text, size);
@@ -82,15 +92,18 @@ static struct mtasts_span rebuild(struct mtasts_span pattern, char out[MTASTS_DO
 
 /* How a list of patterns is written. */
 struct form {
-  const char *first, *next; /* before the first pattern, and before each other */
-  const char *behind;
+  struct mtasts_span first, next; /* before the first pattern, and before each other */
+  struct mtasts_span behind;
   bool starless; /* `*.x` is `.x` */
 };
 
-static const struct form in_match = {"", ":", "", true};
-static const struct form in_host_pattern = {" mx_host_pattern=", " mx_host_pattern=", "", false};
-static const struct form in_string = {" { policy_string = mx: ", " { policy_string = mx: ", " }",
-                                      false};
+#define TEXT(literal)                                                                              \
+  { .data = literal, .len = sizeof(literal) - 1 }
+static const struct form in_match = {TEXT(""), TEXT(":"), TEXT(""), true};
+static const struct form in_host_pattern = {TEXT(" mx_host_pattern="), TEXT(" mx_host_pattern="),
+                                            TEXT(""), false};
+static const struct form in_string = {TEXT(" { policy_string = mx: "),
+                                      TEXT(" { policy_string = mx: "), TEXT(" }"), false};
 
 /* Returns NULL, or why it cannot be done. */
 static const char *put_patterns(struct writer *writer, const struct mtasts_names *patterns,
@@ -102,11 +115,11 @@ static const char *put_patterns(struct writer *writer, const struct mtasts_names
     struct mtasts_span rebuilt = rebuild(pattern, name);
     if (rebuilt.len == 0)
       return "lists an MX host whose name cannot be told to the mail server";
-    put_text(writer, writer->size == start ? form->first : form->next);
+    put(writer, writer->size == start ? form->first : form->next);
     if (form->starless)
       mtasts_span_take(&rebuilt, '*');
     put(writer, rebuilt);
-    put_text(writer, form->behind);
+    put(writer, form->behind);
     if (writer->full)
       return too_many;
   }
@@ -134,13 +147,12 @@ static void put_policy_domain(struct writer *writer, const char *name) {
 
 /* The policy's text, for reports alone; left out where there is no room for all of it. */
 static void put_policy_text(struct writer *writer, const struct mtasts_policy *policy) {
-  char text[128];
   size_t start = writer->size;
-  snprintf(text, sizeof text,
-           " { policy_string = version: STSv1 } { policy_string = mode: %s }"
-           " { policy_string = max_age: %u }",
-           mtasts_mode_name(policy->mode), (unsigned)policy->max_age);
-  put_text(writer, text);
+  put(writer, MTASTS_SPAN(" { policy_string = version: STSv1 } { policy_string = mode: "));
+  put_text(writer, mtasts_mode_name(policy->mode));
+  put(writer, MTASTS_SPAN(" } { policy_string = max_age: "));
+  put_number(writer, policy->max_age);
+  put(writer, MTASTS_SPAN(" }"));
   if (put_patterns(writer, &policy->mx, &in_string) == NULL && !writer->full)
     return;
   writer->size = start;
@@ -174,8 +186,8 @@ static const char *policy_failure(enum mtasts_error error) {
 
 /* verdicts */
 
-static const struct mtasts_span before_match = {"OK secure match=", 16};
-static const struct mtasts_span behind_match = {" servername=hostname", 20};
+static const struct mtasts_span before_match = TEXT("OK secure match=");
+static const struct mtasts_span behind_match = TEXT(" servername=hostname");
 
 static const char *put_secure(struct writer *writer, const struct mtasts_names *patterns) {
   writer->size = 0;

@@ -96,10 +96,11 @@ $(O)/tests/bench/decision_bench: $(O)/tests/bench/decision_bench.o $(call archiv
 	$(CC) $(LINK) -Wl,--wrap=mdb_get $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
 
 ANSWER_BENCHES := $(O)/tests/bench/answer_bench $(if $(PLUGINS),$(O)/tests/bench/plugin_bench)
-$(ANSWER_BENCHES:%=%.o) $(O)/tests/bench/constant.o: $(O)/%.o: %.c
+BENCH_TOOLS    := $(O)/tests/bench/constant.o $(O)/tests/bench/client.o
+$(ANSWER_BENCHES:%=%.o) $(BENCH_TOOLS): $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call compile)
-$(ANSWER_BENCHES): %: %.o $(O)/tests/bench/constant.o
+$(ANSWER_BENCHES): %: %.o $(BENCH_TOOLS)
 	$(CC) $(LINK) -rdynamic $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core lmdb) -ldl
 
 .PHONY: bench bench-here

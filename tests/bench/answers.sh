@@ -38,11 +38,12 @@ for ((i = 0; i < 100; i++)); do
   kill -0 $pid 2>/dev/null || break
   sleep 0.05
 done
-echo "$domains cached domains:"
+echo "$domains cached domains, medians of interleaved rounds beside a server of constant answers;" \
+  "8 x 16: sixteen requests at once on each of eight connections"
 bad=0
-"$build/tests/bench/answer_bench" "$dir/socketmap.sock" $pid postfix "$domains" || bad=1
-"$build/tests/bench/answer_bench" "$dir/ask.sock" $pid entry "$domains" || bad=1
-"$build/tests/bench/answer_bench" "$dir/ask.sock" $pid decision "$domains" || bad=1
+"$build/tests/bench/answer_bench" "$dir/socketmap.sock" $pid "$domains" \
+  postfix postfix-tlsrpt sts decision || bad=1
+"$build/tests/bench/answer_bench" "$dir/ask.sock" $pid "$domains" entry || bad=1
 if [ -x "$build/tests/bench/plugin_bench" ]; then
   plugin=$build/exim-mtasts.so
   MTASTS_CONFIG=$dir/mtasts.conf \
