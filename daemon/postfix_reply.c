@@ -98,7 +98,7 @@ struct form {
 };
 
 #define TEXT(literal)                                                                              \
-  { .data = literal, .len = sizeof(literal) - 1 }
+  { .data = "" literal, .len = sizeof(literal) - 1 }
 static const struct form in_match = {TEXT(""), TEXT(":"), TEXT(""), true};
 static const struct form in_host_pattern = {TEXT(" mx_host_pattern="), TEXT(" mx_host_pattern="),
                                             TEXT(""), false};
@@ -168,13 +168,17 @@ static const char *put_report(struct writer *writer, const struct mtasts_policy 
   return why;
 }
 
-/* What RFC 8460 section 4.3 calls a discovery that failed; else NULL. */
-static const char *policy_failure(enum mtasts_error error) {
-  switch (error) {
+/* What RFC 8460 section 4.3.2.2 calls a discovery that failed; NULL where there is a policy, or for
+ * what it has no name for. */
+static const char *policy_failure(const struct mtasts_decision *decision,
+                                  const struct mtasts_entry *entry) {
+  if (decision->policy || !entry)
+    return NULL;
+  switch (entry->error) {
   case MTASTS_ERROR_POLICY_FETCH:
   case MTASTS_ERROR_POLICY_INVALID:
   case MTASTS_ERROR_WEBPKI_INVALID:
-    return mtasts_error_name(error);
+    return mtasts_error_name(entry->error);
   case MTASTS_ERROR_NONE:
   case MTASTS_ERROR_DNS:
   case MTASTS_ERROR_DNSSEC:
@@ -270,7 +274,7 @@ size_t mtasts_postfix_reply(const struct mtasts_decision *decision,
                             const struct mtasts_postfix_settings *settings, char *out) {
   const char *name = domain ? domain->name : "";
   const struct mtasts_policy *policy = decision->policy;
-  const char *failure = !policy && entry ? policy_failure(entry->error) : NULL;
+  const char *failure;
   bool sendmail = settings->dialect == MTASTS_DIALECT_SENDMAIL;
   bool reports =
       settings->dialect == MTASTS_DIALECT_TLSRPT && settings->plain_level == MTASTS_PLAIN_MAY;
@@ -303,7 +307,7 @@ size_t mtasts_postfix_reply(const struct mtasts_decision *decision,
       return report_testing(policy, name, out);
     break;
   case MTASTS_VERDICT_NONE:
-    if (reports && failure)
+    if (reports && (failure = policy_failure(decision, entry)))
       return report_failure(failure, name, out);
     break;
   }
