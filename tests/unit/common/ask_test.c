@@ -1,23 +1,16 @@
 #include "ask.h"
 
 #include "ascii.h"
+#include "ask_server.h"
 #include "netstring.h"
-#include "unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 const char *const unit_name = "ask";
@@ -29,53 +22,15 @@ enum {
   LARGE = 1 << 20, /* bytes: more than a socket buffers */
 };
 
-static char path[64]; /* of the server's socket */
 static char room[256];
 static char large[LARGE];
 static char heard[LARGE];
 
-__attribute__((constructor)) static void name_path(void) {
-  snprintf(path, sizeof path, "/tmp/mtasts-ask-test-%ld", (long)getpid());
-}
-
-static void pause_ms(long milliseconds) {
-  struct timespec left = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-  while (nanosleep(&left, &left) != 0)
-    continue;
-}
-
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static unsigned open_descriptors(void) {
-  unsigned count = 0;
-  DIR *listing = opendir("/proc/self/fd");
-  CU_ASSERT_PTR_NOT_NULL_FATAL(listing);
-  while (readdir(listing))
-    count++;
-  closedir(listing);
-  return count;
-}
-
 /* the server */
-
-static void say(int fd, const char *text) {
-  (void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
-}
 
 static size_t hear(int fd) {
   ssize_t got = recv(fd, heard, sizeof heard, 0);
   return got > 0 ? (size_t)got : 0;
-}
-
-/* Until the client has gone. */
-static void wait_for_end(int fd) {
-  char byte;
-  while (recv(fd, &byte, 1, 0) > 0)
-    continue;
 }
 
 static void echoes(int fd) {
@@ -131,62 +86,6 @@ static void hears_and_closes(int fd) {
 static void hears_and_cuts(int fd) {
   hear(fd);
   say(fd, "10:OK ");
-}
-
-/* One connection's. */
-struct server {
-  int fd; /* listening */
-  void (*serve)(int fd);
-  const char *reply; /* said, and then waited for the end, where serve is NULL */
-  long delay;        /* milliseconds before it accepts */
-  pthread_t thread;
-};
-
-static void *serve_one(void *context) {
-  const struct server *server = context;
-  pause_ms(server->delay);
-  int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC);
-  if (fd < 0)
-    return NULL;
-  if (server->serve) {
-    server->serve(fd);
-  } else {
-    say(fd, server->reply);
-    wait_for_end(fd);
-  }
-  close(fd);
-  return NULL;
-}
-
-static struct sockaddr_un address_of(const char *where) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  memcpy(address.sun_path, where, strlen(where));
-  return address;
-}
-
-static int bound(int type) {
-  struct sockaddr_un name = address_of(path);
-  int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-  unlink(path);
-  CU_ASSERT_FATAL(fd >= 0 && bind(fd, (const struct sockaddr *)&name, sizeof name) == 0);
-  return fd;
-}
-
-static void server_start(struct server *server) {
-  sigset_t all;
-  sigset_t before;
-  server->fd = bound(SOCK_STREAM);
-  CU_ASSERT_EQUAL_FATAL(listen(server->fd, 4), 0);
-  sigfillset(&all); /* the client gets the signals */
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  CU_ASSERT_EQUAL_FATAL(pthread_create(&server->thread, NULL, serve_one, server), 0);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-static void server_stop(struct server *server) {
-  pthread_join(server->thread, NULL);
-  close(server->fd);
-  unlink(path);
 }
 
 /* Asks a server that does as it is told. A time-out has to come when it is due, anything else
