@@ -14,10 +14,10 @@
 
 #include "unit.h"
 
-static char path[64]; /* of the server's socket */
+static char server_path[64]; /* of the server's socket */
 
 __attribute__((constructor)) static void name_path(void) {
-  snprintf(path, sizeof path, "/tmp/mtasts-unit-%ld.sock", (long)getpid());
+  snprintf(server_path, sizeof server_path, "/tmp/mtasts-unit-%ld.sock", (long)getpid());
 }
 
 static inline void pause_ms(long milliseconds) {
@@ -87,9 +87,9 @@ static inline struct sockaddr_un address_of(const char *where) {
 }
 
 static inline int bound(int type) {
-  struct sockaddr_un name = address_of(path);
+  struct sockaddr_un name = address_of(server_path);
   int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-  unlink(path);
+  unlink(server_path);
   CU_ASSERT_FATAL(fd >= 0 && bind(fd, (const struct sockaddr *)&name, sizeof name) == 0);
   return fd;
 }
@@ -110,7 +110,7 @@ static inline void server_stop(struct server *server) {
   shutdown(server->fd, SHUT_RDWR);
   pthread_join(server->thread, NULL);
   close(server->fd);
-  unlink(path);
+  unlink(server_path);
 }
 
 #endif

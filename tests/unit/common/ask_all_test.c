@@ -49,7 +49,7 @@ static void check_all(const char *what, struct server server, const struct mtast
   server_start(&server);
   int64_t start = now_ms();
   enum mtasts_status status =
-      mtasts_ask_all(path, "entry", keys, count, deadline, room, room_size, keep, NULL);
+      mtasts_ask_all(server_path, "entry", keys, count, deadline, room, room_size, keep, NULL);
   int64_t took = now_ms() - start;
   server_stop(&server);
   unit_check(status == expected, "%s: %s", what, mtasts_status_name(status));
@@ -209,8 +209,9 @@ static void too_early(void) {
   server_start(&server);
   count_told = 0;
   int64_t start = now_ms();
-  CU_ASSERT_EQUAL(mtasts_ask_all(path, "entry", many, MANY, LONG, room, sizeof room, keep, NULL),
-                  MTASTS_CORRUPT);
+  CU_ASSERT_EQUAL(
+      mtasts_ask_all(server_path, "entry", many, MANY, LONG, room, sizeof room, keep, NULL),
+      MTASTS_CORRUPT);
   unit_check(now_ms() - start < SOON, "it is seen at once");
   server_stop(&server);
   unit_check(count_told > 0 && count_told < MANY, "%zu replies", count_told);

@@ -97,7 +97,7 @@ static struct mtasts_span check_ask(const char *what, struct server server, stru
   server_start(&server);
   int64_t start = now_ms();
   enum mtasts_status status =
-      mtasts_ask(path, "decision", key, deadline, room, sizeof room, &payload);
+      mtasts_ask(server_path, "decision", key, deadline, room, sizeof room, &payload);
   int64_t took = now_ms() - start;
   server_stop(&server);
   unsigned left = open_descriptors();
@@ -240,18 +240,18 @@ static void nobody_there(void) {
   close(fd);
   CU_ASSERT_EQUAL(ask_path("/nonexistent/ask.sock"), MTASTS_AWAY);
   close(bound(SOCK_STREAM));
-  CU_ASSERT_EQUAL(ask_path(path), MTASTS_AWAY); /* left by a dead daemon */
-  snprintf(under, sizeof under, "%s/ask.sock", path);
+  CU_ASSERT_EQUAL(ask_path(server_path), MTASTS_AWAY); /* left by a dead daemon */
+  snprintf(under, sizeof under, "%s/ask.sock", server_path);
   CU_ASSERT_EQUAL(ask_path(under), MTASTS_AWAY);
-  unlink(path);
-  close(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  CU_ASSERT_EQUAL(ask_path(path), MTASTS_AWAY);
-  unlink(path);
+  unlink(server_path);
+  close(open(server_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  CU_ASSERT_EQUAL(ask_path(server_path), MTASTS_AWAY);
+  unlink(server_path);
   fd = bound(SOCK_DGRAM);
-  CU_ASSERT_EQUAL(ask_path(path), MTASTS_IO);
+  CU_ASSERT_EQUAL(ask_path(server_path), MTASTS_IO);
   CU_ASSERT_EQUAL(errno, EPROTOTYPE);
   close(fd);
-  unlink(path);
+  unlink(server_path);
 }
 
 static void too_long(void) {
@@ -263,13 +263,15 @@ static void too_long(void) {
   CU_ASSERT_EQUAL(ask_path(longest), MTASTS_TOO_LARGE);
   longest[sizeof longest - 2] = '\0';
   CU_ASSERT_EQUAL(ask_path(longest), MTASTS_AWAY);
-  CU_ASSERT_EQUAL(mtasts_ask(path, map, MTASTS_SPAN("a"), SOON, room, sizeof room, &payload),
+  CU_ASSERT_EQUAL(mtasts_ask(server_path, map, MTASTS_SPAN("a"), SOON, room, sizeof room, &payload),
                   MTASTS_TOO_LARGE);
-  CU_ASSERT_EQUAL(mtasts_ask(path, map + 1, MTASTS_SPAN("a"), SOON, room, sizeof room, &payload),
-                  MTASTS_AWAY);
+  CU_ASSERT_EQUAL(
+      mtasts_ask(server_path, map + 1, MTASTS_SPAN("a"), SOON, room, sizeof room, &payload),
+      MTASTS_AWAY);
   const struct mtasts_span key = {large, MTASTS_NETSTRING_MAX};
-  CU_ASSERT_EQUAL(mtasts_ask(path, "m", key, SOON, room, sizeof room, &payload), MTASTS_TOO_LARGE);
-  CU_ASSERT_EQUAL(mtasts_ask(path, "m", (struct mtasts_span){large, SIZE_MAX}, SOON, room,
+  CU_ASSERT_EQUAL(mtasts_ask(server_path, "m", key, SOON, room, sizeof room, &payload),
+                  MTASTS_TOO_LARGE);
+  CU_ASSERT_EQUAL(mtasts_ask(server_path, "m", (struct mtasts_span){large, SIZE_MAX}, SOON, room,
                              sizeof room, &payload),
                   MTASTS_TOO_LARGE);
 }
@@ -282,7 +284,7 @@ static void no_descriptor(void) {
   setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)lowest, before.rlim_max});
   struct mtasts_span payload;
   enum mtasts_status status =
-      mtasts_ask(path, "m", MTASTS_SPAN("a"), SOON, room, sizeof room, &payload);
+      mtasts_ask(server_path, "m", MTASTS_SPAN("a"), SOON, room, sizeof room, &payload);
   int error = errno;
   setrlimit(RLIMIT_NOFILE, &before);
   CU_ASSERT_EQUAL(status, MTASTS_IO);
@@ -295,17 +297,17 @@ static void forbidden(void) {
   int status = -1;
   int fd = bound(SOCK_STREAM);
   CU_ASSERT_EQUAL_FATAL(listen(fd, 1), 0);
-  CU_ASSERT_EQUAL(chmod(path, 0), 0);
+  CU_ASSERT_EQUAL(chmod(server_path, 0), 0);
   pid_t child = fork();
   if (child == 0) {
     if (geteuid() == 0 && setuid(65534) != 0)
       _exit(255);
-    _exit((int)mtasts_ask(path, "m", MTASTS_SPAN("a"), SOON, room, sizeof room, &payload));
+    _exit((int)mtasts_ask(server_path, "m", MTASTS_SPAN("a"), SOON, room, sizeof room, &payload));
   }
   CU_ASSERT_FATAL(waitpid(child, &status, 0) == child && WIFEXITED(status));
   CU_ASSERT_EQUAL(WEXITSTATUS(status), MTASTS_PERMISSION);
   close(fd);
-  unlink(path);
+  unlink(server_path);
 }
 
 static void *make_room(void *context) {
@@ -319,7 +321,7 @@ static void *make_room(void *context) {
 
 static void a_full_backlog(void) {
   struct mtasts_span payload;
-  struct sockaddr_un name = address_of(path);
+  struct sockaddr_un name = address_of(server_path);
   pthread_t thread;
   int others[8];
   size_t count = 0;
@@ -331,19 +333,19 @@ static void a_full_backlog(void) {
   CU_ASSERT_EQUAL_FATAL(errno, EAGAIN);
 
   int64_t start = now_ms();
-  CU_ASSERT_EQUAL(ask_path(path), MTASTS_TIMEOUT);
+  CU_ASSERT_EQUAL(ask_path(server_path), MTASTS_TIMEOUT);
   int64_t took = now_ms() - start;
   unit_check(took >= SOON - 1 && took < SOON + SLACK, "took %lld ms", (long long)took);
 
   CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, make_room, &fd), 0);
-  CU_ASSERT_EQUAL(mtasts_ask(path, "m", MTASTS_SPAN("a"), LONG, room, sizeof room, &payload),
+  CU_ASSERT_EQUAL(mtasts_ask(server_path, "m", MTASTS_SPAN("a"), LONG, room, sizeof room, &payload),
                   MTASTS_OK);
   shutdown(fd, SHUT_RDWR); /* ends the accept */
   pthread_join(thread, NULL);
   while (count > 0)
     close(others[--count]);
   close(fd);
-  unlink(path);
+  unlink(server_path);
 }
 
 const struct unit_test unit_tests[] = {
