@@ -8,6 +8,7 @@
 #include "ascii.h"
 #include "ask.h"
 #include "field.h"
+#include "idn.h"
 #include "inquiry.h"
 #include "outbound.h"
 #include "recipients.h"
@@ -275,7 +276,7 @@ static void use_relayhost(struct mtasts_recipients *recipients, const char *rela
   bool local = recipients->local;
   bool cut = recipients->cut;
   struct mtasts_span hop = span_of(relayhost);
-  if (mtasts_domain_parse(hop, &relay) == MTASTS_OK)
+  if (mtasts_domain_from_text(hop, &relay) == MTASTS_OK)
     hop = (struct mtasts_span){relay.name, relay.len};
   mtasts_recipients_clear(recipients);
   mtasts_recipients_add_domain(recipients, hop);
