@@ -385,11 +385,11 @@ check_ends() {
   round() {
     for what in cut quit abort "${garbage[@]:0:8}"; do beginnings "$what" cut; done
   }
-  round | talk >/dev/null
+  for round in {1..4}; do round; done | talk >/dev/null
   before_rss=$(resident)
-  for round in 1 2 3 4; do round; done | talk >/dev/null
+  for round in {1..30}; do round; done | talk >/dev/null
   check 'no descriptor is left' yes "$(until_so eval "[ \$(descriptors) = $descriptors_at_start ]" && echo yes || descriptors)"
-  sanitized || check 'no memory is left' yes "$([ $(($(resident) - before_rss)) -lt 400 ] && echo yes || echo "$before_rss $(resident)")"
+  sanitized || check 'no memory is left' yes "$([ $(($(resident) - before_rss)) -lt 150 ] && echo yes || echo "$before_rss $(resident)")"
 }
 
 check_old_mta() {
@@ -452,9 +452,11 @@ end_message() {
 
 check_stop() {
   local began
+  begin_message
+  echo abort >&5
   began=$EPOCHREALTIME
-  printf '%s\n' new 'connect local' | talk >/dev/null &
   stop_milter
+  end_message
   check 'SIGTERM: exit code' 0 $code
   check 'at once, where no message is under way' yes "$(took "$began" 0 1.5)"
   check 'the totals are logged' yes "$(says 'stop messages=[0-9]* outbound=[0-9]* at_risk=[0-9]* held=[0-9]*')"

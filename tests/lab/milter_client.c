@@ -33,14 +33,12 @@
 #include <libmilter/mfdef.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -466,10 +464,11 @@ static int activate(const char *path, char **command) {
     return perror(path), 73;
   if (fd != 3 && dup2(fd, 3) != 3)
     return 71;
+  pid_t parent = getpid();
   if (fork() == 0) { /* systemd, which keeps it */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;)
-      pause();
+    while (getppid() == parent)
+      pause_for(50);
+    _exit(0);
   }
   setenv("LISTEN_PID", pid, 1);
   setenv("LISTEN_FDS", "1", 1);
