@@ -87,10 +87,10 @@ static void put_one(const struct mtasts_fate *fate, bool tls_not_required,
 
 static void put_all(const struct mtasts_fate *fates, size_t count, bool tls_not_required,
                     struct mtasts_text *text) {
-  size_t protected = 0;
+  size_t safe = 0;
   for (size_t i = 0; i < count; i++)
-  protected += is_protected(&fates[i], tls_not_required);
-  put_pair(text, "protected=", protected == count ? "all" : protected > 0 ? "some" : "none");
+    safe += is_protected(&fates[i], tls_not_required);
+  put_pair(text, "protected=", safe == count ? "all" : safe > 0 ? "some" : "none");
 }
 
 bool mtasts_words_header(enum mtasts_header_scope scope, const struct mtasts_fate *fates,
