@@ -187,15 +187,15 @@ static void add_tally(struct text *text, const struct mtasts_exposition *e) {
 /* the daemon */
 
 static void add_daemon(struct text *text, const struct mtasts_exposition *e) {
-  add_head(text, "mtasts_build_info", GAUGE, "The version of mtastsd; always 1.");
+  add_head(text, "mtasts_build_info", GAUGE, "The version of mtastsd, as a label of a constant 1.");
   add(text, "mtasts_build_info{version=\"%s\"} 1\n", MTASTS_VERSION);
   add_one(text, "mtasts_start_time_seconds", GAUGE, (unsigned long long)e->started,
           "When mtastsd started, since the epoch.");
-  add_one(text, "mtasts_healthy", GAUGE, e->healthy, "Does /healthz say ok?");
-  add_head(text, "mtasts_loop_up", GAUGE, "Does the loop read its inbox?");
+  add_one(text, "mtasts_healthy", GAUGE, e->healthy, "1 where /healthz says ok.");
+  add_head(text, "mtasts_loop_up", GAUGE, "1 where the loop reads its inbox.");
   add(text, "mtasts_loop_up{loop=\"front\"} %d\nmtasts_loop_up{loop=\"net\"} %d\n",
       e->loop_up[MTASTS_LOOP_FRONT], e->loop_up[MTASTS_LOOP_NET]);
-  add_head(text, "mtasts_site_mode", GAUGE, "The site_mode in force is 1.");
+  add_head(text, "mtasts_site_mode", GAUGE, "1 at the site_mode in force.");
   add(text, "mtasts_site_mode{mode=\"enforce\"} %d\nmtasts_site_mode{mode=\"monitor\"} %d\n",
       !e->monitor, e->monitor);
   add_one(text, "mtasts_overrides", GAUGE, e->overrides, "Overrides in the configuration.");
