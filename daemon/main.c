@@ -553,7 +553,7 @@ int main(int argc, char **argv) {
       .signals = -1,
   };
   int code = mtasts_program_begin(&daemon.program, argc, argv, &daemon.config);
-  if (code >= 0)
+  if (code >= 0 || !daemon.config)
     return code;
   daemon.snapshot = mtasts_snapshot_new(daemon.config);
   code = daemon.snapshot ? run(&daemon)
