@@ -205,8 +205,10 @@ static sfsistat on_recipient(SMFICTX *context, char **arguments) {
   struct session *session = session_of(context);
   struct message *message = session ? session->message : NULL;
   if (message && message->outbound) {
-    bool stays = mtasts_mailer_is_local(macro(context, "{rcpt_mailer}"), config_of(message));
-    mtasts_recipients_add(&message->recipients, span_of(arguments[0]), stays);
+    const struct mtasts_config *config = config_of(message);
+    bool stays = mtasts_mailer_is_local(macro(context, "{rcpt_mailer}"), config);
+    mtasts_recipients_add(&message->recipients, span_of(arguments[0]), stays,
+                          &config->milter.local_domains);
   }
   return go_on(session, SMFIP_NR_RCPT);
 }

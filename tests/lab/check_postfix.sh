@@ -88,7 +88,8 @@ check_away() {
 
 check_milter() {
   local good=good.mail.example testing=testing.mail.example lines
-  reload milter "milter { networks = {\"${MAIL[this]}\"} }"
+  reload milter "milter { networks = {\"${MAIL[this]}\"} local_domains = {\"lab.example\"} }"
+  send mixed@{good.mail.example,lab.example}
   send two@{good,testing}.mail.example
   send one@$good another@$good
   send forged@$testing -- 'X-MTA-STS: protected=yes; verdict=enforce' 'x-mta-sts: forged'
@@ -101,6 +102,9 @@ check_milter() {
   lines=$(milter_lines two@$good | grep -o 'domain=[^ ]* verdict=[^ ]*')
   check 'two domains: a line each' \
     "domain=$good verdict=enforce"$'\n'"domain=$testing verdict=testing" "$lines"
+  check 'a colleague here is a recipient too' - "$(flags mixed@$good)"
+  check 'but his domain is not looked up' "domain=$good" \
+    "$(milter_lines mixed@$good | grep -o 'domain=[^ ]*')"
   check 'two recipients of one domain' "${flag[good]}" "$(flags one@$good)"
   check 'two recipients of one domain' "${flag[good]}" "$(flags another@$good)"
   check 'a forged flag is replaced' "${flag[testing]}" "$(flags forged@$testing)"

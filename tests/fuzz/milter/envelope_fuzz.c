@@ -50,13 +50,14 @@ static void check_words(struct mtasts_span domain, struct mtasts_span from) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct mtasts_span rest = {(const char *)data, size};
+  static const struct mtasts_strings none = {.count = 0};
   struct mtasts_recipients recipients = {.names = NULL};
   size_t lines = 0;
   while (rest.len > 0) {
     const char *line_end = memchr(rest.data, '\n', rest.len);
     struct mtasts_span line = {rest.data, line_end ? (size_t)(line_end - rest.data) : rest.len};
     (void)mtasts_field_says_no(line);
-    mtasts_recipients_add(&recipients, line, false);
+    mtasts_recipients_add(&recipients, line, false, &none);
     rest.data += line.len;
     rest.len -= line.len;
     if (rest.len > 0)

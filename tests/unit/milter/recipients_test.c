@@ -9,13 +9,14 @@
 const char *const unit_name = "milter/recipients";
 
 static struct mtasts_recipients recipients;
+static const struct mtasts_strings none = {.count = 0};
 
 static void add(const char *path, bool stays) {
   size_t len = strlen(path);
   char *exact = malloc(len ? len : 1); /* so that a sanitizer sees a byte read too far */
   CU_ASSERT_PTR_NOT_NULL_FATAL(exact);
   memcpy(exact, path, len);
-  mtasts_recipients_add(&recipients, (struct mtasts_span){exact, len}, stays);
+  mtasts_recipients_add(&recipients, (struct mtasts_span){exact, len}, stays, &none);
   free(exact);
 }
 
@@ -117,7 +118,7 @@ static void each_once(void) {
 static void add_numbered(unsigned user, int width, unsigned domain) {
   char path[80];
   snprintf(path, sizeof path, "<u%u@d%0*u.example>", user, width, domain);
-  mtasts_recipients_add(&recipients, (struct mtasts_span){path, strlen(path)}, false);
+  mtasts_recipients_add(&recipients, (struct mtasts_span){path, strlen(path)}, false, &none);
 }
 
 static size_t count_domains(void) {
@@ -195,7 +196,28 @@ static void hostile_lengths(void) {
     }
 }
 
+static void local_domains(void) {
+  static const char *const names[] = {"Here.Example", "b\xc3\xbc"
+                                                      "cher.example."};
+  static const struct mtasts_strings ours = {names, 2};
+  static const struct {
+    const char *path;
+    bool local;
+  } paths_to[] = {{"<a@here.example>", true},          {"<a@HERE.example.>", true},
+                  {"<a@xn--bcher-kva.example>", true}, {"<a@sub.here.example>", false},
+                  {"<a@here.example.org>", false},     {"<a@example>", false}};
+  for (size_t i = 0; i < sizeof paths_to / sizeof *paths_to; i++) {
+    struct mtasts_span path = {paths_to[i].path, strlen(paths_to[i].path)};
+    mtasts_recipients_add(&recipients, path, false, &ours);
+    unit_check(recipients.local == paths_to[i].local &&
+                   (recipients.count == 0) == paths_to[i].local,
+               "%s", paths_to[i].path);
+    mtasts_recipients_clear(&recipients);
+  }
+}
+
 const struct unit_test unit_tests[] = {
+    {"domains of this host", local_domains},
     {"the domain of a path", paths},
     {"quoted local parts", quoted},
     {"paths without a domain are local", without_domain},
