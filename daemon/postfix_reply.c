@@ -90,20 +90,20 @@ static struct mtasts_span rebuild(struct mtasts_span pattern, char out[MTASTS_DO
   return is_keyword(rebuilt) ? none : rebuilt;
 }
 
-/* How a list of patterns is written. */
+/* How a list of patterns is written: what stands before the first, between two, behind the last. */
 struct form {
-  struct mtasts_span first, next; /* before the first pattern, and before each other */
-  struct mtasts_span behind;
+  struct mtasts_span first, between, last;
   bool starless; /* `*.x` is `.x` */
 };
 
 #define TEXT(literal)                                                                              \
   { .data = "" literal, .len = sizeof(literal) - 1 }
-static const struct form in_match = {TEXT(""), TEXT(":"), TEXT(""), true};
-static const struct form in_host_pattern = {TEXT(" mx_host_pattern="), TEXT(" mx_host_pattern="),
-                                            TEXT(""), false};
-static const struct form in_string = {TEXT(" { policy_string = mx: "),
-                                      TEXT(" { policy_string = mx: "), TEXT(" }"), false};
+static const struct form secure = {TEXT("OK secure match="), TEXT(":"),
+                                   TEXT(" servername=hostname"), true};
+static const struct form host_patterns = {TEXT(" mx_host_pattern="), TEXT(" mx_host_pattern="),
+                                          TEXT(""), false};
+static const struct form strings = {TEXT(" { policy_string = mx: "),
+                                    TEXT(" } { policy_string = mx: "), TEXT(" }"), false};
 
 /* Returns NULL, or why it cannot be done. */
 static const char *put_patterns(struct writer *writer, const struct mtasts_names *patterns,
@@ -115,24 +115,25 @@ static const char *put_patterns(struct writer *writer, const struct mtasts_names
     struct mtasts_span rebuilt = rebuild(pattern, name);
     if (rebuilt.len == 0)
       return "lists an MX host whose name cannot be told to the mail server";
-    put(writer, writer->size == start ? form->first : form->next);
+    put(writer, writer->size == start ? form->first : form->between);
     if (form->starless)
       mtasts_span_take(&rebuilt, '*');
     put(writer, rebuilt);
-    put(writer, form->behind);
     if (writer->full)
       return too_many;
   }
-  return writer->size > start ? NULL : "lists no MX host";
+  if (writer->size == start)
+    return "lists no MX host";
+  put(writer, form->last);
+  return writer->full ? too_many : NULL;
 }
 
 /* attributes for reports */
 
 /* Postfix refuses the whole answer where a label of policy_domain begins or ends in a hyphen. */
 static bool is_hostname(const char *name) {
-  for (size_t i = 0; name[i] != '\0'; i++)
-    if (name[i] == '-' &&
-        (i == 0 || name[i - 1] == '.' || name[i + 1] == '.' || name[i + 1] == '\0'))
+  for (const char *at = name; (at = strchr(at, '-')); at++)
+    if (at == name || at[-1] == '.' || at[1] == '.' || at[1] == '\0')
       return false;
   return true;
 }
@@ -153,7 +154,7 @@ static void put_policy_text(struct writer *writer, const struct mtasts_policy *p
   put(writer, MTASTS_SPAN(" } { policy_string = max_age: "));
   put_number(writer, policy->max_age);
   put(writer, MTASTS_SPAN(" }"));
-  if (put_patterns(writer, &policy->mx, &in_string) == NULL && !writer->full)
+  if (put_patterns(writer, &policy->mx, &strings) == NULL)
     return;
   writer->size = start;
   writer->full = false;
@@ -162,7 +163,7 @@ static void put_policy_text(struct writer *writer, const struct mtasts_policy *p
 static const char *put_report(struct writer *writer, const struct mtasts_policy *policy,
                               const char *name) {
   put_policy_domain(writer, name);
-  const char *why = put_patterns(writer, &policy->mx, &in_host_pattern);
+  const char *why = put_patterns(writer, &policy->mx, &host_patterns);
   if (!why)
     put_policy_text(writer, policy);
   return why;
@@ -190,18 +191,6 @@ static const char *policy_failure(const struct mtasts_decision *decision,
 
 /* verdicts */
 
-static const struct mtasts_span before_match = TEXT("OK secure match=");
-static const struct mtasts_span behind_match = TEXT(" servername=hostname");
-
-static const char *put_secure(struct writer *writer, const struct mtasts_names *patterns) {
-  writer->size = 0;
-  writer->full = false;
-  put(writer, before_match);
-  const char *why = put_patterns(writer, patterns, &in_match);
-  put(writer, behind_match);
-  return why || !writer->full ? why : too_many;
-}
-
 /* The patterns that the hosts match, until they are surely too many for Sendmail. */
 static struct mtasts_names matching(const struct mtasts_names *patterns,
                                     const struct mtasts_mx_list *hosts,
@@ -220,24 +209,28 @@ static struct mtasts_names matching(const struct mtasts_names *patterns,
   return found;
 }
 
+static const char *enforce_by_sendmail(struct writer *writer, const struct mtasts_names *patterns,
+                                       const struct mtasts_entry *entry) {
+  unsigned char store[MATCHING_MAX + 1 + MTASTS_DOMAIN_MAX];
+  writer->room = secure.first.len + MTASTS_SENDMAIL_MATCH_MAX + secure.last.len;
+  const char *why = put_patterns(writer, patterns, &secure);
+  if (why != too_many || !entry)
+    return why;
+  struct mtasts_names found = matching(patterns, &entry->mx, store);
+  writer->size = 0;
+  writer->full = false;
+  return put_patterns(writer, &found, &secure) ? too_many : NULL;
+}
+
 /* RFC 8461 section 5: only to a host that a pattern matches, with a certificate for it. */
 static size_t enforce(const struct mtasts_policy *policy, const struct mtasts_entry *entry,
                       const char *name, enum mtasts_dialect dialect, char *out) {
   struct writer writer = {.out = out, .room = MTASTS_POSTFIX_REPLY_MAX};
-  const char *why;
-  if (dialect == MTASTS_DIALECT_SENDMAIL) {
-    unsigned char store[MATCHING_MAX + 1 + MTASTS_DOMAIN_MAX];
-    writer.room = before_match.len + MTASTS_SENDMAIL_MATCH_MAX + behind_match.len;
-    why = put_secure(&writer, &policy->mx);
-    if (why == too_many && entry) {
-      struct mtasts_names found = matching(&policy->mx, &entry->mx, store);
-      why = put_secure(&writer, &found) ? too_many : NULL;
-    }
-  } else {
-    why = put_secure(&writer, &policy->mx);
-    if (!why && dialect == MTASTS_DIALECT_TLSRPT)
-      why = put_report(&writer, policy, name);
-  }
+  const char *why = dialect == MTASTS_DIALECT_SENDMAIL
+                        ? enforce_by_sendmail(&writer, &policy->mx, entry)
+                        : put_patterns(&writer, &policy->mx, &secure);
+  if (!why && dialect == MTASTS_DIALECT_TLSRPT)
+    why = put_report(&writer, policy, name);
   if (!why)
     return writer.size;
   return temp(out, "TEMP the MTA-STS policy of %s %s; see: mtasts query %s", name, why, name);
