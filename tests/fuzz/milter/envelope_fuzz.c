@@ -30,7 +30,7 @@ static size_t count_of(const char *text, char wanted) {
 
 static void check_words(struct mtasts_span domain, struct mtasts_span from) {
   struct mtasts_known known = {.ruling = {.known = true}, .now = 1767225600};
-  char buffer[1800];
+  char buffer[1800] = "";
   known.decision = mtasts_ruling_decide(&known.ruling, known.now);
   struct mtasts_fate fate = mtasts_fate_of(&known, domain);
   struct mtasts_envelope envelope = {.queue_id = domain, .from = from};

@@ -159,7 +159,7 @@ static void hostile_domains(void) {
 
 static void check_reply(const struct mtasts_fate *fate, enum mtasts_action action,
                         const char *expected) {
-  char reply[900];
+  char reply[900] = "";
   struct mtasts_text text = MTASTS_TEXT(reply);
   mtasts_words_reply(fate, action, &text);
   CU_ASSERT_FALSE(text.full);
