@@ -106,14 +106,22 @@ $(ANSWER_BENCHES:%=%.o) $(O)/tests/bench/constant.o: $(O)/%.o: %.c
 $(ANSWER_BENCHES): %: %.o $(O)/tests/bench/constant.o
 	$(CC) $(LINK) -rdynamic $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core lmdb) -ldl
 
+NOOP_MILTER := $(O)/tests/bench/noop_milter
+$(NOOP_MILTER).o: tests/bench/noop_milter.c
+	@mkdir -p $(@D)
+	$(call compile)
+$(NOOP_MILTER): $(NOOP_MILTER).o
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,milter) -lpthread
+
 .PHONY: bench bench-here
 bench: roots ## measure, each figure beside its limit
 	@$(MAKE) --no-print-directory bench-here
-bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(O)/tests/bench/decision_bench $(PLUGINS) $(ANSWER_BENCHES)
+bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(O)/tests/bench/decision_bench $(PLUGINS) $(ANSWER_BENCHES) $(NOOP_MILTER)
 	@bad=0; \
 	$(O)/tests/bench/decision_bench 1000 || bad=1; \
 	$(O)/tests/bench/decision_bench 100000 || bad=1; \
 	tests/bench/answers.sh $(O) || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh || bad=1; \
 	O=$(O) tests/lab/lab run tests/bench/deliveries.sh || bad=1; \
+	O=$(O) tests/lab/lab run tests/bench/milter.sh || bad=1; \
 	exit $$bad
