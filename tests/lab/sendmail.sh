@@ -27,15 +27,16 @@ configure_sendmail() { # LINE…
     "LOCAL_DOMAIN(\`lab.example')dnl" "FEATURE(\`mailertable')dnl" "FEATURE(\`accept_unresolvable_domains')dnl" \
     "define(\`confDELIVERY_MODE', \`interactive')dnl" "define(\`confTO_CONNECT', \`3s')dnl")
   awk -v lines="$lines" '
+    /^DAEMON_OPTIONS/ { sub(/Port=/, "Listen=100, Port=") } # we send more than ten messages at once
     /^MASQUERADE_AS/ { $0 = "MASQUERADE_AS(`lab.example'\'')dnl" }
     /^MAILER_DEFINITIONS/ { print lines }
     { print }' "$mta_etc/mail/sendmail.mc.debian" >"$mta_etc/mail/sendmail.mc"
-  in_root sendmail m4 /etc/mail/sendmail.mc 2>&1 >"$mta_etc/mail/sendmail.cf"
+  { in_root sendmail m4 /etc/mail/sendmail.mc >"$mta_etc/mail/sendmail.cf"; } 2>&1
 }
 
-write_maps() { # LINE-OF-ACCESS…
+write_maps() {
   printf '%s\n' "${next_hops[@]}" >"$mta_etc/mail/mailertable"
-  printf '%s\n' "${access[@]}" "$@" | cat "$mta_etc/mail/access.debian" - >"$mta_etc/mail/access"
+  printf '%s\n' "${access[@]}" | cat "$mta_etc/mail/access.debian" - >"$mta_etc/mail/access"
   in_root sendmail sh -c 'for map in mailertable access; do makemap hash /etc/mail/$map </etc/mail/$map; done'
 }
 
@@ -99,7 +100,11 @@ submit() { # CLIENT RECIPIENT… [-- HEADER-FIELD…]
     curl -sv --interface "$client" --mail-from sender@lab.example "${to[@]}" -T - "smtp://$server" 2>&1 |
     tr -d '\r' | sed -n 's/^< //p' | grep -v ^221 | tail -n 1
 }
-send() { submit 127.0.0.1 "$@" >/dev/null; } # RECIPIENT… [-- HEADER-FIELD…]
+send() { # RECIPIENT… [-- HEADER-FIELD…]
+  local reply
+  reply=$(submit 127.0.0.1 "$@")
+  [[ $reply == '250 2.0.0 '* ]] || echo "lab: Sendmail does not take mail for $*: $reply" >&2
+}
 queue() { # RECIPIENT…: a message that waits for `run_queue`
   printf '%s\n' 'Subject: from the lab' '' hello | in_root sendmail sendmail -Am -odq -f sender@lab.example "$@"
 }
