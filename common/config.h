@@ -140,7 +140,7 @@ struct mtasts_config {
     unsigned outbound; /* bits of enum mtasts_outbound */
     struct mtasts_networks networks;
     struct mtasts_strings local_mailers; /* of mail that stays here */
-    const char *relayhost; /* next hop as an MTA writes it */
+    const char *relayhost;               /* next hop as an MTA writes it */
   } milter;
   struct {
     const char *organization;
