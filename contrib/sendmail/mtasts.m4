@@ -34,7 +34,7 @@ LOCAL_CONFIG
 O StrictTransportSecurity=true
 O SetCertAltnames=true
 Ksts socket -d5 -T<TMPF> ifelse(defn(`_ARG_'), `', `inet:8461@127.0.0.1', `defn(`_ARG_')')
-Kmtasts_list regex -a: -s1 ^secure.match=(.+).servername=hostname$
+Kmtasts_first regex -s1 ^match=(.*)$
 # {verify} where there is TLS
 C{mtasts_tls}OK TRUSTED FAIL NO NOT
 
@@ -91,7 +91,9 @@ R$+ <$*>		$: $&{mtasts_hop}
 R$&{mtasts_domain}	$@ $&{mtasts_domain} $| $&{mtasts_answer}
 R$+			$: $1 $| $(sts $1 $: none $)
 R$+ $| $* <TMPF>	$: $1 $| tempfail
-R$+ $| secure $*	$: $1 $| : $(mtasts_list secure $2 $: ?: $)
+# secure match=mx:mx servername=hostname, of which a map of class regex would return 255 bytes.
+R$+ $| secure $- $* servername=hostname	$: $1 $| : $(mtasts_first $2 $: ? $) $3 :
+R$+ $| secure $*	$: $1 $| : ? :
 R$+ $| $+		$@ $1 $| $2 $(macro {mtasts_domain} $@ $1 $) $(macro {mtasts_answer} $@ $2 $)
 
 ######################################################################
@@ -103,7 +105,7 @@ R$+ $| $+		$@ $1 $| $2 $(macro {mtasts_domain} $@ $1 $) $(macro {mtasts_answer} 
 Smtasts_tls
 R$+ $| none		$@ ok
 R$+ $| tempfail		$#error $@ 4.7.0 $: "450 MTA-STS: mtastsd has no answer on the policy of " $1 "; see: mtasts query " $1
-R$+ $| :?:		$#error $@ 4.7.0 $: "450 MTA-STS: Sendmail does not understand the policy of " $1 "; see: mtasts query " $1
+R$+ $| : ? $*		$#error $@ 4.7.0 $: "450 MTA-STS: Sendmail does not understand the policy of " $1 "; see: mtasts query " $1
 R$+ $| : $+		$: $1 $| $&{verify} $| $&{server_name}
 R$+ $| NONE $| $+	$#error $@ 4.7.0 $: "450 MTA-STS: " $2 " does no STARTTLS; see: mtasts query " $1
 R$+ $| OK $| $={cert_altnames}	$@ ok

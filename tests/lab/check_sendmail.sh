@@ -172,9 +172,8 @@ check_overrides() {
   expect 'override: testing' override@unlisted.mail.example tls
   expect 'override: other MX hosts' override@good.mail.example 'deferred none of its MX hosts'
   expect 'override: enforce' override@no-policy.mail.example 'deferred certificate'
-  expect 'a policy that is too long for Sendmail' override@mode-none.mail.example \
-    'deferred MTA-STS: no decision on .*'
-  expect 'the same with good TLS' override@testing.mail.example 'deferred MTA-STS: no decision on .*'
+  expect 'a policy that is too long for Sendmail' override@mode-none.mail.example held
+  expect 'so long, but mtastsd knows what of it matters' override@testing.mail.example verified
   expect 'a domain forgets its MX host' mistake@shared-second.mail.example 'deferred none of its MX hosts'
   expect 'that holds up no other domain there' mistake@shared-enforce.mail.example verified
   expect 'that holds up no other domain there' mistake@shared-none.mail.example verified
@@ -231,13 +230,13 @@ check_house() {
 
 # The rules by themselves: what they make of an answer, of {verify} and of a certificate.
 judged() { # ANSWER VERIFY HOST NAME-IN-CERTIFICATE
-  printf 'a.example\t%s\n' "$1" >"$mta_etc/mail/sts"
+  printf 'a.example\t%s\n' "$1" | in_root sendmail makemap hash /etc/mail/sts
   sendmail_bt '.D{rcpt_addr}u@a.example' '.Dha.example' ".D{verify}$2" ".D{server_name}$3" ".C{cert_altnames}$4" \
     'Local_tls_rcpt u@a.example' | sed -n 's/^Local_tls_rcpt *returns: *//p'
 }
 check_rules() {
-  local ok='u @ a \. example' error='\$# error .*' pool='secure match=.pool.example servername=hostname'
-  sed 's|^Ksts .*|Ksts text -T<TMPF> -z\\t -k0 -v1 /etc/mail/sts|' "$mta_etc/mail/sendmail.cf" >"$mta_etc/mail/rules.cf"
+  local ok='u @ a \. example' error='\$# error .*' pool='secure match=.pool.example servername=hostname' long
+  sed 's|^Ksts .*|Ksts hash -T<TMPF> /etc/mail/sts|' "$mta_etc/mail/sendmail.cf" >"$mta_etc/mail/rules.cf"
   bt_conf=(-C /etc/mail/rules.cf)
   check 'a wildcard certificate' "$ok" "$(judged "$pool" OK a.pool.example '*.pool.example')"
   check 'a wildcard certificate, upper case' "$ok" "$(judged "$pool" OK A.Pool.example '*.pool.EXAMPLE')"
@@ -253,6 +252,14 @@ check_rules() {
   check 'an MX below a listed one' "$error does not list .*" "$(judged "$pool" OK a.pool.example a.pool.example)"
   check 'an answer that is cut off' "$error does not understand .*" \
     "$(judged 'secure match=a.pool.example' OK a.pool.example a.pool.example)"
+  printf -v long 'mx%d.pool.example:' {1..30}
+  pool="secure match=${long%:} servername=hostname"
+  check 'the last of a long list' "$ok" "$(judged "$pool" OK mx30.pool.example mx30.pool.example)"
+  check 'an MX whose name begins as the last one' "$error does not list .*" \
+    "$(judged "$pool" OK mx30.pool.exampl mx30.pool.exampl)"
+  printf -v long 'm%d.a.b:' {1..110}
+  check 'a list that is too long' "$error no decision .*" \
+    "$(judged "secure match=${long%:} servername=hostname" OK m1.a.b m1.a.b)"
   check 'TLS with anybody' "$ok" "$(judged encrypt FAIL a.pool.example b.example)"
   check 'TLS with anybody, and there is none' "$error no TLS with .*" \
     "$(judged encrypt NONE a.pool.example b.example)"
