@@ -72,6 +72,7 @@ check_together() {
   send two@shared-{none,second}.mail.example
   send three@{nxdomain,self-signed,wrong-name}.mail.example
   send four@faulty-{enforce,none}.mail.example
+  send five@{nxdomain,unlisted}.mail.example
   settle
   for i in "${many[@]}"; do expect 'twenty recipients' "$i" verified; done
   check 'twenty recipients, one delivery' 1 "$(grep -c 'to=r[0-9]*@' "$LAB_DIR/mail")"
@@ -85,6 +86,7 @@ check_together() {
   expect 'the others do not' three@wrong-name.mail.example 'deferred certificate'
   expect 'an MX with a bad certificate' four@faulty-enforce.mail.example 'deferred certificate'
   expect 'who goes to it in the same message waits too' four@faulty-none.mail.example 'deferred certificate'
+  expect "Sendmail's limit: after one that fails for good an unlisted MX does so too" five@unlisted.mail.example bounced
   run_queue
   expect 'it goes by itself' two@shared-second.mail.example verified
 
@@ -192,13 +194,14 @@ check_monitor() {
 # RFC 8461 section 3.4: where mail goes to a host of our own choice, the policy is that host's.
 check_next_hops() {
   restart_mtastsd
-  send hop@{host,mx,other,address}.lab.example
-  send hop@{good,self-signed}.mail.example
+  send hop@{host,mx,other,address}.lab.example hop@{upper,self-signed}.mail.example
   settle
   expect 'next hop in brackets' hop@host.lab.example 'verified implicit.mail.example'
   expect 'next hop without brackets' hop@mx.lab.example 'verified mx.good.mail.example'
   expect 'next hop that its policy does not list' hop@other.lab.example 'deferred none of its MX hosts'
   expect 'next hop that is an address' hop@address.lab.example clear
+  expect 'by MX, in the same message' hop@upper.mail.example verified
+  expect 'by MX, in the same message' hop@self-signed.mail.example 'deferred certificate'
 
   configure_sendmail "$unix_feature" "define(\`SMART_HOST', \`[implicit.mail.example]')dnl"
   restart_sendmail
