@@ -130,6 +130,7 @@ struct mtasts_config {
   } outcome;
   struct {
     const char *listen; /* "": none */
+    struct mtasts_access access;
   } metrics;
   struct {
     const char *listen;

@@ -281,6 +281,8 @@ const struct mtasts_key mtasts_keys[] = {
   {"outcome", "mode", "0660", read_mode, AT(outcome.access.mode)},
   {"outcome", "group", "", read_gid, AT(outcome.access.gid)},
   {"metrics", "listen", "", read_endpoint_or_none, AT(metrics.listen)},
+  {"metrics", "mode", "0660", read_mode, AT(metrics.access.mode)},
+  {"metrics", "group", "", read_gid, AT(metrics.access.gid)},
   {"milter", "listen", "unix:/run/mtasts/milter.sock", read_endpoint, AT(milter.listen)},
   {"milter", "mode", "0660", read_mode, AT(milter.access.mode)},
   {"milter", "group", "", read_gid, AT(milter.access.gid)},

@@ -14,6 +14,7 @@ DAEMONS  := $(filter-out $(TOOLS),$(PROGRAMS))
 MANUALS  := $(wildcard man/*.[1-8])
 UNITS_SD := $(wildcard contrib/systemd/*.service contrib/systemd/*.socket)
 EXIM     := $(wildcard contrib/exim/*.conf)
+EXAMPLES := $(wildcard contrib/prometheus/* contrib/grafana/*)
 filled   = sed 's,@PREFIX@,$(PREFIX),g;s,@VERSION@,$(VERSION),g'
 
 .PHONY: install uninstall
@@ -37,6 +38,7 @@ install: all ## install into $(DESTDIR)$(PREFIX)
 	install -m 644 contrib/sysusers/mtasts.conf $(DESTDIR)$(LIBDIR)/sysusers.d
 	install -m 644 contrib/tmpfiles/mtasts.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d
 	install -m 644 README.md CHANGES LICENSE contrib/mtasts.conf $(DESTDIR)$(DOCDIR)
+	for file in $(EXAMPLES); do install -D -m 644 $$file $(DESTDIR)$(DOCDIR)/$${file#contrib/}; done
 
 uninstall: ## remove what install put there
 	rm -f $(patsubst $(O)/%,$(DESTDIR)$(BINDIR)/%,$(TOOLS)) $(patsubst $(O)/%,$(DESTDIR)$(SBINDIR)/%,$(DAEMONS))

@@ -8,7 +8,6 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -45,19 +44,21 @@ static const char usage[] =
 
 static struct {
   struct mtasts_program program;
-  struct mtasts_config *config; /* at the start: it tells of the socket for good */
-  struct mtasts_snapshot *held; /* it, in the filter */
+  struct mtasts_snapshot *held; /* the configuration at the start, in the filter */
   struct mtasts_listening listening;
   bool own; /* the socket: not systemd's */
   struct mtasts_keeper keeper;
 } milter = {.program = {.name = "mtasts-milter", .usage = usage}, .listening.fd = -1};
+
+/* The configuration at the start: it tells of the socket for good. */
+static struct mtasts_config *initial;
 
 /* opening */
 
 static int open_socket(void) {
   struct mtasts_service_socket given[MTASTS_SERVICE_SOCKETS];
   char error[MTASTS_LISTEN_ERROR];
-  const struct mtasts_config *config = milter.config;
+  const struct mtasts_config *config = initial;
   if (mtasts_service_sockets(given) > 0) {
     milter.listening.fd = given[0].fd;
     return EX_OK;
@@ -70,7 +71,7 @@ static int open_socket(void) {
 }
 
 static int drop_root(void) {
-  const struct mtasts_config *config = milter.config;
+  const struct mtasts_config *config = initial;
   if (mtasts_privilege_drop(config) == MTASTS_OK)
     return EX_OK;
   return mtasts_program_fail(&milter.program, EX_NOPERM, "cannot become user %s and group %s: %s",
@@ -95,7 +96,7 @@ static void reload(void) {
     mtasts_program_keep_old(error);
     return;
   }
-  if (milter.own && strcmp(config->milter.listen, milter.config->milter.listen) != 0)
+  if (milter.own && strcmp(config->milter.listen, initial->milter.listen) != 0)
     mtasts_log(MTASTS_LOG_WARNING,
                "reload: changed, but in force only after a restart: milter.listen");
   snapshot = mtasts_snapshot_new(config);
@@ -145,14 +146,14 @@ static void stop(void) {
     mtasts_log(MTASTS_LOG_WARNING, "%u messages under way are cut off", left);
   mtasts_filter_counts(counts, sizeof counts);
   mtasts_log(MTASTS_LOG_INFO, "stop %s", counts);
-  exit(EX_OK);
+  _exit(EX_OK); /* with no destructors: libmilter's threads still run */
 }
 
 static const struct mtasts_keeper_orders orders = {.reload = reload, .stop = stop};
 
 static int run_filter(void) {
   char address[24];
-  milter.held = mtasts_snapshot_new(milter.config);
+  milter.held = mtasts_snapshot_new(initial);
   signal(SIGPIPE, SIG_IGN);
   mallopt(M_ARENA_MAX, 2);
   /* The socket is open already: Debian's libmilter takes a descriptor. */
@@ -163,7 +164,7 @@ static int run_filter(void) {
     return mtasts_program_fail(&milter.program, EX_UNAVAILABLE,
                                "libmilter refuses; it must take an open socket (fd:N), as Debian's "
                                "does");
-  say_start("start", milter.config);
+  say_start("start", initial);
   if (!mtasts_keeper_serve(&milter.keeper, &orders))
     return mtasts_program_fail(&milter.program, EX_OSERR, "a thread cannot be started");
   return smfi_main() == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
@@ -181,15 +182,15 @@ static int run_keeper(void) {
   int code = mtasts_keeper_watch(&milter.keeper, ready);
   if (milter.own)
     mtasts_listen_remove(&milter.listening);
-  mtasts_config_free(milter.config);
+  mtasts_config_free(initial);
   return code;
 }
 
 int main(int argc, char **argv) {
-  int code = mtasts_program_begin(&milter.program, argc, argv, &milter.config);
-  if (code >= 0 || !milter.config)
+  int code = mtasts_program_begin(&milter.program, argc, argv, &initial);
+  if (code >= 0)
     return code;
-  code = mtasts_program_settle(&milter.program, milter.config);
+  code = mtasts_program_settle(&milter.program, initial);
   if (code >= 0)
     return code;
   code = open_socket();

@@ -13,7 +13,7 @@ configure() { # TEXT…
     printf '%s\n' "cache { directory = \"$cache\" }" \
       "ask { socket = \"$ask_socket\" deadline = 2 }" \
       "socketmap { listen = {\"unix:$map_socket\", \"inet:127.0.0.1:8461\"} mode = 0666 }" \
-      "outcome { socket = \"$outcome_socket\" }" "$@"
+      "outcome { socket = \"$outcome_socket\" }" "metrics { listen = \"127.0.0.1:8463\" }" "$@"
     ! may_change_user || printf 'user = "nobody" group = "nogroup"\n'
   } >"$conf"
 }
@@ -187,6 +187,46 @@ check 'an outcome is logged' yes \
 printf 'nonsense' | ask -d "$outcome_socket"
 check 'one that is none' '1' "$(comes_to outcome_malformed 1)"
 
+# Metrics
+page() { curl -s --max-time 5 "http://127.0.0.1:8463/$1"; } # PATH
+metric() { page metrics | awk -v series="$1" '$1 == series { print $2 }'; } # SERIES
+metric_comes_to() { # SERIES NUMBER: within ten seconds
+  local i
+  for ((i = 0; i < 100 && $(metric "$1") != $2; i++)); do sleep 0.1; done
+  metric "$1"
+}
+health_comes_to() { # CODE: within ten seconds; prints code and words
+  local i
+  for ((i = 0; i < 100; i++)); do
+    [ "$(curl -s -o "$LAB_DIR/out" -w '%{http_code}' 'http://127.0.0.1:8463/healthz')" = "$1" ] && break
+    sleep 0.1
+  done
+  paste -sd' ' "$LAB_DIR/out"
+}
+http_code() { curl -s -o "$LAB_DIR/out" --max-time 5 -w '%{http_code}' "$@"; } # OPTION… URL
+check '/healthz' ok "$(page healthz)"
+check 'metrics: the counters' "$(count hits) $(count misses) $(count webpki_failures)" "$(
+  metric mtasts_cache_hits_total) $(metric mtasts_cache_misses_total) $(
+  metric 'mtasts_lookup_failures_total{type="sts-webpki-invalid"}')"
+check 'metrics: answers that waited' yes "$(
+  [ "$(metric 'mtasts_answer_seconds_bucket{le="+Inf"}')" -gt "$(metric mtasts_cache_hits_total)" ] && echo yes)"
+check 'metrics: domains' "$(mtasts --json cache stats | jq -r '"\(.policies) \(.absent)"')" "$(
+  metric 'mtasts_cache_domains{state="policy"}') $(metric 'mtasts_cache_domains{state="absent"}')"
+enforced=$(mtasts --json cache stats | jq .enforce)
+check 'metrics: the census' "$enforced" "$(metric_comes_to 'mtasts_policies{mode="enforce"}' "$enforced")"
+check 'metrics: HEAD' 200 "$(http_code -I http://127.0.0.1:8463/metrics)"
+check 'metrics: another path' 404 "$(http_code http://127.0.0.1:8463/)"
+check 'metrics: another method' 405 "$(http_code -d x http://127.0.0.1:8463/metrics)"
+exec 3<>/dev/tcp/127.0.0.1/8463
+printf 'nonsense\r\n' >&3
+check 'metrics: no request' 'HTTP/1.1 400 Bad Request.*' "$(timeout 8 cat <&3)"
+exec 3>&-
+check 'metrics: what our dashboard and alerts name is there' '' "$(comm -13 \
+  <(page metrics | grep -o '^mtasts_[a-z_]*' | sort -u) \
+  <(grep -oh 'mtasts_[a-z_]*' contrib/prometheus/*.yml contrib/grafana/*.json | sort -u))"
+check 'metrics: they do name some' yes "$([ "$(grep -oh 'mtasts_[a-z_]*' contrib/prometheus/*.yml |
+  sort -u | wc -l)" -gt 5 ] && echo yes)"
+
 # Reload
 configure 'override "good.example" { mode = "none" }'
 kill -HUP $daemon
@@ -216,11 +256,12 @@ check 'what needs a restart is named' yes "$(says 'only after a restart: dns')"
 check 'what this version does not do is told' yes "$(says 'dns.dnssec=require: .* not .* yet')"
 check 'monitor mode is told' yes "$(says 'site_mode=monitor: nothing is enforced')"
 check 'monitor mode enforces nothing' 'NOTFOUND ' "$(postfix good.example)"
+check 'and by the metrics' 1 "$(metric 'mtasts_site_mode{mode="monitor"}')"
 kill -USR1 $daemon
 check 'SIGUSR1 logs the counters' yes "$(says 'stats {"requests"')"
 
 # One writer
-sed "s|$LAB_DIR/run/|$LAB_DIR/run2/|; s/:8461/:8462/" "$conf" >"$LAB_DIR/second.conf"
+sed "s|$LAB_DIR/run/|$LAB_DIR/run2/|; s/:8461/:8462/; s/:8463/:8464/" "$conf" >"$LAB_DIR/second.conf"
 check 'a second daemon on the same cache' 75 \
   "$(exit_code "$MTASTS"d --config "$LAB_DIR/second.conf" --foreground)"
 check 'and at the same sockets' 75 "$(exit_code "$MTASTS"d --config "$conf" --foreground)"
@@ -300,6 +341,26 @@ start_daemon
 check 'a corrupt cache is told' yes "$(says 'data.mdb is damaged')"
 check 'and moved aside' 20000 "$(stat -c %s "$cache/data.mdb.damaged")"
 check 'mail goes on' 'enforce network 20260101T000000 -' "$(decision good)"
+stop_daemon
+
+# A disk that is full, to the daemon at least
+limit_files() { # LIMIT
+  local as=()
+  ! may_change_user || as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+  "${as[@]}" prlimit --pid "$daemon" --fsize="$1"
+}
+configure
+trap '' XFSZ
+start_daemon
+trap - XFSZ
+check 'healthy' ok "$(health_comes_to 200)"
+limit_files 0:
+ask "$ask_socket" refresh good.example >/dev/null
+check 'a cache that cannot be written: /healthz' 'the cache cannot be written: see the log' \
+  "$(health_comes_to 503)"
+check 'and a metric' 0 "$(metric mtasts_healthy)"
+limit_files unlimited:
+check 'and healthy again' ok "$(health_comes_to 200)"
 stop_daemon
 
 # In the background

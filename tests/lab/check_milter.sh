@@ -38,7 +38,7 @@ until_so() { # COMMAND…
 gone() { ! kill -0 "$1" 2>/dev/null; }
 is_socket() { [ -S "$1" ]; }
 said() { grep -q -- "$1" "$log"; }
-says() { until_so said "$1" && echo yes || tail -n 3 "$log"; }
+says() { if until_so said "$1"; then echo yes; else tail -n 3 "$log"; fi; }
 times() { grep -c -- "$1" "$log"; } # TEXT: lines of the log that have it
 
 start_daemon() {
@@ -385,11 +385,12 @@ check_ends() {
   round() {
     for what in cut quit abort "${garbage[@]:0:8}"; do beginnings "$what" cut; done
   }
-  round | talk >/dev/null
+  for round in {1..30}; do round; done | talk >/dev/null
   before_rss=$(resident)
-  for round in 1 2 3 4; do round; done | talk >/dev/null
-  check 'no descriptor is left' yes "$(until_so eval "[ \$(descriptors) = $descriptors_at_start ]" && echo yes || descriptors)"
-  sanitized || check 'no memory is left' yes "$([ $(($(resident) - before_rss)) -lt 400 ] && echo yes || echo "$before_rss $(resident)")"
+  for round in {1..100}; do round; done | talk >/dev/null
+  check 'no descriptor is left' yes "$(
+    until_so eval "[ \$(descriptors) = $descriptors_at_start ]" && echo yes)"
+  sanitized || check 'no memory is left' yes "$([ $(($(resident) - before_rss)) -lt 300 ] && echo yes || echo "$before_rss $(resident)")"
 }
 
 check_old_mta() {
@@ -433,15 +434,16 @@ check_reload() {
   check 'and it goes on' "$flagged" "$(message G5 a@good.example)"
 }
 
-# A message that is under way, and ends when it is told to: $ended is what became of it.
+# A message that is under way, each step of it replied to, and ends when it is told to: $ended is
+# what became of it.
 begin_message() {
-  rm -f "$LAB_DIR/open-session"
+  rm -f "$LAB_DIR"/open-{session,said}
   mkfifo "$LAB_DIR/open-session"
   "$client" "$socket" <"$LAB_DIR/open-session" >"$LAB_DIR/open-said" &
   helpers+=($!)
   exec 5>"$LAB_DIR/open-session"
-  printf '%s\n' new 'connect local' 'mail <a@lab.example>' 'rcpt <a@good.example>' 'say begun' >&5
-  until_so grep -q begun "$LAB_DIR/open-said"
+  printf '%s\n' 'new 6 0x1ff 0x7f' 'connect local' 'mail <a@lab.example>' 'rcpt <a@good.example>' 'say begun' >&5
+  until_so grep -qs begun "$LAB_DIR/open-said"
 }
 end_message() {
   echo end >&5
@@ -452,9 +454,11 @@ end_message() {
 
 check_stop() {
   local began
+  begin_message
+  echo abort >&5
   began=$EPOCHREALTIME
-  printf '%s\n' new 'connect local' | talk >/dev/null &
   stop_milter
+  end_message
   check 'SIGTERM: exit code' 0 $code
   check 'at once, where no message is under way' yes "$(took "$began" 0 1.5)"
   check 'the totals are logged' yes "$(says 'stop messages=[0-9]* outbound=[0-9]* at_risk=[0-9]* held=[0-9]*')"

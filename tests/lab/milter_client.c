@@ -33,14 +33,12 @@
 #include <libmilter/mfdef.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -49,7 +47,8 @@
 enum {
   PACKET_MAX = 1 << 20,
   WORDS_MAX = 32,
-  LINE_MAX_ = 8192,
+  CROWD_MAX = 100, /* connections */
+  LINE_SIZE = 8192,
   PATIENCE = 30000, /* milliseconds */
 };
 
@@ -201,22 +200,22 @@ static void get_reply(struct talk *talk, bool tell_all) {
 
 static const struct step {
   const char *word;
-  char command;
   unsigned long no_step, no_reply; /* bits */
+  char command;
   bool has_reply;
 } steps[] = {
-    {"connect", SMFIC_CONNECT, SMFIP_NOCONNECT, SMFIP_NR_CONN, true},
-    {"helo", SMFIC_HELO, SMFIP_NOHELO, SMFIP_NR_HELO, true},
-    {"mail", SMFIC_MAIL, SMFIP_NOMAIL, SMFIP_NR_MAIL, true},
-    {"rcpt", SMFIC_RCPT, SMFIP_NORCPT, SMFIP_NR_RCPT, true},
-    {"data", SMFIC_DATA, SMFIP_NODATA, SMFIP_NR_DATA, true},
-    {"header", SMFIC_HEADER, SMFIP_NOHDRS, SMFIP_NR_HDR, true},
-    {"eoh", SMFIC_EOH, SMFIP_NOEOH, SMFIP_NR_EOH, true},
-    {"body", SMFIC_BODY, SMFIP_NOBODY, SMFIP_NR_BODY, true},
-    {"end", SMFIC_BODYEOB, 0, 0, true},
-    {"abort", SMFIC_ABORT, 0, 0, false},
-    {"quit", SMFIC_QUIT, 0, 0, false},
-    {"again", SMFIC_QUIT_NC, 0, 0, false},
+    {"connect", SMFIP_NOCONNECT, SMFIP_NR_CONN, SMFIC_CONNECT, true},
+    {"helo", SMFIP_NOHELO, SMFIP_NR_HELO, SMFIC_HELO, true},
+    {"mail", SMFIP_NOMAIL, SMFIP_NR_MAIL, SMFIC_MAIL, true},
+    {"rcpt", SMFIP_NORCPT, SMFIP_NR_RCPT, SMFIC_RCPT, true},
+    {"data", SMFIP_NODATA, SMFIP_NR_DATA, SMFIC_DATA, true},
+    {"header", SMFIP_NOHDRS, SMFIP_NR_HDR, SMFIC_HEADER, true},
+    {"eoh", SMFIP_NOEOH, SMFIP_NR_EOH, SMFIC_EOH, true},
+    {"body", SMFIP_NOBODY, SMFIP_NR_BODY, SMFIC_BODY, true},
+    {"end", 0, 0, SMFIC_BODYEOB, true},
+    {"abort", 0, 0, SMFIC_ABORT, false},
+    {"quit", 0, 0, SMFIC_QUIT, false},
+    {"again", 0, 0, SMFIC_QUIT_NC, false},
 };
 
 static const struct step *step_of(const char *word) {
@@ -326,7 +325,7 @@ static size_t bytes_of(const char *text, char *out) {
 
 /* False: no such command. */
 static bool obey(struct talk *talk, char **words, size_t count) {
-  static char data[LINE_MAX_];
+  static char data[LINE_SIZE];
   const char *word = words[0];
   const struct step *step = step_of(word);
   if (strcmp(word, "new") == 0) {
@@ -365,7 +364,7 @@ static bool obey(struct talk *talk, char **words, size_t count) {
 }
 
 static int obey_input(void) {
-  static char line[LINE_MAX_];
+  static char line[LINE_SIZE];
   static struct talk talk = {.fd = -1};
   while (fgets(line, sizeof line, stdin)) {
     char *words[WORDS_MAX];
@@ -441,18 +440,17 @@ static void *send_messages(void *context) {
 }
 
 static int send_crowd(unsigned connections, unsigned messages, char **domains, size_t count) {
-  pthread_t *threads = calloc(connections, sizeof *threads);
-  struct crowd *crowds = calloc(connections, sizeof *crowds);
-  if (!threads || !crowds)
-    return 71;
+  static pthread_t threads[CROWD_MAX];
+  static struct crowd crowds[CROWD_MAX];
+  if (connections > CROWD_MAX)
+    return 64;
   for (unsigned i = 0; i < connections; i++) {
     crowds[i] = (struct crowd){i, messages, domains, count};
-    pthread_create(&threads[i], NULL, send_messages, &crowds[i]);
+    if (pthread_create(&threads[i], NULL, send_messages, &crowds[i]) != 0)
+      return 71;
   }
   for (unsigned i = 0; i < connections; i++)
     pthread_join(threads[i], NULL);
-  free(threads);
-  free(crowds);
   return 0;
 }
 
@@ -466,10 +464,11 @@ static int activate(const char *path, char **command) {
     return perror(path), 73;
   if (fd != 3 && dup2(fd, 3) != 3)
     return 71;
+  pid_t parent = getpid();
   if (fork() == 0) { /* systemd, which keeps it */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;)
-      pause();
+    while (getppid() == parent)
+      pause_for(50);
+    _exit(0);
   }
   setenv("LISTEN_PID", pid, 1);
   setenv("LISTEN_FDS", "1", 1);

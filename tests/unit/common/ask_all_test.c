@@ -174,7 +174,8 @@ static void in_drops(void) {
 /* a server that lies */
 
 static void says_two_and_closes(int fd) {
-  recv(fd, requests, sizeof requests, 0);
+  for (size_t got = 0; got < sizeof "15:entry a.example,6:entry ,15:entry c.example," - 1;)
+    got += (size_t)recv(fd, requests, sizeof requests, 0);
   say(fd, "5:OK a1,3:OK ,");
 }
 

@@ -33,6 +33,14 @@ static bool is_there(const char *file) {
   return access(at.sun_path, F_OK) == 0;
 }
 
+static bool with_metrics;
+
+static const char *metrics_path(void) {
+  static char path[128];
+  snprintf(path, sizeof path, "%s/metrics", directory);
+  return path;
+}
+
 /* As systemd would before it starts us. */
 static void give(const struct given *given, int count, const char *names) {
   char text[16];
@@ -60,14 +68,16 @@ static struct mtasts_config *configure(void) {
   struct mtasts_config *config = NULL;
   int len = snprintf(text, sizeof text,
                      "ask { socket = \"%s/ask\" } outcome { socket = \"%s/outcome\" } "
-                     "socketmap { listen = {\"unix:%s/one\", \"unix:%s/two\"} }",
-                     directory, directory, directory, directory);
+                     "socketmap { listen = {\"unix:%s/one\", \"unix:%s/two\"} } "
+                     "metrics { listen = \"%s%s\" mode = 0666 }",
+                     directory, directory, directory, directory, with_metrics ? "unix:" : "",
+                     with_metrics ? metrics_path() : "");
   if (mtasts_config_parse((struct mtasts_span){text, (size_t)len}, "test", error, sizeof error,
                           &config) != MTASTS_OK)
     _exit(91);
   config->uid = (uid_t)-1;
   config->gid = config->ask.access.gid = config->socketmap.access.gid = config->outcome.access.gid =
-      (gid_t)-1;
+      config->metrics.access.gid = (gid_t)-1;
   return config;
 }
 
@@ -96,13 +106,15 @@ static int open_doors(const struct given *given, int count, const char *names,
     fprintf(stderr, "%s\n", got);
     return 93;
   }
+  if ((doors.metrics_fd >= 0) != (strstr(expected, "metrics=") != NULL))
+    return 96;
   mtasts_doors_remove(&doors);
   for (int i = 0; i < count; i++)
     if (!is_there(given[i].file))
       return 94;
-  const char *const all[] = {"ask", "one", "two", "outcome"};
+  const char *const all[] = {"ask", "one", "two", "outcome", "metrics"};
   int left = 0;
-  for (size_t i = 0; i < 4; i++)
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     left += is_there(all[i]);
   mtasts_config_free(config);
   return left > count ? 95 : 0;
@@ -117,7 +129,7 @@ static void expect(const struct given *given, int count, const char *names, cons
     _exit(open_doors(given, count, names, expected));
   waitpid(child, &status, 0);
   unit_check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: %d", expected, status >> 8);
-  const char *const all[] = {"ask", "one", "two", "outcome", "x"};
+  const char *const all[] = {"ask", "one", "two", "outcome", "metrics", "x"};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     unlink(address_of(all[i]).sun_path);
   CU_ASSERT(rmdir(directory) == 0);
@@ -214,10 +226,26 @@ static void by_address(void) {
          "mtastsd.socket:unknown:", "outcome=systemd ask=systemd socketmap=systemd socketmap=two");
 }
 
+static void metrics(void) {
+  const struct given all[] = {{"ask", SOCK_STREAM}, {"metrics", SOCK_STREAM}};
+  const struct given twice[] = {{"x", SOCK_STREAM}, {"metrics", SOCK_STREAM}};
+  with_metrics = true;
+  expect(NULL, 0, "", "ask=ask socketmap=one socketmap=two outcome=outcome metrics=metrics");
+  expect(all, 2, "ask:metrics",
+         "ask=systemd metrics=systemd socketmap=one socketmap=two outcome=outcome");
+  expect(all, 2, "", "ask=systemd metrics=systemd socketmap=one socketmap=two outcome=outcome");
+  expect(twice, 2, "metrics:metrics",
+         "metrics=systemd ask=ask socketmap=one socketmap=two outcome=outcome");
+  with_metrics = false;
+  expect(all, 2, "ask:metrics",
+         "ask=systemd metrics=systemd socketmap=one socketmap=two outcome=outcome");
+}
+
 const struct unit_test unit_tests[] = {
     {"without systemd all are our own", own},
     {"several, of both families, each with its section's mode and group", several},
     {"systemd's sockets are known by their names, and what is missing is opened", by_name},
     {"one that is not where the configuration says comes on top", in_another_place},
     {"without names they are known by type and address", by_address},
+    {"metrics are served where they are wanted, or systemd's socket for them is", metrics},
     {NULL, NULL}};
