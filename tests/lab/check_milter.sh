@@ -336,9 +336,10 @@ check_crowd() {
   check 'good.example is protected in all' '' "$(grep ' good.example: protected=no' "$LAB_DIR/crowd")"
 }
 
-# Sessions that end in every state
+# Sessions that end in every state. Each step is replied to, as libmilter drops what it has not read
+# when an MTA hangs up.
 
-session=('new' 'connect inet 127.0.0.1' 'helo client' 'macro M i Q1 {auth_authen} user' 'mail <a@lab.example>'
+session=('new 6 0x1ff 0x7f' 'connect inet 127.0.0.1' 'helo client' 'macro M i Q1 {auth_authen} user' 'mail <a@lab.example>'
   'macro R {rcpt_mailer} esmtp' 'rcpt <a@good.example>' 'rcpt <b@testing.example>' 'header X-MTA-STS yes' 'header Subject x' 'eoh'
   'body text' 'macro E i Q1')
 
