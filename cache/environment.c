@@ -178,6 +178,7 @@ int mtasts_env_usage(const struct mtasts_cache *cache, MDB_txn *txn, struct mtas
                                    .absent = stat[1].ms_entries,
                                    .policy_bytes = bytes[0],
                                    .bytes = bytes[0] + bytes[1] + bytes[2] + bytes[3],
+                                   .file_bytes = (info.me_last_pgno + 1) * stat[0].ms_psize,
                                    .map_size = info.me_mapsize};
   return rc;
 }

@@ -77,6 +77,7 @@ struct mtasts_usage {
   uint64_t policies, absent; /* entries */
   uint64_t policy_bytes;     /* of pages that hold policies */
   uint64_t bytes;            /* of all pages in use */
+  uint64_t file_bytes;       /* of the file's pages, in use or free */
   uint64_t map_size;
 };
 int mtasts_env_usage(const struct mtasts_cache *cache, MDB_txn *txn, struct mtasts_usage *usage);

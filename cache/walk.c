@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ascii.h"
+#include "discover.h"
 #include "environment.h"
 
 enum {
@@ -150,8 +151,17 @@ static int read_usage(struct mtasts_reader *reader, struct mtasts_usage *usage) 
   return rc;
 }
 
-enum mtasts_status mtasts_cache_sizes(struct mtasts_cache *cache,
-                                      uint64_t sizes[MTASTS_WALK_PARTS]) {
+static struct mtasts_cache_space space_of(const struct mtasts_usage *usage) {
+  return (struct mtasts_cache_space){
+      .domains = {[MTASTS_WALK_POLICIES] = usage->policies, [MTASTS_WALK_ABSENT] = usage->absent},
+      .bytes_used = usage->bytes,
+      .bytes_free = usage->file_bytes > usage->bytes ? usage->file_bytes - usage->bytes : 0,
+      .map_size = usage->map_size,
+  };
+}
+
+enum mtasts_status mtasts_cache_space(struct mtasts_cache *cache,
+                                      struct mtasts_cache_space *space) {
   struct mtasts_usage usage;
   struct mtasts_reader *reader;
   enum mtasts_status status = mtasts_reader_new(cache, &reader);
@@ -159,10 +169,8 @@ enum mtasts_status mtasts_cache_sizes(struct mtasts_cache *cache,
     return status;
   int rc = read_usage(reader, &usage);
   mtasts_reader_free(reader);
-  if (rc == 0) {
-    sizes[MTASTS_WALK_POLICIES] = usage.policies;
-    sizes[MTASTS_WALK_ABSENT] = usage.absent;
-  }
+  if (rc == 0)
+    *space = space_of(&usage);
   return mtasts_env_status(rc);
 }
 
@@ -172,29 +180,49 @@ struct count {
   unsigned left; /* of this batch */
 };
 
+static void add_live(struct mtasts_cache_stats *stats, const struct mtasts_entry *entry,
+                     int64_t now) {
+  enum mtasts_mode mode = entry->policy.mode;
+  if (mode != MTASTS_MODE_NONE &&
+      (stats->oldest_fetched == 0 || entry->fetched < stats->oldest_fetched))
+    stats->oldest_fetched = entry->fetched;
+  stats->failing_enforce += mode == MTASTS_MODE_ENFORCE && mtasts_discover_failing(entry, now);
+  stats->expiring += mtasts_discover_near_end(entry, now);
+}
+
+void mtasts_cache_stats_add(struct mtasts_cache_stats *stats, const struct mtasts_entry *entry,
+                            int64_t now) {
+  stats->entries++;
+  stats->failing += mtasts_discover_failing(entry, now);
+  if (!entry->has_policy) {
+    stats->absent++;
+    return;
+  }
+  stats->policies++;
+  stats->enforce += entry->policy.mode == MTASTS_MODE_ENFORCE;
+  stats->testing += entry->policy.mode == MTASTS_MODE_TESTING;
+  stats->none += entry->policy.mode == MTASTS_MODE_NONE;
+  if (mtasts_entry_live(entry, now))
+    add_live(stats, entry, now);
+  else
+    stats->expired++;
+}
+
 static bool take_count(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_val *value) {
   struct count *count = context;
   struct mtasts_cache_stats *stats = count->stats;
   struct mtasts_entry entry;
   (void)dbi;
-  (void)key;
   if (count->left == 0)
     return false;
   count->left--;
-  stats->entries++;
-  if (mtasts_entry_decode(value->mv_data, value->mv_size, &entry) != MTASTS_OK) {
+  stats->bytes_data += key->mv_size + value->mv_size;
+  if (mtasts_entry_decode(value->mv_data, value->mv_size, &entry) == MTASTS_OK) {
+    mtasts_cache_stats_add(stats, &entry, count->now);
+  } else {
+    stats->entries++;
     stats->corrupt++;
-    return true;
   }
-  if (!entry.has_policy) {
-    stats->absent++;
-    return true;
-  }
-  stats->policies++;
-  stats->enforce += entry.policy.mode == MTASTS_MODE_ENFORCE;
-  stats->testing += entry.policy.mode == MTASTS_MODE_TESTING;
-  stats->none += entry.policy.mode == MTASTS_MODE_NONE;
-  stats->expired += !mtasts_entry_live(&entry, count->now);
   return true;
 }
 
@@ -227,8 +255,7 @@ enum mtasts_status mtasts_cache_count(struct mtasts_cache *cache, int64_t now,
     }
   mtasts_reader_free(reader);
   if (rc == 0) {
-    seen.bytes_used = usage.bytes;
-    seen.map_size = usage.map_size;
+    seen.space = space_of(&usage);
     *stats = seen;
   }
   return mtasts_env_status(rc);

@@ -45,20 +45,34 @@ enum mtasts_status mtasts_cache_walk_on(struct mtasts_cache *cache, enum mtasts_
                                         struct mtasts_walk_place *place, uint64_t most,
                                         mtasts_walk_fn *visit, void *context, bool *end);
 
-/* The domains of each part. */
-enum mtasts_status mtasts_cache_sizes(struct mtasts_cache *cache,
-                                      uint64_t sizes[MTASTS_WALK_PARTS]);
+/* What can be told without a walk. */
+struct mtasts_cache_space {
+  uint64_t domains[MTASTS_WALK_PARTS];
+  uint64_t bytes_used; /* of the map, by what is in the cache */
+  uint64_t bytes_free; /* of the file, by pages that wait for their next use */
+  uint64_t map_size;   /* bytes */
+};
+
+enum mtasts_status mtasts_cache_space(struct mtasts_cache *cache, struct mtasts_cache_space *space);
 
 struct mtasts_cache_stats {
   uint64_t entries; /* policies + absent */
   uint64_t policies, enforce, testing, none;
-  uint64_t absent;     /* without a policy, for whatever reason */
-  uint64_t expired;    /* policies that no longer govern */
-  uint64_t corrupt;    /* values that do not decode, of either kind */
-  uint64_t bytes_used; /* of the map, by what is in the cache */
-  uint64_t map_size;   /* bytes */
-  uint64_t readers;    /* reader slots in use, but for this call's own */
+  uint64_t absent;          /* without a policy, for whatever reason */
+  uint64_t expired;         /* policies that no longer govern */
+  uint64_t failing;         /* domains of either kind, see mtasts_discover_failing */
+  uint64_t failing_enforce; /* of those: live enforce policies */
+  uint64_t expiring;        /* live enforce policies near their end */
+  int64_t oldest_fetched;   /* of the live policies but those of mode none; 0: there are none */
+  uint64_t corrupt;         /* values that do not decode, of either kind */
+  uint64_t bytes_data;      /* of names and values */
+  uint64_t readers;         /* reader slots in use, but for this call's own */
+  struct mtasts_cache_space space;
 };
+
+/* Counts one entry more, in all but `corrupt` and what follows it. */
+void mtasts_cache_stats_add(struct mtasts_cache_stats *stats, const struct mtasts_entry *entry,
+                            int64_t now);
 
 enum mtasts_status mtasts_cache_count(struct mtasts_cache *cache, int64_t now,
                                       struct mtasts_cache_stats *stats);

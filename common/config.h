@@ -130,6 +130,7 @@ struct mtasts_config {
   } outcome;
   struct {
     const char *listen; /* "": none */
+    struct mtasts_access access;
   } metrics;
   struct {
     const char *listen;
@@ -139,8 +140,9 @@ struct mtasts_config {
     enum mtasts_at_risk on_at_risk;
     unsigned outbound; /* bits of enum mtasts_outbound */
     struct mtasts_networks networks;
-    struct mtasts_strings local_mailers; /* of mail that stays here */
-    const char *relayhost; /* next hop as an MTA writes it */
+    struct mtasts_strings local_mailers; /* of mail that stays here, */
+    struct mtasts_strings local_domains; /* and where the MTA tells no mailer, its domains */
+    const char *relayhost;               /* next hop as an MTA writes it */
   } milter;
   struct {
     const char *organization;

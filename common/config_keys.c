@@ -181,6 +181,12 @@ static const char *read_header(const struct mtasts_key *key, const char *text, v
   return read_text(key, text, out);
 }
 
+static const char *read_domain(const struct mtasts_key *key, const char *text, void *out) {
+  struct mtasts_domain domain;
+  return mtasts_domain_from_text(span_of(text), &domain) == MTASTS_OK ? read_text(key, text, out)
+                                                                      : "is not a domain";
+}
+
 static const char *read_hop(const struct mtasts_key *key, const char *text, void *out) {
   struct mtasts_domain domain;
   enum mtasts_status status = *text ? mtasts_domain_from_text(span_of(text), &domain) : MTASTS_OK;
@@ -281,6 +287,8 @@ const struct mtasts_key mtasts_keys[] = {
   {"outcome", "mode", "0660", read_mode, AT(outcome.access.mode)},
   {"outcome", "group", "", read_gid, AT(outcome.access.gid)},
   {"metrics", "listen", "", read_endpoint_or_none, AT(metrics.listen)},
+  {"metrics", "mode", "0660", read_mode, AT(metrics.access.mode)},
+  {"metrics", "group", "", read_gid, AT(metrics.access.gid)},
   {"milter", "listen", "unix:/run/mtasts/milter.sock", read_endpoint, AT(milter.listen)},
   {"milter", "mode", "0660", read_mode, AT(milter.access.mode)},
   {"milter", "group", "", read_gid, AT(milter.access.gid)},
@@ -290,6 +298,7 @@ const struct mtasts_key mtasts_keys[] = {
   {"milter", "outbound", "authenticated\0local\0", read_bit, AT(milter.outbound), .set = true, .choices = outbound_words},
   {"milter", "networks", "", read_network, AT(milter.networks), .element = sizeof(struct mtasts_network)},
   {"milter", "local_mailers", LOCAL_MAILERS, read_text, AT(milter.local_mailers), STRINGS},
+  {"milter", "local_domains", "", read_domain, AT(milter.local_domains), STRINGS},
   {"milter", "relayhost", "", read_hop, AT(milter.relayhost)},
   {"report", "organization", "", read_text, AT(report.organization)},
   {"report", "contact", "", read_text, AT(report.contact)},

@@ -276,7 +276,8 @@ static void check_order(const char *section, const char *low, uint64_t low_value
 
 static void resolve_accounts(struct mtasts_config *config) {
   gid_t *const gids[] = {&config->ask.access.gid, &config->socketmap.access.gid,
-                         &config->outcome.access.gid, &config->milter.access.gid};
+                         &config->outcome.access.gid, &config->metrics.access.gid,
+                         &config->milter.access.gid};
   const struct passwd *user = mtasts_accounts_wanted ? getpwnam(config->user) : NULL;
   const struct group *group = mtasts_accounts_wanted ? getgrnam(config->group) : NULL;
   config->uid = user ? user->pw_uid : (uid_t)-1;

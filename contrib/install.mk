@@ -6,6 +6,7 @@ INCDIR   := $(PREFIX)/include
 MANDIR   := $(PREFIX)/share/man
 DOCDIR   := $(PREFIX)/share/doc/mtasts
 EXIMDIR  := $(PREFIX)/share/mtasts/exim
+SMDIR    := $(PREFIX)/share/mtasts/sendmail
 UNITDIR  := $(LIBDIR)/systemd/system
 # Of people, and of the system.
 TOOLS    := $(filter %/mtasts,$(PROGRAMS))
@@ -13,12 +14,13 @@ DAEMONS  := $(filter-out $(TOOLS),$(PROGRAMS))
 MANUALS  := $(wildcard man/*.[1-8])
 UNITS_SD := $(wildcard contrib/systemd/*.service contrib/systemd/*.socket)
 EXIM     := $(wildcard contrib/exim/*.conf)
+EXAMPLES := $(wildcard contrib/prometheus/* contrib/grafana/*)
 filled   = sed 's,@PREFIX@,$(PREFIX),g;s,@VERSION@,$(VERSION),g'
 
 .PHONY: install uninstall
 install: all ## install into $(DESTDIR)$(PREFIX)
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(LIBDIR)/pkgconfig $(LIBDIR)/mtasts $(INCDIR) \
-	  $(DOCDIR) $(EXIMDIR) $(UNITDIR) $(LIBDIR)/sysusers.d $(LIBDIR)/tmpfiles.d)
+	  $(DOCDIR) $(EXIMDIR) $(SMDIR) $(UNITDIR) $(LIBDIR)/sysusers.d $(LIBDIR)/tmpfiles.d)
 	install -m 755 $(TOOLS) $(DESTDIR)$(BINDIR)
 	$(if $(DAEMONS),install -m 755 $(DAEMONS) $(DESTDIR)$(SBINDIR))
 	$(if $(PLUGINS),install -m 644 $(PLUGINS) $(DESTDIR)$(LIBDIR)/mtasts)
@@ -31,10 +33,12 @@ install: all ## install into $(DESTDIR)$(PREFIX)
 	for page in $(MANUALS); do \
 	  install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	for file in $(EXIM); do sed "s,/usr/local/lib/mtasts,$(LIBDIR)/mtasts,g" $$file >$(DESTDIR)$(EXIMDIR)/$${file##*/}; done
+	install -m 644 contrib/sendmail/mtasts.m4 $(DESTDIR)$(SMDIR)
 	for unit in $(UNITS_SD); do $(filled) $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 	install -m 644 contrib/sysusers/mtasts.conf $(DESTDIR)$(LIBDIR)/sysusers.d
 	install -m 644 contrib/tmpfiles/mtasts.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d
 	install -m 644 README.md CHANGES LICENSE contrib/mtasts.conf $(DESTDIR)$(DOCDIR)
+	for file in $(EXAMPLES); do install -D -m 644 $$file $(DESTDIR)$(DOCDIR)/$${file#contrib/}; done
 
 uninstall: ## remove what install put there
 	rm -f $(patsubst $(O)/%,$(DESTDIR)$(BINDIR)/%,$(TOOLS)) $(patsubst $(O)/%,$(DESTDIR)$(SBINDIR)/%,$(DAEMONS))

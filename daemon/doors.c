@@ -11,25 +11,29 @@ enum door_kind {
   KIND_ASK,
   KIND_SOCKETMAP,
   KIND_OUTCOME,
+  KIND_METRICS,
 };
 
-static const char *const kind_names[] = {"ask", "socketmap", "outcome"};
+static const char *const kind_names[] = {"ask", "socketmap", "outcome", "metrics"};
 
 static const char *endpoint_of(const char *path, char out[128]) {
   snprintf(out, 128, "unix:%s", path);
   return out;
 }
 
-/* Keeps a socket where the front loop will find it. */
+/* Keeps a socket where those will find it who serve at it. */
 static bool keep(struct mtasts_doors *doors, enum door_kind kind, int fd, const char *where) {
   size_t used = strlen(doors->text);
-  if (kind == KIND_OUTCOME ? doors->outcome_fd >= 0 : doors->listener_count == MTASTS_DOORS_MAX) {
+  int *only = kind == KIND_OUTCOME   ? &doors->outcome_fd
+              : kind == KIND_METRICS ? &doors->metrics_fd
+                                     : NULL;
+  if (only ? *only >= 0 : doors->listener_count == MTASTS_DOORS_MAX) {
     close(fd);
     errno = E2BIG;
     return false;
   }
-  if (kind == KIND_OUTCOME)
-    doors->outcome_fd = fd;
+  if (only)
+    *only = fd;
   else
     doors->listeners[doors->listener_count++] =
         (struct mtasts_listener){fd, kind == KIND_ASK ? MTASTS_DOOR_ASK : MTASTS_DOOR_SOCKETMAP};
@@ -55,12 +59,14 @@ static enum door_kind kind_of(const struct mtasts_service_socket *given,
   char endpoint[128];
   int type = SOCK_STREAM;
   socklen_t size = sizeof type;
-  for (enum door_kind kind = KIND_ASK; kind <= KIND_OUTCOME; kind++)
+  for (enum door_kind kind = KIND_ASK; kind <= KIND_METRICS; kind++)
     if (strcmp(given->name, kind_names[kind]) == 0)
       return kind;
   getsockopt(given->fd, SOL_SOCKET, SO_TYPE, &type, &size);
   if (type == SOCK_DGRAM)
     return KIND_OUTCOME;
+  if (*config->metrics.listen && is_bound_to(given->fd, config->metrics.listen))
+    return KIND_METRICS;
   return is_bound_to(given->fd, endpoint_of(config->ask.socket, endpoint)) ? KIND_ASK
                                                                            : KIND_SOCKETMAP;
 }
@@ -93,7 +99,7 @@ bool mtasts_doors_open(struct mtasts_doors *doors, const struct mtasts_config *c
                        char error[MTASTS_LISTEN_ERROR]) {
   struct mtasts_service_socket given[MTASTS_SERVICE_SOCKETS];
   char endpoint[128];
-  *doors = (struct mtasts_doors){.outcome_fd = -1};
+  *doors = (struct mtasts_doors){.outcome_fd = -1, .metrics_fd = -1};
   size_t count = mtasts_service_sockets(given);
   for (size_t i = 0; i < count; i++)
     keep(doors, kind_of(&given[i], config), given[i].fd, "systemd");
@@ -109,8 +115,12 @@ bool mtasts_doors_open(struct mtasts_doors *doors, const struct mtasts_config *c
       return false;
   }
   endpoint_of(config->outcome.socket, endpoint);
-  return doors->outcome_fd >= 0 ||
-         open_own(doors, KIND_OUTCOME, endpoint, &config->outcome.access, config, error);
+  if (doors->outcome_fd < 0 &&
+      !open_own(doors, KIND_OUTCOME, endpoint, &config->outcome.access, config, error))
+    return false;
+  return doors->metrics_fd >= 0 || !*config->metrics.listen ||
+         open_own(doors, KIND_METRICS, config->metrics.listen, &config->metrics.access, config,
+                  error);
 }
 
 void mtasts_doors_remove(const struct mtasts_doors *doors) {

@@ -22,6 +22,8 @@ static struct timeval milliseconds(int64_t ms) {
 static void reply_late(struct mtasts_front *front, struct mtasts_waiter *waiter,
                        const struct mtasts_job *job) {
   struct mtasts_peer *peer = waiter->peer;
+  if (waiter->errand->kind == MTASTS_JOB_LOOK_UP)
+    mtasts_count_wait(front->stats, mtasts_uptime() - waiter->since);
   size_t size = mtasts_question_answer_late(front, waiter, job, front->reply);
   mtasts_waiters_release(&front->waiters, waiter);
   mtasts_peer_reply(peer, (struct mtasts_span){front->reply, size});
@@ -105,6 +107,9 @@ static void on_inbox(evutil_socket_t fd, short what, void *context) {
     switch (job->kind) {
     case MTASTS_JOB_CONFIGURE:
       configure(front, mtasts_snapshot_hold(job->snapshot));
+      break;
+    case MTASTS_JOB_PING:
+      mtasts_loop_note(front->stats, MTASTS_LOOP_FRONT);
       break;
     case MTASTS_JOB_STOP:
       stop(front);

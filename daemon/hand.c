@@ -89,14 +89,14 @@ enum mtasts_status mtasts_hand_move(struct mtasts_hand *hand,
                                     uint64_t elapsed, int64_t now) {
   const uint64_t round = (uint64_t)settings->refresh_interval * 1000;
   struct mtasts_store *store = hand->options.store;
-  uint64_t sizes[MTASTS_WALK_PARTS];
+  struct mtasts_cache_space space;
   uint64_t met = 0;
-  enum mtasts_status status = mtasts_cache_sizes(mtasts_store_cache(store), sizes);
+  enum mtasts_status status = mtasts_cache_space(mtasts_store_cache(store), &space);
   if (elapsed > round)
     elapsed = round;
   for (enum mtasts_walk_part part = 0; part < MTASTS_WALK_PARTS && status == MTASTS_OK; part++) {
     struct move move = {.hand = hand, .settings = settings, .now = now};
-    uint64_t count = share(&hand->credit[part], sizes[part], elapsed, round);
+    uint64_t count = share(&hand->credit[part], space.domains[part], elapsed, round);
     status = move_part(&move, part, count < MOVE_MAX ? count : MOVE_MAX);
     /* What was not done is done next time. */
     hand->credit[part] -= move.met * round;

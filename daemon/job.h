@@ -22,6 +22,7 @@ enum mtasts_job_kind {
   MTASTS_JOB_REMOVE,    /* from the cache */
   MTASTS_JOB_IMPORT,    /* `value` into the cache */
   MTASTS_JOB_CONFIGURE, /* `snapshot` is in force from now on; its reference goes along */
+  MTASTS_JOB_PING,      /* note that this was read: mtasts_loop_note */
   MTASTS_JOB_STOP,      /* drain and end */
 };
 

@@ -1,14 +1,17 @@
 /*
  * mtastsd: opens what the daemon works with, as root where root starts it; then two threads,
- * the front loop (front.h) and the net loop (netloop.h), and a third that waits for signals.
+ * the front loop (front.h) and the net loop (netloop.h), and a third that waits for signals and
+ * tells how the others do (metrics.h).
  */
 #include <errno.h>
+#include <event2/event.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +20,7 @@
 #include "doors.h"
 #include "files.h"
 #include "front.h"
+#include "metrics.h"
 #include "netloop.h"
 #include "privilege.h"
 #include "program.h"
@@ -53,8 +57,12 @@ struct daemon {
   struct mtasts_program program;
   struct mtasts_config *config; /* at the start; `snapshot` owns it */
   struct mtasts_snapshot *snapshot;
-  sigset_t signals;
   pthread_t main;
+  struct event_base *base; /* of this thread */
+  int signals;             /* a signalfd */
+  struct event *signalled;
+  struct event *rest;
+  int signal; /* that has come; 0: none yet */
   struct mtasts_doors doors;
   struct mtasts_store *store;
   struct mtasts_queue to_net;
@@ -65,6 +73,7 @@ struct daemon {
   unsigned long long lookups; /* when memory was last given back */
   struct mtasts_netloop *netloop;
   struct mtasts_front *front;
+  struct mtasts_metrics *metrics; /* NULL: none */
   struct thread net_thread;
   struct thread front_thread;
 };
@@ -92,12 +101,8 @@ static void log_warnings(const struct mtasts_config *config) {
   if (config->dns.dnssec == MTASTS_DNSSEC_REQUIRE)
     mtasts_log(MTASTS_LOG_WARNING,
                "dns.dnssec=require: " NOT_YET ", and no mail is deferred for it");
-  if (*config->metrics.listen)
-    mtasts_log(MTASTS_LOG_WARNING, "metrics.listen: " NOT_YET);
   if (*config->shared.url)
     mtasts_log(MTASTS_LOG_WARNING, "shared.url: " NOT_YET);
-  if (config->socketmap.plain_level == MTASTS_PLAIN_MAY)
-    mtasts_log(MTASTS_LOG_WARNING, "socketmap.plain_level: " NOT_YET);
 }
 
 static void log_stats(const struct daemon *daemon, const char *event) {
@@ -120,16 +125,41 @@ static const char usage[] =
 
 /* opening */
 
-/* Before any thread, so that all of them inherit it: signals are for sigwaitinfo alone. SIGUSR2
+static void on_signal(evutil_socket_t fd, short what, void *context) {
+  struct daemon *daemon = context;
+  struct signalfd_siginfo info;
+  (void)what;
+  if (read(fd, &info, sizeof info) != sizeof info)
+    return;
+  daemon->signal = (int)info.ssi_signo;
+  event_base_loopbreak(daemon->base);
+}
+
+static void on_rest(evutil_socket_t fd, short what, void *context);
+
+/* Before any thread, so that all of them inherit it: signals are for next_signal alone. SIGUSR2
  * says that a thread has ended. */
-static void block_signals(struct daemon *daemon) {
+static int catch_signals(struct daemon *daemon) {
   const int waited_for[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
-  sigemptyset(&daemon->signals);
+  const struct timeval rest = {.tv_sec = REST};
+  sigset_t signals;
+  sigemptyset(&signals);
   for (size_t i = 0; i < sizeof waited_for / sizeof *waited_for; i++)
-    sigaddset(&daemon->signals, waited_for[i]);
-  pthread_sigmask(SIG_BLOCK, &daemon->signals, NULL);
+    sigaddset(&signals, waited_for[i]);
+  pthread_sigmask(SIG_BLOCK, &signals, NULL);
   signal(SIGPIPE, SIG_IGN);
   daemon->main = pthread_self();
+  daemon->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+  daemon->base = event_base_new();
+  if (daemon->base) {
+    daemon->signalled =
+        event_new(daemon->base, daemon->signals, EV_READ | EV_PERSIST, on_signal, daemon);
+    daemon->rest = event_new(daemon->base, -1, EV_PERSIST, on_rest, daemon);
+  }
+  if (daemon->signals >= 0 && daemon->signalled && daemon->rest &&
+      event_add(daemon->signalled, NULL) == 0 && event_add(daemon->rest, &rest) == 0)
+    return EX_OK;
+  return mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
 }
 
 /* Memory and descriptors. Returns how many peers there may be: half of the descriptors are for
@@ -276,6 +306,21 @@ static int open_front(struct daemon *daemon, unsigned peers_max) {
   return mtasts_program_fail(&daemon->program, EX_UNAVAILABLE, "%s", error);
 }
 
+static int open_metrics(struct daemon *daemon) {
+  const struct mtasts_metrics_options options = {
+      .base = daemon->base,
+      .fd = daemon->doors.metrics_fd,
+      .snapshot = daemon->snapshot,
+      .stats = &daemon->stats,
+      .cache = mtasts_store_cache(daemon->store),
+      .use = daemon->use,
+      .inboxes = {[MTASTS_LOOP_FRONT] = &daemon->to_front, [MTASTS_LOOP_NET] = &daemon->to_net},
+  };
+  if (options.fd < 0 || (daemon->metrics = mtasts_metrics_new(&options)))
+    return EX_OK;
+  return mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
+}
+
 static int open_all(struct daemon *daemon) {
   unsigned peers_max = prepare_process();
   int code = open_doors(daemon);
@@ -289,11 +334,14 @@ static int open_all(struct daemon *daemon) {
   if (!open_queues(daemon) || !daemon->use)
     return mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
   code = open_netloop(daemon);
-  return code == EX_OK ? open_front(daemon, peers_max) : code;
+  if (code == EX_OK)
+    code = open_front(daemon, peers_max);
+  return code == EX_OK ? open_metrics(daemon) : code;
 }
 
 static void close_all(struct daemon *daemon) {
   mtasts_doors_remove(&daemon->doors);
+  mtasts_metrics_free(daemon->metrics);
   mtasts_front_free(daemon->front);
   mtasts_netloop_free(daemon->netloop);
   mtasts_job_free(daemon->front_thread.stop);
@@ -305,6 +353,14 @@ static void close_all(struct daemon *daemon) {
   mtasts_use_free(daemon->use);
   mtasts_store_close(daemon->store);
   mtasts_snapshot_release(daemon->snapshot);
+  if (daemon->signalled)
+    event_free(daemon->signalled);
+  if (daemon->rest)
+    event_free(daemon->rest);
+  if (daemon->base)
+    event_base_free(daemon->base);
+  if (daemon->signals >= 0)
+    close(daemon->signals);
 }
 
 /* threads */
@@ -352,12 +408,17 @@ static void give_memory_back(struct daemon *daemon) {
   malloc_trim(0);
 }
 
+static void on_rest(evutil_socket_t fd, short what, void *context) {
+  (void)fd;
+  (void)what;
+  give_memory_back(context);
+}
+
+/* Waits for one, and answers meanwhile whoever asks how we do. */
 static int next_signal(struct daemon *daemon) {
-  const struct timespec rest = {.tv_sec = REST};
-  int number;
-  while ((number = sigtimedwait(&daemon->signals, NULL, &rest)) < 0)
-    give_memory_back(daemon);
-  return number;
+  daemon->signal = 0;
+  event_base_dispatch(daemon->base);
+  return daemon->signal;
 }
 
 /* False: it was told to hurry, and the thread still runs. */
@@ -379,6 +440,8 @@ static bool stop_thread(struct daemon *daemon, struct thread *thread) {
 static int stop_threads(struct daemon *daemon, int code) {
   mtasts_service_notify("STOPPING=1");
   mtasts_doors_remove(&daemon->doors);
+  mtasts_metrics_free(daemon->metrics);
+  daemon->metrics = NULL;
   if (!stop_thread(daemon, &daemon->front_thread) || !stop_thread(daemon, &daemon->net_thread)) {
     mtasts_log(MTASTS_LOG_WARNING, "told twice to stop: what waited got no answer");
     _exit(code); /* the cache takes no harm */
@@ -406,6 +469,8 @@ static void take_up(struct daemon *daemon, struct mtasts_snapshot *snapshot) {
     jobs[i]->snapshot = mtasts_snapshot_hold(snapshot);
     mtasts_queue_give(queues[i], jobs[i]);
   }
+  if (daemon->metrics)
+    mtasts_metrics_configure(daemon->metrics, snapshot);
   const struct mtasts_config *config = snapshot->config;
   mtasts_log(MTASTS_LOG_INFO, "reload overrides=%zu site_mode=%s", config->override_count,
              site_mode(config));
@@ -470,8 +535,9 @@ static int run(struct daemon *daemon) {
   int code = mtasts_program_settle(&daemon->program, daemon->config);
   if (code >= 0)
     return code;
-  block_signals(daemon);
-  code = open_all(daemon);
+  code = catch_signals(daemon);
+  if (code == EX_OK)
+    code = open_all(daemon);
   if (code == EX_OK)
     code = serve(daemon);
   return code;
@@ -481,9 +547,11 @@ int main(int argc, char **argv) {
   static struct daemon daemon = {
       .program = {.name = "mtastsd", .usage = usage},
       .doors.outcome_fd = -1,
+      .doors.metrics_fd = -1,
+      .signals = -1,
   };
   int code = mtasts_program_begin(&daemon.program, argc, argv, &daemon.config);
-  if (code >= 0)
+  if (code >= 0 || !daemon.config)
     return code;
   daemon.snapshot = mtasts_snapshot_new(daemon.config);
   code = daemon.snapshot ? run(&daemon)

@@ -94,6 +94,9 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
   case MTASTS_JOB_CONFIGURE:
     configure(loop, job);
     break;
+  case MTASTS_JOB_PING:
+    mtasts_loop_note(tower->stats, MTASTS_LOOP_NET);
+    break;
   case MTASTS_JOB_STOP:
     loop->stopped = true;
     event_base_loopbreak(tower->base);

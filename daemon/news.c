@@ -48,7 +48,10 @@ static void count(const struct mtasts_news *news, struct mtasts_stats *stats) {
   if (!news->waited)
     mtasts_count(stats, MTASTS_COUNT_REFRESHES);
   if (looked(news) && entry->record == MTASTS_RECORD_ERROR)
-    mtasts_count(stats, MTASTS_COUNT_DNS_FAILURES);
+    mtasts_count(stats, entry->error == MTASTS_ERROR_DNSSEC ? MTASTS_COUNT_DNSSEC_FAILURES
+                                                            : MTASTS_COUNT_DNS_FAILURES);
+  else if (failed(news) && entry->error == MTASTS_ERROR_RECORD_INVALID)
+    mtasts_count(stats, MTASTS_COUNT_INVALID_RECORDS);
   if (!fetch_failed(news))
     return;
   if (entry->error == MTASTS_ERROR_POLICY_FETCH)
@@ -112,11 +115,8 @@ static void tell_end(const struct mtasts_news *news, struct mtasts_stats *stats)
   const struct mtasts_entry *before = news->before;
   if (!entry->has_policy || entry->policy.mode != MTASTS_MODE_ENFORCE)
     return;
-  int64_t notice = entry->policy.max_age / 2;
-  if (notice > MTASTS_ALERT_BEFORE)
-    notice = MTASTS_ALERT_BEFORE;
   if (mtasts_entry_live(entry, news->now)) {
-    if (failed(news) && news->now >= entry->expires - notice)
+    if (failed(news) && mtasts_discover_near_end(entry, news->now))
       alert(news, stats, "policy-expiring", entry->error,
             "will be sent without MTA-STS from then on");
     return;

@@ -11,11 +11,6 @@
 #include "discover.h"
 #include "stats.h"
 
-enum {
-  MTASTS_ALERT_BEFORE =
-      48 * 3600, /* seconds that an enforce policy still lives, or half its life */
-};
-
 struct mtasts_news {
   const struct mtasts_domain *domain;
   const struct mtasts_entry *before; /* what was known; nothing that it points to is used */

@@ -47,6 +47,7 @@ static bool wait_for(struct mtasts_front *front, const struct question *question
                      struct mtasts_job *job) {
   enum mtasts_patience patience = MTASTS_PATIENCE_MTA;
   int64_t most = MTA_DEADLINE_MS;
+  int64_t now = mtasts_uptime();
   if (mtasts_peer_door(question->peer) == MTASTS_DOOR_ASK) {
     patience = MTASTS_PATIENCE_ASK;
     most = config_of(front)->ask.deadline;
@@ -56,9 +57,8 @@ static bool wait_for(struct mtasts_front *front, const struct question *question
   }
   job->waited = true;
   job->domain = question->domain;
-  struct mtasts_waiter *waiter =
-      mtasts_waiters_add(&front->waiters, job, question->peer, question->map, question->text,
-                         patience, mtasts_uptime() + most);
+  struct mtasts_waiter *waiter = mtasts_waiters_add(
+      &front->waiters, job, question->peer, question->map, question->text, patience, now + most);
   if (!waiter) {
     if (mtasts_seldom(&front->crowded, CROWDED_PAUSE_MS))
       mtasts_log(MTASTS_LOG_WARNING,
@@ -66,6 +66,7 @@ static bool wait_for(struct mtasts_front *front, const struct question *question
                  "answered with unknown");
     return false;
   }
+  waiter->since = now;
   mtasts_peer_set_token(question->peer, waiter);
   mtasts_front_set_deadline(front);
   return true;
@@ -123,10 +124,12 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   if (enforces_nothing(front, question->map)) {
     /* The answer is known already: no mail has to wait for the first week's look-ups. */
     mtasts_waiters_look_behind(&front->waiters, &question->domain);
+    mtasts_count_wait(front->stats, 0);
     return mtasts_reply_text("NOTFOUND ", out);
   }
   if (wait_for_kind(front, question, MTASTS_JOB_LOOK_UP))
     return MTASTS_REPLY_LATER;
+  mtasts_count_wait(front->stats, 0);
   finding.entry = NULL;
   return reply(front, question->map, &finding, question->now, out);
 }
@@ -216,6 +219,7 @@ size_t mtasts_question_answer(void *context, struct mtasts_peer *peer,
   case MTASTS_MAP_REMOVE:
     return do_errand(front, &question, MTASTS_JOB_REMOVE, out);
   case MTASTS_MAP_POSTFIX:
+  case MTASTS_MAP_TLSRPT:
   case MTASTS_MAP_STS:
     /* A next hop in brackets is looked up without MX, as a smart host mostly is. */
     if (question.text.data[0] == '[' && !config_of(front)->socketmap.bracketed)

@@ -50,6 +50,11 @@ static bool same_outcome(const struct mtasts_config *a, const struct mtasts_conf
          same_access(&a->outcome.access, &b->outcome.access);
 }
 
+static bool same_metrics(const struct mtasts_config *a, const struct mtasts_config *b) {
+  return same_text(a->metrics.listen, b->metrics.listen) &&
+         same_access(&a->metrics.access, &b->metrics.access);
+}
+
 static bool same_user(const struct mtasts_config *a, const struct mtasts_config *b) {
   return a->uid == b->uid && a->gid == b->gid;
 }
@@ -68,6 +73,7 @@ static const struct {
     {"ask.socket", same_ask},
     {"socketmap.listen", same_socketmap},
     {"outcome.socket", same_outcome},
+    {"metrics.listen", same_metrics},
     {"user or group", same_user},
     {"log", same_log},
 };

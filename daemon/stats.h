@@ -1,12 +1,20 @@
 /*
- * stats.h: what mtastsd counts. Each counter is written by any thread and read by any;
- * `mtasts_stats_text` is the reply of the `stats` map of the ask socket.
+ * stats.h: what mtastsd counts, and what its threads tell each other of their state. All of it is
+ * written by any thread and read by any; `mtasts_stats_text` is the reply of the `stats` map of the
+ * ask socket.
+ *
+ * An answer from the cache costs a counter or two and no look at a clock: how long answers take is
+ * measured of those alone that waited for a look-up.
  */
 #ifndef MTASTS_STATS_H
 #define MTASTS_STATS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "uptime.h"
 
 enum mtasts_counter {
   MTASTS_COUNT_REQUESTS,          /* on both sockets */
@@ -18,7 +26,9 @@ enum mtasts_counter {
   MTASTS_COUNT_MALFORMED,         /* connections closed for what they sent */
   MTASTS_COUNT_LOOKUPS,           /* ended */
   MTASTS_COUNT_REFRESHES,         /* of those: nobody waited */
-  MTASTS_COUNT_DNS_FAILURES,      /* of the TXT record */
+  MTASTS_COUNT_DNS_FAILURES,      /* of the TXT record: dns-error */
+  MTASTS_COUNT_DNSSEC_FAILURES,   /* likewise: dnssec-invalid */
+  MTASTS_COUNT_INVALID_RECORDS,   /* record-invalid */
   MTASTS_COUNT_FETCH_FAILURES,    /* sts-policy-fetch-error */
   MTASTS_COUNT_INVALID_POLICIES,  /* sts-policy-invalid */
   MTASTS_COUNT_WEBPKI_FAILURES,   /* sts-webpki-invalid */
@@ -27,14 +37,32 @@ enum mtasts_counter {
   MTASTS_COUNT_OUTCOME_FAILURES,  /* of those: sessions that failed */
   MTASTS_COUNT_OUTCOME_MALFORMED, /* datagrams that were no outcome */
   MTASTS_COUNT_RECHECKS,          /* TXT records looked at again after a failure */
+  MTASTS_COUNT_STORE_FAILURES,    /* reads or writes of the cache */
   MTASTS_COUNT_IN_FLIGHT,         /* now */
   MTASTS_COUNT_WAITING,           /* look-ups that wait for their turn, now */
   MTASTS_COUNT_CONNECTIONS,       /* now */
   MTASTS_COUNTERS,
 };
 
+enum {
+  MTASTS_WAITS = 10, /* kinds of waits by their length, and one for those past all bounds */
+};
+
+/* Milliseconds; a wait of so many or fewer is of the kind. */
+extern const int64_t mtasts_wait_bounds[MTASTS_WAITS];
+
+enum mtasts_loop {
+  MTASTS_LOOP_FRONT,
+  MTASTS_LOOP_NET,
+  MTASTS_LOOPS,
+};
+
 struct mtasts_stats {
   atomic_ullong counts[MTASTS_COUNTERS];
+  atomic_ullong waits[MTASTS_WAITS + 1]; /* answers that waited for a look-up */
+  atomic_ullong waited;                  /* milliseconds, all of those together */
+  atomic_llong seen[MTASTS_LOOPS];       /* when a loop last read its inbox, by mtasts_uptime */
+  atomic_bool store_fails;               /* the last commit failed */
 };
 
 static inline void mtasts_count(struct mtasts_stats *stats, enum mtasts_counter counter) {
@@ -50,6 +78,14 @@ static inline unsigned long long mtasts_counted(const struct mtasts_stats *stats
                                                 enum mtasts_counter counter) {
   return atomic_load_explicit(&stats->counts[counter], memory_order_relaxed);
 }
+
+/* The loop is alive: it has read its inbox just now. */
+static inline void mtasts_loop_note(struct mtasts_stats *stats, enum mtasts_loop loop) {
+  atomic_store_explicit(&stats->seen[loop], mtasts_uptime(), memory_order_relaxed);
+}
+
+/* An answer that has waited so many milliseconds. */
+void mtasts_count_wait(struct mtasts_stats *stats, int64_t ms);
 
 /* A JSON object of all counters by their names, as in "requests". Returns its bytes; 0 where
  * size is too small. */

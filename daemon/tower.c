@@ -115,6 +115,9 @@ static void finish(struct mtasts_tower *tower, struct mtasts_flight *flight,
 static void settle(struct mtasts_tower *tower, enum mtasts_status commit) {
   struct mtasts_flight *flight;
   evtimer_del(tower->commit);
+  /* A cache that is full has taken all but what found no room. */
+  atomic_store_explicit(&tower->stats->store_fails, commit != MTASTS_OK && commit != MTASTS_FULL,
+                        memory_order_relaxed);
   while ((flight = TAILQ_FIRST(&tower->flights.lists[MTASTS_FLIGHT_LANDED]))) {
     flight->unsaved = commit != MTASTS_OK;
     finish(tower, flight, MTASTS_OK);
@@ -123,6 +126,8 @@ static void settle(struct mtasts_tower *tower, enum mtasts_status commit) {
 
 enum mtasts_status mtasts_tower_complain(struct mtasts_tower *tower, enum mtasts_status status) {
   int error = errno;
+  if (status != MTASTS_OK)
+    mtasts_count(tower->stats, MTASTS_COUNT_STORE_FAILURES);
   if (status != MTASTS_OK && mtasts_seldom(&tower->complained, COMPLAIN_MS))
     mtasts_log(MTASTS_LOG_WARNING, "the cache fails, and goes on with what it has: %s",
                status == MTASTS_IO ? strerror(error) : mtasts_status_name(status));

@@ -37,7 +37,8 @@ struct mtasts_waiter {
   struct mtasts_peer *peer;
   enum mtasts_map map;
   enum mtasts_patience patience;
-  int64_t deadline; /* by mtasts_uptime */
+  int64_t since;    /* by mtasts_uptime */
+  int64_t deadline; /* likewise */
   size_t client;
   size_t text_len;
   char text[]; /* the domain as it was asked for */

@@ -15,6 +15,7 @@ enum {
   MTASTS_CHECK_MAX = 86400,       /* seconds; a longer TTL counts as this */
   MTASTS_RETRY_MIN = 300,       /* seconds between fetches of a failing id, RFC 8461 section 3.3 */
   MTASTS_EXPIRED_KEEP = 604800, /* seconds that an expired policy is kept, unused */
+  MTASTS_NEAR_END = 172800,     /* seconds of an enforce policy's life that are its last ones */
 };
 
 #endif

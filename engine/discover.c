@@ -112,6 +112,19 @@ int64_t mtasts_discover_look_again(const struct mtasts_discover_settings *settin
   return retry < refresh ? retry : refresh;
 }
 
+bool mtasts_discover_near_end(const struct mtasts_entry *entry, int64_t now) {
+  int64_t notice = entry->policy.max_age / 2;
+  if (notice > MTASTS_NEAR_END)
+    notice = MTASTS_NEAR_END;
+  return mtasts_entry_live(entry, now) && entry->policy.mode == MTASTS_MODE_ENFORCE &&
+         now >= entry->expires - notice;
+}
+
+bool mtasts_discover_failing(const struct mtasts_entry *entry, int64_t now) {
+  return entry->failures > 0 &&
+         !(mtasts_entry_live(entry, now) && entry->policy.mode == MTASTS_MODE_NONE);
+}
+
 unsigned mtasts_discover_begin(struct mtasts_discovery *d,
                                const struct mtasts_discover_settings *settings,
                                const struct mtasts_entry *known, bool forced, int64_t now) {

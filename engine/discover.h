@@ -141,4 +141,12 @@ bool mtasts_discover_refresh_due(const struct mtasts_discover_settings *settings
 int64_t mtasts_discover_look_again(const struct mtasts_discover_settings *settings,
                                    const struct mtasts_entry *entry, int64_t now);
 
+/* For people. Is it an enforce policy near its end: within MTASTS_NEAR_END, or past half of a
+ * shorter life? */
+bool mtasts_discover_near_end(const struct mtasts_entry *entry, int64_t now);
+
+/* For people. Has the domain's MTA-STS failed of late? Not where its policy is of mode none: a
+ * domain on its way out is no reason to alert anybody (RFC 8461 section 3.3). */
+bool mtasts_discover_failing(const struct mtasts_entry *entry, int64_t now);
+
 #endif

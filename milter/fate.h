@@ -7,21 +7,21 @@
 #include "known.h"
 
 struct mtasts_fate {
-  char domain[MTASTS_DOMAIN_MAX + 1]; /* printable ASCII: the policy domain, or what is none */
   enum mtasts_verdict verdict;
   enum mtasts_source source;
   enum mtasts_error error;
-  bool has_policy; /* that governs */
   enum mtasts_mode mode;
-  char id[MTASTS_ID_MAX + 1];
-  size_t mx_listed, mx_count;     /* MX hosts that the policy lists, of those known */
-  char mx[MTASTS_DOMAIN_MAX + 1]; /* the first MX host; "" none known */
   enum mtasts_dane dane;
-  bool monitor;   /* nothing is enforced */
-  bool protected; /* goes over authenticated TLS or not at all, and can go */
-  bool at_risk;   /* an enforce policy lists none of the domain's MX hosts */
-  bool certain;   /* of that: record and MX hosts were looked up and are not out of date */
-  bool wait;      /* nobody could be asked, and on_unknown says to defer */
+  bool has_policy; /* that governs: mode and id are its */
+  bool monitor;    /* nothing is enforced */
+  bool protected;  /* goes over authenticated TLS or not at all, and can go */
+  bool at_risk;    /* an enforce policy lists none of the domain's MX hosts */
+  bool certain;    /* of that: record and MX hosts were looked up and are not out of date */
+  bool wait;       /* nobody could be asked, and on_unknown says to defer */
+  char id[MTASTS_ID_MAX + 1];
+  char domain[MTASTS_DOMAIN_MAX + 1]; /* printable ASCII: the policy domain, or what is none */
+  char mx[MTASTS_DOMAIN_MAX + 1];     /* the first MX host; "" none known */
+  size_t mx_listed, mx_count;         /* MX hosts that the policy lists, of those known */
 };
 
 /* known->domain may be "": there is no policy domain, and `text` tells what there is. */

@@ -8,7 +8,6 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -45,18 +44,21 @@ static const char usage[] =
 
 static struct {
   struct mtasts_program program;
-  struct mtasts_config *config; /* at the start; the filter owns it */
+  struct mtasts_snapshot *held; /* the configuration at the start, in the filter */
   struct mtasts_listening listening;
   bool own; /* the socket: not systemd's */
   struct mtasts_keeper keeper;
 } milter = {.program = {.name = "mtasts-milter", .usage = usage}, .listening.fd = -1};
+
+/* The configuration at the start: it tells of the socket for good. */
+static struct mtasts_config *initial;
 
 /* opening */
 
 static int open_socket(void) {
   struct mtasts_service_socket given[MTASTS_SERVICE_SOCKETS];
   char error[MTASTS_LISTEN_ERROR];
-  const struct mtasts_config *config = milter.config;
+  const struct mtasts_config *config = initial;
   if (mtasts_service_sockets(given) > 0) {
     milter.listening.fd = given[0].fd;
     return EX_OK;
@@ -69,7 +71,7 @@ static int open_socket(void) {
 }
 
 static int drop_root(void) {
-  const struct mtasts_config *config = milter.config;
+  const struct mtasts_config *config = initial;
   if (mtasts_privilege_drop(config) == MTASTS_OK)
     return EX_OK;
   return mtasts_program_fail(&milter.program, EX_NOPERM, "cannot become user %s and group %s: %s",
@@ -94,7 +96,7 @@ static void reload(void) {
     mtasts_program_keep_old(error);
     return;
   }
-  if (milter.own && strcmp(config->milter.listen, milter.config->milter.listen) != 0)
+  if (milter.own && strcmp(config->milter.listen, initial->milter.listen) != 0)
     mtasts_log(MTASTS_LOG_WARNING,
                "reload: changed, but in force only after a restart: milter.listen");
   snapshot = mtasts_snapshot_new(config);
@@ -107,43 +109,62 @@ static void reload(void) {
   mtasts_filter_configure(snapshot);
 }
 
-/*
- * No MTA comes in any more, and messages under way may end. libmilter goes on listening meanwhile,
- * at a socket that nobody knows: its own end would cut sessions off.
- */
-static void stop(void) {
-  char counts[128];
-  const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1000000};
+/* libmilter listens from now on where nobody comes: at a name that the kernel made up, and in place
+ * of our socket, so that it sees nothing of what becomes of that. */
+static void turn_away(void) {
+  const struct sockaddr any = {.sa_family = AF_UNIX};
   int nobody = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int old = dup(milter.listening.fd);
   if (milter.own)
     mtasts_listen_remove(&milter.listening);
-  if (nobody >= 0 && listen(nobody, 1) == 0)
-    dup3(nobody, milter.listening.fd, O_CLOEXEC);
-  for (int i = 0; i < DRAIN_STEPS && mtasts_filter_busy() > 0; i++)
-    nanosleep(&step, NULL);
+  if (nobody < 0 || bind(nobody, &any, sizeof any.sa_family) != 0 || listen(nobody, 1) != 0 ||
+      dup3(nobody, milter.listening.fd, O_CLOEXEC) < 0)
+    return;
+  if (milter.own)
+    shutdown(old, SHUT_RDWR); /* libmilter's poll keeps it open for some seconds */
+  close(old);
+}
+
+/* One step, in which what has been sent to us is read and what we have said goes out: was it quiet
+ * before and after? */
+static bool was_quiet(void) {
+  const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1000000};
+  bool before = mtasts_filter_busy() == 0;
+  nanosleep(&step, NULL);
+  return before && mtasts_filter_busy() == 0;
+}
+
+/* No MTA comes in any more, and messages under way may end. libmilter's own end would cut them
+ * off. */
+static void stop(void) {
+  char counts[128];
+  turn_away();
+  for (int i = 0; i < DRAIN_STEPS && !was_quiet(); i++)
+    continue;
   unsigned left = mtasts_filter_busy();
   if (left > 0)
     mtasts_log(MTASTS_LOG_WARNING, "%u messages under way are cut off", left);
   mtasts_filter_counts(counts, sizeof counts);
   mtasts_log(MTASTS_LOG_INFO, "stop %s", counts);
-  exit(EX_OK);
+  _exit(EX_OK); /* with no destructors: libmilter's threads still run */
 }
 
 static const struct mtasts_keeper_orders orders = {.reload = reload, .stop = stop};
 
 static int run_filter(void) {
   char address[24];
-  struct mtasts_snapshot *snapshot = mtasts_snapshot_new(milter.config);
+  milter.held = mtasts_snapshot_new(initial);
   signal(SIGPIPE, SIG_IGN);
   mallopt(M_ARENA_MAX, 2);
   /* The socket is open already: Debian's libmilter takes a descriptor. */
   snprintf(address, sizeof address, "fd:%d", milter.listening.fd);
-  if (!snapshot || !mtasts_filter_begin(snapshot) || smfi_setconn(address) != MI_SUCCESS ||
-      smfi_setbacklog(BACKLOG) != MI_SUCCESS || smfi_opensocket(false) != MI_SUCCESS)
+  if (!milter.held || !mtasts_filter_begin(mtasts_snapshot_hold(milter.held)) ||
+      smfi_setconn(address) != MI_SUCCESS || smfi_setbacklog(BACKLOG) != MI_SUCCESS ||
+      smfi_opensocket(false) != MI_SUCCESS)
     return mtasts_program_fail(&milter.program, EX_UNAVAILABLE,
                                "libmilter refuses; it must take an open socket (fd:N), as Debian's "
                                "does");
-  say_start("start", milter.config);
+  say_start("start", initial);
   if (!mtasts_keeper_serve(&milter.keeper, &orders))
     return mtasts_program_fail(&milter.program, EX_OSERR, "a thread cannot be started");
   return smfi_main() == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
@@ -161,15 +182,15 @@ static int run_keeper(void) {
   int code = mtasts_keeper_watch(&milter.keeper, ready);
   if (milter.own)
     mtasts_listen_remove(&milter.listening);
-  mtasts_config_free(milter.config);
+  mtasts_config_free(initial);
   return code;
 }
 
 int main(int argc, char **argv) {
-  int code = mtasts_program_begin(&milter.program, argc, argv, &milter.config);
+  int code = mtasts_program_begin(&milter.program, argc, argv, &initial);
   if (code >= 0)
     return code;
-  code = mtasts_program_settle(&milter.program, milter.config);
+  code = mtasts_program_settle(&milter.program, initial);
   if (code >= 0)
     return code;
   code = open_socket();

@@ -37,35 +37,52 @@ void mtasts_recipients_add_domain(struct mtasts_recipients *recipients, struct m
   recipients->count++;
 }
 
-/* What stands behind the last `@`, without the brackets of the path. */
+/* What stands behind the last `@` that is not in quotes, without the brackets of the path. */
 static struct mtasts_span domain_of(struct mtasts_span path) {
   if (path.len > 0 && path.data[path.len - 1] == '>')
     path.len--;
-  for (size_t i = path.len; i > 0; i--)
-    if (path.data[i - 1] == '@')
-      return (struct mtasts_span){path.data + i, path.len - i};
-  return (struct mtasts_span){path.data, 0};
+  size_t domain = path.len;
+  bool quoted = false;
+  for (size_t i = 0; i < path.len; i++) {
+    if (path.data[i] == '"')
+      quoted = !quoted;
+    else if (path.data[i] == '\\' && quoted)
+      i++;
+    else if (path.data[i] == '@' && !quoted)
+      domain = i + 1;
+  }
+  return (struct mtasts_span){path.data + domain, path.len - domain};
+}
+
+/* Writes the domain as it is kept. */
+static struct mtasts_span normalise(struct mtasts_span text, struct mtasts_domain *out) {
+  if (mtasts_domain_from_text(text, out) == MTASTS_OK)
+    return (struct mtasts_span){out->name, out->len};
+  if (text.len > MTASTS_DOMAIN_MAX)
+    text.len = MTASTS_DOMAIN_MAX;
+  for (size_t i = 0; i < text.len; i++)
+    out->name[i] = mtasts_lower(text.data[i]);
+  return (struct mtasts_span){out->name, text.len};
+}
+
+static bool is_among(struct mtasts_span name, const struct mtasts_strings *domains) {
+  struct mtasts_domain domain;
+  for (size_t i = 0; i < domains->count; i++) {
+    struct mtasts_span text = {domains->items[i], strlen(domains->items[i])};
+    if (mtasts_span_equal(name, normalise(text, &domain)))
+      return true;
+  }
+  return false;
 }
 
 void mtasts_recipients_add(struct mtasts_recipients *recipients, struct mtasts_span path,
-                           bool stays) {
-  struct mtasts_span text = domain_of(path);
+                           bool stays, const struct mtasts_strings *local_domains) {
   struct mtasts_domain domain;
-  char lower[MTASTS_DOMAIN_MAX];
-  if (stays || text.len == 0) {
+  struct mtasts_span name = normalise(domain_of(path), &domain);
+  if (stays || name.len == 0 || is_among(name, local_domains))
     recipients->local = true;
-    return;
-  }
-  if (mtasts_domain_from_text(text, &domain) == MTASTS_OK) {
-    text = (struct mtasts_span){domain.name, domain.len};
-  } else {
-    if (text.len > sizeof lower)
-      text.len = sizeof lower;
-    for (size_t i = 0; i < text.len; i++)
-      lower[i] = mtasts_lower(text.data[i]);
-    text.data = lower;
-  }
-  mtasts_recipients_add_domain(recipients, text);
+  else
+    mtasts_recipients_add_domain(recipients, name);
 }
 
 static int compare(const void *a, const void *b) {

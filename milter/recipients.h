@@ -4,7 +4,7 @@
 #ifndef MTASTS_MILTER_RECIPIENTS_H
 #define MTASTS_MILTER_RECIPIENTS_H
 
-#include "mtasts.h"
+#include "config.h"
 
 enum {
   MTASTS_RECIPIENTS_MAX = 1 << 20, /* bytes of packed names: some 50,000 recipients */
@@ -22,11 +22,11 @@ struct mtasts_recipients {
 
 /*
  * Adds the domain of a recipient as RCPT names it: `<user@domain>`. What has no domain is local,
- * and so is what `stays` says. A domain is kept as a policy domain, or in lower case where it
- * cannot be one, such as an address literal.
+ * and so is what `stays` says, or what is one of the local domains. A domain is kept as a policy
+ * domain, or in lower case where it cannot be one, such as an address literal.
  */
 void mtasts_recipients_add(struct mtasts_recipients *recipients, struct mtasts_span path,
-                           bool stays);
+                           bool stays, const struct mtasts_strings *local_domains);
 
 /* Adds one domain. */
 void mtasts_recipients_add_domain(struct mtasts_recipients *recipients, struct mtasts_span domain);

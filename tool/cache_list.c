@@ -9,10 +9,12 @@
 
 #include "answer.h"
 #include "daemon.h"
+#include "discover.h"
 #include "entry_json.h"
 #include "json.h"
 #include "out.h"
 #include "place.h"
+#include "rfc3339.h"
 #include "walk.h"
 
 /* What `--filter` lets through. Terms of one kind widen it, terms of different kinds narrow. */
@@ -20,7 +22,7 @@ struct filter {
   const char *states[4]; /* names that mtasts_entry_state_name gives */
   size_t state_count;
   bool modes[3]; /* by enum mtasts_mode */
-  bool by_mode, expired, failing;
+  bool by_mode, expired, expiring, failing;
   const char *glob; /* NULL: any domain */
 };
 
@@ -48,6 +50,8 @@ static bool add_term(struct filter *filter, const char *term) {
     return (filter->glob = term + 7) != NULL;
   if (strcmp(term, "expired") == 0)
     return filter->expired = true;
+  if (strcmp(term, "expiring") == 0)
+    return filter->expiring = true;
   if (strcmp(term, "failing") == 0)
     return filter->failing = true;
   return add_state(filter, term);
@@ -60,7 +64,7 @@ static bool read_filter(const struct mtasts_options *options, struct filter *fil
     for (char *term; (term = strsep(&rest, ",")) != NULL;)
       if (!add_term(filter, term)) {
         mtasts_complain(term, "no such filter: mode=MODE, policy, absent, invalid, error, expired, "
-                              "failing, domain=*.example.com");
+                              "expiring, failing, domain=*.example.com");
         return false;
       }
   }
@@ -74,7 +78,8 @@ static bool passes(const struct filter *filter, const struct mtasts_domain *doma
     state = state || strcmp(filter->states[i], mtasts_entry_state_name(entry)) == 0;
   return state && (!filter->by_mode || (entry->has_policy && filter->modes[entry->policy.mode])) &&
          (!filter->expired || (entry->has_policy && !mtasts_entry_live(entry, now))) &&
-         (!filter->failing || entry->failures > 0) &&
+         (!filter->expiring || mtasts_discover_near_end(entry, now)) &&
+         (!filter->failing || mtasts_discover_failing(entry, now)) &&
          (!filter->glob || fnmatch(filter->glob, domain->name, 0) == 0);
 }
 
@@ -212,18 +217,58 @@ static json_t *daemon_stats(const struct mtasts_options *options,
 }
 
 static json_t *stats_json(const struct mtasts_cache_stats *s, json_t *daemon) {
-  return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:O*}", "entries",
-                   (json_int_t)s->entries, "policies", (json_int_t)s->policies, "enforce",
-                   (json_int_t)s->enforce, "testing", (json_int_t)s->testing, "none",
-                   (json_int_t)s->none, "absent", (json_int_t)s->absent, "expired",
-                   (json_int_t)s->expired, "corrupt", (json_int_t)s->corrupt, "bytes_used",
-                   (json_int_t)s->bytes_used, "map_size", (json_int_t)s->map_size, "readers",
-                   (json_int_t)s->readers, "daemon", daemon);
+  const struct {
+    const char *name;
+    uint64_t count;
+  } counts[] = {
+      {"entries", s->entries},
+      {"policies", s->policies},
+      {"enforce", s->enforce},
+      {"testing", s->testing},
+      {"none", s->none},
+      {"absent", s->absent},
+      {"expired", s->expired},
+      {"expiring", s->expiring},
+      {"failing", s->failing},
+      {"failing_enforce", s->failing_enforce},
+      {"corrupt", s->corrupt},
+      {"bytes_data", s->bytes_data},
+      {"bytes_used", s->space.bytes_used},
+      {"bytes_free", s->space.bytes_free},
+      {"map_size", s->space.map_size},
+      {"readers", s->readers},
+  };
+  char oldest[MTASTS_RFC3339_SIZE];
+  json_t *json = json_object();
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+    json_object_set_new(json, counts[i].name, json_integer((json_int_t)counts[i].count));
+  mtasts_rfc3339_format(s->oldest_fetched, oldest);
+  json_object_set_new(json, "oldest_fetched",
+                      s->oldest_fetched > 0 ? json_string(oldest) : json_null());
+  if (daemon)
+    json_object_set(json, "daemon", daemon);
+  return json;
 }
 
-static void print_stats(const char *directory, const struct mtasts_cache_stats *s) {
-  char used[MTASTS_WORDS_MAX];
-  char size[MTASTS_WORDS_MAX];
+/* What somebody should look at. */
+static void print_concern(const char *name, uint64_t count, const char *words) {
+  if (count > 0)
+    printf("%s%-11s %" PRIu64 "%s: %s\n", mtasts_colour_on(MTASTS_YELLOW), name, count,
+           mtasts_colour_off(MTASTS_YELLOW), words);
+}
+
+static void print_space(const struct mtasts_cache_stats *s) {
+  char data[MTASTS_WORDS_MAX], used[MTASTS_WORDS_MAX], size[MTASTS_WORDS_MAX];
+  char idle[MTASTS_WORDS_MAX];
+  const struct mtasts_cache_space *space = &s->space;
+  printf("space       %s of %s (%.1f %%), for %s of data; %s of the file are free\n",
+         mtasts_human_size(space->bytes_used, used), mtasts_human_size(space->map_size, size),
+         space->map_size > 0 ? 100.0 * (double)space->bytes_used / (double)space->map_size : 0.0,
+         mtasts_human_size(s->bytes_data, data), mtasts_human_size(space->bytes_free, idle));
+}
+
+static void print_stats(const char *directory, const struct mtasts_cache_stats *s, int64_t now) {
+  char words[MTASTS_WORDS_MAX];
   printf("%s%s%s\n", mtasts_colour_on(MTASTS_BOLD), directory, mtasts_colour_off(MTASTS_BOLD));
   printf("domains     %" PRIu64 "\n", s->entries);
   printf("  policies  %" PRIu64 ": %" PRIu64 " enforce, %" PRIu64 " testing, %" PRIu64 " none",
@@ -235,9 +280,12 @@ static void print_stats(const char *directory, const struct mtasts_cache_stats *
   if (s->corrupt > 0)
     printf("%sdamaged     %" PRIu64 "%s: see mtasts cache verify\n", mtasts_colour_on(MTASTS_RED),
            s->corrupt, mtasts_colour_off(MTASTS_RED));
-  printf("space       %s of %s (%.1f %%)\n", mtasts_human_size(s->bytes_used, used),
-         mtasts_human_size(s->map_size, size),
-         s->map_size > 0 ? 100.0 * (double)s->bytes_used / (double)s->map_size : 0.0);
+  print_concern("failing", s->failing, "see mtasts cache list --filter failing");
+  print_concern("expiring", s->expiring,
+                "enforce policies near their end; see mtasts cache list --filter expiring");
+  if (s->oldest_fetched > 0)
+    printf("oldest      fetched %s\n", mtasts_relative_time(s->oldest_fetched, now, words));
+  print_space(s);
   printf("readers     %" PRIu64 "\n", s->readers);
 }
 
@@ -260,14 +308,15 @@ static int run_stats(const struct mtasts_options *options) {
   int code = mtasts_place_open(options, MTASTS_READ, &place);
   if (code != MTASTS_EXIT_OK)
     return mtasts_place_close(&place, code);
-  enum mtasts_status status = mtasts_cache_count(place.cache, time(NULL), &stats);
+  int64_t now = time(NULL);
+  enum mtasts_status status = mtasts_cache_count(place.cache, now, &stats);
   if (status != MTASTS_OK)
     return mtasts_place_close(&place, mtasts_place_complain(&place, status));
   json_t *daemon = daemon_stats(options, place.config);
   if (options->json) {
     code = mtasts_json_print(stats_json(&stats, daemon));
   } else {
-    print_stats(place.directory, &stats);
+    print_stats(place.directory, &stats, now);
     print_daemon(daemon);
   }
   json_decref(daemon);
@@ -279,8 +328,10 @@ const struct mtasts_command mtasts_command_cache_list = {
     .arguments = "[--filter TERM,...]",
     .summary = "Lists the cached domains",
     .help = "  --filter TERM,...  only those that pass: mode=enforce, mode=testing, mode=none;\n"
-            "                   policy, absent, invalid, error (the state); expired; failing;\n"
-            "                   domain=*.example.com. Modes add up, and so do states.\n\n"
+            "                   policy, absent, invalid, error (the state); expired;\n"
+            "                   expiring (enforce policies near their end); failing (but those\n"
+            "                   of mode none); domain=*.example.com. Modes add up, and so do\n"
+            "                   states.\n\n"
             "Examples:\n"
             "  mtasts cache list --filter mode=enforce,failing\n"
             "  mtasts --json cache list --filter 'domain=*.example.com' | jq .policy_domain\n",

@@ -43,6 +43,7 @@ static const struct kind kinds[] = {
     {"unknown-ca", "DNS:%s", 0, UNKNOWN_CA, NULL, NULL},
     {"cn-only", NULL, 0, TEST_CA, NULL, NULL},
     {"wrong-name", "DNS:www.%s", 1, TEST_CA, NULL, NULL},
+    {"mx-name", "DNS:mx.%s", 1, TEST_CA, NULL, NULL},
     {"wildcard", "DNS:*.%s", 1, TEST_CA, NULL, NULL},
     {"wildcard-above", "DNS:*.%s", 2, TEST_CA, NULL, NULL},
     {"wildcard-partial", "DNS:mta-*.%s", 1, TEST_CA, NULL, NULL},

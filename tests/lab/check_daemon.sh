@@ -13,7 +13,7 @@ configure() { # TEXT…
     printf '%s\n' "cache { directory = \"$cache\" }" \
       "ask { socket = \"$ask_socket\" deadline = 2 }" \
       "socketmap { listen = {\"unix:$map_socket\", \"inet:127.0.0.1:8461\"} mode = 0666 }" \
-      "outcome { socket = \"$outcome_socket\" }" "$@"
+      "outcome { socket = \"$outcome_socket\" }" "metrics { listen = \"127.0.0.1:8463\" }" "$@"
     ! may_change_user || printf 'user = "nobody" group = "nogroup"\n'
   } >"$conf"
 }
@@ -60,7 +60,12 @@ decision() { # DOMAIN [MAP]: verdict, source, id and error
   ask "$ask_socket" "${2:-decision}" "$1.example" | sed -n 's/^OK //p' |
     jq -r '[.verdict, .source, .policy.id, .error.type] | map(. // "-") | join(" ")'
 }
-postfix() { ask "$map_socket" postfix "$1"; }
+postfix() { ask "$map_socket" "${2:-postfix}" "$1"; } # KEY [MAP]
+# What Postfix 3.10 and later is told besides, of a policy with one mx.
+report() { # DOMAIN MODE
+  printf ' policy_type=sts policy_domain=%s mx_host_pattern=mx.%s' "$1" "$1"
+  printf ' \\{ policy_string = %s \\}' 'version: STSv1' "mode: $2" 'max_age: 86400' "mx: mx.$1"
+}
 count() { ask "$ask_socket" stats . | sed 's/^OK //' | jq ".$1"; } # COUNTER
 comes_to() { # COUNTER NUMBER
   local i
@@ -105,6 +110,36 @@ check 'postfix: as it writes next hops' "$(postfix good.example)" "$(postfix '[g
 check 'postfix: and services' "$(postfix good.example)" "$(postfix '[good.example]:submission')"
 for key in testing.example mode-none.example no-record.example .good.example '[192.0.2.1]' 'a b'; do
   check "postfix: $key" 'NOTFOUND ' "$(postfix "$key")"
+done
+secure='OK secure match=mx.good.example servername=hostname'
+check 'postfix-tlsrpt: enforce' "$secure$(report good.example enforce)" \
+  "$(postfix '[good.example]:25' postfix-tlsrpt)"
+check 'QUERYwithTLSRPT: enforce' "$secure$(report good.example enforce)" \
+  "$(postfix good.example QUERYwithTLSRPT)"
+check 'postfix-tlsrpt: testing' 'NOTFOUND ' "$(postfix testing.example postfix-tlsrpt)"
+check 'postfix-tlsrpt: a failed discovery' 'NOTFOUND ' "$(postfix not-found.example postfix-tlsrpt)"
+check 'QUERY: enforce' "$secure" "$(postfix good.example QUERY)"
+check 'sts: enforce' "$secure" "$(postfix good.example sts)"
+check 'sts: testing' 'NOTFOUND ' "$(postfix testing.example sts)"
+check 'sts: more hosts than Sendmail takes' 'TEMP .* lists more MX hosts .*' "$(postfix many-mx.example sts)"
+check 'sts: of many, those that matter' \
+  'OK secure match=mx.few-of-many.example:mx7.few-of-many.example servername=hostname' \
+  "$(postfix few-of-many.example sts)"
+check 'postfix-tlsrpt: a hundred hosts' 'OK secure match=mx.many-mx.example:.*mx: mx100.many-mx.example \}' \
+  "$(postfix many-mx.example postfix-tlsrpt)"
+
+# Policies whose text would say something to the MTA.
+for map in postfix sts; do
+  check "$map: a forged extension" 'OK secure match=mx.forged-extension.example servername=hostname' \
+    "$(postfix forged-extension.example $map)"
+done
+check 'postfix-tlsrpt: a forged extension' \
+  "OK secure match=mx.forged-extension.example servername=hostname$(report forged-extension.example enforce)" \
+  "$(postfix forged-extension.example postfix-tlsrpt)"
+for domain in forged-mx forged-braces forged-list; do
+  for map in postfix postfix-tlsrpt sts; do
+    check "$map: $domain" 'NOTFOUND ' "$(postfix $domain.example $map)"
+  done
 done
 check 'the MTAs may not remove' 'NOTFOUND ' "$(ask "$map_socket" remove testing.example)"
 check 'nor did they' 'testing cache .*' "$(decision testing)"
@@ -152,6 +187,46 @@ check 'an outcome is logged' yes \
 printf 'nonsense' | ask -d "$outcome_socket"
 check 'one that is none' '1' "$(comes_to outcome_malformed 1)"
 
+# Metrics
+page() { curl -s --max-time 5 "http://127.0.0.1:8463/$1"; } # PATH
+metric() { page metrics | awk -v series="$1" '$1 == series { print $2 }'; } # SERIES
+metric_comes_to() { # SERIES NUMBER: within ten seconds
+  local i
+  for ((i = 0; i < 100 && $(metric "$1") != $2; i++)); do sleep 0.1; done
+  metric "$1"
+}
+health_comes_to() { # CODE: within ten seconds; prints code and words
+  local i
+  for ((i = 0; i < 100; i++)); do
+    [ "$(curl -s -o "$LAB_DIR/out" -w '%{http_code}' 'http://127.0.0.1:8463/healthz')" = "$1" ] && break
+    sleep 0.1
+  done
+  paste -sd' ' "$LAB_DIR/out"
+}
+http_code() { curl -s -o "$LAB_DIR/out" --max-time 5 -w '%{http_code}' "$@"; } # OPTION… URL
+check '/healthz' ok "$(page healthz)"
+check 'metrics: the counters' "$(count hits) $(count misses) $(count webpki_failures)" "$(
+  metric mtasts_cache_hits_total) $(metric mtasts_cache_misses_total) $(
+  metric 'mtasts_lookup_failures_total{type="sts-webpki-invalid"}')"
+check 'metrics: answers that waited' yes "$(
+  [ "$(metric 'mtasts_answer_seconds_bucket{le="+Inf"}')" -gt "$(metric mtasts_cache_hits_total)" ] && echo yes)"
+check 'metrics: domains' "$(mtasts --json cache stats | jq -r '"\(.policies) \(.absent)"')" "$(
+  metric 'mtasts_cache_domains{state="policy"}') $(metric 'mtasts_cache_domains{state="absent"}')"
+enforced=$(mtasts --json cache stats | jq .enforce)
+check 'metrics: the census' "$enforced" "$(metric_comes_to 'mtasts_policies{mode="enforce"}' "$enforced")"
+check 'metrics: HEAD' 200 "$(http_code -I http://127.0.0.1:8463/metrics)"
+check 'metrics: another path' 404 "$(http_code http://127.0.0.1:8463/)"
+check 'metrics: another method' 405 "$(http_code -d x http://127.0.0.1:8463/metrics)"
+exec 3<>/dev/tcp/127.0.0.1/8463
+printf 'nonsense\r\n' >&3
+check 'metrics: no request' 'HTTP/1.1 400 Bad Request.*' "$(timeout 8 cat <&3)"
+exec 3>&-
+check 'metrics: what our dashboard and alerts name is there' '' "$(comm -13 \
+  <(page metrics | grep -o '^mtasts_[a-z_]*' | sort -u) \
+  <(grep -oh 'mtasts_[a-z_]*' contrib/prometheus/*.yml contrib/grafana/*.json | sort -u))"
+check 'metrics: they do name some' yes "$([ "$(grep -oh 'mtasts_[a-z_]*' contrib/prometheus/*.yml |
+  sort -u | wc -l)" -gt 5 ] && echo yes)"
+
 # Reload
 configure 'override "good.example" { mode = "none" }'
 kill -HUP $daemon
@@ -162,17 +237,31 @@ line=$(grep -n nonsense "$conf" | cut -d: -f1)
 kill -HUP $daemon
 check 'a bad file is named, and its line' yes "$(says "reload: .*mtastsd.conf:$line: .*old configuration")"
 check 'and changes nothing' 'none override .* -' "$(decision good)"
+configure 'socketmap { plain_level = "may" }'
+kill -HUP $daemon
+check 'plain_level' yes "$(says 'reload overrides=0 site_mode=enforce')"
+check 'plain_level: testing' "OK may$(report testing.example testing)" \
+  "$(postfix testing.example postfix-tlsrpt)"
+for pair in not-found:sts-policy-fetch-error no-mode:sts-policy-invalid self-signed:sts-webpki-invalid; do
+  domain=${pair%:*}.example
+  check "plain_level: ${pair#*:}" "OK may policy_type=sts policy_domain=$domain policy_failure=${pair#*:}" \
+    "$(postfix "$domain" postfix-tlsrpt)"
+  check "plain_level, another map: ${pair#*:}" 'NOTFOUND ' "$(postfix "$domain")"
+done
+check 'plain_level: enforce' "$secure$(report good.example enforce)" "$(postfix good.example postfix-tlsrpt)"
+check 'plain_level: no record' 'NOTFOUND ' "$(postfix no-record.example postfix-tlsrpt)"
 configure 'dns { timeout = 3 dnssec = "require" }' 'site_mode = "monitor"'
 kill -HUP $daemon
 check 'what needs a restart is named' yes "$(says 'only after a restart: dns')"
 check 'what this version does not do is told' yes "$(says 'dns.dnssec=require: .* not .* yet')"
 check 'monitor mode is told' yes "$(says 'site_mode=monitor: nothing is enforced')"
 check 'monitor mode enforces nothing' 'NOTFOUND ' "$(postfix good.example)"
+check 'and by the metrics' 1 "$(metric 'mtasts_site_mode{mode="monitor"}')"
 kill -USR1 $daemon
 check 'SIGUSR1 logs the counters' yes "$(says 'stats {"requests"')"
 
 # One writer
-sed "s|$LAB_DIR/run/|$LAB_DIR/run2/|; s/:8461/:8462/" "$conf" >"$LAB_DIR/second.conf"
+sed "s|$LAB_DIR/run/|$LAB_DIR/run2/|; s/:8461/:8462/; s/:8463/:8464/" "$conf" >"$LAB_DIR/second.conf"
 check 'a second daemon on the same cache' 75 \
   "$(exit_code "$MTASTS"d --config "$LAB_DIR/second.conf" --foreground)"
 check 'and at the same sockets' 75 "$(exit_code "$MTASTS"d --config "$conf" --foreground)"
@@ -189,7 +278,8 @@ if may_change_user; then
   check 'root has become nobody' '65534 65534 65534 65534 65534 65534 65534 65534' "$(
     awk '/^(Uid|Gid):/ { $1 = ""; print }' /proc/$daemon/status | xargs)"
   check 'nobody owns the cache' '65534 750' "$(stat -c '%u %a' "$cache")"
-  check 'and the socket' '65534 660' "$(stat -c '%u %a' "$ask_socket")"
+  check 'and the sockets, each of its own mode' '65534 660 65534 666 65534 660' \
+    "$(stat -c '%u %a' "$ask_socket" "$map_socket" "$outcome_socket" | xargs)"
 fi
 
 # The end
@@ -251,6 +341,26 @@ start_daemon
 check 'a corrupt cache is told' yes "$(says 'data.mdb is damaged')"
 check 'and moved aside' 20000 "$(stat -c %s "$cache/data.mdb.damaged")"
 check 'mail goes on' 'enforce network 20260101T000000 -' "$(decision good)"
+stop_daemon
+
+# A disk that is full, to the daemon at least
+limit_files() { # LIMIT
+  local as=()
+  ! may_change_user || as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+  "${as[@]}" prlimit --pid "$daemon" --fsize="$1"
+}
+configure
+trap '' XFSZ
+start_daemon
+trap - XFSZ
+check 'healthy' ok "$(health_comes_to 200)"
+limit_files 0:
+ask "$ask_socket" refresh good.example >/dev/null
+check 'a cache that cannot be written: /healthz' 'the cache cannot be written: see the log' \
+  "$(health_comes_to 503)"
+check 'and a metric' 0 "$(metric mtasts_healthy)"
+limit_files unlimited:
+check 'and healthy again' ok "$(health_comes_to 200)"
 stop_daemon
 
 # In the background

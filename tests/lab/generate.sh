@@ -247,7 +247,7 @@ generate() {
   mkdir -p "$LAB_DIR"/{certs,www,zones,log,tmp}
   zones
   touch "$LAB_DIR/sites.conf" "$LAB_DIR/broken.conf"
-  echo mta-sts.change.example >"$LAB_DIR/certificates"
+  printf '%s\n' mta-sts.change.example 'no-sni self-signed' >"$LAB_DIR/certificates"
   each_domain one_domain
   each_domain one_receiver
   mail_host mail.elsewhere.example tls

@@ -189,6 +189,21 @@ is 'filter by state' none.example "$(list --filter absent)"
 is 'filter by name' lapsed.example,long.lapsed.example "$(list --filter 'domain=*lapsed.example')"
 is 'two filters' long.lapsed.example "$(list --filter expired --filter 'domain=long.*')"
 is 'filter what fails' '' "$(list --filter failing)"
+is 'filter what is near its end' '' "$(list --filter expiring)"
+{
+  entry a1 enforce 60 604800 one.example | jq -c '. + {failures: 2, error: {type: "sts-policy-fetch-error", detail: "x"}}'
+  entry c1 none 60 604800 three.example | jq -c '. + {failures: 2, error: {type: "sts-policy-fetch-error", detail: "x"}}'
+  entry d1 enforce 7200 3600 lapsed.example | jq -c '. + {failures: 1, error: {type: "dns-error", detail: "x"}}'
+  entry f1 enforce 3000 5000 ending.example
+} >"failing"
+"$MTASTS" --cache failing-cache cache import failing >/dev/null
+failing() { "$MTASTS" --cache failing-cache --json cache list --filter "$1" | jq -rs '[.[].policy_domain] | sort | join(",")'; }
+is 'what fails, but not of mode none' lapsed.example,one.example "$(failing failing)"
+is 'what fails and is enforced' one.example "$(failing failing,domain=one.example)"
+is 'what is near its end' ending.example "$(failing expiring)"
+is 'stats of what fails, JSON' '2 1 1 true' "$("$MTASTS" --cache failing-cache --json cache stats |
+  jq -r '"\(.failing) \(.failing_enforce) \(.expiring) \(.bytes_data > 0 and .bytes_data < .bytes_used)"')"
+t 'stats of what fails' 0 "$(has 'failing +2.*--filter failing.*expiring +1.*--filter expiring.*oldest +fetched 50 minutes ago.*of data')" '' --cache failing-cache cache stats
 t 'an unknown filter' 64 '' "$(one 'mode=maybe: no such filter')" "${c[@]}" cache list --filter mode=maybe
 t 'show' 0 "$(has 'one.example.*enforce.*expires in 7 days.*mx1.one.example .*other.example .*not in the policy')" '' "${c[@]}" cache show ONE.example.
 t 'show, JSON' 0 '\{"policy_domain":"one.example","state":"policy","id":"a1","mode":"enforce",.*' '' "${c[@]}" --json cache show one.example

@@ -85,7 +85,7 @@ static void test_one_writes_many_read(void) {
   await(&writer);
   CU_ASSERT_EQUAL_FATAL(mtasts_cache_open(path, &cache), MTASTS_OK);
   CU_ASSERT_EQUAL_FATAL(mtasts_reader_new(cache, &reader), MTASTS_OK);
-  size_t map = count(cache).map_size;
+  size_t map = count(cache).space.map_size;
   unsigned wrong = 0;
   for (int i = 0; i < 4; i++) { /* 4,000 commits, over which the map grows */
     await(&writer);
@@ -98,7 +98,7 @@ static void test_one_writes_many_read(void) {
     }
   }
   CU_ASSERT_EQUAL(wrong, 0);
-  CU_ASSERT(count(cache).map_size > map);
+  CU_ASSERT(count(cache).space.map_size > map);
   CU_ASSERT_EQUAL(count(cache).corrupt, 0);
   CU_ASSERT_EQUAL(count(cache).readers, 1);
   CU_ASSERT_EQUAL(mtasts_store_open(path, &mtasts_store_defaults, &store), MTASTS_LOCKED);
@@ -373,7 +373,7 @@ static void test_threads(void) {
   for (int i = 0; i < 3; i++)
     pthread_join(threads[i], NULL);
   CU_ASSERT_EQUAL(atomic_load(&shared.errors), 0);
-  CU_ASSERT(count(mtasts_store_cache(store)).map_size >= 8 << 20);
+  CU_ASSERT(count(mtasts_store_cache(store)).space.map_size >= 8 << 20);
   mtasts_store_close(store);
   directory_free(path);
 }

@@ -136,7 +136,7 @@ static void test_flood_of_junk(void) {
     struct mtasts_cache_stats stats = count(mtasts_store_cache(store));
     unit_check(stats.policies == before, "%u of %u policies left", (unsigned)stats.policies,
                (unsigned)before);
-    CU_ASSERT(stats.bytes_used <= maps[i] / 100 * 90 + (32 << 10));
+    CU_ASSERT(stats.space.bytes_used <= maps[i] / 100 * 90 + (32 << 10));
     mtasts_store_close(store);
     directory_free(path);
   }
@@ -152,7 +152,7 @@ static void test_full_of_policies(void) {
   struct mtasts_store *store = open_small(path, 1 << 20, 1000000, 1000000);
   CU_ASSERT_EQUAL(put_many(store, "p", ".example", 20000, policy(&sample, "1"), NOW), 0);
   struct mtasts_cache_stats stats = count(mtasts_store_cache(store));
-  CU_ASSERT(stats.bytes_used <= (1 << 20) / 100 * 91);
+  CU_ASSERT(stats.space.bytes_used <= (1 << 20) / 100 * 91);
   unit_check(stats.policies > 800, "%u policies in 1 MiB", (unsigned)stats.policies);
   CU_ASSERT_EQUAL(mtasts_store_clear(store, &removed), MTASTS_OK);
   CU_ASSERT_EQUAL(removed, stats.policies);

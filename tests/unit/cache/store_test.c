@@ -207,16 +207,16 @@ static void test_growth(void) {
   options.map_size_max = 4 << 20;
   directory_new(path);
   CU_ASSERT_EQUAL_FATAL(mtasts_store_open(path, &options, &store), MTASTS_OK);
-  CU_ASSERT(count(mtasts_store_cache(store)).map_size < 4 << 20);
+  CU_ASSERT(count(mtasts_store_cache(store)).space.map_size < 4 << 20);
   put_many(store, "p", 0, 5000, policy(&sample, "1"));
   CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
   struct mtasts_cache_stats stats = count(mtasts_store_cache(store));
   CU_ASSERT_EQUAL(stats.policies, 5000);
-  CU_ASSERT_EQUAL(stats.map_size, 4 << 20);
-  CU_ASSERT(stats.bytes_used > 5000 * 200 && stats.bytes_used < 4 << 20);
+  CU_ASSERT_EQUAL(stats.space.map_size, 4 << 20);
+  CU_ASSERT(stats.space.bytes_used > 5000 * 200 && stats.space.bytes_used < 4 << 20);
   mtasts_store_close(store);
   store = store_open(path); /* a larger map is kept, a smaller one is not asked for */
-  CU_ASSERT_EQUAL(count(mtasts_store_cache(store)).map_size, 1 << 30);
+  CU_ASSERT_EQUAL(count(mtasts_store_cache(store)).space.map_size, 1 << 30);
   mtasts_store_close(store);
   directory_free(path);
 }

@@ -57,10 +57,10 @@ static void goes_on_from_a_place(void) {
   struct mtasts_store *store = filled(path);
   struct mtasts_walk_place place = {0};
   struct seen seen = {.stop = NULL};
-  uint64_t sizes[MTASTS_WALK_PARTS];
-  CU_ASSERT_EQUAL(mtasts_cache_sizes(mtasts_store_cache(store), sizes), MTASTS_OK);
-  CU_ASSERT_EQUAL(sizes[MTASTS_WALK_POLICIES], 5);
-  CU_ASSERT_EQUAL(sizes[MTASTS_WALK_ABSENT], 4);
+  struct mtasts_cache_space space = {.map_size = 0};
+  CU_ASSERT_EQUAL(mtasts_cache_space(mtasts_store_cache(store), &space), MTASTS_OK);
+  CU_ASSERT_EQUAL(space.domains[MTASTS_WALK_POLICIES], 5);
+  CU_ASSERT_EQUAL(space.domains[MTASTS_WALK_ABSENT], 4);
   CU_ASSERT_FALSE(walk_on(store, MTASTS_WALK_POLICIES, &place, 2, &seen));
   CU_ASSERT_FALSE(walk_on(store, MTASTS_WALK_POLICIES, &place, 0, &seen));
   CU_ASSERT_STRING_EQUAL(seen.names, "b d ");

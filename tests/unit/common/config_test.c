@@ -178,6 +178,7 @@ static void every_key_is_kept(void) {
   CU_ASSERT_STRING_EQUAL(c->outcome.socket, "/tmp/outcome");
   CU_ASSERT(!c->outcome.record && c->outcome.keep_days == 7 && c->outcome.access.mode == 0620);
   CU_ASSERT_STRING_EQUAL(c->metrics.listen, "127.0.0.1:8463");
+  CU_ASSERT(c->metrics.access.mode == 0600 && c->metrics.access.gid == 0);
   CU_ASSERT_STRING_EQUAL(c->milter.listen, "inet:127.0.0.1:8464");
   CU_ASSERT_STRING_EQUAL(c->milter.header, "X-Protected");
   CU_ASSERT(c->milter.header_scope == MTASTS_HEADER_NEVER);

@@ -34,9 +34,11 @@ static void each_key(void) {
       {"socketmap { listen = {\"unix:/run/a\", \"inet:127.0.0.1:8461\"} }", "socketmap.listen"},
       {"socketmap { mode = 0666 }", "socketmap.listen"},
       {"outcome { socket = \"/run/a\" }", "outcome.socket"},
+      {"metrics { listen = \"127.0.0.1:8463\" }", "metrics.listen"},
+      {"metrics { mode = 0600 }", "metrics.listen"},
       {"log = \"stderr\"", "log"},
       {"user = \"root\" group = \"root\"",
-       "ask.socket, socketmap.listen, outcome.socket, user or group"},
+       "ask.socket, socketmap.listen, outcome.socket, metrics.listen, user or group"},
       {"log = \"stderr\" https { timeout = 9 }", "https, log"},
       /* Taken up at once. */
       {"ask { deadline = 9 on_unknown = \"defer\" }", ""},

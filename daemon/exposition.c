@@ -1,0 +1,217 @@
+#include "exposition.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Text that grows until there is no room; then it is of no use. */
+struct text {
+  char *out;
+  size_t size;
+  size_t used;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct text *text, const char *format, ...) {
+  va_list arguments;
+  if (text->used >= text->size)
+    return;
+  va_start(arguments, format);
+  int n = vsnprintf(text->out + text->used, text->size - text->used, format, arguments);
+  va_end(arguments);
+  text->used = n < 0 ? text->size : text->used + (size_t)n;
+}
+
+enum kind {
+  COUNTER,
+  GAUGE,
+};
+
+static void add_head(struct text *text, const char *name, enum kind kind, const char *help) {
+  add(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
+      kind == COUNTER ? "counter" : "gauge");
+}
+
+static void add_one(struct text *text, const char *name, enum kind kind, unsigned long long value,
+                    const char *help) {
+  add_head(text, name, kind, help);
+  add(text, "%s %llu\n", name, value);
+}
+
+/* counters */
+
+static const struct {
+  const char *name;
+  enum kind kind;
+  enum mtasts_counter counter;
+  const char *help;
+} counts[] = {
+    {"mtasts_requests_total", COUNTER, MTASTS_COUNT_REQUESTS,
+     "Requests on the socketmap and ask sockets."},
+    {"mtasts_cache_hits_total", COUNTER, MTASTS_COUNT_HITS,
+     "Questions answered from the cache at once."},
+    {"mtasts_cache_misses_total", COUNTER, MTASTS_COUNT_MISSES,
+     "Questions whose answer the cache did not hold."},
+    {"mtasts_stale_answers_total", COUNTER, MTASTS_COUNT_STALE,
+     "Hits answered by a policy in force that could not be checked or refreshed."},
+    {"mtasts_override_answers_total", COUNTER, MTASTS_COUNT_OVERRIDES,
+     "Questions answered by an override of the configuration."},
+    {"mtasts_unknown_answers_total", COUNTER, MTASTS_COUNT_UNKNOWN,
+     "Questions answered with the verdict unknown: too late, or too much to do."},
+    {"mtasts_malformed_requests_total", COUNTER, MTASTS_COUNT_MALFORMED,
+     "Connections closed for a malformed request."},
+    {"mtasts_connections", GAUGE, MTASTS_COUNT_CONNECTIONS,
+     "Connections open on the socketmap and ask sockets."},
+    {"mtasts_lookups_total", COUNTER, MTASTS_COUNT_LOOKUPS, "Look-ups of domains that have ended."},
+    {"mtasts_refreshes_total", COUNTER, MTASTS_COUNT_REFRESHES,
+     "Look-ups that nobody waited for: checks behind an answer and refreshes ahead of one."},
+    {"mtasts_lookups_in_flight", GAUGE, MTASTS_COUNT_IN_FLIGHT, "Look-ups under way."},
+    {"mtasts_lookups_waiting", GAUGE, MTASTS_COUNT_WAITING, "Look-ups that wait for their turn."},
+    {"mtasts_rechecks_total", COUNTER, MTASTS_COUNT_RECHECKS,
+     "TXT records looked at again after a delivery failed under a policy."},
+    {"mtasts_alerts_total", COUNTER, MTASTS_COUNT_ALERTS,
+     "Alerts: enforce policies near their end, or at it, that could not be refreshed."},
+    {"mtasts_outcomes_total", COUNTER, MTASTS_COUNT_OUTCOMES,
+     "Datagrams by which MTAs told how TLS went."},
+    {"mtasts_outcome_failures_total", COUNTER, MTASTS_COUNT_OUTCOME_FAILURES,
+     "Outcomes of sessions that failed."},
+    {"mtasts_outcomes_malformed_total", COUNTER, MTASTS_COUNT_OUTCOME_MALFORMED,
+     "Datagrams that were no outcome."},
+    {"mtasts_cache_failures_total", COUNTER, MTASTS_COUNT_STORE_FAILURES,
+     "Reads or writes of the cache that failed, or found no room."},
+};
+
+static void add_counts(struct text *text, const struct mtasts_stats *stats) {
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+    add_one(text, counts[i].name, counts[i].kind, mtasts_counted(stats, counts[i].counter),
+            counts[i].help);
+}
+
+static const struct {
+  enum mtasts_error type;
+  enum mtasts_counter counter;
+} failures[] = {
+    {MTASTS_ERROR_POLICY_FETCH, MTASTS_COUNT_FETCH_FAILURES},
+    {MTASTS_ERROR_POLICY_INVALID, MTASTS_COUNT_INVALID_POLICIES},
+    {MTASTS_ERROR_WEBPKI_INVALID, MTASTS_COUNT_WEBPKI_FAILURES},
+    {MTASTS_ERROR_DNS, MTASTS_COUNT_DNS_FAILURES},
+    {MTASTS_ERROR_DNSSEC, MTASTS_COUNT_DNSSEC_FAILURES},
+    {MTASTS_ERROR_RECORD_INVALID, MTASTS_COUNT_INVALID_RECORDS},
+};
+
+static void add_failures(struct text *text, const struct mtasts_stats *stats) {
+  static const char name[] = "mtasts_lookup_failures_total";
+  add_head(text, name, COUNTER, "Look-ups that failed, by RFC 8460's result types and our own.");
+  for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
+    add(text, "%s{type=\"%s\"} %llu\n", name, mtasts_error_name(failures[i].type),
+        mtasts_counted(stats, failures[i].counter));
+}
+
+/* answers, by how long they took */
+
+static void add_seconds(struct text *text, unsigned long long ms) {
+  unsigned long long rest = ms % 1000;
+  add(text, "%llu", ms / 1000);
+  if (rest > 0)
+    add(text, ".%0*llu",
+        rest % 100 == 0  ? 1
+        : rest % 10 == 0 ? 2
+                         : 3,
+        rest % 100 == 0  ? rest / 100
+        : rest % 10 == 0 ? rest / 10
+                         : rest);
+}
+
+static void add_answers(struct text *text, const struct mtasts_stats *stats) {
+  static const char name[] = "mtasts_answer_seconds";
+  unsigned long long sum =
+      mtasts_counted(stats, MTASTS_COUNT_HITS) + mtasts_counted(stats, MTASTS_COUNT_OVERRIDES);
+  add(text,
+      "# HELP %s Time to an answer. Answers from the cache are not timed: they are the first "
+      "bucket, and add nothing to the sum.\n# TYPE %s histogram\n%s_bucket{le=\"0.001\"} %llu\n",
+      name, name, name, sum);
+  for (int i = 0; i <= MTASTS_WAITS; i++) {
+    sum += atomic_load_explicit(&stats->waits[i], memory_order_relaxed);
+    add(text, "%s_bucket{le=\"", name);
+    if (i < MTASTS_WAITS)
+      add_seconds(text, (unsigned long long)mtasts_wait_bounds[i]);
+    else
+      add(text, "+Inf");
+    add(text, "\"} %llu\n", sum);
+  }
+  add(text, "%s_sum ", name);
+  add_seconds(text, atomic_load_explicit(&stats->waited, memory_order_relaxed));
+  add(text, "\n%s_count %llu\n", name, sum);
+}
+
+/* the cache */
+
+static void add_space(struct text *text, const struct mtasts_exposition *e) {
+  static const char domains[] = "mtasts_cache_domains";
+  const struct mtasts_cache_space *space = e->space;
+  add_head(text, domains, GAUGE, "Domains in the cache: with a policy, and without.");
+  add(text, "%s{state=\"policy\"} %llu\n", domains,
+      (unsigned long long)space->domains[MTASTS_WALK_POLICIES]);
+  add(text, "%s{state=\"absent\"} %llu\n", domains,
+      (unsigned long long)space->domains[MTASTS_WALK_ABSENT]);
+  add_one(text, "mtasts_cache_used_bytes", GAUGE, space->bytes_used,
+          "Bytes of the cache's map that are in use.");
+  add_one(text, "mtasts_cache_free_bytes", GAUGE, space->bytes_free,
+          "Bytes of the cache's file that wait for their next use.");
+  add_one(text, "mtasts_cache_map_bytes", GAUGE, space->map_size,
+          "Bytes of the cache's map; it grows.");
+  add_one(text, "mtasts_cache_map_max_bytes", GAUGE, e->map_size_max,
+          "Bytes that the cache's map may grow to.");
+}
+
+static void add_tally(struct text *text, const struct mtasts_exposition *e) {
+  static const char policies[] = "mtasts_policies";
+  const struct mtasts_cache_stats *stats = &e->tally->stats;
+  add_head(text, policies, GAUGE, "Policies in the cache by mode, expired ones as well.");
+  add(text, "%s{mode=\"enforce\"} %llu\n", policies, (unsigned long long)stats->enforce);
+  add(text, "%s{mode=\"testing\"} %llu\n", policies, (unsigned long long)stats->testing);
+  add(text, "%s{mode=\"none\"} %llu\n", policies, (unsigned long long)stats->none);
+  add_one(text, "mtasts_policies_expired", GAUGE, stats->expired,
+          "Policies that govern no more and are kept for a while.");
+  add_one(text, "mtasts_policies_failing", GAUGE, stats->failing_enforce,
+          "Enforce policies in force whose last check or refresh failed.");
+  add_one(text, "mtasts_policies_expiring", GAUGE, stats->expiring,
+          "Enforce policies within two days of their end, or past half of a shorter life.");
+  add_one(text, "mtasts_oldest_policy_age_seconds", GAUGE,
+          e->tally->oldest > 0 && e->now > e->tally->oldest
+              ? (unsigned long long)(e->now - e->tally->oldest)
+              : 0,
+          "Seconds since the policy in use was fetched that has gone unrefreshed for longest.");
+  add_one(text, "mtasts_census_timestamp_seconds", GAUGE, (unsigned long long)e->tally->taken,
+          "When the policies were last counted by mode, since the epoch.");
+}
+
+/* the daemon */
+
+static void add_daemon(struct text *text, const struct mtasts_exposition *e) {
+  add_head(text, "mtasts_build_info", GAUGE, "The version of mtastsd, as a label of a constant 1.");
+  add(text, "mtasts_build_info{version=\"%s\"} 1\n", MTASTS_VERSION);
+  add_one(text, "mtasts_start_time_seconds", GAUGE, (unsigned long long)e->started,
+          "When mtastsd started, since the epoch.");
+  add_one(text, "mtasts_healthy", GAUGE, e->healthy, "1 where /healthz says ok.");
+  add_head(text, "mtasts_loop_up", GAUGE, "1 where the loop reads its inbox.");
+  add(text, "mtasts_loop_up{loop=\"front\"} %d\nmtasts_loop_up{loop=\"net\"} %d\n",
+      e->loop_up[MTASTS_LOOP_FRONT], e->loop_up[MTASTS_LOOP_NET]);
+  add_head(text, "mtasts_site_mode", GAUGE, "1 at the site_mode in force.");
+  add(text, "mtasts_site_mode{mode=\"enforce\"} %d\nmtasts_site_mode{mode=\"monitor\"} %d\n",
+      !e->monitor, e->monitor);
+  add_one(text, "mtasts_overrides", GAUGE, e->overrides, "Overrides in the configuration.");
+  add_one(text, "mtasts_lookups_max", GAUGE, e->lookups_max,
+          "Look-ups that may be under way at a time: refresh.in_flight.");
+}
+
+size_t mtasts_exposition_write(const struct mtasts_exposition *exposition, char *out, size_t size) {
+  struct text text = {.out = out, .size = size};
+  add_daemon(&text, exposition);
+  add_counts(&text, exposition->stats);
+  add_failures(&text, exposition->stats);
+  add_answers(&text, exposition->stats);
+  if (exposition->space)
+    add_space(&text, exposition);
+  if (exposition->tally->taken > 0)
+    add_tally(&text, exposition);
+  return text.used < size ? text.used : 0;
+}

@@ -1,0 +1,35 @@
+/*
+ * exposition.h: all that mtastsd measures, as Prometheus reads it (text format 0.0.4). Pure: values
+ * in, text out. Base units: seconds and bytes; what only grows ends in _total.
+ *
+ * The answers' histogram: those from the cache are counted and not timed, as the answer that they
+ * are is the fastest there is; they stand in the first bucket and add nothing to the sum.
+ */
+#ifndef MTASTS_EXPOSITION_H
+#define MTASTS_EXPOSITION_H
+
+#include "census.h"
+#include "stats.h"
+
+enum {
+  MTASTS_EXPOSITION_MAX = 16384, /* bytes; a scrape has about half as many */
+};
+
+struct mtasts_exposition {
+  const struct mtasts_stats *stats;
+  const struct mtasts_cache_space *space; /* NULL: the cache cannot be read */
+  const struct mtasts_tally *tally;       /* taken 0: not known yet, and left out */
+  bool loop_up[MTASTS_LOOPS];
+  bool healthy;
+  bool monitor;          /* site_mode */
+  uint64_t map_size_max; /* bytes */
+  uint64_t lookups_max;  /* in flight */
+  uint64_t overrides;    /* configured */
+  int64_t started;       /* since the epoch */
+  int64_t now;           /* likewise */
+};
+
+/* Returns the bytes written; 0 where size is too small. */
+size_t mtasts_exposition_write(const struct mtasts_exposition *exposition, char *out, size_t size);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * metrics.h: GET /metrics for Prometheus and GET /healthz, over HTTP/1.1 (RFC 9112).
+ *
+ * It runs in the thread that waits for signals, on the event base of that. A scrape costs the loops
+ * nothing, then: the front loop does not stop for it, nor for whoever knocks at this door without
+ * end; and a loop that hangs, say in a commit to a dead disk, can be told of. What is told are
+ * counters, three numbers of LMDB's, and the last census.
+ *
+ * Hostile clients: a request is small and whole within five seconds or its connection is closed;
+ * there is one answer a connection; where all places are taken, the oldest makes room.
+ */
+#ifndef MTASTS_METRICS_H
+#define MTASTS_METRICS_H
+
+#include "job.h"
+#include "snapshot.h"
+#include "stats.h"
+#include "use.h"
+
+struct event_base;
+struct mtasts_metrics;
+
+struct mtasts_metrics_options {
+  struct event_base *base;
+  int fd;                           /* listening, non-blocking; the metrics' from now on */
+  struct mtasts_snapshot *snapshot; /* a reference of its own is held */
+  struct mtasts_stats *stats;
+  struct mtasts_cache *cache;
+  const struct mtasts_use *use;
+  struct mtasts_queue *inboxes[MTASTS_LOOPS];
+};
+
+enum {
+  MTASTS_METRICS_CLIENTS_MAX = 16,
+  MTASTS_METRICS_CLIENT_MS = 5000, /* for a request, its answer and the end of the connection */
+};
+
+/* NULL: no memory, or the loop does not take it; the descriptor is closed all the same. */
+struct mtasts_metrics *mtasts_metrics_new(const struct mtasts_metrics_options *options);
+
+/* The configuration that is in force from now on. */
+void mtasts_metrics_configure(struct mtasts_metrics *metrics, struct mtasts_snapshot *snapshot);
+
+/* Closes everything; NULL is fine. */
+void mtasts_metrics_free(struct mtasts_metrics *metrics);
+
+#endif

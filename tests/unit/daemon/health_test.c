@@ -1,0 +1,107 @@
+#include "health.h"
+
+#include "../cache/fixture.h"
+
+const char *const unit_name = "daemon/health";
+
+static struct {
+  char path[32];
+  struct mtasts_store *store;
+  struct mtasts_stats stats;
+  struct mtasts_queue queues[MTASTS_LOOPS];
+  struct mtasts_health health;
+} site;
+
+static void raise_site(void) {
+  memset(&site, 0, sizeof site);
+  directory_new(site.path);
+  site.store = store_open(site.path);
+  site.health =
+      (struct mtasts_health){.stats = &site.stats, .cache = mtasts_store_cache(site.store)};
+  for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++) {
+    CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&site.queues[loop]));
+    site.health.inboxes[loop] = &site.queues[loop];
+  }
+}
+
+static void raze_site(void) {
+  for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++)
+    mtasts_queue_destroy(&site.queues[loop]);
+  mtasts_store_close(site.store);
+  directory_free(site.path);
+}
+
+/* The pings in a loop's inbox, which are read. */
+static unsigned pings(enum mtasts_loop loop) {
+  struct mtasts_jobs jobs = STAILQ_HEAD_INITIALIZER(jobs);
+  unsigned count = 0;
+  mtasts_queue_take(&site.queues[loop], &jobs);
+  for (struct mtasts_job *job; (job = STAILQ_FIRST(&jobs)); mtasts_job_free(job)) {
+    STAILQ_REMOVE_HEAD(&jobs, link);
+    CU_ASSERT_EQUAL(job->kind, MTASTS_JOB_PING);
+    count++;
+  }
+  return count;
+}
+
+static void says(bool well, const char *expected) {
+  char words[MTASTS_HEALTH_WORDS];
+  bool is = mtasts_health_check(&site.health, words);
+  unit_check(is == well && strcmp(words, expected) == 0, "%d, %s, in place of %s", is, words,
+             expected);
+}
+
+static void loops_are_asked_in_turn(void) {
+  raise_site();
+  says(true, "ok\n");
+  mtasts_health_ask(&site.health);
+  mtasts_health_ask(&site.health);
+  CU_ASSERT_EQUAL(pings(MTASTS_LOOP_FRONT), 1);
+  CU_ASSERT_EQUAL(pings(MTASTS_LOOP_NET), 1);
+  mtasts_loop_note(&site.stats, MTASTS_LOOP_FRONT);
+  mtasts_health_ask(&site.health);
+  CU_ASSERT_EQUAL(pings(MTASTS_LOOP_FRONT), 1);
+  CU_ASSERT_EQUAL(pings(MTASTS_LOOP_NET), 0);
+  says(true, "ok\n");
+  raze_site();
+}
+
+static void a_loop_that_hangs_is_told(void) {
+  raise_site();
+  mtasts_health_ask(&site.health);
+  mtasts_loop_note(&site.stats, MTASTS_LOOP_FRONT);
+  site.health.asked[MTASTS_LOOP_NET] -= MTASTS_HEALTH_SILENCE_MS - 5000;
+  says(true, "ok\n");
+  CU_ASSERT_EQUAL(mtasts_health_silence(&site.health, MTASTS_LOOP_FRONT), 0);
+  CU_ASSERT(mtasts_health_silence(&site.health, MTASTS_LOOP_NET) >= 25000);
+  site.health.asked[MTASTS_LOOP_NET] -= 6000;
+  says(false, "the net loop has not moved for 31 seconds\n");
+  mtasts_loop_note(&site.stats, MTASTS_LOOP_NET);
+  says(true, "ok\n");
+  raze_site();
+}
+
+static void a_cache_that_fails_is_told(void) {
+  raise_site();
+  atomic_store(&site.stats.store_fails, true);
+  says(false, "the cache cannot be written: see the log\n");
+  atomic_store(&site.stats.store_fails, false);
+  /* A child may not use what its parent has opened. */
+  int status = -1;
+  pid_t child = fork();
+  if (child == 0) {
+    char words[MTASTS_HEALTH_WORDS];
+    bool well = mtasts_health_check(&site.health, words);
+    _exit(!well && strncmp(words, "the cache cannot be read: ", 26) == 0 ? 0 : 1);
+  }
+  waitpid(child, &status, 0);
+  CU_ASSERT_EQUAL(status, 0);
+  says(true, "ok\n");
+  raze_site();
+}
+
+const struct unit_test unit_tests[] = {
+    {"each loop is asked again when it has answered", loops_are_asked_in_turn},
+    {"a loop that has not moved for half a minute is told", a_loop_that_hangs_is_told},
+    {"a cache that cannot be written, or read, is told", a_cache_that_fails_is_told},
+    {NULL, NULL}};

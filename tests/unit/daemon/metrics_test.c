@@ -1,0 +1,261 @@
+#include "metrics.h"
+
+#include "http.h"
+
+#include "../cache/fixture.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+const char *const unit_name = "daemon/metrics";
+
+/* The server and its loop, which turns while a client waits. */
+static struct {
+  char path[32];
+  struct mtasts_store *store;
+  struct mtasts_use *use;
+  struct mtasts_stats stats;
+  struct mtasts_queue queues[MTASTS_LOOPS];
+  struct event_base *base;
+  struct mtasts_metrics *metrics;
+  struct sockaddr_in address;
+} site;
+
+static char reply[64 << 10];
+
+static struct mtasts_snapshot *snapshot(const char *text) {
+  char error[256];
+  struct mtasts_config *config = NULL;
+  enum mtasts_status status = mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "test",
+                                                  error, sizeof error, &config);
+  unit_check(status == MTASTS_OK, "%s", error);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+  return mtasts_snapshot_new(config);
+}
+
+/* With the smallest of buffers, so that no answer fits into one. */
+static int listen_there(void) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  socklen_t size = sizeof site.address;
+  int least = 1;
+  site.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+  CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&site.address, sizeof site.address), 0);
+  CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&site.address, &size), 0);
+  CU_ASSERT_EQUAL_FATAL(listen(fd, 64), 0);
+  return fd;
+}
+
+static void raise_site(void) {
+  struct mtasts_metrics_options options;
+  memset(&site, 0, sizeof site);
+  directory_new(site.path);
+  site.store = store_open(site.path);
+  site.use = mtasts_use_new(time(NULL));
+  site.base = event_base_new();
+  options = (struct mtasts_metrics_options){
+      .base = site.base,
+      .fd = listen_there(),
+      .snapshot = snapshot(""),
+      .stats = &site.stats,
+      .cache = mtasts_store_cache(site.store),
+      .use = site.use,
+  };
+  for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++) {
+    CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&site.queues[loop]));
+    options.inboxes[loop] = &site.queues[loop];
+  }
+  site.metrics = mtasts_metrics_new(&options);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(site.metrics);
+  mtasts_snapshot_release(options.snapshot);
+}
+
+static void raze_site(void) {
+  mtasts_metrics_free(site.metrics);
+  event_base_free(site.base);
+  for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++)
+    mtasts_queue_destroy(&site.queues[loop]);
+  mtasts_use_free(site.use);
+  mtasts_store_close(site.store);
+  directory_free(site.path);
+}
+
+static void turn(void) {
+  event_base_loop(site.base, EVLOOP_NONBLOCK);
+}
+
+static int enter(void) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int least = 1;
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
+  CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&site.address, sizeof site.address), 0);
+  return fd;
+}
+
+static void say(int fd, const char *text) {
+  CU_ASSERT_EQUAL(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+/* Reads to the end of the connection, for so long. False: it is still open. */
+static bool hear(int fd, int ms) {
+  size_t used = 0;
+  for (int i = 0; i <= ms; i++) {
+    turn();
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    while (poll(&one, 1, 1) == 1) {
+      ssize_t n = recv(fd, reply + used, sizeof reply - 1 - used, MSG_DONTWAIT);
+      if (n <= 0) {
+        reply[used] = '\0';
+        return true;
+      }
+      used += (size_t)n;
+      turn();
+    }
+  }
+  reply[used] = '\0';
+  return false;
+}
+
+static void expect(const char *request, const char *status, const char *part) {
+  int fd = enter();
+  say(fd, request);
+  bool ended = hear(fd, 3000);
+  unit_check(ended && strncmp(reply, status, strlen(status)) == 0 && strstr(reply, part),
+             "%.60s: %.400s", request, reply);
+  close(fd);
+}
+
+#define REQUEST(line) line " HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static size_t body_size(void) {
+  const char *body = strstr(reply, "\r\n\r\n");
+  return body ? strlen(body + 4) : 0;
+}
+
+static void pages(void) {
+  size_t announced = 0;
+  raise_site();
+  mtasts_count_set(&site.stats, MTASTS_COUNT_HITS, 4711);
+  expect(REQUEST("GET /metrics"), "HTTP/1.1 200 OK\r\n", "\nmtasts_cache_hits_total 4711\n");
+  CU_ASSERT_PTR_NOT_NULL(strstr(reply, "\r\nContent-Type: text/plain; version=0.0.4; "));
+  CU_ASSERT_PTR_NOT_NULL(strstr(reply, "\r\nConnection: close\r\n"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(reply, "\nmtasts_policies{mode=\"enforce\"} 0\n"));
+  const char *length = strstr(reply, "\r\nContent-Length: ");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(length);
+  announced = strtoul(length + strlen("\r\nContent-Length: "), NULL, 10);
+  CU_ASSERT_EQUAL(body_size(), announced);
+  CU_ASSERT(announced > 6000);
+  expect(REQUEST("HEAD /metrics?x"), "HTTP/1.1 200 OK\r\n", "\r\nContent-Length: 6");
+  CU_ASSERT_EQUAL(body_size(), 0);
+  expect(REQUEST("GET /healthz"), "HTTP/1.1 200 OK\r\n", "\r\n\r\nok\n");
+  atomic_store(&site.stats.store_fails, true);
+  expect(REQUEST("GET /healthz"), "HTTP/1.1 503 ", "\r\n\r\nthe cache cannot be written");
+  expect(REQUEST("HEAD /healthz"), "HTTP/1.1 503 ", "\r\nContent-Length: 4");
+  CU_ASSERT_EQUAL(body_size(), 0);
+  expect(REQUEST("GET /metrics"), "HTTP/1.1 200 OK\r\n", "\nmtasts_healthy 0\n");
+  raze_site();
+}
+
+static void refusals(void) {
+  static char large[MTASTS_HTTP_HEAD_MAX + 200];
+  raise_site();
+  expect(REQUEST("GET /"), "HTTP/1.1 404 ", "/metrics");
+  expect(REQUEST("GET /metrics/"), "HTTP/1.1 404 ", "/metrics");
+  expect(REQUEST("HEAD /nowhere"), "HTTP/1.1 404 ", "");
+  CU_ASSERT_EQUAL(body_size(), 0);
+  expect(REQUEST("POST /metrics"), "HTTP/1.1 405 ", "\r\nAllow: GET, HEAD\r\n");
+  expect("nonsense\r\n", "HTTP/1.1 400 ", "");
+  expect("GET /metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 400 ", "");
+  memset(large, 'G', sizeof large - 1);
+  expect(large, "HTTP/1.1 400 ", ""); /* and what is left of it is read, so that nothing is reset */
+  raze_site();
+}
+
+static void requests_come_in_pieces(void) {
+  static const char request[] = REQUEST("GET /healthz");
+  raise_site();
+  int fd = enter();
+  for (const char *at = request; *at; at++) {
+    CU_ASSERT_EQUAL(send(fd, at, 1, MSG_NOSIGNAL), 1);
+    turn();
+  }
+  CU_ASSERT_TRUE(hear(fd, 3000));
+  CU_ASSERT_PTR_NOT_NULL(strstr(reply, "\r\n\r\nok\n"));
+  close(fd);
+  fd = enter(); /* a client that goes away early harms nobody */
+  say(fd, "GET /met");
+  turn();
+  close(fd);
+  turn();
+  expect(REQUEST("GET /healthz"), "HTTP/1.1 200 OK\r\n", "ok\n");
+  raze_site();
+}
+
+static void the_oldest_makes_room(void) {
+  int fds[MTASTS_METRICS_CLIENTS_MAX];
+  raise_site();
+  for (int i = 0; i < MTASTS_METRICS_CLIENTS_MAX; i++) {
+    fds[i] = enter();
+    turn();
+  }
+  CU_ASSERT_FALSE(hear(fds[0], 20));
+  expect(REQUEST("GET /healthz"), "HTTP/1.1 200 OK\r\n", "ok\n");
+  CU_ASSERT_TRUE(hear(fds[0], 20));
+  CU_ASSERT_FALSE(hear(fds[1], 20));
+  for (int i = 0; i < MTASTS_METRICS_CLIENTS_MAX; i++)
+    close(fds[i]);
+  raze_site();
+}
+
+/* Neither those that do not ask, nor those that do not read, nor those that do not close. */
+static void slow_clients_are_dropped(void) {
+  struct timespec began, ended;
+  raise_site();
+  int silent = enter();
+  int deaf = enter();
+  int open = enter();
+  say(deaf, REQUEST("GET /metrics"));
+  say(open, REQUEST("GET /healthz"));
+  clock_gettime(CLOCK_MONOTONIC, &began);
+  CU_ASSERT_TRUE(hear(open, 3000)); /* our side of it stays open */
+  CU_ASSERT_TRUE(hear(silent, 4 * MTASTS_METRICS_CLIENT_MS));
+  clock_gettime(CLOCK_MONOTONIC, &ended);
+  long ms = (ended.tv_sec - began.tv_sec) * 1000 + (ended.tv_nsec - began.tv_nsec) / 1000000;
+  unit_check(ms > MTASTS_METRICS_CLIENT_MS - 500 && ms < 3 * MTASTS_METRICS_CLIENT_MS, "%ld ms",
+             ms);
+  turn();
+  CU_ASSERT_EQUAL(send(open, "x", 1, MSG_NOSIGNAL), 1); /* is answered with a reset */
+  usleep(1000);
+  CU_ASSERT_EQUAL(send(open, "x", 1, MSG_NOSIGNAL), -1);
+  CU_ASSERT_TRUE(hear(deaf, 1000));
+  CU_ASSERT(body_size() < 6000);
+  close(silent);
+  close(deaf);
+  close(open);
+  raze_site();
+}
+
+static void a_reload_is_told(void) {
+  raise_site();
+  struct mtasts_snapshot *next =
+      snapshot("site_mode = \"monitor\" override \"a.example\" { mode = \"none\" }");
+  mtasts_metrics_configure(site.metrics, next);
+  mtasts_snapshot_release(next);
+  expect(REQUEST("GET /metrics"), "HTTP/1.1 200 OK\r\n",
+         "\nmtasts_site_mode{mode=\"monitor\"} 1\n");
+  CU_ASSERT_PTR_NOT_NULL(strstr(reply, "\nmtasts_overrides 1\n"));
+  raze_site();
+}
+
+const struct unit_test unit_tests[] = {
+    {"metrics and health", pages},
+    {"what is not there, not done, or no request", refusals},
+    {"requests come in pieces, or not at all", requests_come_in_pieces},
+    {"where all places are taken, the oldest makes room", the_oldest_makes_room},
+    {"slow clients are dropped", slow_clients_are_dropped},
+    {"the configuration in force is told", a_reload_is_told},
+    {NULL, NULL}};
