@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 
 DNS=10.8.0.53 DROP=10.8.0.54                                            # name servers
+VALIDATOR=127.0.0.2                                                     # a resolver, beside 127.0.0.1
 WEB=10.8.0.1 IPV6=fd00:8::1 H2=10.8.0.2 ROGUE=10.8.0.3 REFUSED=10.8.0.4 # policy hosts
 UNREACHABLE=10.99.0.1                                                   # nobody's
 # Mail servers: who listens where, and how (smtp.c); the host that sends.
@@ -20,7 +21,7 @@ serve_mail() {
 serve() { # SERVER: in the foreground
   case $1 in
     nsd) exec nsd -d -c "$LAB_DIR/nsd.conf" ;;
-    unbound) exec unbound -d -c "$LAB_DIR/unbound.conf" ;;
+    unbound | validator) exec unbound -d -c "$LAB_DIR/$1.conf" ;;
     nginx) exec nginx -e stderr -p "$LAB_DIR" -c nginx.conf -g 'daemon off;' ;;
     rogue) exec "$LAB_TOOLS/rogue" "$LAB_DIR/certs" "$ROGUE" "$DROP" ;;
     smtp) serve_mail ;;
@@ -32,6 +33,7 @@ answers() { # SERVER
   case $1 in
     nsd) at=$DNS/53 ;;
     unbound) at=127.0.0.1/53 ;;
+    validator) at=$VALIDATOR/53 ;;
     nginx) at=$WEB/443 ;;
     rogue) at=$ROGUE/443 ;;
     smtp) at=${MAIL[tls]}/25 ;;
