@@ -103,6 +103,7 @@ void mtasts_config_free(struct mtasts_config *config) {
   release(config->dns.servers.items);
   release(config->socketmap.listen.items);
   release(config->milter.networks.items);
+  release(config->milter.local_mailers.items);
   mtasts_config_free_tree(config->tree);
   free(config);
 }

@@ -194,7 +194,8 @@ static sfsistat on_mail(SMFICTX *context, char **arguments) {
   bool authenticated = *macro(context, "{auth_authen}") != '\0';
   message->outbound = mtasts_client_sends(&session->client, authenticated, config_of(message));
   message->requiretls = has_parameter(arguments + 1, "requiretls");
-  snprintf(message->from, sizeof message->from, "%s", arguments[0]);
+  /* Postfix gives the brackets of the path for mail that came by SMTP, and none for other mail. */
+  snprintf(message->from, sizeof message->from, *arguments[0] == '<' ? "%s" : "<%s>", arguments[0]);
   return go_on(session, SMFIP_NR_MAIL);
 }
 

@@ -45,7 +45,8 @@ static const char usage[] =
 
 static struct {
   struct mtasts_program program;
-  struct mtasts_config *config; /* at the start; the filter owns it */
+  struct mtasts_config *config; /* at the start; the filter owns it, and a reload ends it */
+  char *listen;                 /* the address of then */
   struct mtasts_listening listening;
   bool own; /* the socket: not systemd's */
   struct mtasts_keeper keeper;
@@ -61,6 +62,9 @@ static int open_socket(void) {
     milter.listening.fd = given[0].fd;
     return EX_OK;
   }
+  milter.listen = strdup(config->milter.listen);
+  if (!milter.listen)
+    return mtasts_program_fail(&milter.program, EX_OSERR, "out of memory");
   milter.own = mtasts_listen(config->milter.listen, SOCK_STREAM, &config->milter.access, config,
                              &milter.listening, error);
   return milter.own ? EX_OK
@@ -81,7 +85,7 @@ static int drop_root(void) {
 static void say_start(const char *event, const struct mtasts_config *config) {
   bool monitor = config->site_mode == MTASTS_SITE_MONITOR;
   mtasts_log(MTASTS_LOG_INFO, "%s version=%s listen=%s site_mode=%s", event, MTASTS_VERSION,
-             milter.own ? config->milter.listen : "systemd", monitor ? "monitor" : "enforce");
+             milter.own ? milter.listen : "systemd", monitor ? "monitor" : "enforce");
 }
 
 static void reload(void) {
@@ -94,7 +98,7 @@ static void reload(void) {
     mtasts_program_keep_old(error);
     return;
   }
-  if (milter.own && strcmp(config->milter.listen, milter.config->milter.listen) != 0)
+  if (milter.own && strcmp(config->milter.listen, milter.listen) != 0)
     mtasts_log(MTASTS_LOG_WARNING,
                "reload: changed, but in force only after a restart: milter.listen");
   snapshot = mtasts_snapshot_new(config);

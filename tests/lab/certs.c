@@ -46,6 +46,7 @@ static const struct kind kinds[] = {
     {"unknown-ca", "DNS:%s", 0, UNKNOWN_CA, NULL, NULL, 0},
     {"cn-only", NULL, 0, TEST_CA, NULL, NULL, 0},
     {"wrong-name", "DNS:www.%s", 1, TEST_CA, NULL, NULL, 0},
+    {"mx-name", "DNS:mx.%s", 1, TEST_CA, NULL, NULL, 0},
     {"wildcard", "DNS:*.%s", 1, TEST_CA, NULL, NULL, 0},
     {"wildcard-above", "DNS:*.%s", 2, TEST_CA, NULL, NULL, 0},
     {"wildcard-partial", "DNS:mta-*.%s", 1, TEST_CA, NULL, NULL, 0},

@@ -69,7 +69,7 @@ show_fate() { # DOMAIN
 
 send_mail() {
   local domain
-  raise_exim && start_mtastsd deliver || exit
+  raise_exim && start_mtastsd || exit
   bold '$ for domain in …; do exim4 -odi postmaster@$domain <message; done'
   for domain in "${names[@]}"; do send debian "postmaster@$domain" & done
   wait

@@ -7,12 +7,14 @@
 #   relay      Debian's own for a smart host
 #   bare       Debian's own, without mtasts
 # shellcheck shell=bash
+. "$here/mtastsd.sh"
 
 EXIM_DIR=$LAB_DIR/exim
+mta_root=/ mta_etc=$LAB_DIR/etc mta_group=Debian-exim mta_dir=$EXIM_DIR
 fragments=/etc/exim4/mtasts
 house_rule='${if eq{$host}{mx.house-rule.mail.example}{*}}'
 plugin=$EXIM_DIR/exim-mtasts.so
-built_plugin=${LAB_TOOLS%/tests/lab}/exim-mtasts.so built_mtastsd=${LAB_TOOLS%/tests/lab}/mtastsd
+built_plugin=${LAB_TOOLS%/tests/lab}/exim-mtasts.so
 
 plain_conf() { # ROUTERS-FILE
   cat <<END
@@ -90,38 +92,6 @@ END
   mv "$EXIM_DIR/bare.template" "$EXIM_DIR/bare/exim4.conf.template"
 }
 
-# For mtastsd, which gives up root, and for the plugin.
-mtastsd_conf() { # [ON_UNKNOWN [SITE_MODE]]
-  cat <<END
-cache     { directory = "$EXIM_DIR/cache" }
-dns       { servers = {"127.0.0.1"} timeout = 2 }
-https     { ca_file = "$LAB_CA" allow_private = true timeout = 3 }
-ask       { socket = "$EXIM_DIR/run/ask.sock" deadline = 2 on_unknown = "${1:-deliver}" }
-outcome   { socket = "$EXIM_DIR/run/tlsrpt.sock" }
-socketmap { listen = {} }
-site_mode = "${2:-enforce}"
-user      = "daemon"
-group     = "Debian-exim"
-log       = "stderr"
-END
-}
-
-start_mtastsd() { # as mtastsd_conf
-  local i
-  rm -f "$EXIM_DIR"/run/*
-  mtastsd_conf "$@" >"$LAB_DIR/etc/mtasts/mtasts.conf"
-  "$built_mtastsd" --foreground >>"$LAB_DIR/log/mtastsd" 2>&1 &
-  disown
-  echo $! >"$LAB_DIR/mtastsd.started" # for `stop mtastsd`
-  for ((i = 0; i < 200; i++)); do
-    [ -S "$EXIM_DIR/run/ask.sock" ] && return
-    sleep 0.02
-  done
-  echo 'lab: mtastsd does not listen; it said:' >&2
-  tail -n 5 "$LAB_DIR/log/mtastsd" >&2
-  return 1
-}
-
 # Says why Exim cannot run here; fails where it can.
 exim_cannot_run() {
   local users
@@ -142,24 +112,22 @@ install_plugin() { cp "$1" "$plugin.new" && mv "$plugin.new" "$plugin"; } # FILE
 
 raise_exim() {
   local etc=$LAB_DIR/etc name
-  mkdir -p "$EXIM_DIR"/{spool,log,mail,run,cache} "$etc"
+  mkdir -p "$EXIM_DIR"/{spool,log,mail} "$etc"
   cp -a /etc/. "$etc"
-  mkdir -p "$etc"/{exim4,mtasts,ssl/certs}
+  mkdir -p "$etc"/{exim4,ssl/certs}
   install_plugin "$built_plugin" || return
   debian_etc "$etc"
   cp -r "$here/../../contrib/exim" "$etc/exim4/mtasts"
   plain_conf routers.conf >"$EXIM_DIR/plain.conf"
   plain_conf routers-smarthost.conf >"$EXIM_DIR/smarthost.conf"
   echo "hosts_require_tls = $house_rule" >"$EXIM_DIR/house-tls"
-  mtastsd_conf >"$etc/mtasts/mtasts.conf"
+  write_mtastsd_conf
   touch "$LAB_DIR/mail"
   printf '%s\n' "$EXIM_DIR"/{plain,smarthost,debian,split,relay,bare}.conf >"$etc/exim4/trusted_configs"
   cp --remove-destination "$LAB_DIR/resolv.conf" "$etc/resolv.conf"
   cp --remove-destination "$LAB_CA" "$etc/ssl/certs/ca-certificates.crt" # so that the system trusts the lab's CA
   openssl genrsa -out "$EXIM_DIR/dkim.key" 2048 2>/dev/null
   chown -R Debian-exim: "$EXIM_DIR"/{spool,log,mail,dkim.key}
-  chown daemon:Debian-exim "$EXIM_DIR"/{run,cache}
-  chmod 2750 "$EXIM_DIR"/{run,cache}
   mount --bind "$etc" /etc &&
     mount --bind "$EXIM_DIR/spool" /var/spool/exim4 &&
     mount --bind "$EXIM_DIR/log" /var/log/exim4 &&

@@ -259,7 +259,7 @@ generate() {
   mkdir -p "$LAB_DIR"/{certs,www,zones,keys,log,tmp}
   zones
   touch "$LAB_DIR"/{sites.conf,broken.conf,faults}
-  echo mta-sts.change.example >"$LAB_DIR/certificates"
+  printf '%s\n' mta-sts.change.example 'no-sni self-signed' >"$LAB_DIR/certificates"
   each_domain one_domain
   each_domain one_receiver
   mail_host mail.elsewhere.example tls

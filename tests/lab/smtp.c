@@ -4,10 +4,12 @@
  *   smtp CERTS MAIL ADDRESS=BEHAVIOUR…
  *
  * Listens on port 25 of each ADDRESS and does there what the table below says of BEHAVIOUR.
- * The certificate is CERTS/<SNI>.crt; who sends no SNI gets none. One process a connection,
- * for a minute at most. Each message taken is one line at the end of the file MAIL:
+ * The certificate is CERTS/<SNI>.crt, for who sends no SNI that of `no-sni`. One process a
+ * connection, for a minute at most. Each message taken is one line at the end of the file MAIL:
  *
- *   from=… to=…,… at=ADDRESS tls=TLSv1.3|no sni=…|- helo=… dkim=yes|no connection=PID
+ *   from=… to=…,… at=ADDRESS tls=TLSv1.3|no sni=…|- helo=… dkim=yes|no flag=…|- connection=PID
+ *
+ * The flag is what its X-MTA-STS header fields say, without spaces.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -95,15 +97,22 @@ static void hear(struct session *session, char line[LINE_SIZE]) {
   memmove(session->buffer, session->buffer + size, session->used);
 }
 
-static void write_down(const struct session *session, bool signed_by_dkim) {
-  char line[MESSAGE_SIZE + 4 * LINE_SIZE];
+/* Of a message's header. */
+struct seen {
+  bool dkim;
+  char flag[LINE_SIZE];
+};
+
+static void write_down(const struct session *session, const struct seen *seen) {
+  char line[MESSAGE_SIZE + 5 * LINE_SIZE];
   const char *sni =
       session->tls ? SSL_get_servername(session->tls, TLSEXT_NAMETYPE_host_name) : NULL;
-  int size = snprintf(line, sizeof line,
-                      "from=%s to=%s at=%s tls=%s sni=%s helo=%s dkim=%s connection=%d\n",
-                      session->from, session->to, session->receiver->address,
-                      session->tls ? SSL_get_version(session->tls) : "no", sni ? sni : "-",
-                      session->helo, signed_by_dkim ? "yes" : "no", (int)getpid());
+  int size =
+      snprintf(line, sizeof line,
+               "from=%s to=%s at=%s tls=%s sni=%s helo=%s dkim=%s flag=%s connection=%d\n",
+               session->from, session->to, session->receiver->address,
+               session->tls ? SSL_get_version(session->tls) : "no", sni ? sni : "-", session->helo,
+               seen->dkim ? "yes" : "no", seen->flag[0] ? seen->flag : "-", (int)getpid());
   int fd = open(mail_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   /* One write: processes that append at once don't mix their lines. */
   if (fd < 0 || write(fd, line, (size_t)size) != size)
@@ -111,14 +120,30 @@ static void write_down(const struct session *session, bool signed_by_dkim) {
   close(fd);
 }
 
+/* Several fields are told as one, with a comma between them. */
+static void append_flag(char *flag, const char *value) {
+  size_t used = strlen(flag);
+  if (used > 0 && used < LINE_SIZE - 1)
+    flag[used++] = ',';
+  for (; *value && used < LINE_SIZE - 1; value++)
+    if (*value != ' ')
+      flag[used++] = *value;
+  flag[used] = '\0';
+}
+
 static void take_message(struct session *session) {
   char line[LINE_SIZE];
-  bool signed_by_dkim = false;
+  struct seen seen = {.dkim = false};
+  bool in_header = true;
   say(session, "354 go ahead");
-  for (hear(session, line); strcmp(line, ".") != 0; hear(session, line))
-    if (!strncasecmp(line, "DKIM-Signature:", 15))
-      signed_by_dkim = true;
-  write_down(session, signed_by_dkim);
+  for (hear(session, line); strcmp(line, ".") != 0; hear(session, line)) {
+    in_header = in_header && line[0] != '\0';
+    if (in_header && !strncasecmp(line, "DKIM-Signature:", 15))
+      seen.dkim = true;
+    if (in_header && !strncasecmp(line, "X-MTA-STS:", 10))
+      append_flag(seen.flag, line + 10);
+  }
+  write_down(session, &seen);
   say(session, "250 taken");
 }
 
@@ -136,9 +161,9 @@ static int choose_certificate(SSL *tls, int *alert, void *unused) {
   (void)unused;
   char cert[4096], key[4096];
   const char *name = SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
-  snprintf(cert, sizeof cert, "%s/%s.crt", certs, name ? name : "");
-  snprintf(key, sizeof key, "%s/%s.key", certs, name ? name : "");
-  if (name && SSL_use_certificate_chain_file(tls, cert) == 1 &&
+  snprintf(cert, sizeof cert, "%s/%s.crt", certs, name ? name : "no-sni");
+  snprintf(key, sizeof key, "%s/%s.key", certs, name ? name : "no-sni");
+  if (SSL_use_certificate_chain_file(tls, cert) == 1 &&
       SSL_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) == 1)
     return SSL_TLSEXT_ERR_OK;
   *alert = SSL_AD_UNRECOGNIZED_NAME;

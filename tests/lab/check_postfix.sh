@@ -1,0 +1,269 @@
+# Mail through real Postfix, with mtastsd as its table of TLS policies, and mtasts-milter. Needs root,
+# and Postfix in a root of its own (./roots). In CI (CI=1) it is a failure where it cannot run.
+# shellcheck shell=bash
+. "$here/postfix.sh"
+
+# What Postfix before 3.10 makes of a policy where RFC 8461 asks for something else.
+declare -A limits=(
+  [mx-name]=verified      # it compares match= with the names in the certificate, the MX's own with nothing
+  [wildcard-two]=verified # to it `.x` is any number of labels
+  [cn-only]=verified      # it takes the CN where there is no subjectAltName
+  [starttls-502]='bounced refused to start TLS' # a 5xx to STARTTLS is for good
+)
+# The same in other words: of several MX hosts it tells what was wrong with the last.
+declare -A words=([never-unlisted]='deferred none of its MX hosts')
+
+expect() { # WHAT RECIPIENT OUTCOME
+  check "$1" "$(fated "$3")" "$(fate "$2")"
+}
+expect_held() { # WHAT RECIPIENT: no policy was to be had
+  expect "$1" "$2" 'deferred client TLS configuration problem'
+}
+
+restart_mtastsd() { # as start_mtastsd
+  stop mtastsd
+  start_mtastsd "$@"
+}
+restart_postfix() {
+  stop postfix
+  start_postfix
+}
+ask() { "$LAB_TOOLS/ask" "$POSTFIX_DIR/run/ask.sock" "$@"; }
+
+# The whole table; each recipient is named after $as, the run.
+deliver_all() {
+  each_delivery send_one
+  settle
+  each_delivery check_one
+}
+send_one() { send "$as@$domain"; }
+check_one() {
+  local limit=${limits[$name]:-}
+  expect "$as, $name: $proves${limit:+ (Postfix 3.7: $limit)}" "$as@$domain" \
+    "${limit:-${words[$name]:-$outcome}}"
+  check_flagged "${limit:-$outcome}"
+}
+
+# What the milter says of that message.
+check_flagged() { # OUTCOME
+  local verdict=${policy%% *} id=20260101T000000 mode=${policy%% *} protected=no risk='' line
+  [ "$verdict" != - ] || verdict=none id=-
+  if [ "$outcome" = 'deferred none of its MX hosts' ]; then
+    risk=' at_risk=yes first_mx=[^ ]+ action=accept'
+  elif [ "$verdict" = enforce ]; then
+    protected=yes
+  fi
+  line="from=<?sender@lab.example>? domain=$domain verdict=$verdict mode=$mode id=$id mx=[0-9]+/[0-9]+"
+  check "$as, $name: what the milter logs" "$line dane=none source=(network|cache) ms=[0-9]+$risk" \
+    "$(milter_lines "$as@$domain")"
+  case $1 in
+    verified* | tls* | clear*)
+      check "$as, $name: its flag" "protected=$protected;verdict=$verdict;domain=$domain;id=$id" \
+        "$(flags "$as@$domain")"
+      ;;
+  esac
+}
+
+declare -A flag=(
+  [good]='protected=yes;verdict=enforce;domain=good.mail.example;id=20260101T000000'
+  [testing]='protected=no;verdict=testing;domain=testing.mail.example;id=20260101T000000')
+
+# Without its table Postfix delivers nothing to other hosts, whatever our cache on disk knows.
+check_away() {
+  local domain
+  stop mtastsd
+  for domain in {good,testing,no-policy}.mail.example lab.example; do send "away@$domain"; done
+  settle
+  expect_held 'mtastsd away, a policy in its cache' away@good.mail.example
+  expect_held 'mtastsd away, mode testing' away@testing.mail.example
+  expect_held 'mtastsd away, no policy' away@no-policy.mail.example
+  check 'mtastsd away: mail to this host is delivered' 'sent none .* \|' "$(fate away@lab.example)"
+  start_mtastsd
+  flush
+  expect 'mtastsd back' away@good.mail.example verified
+  expect 'mtastsd back' away@testing.mail.example tls
+  expect 'mtastsd back' away@no-policy.mail.example tls
+  check 'mtastsd away: the milter reads the cache' "${flag[good]}" "$(flags away@good.mail.example)"
+}
+
+check_milter() {
+  local good=good.mail.example testing=testing.mail.example lines
+  reload milter "milter { networks = {\"${MAIL[this]}\"} }"
+  send two@{good,testing}.mail.example
+  send one@$good another@$good
+  send forged@$testing -- 'X-MTA-STS: protected=yes; verdict=enforce' 'x-mta-sts: forged'
+  send no@$good -- 'TLS-Required: No'
+  submit out@$good "${MAIL[this]}" 'X-MTA-STS: forged' >"$LAB_DIR/out"
+  submit in@$good "${MAIL[plain]}" 'X-MTA-STS: forged' >>"$LAB_DIR/out"
+  settle
+  check 'two domains: neither is told of the other' - "$(flags two@$good)"
+  check 'two domains: neither is told of the other' - "$(flags two@$testing)"
+  lines=$(milter_lines two@$good | grep -o 'domain=[^ ]* verdict=[^ ]*')
+  check 'two domains: a line each' \
+    "domain=$good verdict=enforce"$'\n'"domain=$testing verdict=testing" "$lines"
+  check 'two recipients of one domain' "${flag[good]}" "$(flags one@$good)"
+  check 'two recipients of one domain' "${flag[good]}" "$(flags another@$good)"
+  check 'a forged flag is replaced' "${flag[testing]}" "$(flags forged@$testing)"
+  check 'TLS-Required: No' "${flag[good]/=yes/=no};tls_required=no" "$(flags no@$good)"
+  check 'by SMTP' '250 .*queued as .*250 .*queued as .*' "$(cat "$LAB_DIR/out")"
+  check 'by SMTP, from one of our networks' "${flag[good]}" "$(flags out@$good)"
+  check 'by SMTP, from elsewhere: no flag, nor a forged one' - "$(flags in@$good)"
+
+  reload milter 'milter { on_at_risk = "quarantine" }'
+  send hold@{good,unlisted}.mail.example
+  settle
+  check 'at risk, quarantine: held' 'hold hold@good.mail.example hold@unlisted.mail.example' "$(
+    in_root postfix postqueue -j | jq -r 'select(.queue_name == "hold") |
+      [.queue_name, .recipients[].address] | join(" ")')"
+  reload milter "milter { on_at_risk = \"reject\" networks = {\"${MAIL[this]}\"} }"
+  check 'at risk, reject: refused at once' \
+    '550 5.7.1 unlisted.mail.example demands by its MTA-STS policy \(RFC 8461, id 20260101T000000\) .*' \
+    "$(submit reject@unlisted.mail.example "${MAIL[this]}")"
+  reload mtastsd 'site_mode = "monitor"'
+  send week@$good
+  settle
+  check 'monitor: nothing is protected' "${flag[good]/=yes/=no}" "$(flags week@$good)"
+  reload mtastsd
+
+  stop milter
+  send alone@$good
+  settle
+  expect 'milter away: mail goes' alone@$good verified
+  check 'milter away: without a flag' - "$(flags alone@$good)"
+}
+
+# A record that cannot be looked up: what is cached governs, and nothing does where nothing is.
+check_dns() {
+  local domain=self-signed.mail.example
+  unbound() { unbound-control -q -c "$LAB_DIR/unbound.conf" "$@"; }
+  unbound local_zone "_mta-sts.$domain" refuse
+  ask refresh $domain >/dev/null
+  send cached@$domain
+  settle
+  expect 'no DNS, a policy cached' cached@$domain 'deferred certificate'
+  ask remove $domain >/dev/null
+  send nothing@$domain
+  settle
+  expect 'no DNS, nothing cached' nothing@$domain tls
+  unbound local_zone_remove "_mta-sts.$domain"
+  ask refresh $domain >/dev/null
+  send again@$domain
+  settle
+  expect 'DNS again' again@$domain 'deferred certificate'
+}
+
+# So many wait for a slow policy host that there is no room for Postfix.
+check_unknown() {
+  local domain=silent-after-tls.example crowd i
+  restart_mtastsd 'https { timeout = 20 }'
+  "$LAB_TOOLS/ask" -c "$POSTFIX_DIR/run/socketmap.sock" 256 postfix $domain >/dev/null &
+  crowd=$!
+  for ((i = 0; i < 100 && $(count waiting) < 256; i++)); do sleep 0.02; done
+  send deliver@$domain
+  settle
+  expect 'nothing known in time, on_unknown deliver' deliver@$domain tls
+  reload mtastsd 'https { timeout = 20 }' 'ask { on_unknown = "defer" }'
+  send defer@$domain
+  settle
+  expect_held 'nothing known in time, on_unknown defer' defer@$domain
+  check 'the mail log says why' \
+    ".* temporary error: the MTA-STS policy of $domain could not be looked up in time, and on_unknown .*" \
+    "$(grep 'temporary error' "$postfix_log" | tail -n 1)"
+  check 'both while the look-up went on' 1 "$(count in_flight)"
+  kill $crowd
+  wait $crowd 2>/dev/null
+  kill -KILL "$(cat "$LAB_DIR/mtastsd.started")" # it would wait for the look-up
+}
+count() { ask stats . | sed 's/^OK //' | jq ".$1"; } # COUNTER
+
+check_overrides() {
+  restart_mtastsd 'override "no-starttls.mail.example" { mode = "none" }' \
+    'override "unlisted.mail.example" { mode = "testing" mx = {"mx.unlisted.mail.example"} }' \
+    'override "good.mail.example" { mode = "enforce" mx = {"*.elsewhere.example"} }' \
+    'override "no-policy.mail.example" { mode = "enforce" mx = {"mx.no-policy.mail.example"} }'
+  send override@{no-starttls,unlisted,good,no-policy}.mail.example
+  settle
+  expect 'override: none' override@no-starttls.mail.example clear
+  expect 'override: testing' override@unlisted.mail.example tls
+  expect 'override: other MX hosts' override@good.mail.example 'deferred none of its MX hosts'
+  expect 'override: enforce' override@no-policy.mail.example 'deferred certificate'
+}
+
+check_monitor() {
+  restart_mtastsd 'site_mode = "monitor"'
+  send monitor@{good,unlisted,no-starttls,self-signed}.mail.example
+  settle
+  expect 'monitor' monitor@good.mail.example tls
+  expect 'monitor, an MX not listed' monitor@unlisted.mail.example tls
+  expect 'monitor, no STARTTLS' monitor@no-starttls.mail.example clear
+  expect 'monitor, a bad certificate' monitor@self-signed.mail.example tls
+}
+
+# RFC 8461 section 3.4: where mail goes to a host of our own choice, the policy is that host's.
+check_next_hops() {
+  local hop
+  restart_mtastsd
+  send hop@{host,port,service,mx,other,address}.lab.example
+  settle
+  for hop in host port service; do
+    expect "next hop in brackets: $hop" "hop@$hop.lab.example" 'verified implicit.mail.example'
+  done
+  expect 'next hop without brackets' hop@mx.lab.example 'verified mx.good.mail.example'
+  expect 'next hop that its policy does not list' hop@other.lab.example 'deferred none of its MX hosts'
+  expect 'next hop that is an address' hop@address.lab.example clear
+  restart_mtastsd 'socketmap { bracketed = false }'
+  send free@{host,other,mx}.lab.example
+  settle
+  expect 'not bracketed' free@host.lab.example 'tls implicit.mail.example'
+  expect 'not bracketed, not listed' free@other.lab.example 'tls implicit-other.mail.example'
+  expect 'without brackets there is a policy' free@mx.lab.example 'verified mx.good.mail.example'
+}
+
+check_relayhost() {
+  restart_mtastsd
+  postfix_conf 'relayhost=[implicit.mail.example]:25'
+  restart_postfix
+  send relay@no-starttls.mail.example
+  settle
+  expect "the relay host's own policy" relay@no-starttls.mail.example 'verified implicit.mail.example'
+}
+
+# What we advise for one of the limits: a 5xx to STARTTLS holds mail back, as RFC 8461 section 5 asks.
+advice='regexp:{{/^5(\.[0-9.]+ TLS is required, but host .* refused to start TLS: .*)/ 4$$1}}'
+check_advice() {
+  postfix_conf relayhost= "smtp_delivery_status_filter=$advice"
+  restart_postfix
+  send advice@{starttls-502,null-mx}.mail.example
+  settle
+  expect 'advice: a 5xx to STARTTLS' advice@starttls-502.mail.example 'deferred refused to start TLS'
+  expect 'advice: what else is for good' advice@null-mx.mail.example bounced
+}
+
+house='inline:{house-rule.mail.example=encrypt}'
+if why=$(root_cannot_run postfix); then
+  skip "$why"
+elif raise_postfix "$house, $inet_map" "$inet_milter" &&
+  start_mtastsd "milter { listen = \"$inet_milter\" }" && start_milter && start_postfix; then
+  as=chroot deliver_all
+  stop postfix
+  stop milter
+  leave_chroot
+  postfix_conf "smtp_tls_policy_maps=$house, $unix_map" "smtpd_milters=$unix_milter"
+  write_mtastsd_conf
+  start_milter
+  start_postfix
+  as=postfix deliver_all
+  check_away
+  check_milter
+  check_dns
+  check_unknown
+  check_overrides
+  check_monitor
+  check_next_hops
+  check_relayhost
+  check_advice
+  stop postfix
+  stop mtastsd
+else
+  failed=$((failed + 1))
+fi

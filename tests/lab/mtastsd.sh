@@ -1,0 +1,75 @@
+# mtastsd and mtasts-milter beside a real MTA. What sources this sets
+#   mta_root    the MTA's root directory
+#   mta_etc     its /etc, as seen from here
+#   mta_group   the group whose members may ask
+#   mta_dir     where cache/ and the sockets in run/ go
+# shellcheck shell=bash
+
+built_mtastsd=${LAB_TOOLS%/tests/lab}/mtastsd built_milter=${LAB_TOOLS%/tests/lab}/mtasts-milter
+
+# For mtastsd and the milter, which give up root, and for who asks them. What is given last, holds.
+mtastsd_conf() { # [SETTING…]
+  cat <<END
+cache     { directory = "$mta_dir/cache" }
+dns       { servers = {"127.0.0.1"} timeout = 2 }
+https     { ca_file = "$LAB_CA" allow_private = true timeout = 3 }
+ask       { socket = "$mta_dir/run/ask.sock" deadline = 2 }
+socketmap { listen = {"unix:$mta_dir/run/socketmap.sock", "inet:127.0.0.1:8461"} }
+outcome   { socket = "$mta_dir/run/tlsrpt.sock" }
+milter    { listen = "unix:$mta_dir/run/milter.sock" }
+user      = "daemon"
+group     = "$mta_group"
+log       = "stderr"
+END
+  [ $# = 0 ] || printf '%s\n' "$@"
+}
+
+write_mtastsd_conf() { # as mtastsd_conf
+  mkdir -p "$mta_etc/mtasts" && mtastsd_conf "$@" >"$mta_etc/mtasts/mtasts.conf"
+}
+
+start_mtastsd() { # as mtastsd_conf
+  local i
+  mkdir -p "$mta_dir"/{run,cache}
+  chroot "$mta_root" chown "daemon:$mta_group" "$mta_dir"/{run,cache} && chmod 2750 "$mta_dir"/{run,cache} &&
+    write_mtastsd_conf "$@" || return
+  rm -f "$mta_dir/run/ask.sock"
+  chroot "$mta_root" "$built_mtastsd" --foreground >>"$LAB_DIR/log/mtastsd" 2>&1 &
+  disown
+  echo $! >"$LAB_DIR/mtastsd.started" # for `stop mtastsd`
+  for ((i = 0; i < 200; i++)); do
+    [ -S "$mta_dir/run/ask.sock" ] && return
+    sleep 0.02
+  done
+  echo 'lab: mtastsd does not listen; it said:' >&2
+  tail -n 5 "$LAB_DIR/log/mtastsd" >&2
+  return 1
+}
+
+# With the configuration that was written last.
+start_milter() {
+  local i log=$LAB_DIR/log/milter before
+  starts() { grep -c '^mtasts-milter: start ' "$log"; }
+  touch "$log"
+  before=$(starts)
+  chroot "$mta_root" "$built_milter" --foreground >>"$log" 2>&1 &
+  disown
+  echo $! >"$LAB_DIR/milter.started" # for `stop milter`
+  for ((i = 0; i < 200; i++)); do
+    [ "$(starts)" -gt "$before" ] && return
+    sleep 0.02
+  done
+  echo 'lab: mtasts-milter does not start; it said:' >&2
+  tail -n 5 "$log" >&2
+  return 1
+}
+
+# Has mtastsd or the milter read a configuration anew.
+reload() { # PROGRAM CONFIGURATION, as mtastsd_conf
+  local i program=$1 before
+  reloads() { grep -c ": reload " "$LAB_DIR/log/$program"; }
+  before=$(reloads)
+  write_mtastsd_conf "${@:2}"
+  kill -HUP "$(cat "$LAB_DIR/$program.started")"
+  for ((i = 0; i < 200 && $(reloads) == before; i++)); do sleep 0.02; done
+}

@@ -1,0 +1,153 @@
+# Real Postfix in a root of its own, and mtastsd beside it: for a script that root runs inside the lab.
+# Its main.cf is Debian's, with what our README.md and the lab ask for.
+# shellcheck shell=bash
+. "$here/root.sh"
+. "$here/mtastsd.sh"
+
+POSTFIX_DIR=$LAB_DIR/postfix
+mta_root=$LAB_DIR/root-postfix mta_etc=$mta_root/etc mta_group=postfix mta_dir=$POSTFIX_DIR
+postfix_log=$LAB_DIR/log/postfix
+unix_map=socketmap:unix:$POSTFIX_DIR/run/socketmap.sock:postfix
+# Mail that goes to a host of our own choice.
+next_hops=('{host.lab.example=smtp:[implicit.mail.example]}'
+  '{port.lab.example=smtp:[implicit.mail.example]:25}'
+  '{service.lab.example=smtp:[implicit.mail.example]:smtp}'
+  '{mx.lab.example=smtp:good.mail.example:25}'
+  '{other.lab.example=smtp:[implicit-other.mail.example]}'
+  "{address.lab.example=smtp:[${MAIL[plain]}]}")
+inet_map=socketmap:inet:127.0.0.1:8461:postfix
+unix_milter=unix:$POSTFIX_DIR/run/milter.sock inet_milter=inet:127.0.0.1:8892
+
+# A Postfix that finds main.cf younger than two seconds waits, for somebody may be writing it.
+postfix_conf() { # NAME=VALUE…
+  in_root postfix postconf -e "$@" && touch -d '-1 minute' "$mta_etc/postfix/main.cf"
+}
+
+raise_postfix() { # POLICY-MAPS [MILTER]
+  raise_root postfix || return
+  touch "$LAB_DIR/mail"
+  in_root postfix postsuper -d ALL 2>/dev/null # where Postfix is the machine's own MTA
+  postfix_conf myhostname=sender.example mydestination=lab.example myorigin=lab.example \
+    "inet_interfaces=${MAIL[this]}" relayhost= "transport_maps=inline:{${next_hops[*]}}" \
+    local_recipient_maps= local_transport=discard: alias_maps= \
+    smtp_tls_security_level=may smtp_tls_CAfile=/etc/ssl/certs/ca-certificates.crt smtp_tls_loglevel=1 \
+    "smtp_tls_policy_maps=$1" \
+    "smtpd_milters=${2:-}" 'non_smtpd_milters=$smtpd_milters' milter_default_action=accept \
+    mynetworks=198.51.100.0/24 notify_classes= \
+    smtp_connect_timeout=3 smtp_helo_timeout=3 smtp_starttls_timeout=3 default_destination_concurrency_failed_cohort_limit=0 \
+    "maillog_file=$postfix_log" "maillog_file_prefixes=$LAB_DIR"
+}
+
+# As Debian's unit does.
+start_postfix() {
+  local pid
+  in_root postfix /usr/lib/postfix/configure-instance.sh - &&
+    in_root postfix postfix start 2>>"$postfix_log" &&
+    read -r pid <"$mta_root/var/spool/postfix/pid/master.pid" &&
+    echo "$pid" >"$LAB_DIR/postfix.started" && return # for `stop postfix`
+  echo 'lab: Postfix does not start; it said:' >&2
+  tail -n 5 "$postfix_log" >&2
+  return 1
+}
+
+# None of its daemons in a chroot: Debian's master.cf has most of them in one.
+leave_chroot() {
+  local services
+  mapfile -t services < <(in_root postfix postconf -F | sed -n 's|^\(.*\)/chroot = y$|\1/chroot=n|p')
+  in_root postfix postconf -F "${services[@]}" && touch -d '-1 minute' "$mta_etc/postfix/master.cf"
+}
+
+# One message. Postfix delivers it when it likes: see `settle`.
+send() { # RECIPIENT… [-- HEADER-FIELD…]
+  local recipients=()
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    recipients+=("$1")
+    shift
+  done
+  { [ $# -lt 2 ] || printf '%s\n' "${@:2}"; printf 'Subject: from the lab\n\nhello\n'; } |
+    in_root postfix sendmail -f sender@lab.example "${recipients[@]}"
+}
+
+# One message by SMTP, from another host; prints what Postfix replies to it.
+submit() { # RECIPIENT CLIENT [HEADER-FIELD…]
+  printf '%s\r\n' "${@:3}" 'Subject: from the lab' '' hello |
+    curl -sv --interface "$2" --mail-from sender@lab.example --mail-rcpt "$1" -T - \
+      "smtp://${MAIL[this]}" 2>&1 | tr -d '\r' | sed -n 's/^< //p' | grep -v ^221 | tail -n 1
+}
+
+# Waits until all that was sent has been tried, and the log says so.
+settle() {
+  local i mark=lab-$RANDOM$RANDOM
+  for ((i = 0; i < 600; i++)); do
+    [ -n "$(find "$mta_root"/var/spool/postfix/{maildrop,incoming,active} -type f -print -quit)" ] || break
+    sleep 0.05
+  done
+  in_root postfix postlog -t lab $mark 2>/dev/null
+  for ((i = 0; i < 100; i++)); do
+    grep -q $mark "$postfix_log" && return
+    sleep 0.02
+  done
+}
+
+# All that waits is tried once more.
+flush() {
+  local waiting before i
+  attempts() { grep -c ' status=' "$postfix_log"; }
+  waiting=$(in_root postfix postqueue -j | jq -s 'map(.recipients | length) | add + 0')
+  before=$(attempts)
+  in_root postfix postqueue -f
+  for ((i = 0; i < 200 && $(attempts) < before + waiting; i++)); do sleep 0.05; done
+  settle
+}
+
+# What the log says last of a recipient, how that connection was made, and how many messages to it were
+# taken, and how:
+#   sent mx.good.mail.example[198.51.100.1]:25 Verified (250 taken) | 1 tls=TLSv1.3
+fate() { # RECIPIENT
+  local log taken
+  log=$(awk -v "to=to=<$1>," '
+    $7 " " $8 " " $9 == "TLS connection established" { tls[$5, $11] = $6 }
+    $7 ~ /^to=/ {
+      host = $8
+      gsub(/^relay=|,$/, "", host)
+      if (!(($5, $6, host) in made)) {
+        made[$5, $6, host] = ($5, host ":") in tls ? tls[$5, host ":"] : "clear"
+        delete tls[$5, host ":"]
+      }
+      if ($7 == to && match($0, / status=[a-z]+ /))
+        last = substr($0, RSTART + 8, RLENGTH - 8) host " " made[$5, $6, host] " " substr($0, RSTART + RLENGTH)
+    }
+    END { print last }' "$postfix_log")
+  taken=$(grep -E "to=([^ ]*,)?$1[, ]" "$LAB_DIR/mail" | grep -Eo 'tls=[^ ]*' | uniq -c | xargs)
+  echo "$log |${taken:+ $taken}"
+}
+
+# What the header fields X-MTA-STS of what came say, each but once.
+flags() { # RECIPIENT
+  grep -E "to=([^ ]*,)?$1[, ]" "$LAB_DIR/mail" | grep -Eo 'flag=[^ ]*' | cut -d= -f2- | sort -u
+}
+
+# What the milter logged of the last message to this recipient: a line a domain, without the queue id.
+milter_lines() { # RECIPIENT
+  local queue
+  queue=$(sed -n "s/.* \([0-9A-F]*\): to=<$1>, .*/\1/p" "$postfix_log" | tail -n 1)
+  sed -n "s/^mtasts-milter: queue=$queue //p" "$LAB_DIR/log/milter"
+}
+
+# The fate that an outcome of the table `deliveries` stands for, a regular expression. The table has
+# Exim's words for what holds mail back.
+fated() { # OUTCOME
+  local host=${1#* }
+  [[ $1 == *' '* ]] || host='[^ ]*'
+  case $1 in
+    verified*) echo "sent $host\\[[^ ]* Verified .* \\| 1 tls=TLSv1.[23]" ;;
+    tls*) echo "sent $host\\[[^ ]* (Untrusted|Trusted) .* \\| 1 tls=TLSv1.[23]" ;;
+    clear*) echo "sent $host\\[[^ ]* clear .* \\| 1 tls=no" ;;
+    'deferred did not offer TLS') echo 'deferred .*TLS is required, but was not offered.* \|' ;;
+    'deferred certificate') echo 'deferred .*Server certificate not (trusted|verified).* \|' ;;
+    'deferred none of its MX hosts') echo 'deferred .*Server certificate not verified.* \|' ;;
+    'deferred TLS') echo 'deferred .*(Cannot start TLS|refused to start TLS|Server certificate not verified).* \|' ;;
+    deferred*) echo "deferred .*${1#* }.* \\|" ;;
+    bounced*) echo 'bounced .* \|' ;;
+  esac
+}
