@@ -16,6 +16,11 @@ check() { # WHAT EXPECTED GOT: EXPECTED is a regular expression for the whole of
   fi
 }
 
+# What has become of mail; `fated` and `fate` are those of the MTA that a part has sourced.
+expect() { # WHAT RECIPIENT OUTCOME
+  check "$1" "$(fated "$3")" "$(fate "$2")"
+}
+
 # The part $part cannot run here. In CI that is a failure, where it is not a matter of the build.
 skip() { # WHY
   echo "$part: SKIPPED: $1"
@@ -39,7 +44,7 @@ check_error() { # WHAT CODE WORD COMMAND…
   echo "checks: $MTASTS is not built. Run: make" >&2
   exit 69
 }
-[ $# -gt 0 ] || set -- table changes cache input daemon tool exim postfix
+[ $# -gt 0 ] || set -- table changes cache input daemon tool exim postfix dane
 for part; do
   began=$SECONDS
   cache=$LAB_DIR/cache-$part

@@ -275,7 +275,7 @@ generate() {
   sign_zones
   nsd_conf >"$LAB_DIR/nsd.conf"
   unbound_conf 127.0.0.1 unbound 'module-config: "iterator"' >"$LAB_DIR/unbound.conf"
-  unbound_conf $VALIDATOR validator 'module-config: "validator iterator"' \
+  unbound_conf "$VALIDATOR" validator 'module-config: "validator iterator"' \
     "trust-anchor-file: \"$LAB_DIR/root.key\"" >"$LAB_DIR/validator.conf"
   nginx_conf >"$LAB_DIR/nginx.conf"
   mtasts_conf >"$LAB_DIR/mtasts.conf"

@@ -9,13 +9,14 @@
 declare -A own_zones=()
 
 one_signed() {
-  local own_zone='' fault
-  if [ "${zone%%,*}" != signed ]; then
-    own_zone=$domain own_zones[$domain]=${zone%%,*}
+  local own_zone='' words fault
+  IFS=, read -ra words <<<"$zone"
+  for fault in "${words[@]:1}"; do echo "${fault# }." >>"$LAB_DIR/faults"; done
+  if [ "${words[0]}" != signed ]; then
+    own_zone=$domain own_zones[$domain]=${words[0]}
     zone_head >"$LAB_DIR/zones/$domain"
     echo "$domain. NS ns.example." >>"$LAB_DIR/zones/dane"
   fi
-  while IFS= read -r fault; do echo "$fault." >>"$LAB_DIR/faults"; done < <(sed 's/, */\n/g' <<<"$zone" | tail -n +2)
   one_delivery
 }
 
