@@ -71,6 +71,10 @@ check_blindness() {
 # The MTA believes a resolver that validates.
 validate() { printf 'nameserver %s\noptions trust-ad edns0\n' "$VALIDATOR" >"$mta_etc/resolv.conf"; }
 
+# `fated` and `fate` are those of the MTA that was sourced last.
+expect() { # WHAT RECIPIENT OUTCOME
+  check "$1" "$(fated "$3")" "$(fate "$2")"
+}
 # What the table says of mail, but where the MTA has its limits.
 check_mail() {
   local limit=${limits[$name]:-}

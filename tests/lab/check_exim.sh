@@ -3,6 +3,10 @@
 # shellcheck shell=bash
 . "$here/exim.sh"
 
+expect() { # WHAT RECIPIENT OUTCOME
+  check "$1" "$(fated "$3")" "$(fate "$2")"
+}
+
 # The whole table by one configuration; each recipient is named after $as, the run.
 deliver_all() { # CONFIGURATION
   local conf=$1

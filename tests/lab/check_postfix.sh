@@ -13,6 +13,9 @@ declare -A limits=(
 # The same in other words: of several MX hosts it tells what was wrong with the last.
 declare -A words=([never-unlisted]='deferred none of its MX hosts')
 
+expect() { # WHAT RECIPIENT OUTCOME
+  check "$1" "$(fated "$3")" "$(fate "$2")"
+}
 expect_held() { # WHAT RECIPIENT: no policy was to be had
   expect "$1" "$2" 'deferred client TLS configuration problem'
 }

@@ -16,11 +16,6 @@ check() { # WHAT EXPECTED GOT: EXPECTED is a regular expression for the whole of
   fi
 }
 
-# What has become of mail; `fated` and `fate` are those of the MTA that a part has sourced.
-expect() { # WHAT RECIPIENT OUTCOME
-  check "$1" "$(fated "$3")" "$(fate "$2")"
-}
-
 # The part $part cannot run here. In CI that is a failure, where it is not a matter of the build.
 skip() { # WHY
   echo "$part: SKIPPED: $1"
