@@ -25,7 +25,7 @@ postfix_conf() { # NAME=VALUE…
 
 raise_postfix() { # POLICY-MAPS [MILTER]
   raise_root postfix || return
-  touch "$LAB_DIR/mail"
+  : >"$LAB_DIR/mail" # of other MTAs
   in_root postfix postsuper -d ALL 2>/dev/null # where Postfix is the machine's own MTA
   postfix_conf myhostname=sender.example mydestination=lab.example myorigin=lab.example \
     "inet_interfaces=${MAIL[this]}" relayhost= "transport_maps=inline:{${next_hops[*]}}" \
