@@ -302,6 +302,10 @@ const char *mtasts_rr_type_name(uint16_t type) {
   }
 }
 
+static const char *shown_name(const struct mtasts_dns_query *query) {
+  return *query->name ? query->name : ".";
+}
+
 /* "MX example.com: signature expired …", of libunbound's "validation failure <example.com. MX IN>:
  * signature expired …". */
 static void tell_bogus(const struct mtasts_dns_query *query, const char *why, char *detail) {
@@ -309,8 +313,8 @@ static void tell_bogus(const struct mtasts_dns_query *query, const char *why, ch
   const char *colon = why ? strstr(why, ">: ") : NULL;
   if (colon)
     why = colon + 3;
-  snprintf(text, sizeof text, "%s %s: %s", mtasts_rr_type_name(query->type),
-           *query->name ? query->name : ".", why ? why : "DNSSEC validation failed");
+  snprintf(text, sizeof text, "%s %s: %s", mtasts_rr_type_name(query->type), shown_name(query),
+           why ? why : "DNSSEC validation failed");
   mtasts_printable((struct mtasts_span){text, strlen(text)}, detail, MTASTS_DETAIL_MAX + 1);
 }
 
@@ -366,8 +370,8 @@ static bool ask_next(struct mtasts_dns_query *query, int64_t now) {
   };
   query->asked++;
   query->hedge = now + HEDGE_MS;
-  int code = ub_resolve_event(resolver->contexts[ask->server], *query->name ? query->name : ".",
-                              query->type, CLASS_IN, ask, receive, &ask->id);
+  int code = ub_resolve_event(resolver->contexts[ask->server], shown_name(query), query->type,
+                              CLASS_IN, ask, receive, &ask->id);
   if (code != 0)
     ask->open = false;
   return code == 0;
@@ -384,12 +388,13 @@ static bool any_open(const struct mtasts_dns_query *query) {
 static void finish(struct mtasts_dns_query *query, bool timed_out) {
   struct mtasts_dns_answer failed = {.outcome = MTASTS_DNS_FAILED};
   const char *type = mtasts_rr_type_name(query->type);
+  const char *name = shown_name(query);
   if (!query->answer && timed_out)
-    snprintf(failed.detail, sizeof failed.detail, "%s %.200s: no answer in %u s", type, query->name,
+    snprintf(failed.detail, sizeof failed.detail, "%s %.200s: no answer in %u s", type, name,
              (unsigned)query->resolver->timeout);
   else if (!query->answer)
     snprintf(failed.detail, sizeof failed.detail, "%s %.200s: SERVFAIL from the resolver", type,
-             query->name);
+             name);
   struct mtasts_dns_answer *answer = query->answer;
   mtasts_dns_fn *callback = query->callback;
   void *context = query->context;
