@@ -98,7 +98,7 @@ static unsigned tree_put(const struct tree *tree, unsigned zone, const char *own
   unsigned found = 0;
   for (size_t i = 0; i < tree->count; i++) {
     const struct tree_record *record = &tree->records[i];
-    if (record->zone != zone || (owner && strcasecmp(record->owner, owner) != 0) ||
+    if (record->zone != zone || strcasecmp(record->owner, owner) != 0 ||
         tree_covers(record) != type || (record->type == TREE_RRSIG && !dnssec))
       continue;
     put(context, record, record->owner);
@@ -115,23 +115,74 @@ static bool tree_exists(const struct tree *tree, unsigned zone, const char *name
   return false;
 }
 
+/* A name from the wire, uncompressed. */
+static void tree_name(const unsigned char *wire, char *name) {
+  *name = '\0';
+  for (size_t at = 0; wire[at]; at += 1U + wire[at])
+    name += sprintf(name, "%s%.*s", at > 0 ? "." : "", wire[at], (const char *)wire + at + 1);
+}
+
+/* The order of names in a zone, RFC 4034 section 6.1: by labels, from the last one on. */
+static int tree_compare(const char *a, const char *b) {
+  size_t a_end = strlen(a);
+  size_t b_end = strlen(b);
+  while (a_end > 0 && b_end > 0) {
+    size_t a_at = a_end;
+    size_t b_at = b_end;
+    while (a_at > 0 && a[a_at - 1] != '.')
+      a_at--;
+    while (b_at > 0 && b[b_at - 1] != '.')
+      b_at--;
+    size_t a_size = a_end - a_at;
+    size_t b_size = b_end - b_at;
+    int order = strncasecmp(a + a_at, b + b_at, a_size < b_size ? a_size : b_size);
+    if (order != 0 || a_size != b_size)
+      return order != 0 ? order : (a_size > b_size) - (a_size < b_size);
+    a_end = a_at > 0 ? a_at - 1 : 0;
+    b_end = b_at > 0 ? b_at - 1 : 0;
+  }
+  return (a_end > 0) - (b_end > 0);
+}
+
+/* Does the NSEC record speak of the name: is it there, or in the gap behind it? */
+static bool tree_speaks(const struct tree *tree, const struct tree_record *nsec, const char *name) {
+  char next[256];
+  tree_name(nsec->rdata, next);
+  int order = tree_compare(nsec->owner, name);
+  return order == 0 || (order < 0 && (strcasecmp(next, tree->zones[nsec->zone]) == 0 ||
+                                      tree_compare(name, next) < 0));
+}
+
 /* Where the CNAME at the name leads to. */
 static bool tree_alias(const struct tree *tree, unsigned zone, const char *name, char *target) {
   for (size_t i = 0; i < tree->count; i++) {
     const struct tree_record *record = &tree->records[i];
     if (record->zone != zone || record->type != 5 || strcasecmp(record->owner, name) != 0)
       continue;
-    for (size_t at = 0; record->rdata[at]; at += 1U + record->rdata[at])
-      target += sprintf(target, "%s%.*s", at > 0 ? "." : "", record->rdata[at],
-                        (const char *)record->rdata + at + 1);
+    tree_name(record->rdata, target);
     return true;
   }
   return false;
 }
 
+/* Proves that there is nothing of the type at the name, nor a wildcard for it. */
+static void tree_deny(const struct tree *tree, unsigned zone, const char *name, tree_put_fn *put,
+                      void *context) {
+  char wildcard[260];
+  const char *encloser = name;
+  while (!tree_exists(tree, zone, encloser) && strchr(encloser, '.'))
+    encloser = strchr(encloser, '.') + 1;
+  snprintf(wildcard, sizeof wildcard, "*.%s", encloser);
+  for (size_t i = 0; i < tree->count; i++) {
+    const struct tree_record *nsec = &tree->records[i];
+    if (nsec->zone == zone && nsec->type == TREE_NSEC &&
+        (tree_speaks(tree, nsec, name) || tree_speaks(tree, nsec, wildcard)))
+      tree_put(tree, zone, nsec->owner, TREE_NSEC, true, put, context);
+  }
+}
+
 /*
  * Answers: `answer` takes the answer section, `authority` what follows it. Returns the rcode.
- * A denial comes with all proofs that the zone has.
  */
 __attribute__((unused)) static unsigned tree_answer(const struct tree *tree, const char *question,
                                                     unsigned type, bool dnssec, tree_put_fn *answer,
@@ -151,7 +202,7 @@ __attribute__((unused)) static unsigned tree_answer(const struct tree *tree, con
     return 0;
   tree_put(tree, zone, tree->zones[zone], 6, dnssec, authority, context);
   if (dnssec)
-    tree_put(tree, zone, NULL, TREE_NSEC, dnssec, authority, context);
+    tree_deny(tree, zone, name, authority, context);
   return tree_exists(tree, zone, name) ? 0 : 3;
 }
 
