@@ -170,9 +170,11 @@ static void tree_deny(const struct tree *tree, unsigned zone, const char *name, 
                       void *context) {
   char wildcard[260];
   const char *encloser = name;
-  while (!tree_exists(tree, zone, encloser) && strchr(encloser, '.'))
-    encloser = strchr(encloser, '.') + 1;
-  snprintf(wildcard, sizeof wildcard, "*.%s", encloser);
+  while (!tree_exists(tree, zone, encloser)) {
+    encloser += strcspn(encloser, ".");
+    encloser += *encloser == '.';
+  }
+  snprintf(wildcard, sizeof wildcard, "*%s%s", *encloser ? "." : "", encloser);
   for (size_t i = 0; i < tree->count; i++) {
     const struct tree_record *nsec = &tree->records[i];
     if (nsec->zone == zone && nsec->type == TREE_NSEC &&
