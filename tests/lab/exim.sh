@@ -94,7 +94,7 @@ END
 mtastsd_conf() { # [ON_UNKNOWN [SITE_MODE]]
   cat <<END
 cache     { directory = "$EXIM_DIR/cache" }
-dns       { servers = {"127.0.0.1"} timeout = 2 }
+dns       { servers = {"127.0.0.1"} timeout = 2 dnssec = "off" }
 https     { ca_file = "$LAB_CA" allow_private = true timeout = 3 }
 ask       { socket = "$EXIM_DIR/run/ask.sock" deadline = 2 on_unknown = "${1:-deliver}" }
 outcome   { socket = "$EXIM_DIR/run/tlsrpt.sock" }

@@ -236,7 +236,7 @@ END
 mtasts_conf() {
   cat <<END
 cache { directory = "$LAB_DIR/cache" }
-dns   { servers = {"127.0.0.1"} timeout = 2 }
+dns   { servers = {"127.0.0.1"} timeout = 2 dnssec = "off" }
 https { ca_file = "$LAB_DIR/certs/ca.pem" allow_private = true timeout = 3 }
 user  = "$(id -un)"
 group = "$(id -gn)"
