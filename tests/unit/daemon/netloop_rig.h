@@ -65,7 +65,7 @@ static struct mtasts_snapshot *configuration(const struct rig *rig, unsigned in_
   char error[256] = "";
   struct mtasts_config *config = NULL;
   int length = snprintf(text, sizeof text,
-                        "dns {\n servers = {\"127.0.0.1\"}\n timeout = %u\n}\n"
+                        "dns {\n servers = {\"127.0.0.1\"}\n timeout = %u\n dnssec = \"off\"\n}\n"
                         "https {\n ca_file = \"%s\"\n allow_private = true\n timeout = 2\n}\n"
                         "refresh {\n interval = 300\n in_flight = %u\n}\n",
                         rig->dns_timeout, rig->ca_file, in_flight);

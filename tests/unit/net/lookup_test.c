@@ -95,15 +95,16 @@ static void set_up(struct fixture *f) {
   f->known = https_authority("Test CA");
   f->unknown = https_authority("Nobody");
   f->base = event_base_new();
-  f->net.settings = (struct mtasts_discover_settings){86400, 300, 86400};
+  f->net.settings = (struct mtasts_discover_settings){
+      .refresh_interval = 86400, .retry_min = 300, .retry_max = 86400};
   f->net.now = now;
   CU_ASSERT_TRUE_FATAL(namespace_enter());
   CU_ASSERT_TRUE_FATAL(dns_start(&f->dns, 53, zone));
   CU_ASSERT_TRUE_FATAL(
       https_start(&f->https, "127.0.0.1", GLOBAL_ADDRESS, sites, &f->known, &f->unknown));
   CU_ASSERT_TRUE_FATAL(https_write_bundle(&f->known, f->ca_file));
-  bool ok = mtasts_resolver_new(f->base, &(struct mtasts_resolver_options){servers, 1, 2}, error,
-                                &f->net.resolver) == MTASTS_OK &&
+  bool ok = mtasts_resolver_new(f->base, &(struct mtasts_resolver_options){servers, 1, 2, NULL},
+                                error, &f->net.resolver) == MTASTS_OK &&
             mtasts_fetcher_new(f->base,
                                &(struct mtasts_fetcher_options){
                                    .ca_file = f->ca_file, .timeout = 2, .allow_private = true},
