@@ -147,7 +147,7 @@ fated() { # OUTCOME
     'deferred certificate') echo 'deferred .*Server certificate not (trusted|verified).* \|' ;;
     'deferred none of its MX hosts') echo 'deferred .*Server certificate not verified.* \|' ;;
     'deferred TLS') echo 'deferred .*(Cannot start TLS|refused to start TLS|Server certificate not verified).* \|' ;;
-    'deferred DNSSEC') echo 'deferred .*client TLS configuration problem.* \|' ;;
+    'deferred RFC 7672') echo 'deferred .*(client TLS configuration problem|Host not found, try again).* \|' ;;
     deferred*) echo "deferred .*${1#* }.* \\|" ;;
     bounced*) echo 'bounced .* \|' ;;
   esac

@@ -28,7 +28,7 @@ tlsa_records() {
 }
 
 tlsa_of_host() {
-  local name record usage selector matching variant
+  local name record usage selector matching variant data
   for record in "${tlsa[@]}"; do
     name=_25._tcp.$host.
     case $record in
@@ -37,14 +37,15 @@ tlsa_of_host() {
       *'>'*) zone "$name CNAME ${record#*>}." && name=${record#*>}. ;;
     esac
     IFS=- read -r usage selector matching variant <<<"${record%>*}"
-    zone "$name TLSA $usage $selector $matching $(tlsa_data)"
+    tlsa_data
+    zone "$name TLSA $usage $selector $matching $data"
   done
 }
 
-# What such a record says of the certificate; where there is no such selector or matching type, what it
-# would with the usual ones.
+# $data: what such a record says of the certificate; where there is no such selector or matching type,
+# what it would with the usual ones.
 tlsa_data() {
-  local of=ee known_selector=$selector known_matching=$matching line data
+  local of=ee known_selector=$selector known_matching=$matching line
   case $usage in 0 | 2) of=ta ;; esac
   [ "$selector" -le 1 ] || known_selector=1
   [ "$matching" -le 2 ] || known_matching=1
@@ -55,7 +56,6 @@ tlsa_data() {
     other) data=${data:8}${data:0:8} ;;
     short) data=${data:2} ;;
   esac
-  echo "$data"
 }
 
 new_key() { # ZONE: prints its path, without .key, .private, .ds
@@ -89,12 +89,14 @@ sign_own_zone() { # ZONE KIND
 
 # From the leaves to the root, for a parent signs what it knows of its children.
 sign_zones() {
-  local name dane root retired
+  local name key
   for name in "${!own_zones[@]}"; do sign_own_zone "$name" "${own_zones[$name]}"; done
-  dane=$(new_key dane) root=$(new_key .) retired=$(new_key .)
-  sign dane dane "$dane"
-  cat "$dane.ds" >>"$LAB_DIR/zones/root"
-  sign . root "$root"
-  cp "$root.key" "$LAB_DIR/root.key"
-  cp "$retired.key" "$LAB_DIR/retired.key"
+  key=$(new_key dane)
+  sign dane dane "$key"
+  cat "$key.ds" >>"$LAB_DIR/zones/root"
+  key=$(new_key .)
+  sign . root "$key"
+  cp "$key.key" "$LAB_DIR/root.key"
+  key=$(new_key .)
+  cp "$key.key" "$LAB_DIR/retired.key"
 }
