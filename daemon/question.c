@@ -104,8 +104,10 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   struct mtasts_entry entry;
   struct mtasts_finding finding = {.text = question->text, .domain = &question->domain};
   mtasts_use_mark(front->use, &question->domain);
-  if (mtasts_reader_get(front->reader, &question->domain, &entry) == MTASTS_OK)
+  if (mtasts_reader_get(front->reader, &question->domain, &entry) == MTASTS_OK) {
+    mtasts_discover_heed(&front->settings, &entry);
     finding.entry = &entry;
+  }
   finding.override = override_of(front, &question->domain, question->now);
   bool due = is_due(front, finding.entry, question->now);
   if (can_answer(front, finding.entry, finding.override, due, question->now)) {
@@ -282,6 +284,7 @@ size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtas
     return answer_done(job, "TEMP the answer cannot be read", out);
   } else if (job && mtasts_reader_get(front->reader, domain, &entry) == MTASTS_OK &&
              mtasts_entry_live(&entry, now)) {
+    mtasts_discover_heed(&front->settings, &entry);
     finding.entry = &entry;
   }
   finding.override = override_of(front, domain, now);

@@ -381,6 +381,7 @@ static const struct mtasts_entry *read_cache(struct mtasts_session *session,
   enum mtasts_status status = mtasts_reader_get(session->reader, &question->domain, entry);
   if (status == MTASTS_OK) {
     trace(question, since, "5.1", "cache: known");
+    mtasts_discover_heed(&session->net.settings, entry);
     /* Whoever asks again has perhaps mended the resolver meanwhile. */
     if (entry->record == MTASTS_RECORD_ERROR)
       entry->next_check = 0;

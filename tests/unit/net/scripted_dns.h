@@ -183,6 +183,14 @@ static const struct dns_line *dns_find(const struct dns_line *zone, const char *
   return NULL;
 }
 
+/* Has the table a record of that name? */
+static bool dns_has_record(const struct dns_line *zone, const char *name) {
+  for (; zone->name; zone++)
+    if (dns_matches(zone->name, name) && dns_type(zone->type) != 0)
+      return true;
+  return false;
+}
+
 /* The name of the question, and the offset behind it. */
 static size_t dns_question(const unsigned char *query, size_t size, char *name) {
   size_t at = 12;
@@ -235,7 +243,7 @@ static bool dns_answer(struct dns_server *server, const unsigned char *query, si
     to->bytes[7] = 9;
     return true;
   }
-  if (server->tree) {
+  if (server->tree && !dns_has_record(zone, name)) {
     dns_answer_tree(server, name, type, to);
     return true;
   }
