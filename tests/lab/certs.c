@@ -202,12 +202,13 @@ int main(int argc, char **argv) {
     const struct issuer *signer[] = {&known, &unknown, NULL};
     const struct issuer *above = signer[kind->signer];
     X509 *cert = leaf(key, host, kind, above);
-    write_certificate(create(argv[1], host, ".crt"), cert, kind->chain ? above->cert : NULL);
+    X509 *parent = above ? above->cert : cert;
+    write_certificate(create(argv[1], host, ".crt"), cert, kind->chain ? parent : NULL);
     write_key(create(argv[1], host, ".key"), key);
     if (fields == 3) {
       FILE *file = create(argv[1], host, ".tlsa");
       write_tlsa(file, "ee", cert);
-      write_tlsa(file, "ta", above ? above->cert : cert);
+      write_tlsa(file, "ta", parent);
       need(fclose(file) == 0, host);
     }
     X509_free(cert);

@@ -145,6 +145,8 @@ check_mail_by_exim() {
   stop mtastsd
   as=cached send_all plain
   start_mtastsd
+  check "exim: our look at its event leaves it its error's number" '.* defer \(-38\) .*' \
+    "$(fate exim@no-starttls.dane)"
   check 'exim: one line says why DANE stopped it' \
     'MTA-STS: deferred domain=cname-alias.dane mx=mx.cname-alias.dane .*result=dane-required .*' \
     "$(grep -o 'MTA-STS: deferred domain=cname-alias.dane .*' "$EXIM_DIR/log/mainlog" | head -n 1)"
