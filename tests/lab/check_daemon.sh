@@ -88,6 +88,7 @@ check '--check-config of a bad file: message' yes "$(says "mtastsd: .*bad.conf:1
 
 # Answers
 start_daemon
+check 'that DANE is off is told' yes "$(says 'dns.dnssec=off: DANE is neither looked up nor claimed')"
 check 'enforce, asked for first' 'enforce network 20260101T000000 -' "$(decision good)"
 check 'enforce, from the cache' 'enforce cache 20260101T000000 -' "$(decision good)"
 check 'testing' 'testing network .* -' "$(decision testing)"
@@ -162,10 +163,11 @@ line=$(grep -n nonsense "$conf" | cut -d: -f1)
 kill -HUP $daemon
 check 'a bad file is named, and its line' yes "$(says "reload: .*mtastsd.conf:$line: .*old configuration")"
 check 'and changes nothing' 'none override .* -' "$(decision good)"
-configure 'dns { timeout = 3 dnssec = "require" }' 'site_mode = "monitor"'
+configure 'dns { timeout = 3 dnssec = "require" }' 'site_mode = "monitor"' \
+  'shared { url = "redis://127.0.0.1:1/0" }'
 kill -HUP $daemon
 check 'what needs a restart is named' yes "$(says 'only after a restart: dns')"
-check 'what this version does not do is told' yes "$(says 'dns.dnssec=require: .* not .* yet')"
+check 'what this version does not do is told' yes "$(says 'shared.url: .* not .* yet')"
 check 'monitor mode is told' yes "$(says 'site_mode=monitor: nothing is enforced')"
 check 'monitor mode enforces nothing' 'NOTFOUND ' "$(postfix good.example)"
 kill -USR1 $daemon
