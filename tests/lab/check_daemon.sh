@@ -88,7 +88,6 @@ check '--check-config of a bad file: message' yes "$(says "mtastsd: .*bad.conf:1
 
 # Answers
 start_daemon
-check 'that DANE is off is told' yes "$(says 'dns.dnssec=off: DANE is neither looked up nor claimed')"
 check 'enforce, asked for first' 'enforce network 20260101T000000 -' "$(decision good)"
 check 'enforce, from the cache' 'enforce cache 20260101T000000 -' "$(decision good)"
 check 'testing' 'testing network .* -' "$(decision testing)"
