@@ -183,6 +183,12 @@ check_mail_by_postfix() {
   settle
   as=blind each_signed check_bogus
   expect 'postfix does not see DNSSEC: it waits' blind@good.dane 'deferred non DNSSEC destination'
+  stop postfix
+  believe "$VALIDATOR"
+  postfix_conf 'relayhost=[implicit.dane]:25'
+  start_postfix
+  flush
+  expect 'postfix sees again, with a relay host that has DANE' blind@good.dane 'dane implicit.dane'
 }
 
 start stripper && start claimer || failed=$((failed + 1))
