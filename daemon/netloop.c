@@ -216,6 +216,7 @@ static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
       .servers = config->dns.servers.items,
       .server_count = config->dns.servers.count,
       .timeout = config->dns.timeout,
+      .resolvers = loop->tower.net.settings.dane ? 2 : 1,
   };
   const struct mtasts_fetcher_options fetcher = {
       .ca_file = config->https.ca_file,

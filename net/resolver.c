@@ -35,6 +35,7 @@ struct mtasts_resolver {
   size_t preferred; /* the server that answered last */
   bool validates;
   int anchor; /* while that is set up: a file in memory; else -1 */
+  unsigned resolvers;
   size_t count;
   struct mtasts_server servers[MTASTS_RESOLVER_SERVERS];
   struct ub_ctx *contexts[MTASTS_RESOLVER_SERVERS]; /* one a server: the order is ours */
@@ -116,15 +117,17 @@ static const char validation[] = "  trust-anchor-file: \"/proc/self/fd/%d\"\n"
                                  "  val-bogus-ttl: 1\n"
                                  "  aggressive-nsec: no\n";
 
-/* A share of the descriptors that the process may open: half for us, among the servers. */
-static unsigned sockets_each(size_t servers) {
+/* A share of the descriptors that the process may open: half for us, among resolvers and their
+ * servers. A thousand of them cost 1 MB of memory. */
+static unsigned sockets_each(const struct mtasts_resolver *resolver) {
   struct rlimit limit;
+  unsigned most = SOCKETS_MAX / resolver->resolvers;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
     return SOCKETS_MIN;
-  rlim_t each = limit.rlim_cur / 2 / servers;
+  rlim_t each = limit.rlim_cur / 2 / resolver->resolvers / resolver->count;
   if (each < SOCKETS_MIN)
     return SOCKETS_MIN;
-  return each < SOCKETS_MAX ? (unsigned)each : SOCKETS_MAX;
+  return each < most ? (unsigned)each : most;
 }
 
 /* libunbound reads options for forward zones from files only: this one is in memory. */
@@ -135,15 +138,15 @@ static int configure(struct ub_ctx *context, const struct mtasts_resolver *resol
   /* libunbound sends a try twice, the second time with less EDNS. */
   unsigned tries = resolver->timeout < 4 ? 2 : (resolver->timeout + 1) / 2;
   unsigned wait = (resolver->timeout * 1000 + LINGER_MS) / (2 * tries);
-  unsigned sockets = sockets_each(resolver->count);
+  unsigned sockets = sockets_each(resolver);
   int status = UB_READFILE;
   int file = memfd_create("mtasts-resolver", MFD_CLOEXEC);
   if (file < 0)
     return status;
   if (resolver->anchor >= 0)
     snprintf(validating, sizeof validating, validation, resolver->anchor);
-  if (dprintf(file, settings, *validating ? "validator " : "", sockets, sockets / 8, wait, tries,
-              validating, server->text) > 0) {
+  if (dprintf(file, settings, *validating ? "validator " : "", sockets, sockets / 16 + 1, wait,
+              tries, validating, server->text) > 0) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     status = ub_ctx_config(context, path);
   }
@@ -210,6 +213,7 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
   made->base = base;
   made->timeout = options->timeout ? options->timeout : 1;
   made->anchor = -1;
+  made->resolvers = options->resolvers ? options->resolvers : 1;
   made->validates = options->trust_anchor != NULL;
   LIST_INIT(&made->queries);
   enum mtasts_status status = find_servers(made, options, error);

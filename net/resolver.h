@@ -33,6 +33,7 @@ struct mtasts_resolver_options {
   /* A file of DS or DNSKEY records in zone format, or one that is kept by RFC 5011 (never written
    * here; keys that it does not trust, or no more, do not count). NULL: nothing is validated. */
   const char *trust_anchor;
+  unsigned resolvers; /* among which the process's descriptors are shared; 0: this one alone */
 };
 
 struct mtasts_dns_answer {

@@ -248,6 +248,7 @@ static bool open_resolver(struct mtasts_session *session) {
       .servers = named ? &named : config->dns.servers.items,
       .server_count = named ? 1 : config->dns.servers.count,
       .timeout = config->dns.timeout,
+      .resolvers = session->net.settings.dane ? 2 : 1,
   };
   char error[256];
   if (mtasts_resolver_new(session->base, &options, error, &session->net.resolver) != MTASTS_OK) {

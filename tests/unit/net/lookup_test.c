@@ -113,7 +113,7 @@ static void set_up(struct fixture *f) {
   CU_ASSERT_TRUE_FATAL(
       https_start(&f->https, "127.0.0.1", GLOBAL_ADDRESS, sites, &f->known, &f->unknown));
   CU_ASSERT_TRUE_FATAL(https_write_bundle(&f->known, f->ca_file));
-  bool ok = mtasts_resolver_new(f->base, &(struct mtasts_resolver_options){servers, 1, 2, NULL},
+  bool ok = mtasts_resolver_new(f->base, &(struct mtasts_resolver_options){servers, 1, 2, NULL, 0},
                                 error, &f->net.resolver) == MTASTS_OK &&
             mtasts_fetcher_new(f->base,
                                &(struct mtasts_fetcher_options){
@@ -293,7 +293,7 @@ static void traces(void) {
 static void set_up_dane(struct fixture *f) {
   static const char *const servers[] = {"127.0.0.1"};
   const struct mtasts_validator_options options = {
-      .resolver = {servers, 1, 2, "tests/data/dnssec/root.key"}, .plain = f->net.resolver};
+      .resolver = {servers, 1, 2, "tests/data/dnssec/root.key", 0}, .plain = f->net.resolver};
   f->tree = tree_load("tests/data/dnssec/tree.txt");
   CU_ASSERT_PTR_NOT_NULL_FATAL(f->tree);
   f->dns.tree = f->tree;
