@@ -13,7 +13,7 @@ void mtasts_alone_rule(const struct mtasts_config *config, const struct mtasts_d
       .monitor = config->site_mode == MTASTS_SITE_MONITOR,
       .defer = config->ask.on_unknown == MTASTS_UNKNOWN_DEFER,
   };
-  if (entry && still_counts(entry, now)) {
+  if (entry && still_counts(entry, now) && mtasts_entry_check(entry)) {
     made.known = true;
     made.entry = *entry;
   }

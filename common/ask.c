@@ -144,6 +144,9 @@ static enum mtasts_status take_replies(struct talk *talk) {
       talk->reply(talk->context, talk->heard++, payload);
     }
   }
+  if (talk->heard < talk->count && talk->at < talk->filled)
+    return MTASTS_CORRUPT; /* a reply to what has not been asked */
+  talk->at = talk->filled = 0;
   return MTASTS_OK;
 }
 

@@ -64,15 +64,20 @@ enum mtasts_status mtasts_ruling_read(struct mtasts_span payload, struct mtasts_
   return MTASTS_OK;
 }
 
+struct mtasts_policy mtasts_override_policy(const struct mtasts_override *override, int64_t now) {
+  struct mtasts_policy policy = override->policy;
+  int64_t left = override->until - now;
+  policy.max_age = left < MTASTS_MAX_AGE_MAX ? (uint32_t)left : MTASTS_MAX_AGE_MAX;
+  return policy;
+}
+
 void mtasts_ruling_override(struct mtasts_ruling *ruling, const struct mtasts_override *override,
                             int64_t now) {
   struct mtasts_entry *entry = &ruling->entry;
-  int64_t left = override->until - now;
   ruling->known = true;
   ruling->overridden = true;
   entry->has_policy = true;
-  entry->policy = override->policy;
-  entry->policy.max_age = left < MTASTS_MAX_AGE_MAX ? (uint32_t)left : MTASTS_MAX_AGE_MAX;
+  entry->policy = mtasts_override_policy(override, now);
   memcpy(entry->policy_id, "override", sizeof "override");
   entry->fetched = now;
   entry->expires = now + entry->policy.max_age;

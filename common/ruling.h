@@ -42,8 +42,11 @@ size_t mtasts_ruling_write(const struct mtasts_ruling *ruling, char *out);
  */
 enum mtasts_status mtasts_ruling_read(struct mtasts_span payload, struct mtasts_ruling *ruling);
 
-/* Puts the postmaster's override in force at `now` (seconds since the epoch) into a ruling, as if
- * the domain had published it for as long as it is. */
+/* The policy of an override in force at `now` (seconds since the epoch), as if the domain had
+ * published it for as long as it is. */
+struct mtasts_policy mtasts_override_policy(const struct mtasts_override *override, int64_t now);
+
+/* Puts it into a ruling. */
 void mtasts_ruling_override(struct mtasts_ruling *ruling, const struct mtasts_override *override,
                             int64_t now);
 

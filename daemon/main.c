@@ -93,8 +93,6 @@ static void log_warnings(const struct mtasts_config *config) {
     mtasts_log(MTASTS_LOG_WARNING, "metrics.listen: " NOT_YET);
   if (*config->shared.url)
     mtasts_log(MTASTS_LOG_WARNING, "shared.url: " NOT_YET);
-  if (config->socketmap.plain_level == MTASTS_PLAIN_MAY)
-    mtasts_log(MTASTS_LOG_WARNING, "socketmap.plain_level: " NOT_YET);
 }
 
 static void log_stats(const struct daemon *daemon, const char *event) {
@@ -482,7 +480,7 @@ int main(int argc, char **argv) {
       .doors.outcome_fd = -1,
   };
   int code = mtasts_program_begin(&daemon.program, argc, argv, &daemon.config);
-  if (code >= 0)
+  if (code >= 0 || !daemon.config)
     return code;
   daemon.snapshot = mtasts_snapshot_new(daemon.config);
   code = daemon.snapshot ? run(&daemon)

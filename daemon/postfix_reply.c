@@ -7,32 +7,48 @@
 #include "printable.h"
 #include "span.h"
 
-/* What match= takes for a host of Postfix's own choice: no policy may slip that in. */
-static bool is_keyword(struct mtasts_span name) {
-  return mtasts_span_equal(name, MTASTS_SPAN("hostname")) ||
-         mtasts_span_equal(name, MTASTS_SPAN("nexthop")) ||
-         mtasts_span_equal(name, MTASTS_SPAN("dot-nexthop"));
+enum {
+  MATCHING_MAX = 2 * MTASTS_SENDMAIL_MATCH_MAX, /* bytes of packed patterns */
+};
+
+static const char not_found[] = "NOTFOUND ";
+static const char too_many[] = "lists more MX hosts than one reply can hold";
+
+/* writing */
+
+struct writer {
+  char *out;
+  size_t size, room;
+  bool full; /* something did not fit */
+};
+
+static void put(struct writer *writer, struct mtasts_span text) {
+  if (text.len > writer->room - writer->size) {
+    writer->full = true;
+    return;
+  }
+  memcpy(writer->out + writer->size, text.data, text.len);
+  writer->size += text.len;
 }
 
-/*
- * Writes an mx pattern as match= takes it, where `*.x` is `.x`. Returns its bytes; 0 where it
- * holds what no host name does.
- */
-static size_t put_pattern(struct mtasts_span pattern, char *out) {
-  size_t n = 0;
-  if (mtasts_span_starts(pattern, MTASTS_SPAN("*."))) {
-    out[n++] = '.';
-    mtasts_span_drop(&pattern, 2);
-  }
-  if (pattern.len == 0 || pattern.data[0] == '.')
-    return 0;
-  for (size_t i = 0; i < pattern.len; i++) {
-    char c = mtasts_domain_chars[(unsigned char)pattern.data[i]];
-    if (c == '\0')
-      return 0;
-    out[n++] = c;
-  }
-  return is_keyword((struct mtasts_span){out, n}) ? 0 : n;
+static void put_text(struct writer *writer, const char *text) {
+  put(writer, (struct mtasts_span){text, strlen(text)});
+}
+
+static void put_number(struct writer *writer, uint32_t number) {
+  char digits[10];
+  size_t at = sizeof digits;
+  do {
+    digits[--at] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  put(writer, (struct mtasts_span){digits + at, sizeof digits - at});
+}
+
+static size_t reply_text(const char *text, char *out) {
+  size_t size = strlen(text);
+  memcpy(out, text, size);
+  return size;
 }
 
 __attribute__((format(printf, 2, 3))) static size_t temp(char *out, const char *format, ...) {
@@ -44,37 +60,203 @@ __attribute__((format(printf, 2, 3))) static size_t temp(char *out, const char *
   return n < 0 ? 0 : (size_t)n < most ? (size_t)n : most - 1;
 }
 
-static size_t put(char *out, struct mtasts_span text) {
-  memcpy(out, text.data, text.len);
-  return text.len;
+/* mx patterns */
+
+/* What match= takes for a host of Postfix's own choice: no policy may slip that in. */
+static bool is_keyword(struct mtasts_span name) {
+  return mtasts_span_equal(name, MTASTS_SPAN("hostname")) ||
+         mtasts_span_equal(name, MTASTS_SPAN("nexthop")) ||
+         mtasts_span_equal(name, MTASTS_SPAN("dot-nexthop"));
+}
+
+/* The pattern, letter by letter; empty where it holds what no host name does. */
+static struct mtasts_span rebuild(struct mtasts_span pattern, char out[MTASTS_DOMAIN_MAX]) {
+  const struct mtasts_span none = {NULL, 0};
+  size_t n = 0;
+  if (mtasts_span_starts(pattern, MTASTS_SPAN("*."))) {
+    out[n++] = '*';
+    out[n++] = '.';
+    mtasts_span_drop(&pattern, 2);
+  }
+  if (pattern.len == 0 || pattern.data[0] == '.')
+    return none;
+  for (size_t i = 0; i < pattern.len; i++) {
+    char c = mtasts_domain_chars[(unsigned char)pattern.data[i]];
+    if (c == '\0')
+      return none;
+    out[n++] = c;
+  }
+  struct mtasts_span rebuilt = {out, n};
+  return is_keyword(rebuilt) ? none : rebuilt;
+}
+
+/* How a list of patterns is written. */
+struct form {
+  struct mtasts_span first, next; /* before the first pattern, and before each other */
+  struct mtasts_span behind;
+  bool starless; /* `*.x` is `.x` */
+};
+
+#define TEXT(literal)                                                                              \
+  { .data = "" literal, .len = sizeof(literal) - 1 }
+static const struct form in_match = {TEXT(""), TEXT(":"), TEXT(""), true};
+static const struct form in_host_pattern = {TEXT(" mx_host_pattern="), TEXT(" mx_host_pattern="),
+                                            TEXT(""), false};
+static const struct form in_string = {TEXT(" { policy_string = mx: "),
+                                      TEXT(" { policy_string = mx: "), TEXT(" }"), false};
+
+/* Returns NULL, or why it cannot be done. */
+static const char *put_patterns(struct writer *writer, const struct mtasts_names *patterns,
+                                const struct form *form) {
+  char name[MTASTS_DOMAIN_MAX];
+  struct mtasts_span pattern;
+  size_t start = writer->size;
+  for (size_t cursor = 0; mtasts_names_next(patterns, &cursor, &pattern);) {
+    struct mtasts_span rebuilt = rebuild(pattern, name);
+    if (rebuilt.len == 0)
+      return "lists an MX host whose name cannot be told to the mail server";
+    put(writer, writer->size == start ? form->first : form->next);
+    if (form->starless)
+      mtasts_span_take(&rebuilt, '*');
+    put(writer, rebuilt);
+    put(writer, form->behind);
+    if (writer->full)
+      return too_many;
+  }
+  return writer->size > start ? NULL : "lists no MX host";
+}
+
+/* attributes for reports */
+
+/* Postfix refuses the whole answer where a label of policy_domain begins or ends in a hyphen. */
+static bool is_hostname(const char *name) {
+  for (size_t i = 0; name[i] != '\0'; i++)
+    if (name[i] == '-' &&
+        (i == 0 || name[i - 1] == '.' || name[i + 1] == '.' || name[i + 1] == '\0'))
+      return false;
+  return true;
+}
+
+static void put_policy_domain(struct writer *writer, const char *name) {
+  put(writer, MTASTS_SPAN(" policy_type=sts"));
+  if (is_hostname(name)) {
+    put(writer, MTASTS_SPAN(" policy_domain="));
+    put_text(writer, name);
+  }
+}
+
+/* The policy's text, for reports alone; left out where there is no room for all of it. */
+static void put_policy_text(struct writer *writer, const struct mtasts_policy *policy) {
+  size_t start = writer->size;
+  put(writer, MTASTS_SPAN(" { policy_string = version: STSv1 } { policy_string = mode: "));
+  put_text(writer, mtasts_mode_name(policy->mode));
+  put(writer, MTASTS_SPAN(" } { policy_string = max_age: "));
+  put_number(writer, policy->max_age);
+  put(writer, MTASTS_SPAN(" }"));
+  if (put_patterns(writer, &policy->mx, &in_string) == NULL && !writer->full)
+    return;
+  writer->size = start;
+  writer->full = false;
+}
+
+static const char *put_report(struct writer *writer, const struct mtasts_policy *policy,
+                              const char *name) {
+  put_policy_domain(writer, name);
+  const char *why = put_patterns(writer, &policy->mx, &in_host_pattern);
+  if (!why)
+    put_policy_text(writer, policy);
+  return why;
+}
+
+/* What RFC 8460 section 4.3.2.2 calls a discovery that failed; NULL where there is a policy, or for
+ * what it has no name for. */
+static const char *policy_failure(const struct mtasts_decision *decision,
+                                  const struct mtasts_entry *entry) {
+  if (decision->policy || !entry)
+    return NULL;
+  switch (entry->error) {
+  case MTASTS_ERROR_POLICY_FETCH:
+  case MTASTS_ERROR_POLICY_INVALID:
+  case MTASTS_ERROR_WEBPKI_INVALID:
+    return mtasts_error_name(entry->error);
+  case MTASTS_ERROR_NONE:
+  case MTASTS_ERROR_DNS:
+  case MTASTS_ERROR_DNSSEC:
+  case MTASTS_ERROR_RECORD_INVALID:
+    break;
+  }
+  return NULL;
+}
+
+/* verdicts */
+
+static const struct mtasts_span before_match = TEXT("OK secure match=");
+static const struct mtasts_span behind_match = TEXT(" servername=hostname");
+
+static const char *put_secure(struct writer *writer, const struct mtasts_names *patterns) {
+  writer->size = 0;
+  writer->full = false;
+  put(writer, before_match);
+  const char *why = put_patterns(writer, patterns, &in_match);
+  put(writer, behind_match);
+  return why || !writer->full ? why : too_many;
+}
+
+/* The patterns that the hosts match, until they are surely too many for Sendmail. */
+static struct mtasts_names matching(const struct mtasts_names *patterns,
+                                    const struct mtasts_mx_list *hosts,
+                                    unsigned char store[MATCHING_MAX + 1 + MTASTS_DOMAIN_MAX]) {
+  struct mtasts_names found = {.data = store};
+  struct mtasts_mx_host mx;
+  for (size_t cursor = 0; found.size <= MATCHING_MAX && mtasts_mx_next(hosts, &cursor, &mx);) {
+    struct mtasts_span pattern = mtasts_mx_match(patterns, mx.host);
+    if (!pattern.data || mtasts_mx_match(&found, mx.host).data)
+      continue;
+    store[found.size] = (unsigned char)pattern.len;
+    memcpy(store + found.size + 1, pattern.data, pattern.len);
+    found.size += 1 + pattern.len;
+    found.count++;
+  }
+  return found;
 }
 
 /* RFC 8461 section 5: only to a host that a pattern matches, with a certificate for it. */
-static size_t enforce(const struct mtasts_names *patterns, const char *name, char *out) {
-  static const struct mtasts_span end = {" servername=hostname", 20};
-  struct mtasts_span pattern;
-  size_t n = put(out, MTASTS_SPAN("OK secure match="));
-  size_t start = n;
-  for (size_t cursor = 0; mtasts_names_next(patterns, &cursor, &pattern);) {
-    if (n + pattern.len + 1 + end.len > MTASTS_POSTFIX_REPLY_MAX)
-      return temp(out,
-                  "TEMP the MTA-STS policy of %s lists more MX hosts than one reply can hold; "
-                  "see: mtasts query %s",
-                  name, name);
-    if (n > start)
-      out[n++] = ':';
-    size_t len = put_pattern(pattern, out + n);
-    if (len == 0)
-      return temp(out,
-                  "TEMP the MTA-STS policy of %s lists an MX host whose name cannot be told to "
-                  "the mail server; see: mtasts query %s",
-                  name, name);
-    n += len;
+static size_t enforce(const struct mtasts_policy *policy, const struct mtasts_entry *entry,
+                      const char *name, enum mtasts_dialect dialect, char *out) {
+  struct writer writer = {.out = out, .room = MTASTS_POSTFIX_REPLY_MAX};
+  const char *why;
+  if (dialect == MTASTS_DIALECT_SENDMAIL) {
+    unsigned char store[MATCHING_MAX + 1 + MTASTS_DOMAIN_MAX];
+    writer.room = before_match.len + MTASTS_SENDMAIL_MATCH_MAX + behind_match.len;
+    why = put_secure(&writer, &policy->mx);
+    if (why == too_many && entry) {
+      struct mtasts_names found = matching(&policy->mx, &entry->mx, store);
+      why = put_secure(&writer, &found) ? too_many : NULL;
+    }
+  } else {
+    why = put_secure(&writer, &policy->mx);
+    if (!why && dialect == MTASTS_DIALECT_TLSRPT)
+      why = put_report(&writer, policy, name);
   }
-  if (n == start)
-    return temp(out, "TEMP the MTA-STS policy of %s lists no MX host; see: mtasts query %s", name,
-                name);
-  return n + put(out + n, end);
+  if (!why)
+    return writer.size;
+  return temp(out, "TEMP the MTA-STS policy of %s %s; see: mtasts query %s", name, why, name);
+}
+
+/* RFC 8461 section 5: delivered either way, so what cannot be reported on is not mentioned. */
+static size_t report_testing(const struct mtasts_policy *policy, const char *name, char *out) {
+  struct writer writer = {.out = out, .room = MTASTS_POSTFIX_REPLY_MAX};
+  put(&writer, MTASTS_SPAN("OK may"));
+  return put_report(&writer, policy, name) == NULL ? writer.size : reply_text(not_found, out);
+}
+
+static size_t report_failure(const char *failure, const char *name, char *out) {
+  struct writer writer = {.out = out, .room = MTASTS_POSTFIX_REPLY_MAX};
+  put(&writer, MTASTS_SPAN("OK may"));
+  put_policy_domain(&writer, name);
+  put(&writer, MTASTS_SPAN(" policy_failure="));
+  put_text(&writer, failure);
+  return writer.size;
 }
 
 static size_t defer(const char *name, const struct mtasts_entry *entry, char *out) {
@@ -91,15 +273,26 @@ size_t mtasts_postfix_reply(const struct mtasts_decision *decision,
                             const struct mtasts_domain *domain, const struct mtasts_entry *entry,
                             const struct mtasts_postfix_settings *settings, char *out) {
   const char *name = domain ? domain->name : "";
+  const struct mtasts_policy *policy = decision->policy;
+  const char *failure;
+  bool sendmail = settings->dialect == MTASTS_DIALECT_SENDMAIL;
+  bool reports =
+      settings->dialect == MTASTS_DIALECT_TLSRPT && settings->plain_level == MTASTS_PLAIN_MAY;
   if (settings->site_mode == MTASTS_SITE_MONITOR)
-    return put(out, MTASTS_SPAN("NOTFOUND "));
+    return reply_text(not_found, out);
   switch (decision->verdict) {
   case MTASTS_VERDICT_ENFORCE:
-    return enforce(&decision->policy->mx, name, out);
+    return enforce(policy, entry, name, settings->dialect, out);
   case MTASTS_VERDICT_DANE:
-    return put(out, MTASTS_SPAN("OK dane-only"));
+    if (!sendmail)
+      return reply_text("OK dane-only", out);
+    if (policy && policy->mode == MTASTS_MODE_ENFORCE)
+      return enforce(policy, entry, name, settings->dialect, out);
+    break;
   case MTASTS_VERDICT_ENCRYPT:
-    return put(out, MTASTS_SPAN("OK encrypt"));
+    if (!sendmail)
+      return reply_text("OK encrypt", out);
+    break;
   case MTASTS_VERDICT_DEFER:
     return defer(name, entry, out);
   case MTASTS_VERDICT_UNKNOWN:
@@ -109,9 +302,14 @@ size_t mtasts_postfix_reply(const struct mtasts_decision *decision,
                   "says to defer; see: mtasts query %s",
                   name, name);
     break;
-  case MTASTS_VERDICT_NONE:
   case MTASTS_VERDICT_TESTING:
+    if (reports)
+      return report_testing(policy, name, out);
+    break;
+  case MTASTS_VERDICT_NONE:
+    if (reports && (failure = policy_failure(decision, entry)))
+      return report_failure(failure, name, out);
     break;
   }
-  return put(out, MTASTS_SPAN("NOTFOUND "));
+  return reply_text(not_found, out);
 }

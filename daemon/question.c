@@ -217,6 +217,7 @@ size_t mtasts_question_answer(void *context, struct mtasts_peer *peer,
   case MTASTS_MAP_REMOVE:
     return do_errand(front, &question, MTASTS_JOB_REMOVE, out);
   case MTASTS_MAP_POSTFIX:
+  case MTASTS_MAP_TLSRPT:
   case MTASTS_MAP_STS:
     /* A next hop in brackets is looked up without MX, as a smart host mostly is. */
     if (question.text.data[0] == '[' && !config_of(front)->socketmap.bracketed)

@@ -13,10 +13,16 @@ enum mtasts_map mtasts_map_named(struct mtasts_span name, enum mtasts_door door)
     enum mtasts_map map;
     bool ask_only;
   } maps[] = {
-      {{"sts", 3}, MTASTS_MAP_STS, false},        {{"decision", 8}, MTASTS_MAP_DECISION, false},
-      {{"entry", 5}, MTASTS_MAP_ENTRY, true},     {{"refresh", 7}, MTASTS_MAP_REFRESH, true},
-      {{"recheck", 7}, MTASTS_MAP_RECHECK, true}, {{"remove", 6}, MTASTS_MAP_REMOVE, true},
-      {{"import", 6}, MTASTS_MAP_IMPORT, true},   {{"stats", 5}, MTASTS_MAP_STATS, true},
+      {{"postfix-tlsrpt", 14}, MTASTS_MAP_TLSRPT, false},
+      {{"QUERYwithTLSRPT", 15}, MTASTS_MAP_TLSRPT, false},
+      {{"sts", 3}, MTASTS_MAP_STS, false},
+      {{"decision", 8}, MTASTS_MAP_DECISION, false},
+      {{"entry", 5}, MTASTS_MAP_ENTRY, true},
+      {{"refresh", 7}, MTASTS_MAP_REFRESH, true},
+      {{"recheck", 7}, MTASTS_MAP_RECHECK, true},
+      {{"remove", 6}, MTASTS_MAP_REMOVE, true},
+      {{"import", 6}, MTASTS_MAP_IMPORT, true},
+      {{"stats", 5}, MTASTS_MAP_STATS, true},
   };
   for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
     if (mtasts_span_equal(name, maps[i].name))
@@ -73,9 +79,31 @@ static size_t entry_reply(const struct mtasts_finding *finding, const struct mta
   return mtasts_ruling_write(&ruling, out);
 }
 
+static enum mtasts_dialect dialect_of(enum mtasts_map map) {
+  if (map == MTASTS_MAP_STS)
+    return MTASTS_DIALECT_SENDMAIL;
+  return map == MTASTS_MAP_TLSRPT ? MTASTS_DIALECT_TLSRPT : MTASTS_DIALECT_POSTFIX;
+}
+
+static size_t mta_reply(enum mtasts_map map, const struct mtasts_finding *finding,
+                        const struct mtasts_config *config, int64_t now, char *out) {
+  const struct mtasts_postfix_settings settings = {
+      .dialect = dialect_of(map),
+      .site_mode = config->site_mode,
+      .on_unknown = config->ask.on_unknown,
+      .plain_level = config->socketmap.plain_level,
+  };
+  struct mtasts_decision decision = finding->decision;
+  struct mtasts_policy policy;
+  if (decision.source == MTASTS_SOURCE_OVERRIDE) {
+    policy = mtasts_override_policy(finding->override, now);
+    decision.policy = &policy;
+  }
+  return mtasts_postfix_reply(&decision, finding->domain, finding->entry, &settings, out);
+}
+
 size_t mtasts_reply_write(enum mtasts_map map, const struct mtasts_finding *finding,
                           const struct mtasts_config *config, int64_t now, char *out) {
-  const struct mtasts_postfix_settings settings = {config->site_mode, config->ask.on_unknown};
   switch (map) {
   case MTASTS_MAP_ENTRY:
     return entry_reply(finding, config, now, out);
@@ -84,11 +112,12 @@ size_t mtasts_reply_write(enum mtasts_map map, const struct mtasts_finding *find
   case MTASTS_MAP_RECHECK:
     return decision_reply(finding, config->site_mode == MTASTS_SITE_MONITOR, out);
   case MTASTS_MAP_POSTFIX:
+  case MTASTS_MAP_TLSRPT:
   case MTASTS_MAP_STS:
   case MTASTS_MAP_REMOVE:
   case MTASTS_MAP_IMPORT:
   case MTASTS_MAP_STATS:
     break;
   }
-  return mtasts_postfix_reply(&finding->decision, finding->domain, finding->entry, &settings, out);
+  return mta_reply(map, finding, config, now, out);
 }

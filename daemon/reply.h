@@ -10,6 +10,7 @@
 
 enum mtasts_map {
   MTASTS_MAP_POSTFIX, /* `postfix`, `QUERY` and any name that is not below */
+  MTASTS_MAP_TLSRPT,  /* `postfix-tlsrpt`, `QUERYwithTLSRPT` */
   MTASTS_MAP_STS,
   MTASTS_MAP_DECISION,
   /* on the ask door alone */
@@ -23,9 +24,9 @@ enum mtasts_map {
 
 enum mtasts_map mtasts_map_named(struct mtasts_span name, enum mtasts_door door);
 
-/* Do its replies speak to an MTA, in Postfix's dialect? */
+/* Do its replies speak to an MTA, in a dialect of Postfix's? */
 static inline bool mtasts_map_is_mta(enum mtasts_map map) {
-  return map == MTASTS_MAP_POSTFIX || map == MTASTS_MAP_STS;
+  return map == MTASTS_MAP_POSTFIX || map == MTASTS_MAP_TLSRPT || map == MTASTS_MAP_STS;
 }
 
 struct mtasts_finding {

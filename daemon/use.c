@@ -9,6 +9,7 @@
 enum {
   FILTER_BITS = 1 << 23, /* one in fifty is wrongly known at a million domains */
   FILTER_BYTES = FILTER_BITS / 8,
+  BLOCK_BITS = 512, /* a cache line: the bits of one domain are fetched at once */
   HASHES = 4,
 };
 
@@ -65,18 +66,20 @@ static uint64_t hash(const struct mtasts_use *use, const struct mtasts_domain *d
   return mix(hash ^ use->salt[1], 0x9e3779b97f4a7c15);
 }
 
-/* The word and the bit in it of the i-th hash, made of the two halves of one. */
-static atomic_uint_least64_t *place(atomic_uint_least64_t *filter, uint64_t hash, uint64_t i,
+/* The word and the bit in it of the i-th hash. The hash's upper bits choose the block, nine others
+ * the place in it. */
+static atomic_uint_least64_t *place(atomic_uint_least64_t *filter, uint64_t hash, unsigned i,
                                     uint64_t *bit) {
-  uint64_t at = (hash + i * (hash >> 32 | 1)) % FILTER_BITS;
+  uint64_t block = (hash >> 48) % (FILTER_BITS / BLOCK_BITS);
+  uint64_t at = (hash >> 9 * i) % BLOCK_BITS;
   *bit = UINT64_C(1) << at % 64;
-  return &filter[at / 64];
+  return &filter[(block * BLOCK_BITS + at) / 64];
 }
 
 void mtasts_use_mark(struct mtasts_use *use, const struct mtasts_domain *domain) {
   uint64_t hashed = hash(use, domain);
   unsigned current = atomic_load_explicit(&use->current, memory_order_relaxed);
-  for (uint64_t i = 0; i < HASHES; i++) {
+  for (unsigned i = 0; i < HASHES; i++) {
     uint64_t bit;
     atomic_uint_least64_t *word = place(use->filters[current], hashed, i, &bit);
     /* Reading first leaves the cache line to be shared. */
@@ -86,7 +89,7 @@ void mtasts_use_mark(struct mtasts_use *use, const struct mtasts_domain *domain)
 }
 
 static bool holds(atomic_uint_least64_t *filter, uint64_t hashed) {
-  for (uint64_t i = 0; i < HASHES; i++) {
+  for (unsigned i = 0; i < HASHES; i++) {
     uint64_t bit;
     if (!(atomic_load_explicit(place(filter, hashed, i, &bit), memory_order_relaxed) & bit))
       return false;

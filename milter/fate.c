@@ -36,7 +36,7 @@ struct mtasts_fate mtasts_fate_of(const struct mtasts_known *known, struct mtast
     return fate;
   fate.error = entry->error;
   fate.dane = entry->dane;
-  if (fate.has_policy) {
+  if (known->decision.policy) {
     fate.mode = known->decision.policy->mode;
     memcpy(fate.id, entry->policy_id, sizeof fate.id);
   }

@@ -7,6 +7,8 @@
 
 #include "ascii.h"
 #include "ask.h"
+#include "field.h"
+#include "idn.h"
 #include "inquiry.h"
 #include "outbound.h"
 #include "recipients.h"
@@ -209,34 +211,14 @@ static sfsistat on_recipient(SMFICTX *context, char **arguments) {
   return go_on(session, SMFIP_NR_RCPT);
 }
 
-static bool is_named(const char *field, const char *name) {
-  while (*field && mtasts_lower(*field) == mtasts_lower(*name)) {
-    field++;
-    name++;
-  }
-  return *field == '\0' && *name == '\0';
-}
-
-/* RFC 8689 section 5: the value is No, and nothing else. */
-static bool says_no(struct mtasts_span value) {
-  while (value.len > 0 &&
-         (mtasts_is_wsp(value.data[0]) || value.data[0] == '\r' || value.data[0] == '\n')) {
-    value.data++;
-    value.len--;
-  }
-  while (value.len > 0 && mtasts_is_wsp(value.data[value.len - 1]))
-    value.len--;
-  return value.len == 2 && mtasts_lower(value.data[0]) == 'n' && mtasts_lower(value.data[1]) == 'o';
-}
-
 static sfsistat on_header(SMFICTX *context, char *field, char *value) {
   struct session *session = session_of(context);
   struct message *message = session ? session->message : NULL;
-  if (message && is_named(field, config_of(message)->milter.header)) {
+  if (message && mtasts_field_is(field, config_of(message)->milter.header)) {
     message->forged++;
-  } else if (message && is_named(field, "TLS-Required")) {
+  } else if (message && mtasts_field_is(field, "TLS-Required")) {
     message->tls_fields++;
-    message->tls_refused += says_no(span_of(value));
+    message->tls_refused += mtasts_field_says_no(span_of(value));
   }
   return go_on(session, SMFIP_NR_HDR);
 }
@@ -295,7 +277,7 @@ static void use_relayhost(struct mtasts_recipients *recipients, const char *rela
   bool local = recipients->local;
   bool cut = recipients->cut;
   struct mtasts_span hop = span_of(relayhost);
-  if (mtasts_domain_parse(hop, &relay) == MTASTS_OK)
+  if (mtasts_domain_from_text(hop, &relay) == MTASTS_OK)
     hop = (struct mtasts_span){relay.name, relay.len};
   mtasts_recipients_clear(recipients);
   mtasts_recipients_add_domain(recipients, hop);

@@ -22,6 +22,7 @@ struct asking {
   struct mtasts_span *keys; /* of those that can have a policy; NULL once its fate is known */
   size_t *places;           /* which domain each key is */
   size_t count;             /* of keys */
+  bool heard;               /* something of mtastsd */
   struct asking_room {
     char reply[MTASTS_NETSTRING_HEAD + MTASTS_RULING_MAX + 1];
     unsigned char value[MTASTS_ENTRY_SIZE_MAX];
@@ -45,6 +46,7 @@ static void take_reply(void *context, size_t index, struct mtasts_span payload) 
   struct asking *asking = context;
   size_t place = asking->places[index];
   struct mtasts_ruling ruling;
+  asking->heard = true;
   if (mtasts_ruling_read(payload, &ruling) != MTASTS_OK)
     return; /* mtastsd always rules: what is no ruling is taken for its silence */
   asking->keys[index].data = NULL;
@@ -110,14 +112,17 @@ static void sort_out(struct asking *asking, size_t count) {
 }
 
 static void ask(struct mtasts_inquiry *inquiry, struct asking *asking, int64_t deadline) {
-  enum mtasts_status status = MTASTS_TIMEOUT;
+  const struct mtasts_config *config = asking->config;
+  uint32_t left = left_until(deadline);
   if (asking->count == 0)
     return;
-  if (!is_stalled(inquiry)) {
-    status = mtasts_ask_all(asking->config->ask.socket, "entry", asking->keys, asking->count,
-                            left_until(deadline), asking->room->reply, sizeof asking->room->reply,
-                            take_reply, asking);
-    note(inquiry, asking->config, status);
+  if (left > 0 && !is_stalled(inquiry)) {
+    enum mtasts_status status =
+        mtasts_ask_all(config->ask.socket, "entry", asking->keys, asking->count, left,
+                       asking->room->reply, sizeof asking->room->reply, take_reply, asking);
+    /* One that had not all its time, or has answered part of many questions, has not stalled. */
+    if (status != MTASTS_TIMEOUT || (left >= config->ask.deadline && !asking->heard))
+      note(inquiry, config, status);
   }
   for (size_t i = 0; i < asking->count; i++)
     if (asking->keys[i].data)

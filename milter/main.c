@@ -45,8 +45,8 @@ static const char usage[] =
 
 static struct {
   struct mtasts_program program;
-  struct mtasts_config *config; /* at the start; the filter owns it, and a reload ends it */
-  char *listen;                 /* the address of then */
+  struct mtasts_config *config; /* at the start: it tells of the socket for good */
+  struct mtasts_snapshot *held; /* it, in the filter */
   struct mtasts_listening listening;
   bool own; /* the socket: not systemd's */
   struct mtasts_keeper keeper;
@@ -62,9 +62,6 @@ static int open_socket(void) {
     milter.listening.fd = given[0].fd;
     return EX_OK;
   }
-  milter.listen = strdup(config->milter.listen);
-  if (!milter.listen)
-    return mtasts_program_fail(&milter.program, EX_OSERR, "out of memory");
   milter.own = mtasts_listen(config->milter.listen, SOCK_STREAM, &config->milter.access, config,
                              &milter.listening, error);
   return milter.own ? EX_OK
@@ -85,7 +82,7 @@ static int drop_root(void) {
 static void say_start(const char *event, const struct mtasts_config *config) {
   bool monitor = config->site_mode == MTASTS_SITE_MONITOR;
   mtasts_log(MTASTS_LOG_INFO, "%s version=%s listen=%s site_mode=%s", event, MTASTS_VERSION,
-             milter.own ? milter.listen : "systemd", monitor ? "monitor" : "enforce");
+             milter.own ? config->milter.listen : "systemd", monitor ? "monitor" : "enforce");
 }
 
 static void reload(void) {
@@ -98,7 +95,7 @@ static void reload(void) {
     mtasts_program_keep_old(error);
     return;
   }
-  if (milter.own && strcmp(config->milter.listen, milter.listen) != 0)
+  if (milter.own && strcmp(config->milter.listen, milter.config->milter.listen) != 0)
     mtasts_log(MTASTS_LOG_WARNING,
                "reload: changed, but in force only after a restart: milter.listen");
   snapshot = mtasts_snapshot_new(config);
@@ -111,20 +108,38 @@ static void reload(void) {
   mtasts_filter_configure(snapshot);
 }
 
-/*
- * No MTA comes in any more, and messages under way may end. libmilter goes on listening meanwhile,
- * at a socket that nobody knows: its own end would cut sessions off.
- */
-static void stop(void) {
-  char counts[128];
-  const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1000000};
+/* libmilter listens from now on where nobody comes: at a name that the kernel made up, and in place
+ * of our socket, so that it sees nothing of what becomes of that. */
+static void turn_away(void) {
+  const struct sockaddr any = {.sa_family = AF_UNIX};
   int nobody = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int old = dup(milter.listening.fd);
   if (milter.own)
     mtasts_listen_remove(&milter.listening);
-  if (nobody >= 0 && listen(nobody, 1) == 0)
-    dup3(nobody, milter.listening.fd, O_CLOEXEC);
-  for (int i = 0; i < DRAIN_STEPS && mtasts_filter_busy() > 0; i++)
-    nanosleep(&step, NULL);
+  if (nobody < 0 || bind(nobody, &any, sizeof any.sa_family) != 0 || listen(nobody, 1) != 0 ||
+      dup3(nobody, milter.listening.fd, O_CLOEXEC) < 0)
+    return;
+  if (milter.own)
+    shutdown(old, SHUT_RDWR); /* libmilter's poll keeps it open for some seconds */
+  close(old);
+}
+
+/* One step, in which what has been sent to us is read and what we have said goes out: was it quiet
+ * before and after? */
+static bool was_quiet(void) {
+  const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1000000};
+  bool before = mtasts_filter_busy() == 0;
+  nanosleep(&step, NULL);
+  return before && mtasts_filter_busy() == 0;
+}
+
+/* No MTA comes in any more, and messages under way may end. libmilter's own end would cut them
+ * off. */
+static void stop(void) {
+  char counts[128];
+  turn_away();
+  for (int i = 0; i < DRAIN_STEPS && !was_quiet(); i++)
+    continue;
   unsigned left = mtasts_filter_busy();
   if (left > 0)
     mtasts_log(MTASTS_LOG_WARNING, "%u messages under way are cut off", left);
@@ -137,13 +152,14 @@ static const struct mtasts_keeper_orders orders = {.reload = reload, .stop = sto
 
 static int run_filter(void) {
   char address[24];
-  struct mtasts_snapshot *snapshot = mtasts_snapshot_new(milter.config);
+  milter.held = mtasts_snapshot_new(milter.config);
   signal(SIGPIPE, SIG_IGN);
   mallopt(M_ARENA_MAX, 2);
   /* The socket is open already: Debian's libmilter takes a descriptor. */
   snprintf(address, sizeof address, "fd:%d", milter.listening.fd);
-  if (!snapshot || !mtasts_filter_begin(snapshot) || smfi_setconn(address) != MI_SUCCESS ||
-      smfi_setbacklog(BACKLOG) != MI_SUCCESS || smfi_opensocket(false) != MI_SUCCESS)
+  if (!milter.held || !mtasts_filter_begin(mtasts_snapshot_hold(milter.held)) ||
+      smfi_setconn(address) != MI_SUCCESS || smfi_setbacklog(BACKLOG) != MI_SUCCESS ||
+      smfi_opensocket(false) != MI_SUCCESS)
     return mtasts_program_fail(&milter.program, EX_UNAVAILABLE,
                                "libmilter refuses; it must take an open socket (fd:N), as Debian's "
                                "does");
@@ -171,7 +187,7 @@ static int run_keeper(void) {
 
 int main(int argc, char **argv) {
   int code = mtasts_program_begin(&milter.program, argc, argv, &milter.config);
-  if (code >= 0)
+  if (code >= 0 || !milter.config)
     return code;
   code = mtasts_program_settle(&milter.program, milter.config);
   if (code >= 0)

@@ -37,14 +37,21 @@ void mtasts_recipients_add_domain(struct mtasts_recipients *recipients, struct m
   recipients->count++;
 }
 
-/* What stands behind the last `@`, without the brackets of the path. */
+/* What stands behind the last `@` that is not in quotes, without the brackets of the path. */
 static struct mtasts_span domain_of(struct mtasts_span path) {
   if (path.len > 0 && path.data[path.len - 1] == '>')
     path.len--;
-  for (size_t i = path.len; i > 0; i--)
-    if (path.data[i - 1] == '@')
-      return (struct mtasts_span){path.data + i, path.len - i};
-  return (struct mtasts_span){path.data, 0};
+  size_t domain = path.len;
+  bool quoted = false;
+  for (size_t i = 0; i < path.len; i++) {
+    if (path.data[i] == '"')
+      quoted = !quoted;
+    else if (path.data[i] == '\\' && quoted)
+      i++;
+    else if (path.data[i] == '@' && !quoted)
+      domain = i + 1;
+  }
+  return (struct mtasts_span){path.data + domain, path.len - domain};
 }
 
 void mtasts_recipients_add(struct mtasts_recipients *recipients, struct mtasts_span path,

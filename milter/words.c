@@ -61,6 +61,15 @@ void mtasts_words_line(const struct mtasts_envelope *envelope, const struct mtas
     mtasts_text_put(text, " site_mode=monitor");
 }
 
+/* A policy domain, or what a sender has put in the place of one, where it must not pass for more:
+ * `?` for what neither a name nor an address literal has. */
+static void put_domain(struct mtasts_text *text, const struct mtasts_fate *fate) {
+  for (const char *at = fate->domain; *at; at++) {
+    bool known = mtasts_is_alnum(*at) || strchr("-._[]:", *at);
+    mtasts_text_add(text, (struct mtasts_span){known ? at : "?", 1});
+  }
+}
+
 static bool is_protected(const struct mtasts_fate *fate, bool tls_not_required) {
   return fate->protected && !tls_not_required;
 }
@@ -69,7 +78,8 @@ static void put_one(const struct mtasts_fate *fate, bool tls_not_required,
                     struct mtasts_text *text) {
   put_pair(text, "protected=", is_protected(fate, tls_not_required) ? "yes" : "no");
   put_pair(text, "; verdict=", mtasts_verdict_name(fate->verdict));
-  put_pair(text, "; domain=", fate->domain);
+  mtasts_text_put(text, "; domain=");
+  put_domain(text, fate);
   put_pair(text, "; id=", fate->id);
   if (tls_not_required)
     mtasts_text_put(text, "; tls_required=no");
@@ -77,10 +87,10 @@ static void put_one(const struct mtasts_fate *fate, bool tls_not_required,
 
 static void put_all(const struct mtasts_fate *fates, size_t count, bool tls_not_required,
                     struct mtasts_text *text) {
-  size_t protected = 0;
+  size_t safe = 0;
   for (size_t i = 0; i < count; i++)
-  protected += is_protected(&fates[i], tls_not_required);
-  put_pair(text, "protected=", protected == count ? "all" : protected > 0 ? "some" : "none");
+    safe += is_protected(&fates[i], tls_not_required);
+  put_pair(text, "protected=", safe == count ? "all" : safe > 0 ? "some" : "none");
 }
 
 bool mtasts_words_header(enum mtasts_header_scope scope, const struct mtasts_fate *fates,
@@ -101,11 +111,11 @@ void mtasts_words_reply(const struct mtasts_fate *fate, enum mtasts_action actio
                         struct mtasts_text *text) {
   if (fate->wait) {
     mtasts_text_put(text, "the MTA-STS policy of ");
-    mtasts_text_put(text, fate->domain);
+    put_domain(text, fate);
     mtasts_text_put(text, " cannot be looked up at the moment: please try again later");
     return;
   }
-  mtasts_text_put(text, fate->domain);
+  put_domain(text, fate);
   mtasts_text_put(text, " demands by its MTA-STS policy (RFC 8461, id ");
   mtasts_text_put(text, *fate->id ? fate->id : "unknown");
   mtasts_text_put(text,

@@ -2,7 +2,7 @@
  * words.h: the milter's words: the log line, the header field, and what a sender is told. Pure.
  *
  * Nothing that came over the network is copied into a header field or a reply but names that the
- * parsers have let through.
+ * parsers have let through, and of what is no name, the characters that one could have.
  */
 #ifndef MTASTS_MILTER_WORDS_H
 #define MTASTS_MILTER_WORDS_H

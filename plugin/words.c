@@ -131,7 +131,7 @@ static void put_reason(struct mtasts_text *text, const char *words) {
 }
 
 static void put_too_long(struct mtasts_text *text, const struct mtasts_known *known) {
-  char words[512];
+  char words[512] = "";
   struct mtasts_text reason = MTASTS_TEXT(words);
   text->len = 0;
   text->full = false;
@@ -174,7 +174,7 @@ void mtasts_words_policy(const struct mtasts_known *known, struct mtasts_span mx
   if (verdict == MTASTS_VERDICT_DEFER)
     put_reason(text, known->why);
   if (verdict == MTASTS_VERDICT_ENFORCE && mtasts_words_mismatch(known, mx_list, &first)) {
-    char words[3072];
+    char words[3072] = "";
     struct mtasts_text reason = MTASTS_TEXT(words);
     mtasts_words_mismatch_reason(known, mx_list, &reason);
     mtasts_text_put(text, " mx=mismatch");

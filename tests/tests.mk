@@ -99,11 +99,12 @@ $(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c
 $(O)/tests/bench/decision_bench: $(O)/tests/bench/decision_bench.o $(call archives,cache)
 	$(CC) $(LINK) -Wl,--wrap=mdb_get $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
 
-ANSWER_BENCHES := $(O)/tests/bench/answer_bench $(if $(PLUGINS),$(O)/tests/bench/plugin_bench)
-$(ANSWER_BENCHES:%=%.o) $(O)/tests/bench/constant.o: $(O)/%.o: %.c
+ANSWER_BENCHES := $(O)/tests/bench/answer_bench $(O)/tests/bench/paced_bench $(if $(PLUGINS),$(O)/tests/bench/plugin_bench)
+BENCH_TOOLS    := $(O)/tests/bench/constant.o $(O)/tests/bench/client.o
+$(ANSWER_BENCHES:%=%.o) $(BENCH_TOOLS): $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call compile)
-$(ANSWER_BENCHES): %: %.o $(O)/tests/bench/constant.o
+$(ANSWER_BENCHES): %: %.o $(BENCH_TOOLS)
 	$(CC) $(LINK) -rdynamic $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core lmdb) -ldl
 
 NOOP_MILTER := $(O)/tests/bench/noop_milter
@@ -122,6 +123,7 @@ bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(O)/tests/bench/decision_benc
 	$(O)/tests/bench/decision_bench 100000 || bad=1; \
 	tests/bench/answers.sh $(O) || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh || bad=1; \
+	O=$(O) tests/lab/lab bench 1000 tests/bench/paced.sh || bad=1; \
 	O=$(O) tests/lab/lab run tests/bench/deliveries.sh || bad=1; \
 	O=$(O) tests/lab/lab run tests/bench/milter.sh || bad=1; \
 	exit $$bad

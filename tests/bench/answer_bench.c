@@ -1,91 +1,52 @@
 /*
- * The CPU that mtastsd spends on a cached answer, beside a server that gives the same bytes to
- * whatever it is asked; and answers a second of both. Interleaved rounds, medians of pairs.
+ * What mtastsd's cached answers cost, beside a server that gives the same bytes to whatever it is
+ * asked: CPU an answer, answers a second, and the latency of the slowest hundredth. Interleaved
+ * rounds, medians of pairs, a line for each map and number of connections.
  *
- *   answer_bench SOCKET PID MAP DOMAINS
+ *   answer_bench SOCKET PID DOMAINS MAP...
  *
  * SOCKET and PID are mtastsd's; its cache holds domain-000000.mail.example.com and so on, DOMAINS
- * of them. Fails where an answer costs more than 1.4 times the constant, or throughput falls below
- * 70 % of it.
+ * of them. Fails where a limit is missed, which is marked with `!`.
  */
 #include <dirent.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "client.h"
 #include "constant.h"
 
 enum {
   ROUNDS = 5,
-  ANSWERS = 100000, /* in a round */
+  ANSWERS = 48000, /* in a round */
   CONNECTIONS_MAX = 64,
+  PIPELINED_MAX = 16,
   REPLY_SIZE = 128 << 10,
 };
 
-static const double cpu_most = 1.4;
-static const double throughput_least = 0.7;
-
-static void die(const char *what) {
-  perror(what);
-  exit(1);
-}
-
-/* the clients */
-
+/* A way of asking, and its limits beside the constant server. Where requests come together, that
+ * one has hardly anything to do, and throughput alone is compared. */
 struct load {
-  const char *map;
-  size_t domains;
-  uint64_t random;
+  size_t connections;
+  size_t pipelined; /* requests sent at once on each */
+  double cpu_most;  /* times; 0: no limit */
+  double rate_least;
+  double latency_most;
 };
 
-static void ask(struct load *load, int fd) {
-  char payload[256];
-  char request[300];
-  load->random = load->random * 6364136223846793005U + 1442695040888963407U;
-  int size = snprintf(payload, sizeof payload, "%s domain-%06zu.mail.example.com", load->map,
-                      (size_t)(load->random >> 33) % load->domains);
-  size = snprintf(request, sizeof request, "%d:%s,", size, payload);
-  if (send(fd, request, (size_t)size, MSG_NOSIGNAL) != size)
-    die("send");
-}
+static const struct load loads[] = {
+    {1, 1, 1.4, 0.7, 1.5}, {8, 1, 1.4, 0.7, 1.5}, {64, 1, 1.4, 0.7, 1.5}, {8, 16, 0, 0.4, 0}};
 
-/* Reads a whole reply, netstring and all. */
-static size_t take(int fd, char *reply) {
-  size_t used = 0;
-  size_t wanted = 0;
-  while (wanted == 0 || used < wanted) {
-    ssize_t got = recv(fd, reply + used, REPLY_SIZE - used, 0);
-    if (got <= 0)
-      die("a server has gone");
-    used += (size_t)got;
-    const char *colon = memchr(reply, ':', used);
-    if (wanted == 0 && colon)
-      wanted = strtoul(reply, NULL, 10) + (size_t)(colon - reply) + 2;
-  }
-  return used;
-}
-
-static int connect_to(const char *path) {
-  struct sockaddr_un address = constant_address(path);
-  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address))
-    die(path);
-  return fd;
-}
-
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
+struct cost {
+  double cpu;     /* microseconds an answer */
+  double rate;    /* answers a second */
+  double latency; /* microseconds; 99 % wait less */
+};
 
 /* Nanoseconds that all threads of a process have run. */
 static double cpu_of(pid_t pid) {
@@ -110,99 +71,174 @@ static double cpu_of(pid_t pid) {
   return sum;
 }
 
-struct cost {
-  double cpu;  /* microseconds an answer */
-  double rate; /* answers a second */
+/* What one side is asked in a round. */
+struct round {
+  const char *map;
+  size_t domains;
+  uint64_t random;
+  size_t pipelined;
+  struct client clients[CONNECTIONS_MAX];
+  size_t owed[CONNECTIONS_MAX]; /* replies */
+  double asked[CONNECTIONS_MAX];
+  double waits[ANSWERS];
+  size_t wait_count;
 };
 
-static struct cost run(const char *path, pid_t pid, size_t connections, struct load *load) {
-  static char reply[REPLY_SIZE];
-  int fds[CONNECTIONS_MAX];
+static void ask(struct round *round, size_t i) {
+  char requests[PIPELINED_MAX * CLIENT_REQUEST_MAX];
+  char name[64];
+  size_t size = 0;
+  for (size_t n = 0; n < round->pipelined; n++) {
+    client_domain(&round->random, round->domains, name);
+    size += client_request(requests + size, round->map, name);
+  }
+  round->owed[i] = round->pipelined;
+  round->asked[i] = seconds();
+  client_send(&round->clients[i], requests, size);
+}
+
+/* Returns the replies that have come. */
+static size_t take(struct round *round, size_t i) {
+  size_t taken = client_take(&round->clients[i]);
+  round->owed[i] -= taken;
+  if (round->owed[i] == 0)
+    round->waits[round->wait_count++] = seconds() - round->asked[i];
+  return taken;
+}
+
+static struct cost run(const char *path, pid_t pid, const struct load *load, struct round *round) {
   int poll = epoll_create1(0);
-  for (size_t i = 0; i < connections; i++) {
-    fds[i] = connect_to(path);
-    epoll_ctl(poll, EPOLL_CTL_ADD, fds[i],
-              &(struct epoll_event){.events = EPOLLIN, .data.fd = fds[i]});
+  round->pipelined = load->pipelined;
+  round->wait_count = 0;
+  for (size_t i = 0; i < load->connections; i++) {
+    client_open(&round->clients[i], path);
+    epoll_ctl(poll, EPOLL_CTL_ADD, round->clients[i].fd,
+              &(struct epoll_event){.events = EPOLLIN, .data.u64 = i});
   }
   double cpu = cpu_of(pid);
   double start = seconds();
   size_t asked = 0;
-  for (; asked < connections; asked++)
-    ask(load, fds[asked]);
+  for (size_t i = 0; i < load->connections; i++, asked += load->pipelined)
+    ask(round, i);
   for (size_t taken = 0; taken < ANSWERS;) {
     struct epoll_event ready[CONNECTIONS_MAX];
     int count = epoll_wait(poll, ready, CONNECTIONS_MAX, 10000);
     if (count <= 0)
       die("no answer");
-    for (int i = 0; i < count; i++, taken++) {
-      take(ready[i].data.fd, reply);
-      if (asked++ < ANSWERS)
-        ask(load, ready[i].data.fd);
+    for (int n = 0; n < count; n++) {
+      size_t i = (size_t)ready[n].data.u64;
+      taken += take(round, i);
+      if (round->owed[i] == 0 && asked < ANSWERS) {
+        ask(round, i);
+        asked += load->pipelined;
+      }
     }
   }
-  struct cost cost = {(cpu_of(pid) - cpu) / 1e3 / ANSWERS, ANSWERS / (seconds() - start)};
-  for (size_t i = 0; i < connections; i++)
-    close(fds[i]);
+  struct cost cost = {
+      .cpu = (cpu_of(pid) - cpu) / 1e3 / ANSWERS,
+      .rate = ANSWERS / (seconds() - start),
+      .latency = quantile(round->waits, round->wait_count, 0.99) * 1e6,
+  };
+  for (size_t i = 0; i < load->connections; i++)
+    client_close(&round->clients[i]);
   close(poll);
   return cost;
 }
 
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a;
-  double y = *(const double *)b;
-  return (x > y) - (x < y);
+/* A limit as the table shows it, `!` behind it where it is missed. */
+static bool show_limit(int decimals, double limit, bool good) {
+  char text[16] = "-";
+  if (limit > 0)
+    snprintf(text, sizeof text, "%.*f", decimals, limit);
+  printf(" %4s%c", text, good ? ' ' : '!');
+  return good;
 }
 
-static double median(double *values) {
-  qsort(values, ROUNDS, sizeof *values, by_value);
-  return values[ROUNDS / 2];
+/* ours, the constant server's, and how they compare */
+struct figures {
+  double values[3][ROUNDS];
+};
+
+static void note(struct figures *figures, size_t round, double ours, double constant) {
+  figures->values[0][round] = ours;
+  figures->values[1][round] = constant;
+  figures->values[2][round] = ours / constant;
 }
 
-static bool compare(const char *ours, pid_t pid, const char *constant, pid_t constant_pid,
-                    size_t connections, struct load *load) {
-  double cpu[2][ROUNDS];
-  double rate[2][ROUNDS];
-  double cpu_ratio[ROUNDS];
-  double rate_ratio[ROUNDS];
-  for (int i = 0; i < ROUNDS; i++) {
-    struct cost limit = run(constant, constant_pid, connections, load);
-    struct cost cost = run(ours, pid, connections, load);
-    cpu[0][i] = limit.cpu;
-    cpu[1][i] = cost.cpu;
-    rate[0][i] = limit.rate;
-    rate[1][i] = cost.rate;
-    cpu_ratio[i] = cost.cpu / limit.cpu;
-    rate_ratio[i] = cost.rate / limit.rate;
+static double median(double values[ROUNDS]) {
+  return quantile(values, ROUNDS, 0.5);
+}
+
+struct server {
+  const char *path;
+  pid_t pid;
+};
+
+static bool compare(const struct server *ours, const struct server *constant,
+                    const struct load *load, struct round *round) {
+  struct figures cpu;
+  struct figures rate;
+  struct figures latency;
+  for (size_t i = 0; i < ROUNDS; i++) {
+    struct cost limit = run(constant->path, constant->pid, load, round);
+    struct cost cost = run(ours->path, ours->pid, load, round);
+    note(&cpu, i, cost.cpu, limit.cpu);
+    note(&rate, i, cost.rate, limit.rate);
+    note(&latency, i, cost.latency, limit.latency);
   }
-  double dear = median(cpu_ratio);
-  double fast = median(rate_ratio);
-  printf("map %s, %zu connections: CPU an answer %.2f us, constant server %.2f us: %.2f times"
-         " (at most %.1f); %.0f and %.0f answers a second: %.0f %% (at least %.0f %%)\n",
-         load->map, connections, median(cpu[1]), median(cpu[0]), dear, cpu_most, median(rate[1]),
-         median(rate[0]), fast * 100, throughput_least * 100);
-  return dear <= cpu_most && fast >= throughput_least;
+  double dear = median(cpu.values[2]);
+  double fast = median(rate.values[2]);
+  double late = median(latency.values[2]);
+  printf("%-15s %3zu x %-2zu %7.2f %6.2f %5.2f", round->map, load->connections, load->pipelined,
+         median(cpu.values[0]), median(cpu.values[1]), dear);
+  bool good = show_limit(1, load->cpu_most, load->cpu_most == 0 || dear <= load->cpu_most);
+  printf(" %8.0f %8.0f %5.0f", median(rate.values[0]), median(rate.values[1]), fast * 100);
+  good = show_limit(0, load->rate_least * 100, fast >= load->rate_least) && good;
+  printf(" %7.0f %7.0f %5.2f", median(latency.values[0]), median(latency.values[1]), late);
+  good = show_limit(1, load->latency_most, load->latency_most == 0 || late <= load->latency_most) &&
+         good;
+  putchar('\n');
+  fflush(stdout);
+  return good;
+}
+
+static bool compare_map(const struct server *ours, struct round *round) {
+  static char reply[REPLY_SIZE];
+  char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
+  char name[64];
+  bool good = true;
+  client_domain(&round->random, round->domains, name);
+  size_t size = client_sample(ours->path, round->map, name, reply, sizeof reply);
+  if (!memmem(reply, size, ":OK ", 4)) {
+    fprintf(stderr, "answer_bench: %s %s: %.*s\n", round->map, name, (int)size, reply);
+    return false;
+  }
+  snprintf(path, sizeof path, "%s.constant", ours->path);
+  struct server constant = {path, constant_start(path, reply, size)};
+  for (size_t i = 0; i < sizeof loads / sizeof *loads; i++)
+    good = compare(ours, &constant, &loads[i], round) && good;
+  kill(constant.pid, SIGKILL);
+  unlink(path);
+  return good;
 }
 
 int main(int argc, char **argv) {
-  if (argc != 5) {
-    fprintf(stderr, "usage: answer_bench SOCKET PID MAP DOMAINS\n");
+  static struct round round = {.random = 1};
+  if (argc < 5) {
+    fprintf(stderr, "usage: answer_bench SOCKET PID DOMAINS MAP...\n");
     return 64;
   }
-  struct load load = {argv[3], strtoul(argv[4], NULL, 10), 1};
-  pid_t pid = (pid_t)strtol(argv[2], NULL, 10);
-  char constant[sizeof((struct sockaddr_un *)NULL)->sun_path];
-  static char reply[REPLY_SIZE];
-  int fd = connect_to(argv[1]);
-  ask(&load, fd);
-  size_t reply_size = take(fd, reply);
-  close(fd);
-
-  snprintf(constant, sizeof constant, "%s.constant", argv[1]);
-  pid_t constant_pid = constant_start(constant, reply, reply_size);
-  printf("map %s: replies of %zu bytes\n", load.map, reply_size);
-  bool good = compare(argv[1], pid, constant, constant_pid, 8, &load);
-  good = compare(argv[1], pid, constant, constant_pid, 64, &load) && good;
-  kill(constant_pid, SIGKILL);
-  unlink(constant);
+  struct server ours = {argv[1], (pid_t)strtol(argv[2], NULL, 10)};
+  round.domains = strtoul(argv[3], NULL, 10);
+  bool good = true;
+  printf("%-15s %-8s %-25s %-29s %s\n", "", "connec-", "us of CPU an answer", "answers a second",
+         "us that 1 % wait for longer");
+  printf("%-15s %-8s %6s %6s %5s %4s  %8s %8s %5s %4s  %7s %7s %5s %4s\n", "map", "tions", "here",
+         "const.", "times", "most", "here", "const.", "%", "min.", "here", "const.", "times",
+         "most");
+  for (int i = 4; i < argc; i++) {
+    round.map = argv[i];
+    good = compare_map(&ours, &round) && good;
+  }
   return good ? 0 : 1;
 }

@@ -3,6 +3,8 @@
 # The daemon runs in a directory of its own with a cache filled by `mtasts cache import`.
 set -uo pipefail
 build=$1 domains=${2:-1000}
+# shellcheck disable=SC1091
+. "$(dirname "$0")/cached.sh"
 dir=$(mktemp -d)
 pid=
 # shellcheck disable=SC2317 # called by the trap
@@ -22,14 +24,7 @@ outcome   { socket = "$dir/tlsrpt.sock" }
 user      = "$(id -un)"
 group     = "$(id -gn)"
 END
-at() { date -u -d "$1" +%Y-%m-%dT%H:%M:%SZ; }
-line='{"policy_domain":"domain-%06.0f.mail.example.com","state":"policy","id":"20260101T000000",
-"mode":"enforce","max_age":604800,"mx":["mx1.mail.example.com","*.mail.example.com"],
-"fetched":"'$(at now)'","expires":"'$(at '7 days')'","checked":"'$(at now)'","next_check":"'$(at '6 hours')'",
-"record":"valid","record_id":"20260101T000000","mx_state":"listed","mx_expires":"'$(at '6 hours')'",
-"mx_hosts":[{"host":"mx1.mail.example.com","preference":10,"dane":"none"}]}'
-seq -f "${line//$'\n'/}" 0 $((domains - 1)) |
-  "$build/mtasts" --config "$dir/mtasts.conf" cache import >/dev/null || exit 1
+cached_domains "$domains" | "$build/mtasts" --config "$dir/mtasts.conf" cache import >/dev/null || exit 1
 
 "$build/mtastsd" --config "$dir/mtasts.conf" --foreground 2>"$dir/log" &
 pid=$!
@@ -38,11 +33,12 @@ for ((i = 0; i < 100; i++)); do
   kill -0 $pid 2>/dev/null || break
   sleep 0.05
 done
-echo "$domains cached domains:"
+echo "$domains cached domains, medians of interleaved rounds beside a server of constant answers;" \
+  "8 x 16: sixteen requests at once on each of eight connections"
 bad=0
-"$build/tests/bench/answer_bench" "$dir/socketmap.sock" $pid postfix "$domains" || bad=1
-"$build/tests/bench/answer_bench" "$dir/ask.sock" $pid entry "$domains" || bad=1
-"$build/tests/bench/answer_bench" "$dir/ask.sock" $pid decision "$domains" || bad=1
+"$build/tests/bench/answer_bench" "$dir/socketmap.sock" $pid "$domains" \
+  postfix postfix-tlsrpt sts decision || bad=1
+"$build/tests/bench/answer_bench" "$dir/ask.sock" $pid "$domains" entry || bad=1
 if [ -x "$build/tests/bench/plugin_bench" ]; then
   plugin=$build/exim-mtasts.so
   MTASTS_CONFIG=$dir/mtasts.conf \

@@ -60,7 +60,12 @@ decision() { # DOMAIN [MAP]: verdict, source, id and error
   ask "$ask_socket" "${2:-decision}" "$1.example" | sed -n 's/^OK //p' |
     jq -r '[.verdict, .source, .policy.id, .error.type] | map(. // "-") | join(" ")'
 }
-postfix() { ask "$map_socket" postfix "$1"; }
+postfix() { ask "$map_socket" "${2:-postfix}" "$1"; } # KEY [MAP]
+# What Postfix 3.10 and later is told besides, of a policy with one mx.
+report() { # DOMAIN MODE
+  printf ' policy_type=sts policy_domain=%s mx_host_pattern=mx.%s' "$1" "$1"
+  printf ' \\{ policy_string = %s \\}' 'version: STSv1' "mode: $2" 'max_age: 86400' "mx: mx.$1"
+}
 count() { ask "$ask_socket" stats . | sed 's/^OK //' | jq ".$1"; } # COUNTER
 comes_to() { # COUNTER NUMBER
   local i
@@ -105,6 +110,36 @@ check 'postfix: as it writes next hops' "$(postfix good.example)" "$(postfix '[g
 check 'postfix: and services' "$(postfix good.example)" "$(postfix '[good.example]:submission')"
 for key in testing.example mode-none.example no-record.example .good.example '[192.0.2.1]' 'a b'; do
   check "postfix: $key" 'NOTFOUND ' "$(postfix "$key")"
+done
+secure='OK secure match=mx.good.example servername=hostname'
+check 'postfix-tlsrpt: enforce' "$secure$(report good.example enforce)" \
+  "$(postfix '[good.example]:25' postfix-tlsrpt)"
+check 'QUERYwithTLSRPT: enforce' "$secure$(report good.example enforce)" \
+  "$(postfix good.example QUERYwithTLSRPT)"
+check 'postfix-tlsrpt: testing' 'NOTFOUND ' "$(postfix testing.example postfix-tlsrpt)"
+check 'postfix-tlsrpt: a failed discovery' 'NOTFOUND ' "$(postfix not-found.example postfix-tlsrpt)"
+check 'QUERY: enforce' "$secure" "$(postfix good.example QUERY)"
+check 'sts: enforce' "$secure" "$(postfix good.example sts)"
+check 'sts: testing' 'NOTFOUND ' "$(postfix testing.example sts)"
+check 'sts: more hosts than Sendmail takes' 'TEMP .* lists more MX hosts .*' "$(postfix many-mx.example sts)"
+check 'sts: of many, those that matter' \
+  'OK secure match=mx.few-of-many.example:mx7.few-of-many.example servername=hostname' \
+  "$(postfix few-of-many.example sts)"
+check 'postfix-tlsrpt: a hundred hosts' 'OK secure match=mx.many-mx.example:.*mx: mx100.many-mx.example \}' \
+  "$(postfix many-mx.example postfix-tlsrpt)"
+
+# Policies whose text would say something to the MTA.
+for map in postfix sts; do
+  check "$map: a forged extension" 'OK secure match=mx.forged-extension.example servername=hostname' \
+    "$(postfix forged-extension.example $map)"
+done
+check 'postfix-tlsrpt: a forged extension' \
+  "OK secure match=mx.forged-extension.example servername=hostname$(report forged-extension.example enforce)" \
+  "$(postfix forged-extension.example postfix-tlsrpt)"
+for domain in forged-mx forged-braces forged-list; do
+  for map in postfix postfix-tlsrpt sts; do
+    check "$map: $domain" 'NOTFOUND ' "$(postfix $domain.example $map)"
+  done
 done
 check 'the MTAs may not remove' 'NOTFOUND ' "$(ask "$map_socket" remove testing.example)"
 check 'nor did they' 'testing cache .*' "$(decision testing)"
@@ -162,6 +197,19 @@ line=$(grep -n nonsense "$conf" | cut -d: -f1)
 kill -HUP $daemon
 check 'a bad file is named, and its line' yes "$(says "reload: .*mtastsd.conf:$line: .*old configuration")"
 check 'and changes nothing' 'none override .* -' "$(decision good)"
+configure 'socketmap { plain_level = "may" }'
+kill -HUP $daemon
+check 'plain_level' yes "$(says 'reload overrides=0 site_mode=enforce')"
+check 'plain_level: testing' "OK may$(report testing.example testing)" \
+  "$(postfix testing.example postfix-tlsrpt)"
+for pair in not-found:sts-policy-fetch-error no-mode:sts-policy-invalid self-signed:sts-webpki-invalid; do
+  domain=${pair%:*}.example
+  check "plain_level: ${pair#*:}" "OK may policy_type=sts policy_domain=$domain policy_failure=${pair#*:}" \
+    "$(postfix "$domain" postfix-tlsrpt)"
+  check "plain_level, another map: ${pair#*:}" 'NOTFOUND ' "$(postfix "$domain")"
+done
+check 'plain_level: enforce' "$secure$(report good.example enforce)" "$(postfix good.example postfix-tlsrpt)"
+check 'plain_level: no record' 'NOTFOUND ' "$(postfix no-record.example postfix-tlsrpt)"
 configure 'dns { timeout = 3 dnssec = "require" }' 'site_mode = "monitor"' \
   'shared { url = "redis://127.0.0.1:1/0" }'
 kill -HUP $daemon
@@ -190,7 +238,8 @@ if may_change_user; then
   check 'root has become nobody' '65534 65534 65534 65534 65534 65534 65534 65534' "$(
     awk '/^(Uid|Gid):/ { $1 = ""; print }' /proc/$daemon/status | xargs)"
   check 'nobody owns the cache' '65534 750' "$(stat -c '%u %a' "$cache")"
-  check 'and the socket' '65534 660' "$(stat -c '%u %a' "$ask_socket")"
+  check 'and the sockets, each of its own mode' '65534 660 65534 666 65534 660' \
+    "$(stat -c '%u %a' "$ask_socket" "$map_socket" "$outcome_socket" | xargs)"
 fi
 
 # The end

@@ -1,23 +1,16 @@
 #include "ask.h"
 
 #include "ascii.h"
+#include "ask_server.h"
 #include "netstring.h"
-#include "unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 const char *const unit_name = "ask";
@@ -29,53 +22,15 @@ enum {
   LARGE = 1 << 20, /* bytes: more than a socket buffers */
 };
 
-static char path[64]; /* of the server's socket */
 static char room[256];
 static char large[LARGE];
 static char heard[LARGE];
 
-__attribute__((constructor)) static void name_path(void) {
-  snprintf(path, sizeof path, "/tmp/mtasts-ask-test-%ld", (long)getpid());
-}
-
-static void pause_ms(long milliseconds) {
-  struct timespec left = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-  while (nanosleep(&left, &left) != 0)
-    continue;
-}
-
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static unsigned open_descriptors(void) {
-  unsigned count = 0;
-  DIR *listing = opendir("/proc/self/fd");
-  CU_ASSERT_PTR_NOT_NULL_FATAL(listing);
-  while (readdir(listing))
-    count++;
-  closedir(listing);
-  return count;
-}
-
 /* the server */
-
-static void say(int fd, const char *text) {
-  (void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
-}
 
 static size_t hear(int fd) {
   ssize_t got = recv(fd, heard, sizeof heard, 0);
   return got > 0 ? (size_t)got : 0;
-}
-
-/* Until the client has gone. */
-static void wait_for_end(int fd) {
-  char byte;
-  while (recv(fd, &byte, 1, 0) > 0)
-    continue;
 }
 
 static void echoes(int fd) {
@@ -133,62 +88,6 @@ static void hears_and_cuts(int fd) {
   say(fd, "10:OK ");
 }
 
-/* One connection's. */
-struct server {
-  int fd; /* listening */
-  void (*serve)(int fd);
-  const char *reply; /* said, and then waited for the end, where serve is NULL */
-  long delay;        /* milliseconds before it accepts */
-  pthread_t thread;
-};
-
-static void *serve_one(void *context) {
-  const struct server *server = context;
-  pause_ms(server->delay);
-  int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC);
-  if (fd < 0)
-    return NULL;
-  if (server->serve) {
-    server->serve(fd);
-  } else {
-    say(fd, server->reply);
-    wait_for_end(fd);
-  }
-  close(fd);
-  return NULL;
-}
-
-static struct sockaddr_un address_of(const char *where) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  memcpy(address.sun_path, where, strlen(where));
-  return address;
-}
-
-static int bound(int type) {
-  struct sockaddr_un name = address_of(path);
-  int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-  unlink(path);
-  CU_ASSERT_FATAL(fd >= 0 && bind(fd, (const struct sockaddr *)&name, sizeof name) == 0);
-  return fd;
-}
-
-static void server_start(struct server *server) {
-  sigset_t all;
-  sigset_t before;
-  server->fd = bound(SOCK_STREAM);
-  CU_ASSERT_EQUAL_FATAL(listen(server->fd, 4), 0);
-  sigfillset(&all); /* the client gets the signals */
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  CU_ASSERT_EQUAL_FATAL(pthread_create(&server->thread, NULL, serve_one, server), 0);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-static void server_stop(struct server *server) {
-  pthread_join(server->thread, NULL);
-  close(server->fd);
-  unlink(path);
-}
-
 /* Asks a server that does as it is told. A time-out has to come when it is due, anything else
  * soon; and no descriptor is left. */
 static struct mtasts_span check_ask(const char *what, struct server server, struct mtasts_span key,
@@ -198,7 +97,7 @@ static struct mtasts_span check_ask(const char *what, struct server server, stru
   server_start(&server);
   int64_t start = now_ms();
   enum mtasts_status status =
-      mtasts_ask(path, "decision", key, deadline, room, sizeof room, &payload);
+      mtasts_ask(server_path, "decision", key, deadline, room, sizeof room, &payload);
   int64_t took = now_ms() - start;
   server_stop(&server);
   unsigned left = open_descriptors();
@@ -341,18 +240,18 @@ static void nobody_there(void) {
   close(fd);
   CU_ASSERT_EQUAL(ask_path("/nonexistent/ask.sock"), MTASTS_AWAY);
   close(bound(SOCK_STREAM));
-  CU_ASSERT_EQUAL(ask_path(path), MTASTS_AWAY); /* left by a dead daemon */
-  snprintf(under, sizeof under, "%s/ask.sock", path);
+  CU_ASSERT_EQUAL(ask_path(server_path), MTASTS_AWAY); /* left by a dead daemon */
+  snprintf(under, sizeof under, "%s/ask.sock", server_path);
   CU_ASSERT_EQUAL(ask_path(under), MTASTS_AWAY);
-  unlink(path);
-  close(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  CU_ASSERT_EQUAL(ask_path(path), MTASTS_AWAY);
-  unlink(path);
+  unlink(server_path);
+  close(open(server_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  CU_ASSERT_EQUAL(ask_path(server_path), MTASTS_AWAY);
+  unlink(server_path);
   fd = bound(SOCK_DGRAM);
-  CU_ASSERT_EQUAL(ask_path(path), MTASTS_IO);
+  CU_ASSERT_EQUAL(ask_path(server_path), MTASTS_IO);
   CU_ASSERT_EQUAL(errno, EPROTOTYPE);
   close(fd);
-  unlink(path);
+  unlink(server_path);
 }
 
 static void too_long(void) {
@@ -364,13 +263,15 @@ static void too_long(void) {
   CU_ASSERT_EQUAL(ask_path(longest), MTASTS_TOO_LARGE);
   longest[sizeof longest - 2] = '\0';
   CU_ASSERT_EQUAL(ask_path(longest), MTASTS_AWAY);
-  CU_ASSERT_EQUAL(mtasts_ask(path, map, MTASTS_SPAN("a"), SOON, room, sizeof room, &payload),
+  CU_ASSERT_EQUAL(mtasts_ask(server_path, map, MTASTS_SPAN("a"), SOON, room, sizeof room, &payload),
                   MTASTS_TOO_LARGE);
-  CU_ASSERT_EQUAL(mtasts_ask(path, map + 1, MTASTS_SPAN("a"), SOON, room, sizeof room, &payload),
-                  MTASTS_AWAY);
+  CU_ASSERT_EQUAL(
+      mtasts_ask(server_path, map + 1, MTASTS_SPAN("a"), SOON, room, sizeof room, &payload),
+      MTASTS_AWAY);
   const struct mtasts_span key = {large, MTASTS_NETSTRING_MAX};
-  CU_ASSERT_EQUAL(mtasts_ask(path, "m", key, SOON, room, sizeof room, &payload), MTASTS_TOO_LARGE);
-  CU_ASSERT_EQUAL(mtasts_ask(path, "m", (struct mtasts_span){large, SIZE_MAX}, SOON, room,
+  CU_ASSERT_EQUAL(mtasts_ask(server_path, "m", key, SOON, room, sizeof room, &payload),
+                  MTASTS_TOO_LARGE);
+  CU_ASSERT_EQUAL(mtasts_ask(server_path, "m", (struct mtasts_span){large, SIZE_MAX}, SOON, room,
                              sizeof room, &payload),
                   MTASTS_TOO_LARGE);
 }
@@ -383,7 +284,7 @@ static void no_descriptor(void) {
   setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)lowest, before.rlim_max});
   struct mtasts_span payload;
   enum mtasts_status status =
-      mtasts_ask(path, "m", MTASTS_SPAN("a"), SOON, room, sizeof room, &payload);
+      mtasts_ask(server_path, "m", MTASTS_SPAN("a"), SOON, room, sizeof room, &payload);
   int error = errno;
   setrlimit(RLIMIT_NOFILE, &before);
   CU_ASSERT_EQUAL(status, MTASTS_IO);
@@ -396,17 +297,17 @@ static void forbidden(void) {
   int status = -1;
   int fd = bound(SOCK_STREAM);
   CU_ASSERT_EQUAL_FATAL(listen(fd, 1), 0);
-  CU_ASSERT_EQUAL(chmod(path, 0), 0);
+  CU_ASSERT_EQUAL(chmod(server_path, 0), 0);
   pid_t child = fork();
   if (child == 0) {
     if (geteuid() == 0 && setuid(65534) != 0)
       _exit(255);
-    _exit((int)mtasts_ask(path, "m", MTASTS_SPAN("a"), SOON, room, sizeof room, &payload));
+    _exit((int)mtasts_ask(server_path, "m", MTASTS_SPAN("a"), SOON, room, sizeof room, &payload));
   }
   CU_ASSERT_FATAL(waitpid(child, &status, 0) == child && WIFEXITED(status));
   CU_ASSERT_EQUAL(WEXITSTATUS(status), MTASTS_PERMISSION);
   close(fd);
-  unlink(path);
+  unlink(server_path);
 }
 
 static void *make_room(void *context) {
@@ -420,7 +321,7 @@ static void *make_room(void *context) {
 
 static void a_full_backlog(void) {
   struct mtasts_span payload;
-  struct sockaddr_un name = address_of(path);
+  struct sockaddr_un name = address_of(server_path);
   pthread_t thread;
   int others[8];
   size_t count = 0;
@@ -432,19 +333,19 @@ static void a_full_backlog(void) {
   CU_ASSERT_EQUAL_FATAL(errno, EAGAIN);
 
   int64_t start = now_ms();
-  CU_ASSERT_EQUAL(ask_path(path), MTASTS_TIMEOUT);
+  CU_ASSERT_EQUAL(ask_path(server_path), MTASTS_TIMEOUT);
   int64_t took = now_ms() - start;
   unit_check(took >= SOON - 1 && took < SOON + SLACK, "took %lld ms", (long long)took);
 
   CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, make_room, &fd), 0);
-  CU_ASSERT_EQUAL(mtasts_ask(path, "m", MTASTS_SPAN("a"), LONG, room, sizeof room, &payload),
+  CU_ASSERT_EQUAL(mtasts_ask(server_path, "m", MTASTS_SPAN("a"), LONG, room, sizeof room, &payload),
                   MTASTS_OK);
   shutdown(fd, SHUT_RDWR); /* ends the accept */
   pthread_join(thread, NULL);
   while (count > 0)
     close(others[--count]);
   close(fd);
-  unlink(path);
+  unlink(server_path);
 }
 
 const struct unit_test unit_tests[] = {

@@ -123,6 +123,76 @@ static void expect(const struct given *given, int count, const char *names, cons
   CU_ASSERT(rmdir(directory) == 0);
 }
 
+/* A socket that was opened at `file` with that mode, and where root may give it away that group. */
+static bool is_given(const char *file, mode_t mode, gid_t gid) {
+  struct sockaddr_un at = address_of(file);
+  struct stat found;
+  return lstat(at.sun_path, &found) == 0 && S_ISSOCK(found.st_mode) &&
+         (found.st_mode & 07777) == mode && (getuid() != 0 || found.st_gid == gid);
+}
+
+/* Somebody who connects to the listener's address is let in there. */
+static bool is_reached(int listener) {
+  struct sockaddr_storage at;
+  socklen_t size = sizeof at;
+  if (getsockname(listener, (struct sockaddr *)&at, &size) != 0)
+    return false;
+  int fd = socket(at.ss_family, SOCK_STREAM, 0);
+  bool reached = connect(fd, (const struct sockaddr *)&at, size) == 0;
+  int accepted = accept(listener, NULL, NULL);
+  close(fd);
+  close(accepted);
+  return reached && accepted >= 0;
+}
+
+static int open_several(void) {
+  static struct mtasts_doors doors;
+  char error[MTASTS_LISTEN_ERROR] = "";
+  char text[600];
+  struct mtasts_config *config = NULL;
+  int len = snprintf(text, sizeof text,
+                     "ask { socket = \"%s/ask\" mode = 0600 }"
+                     "socketmap { listen = {\"unix:%s/one\", \"inet:127.0.0.1:0\","
+                     " \"unix:%s/two\", \"inet:127.0.0.1:0\"} mode = 0666 }"
+                     "outcome { socket = \"%s/outcome\" mode = 0622 }",
+                     directory, directory, directory, directory);
+  if (mtasts_config_parse((struct mtasts_span){text, (size_t)len}, "test", error, sizeof error,
+                          &config) != MTASTS_OK)
+    return 91;
+  config->uid = config->gid = (uid_t)-1;
+  config->ask.access.gid = getuid() == 0 ? 4101 : (gid_t)-1;
+  config->socketmap.access.gid = getuid() == 0 ? 4102 : (gid_t)-1;
+  config->outcome.access.gid = getuid() == 0 ? 4103 : (gid_t)-1;
+  if (!mtasts_doors_open(&doors, config, error)) {
+    fprintf(stderr, "%s\n", error);
+    return 92;
+  }
+  if (doors.listener_count != 5)
+    return 93;
+  if (!is_given("ask", 0600, 4101) || !is_given("one", 0666, 4102) ||
+      !is_given("two", 0666, 4102) || !is_given("outcome", 0622, 4103))
+    return 94;
+  for (size_t i = 0; i < doors.listener_count; i++)
+    if (!is_reached(doors.listeners[i].fd) ||
+        (doors.listeners[i].door == MTASTS_DOOR_ASK) != (i == 0))
+      return 95;
+  mtasts_doors_remove(&doors);
+  mtasts_config_free(config);
+  return is_there("ask") || is_there("one") || is_there("two") || is_there("outcome") ? 96 : 0;
+}
+
+static void several(void) {
+  int status = -1;
+  memcpy(directory + sizeof directory - 7, "XXXXXX", 6);
+  CU_ASSERT_FATAL(mkdtemp(directory) != NULL);
+  pid_t child = fork();
+  if (child == 0)
+    _exit(open_several());
+  waitpid(child, &status, 0);
+  unit_check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status >> 8);
+  CU_ASSERT(rmdir(directory) == 0);
+}
+
 static void own(void) {
   expect(NULL, 0, "", "ask=ask socketmap=one socketmap=two outcome=outcome");
 }
@@ -146,6 +216,7 @@ static void by_address(void) {
 
 const struct unit_test unit_tests[] = {
     {"without systemd all are our own", own},
+    {"several, of both families, each with its section's mode and group", several},
     {"systemd's sockets are known by their names, and what is missing is opened", by_name},
     {"one that is not where the configuration says comes on top", in_another_place},
     {"without names they are known by type and address", by_address},

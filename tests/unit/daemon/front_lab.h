@@ -98,7 +98,7 @@ static inline void raise_front(const char *configuration) {
       .listeners = listeners,
       .listener_count = 2,
       .outcome_fd = pair[0],
-      .peers_max = 2000,
+      .peers_max = MTASTS_PEERS_MAX,
   };
   unit_check(mtasts_front_new(&options, error, &lab.front) == MTASTS_OK, "%s", error);
   mtasts_snapshot_release(first);

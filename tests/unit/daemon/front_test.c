@@ -25,7 +25,7 @@ static void test_hits(void) {
   ask(MTA, "postfix a.example", SECURE);
   ask(MTA, "QUERY A.Example.", SECURE);
   ask(MTA, "sts a.example", SECURE);
-  ask(MTA, "QUERYwithTLSRPT a.example", SECURE);
+  ask(MTA, "postfix-mine a.example", SECURE);
   ask(ASK, "postfix a.example", SECURE);
   ask(MTA, "postfix [a.example]:587", SECURE);
   ask(MTA, "postfix a.example:25", SECURE);

@@ -1,88 +1,215 @@
+/* The bounds of replies; what they say is in reply_test. */
 #include "postfix_reply.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "ascii.h"
+#include "mx_list.h"
 #include "unit.h"
 
 const char *const unit_name = "daemon/postfix_reply";
 
+enum {
+  LABEL = 63,
+  NAME = 191, /* three labels */
+};
+
 static const struct mtasts_domain domain = {.name = "example.com", .len = 11};
-static const struct mtasts_entry entry = {.detail = {"SERVFAIL for \x1b", 14}};
 static char out[MTASTS_POSTFIX_REPLY_MAX];
 
-static bool is(const struct unit_field *field, const char *word) {
-  return strcmp(field->data, word) == 0;
+static unsigned char store[2 * MTASTS_POSTFIX_REPLY_MAX];
+static struct mtasts_policy policy;
+
+static void begin(enum mtasts_mode mode) {
+  policy = (struct mtasts_policy){.mode = mode, .max_age = 86400, .mx = {.data = store}};
 }
 
-static enum mtasts_verdict verdict_named(const struct unit_field *field) {
-  for (unsigned i = MTASTS_VERDICT_UNKNOWN; i <= MTASTS_VERDICT_DEFER; i++)
-    if (is(field, mtasts_verdict_name((enum mtasts_verdict)i)))
-      return (enum mtasts_verdict)i;
-  unit_check(false, "no verdict: %s", field->data);
-  return MTASTS_VERDICT_UNKNOWN;
+static void add(const char *pattern, size_t len) {
+  store[policy.mx.size] = (unsigned char)len;
+  memcpy(store + policy.mx.size + 1, pattern, len);
+  policy.mx.size += 1 + len;
+  policy.mx.count++;
 }
 
-/* Packs as a policy's patterns are, whatever is in them. */
-static struct mtasts_names pack(const struct unit_field *joined, unsigned char *store) {
-  struct mtasts_names names = {.data = store};
-  for (size_t at = 0; at < joined->len;) {
-    const char *end = memchr(joined->data + at, '|', joined->len - at);
-    size_t len = end ? (size_t)(end - joined->data) - at : joined->len - at;
-    store[names.size] = (unsigned char)len;
-    memcpy(store + names.size + 1, joined->data + at, len);
-    names.size += 1 + len;
-    names.count++;
-    at += len + 1;
-  }
-  return names;
+/* A name of just that many characters, all of them different. */
+static void add_long(size_t len) {
+  char name[MTASTS_DOMAIN_MAX + 1];
+  int head = snprintf(name, sizeof name, "mx%05zu", policy.mx.count);
+  for (size_t i = (size_t)head; i < len; i++)
+    name[i] = (i + 1) % (LABEL + 1) == 0 && i + 1 < len ? '.' : 'a';
+  add(name, len);
 }
 
-static void check(unsigned line, const struct unit_field *fields, size_t count) {
-  unsigned char store[256];
-  if (count != 6) {
-    unit_check(false, "line %u: %zu fields", line, count);
-    return;
-  }
-  struct mtasts_policy policy = {.mode = MTASTS_MODE_ENFORCE, .mx = pack(&fields[2], store)};
-  struct mtasts_decision decision = {.verdict = verdict_named(&fields[1]), .policy = &policy};
-  struct mtasts_postfix_settings settings = {
-      .on_unknown = is(&fields[3], "defer") ? MTASTS_UNKNOWN_DEFER : MTASTS_UNKNOWN_DELIVER,
-      .site_mode = is(&fields[4], "monitor") ? MTASTS_SITE_MONITOR : MTASTS_SITE_ENFORCE,
+static size_t reply(enum mtasts_dialect dialect, const struct mtasts_entry *entry) {
+  struct mtasts_decision decision = {
+      .verdict =
+          policy.mode == MTASTS_MODE_ENFORCE ? MTASTS_VERDICT_ENFORCE : MTASTS_VERDICT_TESTING,
+      .policy = &policy,
   };
-  const struct unit_field *want = &fields[5];
-  size_t size = mtasts_postfix_reply(&decision, &domain, &entry, &settings, out);
-  bool as_wanted = is(want, "TEMP *") ? memcmp(out, "TEMP ", 5) == 0
-                                      : size == want->len && memcmp(out, want->data, size) == 0;
-  unit_check(as_wanted, "line %u, %s: '%.*s'", line, fields[0].data, (int)size, out);
-  for (size_t i = 0; i < size; i++)
-    unit_check(out[i] >= ' ' && out[i] <= '~', "line %u, %s: byte %d", line, fields[0].data,
-               out[i]);
+  struct mtasts_postfix_settings settings = {.dialect = dialect, .plain_level = MTASTS_PLAIN_MAY};
+  memset(out, '#', sizeof out);
+  return mtasts_postfix_reply(&decision, &domain, entry, &settings, out);
 }
 
-static void test_table(void) {
-  unit_vectors("tests/data/postfix_reply.tsv", 40, check);
+static bool begins(const char *text) {
+  return strncmp(out, text, strlen(text)) == 0;
+}
+
+static bool holds(size_t size, const char *text) {
+  return memmem(out, size, text, strlen(text)) != NULL;
+}
+
+static size_t times(size_t size, const char *text) {
+  size_t n = 0;
+  for (const char *at = out; (at = memmem(at, size - (size_t)(at - out), text, strlen(text)));)
+    n++, at++;
+  return n;
 }
 
 /* As many hosts as fit, and one more. */
-static void test_size(void) {
-  static unsigned char store[MTASTS_POSTFIX_REPLY_MAX + 300];
-  struct mtasts_policy policy = {.mode = MTASTS_MODE_ENFORCE, .mx = {.data = store}};
-  struct mtasts_decision decision = {.verdict = MTASTS_VERDICT_ENFORCE, .policy = &policy};
-  struct mtasts_postfix_settings settings = {MTASTS_SITE_ENFORCE, MTASTS_UNKNOWN_DELIVER};
+static void test_plain(void) {
   size_t size = 0;
-  bool cut = false;
-  while (!cut && policy.mx.size + 200 < sizeof store) {
-    store[policy.mx.size] = 199;
-    memset(store + policy.mx.size + 1, 'a', 199);
-    policy.mx.size += 200;
-    policy.mx.count++;
-    size = mtasts_postfix_reply(&decision, &domain, NULL, &settings, out);
-    cut = memcmp(out, "TEMP ", 5) == 0;
-    CU_ASSERT(cut || size == 15 + 200 * policy.mx.count + 20);
+  begin(MTASTS_MODE_ENFORCE);
+  do {
+    add_long(NAME);
+    size = reply(MTASTS_DIALECT_POSTFIX, NULL);
+    CU_ASSERT(size <= MTASTS_POSTFIX_REPLY_MAX);
+  } while (size == 35 + (NAME + 1) * policy.mx.count);
+  CU_ASSERT(begins("TEMP the MTA-STS policy of example.com lists more MX hosts than one reply"));
+  CU_ASSERT_EQUAL(policy.mx.count, (MTASTS_POSTFIX_REPLY_MAX - 35) / (NAME + 1) + 1);
+}
+
+/* To the last byte. */
+static void test_exact(void) {
+  static const size_t spare = (MTASTS_POSTFIX_REPLY_MAX - 35) % (NAME + 1);
+  for (size_t more = 0; more < 2; more++) {
+    begin(MTASTS_MODE_ENFORCE);
+    while (policy.mx.count + 1 < (MTASTS_POSTFIX_REPLY_MAX - 35) / (NAME + 1))
+      add_long(NAME);
+    add_long(NAME + spare - 100);
+    add_long(99 + more);
+    size_t size = reply(MTASTS_DIALECT_POSTFIX, NULL);
+    CU_ASSERT(more ? begins("TEMP ") : begins("OK ") && size == MTASTS_POSTFIX_REPLY_MAX);
   }
-  CU_ASSERT_TRUE(cut);
-  CU_ASSERT_EQUAL(policy.mx.count, (MTASTS_POSTFIX_REPLY_MAX - 35) / 200 + 1);
+}
+
+/* First the policy's text goes, then the reply. */
+static void test_report(void) {
+  size_t with_text = 0;
+  size_t without = 0;
+  size_t size;
+  begin(MTASTS_MODE_ENFORCE);
+  for (;;) {
+    add_long(24);
+    size = reply(MTASTS_DIALECT_TLSRPT, NULL);
+    if (!begins("OK "))
+      break;
+    CU_ASSERT(size <= MTASTS_POSTFIX_REPLY_MAX);
+    CU_ASSERT_EQUAL(times(size, " mx_host_pattern=mx"), policy.mx.count);
+    size_t strings = times(size, " { policy_string = ");
+    CU_ASSERT(strings == 0 || (strings == policy.mx.count + 3 && without == 0));
+    if (strings > 0)
+      with_text = policy.mx.count;
+    else
+      without = policy.mx.count;
+  }
+  CU_ASSERT(begins("TEMP the MTA-STS policy of example.com lists more MX hosts than one reply"));
+  unit_check(with_text >= 600 && without >= 1400, "%zu hosts with the text, %zu without", with_text,
+             without);
+
+  /* Mail to a domain in testing never waits for that. */
+  policy.mode = MTASTS_MODE_TESTING;
+  size = reply(MTASTS_DIALECT_TLSRPT, NULL);
+  CU_ASSERT(begins("OK may ") && times(size, " mx_host_pattern=mx") == policy.mx.count);
+  while (policy.mx.count < 3000)
+    add_long(24);
+  CU_ASSERT(reply(MTASTS_DIALECT_TLSRPT, NULL) == 9 && begins("NOTFOUND "));
+}
+
+static void test_three_hundred(void) {
+  begin(MTASTS_MODE_ENFORCE);
+  while (policy.mx.count < 300)
+    add_long(30);
+  CU_ASSERT(reply(MTASTS_DIALECT_POSTFIX, NULL) > 300 * 30 && begins("OK secure match=mx00000"));
+  size_t size = reply(MTASTS_DIALECT_TLSRPT, NULL);
+  CU_ASSERT(holds(size, " mx_host_pattern=mx00299") &&
+            holds(size, " { policy_string = mx: mx00299"));
+}
+
+/* What is known of the domain's MX hosts. */
+static struct mtasts_entry known(struct mtasts_mx_host *hosts, size_t count) {
+  static unsigned char packed[MTASTS_MX_LIST_MAX];
+  struct mtasts_entry entry = {.mx_state = MTASTS_MX_LISTED};
+  mtasts_mx_list_pack(hosts, count, packed, &entry.mx);
+  return entry;
+}
+
+/* Sendmail takes 255 bytes of names, and is never told more: it would cut one in the middle. */
+static void test_sendmail(void) {
+  struct mtasts_mx_host hosts[] = {
+      {.preference = 10, .host = MTASTS_SPAN("a.wild.example")},
+      {.preference = 20, .host = MTASTS_SPAN("b.wild.example")},
+      {.preference = 20, .host = MTASTS_SPAN("unlisted.example")},
+      {.preference = 30, .host = MTASTS_SPAN("mx.example.com")},
+  };
+  struct mtasts_entry entry = known(hosts, 4);
+  for (size_t more = 0; more < 2; more++) {
+    begin(MTASTS_MODE_ENFORCE);
+    add_long(NAME);
+    add_long(255 - NAME - 1 + more);
+    size_t size = reply(MTASTS_DIALECT_SENDMAIL, &entry);
+    CU_ASSERT(more ? begins("TEMP ") : begins("OK secure match=mx00000a") && size == 36 + 255);
+  }
+
+  add("mx.example.com", 14);
+  add("*.wild.example", 14);
+  add("other.example.com", 17);
+  static const char of_hosts[] = "OK secure match=.wild.example:mx.example.com servername=hostname";
+  CU_ASSERT_EQUAL(reply(MTASTS_DIALECT_SENDMAIL, &entry), sizeof of_hosts - 1);
+  CU_ASSERT(begins(of_hosts));
+  CU_ASSERT(reply(MTASTS_DIALECT_SENDMAIL, NULL) > 0 && begins("TEMP "));
+  entry.mx = (struct mtasts_mx_list){NULL, 0, 0};
+  CU_ASSERT(reply(MTASTS_DIALECT_SENDMAIL, &entry) > 0 && begins("TEMP "));
+}
+
+/* Its hosts alone are too many. */
+static void test_sendmail_hosts(void) {
+  struct mtasts_mx_host hosts[MTASTS_MX_HOSTS_MAX];
+  begin(MTASTS_MODE_ENFORCE);
+  for (size_t i = 0; i < MTASTS_MX_HOSTS_MAX; i++) {
+    add_long(MTASTS_DOMAIN_MAX);
+    hosts[i] = (struct mtasts_mx_host){
+        .host = {(const char *)store + policy.mx.size - MTASTS_DOMAIN_MAX, MTASTS_DOMAIN_MAX}};
+  }
+  for (size_t count = 1; count <= MTASTS_MX_HOSTS_MAX; count++) {
+    struct mtasts_entry entry = known(hosts, count);
+    size_t size = reply(MTASTS_DIALECT_SENDMAIL, &entry);
+    CU_ASSERT(size > 0 && begins(count == 1 ? "OK secure match=mx" : "TEMP "));
+  }
+}
+
+/* Postfix refuses all of an answer whose policy_domain it takes for malformed. */
+static void test_policy_domain(void) {
+  static const struct {
+    const char *name;
+    bool told;
+  } cases[] = {{"example.com", true},   {"a-b.example", true}, {"a_b.example", true},
+               {"-a.example", false},   {"a-.example", false}, {"a.-b.example", false},
+               {"a.b-.example", false}, {"a.example-", false}, {"x--y.example", true},
+               {"a.-", false}};
+  struct mtasts_postfix_settings settings = {.dialect = MTASTS_DIALECT_TLSRPT};
+  begin(MTASTS_MODE_ENFORCE);
+  add("a.b", 3);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct mtasts_domain asked = {.len = strlen(cases[i].name)};
+    struct mtasts_decision decision = {.verdict = MTASTS_VERDICT_ENFORCE, .policy = &policy};
+    memcpy(asked.name, cases[i].name, asked.len + 1);
+    size_t size = mtasts_postfix_reply(&decision, &asked, NULL, &settings, out);
+    unit_check(holds(size, " policy_domain=") == cases[i].told, "%s", cases[i].name);
+    unit_check(holds(size, " policy_type=sts ") && holds(size, " mx_host_pattern=a.b "), "%s",
+               cases[i].name);
+  }
 }
 
 static void test_no_entry(void) {
@@ -90,7 +217,8 @@ static void test_no_entry(void) {
                              "its MX hosts failed validation; it is tried again, see: mtasts query "
                              "example.com";
   struct mtasts_decision decision = {.verdict = MTASTS_VERDICT_DEFER};
-  struct mtasts_postfix_settings settings = {MTASTS_SITE_ENFORCE, MTASTS_UNKNOWN_DELIVER};
+  struct mtasts_postfix_settings settings = {.dialect = MTASTS_DIALECT_TLSRPT,
+                                             .plain_level = MTASTS_PLAIN_MAY};
   CU_ASSERT_EQUAL(mtasts_postfix_reply(&decision, &domain, NULL, &settings, out), sizeof want - 1);
   CU_ASSERT_EQUAL(memcmp(out, want, sizeof want - 1), 0);
   decision.verdict = MTASTS_VERDICT_NONE;
@@ -98,8 +226,13 @@ static void test_no_entry(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"each verdict, and patterns that no reply may hold", test_table},
-    {"no reply is longer than Postfix takes, and none is cut", test_size},
+    {"no reply is longer than Postfix takes, and none is cut", test_plain},
+    {"the last byte counts", test_exact},
+    {"a reply with reports gives up the policy's text first", test_report},
+    {"300 hosts are no trouble", test_three_hundred},
+    {"Sendmail is told of what it takes", test_sendmail},
+    {"and of nothing where that is not enough", test_sendmail_hosts},
+    {"a policy domain that Postfix would not take is left out", test_policy_domain},
     {"nothing but the decision is known", test_no_entry},
     {NULL, NULL},
 };

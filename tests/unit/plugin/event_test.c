@@ -1,7 +1,7 @@
 /* Sessions as Exim raises their events, and what is told of them. */
 #include "event.h"
 
-#include "fixture.h"
+#include "known_fixture.h"
 #include "outcome.h"
 
 const char *const unit_name = "plugin/event";

@@ -1,6 +1,6 @@
 #include "names.h"
 
-#include "fixture.h"
+#include "known_fixture.h"
 #include "mx_list.h"
 
 const char *const unit_name = "plugin/names";

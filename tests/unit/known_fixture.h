@@ -1,6 +1,6 @@
-/* fixture.h: what is known of a domain, made from a policy as text. */
-#ifndef PLUGIN_FIXTURE_H
-#define PLUGIN_FIXTURE_H
+/* known_fixture.h: what is known of a domain, made from a policy as text. */
+#ifndef KNOWN_FIXTURE_H
+#define KNOWN_FIXTURE_H
 
 #include <stdio.h>
 #include <string.h>

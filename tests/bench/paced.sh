@@ -1,0 +1,75 @@
+#!/bin/bash
+# Cached answers, 2,000 a second, while mtastsd looks up new domains, 64 at a time:
+#   tests/lab/lab bench 1000 tests/bench/paced.sh
+# Beside them the answers of a constant server at the same pace, while mtastsd gets the same look-ups.
+# Interleaved rounds, each with a fresh daemon, a cache that knows none of the new domains and a flushed
+# resolver. Fails where 99 % of the answers take more than 1.5 times as long, in the median of rounds.
+set -uo pipefail
+rounds=5 pace=2000 in_flight=64 cached=1000 most=150
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck disable=SC1091
+. "$here/../lab/servers.sh"
+# shellcheck disable=SC1091
+. "$here/cached.sh"
+cold=$(grep -c '^mta-sts\.h[0-9]*\.bench\.example ' "$LAB_DIR/certificates")
+bench=$LAB_TOOLS/../bench/paced_bench
+dir='' pid=''
+trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null' EXIT
+
+raise_mtastsd() {
+  local i
+  dir=$(mktemp -d "$LAB_DIR/paced.XXXX")
+  { cat "$LAB_CONF" && cat <<END; } >"$dir/mtasts.conf"
+cache     { directory = "$dir/cache" }
+ask       { socket = "$dir/ask.sock" }
+socketmap { listen = {"unix:$dir/socketmap.sock"} }
+outcome   { socket = "$dir/tlsrpt.sock" }
+END
+  cached_domains $cached | "$MTASTS" --config "$dir/mtasts.conf" cache import >/dev/null || return
+  "$MTASTS"d --config "$dir/mtasts.conf" --foreground 2>"$dir/log" &
+  pid=$!
+  for ((i = 0; i < 100; i++)); do
+    [ -S "$dir/socketmap.sock" ] && return
+    kill -0 $pid 2>/dev/null || break
+    sleep 0.05
+  done
+  tail -n 3 "$dir/log" >&2
+  return 1
+}
+
+# Sets $late and $usual, microseconds, and $rate, look-ups a second.
+round() { # mtastsd|constant
+  local stored
+  unbound-control -c "$LAB_DIR/unbound.conf" flush_zone . >/dev/null
+  raise_mtastsd || return
+  read -r late usual rate < <("$bench" "$1" "$dir/socketmap.sock" $cached "$cold" $pace $in_flight)
+  kill "$pid"
+  wait "$pid"
+  pid=''
+  stored=$("$MTASTS" --config "$dir/mtasts.conf" --json cache stats | jq .enforce)
+  [ "$stored" = $((cached + cold)) ] || {
+    echo "paced: $stored of $((cached + cold)) policies are in the cache" >&2
+    return 1
+  }
+}
+
+median() { printf '%s\n' "$@" | sort -n | sed -n "$(((rounds + 1) / 2))p"; }
+
+row='%-9s %9s %9s %9s %9s %11s %11s %7s\n'
+# shellcheck disable=SC2059 # the same format for all of the table
+{
+  printf "$row" '' mtastsd mtastsd constant constant 'new domains' 'beside the' ''
+  printf "$row" us '99 %' '50 %' '99 %' '50 %' 'a second' constant '99 %'
+  for ((i = 1; i <= rounds; i++)); do
+    round constant || exit 1
+    constants+=("$late") constant=$late usuals=$usual beside=$rate
+    round mtastsd || exit 1
+    ours+=("$late") ratios+=($((100 * late / constant)))
+    printf "$row" "round $i" "$late" "$usual" "$constant" "$usuals" "$rate" "$beside" "${ratios[-1]} %"
+  done
+}
+ratio=$(median "${ratios[@]}")
+echo "medians of $rounds rounds, $cold new domains, $in_flight at a time, $pace cached answers a second:" \
+  "99 % within $(median "${ours[@]}") us, constant server $(median "${constants[@]}") us: $ratio %" \
+  "(at most $most %)"
+[ "$ratio" -le $most ]

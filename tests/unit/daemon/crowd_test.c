@@ -1,0 +1,104 @@
+/* The front loop and ten thousand clients who say nothing. */
+#include "front.h"
+
+#include "front_lab.h"
+
+#include <sys/resource.h>
+
+const char *const unit_name = "daemon/crowd";
+
+static const enum mtasts_door MTA = MTASTS_DOOR_SOCKETMAP;
+static const char SECURE[] = "OK secure match=mx1.example.com:.example.com servername=hostname";
+
+/* Descriptors. Where the system does not give so many, that is said, and fails where CI is set. */
+static bool may_open(rlim_t count) {
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= count)
+    return true;
+  limit.rlim_cur = count;
+  if (limit.rlim_max < count)
+    limit.rlim_max = count;
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+    return true;
+  unit_check(getenv("CI") == NULL, "no more than %lu descriptors", (unsigned long)limit.rlim_max);
+  printf("%s: NOT TESTED with %lu descriptors: raise the hard limit (ulimit -Hn)\n", unit_name,
+         (unsigned long)count);
+  return false;
+}
+
+/* A crowd that says nothing, in a child with descriptors of its own. When it is told, its first and
+ * its last ask: 0 where they are answered. */
+static int hold_crowd(int size, int told) {
+  int first = enter(MTA);
+  int last = first;
+  char c;
+  for (int i = 1; i < size; i++)
+    last = enter(MTA);
+  if (read(told, &c, 1) != 1)
+    return 2;
+  say(first, "postfix a.example");
+  say(last, "postfix a.example");
+  return hear_within(first, PATIENCE_MS) && strcmp(payload, SECURE) == 0 &&
+                 hear_within(last, PATIENCE_MS) && strcmp(payload, SECURE) == 0
+             ? 0
+             : 3;
+}
+
+static long microseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int by_length(const void *a, const void *b) {
+  return (*(const long *)a > *(const long *)b) - (*(const long *)a < *(const long *)b);
+}
+
+/* Half of so many answers come within that many microseconds. */
+static long usual_wait(int fd) {
+  long waits[101];
+  for (size_t i = 0; i < 101; i++) {
+    long begin = microseconds();
+    say(fd, "postfix a.example");
+    expect(fd, SECURE);
+    waits[i] = microseconds() - begin;
+  }
+  qsort(waits, 101, sizeof *waits, by_length);
+  return waits[50];
+}
+
+static void test_crowd(void) {
+  enum {
+    CROWD = 10000
+  };
+  struct sample sample;
+  int told[2];
+  int status = -1;
+  if (!may_open(CROWD + 200))
+    return;
+  raise_front("");
+  known("a.example", governing(&sample));
+  CU_ASSERT_EQUAL_FATAL(pipe(told), 0);
+  pid_t child = fork();
+  if (child == 0)
+    _exit(hold_crowd(CROWD, told[0]));
+  for (int i = 0; i < PATIENCE_MS && counted(MTASTS_COUNT_CONNECTIONS) < CROWD; i++)
+    usleep(1000);
+  int fd = enter(MTA);
+  long wait = usual_wait(fd);
+  unit_check(wait < 10000, "an answer takes %ld us", wait);
+  CU_ASSERT_EQUAL(counted(MTASTS_COUNT_CONNECTIONS), CROWD + 1);
+  CU_ASSERT_EQUAL(write(told[1], "x", 1), 1);
+  waitpid(child, &status, 0);
+  CU_ASSERT_EQUAL(status, 0);
+  close(fd);
+  close(told[0]);
+  close(told[1]);
+  raze_front();
+}
+
+const struct unit_test unit_tests[] = {
+    {"10,000 idle connections, and another is answered at once", test_crowd},
+    {NULL, NULL},
+};

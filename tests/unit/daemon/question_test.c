@@ -1,0 +1,78 @@
+/* The keys and maps of MTAs, over the socket; what comes later is in front_test. */
+#include "question.h"
+
+#include "front_lab.h"
+
+const char *const unit_name = "daemon/question";
+
+static void fill_cache(void) {
+  struct sample sample;
+  known("enforce.example", governing(&sample));
+  known("xn--bcher-kva.example", governing(&sample));
+  governing(&sample)->policy.mode = MTASTS_MODE_TESTING;
+  known("testing.example", &sample.entry);
+  governing(&sample)->policy.mode = MTASTS_MODE_NONE;
+  known("none.example", &sample.entry);
+  known("absent.example", recordless(&sample));
+  recordless(&sample)->record = MTASTS_RECORD_VALID;
+  sample.entry.error = MTASTS_ERROR_POLICY_FETCH;
+  sample.entry.retry_at = sample.entry.next_check;
+  known("failing.example", &sample.entry);
+}
+
+static char configuration[256]; /* of the front that is up */
+static int client;
+
+static void configure(const char *text) {
+  if (strcmp(text, configuration) == 0)
+    return;
+  snprintf(configuration, sizeof configuration, "%s", text);
+  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_CONFIGURE);
+  job->snapshot = snapshot(text);
+  mtasts_queue_give(&lab.inbox, job);
+  /* Once the front has begun to take its inbox, it does so before it hears another question. */
+  while (readable(lab.inbox.fd, 0))
+    usleep(100);
+}
+
+static void question(unsigned line, const char *what, const char *map, const struct unit_field *key,
+                     const struct unit_field *want) {
+  char request[512];
+  size_t head = (size_t)snprintf(request, sizeof request, "%s ", map);
+  bool beginning = want->len > 2 && strcmp(want->data + want->len - 2, " *") == 0;
+  size_t len = beginning ? want->len - 2 : want->len;
+  CU_ASSERT_FATAL(head + key->len <= sizeof request);
+  memcpy(request + head, key->data, key->len);
+  say_span(client, request, head + key->len);
+  bool heard = hear_within(client, PATIENCE_MS);
+  unit_check(heard && (beginning ? payload_size > len : payload_size == len) &&
+                 memcmp(payload, want->data, len) == 0,
+             "line %u, %s: %s '%s': '%.250s'", line, what, map, key->data, payload);
+}
+
+static void check(unsigned line, const struct unit_field *fields, size_t count) {
+  char *rest;
+  if (count != 5) {
+    unit_check(false, "line %u: %zu fields", line, count);
+    return;
+  }
+  configure(fields[3].data);
+  for (char *map = strtok_r(fields[1].data, ",", &rest); map; map = strtok_r(NULL, ",", &rest))
+    question(line, fields[0].data, map, &fields[2], &fields[4]);
+}
+
+static void test_table(void) {
+  raise_front("");
+  *configuration = '\0';
+  fill_cache();
+  client = enter(MTASTS_DOOR_SOCKETMAP);
+  unit_vectors("tests/data/question.tsv", 90, check);
+  no_job("all is in the cache");
+  close(client);
+  raze_front();
+}
+
+const struct unit_test unit_tests[] = {
+    {"each map, and each way in which an MTA writes a next hop", test_table},
+    {NULL, NULL},
+};
