@@ -14,7 +14,7 @@ configure() { # [MILTER-KEYS [TEXT…]]
   shift
   ! may_change_user || user='user = "nobody" group = "nogroup"'
   cat >"$conf" <<END
-dns       { servers = {"127.0.0.1"} timeout = 2 }
+dns       { servers = {"127.0.0.1"} timeout = 2 trust_anchor = "$LAB_DIR/root.key" }
 https     { ca_file = "$LAB_CA" allow_private = true timeout = 3 }
 cache     { directory = "$cache" }
 ask       { socket = "$ask_socket" deadline = 1 on_unknown = "${on_unknown:-deliver}" }
@@ -572,6 +572,8 @@ check_systemd() {
   check 'systemd is told' 'READY=1 RELOADING=1 MONOTONIC_USEC=[0-9]+ READY=1 STOPPING=1' \
     "$(paste -sd' ' "$LAB_DIR/notified")"
   check 'the socket is left' yes "$([ -S "$milter_dir/given.sock" ] && echo yes)"
+  kill "${helpers[-1]}" # or a part that waits for all of its children waits for this one
+  wait "${helpers[-1]}" 2>/dev/null
 }
 
 restart_milter() {
