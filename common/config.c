@@ -109,6 +109,15 @@ void mtasts_config_free(struct mtasts_config *config) {
   free(config);
 }
 
+struct mtasts_discover_settings mtasts_config_settings(const struct mtasts_config *config) {
+  return (struct mtasts_discover_settings){
+      .refresh_interval = config->refresh.interval,
+      .retry_min = config->refresh.retry_min,
+      .retry_max = config->refresh.retry_max,
+      .dane = config->dns.dnssec != MTASTS_DNSSEC_OFF,
+  };
+}
+
 static int compare(const void *name, const void *item) {
   return strcmp(name, ((const struct mtasts_domain_override *)item)->domain.name);
 }

@@ -13,6 +13,7 @@
 
 #include <sys/types.h>
 
+#include "discover.h"
 #include "endpoint.h"
 #include "log.h"
 #include "mtasts.h"
@@ -194,6 +195,9 @@ enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name
                                        size_t error_size, struct mtasts_config **config);
 
 void mtasts_config_free(struct mtasts_config *config);
+
+/* What it says of discovery: `refresh`, and whether DANE is looked up. */
+struct mtasts_discover_settings mtasts_config_settings(const struct mtasts_config *config);
 
 /* The postmaster's override for a domain, by binary search; NULL where there is none. */
 const struct mtasts_override *mtasts_config_override(const struct mtasts_config *config,

@@ -8,8 +8,11 @@
 #include "entry_codec.h"
 #include "fetch.h"
 #include "hand.h"
+#include "log.h"
+#include "news.h"
 #include "resolver.h"
 #include "tower.h"
+#include "validator.h"
 
 enum {
   NICE = 5,           /* a handshake does not delay an answer of the front loop */
@@ -23,6 +26,7 @@ struct mtasts_netloop {
   struct mtasts_use *use;
   struct mtasts_hand *hand;
   int64_t moved; /* the hand, by mtasts_uptime */
+  bool require_dnssec;
   struct event *mail;
   struct event *second;
   bool stopped;
@@ -36,15 +40,14 @@ static int64_t wall_clock(void) {
 
 static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   const struct mtasts_config *config = job->snapshot->config;
+  struct mtasts_discover_settings settings = mtasts_config_settings(config);
+  if (loop->snapshot) /* as it was opened */
+    settings.dane = loop->tower.net.settings.dane;
   mtasts_snapshot_release(loop->snapshot);
   loop->snapshot = job->snapshot;
   job->snapshot = NULL;
   loop->tower.in_flight = config->refresh.in_flight;
-  loop->tower.net.settings = (struct mtasts_discover_settings){
-      .refresh_interval = config->refresh.interval,
-      .retry_min = config->refresh.retry_min,
-      .retry_max = config->refresh.retry_max,
-  };
+  loop->tower.net.settings = settings;
 }
 
 static enum mtasts_status import(struct mtasts_netloop *loop, const struct mtasts_job *job) {
@@ -185,12 +188,38 @@ static void on_second(evutil_socket_t fd, short what, void *context) {
 
 /* its life */
 
+static void on_dnssec_check(void *context, bool news, const char *why, const char *remedy) {
+  const struct mtasts_netloop *loop = context;
+  if (why)
+    mtasts_count(loop->tower.stats, MTASTS_COUNT_DNSSEC_BROKEN);
+  if (news)
+    mtasts_news_tell_dnssec(why, remedy, loop->require_dnssec);
+}
+
+static enum mtasts_status open_validator(struct mtasts_netloop *loop,
+                                         const struct mtasts_resolver_options *resolver,
+                                         char *error) {
+  const struct mtasts_config *config = loop->snapshot->config;
+  struct mtasts_validator_options options = {
+      .resolver = *resolver,
+      .plain = loop->tower.net.resolver,
+      .require = config->dns.dnssec == MTASTS_DNSSEC_REQUIRE,
+      .checked = on_dnssec_check,
+      .context = loop,
+  };
+  options.resolver.trust_anchor = config->dns.trust_anchor;
+  loop->require_dnssec = options.require;
+  snprintf(error, 256, "out of memory");
+  return mtasts_validator_new(loop->tower.base, &options, &loop->tower.net.validator);
+}
+
 static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
   const struct mtasts_config *config = loop->snapshot->config;
   const struct mtasts_resolver_options resolver = {
       .servers = config->dns.servers.items,
       .server_count = config->dns.servers.count,
       .timeout = config->dns.timeout,
+      .resolvers = loop->tower.net.settings.dane ? 2 : 1,
   };
   const struct mtasts_fetcher_options fetcher = {
       .ca_file = config->https.ca_file,
@@ -202,6 +231,8 @@ static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
   net->now = wall_clock;
   enum mtasts_status status =
       mtasts_resolver_new(loop->tower.base, &resolver, error, &net->resolver);
+  if (status == MTASTS_OK && net->settings.dane)
+    status = open_validator(loop, &resolver, error);
   if (status == MTASTS_OK)
     status = mtasts_fetcher_new(loop->tower.base, &fetcher, error, &net->fetcher);
   return status;
@@ -270,6 +301,7 @@ void mtasts_netloop_free(struct mtasts_netloop *loop) {
   mtasts_tower_close(tower);
   mtasts_hand_free(loop->hand);
   mtasts_fetcher_free(tower->net.fetcher);
+  mtasts_validator_free(tower->net.validator);
   mtasts_resolver_free(tower->net.resolver);
   if (loop->mail)
     event_free(loop->mail);

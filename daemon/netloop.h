@@ -44,7 +44,7 @@ enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *optio
 /*
  * Runs, at a lower priority of its thread, until a STOP in the inbox; then commits what is learnt,
  * drops what is in flight (each of its jobs is answered with MTASTS_TIMEOUT), and returns. A
- * CONFIGURE changes what `refresh` says; resolver and fetcher stay as they were opened.
+ * CONFIGURE changes what `refresh` says; resolver, validator and fetcher stay as they were opened.
  */
 void mtasts_netloop_run(struct mtasts_netloop *netloop);
 void mtasts_netloop_free(struct mtasts_netloop *netloop);

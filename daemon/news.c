@@ -127,6 +127,41 @@ static void tell_end(const struct mtasts_news *news, struct mtasts_stats *stats)
     alert(news, stats, "policy-expired", error, "is sent without MTA-STS now");
 }
 
+/* Is mail deferred by RFC 7672? */
+static bool dane_fails(const struct mtasts_entry *entry) {
+  return entry->dane_expires != 0 &&
+         (entry->dane == MTASTS_DANE_BOGUS || entry->dane == MTASTS_DANE_ERROR);
+}
+
+/* It begins, and ends, with a line each. */
+static void tell_dane(const struct mtasts_news *news, struct mtasts_stats *stats) {
+  const struct mtasts_entry *entry = &news->discovery->entry;
+  bool fails = dane_fails(entry);
+  if (fails && entry->dane_expires != news->before->dane_expires)
+    mtasts_count(stats, MTASTS_COUNT_DANE_FAILURES);
+  if (fails && !dane_fails(news->before)) {
+    const struct words words = words_of(entry);
+    mtasts_log(MTASTS_LOG_WARNING, "dane domain=%s state=%s detail=%s: its mail is deferred",
+               news->domain->name, mtasts_dane_name(entry->dane),
+               entry->error == MTASTS_ERROR_DNSSEC ? words.detail : "\"\"");
+  } else if (!fails && dane_fails(news->before)) {
+    mtasts_log(MTASTS_LOG_INFO, "dane domain=%s state=%s: its mail is no longer deferred",
+               news->domain->name, mtasts_dane_name(entry->dane));
+  }
+}
+
+void mtasts_news_tell_dnssec(const char *why, const char *remedy, bool required) {
+  char detail[4 * MTASTS_DETAIL_MAX + 3];
+  if (!why) {
+    mtasts_log(MTASTS_LOG_INFO, "dnssec=works: DANE is looked up again");
+    return;
+  }
+  mtasts_log_value((struct mtasts_span){why, strlen(why)}, detail, sizeof detail);
+  mtasts_log(MTASTS_LOG_WARNING, "dnssec=broken detail=%s: %s; until then %s", detail, remedy,
+             required ? "all mail is deferred, as dns.dnssec is require"
+                      : "DANE is not known of, and MTA-STS alone decides");
+}
+
 void mtasts_news_tell(const struct mtasts_news *news, struct mtasts_stats *stats) {
   const struct mtasts_discovery *discovery = news->discovery;
   count(news, stats);
@@ -137,5 +172,6 @@ void mtasts_news_tell(const struct mtasts_news *news, struct mtasts_stats *stats
   else
     mtasts_log(MTASTS_LOG_DEBUG, "checked domain=%s record=%s", news->domain->name,
                mtasts_record_state_name(discovery->entry.record));
+  tell_dane(news, stats);
   tell_end(news, stats);
 }

@@ -21,4 +21,7 @@ struct mtasts_news {
 
 void mtasts_news_tell(const struct mtasts_news *news, struct mtasts_stats *stats);
 
+/* DNSSEC does not work here any more, or works again (why: NULL). required: dns.dnssec. */
+void mtasts_news_tell_dnssec(const char *why, const char *remedy, bool required);
+
 #endif

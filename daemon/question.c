@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dane.h"
 #include "entry_codec.h"
 #include "entry_json.h"
 #include "idn.h"
@@ -80,10 +81,12 @@ static bool wait_for_kind(struct mtasts_front *front, const struct question *que
 
 /* what the cache knows */
 
-/* Is there something in the cache to answer with? RFC 8461 section 5.1: an unexpired policy governs
- * even when its record is due to be checked. */
-static bool can_answer(const struct mtasts_entry *entry, bool due, int64_t now) {
-  return !due || (entry && mtasts_entry_live(entry, now));
+/* Is enough known to answer at once, whatever is due? An override beats a policy, never DANE. */
+static bool can_answer(const struct mtasts_front *front, const struct mtasts_entry *entry,
+                       const struct mtasts_override *override, bool due, int64_t now) {
+  if (override && (!front->settings.dane || (entry && mtasts_dane_counts(entry, now))))
+    return true;
+  return !due || (entry && mtasts_discover_answers(&front->settings, entry, now));
 }
 
 static bool is_due(const struct mtasts_front *front, const struct mtasts_entry *entry,
@@ -102,20 +105,18 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   struct mtasts_entry entry;
   struct mtasts_finding finding = {.text = question->text, .domain = &question->domain};
   mtasts_use_mark(front->use, &question->domain);
-  if (mtasts_reader_get(front->reader, &question->domain, &entry) == MTASTS_OK)
+  if (mtasts_reader_get(front->reader, &question->domain, &entry) == MTASTS_OK) {
+    mtasts_discover_heed(&front->settings, &entry);
     finding.entry = &entry;
-  finding.override = override_of(front, &question->domain, question->now);
-  if (finding.override) {
-    mtasts_count(front->stats, MTASTS_COUNT_OVERRIDES);
-    return reply(front, question->map, &finding, question->now, out);
   }
-
+  finding.override = override_of(front, &question->domain, question->now);
   bool due = is_due(front, finding.entry, question->now);
-  if (can_answer(finding.entry, due, question->now)) {
-    if (due)
+  if (can_answer(front, finding.entry, finding.override, due, question->now)) {
+    /* Behind an override nothing but DANE is wanted. */
+    if (due && (!finding.override || front->settings.dane))
       mtasts_waiters_look_behind(&front->waiters, &question->domain);
     size_t size = reply(front, question->map, &finding, question->now, out);
-    mtasts_count(front->stats, MTASTS_COUNT_HITS);
+    mtasts_count(front->stats, finding.override ? MTASTS_COUNT_OVERRIDES : MTASTS_COUNT_HITS);
     if (finding.decision.source == MTASTS_SOURCE_STALE)
       mtasts_count(front->stats, MTASTS_COUNT_STALE);
     return size;
@@ -247,12 +248,11 @@ void mtasts_question_ahead(void *context, const struct mtasts_peer *peer,
   struct mtasts_domain domain;
   int64_t now = time(NULL);
   if (!looks_up(mtasts_map_named(request->map, mtasts_peer_door(peer))) ||
-      mtasts_domain_from_text(request->key, &domain) != MTASTS_OK ||
-      override_of(front, &domain, now))
+      mtasts_domain_from_text(request->key, &domain) != MTASTS_OK)
     return;
   bool known = mtasts_reader_get(front->reader, &domain, &entry) == MTASTS_OK;
   bool due = is_due(front, known ? &entry : NULL, now);
-  if (!can_answer(known ? &entry : NULL, due, now))
+  if (!can_answer(front, known ? &entry : NULL, override_of(front, &domain, now), due, now))
     mtasts_waiters_look_behind(&front->waiters, &domain);
 }
 
@@ -288,6 +288,7 @@ size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtas
     return answer_done(job, "TEMP the answer cannot be read", out);
   } else if (job && mtasts_reader_get(front->reader, domain, &entry) == MTASTS_OK &&
              mtasts_entry_live(&entry, now)) {
+    mtasts_discover_heed(&front->settings, &entry);
     finding.entry = &entry;
   }
   finding.override = override_of(front, domain, now);

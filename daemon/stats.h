@@ -32,6 +32,8 @@ enum mtasts_counter {
   MTASTS_COUNT_FETCH_FAILURES,    /* sts-policy-fetch-error */
   MTASTS_COUNT_INVALID_POLICIES,  /* sts-policy-invalid */
   MTASTS_COUNT_WEBPKI_FAILURES,   /* sts-webpki-invalid */
+  MTASTS_COUNT_DANE_FAILURES,     /* look-ups after which mail is deferred by RFC 7672 */
+  MTASTS_COUNT_DNSSEC_BROKEN,     /* checks by which nothing can be validated here */
   MTASTS_COUNT_ALERTS,            /* enforce policies that near their end unrefreshed */
   MTASTS_COUNT_OUTCOMES,          /* datagrams taken from MTAs */
   MTASTS_COUNT_OUTCOME_FAILURES,  /* of those: sessions that failed */

@@ -125,12 +125,45 @@ bool mtasts_discover_failing(const struct mtasts_entry *entry, int64_t now) {
          !(mtasts_entry_live(entry, now) && entry->policy.mode == MTASTS_MODE_NONE);
 }
 
+/* Mail waits for the sake of DANE. */
+static bool dane_fails(const struct mtasts_entry *entry) {
+  return entry->dane == MTASTS_DANE_BOGUS || entry->dane == MTASTS_DANE_ERROR;
+}
+
+/* Tells what is wrong with DANE, or that it is right again, unless the policy has its own trouble
+ * to tell. */
+static void tell_dane(struct mtasts_entry *entry, struct mtasts_span detail) {
+  bool failing = dane_fails(entry);
+  bool told = entry->error == MTASTS_ERROR_DNSSEC && entry->record != MTASTS_RECORD_ERROR;
+  if (failing && (told || entry->error == MTASTS_ERROR_NONE)) {
+    entry->error = MTASTS_ERROR_DNSSEC;
+    entry->detail = detail;
+  } else if (!failing && told) {
+    entry->error = MTASTS_ERROR_NONE;
+    entry->detail = (struct mtasts_span){NULL, 0};
+  }
+}
+
+static void set_dane(struct mtasts_entry *entry, enum mtasts_dane dane, int64_t expires,
+                     struct mtasts_span detail) {
+  entry->dane = dane;
+  entry->dane_expires = expires;
+  tell_dane(entry, detail);
+}
+
+void mtasts_discover_heed(const struct mtasts_discover_settings *settings,
+                          struct mtasts_entry *entry) {
+  if (!settings->dane)
+    set_dane(entry, MTASTS_DANE_NONE, 0, (struct mtasts_span){NULL, 0});
+}
+
 unsigned mtasts_discover_begin(struct mtasts_discovery *d,
                                const struct mtasts_discover_settings *settings,
                                const struct mtasts_entry *known, bool forced, int64_t now) {
   *d = (struct mtasts_discovery){.settings = settings, .forced = forced};
   if (known)
     d->entry = *known;
+  mtasts_discover_heed(settings, &d->entry);
   d->needs =
       forced ? MTASTS_NEED_TXT | MTASTS_NEED_MX : mtasts_discover_due(settings, &d->entry, now);
   return d->needs;
@@ -143,9 +176,12 @@ static void fail(struct mtasts_entry *entry, enum mtasts_error error, struct mta
     entry->failures++;
 }
 
+/* All is well with the policy. What DANE has to tell is for MX hosts to end. */
 static void succeed(struct mtasts_entry *entry) {
-  entry->error = MTASTS_ERROR_NONE;
-  entry->detail = (struct mtasts_span){NULL, 0};
+  if (entry->error != MTASTS_ERROR_DNSSEC || !dane_fails(entry)) {
+    entry->error = MTASTS_ERROR_NONE;
+    entry->detail = (struct mtasts_span){NULL, 0};
+  }
   entry->failures = 0;
   entry->retry_at = 0;
 }
@@ -276,27 +312,6 @@ unsigned mtasts_discover_policy(struct mtasts_discovery *d,
     kept = MTASTS_DETAIL_MAX - 1;
   fail_fetch(d, MTASTS_ERROR_POLICY_INVALID, (struct mtasts_span){answer->detail_store, kept}, now);
   return d->needs;
-}
-
-/* Tells what is wrong with DANE, or that it is right again, unless the policy has its own trouble
- * to tell. */
-static void tell_dane(struct mtasts_entry *entry, struct mtasts_span detail) {
-  bool failing = entry->dane == MTASTS_DANE_BOGUS || entry->dane == MTASTS_DANE_ERROR;
-  bool told = entry->error == MTASTS_ERROR_DNSSEC && entry->record != MTASTS_RECORD_ERROR;
-  if (failing && (told || entry->error == MTASTS_ERROR_NONE)) {
-    entry->error = MTASTS_ERROR_DNSSEC;
-    entry->detail = detail;
-  } else if (!failing && told) {
-    entry->error = MTASTS_ERROR_NONE;
-    entry->detail = (struct mtasts_span){NULL, 0};
-  }
-}
-
-static void set_dane(struct mtasts_entry *entry, enum mtasts_dane dane, int64_t expires,
-                     struct mtasts_span detail) {
-  entry->dane = dane;
-  entry->dane_expires = expires;
-  tell_dane(entry, detail);
 }
 
 /* The hosts known before stay: a failing look-up is no news of them, nor of their DANE. */

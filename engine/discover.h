@@ -113,6 +113,10 @@ unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_a
 unsigned mtasts_discover_dane(struct mtasts_discovery *d, const struct mtasts_dane_answer *answer,
                               int64_t now);
 
+/* Takes out of a stored entry what the settings rule out: DANE, where it is not looked up. */
+void mtasts_discover_heed(const struct mtasts_discover_settings *settings,
+                          struct mtasts_entry *entry);
+
 /* What a use of the entry at `now` would need; 0 where the cache answers alone. */
 unsigned mtasts_discover_due(const struct mtasts_discover_settings *settings,
                              const struct mtasts_entry *entry, int64_t now);

@@ -11,8 +11,9 @@
 #include "mtasts.h"
 
 enum {
-  MTASTS_MX_LIST_MAX = MTASTS_MX_HOSTS_MAX * (4 + MTASTS_DOMAIN_MAX)
-}; /* bytes */
+  MTASTS_MX_LIST_MAX = MTASTS_MX_HOSTS_MAX * (4 + MTASTS_DOMAIN_MAX), /* bytes */
+  MTASTS_MX_LIST_DANE = 2,                                            /* offset of the state */
+};
 
 /*
  * Packs hosts: sorts `hosts` in place, drops repeats of one name (the lowest

@@ -12,6 +12,7 @@ enum {
   RCODE_MASK = 0x000f,
   NAME_MAX_WIRE = 255, /* RFC 1035 section 2.3.4 */
   LABELS_MAX = 127,    /* that fit in it */
+  ALIASES_MAX = 16,    /* in a row; resolvers follow fewer */
   SOA_NUMBERS = 20,    /* serial, refresh, retry, expire, minimum */
 };
 
@@ -103,16 +104,18 @@ static bool take_name(struct cursor *in, struct mtasts_domain *out) {
   return host;
 }
 
-/* A record but for its owner, which is skipped. rr.rdata is where it begins. */
+/* A record. rr.rdata is where it begins. */
 struct record {
   uint16_t type;
   uint16_t class;
   struct mtasts_rr rr;
 };
 
-static struct record take_record(struct cursor *in) {
+/* owner may be NULL, and is empty where it is no host name. */
+static struct record take_record(struct cursor *in, struct mtasts_domain *owner) {
   struct record record = {.rr = {.message = in->bytes, .message_size = in->size}};
-  take_name(in, NULL);
+  if (!take_name(in, owner) && owner)
+    owner->len = 0;
   record.type = take_u16(in);
   record.class = take_u16(in);
   record.rr.ttl = take_u32(in);
@@ -182,7 +185,7 @@ static bool read_sections(struct cursor *in, struct mtasts_dns_message *m, uint1
   for (uint32_t i = 0; i < (uint32_t)answers + authorities; i++) {
     if (i == answers)
       m->answers_end = in->at;
-    struct record record = take_record(in);
+    struct record record = take_record(in, NULL);
     if (in->bad || !rdata_valid(&record))
       return false;
     if (record.class != CLASS_IN)
@@ -191,6 +194,7 @@ static bool read_sections(struct cursor *in, struct mtasts_dns_message *m, uint1
       lower_to(&ttl, record.rr.ttl);
       m->count += record.type == m->type;
       m->cnames += record.type == MTASTS_RR_CNAME;
+      m->rrsigs += record.type == MTASTS_RR_RRSIG;
     } else if (record.type == MTASTS_RR_SOA) {
       /* RFC 2308 section 5 */
       negative = record.rr.ttl;
@@ -227,7 +231,7 @@ enum mtasts_status mtasts_dns_message_read(const unsigned char *bytes, size_t si
   if (in.bad || !read_sections(&in, &m, answers, authorities))
     return MTASTS_INVALID;
   while (additionals-- > 0)
-    take_record(&in);
+    take_record(&in, NULL);
   if (in.bad || in.at != in.size)
     return MTASTS_INVALID;
   *message = m;
@@ -239,7 +243,7 @@ bool mtasts_dns_message_next(const struct mtasts_dns_message *message, size_t *c
   struct cursor in = {
       .bytes = message->bytes, .size = message->size, .at = *cursor ? *cursor : message->answers};
   while (in.at < message->answers_end) {
-    struct record record = take_record(&in);
+    struct record record = take_record(&in, NULL);
     if (in.bad)
       break;
     *cursor = in.at;
@@ -275,4 +279,45 @@ enum mtasts_status mtasts_rr_mx(const struct mtasts_rr *rr, uint16_t *preference
   *preference = value;
   *exchange = name;
   return MTASTS_OK;
+}
+
+/* One step: the target of the CNAME at the name. MTASTS_ABSENT where there is none. */
+static enum mtasts_status follow(const struct mtasts_dns_message *message,
+                                 struct mtasts_domain *name) {
+  struct cursor in = {.bytes = message->bytes, .size = message->size, .at = message->answers};
+  while (in.at < message->answers_end) {
+    struct mtasts_domain owner;
+    struct record record = take_record(&in, &owner);
+    if (in.bad)
+      break;
+    if (record.type != MTASTS_RR_CNAME || record.class != CLASS_IN ||
+        !mtasts_span_equal((struct mtasts_span){owner.name, owner.len},
+                           (struct mtasts_span){name->name, name->len}))
+      continue;
+    struct cursor rdata = rdata_of(&record.rr);
+    if (!take_name(&rdata, name) || rdata.bad || name->len == 0)
+      return MTASTS_INVALID;
+    return MTASTS_OK;
+  }
+  return MTASTS_ABSENT;
+}
+
+enum mtasts_status mtasts_dns_message_alias(const struct mtasts_dns_message *message,
+                                            const char *name, struct mtasts_domain *target) {
+  struct mtasts_domain at = {.len = strlen(name)};
+  if (at.len == 0 || at.len > MTASTS_DOMAIN_MAX)
+    return MTASTS_ABSENT;
+  memcpy(at.name, name, at.len + 1);
+  for (size_t steps = 0; steps <= ALIASES_MAX; steps++) {
+    enum mtasts_status status = follow(message, &at);
+    if (status == MTASTS_INVALID)
+      return status;
+    if (status == MTASTS_OK)
+      continue;
+    if (steps == 0)
+      return MTASTS_ABSENT;
+    *target = at;
+    return MTASTS_OK;
+  }
+  return MTASTS_INVALID;
 }

@@ -2,8 +2,8 @@
  * dns_message.h: reading a DNS answer (RFC 1035) from the bytes of the wire.
  *
  * Every read is bounded, compression pointers only go backwards, and the first
- * thing that is wrong makes the whole message MTASTS_INVALID. Owner names are not
- * compared: the resolver has followed the CNAMEs. Pure.
+ * thing that is wrong makes the whole message MTASTS_INVALID. Owner names are
+ * compared by mtasts_dns_message_alias alone: the resolver has followed the CNAMEs. Pure.
  */
 #ifndef MTASTS_DNS_MESSAGE_H
 #define MTASTS_DNS_MESSAGE_H
@@ -18,6 +18,9 @@ enum {
   MTASTS_RR_MX = 15,
   MTASTS_RR_TXT = 16,
   MTASTS_RR_AAAA = 28,
+  MTASTS_RR_RRSIG = 46,
+  MTASTS_RR_DNSKEY = 48,
+  MTASTS_RR_TLSA = 52,
 };
 
 enum {
@@ -42,6 +45,7 @@ struct mtasts_dns_message {
   uint16_t type;  /* asked for */
   size_t count;   /* records of that type in the answer section */
   size_t cnames;  /* in the answer section */
+  size_t rrsigs;  /* likewise */
   uint32_t ttl;   /* the least of the answer section; where that is empty of the type, the
                      negative TTL (RFC 2308: the least of SOA's TTL and its minimum), or 0 */
   size_t answers; /* offset of the answer section */
@@ -64,9 +68,18 @@ bool mtasts_dns_message_next(const struct mtasts_dns_message *message, size_t *c
 size_t mtasts_rr_txt(const struct mtasts_rr *rr, char *out);
 
 /* MX: preference and exchange in lower case, no trailing dot, "" for the root. MTASTS_INVALID
- * where the exchange is not a host name (letters, digits, hyphens, underscores). A and AAAA need
- * no function: their rdata is the address, of 4 and of 16 bytes. */
+ * where the exchange is not a host name (letters, digits, hyphens, underscores). A, AAAA and TLSA
+ * need no function: the rdata is the address, of 4 and of 16 bytes, or what engine/dane.h judges.
+ */
 enum mtasts_status mtasts_rr_mx(const struct mtasts_rr *rr, uint16_t *preference,
                                 struct mtasts_domain *exchange);
+
+/*
+ * Where the CNAMEs of the answer section lead from a name (lower case, no trailing dot).
+ *   MTASTS_ABSENT   the name is no alias
+ *   MTASTS_INVALID  they go round in a circle, or to what is no host name
+ */
+enum mtasts_status mtasts_dns_message_alias(const struct mtasts_dns_message *message,
+                                            const char *name, struct mtasts_domain *target);
 
 #endif

@@ -8,14 +8,15 @@
 #include <time.h>
 
 #include "ascii.h"
+#include "dane.h"
 #include "dns_message.h"
 #include "fetch.h"
+#include "mx_dane.h"
 #include "mx_list.h"
-#include "printable.h"
 #include "resolver.h"
+#include "validator.h"
 
 enum {
-  TRACE_MAX = 1024,                            /* bytes of one trace text */
   ADDRESSES_EACH = MTASTS_FETCH_ADDRESSES / 2, /* of IPv4 and of IPv6 */
 };
 
@@ -47,6 +48,7 @@ struct mtasts_lookup {
   mtasts_lookup_fn *done;
   mtasts_trace_fn *trace;
   void *context;
+  struct event_base *base;
   struct event *wake;
   struct mtasts_domain domain;
   bool begun;
@@ -56,6 +58,9 @@ struct mtasts_lookup {
 
   struct mtasts_dns_query *queries[QUESTIONS];
   uint64_t started[QUESTIONS]; /* microseconds */
+  struct mtasts_validation *mx_validation;
+  struct mtasts_mx_dane *dane;
+  uint64_t dane_started;
   struct mtasts_fetch *fetch;
   uint64_t first_fetch; /* microseconds */
   uint64_t fetch_started;
@@ -70,7 +75,9 @@ struct mtasts_lookup {
   struct mtasts_span *texts; /* their bytes follow them */
   unsigned char *policy_store;
   unsigned char *mx_store;
+  struct mtasts_mx_list mx;
   char txt_detail[MTASTS_DETAIL_MAX + 1];
+  char mx_detail[MTASTS_DETAIL_MAX + 1];
   char policy_detail[MTASTS_DETAIL_MAX + 1];
 };
 
@@ -83,73 +90,56 @@ static struct mtasts_span span_of(const char *text) {
 
 /* the trace */
 
-static uint64_t microseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
-}
-
-/* A text in the making, cut where it is full. */
-struct words {
-  char text[TRACE_MAX];
-  size_t length;
-};
-
-static void add(struct words *words, struct mtasts_span bytes) {
-  words->length +=
-      mtasts_printable(bytes, words->text + words->length, sizeof words->text - words->length);
-}
-
-__attribute__((format(printf, 2, 3))) static void add_format(struct words *words,
-                                                             const char *format, ...) {
-  char text[MTASTS_DOMAIN_MAX + 64];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  add(words, span_of(text));
-}
-
 static void trace(const struct mtasts_lookup *lookup, uint64_t started, const char *section,
-                  const struct words *words) {
+                  const struct mtasts_words *words) {
   if (lookup->trace)
-    lookup->trace(lookup->context, microseconds() - started, section, words->text);
+    lookup->trace(lookup->context, mtasts_trace_clock() - started, section, words->text);
 }
 
 /* Traces what came of a question: `data`, or why there is none. */
 static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
-                         const struct mtasts_dns_answer *answer, const struct words *data) {
+                         const struct mtasts_dns_answer *answer, const struct mtasts_words *data) {
   const struct question *question = &questions[which];
-  struct words words = {.length = 0};
+  struct mtasts_words words = {.length = 0};
   if (!lookup->trace)
     return;
   if (answer->outcome == MTASTS_DNS_FAILED || answer->outcome == MTASTS_DNS_BOGUS) {
-    add(&words, span_of(answer->detail));
+    mtasts_words_add(&words, span_of(answer->detail));
   } else {
-    add_format(&words, "%s %s%s: ", question->type_name, question->prefix, lookup->domain.name);
+    mtasts_words_format(&words, "%s %s%s: ", question->type_name, question->prefix,
+                        lookup->domain.name);
     if (answer->outcome == MTASTS_DNS_NXDOMAIN)
-      add(&words, MTASTS_SPAN("no such name"));
+      mtasts_words_add(&words, MTASTS_SPAN("no such name"));
     else if (answer->outcome == MTASTS_DNS_NODATA)
-      add(&words, MTASTS_SPAN("no such record"));
+      mtasts_words_add(&words, MTASTS_SPAN("no such record"));
     else
-      add(&words, (struct mtasts_span){data->text, data->length});
+      mtasts_words_add(&words, (struct mtasts_span){data->text, data->length});
   }
   trace(lookup, lookup->started[which], question->section, &words);
 }
 
 /* asking the DNS */
 
+static enum mtasts_status send_question(struct mtasts_lookup *lookup, unsigned which,
+                                        const char *name, mtasts_dns_fn *callback) {
+  const struct mtasts_net *net = lookup->net;
+  if (which == MX && net->validator)
+    return mtasts_validator_ask(net->validator, name, questions[which].type, callback, lookup,
+                                &lookup->mx_validation);
+  return mtasts_resolver_ask(net->resolver, name, questions[which].type, callback, lookup,
+                             &lookup->queries[which]);
+}
+
 /* Asks; the answer comes to the callback, at once where there is nobody to ask. */
 static void ask(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *callback) {
   const struct question *question = &questions[which];
   char name[MTASTS_DOMAIN_MAX + sizeof "_mta-sts."];
   struct mtasts_dns_answer none = {.outcome = MTASTS_DNS_NXDOMAIN};
-  lookup->started[which] = microseconds();
+  lookup->started[which] = mtasts_trace_clock();
   int length = snprintf(name, sizeof name, "%s%s", question->prefix, lookup->domain.name);
   /* Longer than the DNS can hold: nobody can have published there. */
   if (length <= MTASTS_DOMAIN_MAX) {
-    if (mtasts_resolver_ask(lookup->net->resolver, name, question->type, callback, lookup,
-                            &lookup->queries[which]) == MTASTS_OK)
+    if (send_question(lookup, which, name, callback) == MTASTS_OK)
       return;
     none.outcome = MTASTS_DNS_FAILED;
     snprintf(none.detail, sizeof none.detail, "%s: cannot be asked", question->type_name);
@@ -182,7 +172,7 @@ static bool read_texts(struct mtasts_lookup *lookup, const struct mtasts_dns_mes
 static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
   struct mtasts_lookup *lookup = context;
   struct mtasts_txt_answer txt = {.outcome = answer->outcome};
-  struct words words = {.length = 0};
+  struct mtasts_words words = {.length = 0};
   lookup->queries[TXT] = NULL;
   snprintf(lookup->txt_detail, sizeof lookup->txt_detail, "%s", answer->detail);
   if (txt.outcome != MTASTS_DNS_FAILED && txt.outcome != MTASTS_DNS_BOGUS)
@@ -194,8 +184,8 @@ static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
   txt.detail = span_of(lookup->txt_detail);
   for (size_t i = 0; i < txt.count; i++) {
     if (i > 0)
-      add(&words, MTASTS_SPAN(" | "));
-    add(&words, txt.texts[i]);
+      mtasts_words_add(&words, MTASTS_SPAN(" | "));
+    mtasts_words_add(&words, txt.texts[i]);
   }
   trace_answer(lookup, TXT, answer, &words);
   advance(lookup, mtasts_discover_txt(&lookup->discovery, &txt, lookup->net->now()));
@@ -244,16 +234,31 @@ done:
 
 static void trace_hosts(const struct mtasts_lookup *lookup, const struct mtasts_dns_answer *answer,
                         const struct mtasts_mx_answer *mx) {
-  struct words words = {.length = 0};
+  struct mtasts_words words = {.length = 0};
   struct mtasts_mx_host host;
   for (size_t cursor = 0; mtasts_mx_next(&mx->mx, &cursor, &host);)
-    add_format(&words, "%s%u %.*s", words.length > 0 ? ", " : "", (unsigned)host.preference,
-               (int)host.host.len, host.host.data);
+    mtasts_words_format(&words, "%s%u %.*s", words.length > 0 ? ", " : "",
+                        (unsigned)host.preference, (int)host.host.len, host.host.data);
   if (mx->state == MTASTS_MX_NULL)
-    add(&words, MTASTS_SPAN("takes no mail"));
+    mtasts_words_add(&words, MTASTS_SPAN("takes no mail"));
   if (mx->state == MTASTS_MX_ERROR)
-    add(&words, MTASTS_SPAN("no exchange is a host name"));
+    mtasts_words_add(&words, MTASTS_SPAN("no exchange is a host name"));
   trace_answer(lookup, MX, answer, &words);
+}
+
+/* RFC 7672 section 2.2.1. */
+static void trace_security(const struct mtasts_lookup *lookup, const struct mtasts_mx_answer *mx) {
+  static const char *const words_of[] = {
+      [MTASTS_SECURITY_UNKNOWN] = "not validated: no DANE is known of",
+      [MTASTS_SECURITY_INSECURE] = "insecure, unsigned: no DANE",
+      [MTASTS_SECURITY_SECURE] = "secure",
+      [MTASTS_SECURITY_BOGUS] = "bogus: mail is deferred",
+  };
+  struct mtasts_words words = {.length = 0};
+  if (!lookup->net->validator || !lookup->trace)
+    return;
+  mtasts_words_format(&words, "MX %s: %s", lookup->domain.name, words_of[mx->security]);
+  trace(lookup, lookup->started[MX], "RFC 7672 2.2.1", &words);
 }
 
 static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
@@ -261,6 +266,10 @@ static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
   struct mtasts_mx_answer mx = {.state = MTASTS_MX_ERROR};
   struct mtasts_mx_host self = {.host = {lookup->domain.name, lookup->domain.len}};
   lookup->queries[MX] = NULL;
+  lookup->mx_validation = NULL;
+  mx.security = answer->security;
+  snprintf(lookup->mx_detail, sizeof lookup->mx_detail, "%s", answer->detail);
+  mx.detail = span_of(lookup->mx_detail);
   switch (answer->outcome) {
   case MTASTS_DNS_ANSWER:
     mx.state = read_hosts(lookup, &answer->message, &mx);
@@ -279,24 +288,59 @@ static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
   }
   if (mx.state != MTASTS_MX_ERROR)
     mx.ttl = answer->message.ttl;
+  lookup->mx = mx.mx;
   trace_hosts(lookup, answer, &mx);
+  trace_security(lookup, &mx);
   advance(lookup, mtasts_discover_mx(&lookup->discovery, &mx, lookup->net->now()));
+}
+
+/* DANE */
+
+static void take_dane(void *context, const struct mtasts_dane_answer *answer) {
+  struct mtasts_lookup *lookup = context;
+  struct mtasts_words words = {.length = 0};
+  enum mtasts_dane dane = mtasts_dane_of_hosts(&answer->mx);
+  mtasts_words_format(&words, "DANE %s: %s%s", lookup->domain.name, mtasts_dane_name(dane),
+                      dane == MTASTS_DANE_MIXED ? " for some of its hosts" : "");
+  trace(lookup, lookup->dane_started, "RFC 7672 2.2", &words);
+  advance(lookup, mtasts_discover_dane(&lookup->discovery, answer, lookup->net->now()));
+}
+
+static void trace_dane(void *context, uint64_t microseconds, const char *section,
+                       const char *text) {
+  const struct mtasts_lookup *lookup = context;
+  lookup->trace(lookup->context, microseconds, section, text);
+}
+
+static void ask_dane(struct mtasts_lookup *lookup) {
+  lookup->dane_started = mtasts_trace_clock();
+  if (lookup->net->validator &&
+      mtasts_mx_dane_start(lookup->net->validator, lookup->base, &lookup->mx, take_dane,
+                           lookup->trace ? trace_dane : NULL, lookup, &lookup->dane) == MTASTS_OK)
+    return;
+  /* What nobody can look at must not pass for hosts without DANE. */
+  struct mtasts_mx_host host;
+  for (size_t at = 0, next = 0; mtasts_mx_next(&lookup->mx, &next, &host); at = next)
+    lookup->mx_store[at + MTASTS_MX_LIST_DANE] = MTASTS_DANE_ERROR;
+  take_dane(lookup, &(struct mtasts_dane_answer){.mx = lookup->mx,
+                                                 .detail = MTASTS_SPAN("DANE: out of memory")});
 }
 
 /* the policy */
 
 static void take_policy(struct mtasts_lookup *lookup, const struct mtasts_policy_answer *answer) {
   struct mtasts_discovery *discovery = &lookup->discovery;
-  uint64_t started = microseconds();
+  uint64_t started = mtasts_trace_clock();
   unsigned needs = mtasts_discover_policy(discovery, answer, lookup->net->now());
   const struct mtasts_policy *policy = &discovery->entry.policy;
-  struct words words = {.length = 0};
+  struct mtasts_words words = {.length = 0};
   if (answer->error == MTASTS_ERROR_NONE) {
     if (discovery->freshness != MTASTS_FETCHED)
-      add(&words, discovery->entry.detail);
+      mtasts_words_add(&words, discovery->entry.detail);
     else
-      add_format(&words, "policy: %s, %zu mx pattern%s, max_age %u", mtasts_mode_name(policy->mode),
-                 policy->mx.count, policy->mx.count == 1 ? "" : "s", (unsigned)policy->max_age);
+      mtasts_words_format(&words, "policy: %s, %zu mx pattern%s, max_age %u",
+                          mtasts_mode_name(policy->mode), policy->mx.count,
+                          policy->mx.count == 1 ? "" : "s", (unsigned)policy->max_age);
     trace(lookup, started, "3.2", &words);
   }
   advance(lookup, needs);
@@ -317,13 +361,13 @@ static void fail_start(struct mtasts_lookup *lookup) {
 
 static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
   struct mtasts_lookup *lookup = context;
-  struct words words = {.length = 0};
+  struct mtasts_words words = {.length = 0};
   lookup->fetch = NULL;
   if (answer->error == MTASTS_ERROR_NONE)
-    add_format(&words, "HTTPS mta-sts.%s: %ld, %zu bytes", lookup->domain.name, answer->status,
-               answer->body.len);
+    mtasts_words_format(&words, "HTTPS mta-sts.%s: %ld, %zu bytes", lookup->domain.name,
+                        answer->status, answer->body.len);
   else
-    add_format(&words, "HTTPS mta-sts.%s: %s", lookup->domain.name, answer->detail);
+    mtasts_words_format(&words, "HTTPS mta-sts.%s: %s", lookup->domain.name, answer->detail);
   trace(lookup, lookup->fetch_started, "3.3", &words);
   if (answer->error != MTASTS_ERROR_NONE) {
     snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "%s", answer->detail);
@@ -350,7 +394,7 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
 static void start_fetch(struct mtasts_lookup *lookup) {
   char host[sizeof lookup->domain.name + sizeof "mta-sts."];
   struct mtasts_addresses addresses = {lookup->addresses, lookup->address_count};
-  uint64_t now = microseconds();
+  uint64_t now = mtasts_trace_clock();
   snprintf(host, sizeof host, "mta-sts.%s", lookup->domain.name);
   if (lookup->fetch_started == 0)
     lookup->first_fetch = now;
@@ -363,7 +407,7 @@ static void start_fetch(struct mtasts_lookup *lookup) {
 
 /* Adds the addresses of one family, IPv4 mapped into IPv6. */
 static void add_addresses(struct mtasts_lookup *lookup, const struct mtasts_dns_message *message,
-                          struct words *words) {
+                          struct mtasts_words *words) {
   struct mtasts_rr rr;
   size_t taken = 0;
   for (size_t cursor = 0; taken < ADDRESSES_EACH && mtasts_dns_message_next(message, &cursor, &rr);
@@ -375,14 +419,14 @@ static void add_addresses(struct mtasts_lookup *lookup, const struct mtasts_dns_
     char text[INET6_ADDRSTRLEN];
     inet_ntop(message->type == MTASTS_RR_A ? AF_INET : AF_INET6, rr.message + rr.rdata, text,
               sizeof text);
-    add_format(words, "%s%s", taken > 0 ? ", " : "", text);
+    mtasts_words_format(words, "%s%s", taken > 0 ? ", " : "", text);
   }
 }
 
 /* Takes one family's addresses, if it has any. */
 static void take_addresses(struct mtasts_lookup *lookup, unsigned which,
                            const struct mtasts_dns_answer *answer) {
-  struct words words = {.length = 0};
+  struct mtasts_words words = {.length = 0};
   lookup->queries[which] = NULL;
   lookup->address_count = 0;
   if (answer->outcome == MTASTS_DNS_ANSWER)
@@ -436,6 +480,8 @@ static void advance(struct mtasts_lookup *lookup, unsigned needs) {
     ask(lookup, MX, take_mx);
   if (news & MTASTS_NEED_POLICY)
     ask_policy(lookup);
+  if (news & MTASTS_NEED_DANE)
+    ask_dane(lookup);
   if (needs == 0)
     event_active(lookup->wake, EV_TIMEOUT, 0);
 }
@@ -485,6 +531,7 @@ enum mtasts_status mtasts_lookup_start(const struct mtasts_net *net, struct even
   if (!made)
     return MTASTS_NO_MEMORY;
   made->net = net;
+  made->base = base;
   made->domain = *domain;
   made->forced = forced;
   made->done = done;
@@ -505,6 +552,8 @@ void mtasts_lookup_free(struct mtasts_lookup *lookup) {
     return;
   for (size_t i = 0; i < QUESTIONS; i++)
     mtasts_resolver_cancel(lookup->queries[i]);
+  mtasts_validation_cancel(lookup->mx_validation);
+  mtasts_mx_dane_free(lookup->dane);
   mtasts_fetch_cancel(lookup->fetch);
   if (lookup->wake)
     event_free(lookup->wake);

@@ -1,7 +1,8 @@
 /*
  * lookup.h: one discovery in flight. It walks engine/discover.h's state machine,
  * asking the resolver and the fetcher for what the machine needs, and calls back
- * when the machine needs nothing more. TXT and MX are asked side by side. The
+ * when the machine needs nothing more. TXT and MX are asked side by side; MX and
+ * what DANE needs is validated. The
  * policy host's IPv4 addresses come first; IPv6 where there are none, or none can be reached:
  * one query in five is saved for all the others.
  */
@@ -9,24 +10,22 @@
 #define MTASTS_LOOKUP_H
 
 #include "discover.h"
+#include "trace.h"
 
 struct event_base;
 struct mtasts_resolver;
+struct mtasts_validator;
 struct mtasts_fetcher;
 struct mtasts_lookup;
 
 /* What look-ups share; everything in it is the owner's. */
 struct mtasts_net {
   struct mtasts_resolver *resolver;
+  struct mtasts_validator *validator; /* of MX hosts and DANE; NULL: as settings.dane is false */
   struct mtasts_fetcher *fetcher;
   struct mtasts_discover_settings settings;
   int64_t (*now)(void); /* seconds since the epoch */
 };
-
-/* One step for `query --explain`: how long it took, where the RFC asks for it, what came of it.
- * The text is printable and good for the call. */
-typedef void mtasts_trace_fn(void *context, uint64_t microseconds, const char *section,
-                             const char *text);
 
 /* Called once, from the loop. The discovery is good until the look-up is freed. */
 typedef void mtasts_lookup_fn(void *context, const struct mtasts_discovery *discovery);

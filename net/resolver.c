@@ -14,6 +14,8 @@
 #include <unbound.h>
 #include <unistd.h>
 
+#include "anchor.h"
+#include "printable.h"
 #include "server.h"
 
 enum {
@@ -24,12 +26,16 @@ enum {
   SOCKETS_MIN = 16, /* libunbound's queries of one server in flight; more wait for their turn */
   SOCKETS_MAX = 1024,
   CLASS_IN = 1,
+  DETAIL_MAX = 1024, /* bytes of libunbound's words that are looked at */
 };
 
 struct mtasts_resolver {
   struct event_base *base;
   uint32_t timeout; /* seconds */
   size_t preferred; /* the server that answered last */
+  bool validates;
+  int anchor; /* while that is set up: a file in memory; else -1 */
+  unsigned resolvers;
   size_t count;
   struct mtasts_server servers[MTASTS_RESOLVER_SERVERS];
   struct ub_ctx *contexts[MTASTS_RESOLVER_SERVERS]; /* one a server: the order is ours */
@@ -74,7 +80,7 @@ static int64_t milliseconds(void) {
  * last a little longer than our own timer.
  */
 static const char settings[] = "server:\n"
-                               "  module-config: \"iterator\"\n"
+                               "  module-config: \"%siterator\"\n"
                                "  verbosity: 0\n"
                                "  use-syslog: no\n"
                                "  logfile: \"\"\n"
@@ -92,39 +98,62 @@ static const char settings[] = "server:\n"
                                "  unknown-server-time-limit: %u\n"
                                "  outbound-msg-retry: %u\n"
                                "  local-zone: \"test.\" nodefault\n"
+                               "%s"
                                "forward-zone:\n"
                                "  name: \".\"\n"
                                "  forward-addr: \"%s\"\n"
                                "  forward-no-cache: yes\n";
 
-/* A share of the descriptors that the process may open: half for us, among the servers. */
-static unsigned sockets_each(size_t servers) {
+/*
+ * More of it where answers are validated. libunbound first asks without the CD bit, and with it
+ * once a server that validates has found the answer bogus: we judge for ourselves, at no cost for
+ * all other domains. To ask a server over and over whether it cannot do better is in vain: it is
+ * always the same one. No telling servers which keys we trust (RFC 8145): they have no use for it.
+ */
+static const char validation[] = "  trust-anchor-file: \"/proc/self/fd/%d\"\n"
+                                 "  trust-anchor-signaling: no\n"
+                                 "  root-key-sentinel: no\n"
+                                 "  val-max-restart: 1\n"
+                                 "  val-bogus-ttl: 1\n"
+                                 "  aggressive-nsec: no\n";
+
+/* A share of the descriptors that the process may open: half for us, among resolvers and their
+ * servers. A thousand of them cost 1 MB of memory. */
+static unsigned sockets_each(const struct mtasts_resolver *resolver) {
   struct rlimit limit;
+  unsigned most = SOCKETS_MAX / resolver->resolvers;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
     return SOCKETS_MIN;
-  rlim_t each = limit.rlim_cur / 2 / servers;
+  rlim_t each = limit.rlim_cur / 2 / resolver->resolvers / resolver->count;
   if (each < SOCKETS_MIN)
     return SOCKETS_MIN;
-  return each < SOCKETS_MAX ? (unsigned)each : SOCKETS_MAX;
+  return each < most ? (unsigned)each : most;
 }
 
 /* libunbound reads options for forward zones from files only: this one is in memory. */
 static int configure(struct ub_ctx *context, const struct mtasts_resolver *resolver,
                      const struct mtasts_server *server) {
   char path[sizeof "/proc/self/fd/" + 3 * sizeof(int)];
+  char validating[sizeof validation + 3 * sizeof(int)] = "";
   /* libunbound sends a try twice, the second time with less EDNS. */
   unsigned tries = resolver->timeout < 4 ? 2 : (resolver->timeout + 1) / 2;
   unsigned wait = (resolver->timeout * 1000 + LINGER_MS) / (2 * tries);
-  unsigned sockets = sockets_each(resolver->count);
+  unsigned sockets = sockets_each(resolver);
   int status = UB_READFILE;
   int file = memfd_create("mtasts-resolver", MFD_CLOEXEC);
   if (file < 0)
     return status;
-  if (dprintf(file, settings, sockets, sockets / 8, wait, tries, server->text) > 0) {
+  if (resolver->anchor >= 0)
+    snprintf(validating, sizeof validating, validation, resolver->anchor);
+  if (dprintf(file, settings, *validating ? "validator " : "", sockets, sockets / 16 + 1, wait,
+              tries, validating, server->text) > 0) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     status = ub_ctx_config(context, path);
   }
   close(file);
+  /* Only this has the anchor read before the first query. */
+  if (status == 0 && *validating)
+    status = ub_ctx_data_remove(context, "mtasts.invalid.");
   return status;
 }
 
@@ -156,6 +185,23 @@ static enum mtasts_status find_servers(struct mtasts_resolver *resolver,
   return status;
 }
 
+static enum mtasts_status open_contexts(struct mtasts_resolver *resolver, char *error) {
+  for (size_t i = 0; i < resolver->count; i++) {
+    int code = UB_INITFAIL;
+    resolver->contexts[i] = ub_ctx_create_event(resolver->base);
+    if (resolver->contexts[i]) {
+      ub_ctx_debugout(resolver->contexts[i], NULL); /* else it writes queries' names to stderr */
+      code = configure(resolver->contexts[i], resolver, &resolver->servers[i]);
+    }
+    if (code != 0) {
+      snprintf(error, ERROR_SIZE, "libunbound: %s%s", ub_strerror(code),
+               resolver->validates ? "; is the trust anchor file in zone format?" : "");
+      return MTASTS_IO;
+    }
+  }
+  return MTASTS_OK;
+}
+
 enum mtasts_status mtasts_resolver_new(struct event_base *base,
                                        const struct mtasts_resolver_options *options, char *error,
                                        struct mtasts_resolver **resolver) {
@@ -166,19 +212,18 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
   }
   made->base = base;
   made->timeout = options->timeout ? options->timeout : 1;
+  made->anchor = -1;
+  made->resolvers = options->resolvers ? options->resolvers : 1;
+  made->validates = options->trust_anchor != NULL;
   LIST_INIT(&made->queries);
   enum mtasts_status status = find_servers(made, options, error);
-  for (size_t i = 0; status == MTASTS_OK && i < made->count; i++) {
-    made->contexts[i] = ub_ctx_create_event(base);
-    int code = UB_INITFAIL;
-    if (made->contexts[i]) {
-      ub_ctx_debugout(made->contexts[i], NULL); /* else it writes queries' names to stderr */
-      code = configure(made->contexts[i], made, &made->servers[i]);
-    }
-    if (code != 0) {
-      snprintf(error, ERROR_SIZE, "libunbound: %s", ub_strerror(code));
-      status = MTASTS_IO;
-    }
+  if (status == MTASTS_OK && options->trust_anchor)
+    status = mtasts_anchor_open(options->trust_anchor, error, &made->anchor);
+  if (status == MTASTS_OK)
+    status = open_contexts(made, error);
+  if (made->anchor >= 0) {
+    close(made->anchor);
+    made->anchor = -1;
   }
   if (status != MTASTS_OK) {
     mtasts_resolver_free(made);
@@ -240,19 +285,80 @@ static struct mtasts_dns_answer *read_answer(const unsigned char *bytes, size_t 
   return NULL;
 }
 
+const char *mtasts_rr_type_name(uint16_t type) {
+  switch (type) {
+  case MTASTS_RR_A:
+    return "A";
+  case MTASTS_RR_AAAA:
+    return "AAAA";
+  case MTASTS_RR_CNAME:
+    return "CNAME";
+  case MTASTS_RR_DNSKEY:
+    return "DNSKEY";
+  case MTASTS_RR_MX:
+    return "MX";
+  case MTASTS_RR_TLSA:
+    return "TLSA";
+  case MTASTS_RR_TXT:
+    return "TXT";
+  default:
+    return "DNS";
+  }
+}
+
+static const char *shown_name(const struct mtasts_dns_query *query) {
+  return *query->name ? query->name : ".";
+}
+
+/* "MX example.com: signature expired …", of libunbound's "validation failure <example.com. MX IN>:
+ * signature expired …". */
+static void tell_bogus(const struct mtasts_dns_query *query, const char *why, char *detail) {
+  char text[DETAIL_MAX];
+  const char *colon = why ? strstr(why, ">: ") : NULL;
+  if (colon)
+    why = colon + 3;
+  snprintf(text, sizeof text, "%s %s: %s", mtasts_rr_type_name(query->type), shown_name(query),
+           why ? why : "DNSSEC validation failed");
+  mtasts_printable((struct mtasts_span){text, strlen(text)}, detail, MTASTS_DETAIL_MAX + 1);
+}
+
+/* What libunbound has found the answer to be: 0, insecure; 1, bogus; 2, secure. Of a bogus one
+ * there may be a better one at another server, which has a little time for that. */
+static void judge(struct mtasts_dns_query *query, struct mtasts_dns_answer *answer, int security,
+                  const char *why_bogus) {
+  int64_t soon = milliseconds() + HEDGE_MS;
+  if (!query->resolver->validates) {
+    answer->security = MTASTS_SECURITY_UNKNOWN;
+  } else if (security == 2 || security == 0) {
+    answer->security = security == 2 ? MTASTS_SECURITY_SECURE : MTASTS_SECURITY_INSECURE;
+  } else {
+    answer->security = MTASTS_SECURITY_BOGUS;
+    answer->outcome = MTASTS_DNS_BOGUS;
+    tell_bogus(query, why_bogus, answer->detail);
+    query->deadline = soon < query->deadline ? soon : query->deadline;
+  }
+}
+
+static bool settled(const struct mtasts_dns_query *query) {
+  return query->answer && query->answer->outcome != MTASTS_DNS_BOGUS;
+}
+
 /* libunbound has done with one server; this may come from inside ub_resolve_event. */
 static void receive(void *context, int rcode, void *packet, int size, int security, char *why_bogus,
                     int was_ratelimited) {
   struct ask *ask = context;
   struct mtasts_dns_query *query = ask->query;
-  (void)security;
-  (void)why_bogus;
   (void)was_ratelimited;
   ask->open = false;
-  if (!query->answer && rcode == MTASTS_RCODE_NOERROR && packet && size > 0) {
-    query->answer = read_answer(packet, (size_t)size, query->type);
-    if (query->answer)
-      query->resolver->preferred = ask->server;
+  if (!settled(query) && rcode == MTASTS_RCODE_NOERROR && packet && size > 0) {
+    struct mtasts_dns_answer *answer = read_answer(packet, (size_t)size, query->type);
+    if (answer) {
+      judge(query, answer, security, why_bogus);
+      free(query->answer);
+      query->answer = answer;
+      if (settled(query))
+        query->resolver->preferred = ask->server;
+    }
   }
   event_active(query->timer, EV_TIMEOUT, 0);
 }
@@ -268,8 +374,8 @@ static bool ask_next(struct mtasts_dns_query *query, int64_t now) {
   };
   query->asked++;
   query->hedge = now + HEDGE_MS;
-  int code = ub_resolve_event(resolver->contexts[ask->server], query->name, query->type, CLASS_IN,
-                              ask, receive, &ask->id);
+  int code = ub_resolve_event(resolver->contexts[ask->server], shown_name(query), query->type,
+                              CLASS_IN, ask, receive, &ask->id);
   if (code != 0)
     ask->open = false;
   return code == 0;
@@ -282,31 +388,17 @@ static bool any_open(const struct mtasts_dns_query *query) {
   return false;
 }
 
-static const char *type_name(uint16_t type) {
-  switch (type) {
-  case MTASTS_RR_A:
-    return "A";
-  case MTASTS_RR_AAAA:
-    return "AAAA";
-  case MTASTS_RR_MX:
-    return "MX";
-  case MTASTS_RR_TXT:
-    return "TXT";
-  default:
-    return "DNS";
-  }
-}
-
 /* Calls back with the answer, or with why there is none. */
 static void finish(struct mtasts_dns_query *query, bool timed_out) {
   struct mtasts_dns_answer failed = {.outcome = MTASTS_DNS_FAILED};
-  const char *type = type_name(query->type);
+  const char *type = mtasts_rr_type_name(query->type);
+  const char *name = shown_name(query);
   if (!query->answer && timed_out)
-    snprintf(failed.detail, sizeof failed.detail, "%s %.200s: no answer in %u s", type, query->name,
+    snprintf(failed.detail, sizeof failed.detail, "%s %.200s: no answer in %u s", type, name,
              (unsigned)query->resolver->timeout);
   else if (!query->answer)
     snprintf(failed.detail, sizeof failed.detail, "%s %.200s: SERVFAIL from the resolver", type,
-             query->name);
+             name);
   struct mtasts_dns_answer *answer = query->answer;
   mtasts_dns_fn *callback = query->callback;
   void *context = query->context;
@@ -323,11 +415,11 @@ static void step(evutil_socket_t socket, short what, void *context) {
   (void)socket;
   (void)what;
   bool more = query->asked < query->resolver->count;
-  if (query->answer || now >= query->deadline || (!more && !any_open(query))) {
+  if (settled(query) || now >= query->deadline || (!more && !any_open(query))) {
     finish(query, now >= query->deadline);
     return;
   }
-  if (more && (now >= query->hedge || !any_open(query)))
+  if (more && (now >= query->hedge || query->answer || !any_open(query)))
     ask_next(query, now);
   more = query->asked < query->resolver->count;
   int64_t wake = more && query->hedge < query->deadline ? query->hedge : query->deadline;
@@ -341,7 +433,7 @@ enum mtasts_status mtasts_resolver_ask(struct mtasts_resolver *resolver, const c
                                        uint16_t type, mtasts_dns_fn *callback, void *context,
                                        struct mtasts_dns_query **query) {
   size_t length = strlen(name);
-  if (length == 0 || length > MTASTS_DOMAIN_MAX)
+  if (length > MTASTS_DOMAIN_MAX)
     return MTASTS_INVALID;
   struct mtasts_dns_query *made = calloc(1, sizeof *made + length + 1);
   if (!made)

@@ -5,7 +5,9 @@
  *
  * Every look-up asks a server: nothing is cached here, neither answers nor
  * failures, nor how servers behaved, so one domain's dead name servers never
- * count against another's. Nothing is validated (DNSSEC is DANE's business).
+ * count against another's. A resolver with a trust anchor validates what it is
+ * told (DNSSEC, RFC 4035), whatever the servers think of it, and remembers the
+ * keys of zones: a key that failed for a minute. Without one nothing is validated.
  * The server that answered last is asked first; the next one is asked too when
  * it fails, or is silent for a second.
  *
@@ -28,21 +30,27 @@ struct mtasts_resolver_options {
   const char *const *servers; /* ADDR or ADDR@PORT */
   size_t server_count;        /* 0: resolv.conf */
   uint32_t timeout;           /* seconds for one look-up, retries included; at least 1 */
+  /* A file of DS or DNSKEY records in zone format, or one that is kept by RFC 5011 (never written
+   * here; keys that it does not trust, or no more, do not count). NULL: nothing is validated. */
+  const char *trust_anchor;
+  unsigned resolvers; /* among which the process's descriptors are shared; 0: this one alone */
 };
 
 struct mtasts_dns_answer {
   enum mtasts_dns_outcome outcome;
-  struct mtasts_dns_message message;  /* ANSWER, NODATA, NXDOMAIN; bytes good for the callback */
-  char detail[MTASTS_DETAIL_MAX + 1]; /* FAILED: "TXT _mta-sts.example.com: no answer in 5 s" */
+  enum mtasts_security security;      /* UNKNOWN: by a resolver that does not validate */
+  struct mtasts_dns_message message;  /* but of FAILED; bytes good for the callback */
+  char detail[MTASTS_DETAIL_MAX + 1]; /* FAILED: "TXT _mta-sts.example.com: no answer in 5 s";
+                                         BOGUS: what is wrong with which name */
 };
 
 typedef void mtasts_dns_fn(void *context, const struct mtasts_dns_answer *answer);
 
 /*
  * error: at least 256 bytes, a sentence on failure.
- *   MTASTS_INVALID    a server is not an address, or there are too many
- *   MTASTS_NO_MEMORY
- *   MTASTS_IO         resolv.conf is unreadable, or libunbound fails
+ *   MTASTS_INVALID    a server is not an address, or there are too many; no trust anchor in the
+ * file MTASTS_NO_FILE    there is no trust anchor file MTASTS_NO_MEMORY MTASTS_IO         a file is
+ * unreadable, or libunbound fails
  */
 enum mtasts_status mtasts_resolver_new(struct event_base *base,
                                        const struct mtasts_resolver_options *options, char *error,
@@ -51,9 +59,12 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
 /* Cancels what is in flight without calling back. May be called from a callback. */
 void mtasts_resolver_free(struct mtasts_resolver *resolver);
 
+/* "TXT", "TLSA"; "DNS" for a type that is not asked for here. */
+const char *mtasts_rr_type_name(uint16_t type);
+
 /*
  * Asks. The callback comes exactly once, unless the query is cancelled first.
- * name: no trailing dot. *query is good until the callback or the cancel.
+ * name: no trailing dot, "" for the root. *query is good until the callback or the cancel.
  *   MTASTS_INVALID    the name is not one that the DNS can hold
  *   MTASTS_NO_MEMORY
  */

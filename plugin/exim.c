@@ -1,5 +1,6 @@
 #include "exim.h"
 
+#include <errno.h>
 #include <local_scan.h>
 #include <time.h>
 
@@ -96,6 +97,7 @@ int mtasts_cert(uschar **yield, int argc, uschar **argv) {
 }
 
 int mtasts_event(uschar **yield, int argc, uschar **argv) {
+  int error = errno; /* Exim has its own in there, and looks at it behind dane:fail */
   struct arguments taken = take(argc, argv);
   struct mtasts_ending ending;
   struct mtasts_event event =
@@ -105,6 +107,7 @@ int mtasts_event(uschar **yield, int argc, uschar **argv) {
     if (mtasts_session_end(&session, &event, known, &ending))
       mtasts_tell(&(struct mtasts_told){known, &session, ending, event.data, event.sender});
   }
+  errno = error;
   return give_constant(yield, "");
 }
 

@@ -1,5 +1,7 @@
 #include "explain.h"
 
+#include <string.h>
+
 #include "out.h"
 
 void mtasts_explain_step(void *context, uint64_t microseconds, const char *section,
@@ -12,8 +14,10 @@ void mtasts_explain_print(const json_t *steps) {
   size_t i;
   json_t *step;
   json_array_foreach(steps, i, step) {
-    printf("%9.1f ms  %sRFC 8461 %-4s%s %s\n", json_real_value(json_object_get(step, "ms")),
-           mtasts_colour_on(MTASTS_DIM), json_string_value(json_object_get(step, "section")),
-           mtasts_colour_off(MTASTS_DIM), json_string_value(json_object_get(step, "text")));
+    const char *section = json_string_value(json_object_get(step, "section"));
+    const char *rfc = strncmp(section, "RFC ", 4) == 0 ? "" : "RFC 8461 ";
+    printf("%9.1f ms  %s%s%-*s%s %s\n", json_real_value(json_object_get(step, "ms")),
+           mtasts_colour_on(MTASTS_DIM), rfc, *rfc ? 5 : 14, section, mtasts_colour_off(MTASTS_DIM),
+           json_string_value(json_object_get(step, "text")));
   }
 }

@@ -59,14 +59,6 @@ enum mtasts_status mtasts_place_write(struct mtasts_place *place) {
   return status;
 }
 
-struct mtasts_discover_settings mtasts_place_settings(const struct mtasts_place *place) {
-  return (struct mtasts_discover_settings){
-      .refresh_interval = place->config->refresh.interval,
-      .retry_min = place->config->refresh.retry_min,
-      .retry_max = place->config->refresh.retry_max,
-  };
-}
-
 static bool is_daemons(const struct mtasts_place *place) {
   return strcmp(place->directory, place->config->cache.directory) == 0 &&
          mtasts_daemon_is_there(place->config);

@@ -31,9 +31,6 @@ enum mtasts_access_wanted {
   MTASTS_CREATE, /* write, and create it where it is missing */
 };
 
-/* What the configuration says of discovery. */
-struct mtasts_discover_settings mtasts_place_settings(const struct mtasts_place *place);
-
 /* Loads the configuration, unless it is there, and opens the cache, for a command that works on
  * the cache alone. Complains and returns an exit code on failure; the place is to be closed
  * either way. */

@@ -34,7 +34,7 @@ static int choose_all(struct refresh *refresh) {
   int code = mtasts_place_open(refresh->options, MTASTS_READ, &place);
   if (code != MTASTS_EXIT_OK)
     return mtasts_place_close(&place, code);
-  refresh->settings = mtasts_place_settings(&place);
+  refresh->settings = mtasts_config_settings(place.config);
   refresh->now = time(NULL);
   enum mtasts_status status = mtasts_cache_walk(place.cache, choose, refresh);
   if (refresh->memory)

@@ -10,12 +10,14 @@
 
 #include "asker.h"
 #include "daemon.h"
+#include "dane.h"
 #include "endpoint.h"
 #include "fetch.h"
 #include "out.h"
 #include "place.h"
 #include "resolver.h"
 #include "ruling.h"
+#include "validator.h"
 
 enum {
   BURST = 256,        /* cached answers in a row, before the loop sees to other things */
@@ -166,7 +168,7 @@ static int set_up(struct mtasts_session *session) {
   if (code != MTASTS_EXIT_OK)
     return code;
   session->net.now = wall_clock;
-  session->net.settings = mtasts_place_settings(&session->place);
+  session->net.settings = mtasts_config_settings(session->place.config);
   session->base = event_base_new();
   if (session->base)
     session->more = event_new(session->base, -1, 0, fill, session);
@@ -209,6 +211,36 @@ static bool halt(struct mtasts_session *session, int code) {
   return false;
 }
 
+/* One who asks for a domain wants to know why nothing is said of DANE. */
+static void tell_check(void *context, bool news, const char *why, const char *remedy) {
+  const struct mtasts_session *session = context;
+  if (!news)
+    return;
+  if (why)
+    mtasts_complain("DNSSEC", "%s: %s; %s", why, remedy,
+                    session->place.config->dns.dnssec == MTASTS_DNSSEC_REQUIRE
+                        ? "dns.dnssec is require, so mail is deferred"
+                        : "MTA-STS decides alone");
+  else
+    mtasts_complain("DNSSEC", "works again");
+}
+
+static bool open_validator(struct mtasts_session *session,
+                           const struct mtasts_resolver_options *resolver) {
+  const struct mtasts_config *config = session->place.config;
+  struct mtasts_validator_options options = {
+      .resolver = *resolver,
+      .plain = session->net.resolver,
+      .require = config->dns.dnssec == MTASTS_DNSSEC_REQUIRE,
+      .checked = tell_check,
+      .context = session,
+  };
+  options.resolver.trust_anchor = config->dns.trust_anchor;
+  if (mtasts_validator_new(session->base, &options, &session->net.validator) == MTASTS_OK)
+    return true;
+  return halt(session, no_memory("DNSSEC"));
+}
+
 static bool open_resolver(struct mtasts_session *session) {
   const struct mtasts_config *config = session->place.config;
   const char *named = session->options.options->resolver;
@@ -216,12 +248,14 @@ static bool open_resolver(struct mtasts_session *session) {
       .servers = named ? &named : config->dns.servers.items,
       .server_count = named ? 1 : config->dns.servers.count,
       .timeout = config->dns.timeout,
+      .resolvers = session->net.settings.dane ? 2 : 1,
   };
   char error[256];
-  if (mtasts_resolver_new(session->base, &options, error, &session->net.resolver) == MTASTS_OK)
-    return true;
-  mtasts_complain("resolver", "%s; name one with --resolver", error);
-  return halt(session, MTASTS_EXIT_AWAY);
+  if (mtasts_resolver_new(session->base, &options, error, &session->net.resolver) != MTASTS_OK) {
+    mtasts_complain("resolver", "%s; name one with --resolver", error);
+    return halt(session, MTASTS_EXIT_AWAY);
+  }
+  return !session->net.settings.dane || open_validator(session, &options);
 }
 
 static bool open_fetcher(struct mtasts_session *session) {
@@ -277,6 +311,12 @@ static void store(struct mtasts_session *session, const struct mtasts_domain *do
     event_add(session->flush, &wait);
 }
 
+static const struct mtasts_override *override_of(const struct mtasts_session *session,
+                                                 const struct mtasts_domain *domain, int64_t now) {
+  const struct mtasts_override *override = mtasts_config_override(session->place.config, domain);
+  return override && now < override->until ? override : NULL;
+}
+
 static void land(struct flight *flight) {
   LIST_REMOVE(flight, link);
   flight->session->in_flight--;
@@ -294,6 +334,7 @@ static void looked_up(void *context, const struct mtasts_discovery *discovery) {
       .monitor = session->place.config->site_mode == MTASTS_SITE_MONITOR,
       .now = wall_clock(),
   };
+  result.override = override_of(session, &flight->question.domain, result.now);
   session->asked++;
   session->dns_failed += discovery->entry.error == MTASTS_ERROR_DNS;
   if (discovery->changed)
@@ -341,6 +382,7 @@ static const struct mtasts_entry *read_cache(struct mtasts_session *session,
   enum mtasts_status status = mtasts_reader_get(session->reader, &question->domain, entry);
   if (status == MTASTS_OK) {
     trace(question, since, "5.1", "cache: known");
+    mtasts_discover_heed(&session->net.settings, entry);
     /* Whoever asks again has perhaps mended the resolver meanwhile. */
     if (entry->record == MTASTS_RECORD_ERROR)
       entry->next_check = 0;
@@ -351,6 +393,16 @@ static const struct mtasts_entry *read_cache(struct mtasts_session *session,
   return NULL;
 }
 
+/* Is what is known enough, so that nobody is asked? An override beats a policy, never DANE. */
+static bool is_enough(const struct mtasts_session *session, const struct mtasts_result *known) {
+  const struct mtasts_discover_settings *settings = &session->net.settings;
+  if (known->override &&
+      (!settings->dane || (known->entry && mtasts_dane_counts(known->entry, known->now))))
+    return true;
+  return known->entry && !session->options.forced &&
+         mtasts_discover_due(settings, known->entry, known->now) == 0;
+}
+
 static void begin_alone(struct mtasts_session *session, const struct mtasts_question *question) {
   const struct mtasts_config *config = session->place.config;
   struct mtasts_entry stored;
@@ -359,15 +411,11 @@ static void begin_alone(struct mtasts_session *session, const struct mtasts_ques
       .monitor = config->site_mode == MTASTS_SITE_MONITOR,
       .now = wall_clock(),
   };
-  const struct mtasts_override *override = mtasts_config_override(config, &question->domain);
-  if (override && result.now < override->until) {
-    result.override = override;
-    trace(question, microseconds(), "5", "override in mtasts.conf: in force, nobody is asked");
-  }
+  result.override = override_of(session, &question->domain, result.now);
+  if (result.override)
+    trace(question, microseconds(), "5", "override in mtasts.conf: in force");
   result.entry = read_cache(session, question, &stored);
-  bool enough = result.override || session->options.options->offline ||
-                (result.entry && !session->options.forced &&
-                 mtasts_discover_due(&session->net.settings, result.entry, result.now) == 0);
+  bool enough = session->options.options->offline || is_enough(session, &result);
   if (enough)
     session->options.done(session->options.context, question, &result);
   else
@@ -402,11 +450,10 @@ static enum mtasts_freshness freshness_since(const struct mtasts_entry *entry, i
 static void take_override(const struct mtasts_session *session, const struct flight *flight,
                           struct mtasts_ruling *ruling, struct mtasts_override *override,
                           struct mtasts_result *result) {
-  const struct mtasts_override *own =
-      mtasts_config_override(session->place.config, &flight->question.domain);
+  const struct mtasts_override *own = override_of(session, &flight->question.domain, result->now);
   override->policy = ruling->entry.policy;
   /* No expiry is further away than max_age allows; the configuration has the true end. */
-  override->until = own && result->now < own->until ? own->until : ruling->entry.expires;
+  override->until = own ? own->until : ruling->entry.expires;
   ruling->entry.has_policy = false;
   result->override = override;
 }
@@ -557,6 +604,7 @@ int mtasts_session_close(struct mtasts_session *session, int code) {
   }
   mtasts_asker_free(session->asker);
   mtasts_fetcher_free(session->net.fetcher);
+  mtasts_validator_free(session->net.validator);
   mtasts_resolver_free(session->net.resolver);
   if (session->flush)
     event_free(session->flush);

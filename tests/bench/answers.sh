@@ -17,7 +17,7 @@ trap clean EXIT
 
 cat >"$dir/mtasts.conf" <<END
 cache     { directory = "$dir/cache" }
-dns       { servers = {"127.0.0.1@9"} }
+dns       { servers = {"127.0.0.1@9"} dnssec = "off" }
 ask       { socket = "$dir/ask.sock" }
 socketmap { listen = {"unix:$dir/socketmap.sock"} }
 outcome   { socket = "$dir/tlsrpt.sock" }

@@ -1,9 +1,11 @@
 /*
  * certs: the certificates of the lab, good and bad.
  *
- *   certs DIR < LIST        a line a host: HOST [KIND]
+ *   certs DIR < LIST        a line a host: HOST [KIND [tlsa]]
  *
- * Writes DIR/ca.pem, the test CA, and DIR/HOST.crt and DIR/HOST.key for each host.
+ * Writes DIR/ca.pem, the test CA, and DIR/HOST.crt and DIR/HOST.key for each host; DIR/HOST.tlsa
+ * where that is asked for: a line for each way in which a TLSA record (RFC 6698) tells of the leaf
+ * (ee) and of who signed it (ta): ee|ta SELECTOR MATCHING-TYPE DATA.
  * Keys are EC P-256, each host has its own: a thousand take less than a second.
  */
 #include <openssl/ec.h>
@@ -33,21 +35,25 @@ struct kind {
     ITSELF
   } signer;
   const char *not_before, *not_after; /* ASN.1 generalised times; NULL: yesterday, next year */
+  int chain;                          /* the signer's certificate comes with it */
 };
 
 static const struct kind kinds[] = {
-    {"good", "DNS:%s", 0, TEST_CA, NULL, NULL},
-    {"expired", "DNS:%s", 0, TEST_CA, "20200101000000Z", "20210101000000Z"},
-    {"future", "DNS:%s", 0, TEST_CA, "20900101000000Z", "20910101000000Z"},
-    {"self-signed", "DNS:%s", 0, ITSELF, NULL, NULL},
-    {"unknown-ca", "DNS:%s", 0, UNKNOWN_CA, NULL, NULL},
-    {"cn-only", NULL, 0, TEST_CA, NULL, NULL},
-    {"wrong-name", "DNS:www.%s", 1, TEST_CA, NULL, NULL},
-    {"mx-name", "DNS:mx.%s", 1, TEST_CA, NULL, NULL},
-    {"wildcard", "DNS:*.%s", 1, TEST_CA, NULL, NULL},
-    {"wildcard-above", "DNS:*.%s", 2, TEST_CA, NULL, NULL},
-    {"wildcard-partial", "DNS:mta-*.%s", 1, TEST_CA, NULL, NULL},
-    {"many-names", "many", 0, TEST_CA, NULL, NULL},
+    {"good", "DNS:%s", 0, TEST_CA, NULL, NULL, 0},
+    {"expired", "DNS:%s", 0, TEST_CA, "20200101000000Z", "20210101000000Z", 0},
+    {"future", "DNS:%s", 0, TEST_CA, "20900101000000Z", "20910101000000Z", 0},
+    {"self-signed", "DNS:%s", 0, ITSELF, NULL, NULL, 0},
+    {"unknown-ca", "DNS:%s", 0, UNKNOWN_CA, NULL, NULL, 0},
+    {"cn-only", NULL, 0, TEST_CA, NULL, NULL, 0},
+    {"wrong-name", "DNS:www.%s", 1, TEST_CA, NULL, NULL, 0},
+    {"mx-name", "DNS:mx.%s", 1, TEST_CA, NULL, NULL, 0},
+    {"wildcard", "DNS:*.%s", 1, TEST_CA, NULL, NULL, 0},
+    {"wildcard-above", "DNS:*.%s", 2, TEST_CA, NULL, NULL, 0},
+    {"wildcard-partial", "DNS:mta-*.%s", 1, TEST_CA, NULL, NULL, 0},
+    {"many-names", "many", 0, TEST_CA, NULL, NULL, 0},
+    {"with-ca", "DNS:%s", 0, TEST_CA, NULL, NULL, 1},
+    {"own-ca", "DNS:%s", 0, UNKNOWN_CA, NULL, NULL, 1},
+    {"own-ca-wrong-name", "DNS:www.%s", 1, UNKNOWN_CA, NULL, NULL, 1},
 };
 
 static void need(int ok, const char *what) {
@@ -128,16 +134,44 @@ static X509 *leaf(EVP_PKEY *key, const char *host, const struct kind *kind,
   return cert;
 }
 
-/* One of cert and key is written, the other NULL. */
-static void write_pem(const char *directory, const char *name, X509 *cert, EVP_PKEY *key) {
+static FILE *create(const char *directory, const char *name, const char *suffix) {
   char path[4096];
-  snprintf(path, sizeof path, "%s/%s", directory, name);
+  snprintf(path, sizeof path, "%s/%s%s", directory, name, suffix);
   FILE *file = fopen(path, "w");
   need(file != NULL, path);
-  need(cert ? PEM_write_X509(file, cert)
-            : PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL),
-       path);
-  need(fclose(file) == 0, path);
+  return file;
+}
+
+/* above may be NULL. */
+static void write_certificate(FILE *file, X509 *cert, X509 *above) {
+  need(PEM_write_X509(file, cert) && (!above || PEM_write_X509(file, above)) && fclose(file) == 0,
+       "a certificate");
+}
+
+static void write_key(FILE *file, EVP_PKEY *key) {
+  need(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) && fclose(file) == 0, "a key");
+}
+
+static void write_tlsa(FILE *file, const char *of, X509 *cert) {
+  const EVP_MD *digests[] = {NULL, EVP_sha256(), EVP_sha512()}; /* by matching type */
+  for (int selector = 0; selector <= 1; selector++) {
+    unsigned char *der = NULL, digest[EVP_MAX_MD_SIZE];
+    int size = selector == 0 ? i2d_X509(cert, &der) : i2d_PUBKEY(X509_get0_pubkey(cert), &der);
+    need(size > 0, of);
+    for (int matching = 0; matching <= 2; matching++) {
+      const unsigned char *data = der;
+      unsigned data_size = (unsigned)size;
+      if (matching > 0) {
+        need(EVP_Digest(der, (size_t)size, digest, &data_size, digests[matching], NULL), of);
+        data = digest;
+      }
+      fprintf(file, "%s %d %d ", of, selector, matching);
+      for (unsigned i = 0; i < data_size; i++)
+        fprintf(file, "%02x", data[i]);
+      fputc('\n', file);
+    }
+    OPENSSL_free(der);
+  }
 }
 
 static const struct kind *find_kind(const char *name) {
@@ -155,22 +189,28 @@ int main(int argc, char **argv) {
   }
   struct issuer known = authority("mtasts lab CA");
   struct issuer unknown = authority("a CA that nobody knows");
-  write_pem(argv[1], "ca.pem", known.cert, NULL);
+  write_certificate(create(argv[1], "ca.pem", ""), known.cert, NULL);
 
-  char line[400], host[256], kind_name[32], file[300];
+  char line[400], host[256], kind_name[32], tlsa[5];
   while (fgets(line, sizeof line, stdin)) {
-    int fields = sscanf(line, "%255s %31s", host, kind_name);
+    int fields = sscanf(line, "%255s %31s %4s", host, kind_name, tlsa);
     if (fields < 1)
       continue;
-    const struct kind *kind = find_kind(fields == 2 ? kind_name : "good");
+    const struct kind *kind = find_kind(fields >= 2 ? kind_name : "good");
     EVP_PKEY *key = EVP_EC_gen("P-256");
     need(key != NULL, host);
     const struct issuer *signer[] = {&known, &unknown, NULL};
-    X509 *cert = leaf(key, host, kind, signer[kind->signer]);
-    snprintf(file, sizeof file, "%s.crt", host);
-    write_pem(argv[1], file, cert, NULL);
-    snprintf(file, sizeof file, "%s.key", host);
-    write_pem(argv[1], file, NULL, key);
+    const struct issuer *above = signer[kind->signer];
+    X509 *cert = leaf(key, host, kind, above);
+    X509 *parent = above ? above->cert : cert;
+    write_certificate(create(argv[1], host, ".crt"), cert, kind->chain ? parent : NULL);
+    write_key(create(argv[1], host, ".key"), key);
+    if (fields == 3) {
+      FILE *file = create(argv[1], host, ".tlsa");
+      write_tlsa(file, "ee", cert);
+      write_tlsa(file, "ta", parent);
+      need(fclose(file) == 0, host);
+    }
     X509_free(cert);
     EVP_PKEY_free(key);
   }

@@ -250,10 +250,11 @@ for pair in not-found:sts-policy-fetch-error no-mode:sts-policy-invalid self-sig
 done
 check 'plain_level: enforce' "$secure$(report good.example enforce)" "$(postfix good.example postfix-tlsrpt)"
 check 'plain_level: no record' 'NOTFOUND ' "$(postfix no-record.example postfix-tlsrpt)"
-configure 'dns { timeout = 3 dnssec = "require" }' 'site_mode = "monitor"'
+configure 'dns { timeout = 3 dnssec = "require" }' 'site_mode = "monitor"' \
+  'shared { url = "redis://127.0.0.1:1/0" }'
 kill -HUP $daemon
 check 'what needs a restart is named' yes "$(says 'only after a restart: dns')"
-check 'what this version does not do is told' yes "$(says 'dns.dnssec=require: .* not .* yet')"
+check 'what this version does not do is told' yes "$(says 'shared.url: .* not .* yet')"
 check 'monitor mode is told' yes "$(says 'site_mode=monitor: nothing is enforced')"
 check 'monitor mode enforces nothing' 'NOTFOUND ' "$(postfix good.example)"
 check 'and by the metrics' 1 "$(metric 'mtasts_site_mode{mode="monitor"}')"

@@ -7,9 +7,6 @@ expect() { # WHAT RECIPIENT OUTCOME
   check "$1" "$(fated "$3")" "$(fate "$2")"
 }
 
-clear_queue() { rm -rf "$EXIM_DIR"/spool/{input,msglog,db}/*; }
-run_queue() { exim "$1" -qff; }
-
 # The whole table by one configuration; each recipient is named after $as, the run.
 deliver_all() { # CONFIGURATION
   local conf=$1

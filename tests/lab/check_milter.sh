@@ -14,7 +14,7 @@ configure() { # [MILTER-KEYS [TEXT…]]
   shift
   ! may_change_user || user='user = "nobody" group = "nogroup"'
   cat >"$conf" <<END
-dns       { servers = {"127.0.0.1"} timeout = 2 }
+dns       { servers = {"127.0.0.1"} timeout = 2 trust_anchor = "$LAB_DIR/root.key" }
 https     { ca_file = "$LAB_CA" allow_private = true timeout = 3 }
 cache     { directory = "$cache" }
 ask       { socket = "$ask_socket" deadline = 1 on_unknown = "${on_unknown:-deliver}" }
@@ -555,8 +555,10 @@ check_socket() {
 }
 
 check_systemd() {
+  local listens
   "$LAB_TOOLS/ask" -l "$milter_dir/notify" >"$LAB_DIR/notified" &
-  helpers+=($!)
+  listens=$!
+  helpers+=("$listens")
   until_so is_socket "$milter_dir/notify"
   export NOTIFY_SOCKET=$milter_dir/notify
   start_milter "$client" -a "$milter_dir/given.sock"

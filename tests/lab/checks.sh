@@ -39,7 +39,7 @@ check_error() { # WHAT CODE WORD COMMAND…
   echo "checks: $MTASTS is not built. Run: make" >&2
   exit 69
 }
-[ $# -gt 0 ] || set -- table changes cache input daemon tool milter exim postfix sendmail
+[ $# -gt 0 ] || set -- table changes cache input daemon tool milter exim postfix sendmail dane
 for part; do
   began=$SECONDS
   cache=$LAB_DIR/cache-$part

@@ -112,6 +112,7 @@ install_plugin() { cp "$1" "$plugin.new" && mv "$plugin.new" "$plugin"; } # FILE
 
 raise_exim() {
   local etc=$LAB_DIR/etc name
+  [ ! -d "$EXIM_DIR" ] || return 0 # another part has done it
   mkdir -p "$EXIM_DIR"/{spool,log,mail} "$etc"
   cp -a /etc/. "$etc"
   mkdir -p "$etc"/{exim4,ssl/certs}
@@ -137,6 +138,9 @@ raise_exim() {
     update-exim4.conf -d "$EXIM_DIR/$name" -o "$EXIM_DIR/$name.conf" || return
   done
 }
+
+clear_queue() { rm -rf "$EXIM_DIR"/spool/{input,msglog,db}/*; }
+run_queue() { exim "$1" -qff; } # CONFIGURATION
 
 exim() { # CONFIGURATION ARGUMENT…
   local conf=$1
@@ -165,12 +169,14 @@ fate() { # RECIPIENT
   echo "${log#* * * } |${taken:+ $taken}"
 }
 
-# The fate that an outcome of the table `deliveries` stands for, a regular expression.
-fated() { # OUTCOME: verified | tls | clear [HOST], deferred | bounced WORDS
+# The fate that an outcome of the table `deliveries` or `dane` stands for, a regular expression.
+fated() { # OUTCOME: verified | dane | encrypted | tls | clear [HOST], deferred | bounced WORDS
   local host=${1#* }
   [[ $1 == *' '* ]] || host='[^ ]*'
   case $1 in
     verified*) echo "[=-]> .* T=remote_smtp_mtasts H=$host \\[.* X=TLS.* CV=yes .* \| 1 tls=TLSv1.[23]" ;;
+    dane*) echo "[=-]> .* T=remote_smtp_dane H=$host \\[.* X=TLS.* CV=dane .* \| 1 tls=TLSv1.[23]" ;;
+    encrypted*) echo "[=-]> .* T=remote_smtp_encrypt H=$host \\[.* X=TLS.* \| 1 tls=TLSv1.[23]" ;;
     tls*) echo "[=-]> .* T=remote_smtp_opportunistic H=$host \\[.* X=TLS.* \| 1 tls=TLSv1.[23]" ;;
     clear*) echo "[=-]> .* T=remote_smtp_opportunistic H=$host \\[[0-9.]*\\] C=.* \| 1 tls=no" ;;
     deferred*) echo "== .* defer .*${1#* }.* \|" ;;

@@ -1,7 +1,16 @@
-# From the table `domains` to all that the lab's servers read, in $LAB_DIR.
+# From the tables to all that the lab's servers read, in $LAB_DIR.
 # shellcheck shell=bash
 
-zone() { printf '%s\n' "$*" >>"$LAB_DIR/zones/example"; }
+# A record, into the zone that its name is in.
+zone() {
+  local name=${1%% *} file=example
+  case .$name in
+    *".${own_zone:-.}.") file=$own_zone ;;
+    *.dane.) file=dane ;;
+    *.hoster.example.) file=hoster.example ;;
+  esac
+  printf '%s\n' "$*" >>"$LAB_DIR/zones/$file"
+}
 
 # A zone that NSD knows of and has no data for: SERVFAIL.
 broken_zone() {
@@ -88,10 +97,14 @@ web_server() {
 }
 
 # A host that takes mail; its name may stand in many MX sets.
-mail_host() { # HOST RECEIVER [CERTIFICATE]
-  [ "$2" = nowhere ] && return
-  zone "$1. A ${MAIL[$2]}"
-  printf '%s %s\n' "${1,,}" "${3:-good}" >>"$LAB_DIR/certificates"
+mail_host() { # HOST RECEIVER [CERTIFICATE [tlsa]]
+  case $2 in
+    nowhere) return ;;
+    servfail) broken_zone "$1." && return ;;
+    cname=*) zone "$1. CNAME ${2#*=}." ;;
+    *) zone "$1. A ${MAIL[$2]}" ;;
+  esac
+  printf '%s %s %s\n' "${1,,}" "${3:-good}" "${4:-}" >>"$LAB_DIR/certificates"
 }
 
 # Where the mail of the table `domains` goes: a receiver that does all right.
@@ -99,31 +112,28 @@ one_receiver() {
   [ "$mx" != ok ] || mail_host "mx.$domain" tls
 }
 
-# A line of the table `deliveries`: its MX hosts, then the rest as for the other table.
+# A line of the table `deliveries` or `dane`: its MX hosts, then the rest as for the table `domains`.
 one_delivery() {
-  local line host hosts=() i=0 record=none web=- pattern patterns
+  local hosts=() i=0 record=none web=- pattern patterns
   read -ra patterns <<<"$policy"
   [ "$policy" = - ] || record=ok web=ok policy="s/enforce/${patterns[0]}/"
   if [ ${#patterns[@]} -gt 1 ]; then
     policy+=';/^mx/d'
     for pattern in "${patterns[@]:1}"; do policy+=";\$s/\$/\\nmx: $pattern/"; done
   fi
-  while IFS= read -r line; do
-    read -ra host <<<"$line"
-    case ${host[0]} in
-      null) hosts=('0 .') ;;
-      nothing) ;;
-      none) mail_host "$domain" "${host[@]:1}" ;;
-      *)
-        hosts+=("$((i += 10)) ${host[0]}")
-        mail_host "${host[@]}"
-        ;;
-    esac
-  done <<<"${mx//, /$'\n'}"
+  each_host one_host
   mx=$(printf ', %s' "${hosts[@]}")
   mx=${mx#, }
   [ -n "$mx" ] || mx=nothing
   one_domain
+}
+
+one_host() {
+  case $role in
+    null) hosts=('0 .') && return ;;
+    mx) hosts+=("$((i += 10)) $host") ;;
+  esac
+  mail_host "$host" "$receiver" "$certificate" "${tlsa:+tlsa}"
 }
 
 one_domain() {
@@ -141,10 +151,10 @@ zone_head() {
 # The root, the lab's domains, somebody else's where CNAMEs lead to, and one that will change.
 zones() {
   local name
-  for name in root example hoster.example change.example; do
+  for name in root example hoster.example change.example dane; do
     zone_head >"$LAB_DIR/zones/$name"
   done
-  printf '%s\n' 'example. NS ns.example.' "ns.example. A $DNS" >>"$LAB_DIR/zones/root"
+  printf '%s\n' 'example. NS ns.example.' 'dane. NS ns.example.' "ns.example. A $DNS" >>"$LAB_DIR/zones/root"
   printf '%s\n' "ns A $DNS" 'hoster NS ns' 'change NS ns' "ns.dropped A $DROP" \
     >>"$LAB_DIR/zones/example"
   printf '%s\n' '_mta-sts TXT "v=STSv1; id=hoster1"' "web A $WEB" >>"$LAB_DIR/zones/hoster.example"
@@ -168,32 +178,34 @@ server:
 remote-control:
   control-enable: no
 END
-  for name in root example hoster.example change.example; do
+  for name in root example hoster.example change.example dane "${!own_zones[@]}"; do
     printf 'zone:\n  name: "%s"\n  zonefile: "%s"\n' "${name/root/.}" "$name"
   done
   cat "$LAB_DIR/broken.conf"
 }
 
-unbound_conf() {
+# One resolver passes on what DNSSEC needs and judges nothing, so that our programs must; the other
+# validates, and says so (AD), for MTAs that take its word.
+unbound_conf() { # ADDRESS NAME [LINE…]
   cat <<END
 server:
-  interface: 127.0.0.1
+  interface: $1
   directory: "$LAB_DIR"
   chroot: ""
   username: ""
   pidfile: ""
-  logfile: "$LAB_DIR/log/unbound"
+  logfile: "$LAB_DIR/log/$2"
   use-syslog: no
   log-servfail: yes
   do-daemonize: no
   do-not-query-localhost: no
-  module-config: "iterator"
   qname-minimisation: no
   msg-cache-size: 16m
   rrset-cache-size: 16m
+$(printf '  %s\n' "${@:3}")
 remote-control:
   control-enable: yes
-  control-interface: "$LAB_DIR/unbound.control"
+  control-interface: "$LAB_DIR/$2.control"
 stub-zone:
   name: "."
   stub-addr: $DNS
@@ -236,7 +248,7 @@ END
 mtasts_conf() {
   cat <<END
 cache { directory = "$LAB_DIR/cache" }
-dns   { servers = {"127.0.0.1"} timeout = 2 }
+dns   { servers = {"127.0.0.1"} timeout = 2 trust_anchor = "$LAB_DIR/root.key" }
 https { ca_file = "$LAB_DIR/certs/ca.pem" allow_private = true timeout = 3 }
 user  = "$(id -un)"
 group = "$(id -gn)"
@@ -244,22 +256,27 @@ END
 }
 
 generate() {
-  mkdir -p "$LAB_DIR"/{certs,www,zones,log,tmp}
+  mkdir -p "$LAB_DIR"/{certs,www,zones,keys,log,tmp}
   zones
-  touch "$LAB_DIR/sites.conf" "$LAB_DIR/broken.conf"
+  touch "$LAB_DIR"/{sites.conf,broken.conf,faults}
   printf '%s\n' mta-sts.change.example 'no-sni self-signed' >"$LAB_DIR/certificates"
   each_domain one_domain
   each_domain one_receiver
   mail_host mail.elsewhere.example tls
   each_delivery one_delivery
+  each_signed one_signed
   local i domain record=ok web=ok policy=ok mx=ok
   for ((i = 0; i < bench_hosts; i++)); do
     domain=h$i.bench.example
     one_domain
   done
   "$LAB_TOOLS/certs" "$LAB_DIR/certs" <"$LAB_DIR/certificates"
+  each_signed tlsa_records
+  sign_zones
   nsd_conf >"$LAB_DIR/nsd.conf"
-  unbound_conf >"$LAB_DIR/unbound.conf"
+  unbound_conf 127.0.0.1 unbound 'module-config: "iterator"' >"$LAB_DIR/unbound.conf"
+  unbound_conf "$VALIDATOR" validator 'module-config: "validator iterator"' \
+    "trust-anchor-file: \"$LAB_DIR/root.key\"" >"$LAB_DIR/validator.conf"
   nginx_conf >"$LAB_DIR/nginx.conf"
   mtasts_conf >"$LAB_DIR/mtasts.conf"
   printf 'nameserver 127.0.0.1\n' >"$LAB_DIR/resolv.conf"

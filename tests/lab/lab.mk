@@ -1,5 +1,6 @@
 # The programs of the lab, and the yardstick of its bench.
-LAB := $(O)/tests/lab/certs $(O)/tests/lab/rogue $(O)/tests/lab/smtp $(O)/tests/lab/ask $(O)/tests/lab/milter_client
+LAB := $(O)/tests/lab/certs $(O)/tests/lab/rogue $(O)/tests/lab/smtp $(O)/tests/lab/ask \
+       $(O)/tests/lab/forward $(O)/tests/lab/milter_client
 HANDSHAKE_BENCH := $(O)/tests/bench/handshake_bench
 
 $(LAB:%=%.o) $(HANDSHAKE_BENCH).o: $(O)/%.o: %.c

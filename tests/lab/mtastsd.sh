@@ -11,7 +11,7 @@ built_mtastsd=${LAB_TOOLS%/tests/lab}/mtastsd built_milter=${LAB_TOOLS%/tests/la
 mtastsd_conf() { # [SETTING…]
   cat <<END
 cache     { directory = "$mta_dir/cache" }
-dns       { servers = {"127.0.0.1"} timeout = 2 }
+dns       { servers = {"127.0.0.1"} timeout = 2 trust_anchor = "$LAB_DIR/root.key" }
 https     { ca_file = "$LAB_CA" allow_private = true timeout = 3 }
 ask       { socket = "$mta_dir/run/ask.sock" deadline = 2 }
 socketmap { listen = {"unix:$mta_dir/run/socketmap.sock", "inet:127.0.0.1:8461"} }

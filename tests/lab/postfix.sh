@@ -134,19 +134,20 @@ milter_lines() { # RECIPIENT
   sed -n "s/^mtasts-milter: queue=$queue //p" "$LAB_DIR/log/milter"
 }
 
-# The fate that an outcome of the table `deliveries` stands for, a regular expression. The table has
+# The fate that an outcome of the table `deliveries` or `dane` stands for, a regular expression. The table has
 # Exim's words for what holds mail back.
 fated() { # OUTCOME
   local host=${1#* }
   [[ $1 == *' '* ]] || host='[^ ]*'
   case $1 in
-    verified*) echo "sent $host\\[[^ ]* Verified .* \\| 1 tls=TLSv1.[23]" ;;
-    tls*) echo "sent $host\\[[^ ]* (Untrusted|Trusted) .* \\| 1 tls=TLSv1.[23]" ;;
+    verified* | dane*) echo "sent $host\\[[^ ]* Verified .* \\| 1 tls=TLSv1.[23]" ;;
+    encrypted* | tls*) echo "sent $host\\[[^ ]* (Untrusted|Trusted) .* \\| 1 tls=TLSv1.[23]" ;;
     clear*) echo "sent $host\\[[^ ]* clear .* \\| 1 tls=no" ;;
     'deferred did not offer TLS') echo 'deferred .*TLS is required, but was not offered.* \|' ;;
     'deferred certificate') echo 'deferred .*Server certificate not (trusted|verified).* \|' ;;
     'deferred none of its MX hosts') echo 'deferred .*Server certificate not verified.* \|' ;;
     'deferred TLS') echo 'deferred .*(Cannot start TLS|refused to start TLS|Server certificate not verified).* \|' ;;
+    'deferred RFC 7672') echo 'deferred .*(client TLS configuration problem|Host not found, try again).* \|' ;;
     deferred*) echo "deferred .*${1#* }.* \\|" ;;
     bounced*) echo 'bounced .* \|' ;;
   esac

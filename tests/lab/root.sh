@@ -37,6 +37,7 @@ root_cannot_run() { # MTA
 
 raise_root() { # MTA
   local root=$LAB_DIR/root-$1 tree
+  [ ! -d "$root" ] || return 0 # another part has done it
   mount_overlay "$LAB_DIR/layers-$1" "$root" "$roots/$1.tar" || return
   for tree in "$(realpath "$here/../..")" "$(realpath "$LAB_TOOLS/../..")" "$LAB_DIR"; do
     mkdir -p "$root$tree" && mount --bind "$tree" "$root$tree" || return

@@ -3,16 +3,23 @@
 # shellcheck shell=bash
 
 DNS=10.8.0.53 DROP=10.8.0.54                                            # name servers
+# Resolvers, beside 127.0.0.1: one that validates; two that lie (forward.c).
+VALIDATOR=127.0.0.2 STRIPPER=127.0.0.3 CLAIMER=127.0.0.4
 WEB=10.8.0.1 IPV6=fd00:8::1 H2=10.8.0.2 ROGUE=10.8.0.3 REFUSED=10.8.0.4 # policy hosts
 UNREACHABLE=10.99.0.1                                                   # nobody's
 # Mail servers: who listens where, and how (smtp.c); the host that sends.
 declare -A MAIL=([tls]=198.51.100.1 [plain]=198.51.100.2 [refuses-454]=198.51.100.3
-  [refuses-502]=198.51.100.4 [junk]=198.51.100.5 [down]=198.51.100.6 [this]=198.51.100.25)
+  [refuses-502]=198.51.100.4 [junk]=198.51.100.5 [down]=198.51.100.6 [second]=198.51.100.7
+  [this]=198.51.100.25)
 
 serve_mail() {
   local behaviour receivers=()
   for behaviour in "${!MAIL[@]}"; do
-    case $behaviour in down | this) ;; *) receivers+=("${MAIL[$behaviour]}=$behaviour") ;; esac
+    case $behaviour in
+      down | this) ;;
+      second) receivers+=("${MAIL[second]}=tls") ;; # MTAs take hosts at one address for one
+      *) receivers+=("${MAIL[$behaviour]}=$behaviour") ;;
+    esac
   done
   exec "$LAB_TOOLS/smtp" "$LAB_DIR/certs" "$LAB_DIR/mail" "${receivers[@]}"
 }
@@ -20,10 +27,12 @@ serve_mail() {
 serve() { # SERVER: in the foreground
   case $1 in
     nsd) exec nsd -d -c "$LAB_DIR/nsd.conf" ;;
-    unbound) exec unbound -d -c "$LAB_DIR/unbound.conf" ;;
+    unbound | validator) exec unbound -d -c "$LAB_DIR/$1.conf" ;;
     nginx) exec nginx -e stderr -p "$LAB_DIR" -c nginx.conf -g 'daemon off;' ;;
     rogue) exec "$LAB_TOOLS/rogue" "$LAB_DIR/certs" "$ROGUE" "$DROP" ;;
     smtp) serve_mail ;;
+    stripper) exec "$LAB_TOOLS/forward" "$STRIPPER" 127.0.0.1 strip ;;
+    claimer) exec "$LAB_TOOLS/forward" "$CLAIMER" 127.0.0.1 claim ;;
   esac
 }
 
@@ -32,9 +41,12 @@ answers() { # SERVER
   case $1 in
     nsd) at=$DNS/53 ;;
     unbound) at=127.0.0.1/53 ;;
+    validator) at=$VALIDATOR/53 ;;
     nginx) at=$WEB/443 ;;
     rogue) at=$ROGUE/443 ;;
     smtp) at=${MAIL[tls]}/25 ;;
+    stripper) dig +time=1 +tries=1 "@$STRIPPER" . SOA >/dev/null && return ;;
+    claimer) dig +time=1 +tries=1 "@$CLAIMER" . SOA >/dev/null && return ;;
   esac
   (: >"/dev/tcp/$at") 2>/dev/null
 }

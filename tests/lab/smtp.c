@@ -163,7 +163,7 @@ static int choose_certificate(SSL *tls, int *alert, void *unused) {
   const char *name = SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
   snprintf(cert, sizeof cert, "%s/%s.crt", certs, name ? name : "no-sni");
   snprintf(key, sizeof key, "%s/%s.key", certs, name ? name : "no-sni");
-  if (SSL_use_certificate_file(tls, cert, SSL_FILETYPE_PEM) == 1 &&
+  if (SSL_use_certificate_chain_file(tls, cert) == 1 &&
       SSL_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) == 1)
     return SSL_TLSEXT_ERR_OK;
   *alert = SSL_AD_UNRECOGNIZED_NAME;

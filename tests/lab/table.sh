@@ -34,3 +34,33 @@ each_delivery() {
     "$1"
   done <"$here/deliveries"
 }
+
+# And for the table `dane`, with the columns in $name $zone $mx $policy $query $outcome $proves.
+each_signed() { # FUNCTION
+  local line name domain zone mx policy query outcome proves column
+  while IFS= read -r line; do
+    case $line in '' | '#'*) continue ;; esac
+    IFS='|' read -r name zone mx policy query outcome proves <<<"$line"
+    for column in name zone mx policy query outcome proves; do trim "$column"; done
+    domain=$name.dane
+    zone=${zone//@/$domain} mx=${mx//@/$domain} policy=${policy//@/$domain} outcome=${outcome//@/$domain}
+    "$1"
+  done <"$here/dane"
+}
+
+# Calls FUNCTION for every host of the column $mx, with its words in $role (mx, also, none, null) $host
+# $receiver $certificate ${tlsa[@]}.
+each_host() { # FUNCTION
+  local line words role host receiver certificate tlsa
+  while IFS= read -r line; do
+    read -ra words <<<"$line"
+    role=mx
+    case ${words[0]} in
+      nothing) continue ;;
+      null | also) role=${words[0]} words=("${words[@]:1}") ;;
+      none) role=none words[0]=$domain ;;
+    esac
+    host=${words[0]:-} receiver=${words[1]:-} certificate=${words[2]:-} tlsa=("${words[@]:3}")
+    "$1"
+  done <<<"${mx//, /$'\n'}"
+}

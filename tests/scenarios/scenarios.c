@@ -35,6 +35,9 @@ struct world {
   char hosts[16][64];
   struct mtasts_mx_host mx_hosts[16];
   size_t host_count;
+  enum mtasts_security mx_security;
+  enum mtasts_dane dane[16]; /* of each host */
+  uint32_t dane_ttl;
   bool overridden;
   struct mtasts_override override;
   char override_body[1024];
@@ -46,6 +49,7 @@ struct story {
   const char *file;
   unsigned line;
   unsigned passed, failed;
+  struct mtasts_discover_settings settings;
   struct world world;
   unsigned char *value; /* the stored form, NULL: not in the cache */
   size_t value_size;
@@ -56,13 +60,12 @@ struct outcome {
   struct mtasts_discovery discovery;
   struct mtasts_decision decision;
   char asked[64];
+  bool at_once; /* the cache could answer without asking anybody first */
   unsigned char mx_store[MTASTS_MX_LIST_MAX];
+  unsigned char dane_store[MTASTS_MX_LIST_MAX];
   unsigned char policy_store[MTASTS_POLICY_MAX + 2];
   char detail_store[MTASTS_DETAIL_MAX];
 };
-
-static const struct mtasts_discover_settings settings = {
-    .refresh_interval = 86400, .retry_min = 300, .retry_max = 86400};
 
 __attribute__((format(printf, 3, 4))) static void check(struct story *story, bool ok,
                                                         const char *format, ...) {
@@ -168,6 +171,37 @@ static bool set_mx(struct world *world, char **words, size_t count) {
   return true;
 }
 
+static const char *const security_words[] = {"unknown", "insecure", "secure", "bogus"};
+static const char *const dane_words[] = {"none",  "usable", "unusable", "bogus",
+                                         "error", "lost",   "mixed",    "unknown"};
+
+/* The place of a word; -1 where it is none of them. */
+static int place_of(const char *word, const char *const *words, int count) {
+  for (int i = 0; i < count; i++)
+    if (strcmp(word, words[i]) == 0)
+      return i;
+  return -1;
+}
+
+static bool set_security(struct world *world, const char *word) {
+  int place = place_of(word, security_words, 4);
+  if (place >= 0)
+    world->mx_security = (enum mtasts_security)place;
+  return place >= 0;
+}
+
+static bool set_dane(struct world *world, char **words, size_t count) {
+  if (count > 16)
+    return false;
+  for (size_t i = 0; i < count; i++) {
+    int place = place_of(words[i], dane_words, MTASTS_DANE_LOST + 1);
+    if (place < 0)
+      return false;
+    world->dane[i] = (enum mtasts_dane)place;
+  }
+  return true;
+}
+
 static bool set_override(struct world *world, char **words, size_t count) {
   world->overridden = count > 0 && strcmp(words[0], "off") != 0;
   if (!world->overridden)
@@ -193,15 +227,35 @@ static void answer_txt(struct outcome *outcome, const struct world *world) {
   mtasts_discover_txt(&outcome->discovery, &answer, world->now);
 }
 
-static void answer_mx(struct outcome *outcome, const struct world *world) {
-  struct mtasts_mx_answer answer = {.state = world->mx, .ttl = world->mx_ttl};
+static void pack_hosts(const struct world *world, bool dane, unsigned char *store,
+                       struct mtasts_mx_list *list) {
   struct mtasts_mx_host hosts[16];
   size_t count = world->host_count;
   memcpy(hosts, world->mx_hosts, sizeof hosts);
   if (world->mx == MTASTS_MX_IMPLICIT)
     hosts[count++] = (struct mtasts_mx_host){.host = span("example.com")};
-  mtasts_mx_list_pack(hosts, count, outcome->mx_store, &answer.mx);
+  for (size_t i = 0; dane && i < count; i++)
+    hosts[i].dane = world->dane[i];
+  mtasts_mx_list_pack(hosts, count, store, list);
+}
+
+static void answer_mx(struct outcome *outcome, const struct world *world) {
+  struct mtasts_mx_answer answer = {
+      .state = world->mx, .ttl = world->mx_ttl, .security = world->mx_security};
+  if (world->mx_security == MTASTS_SECURITY_BOGUS) {
+    answer.state = MTASTS_MX_ERROR;
+    answer.detail = span("MX example.com: signature expired");
+  } else {
+    pack_hosts(world, false, outcome->mx_store, &answer.mx);
+  }
   mtasts_discover_mx(&outcome->discovery, &answer, world->now);
+}
+
+static void answer_dane(struct outcome *outcome, const struct world *world) {
+  struct mtasts_dane_answer answer = {.ttl = world->dane_ttl,
+                                      .detail = span("TLSA _25._tcp.mx.example.com: no answer")};
+  pack_hosts(world, true, outcome->dane_store, &answer.mx);
+  mtasts_discover_dane(&outcome->discovery, &answer, world->now);
 }
 
 static void answer_https(struct outcome *outcome, const struct world *world) {
@@ -238,7 +292,9 @@ static void use(struct story *story, struct outcome *outcome, bool forced, const
     void (*answer)(struct outcome *, const struct world *);
   } steps[] = {{MTASTS_NEED_TXT, "txt", answer_txt},
                {MTASTS_NEED_MX, "mx", answer_mx},
-               {MTASTS_NEED_POLICY, "https", answer_https}};
+               {MTASTS_NEED_POLICY, "https", answer_https},
+               {MTASTS_NEED_DANE, "dane", answer_dane}};
+  const struct mtasts_discover_settings *settings = &story->settings;
   const struct world *world = &story->world;
   struct mtasts_entry known;
   bool cached = story->value != NULL;
@@ -247,7 +303,9 @@ static void use(struct story *story, struct outcome *outcome, bool forced, const
           "what was stored cannot be read");
   memset(outcome->asked, 0, sizeof outcome->asked);
   struct mtasts_discovery *d = &outcome->discovery;
-  mtasts_discover_begin(d, &settings, cached ? &known : NULL, forced, world->now);
+  outcome->at_once = cached && (mtasts_discover_due(settings, &known, world->now) == 0 ||
+                                mtasts_discover_answers(settings, &known, world->now));
+  mtasts_discover_begin(d, settings, cached ? &known : NULL, forced, world->now);
   for (size_t i = 0; d->needs && i < sizeof steps / sizeof *steps; i++) {
     if (!(d->needs & steps[i].need))
       continue;
@@ -288,6 +346,8 @@ static const char *value_of(const char *key, const struct outcome *outcome, int6
       {"record", mtasts_record_state_name(entry->record)},
       {"error", mtasts_error_name(entry->error)},
       {"ask", outcome->asked},
+      {"at-once", outcome->at_once ? "yes" : "no"},
+      {"dane", dane_words[entry->dane]},
       {"stored", d->urgent    ? "now"
                  : d->changed ? "yes"
                               : "no"},
@@ -299,6 +359,7 @@ static const char *value_of(const char *key, const struct outcome *outcome, int6
       {"expires", entry->has_policy ? entry->expires : 0},
       {"next", entry->next_check},
       {"retry", entry->retry_at},
+      {"dane-next", entry->dane_expires},
   };
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
     if (strcmp(key, texts[i].key) == 0)
@@ -408,6 +469,14 @@ static bool run_line(struct story *story, char *line) {
     world->txt_ttl = (uint32_t)strtoul(words[0], NULL, 10);
   else if (strcmp(command, "mx-ttl") == 0)
     world->mx_ttl = (uint32_t)strtoul(words[0], NULL, 10);
+  else if (strcmp(command, "dane-ttl") == 0)
+    world->dane_ttl = (uint32_t)strtoul(words[0], NULL, 10);
+  else if (strcmp(command, "dnssec") == 0)
+    story->settings.dane = strcmp(words[0], "off") != 0;
+  else if (strcmp(command, "mx-security") == 0)
+    return set_security(world, words[0]);
+  else if (strcmp(command, "mx-dane") == 0)
+    return set_dane(world, words, count);
   else if (strcmp(command, "https") == 0)
     return set_https(world, rest, words, count);
   else if (strcmp(command, "mx") == 0)
@@ -455,7 +524,10 @@ int main(int argc, char **argv) {
     story->world.now = START;
     story->world.txt = MTASTS_DNS_NXDOMAIN;
     story->world.mx = MTASTS_MX_NXDOMAIN;
-    story->world.txt_ttl = story->world.mx_ttl = 300;
+    story->world.mx_security = MTASTS_SECURITY_INSECURE;
+    story->world.txt_ttl = story->world.mx_ttl = story->world.dane_ttl = 300;
+    story->settings = (struct mtasts_discover_settings){
+        .refresh_interval = 86400, .retry_min = 300, .retry_max = 86400};
     run_file(story);
     if (story->failed == 0)
       passed++;

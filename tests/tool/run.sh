@@ -140,7 +140,7 @@ t 'a max_age with a sign' 65 '' "$(one '-1: --max-age is')" policy new --mode no
 is 'a full disk is no success' 74 "$("$MTASTS" policy new --mode none >/dev/full 2>err; echo $?)"
 
 # Configuration
-printf 'cache { directory = "%s/cache" }\n' "$dir" >conf
+printf 'cache { directory = "%s/cache" }\ndns { dnssec = "off" }\n' "$dir" >conf
 c=(--config conf)
 printf 'dns {\n  nosuch = 1\n}\n' >broken
 t 'no such configuration' 66 '' "$(one nosuch)" --config nosuch cache list

@@ -1,5 +1,7 @@
 #include "netloop_rig.h"
 
+#include "dns_message.h"
+
 const char *const unit_name = "daemon/netloop";
 
 /* the tests */
@@ -359,6 +361,98 @@ static void lets_the_hand_go_round(void) {
   rig_free(rig);
 }
 
+/* A loop before the signed zones, with one of their anchors. */
+static struct rig *signed_rig(const struct tree *tree, const char *anchor, const char *dnssec,
+                              bool strips) {
+  static char text[512];
+  struct rig *rig = prepare();
+  char *here = getcwd(NULL, 0);
+  rig->dns.tree = tree;
+  rig->dns.strips = strips;
+  snprintf(text, sizeof text, "dnssec = \"%s\" trust_anchor = \"%s/tests/data/dnssec/%s\"", dnssec,
+           here, anchor);
+  rig->dnssec = text;
+  free(here);
+  start(rig, 4);
+  return rig;
+}
+
+static void looks_dane_up(void) {
+  struct tree *tree = tree_load("tests/data/dnssec/tree.txt");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(tree);
+  struct rig *rig = signed_rig(tree, "root.key", "auto", false);
+  struct mtasts_entry entry = ask(rig, MTASTS_JOB_LOOK_UP, "implicit.example");
+  CU_ASSERT_EQUAL(entry.dane, MTASTS_DANE_USABLE);
+  struct mtasts_mx_host host;
+  size_t cursor = 0;
+  CU_ASSERT_TRUE(mtasts_mx_next(&entry.mx, &cursor, &host) && host.dane == MTASTS_DANE_USABLE);
+  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "unsigned.example").dane, MTASTS_DANE_NONE);
+  CU_ASSERT_EQUAL(counted(rig, MTASTS_COUNT_DANE_FAILURES), 0);
+  for (unsigned i = 1; i <= 2; i++) {
+    CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_REFRESH, "badsig.example").dane, MTASTS_DANE_BOGUS);
+    check_logged(rig, 1,
+                 "dane domain=badsig.example state=bogus detail=\"MX badsig.example: ECDSA");
+  }
+  CU_ASSERT_TRUE(counted(rig, MTASTS_COUNT_DANE_FAILURES) > 0);
+  CU_ASSERT_EQUAL(counted(rig, MTASTS_COUNT_DNSSEC_BROKEN), 0);
+  check_logged(rig, 0, "dnssec=");
+  end(rig);
+  free(tree);
+}
+
+/* What stands in the way of validation is told once, whatever is asked, and none of it is taken for
+ * a word of the domains. */
+static void tells_of_broken_dnssec(void) {
+  static const struct {
+    const char *anchor;
+    const char *dnssec;
+    bool strips;
+    enum mtasts_dane dane;
+    const char *lines[2];
+  } cases[] = {
+      {"root.key",
+       "auto",
+       true,
+       MTASTS_DANE_UNKNOWN,
+       {"dnssec=broken detail=\"the root's DNSKEY comes without signatures\": the DNS server",
+        "and MTA-STS alone decides"}},
+      {"root.key",
+       "require",
+       true,
+       MTASTS_DANE_BOGUS,
+       {"dnssec=broken", "all mail is deferred, as dns.dnssec is require"}},
+      {"retired.key",
+       "auto",
+       false,
+       MTASTS_DANE_UNKNOWN,
+       {"dnssec=broken detail=\"the root's DNSKEY does not fit to ", "retired.key"}},
+      {"missing.key",
+       "auto",
+       false,
+       MTASTS_DANE_UNKNOWN,
+       {"dnssec=broken", "missing.key: No such file or directory\": install"}},
+  };
+  struct tree *tree = tree_load("tests/data/dnssec/tree.txt");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(tree);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct rig *rig = signed_rig(tree, cases[i].anchor, cases[i].dnssec, cases[i].strips);
+    enum mtasts_dane dane = ask(rig, MTASTS_JOB_LOOK_UP, "implicit.example").dane;
+    unit_check(dane == cases[i].dane, "%s: DANE %d", cases[i].lines[1], dane);
+    ask(rig, MTASTS_JOB_LOOK_UP, "unsigned.example");
+    check_logged(rig, 1, cases[i].lines[0]);
+    check_logged(rig, 1, cases[i].lines[1]);
+    CU_ASSERT_EQUAL(counted(rig, MTASTS_COUNT_DNSSEC_BROKEN), 1);
+    end(rig);
+  }
+  struct rig *rig = signed_rig(tree, "root.key", "off", false);
+  struct mtasts_entry entry = ask(rig, MTASTS_JOB_LOOK_UP, "implicit.example");
+  CU_ASSERT_TRUE(entry.dane == MTASTS_DANE_NONE && entry.dane_expires == 0);
+  CU_ASSERT_EQUAL(rig->dns.asked[MTASTS_RR_DNSKEY], 0);
+  check_logged(rig, 0, "dnssec=");
+  end(rig);
+  free(tree);
+}
+
 const struct unit_test unit_tests[] = {
     {"answers after the commit, and commits in groups", answers_after_the_commit},
     {"one look-up a domain, however many ask", is_one_flight_for_many},
@@ -374,5 +468,7 @@ const struct unit_test unit_tests[] = {
     {"alerts before an enforce policy ends, and at its end", alerts_before_the_end},
     {"a short-lived policy is fetched ahead", follows_the_agenda},
     {"the hand refreshes and removes", lets_the_hand_go_round},
+    {"DANE is looked up, and its failures told", looks_dane_up},
+    {"where DNSSEC does not work, that is told once", tells_of_broken_dnssec},
     {NULL, NULL},
 };

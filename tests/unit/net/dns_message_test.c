@@ -23,7 +23,23 @@ static uint16_t type_of(const char *name) {
     return MTASTS_RR_TXT;
   if (strcmp(name, "MX") == 0)
     return MTASTS_RR_MX;
+  if (strcmp(name, "TLSA") == 0)
+    return MTASTS_RR_TLSA;
   return strcmp(name, "A") == 0 ? MTASTS_RR_A : MTASTS_RR_AAAA;
+}
+
+/* " alias=b.example", where there are CNAMEs. */
+static size_t show_alias(const struct mtasts_dns_message *message, char *out, size_t size) {
+  struct mtasts_domain target;
+  enum mtasts_status status = mtasts_dns_message_alias(message, "example", &target);
+  if (message->cnames == 0) {
+    CU_ASSERT_EQUAL(status, MTASTS_ABSENT);
+    return 0;
+  }
+  return (size_t)snprintf(out, size, " alias=%s",
+                          status == MTASTS_OK       ? target.name
+                          : status == MTASTS_ABSENT ? "-"
+                                                    : "!");
 }
 
 static size_t show(const struct mtasts_rr *rr, uint16_t type, char *out, size_t size) {
@@ -39,6 +55,10 @@ static size_t show(const struct mtasts_rr *rr, uint16_t type, char *out, size_t 
     } else {
       memcpy(text, "!", 2);
     }
+  } else if (type == MTASTS_RR_TLSA) {
+    text[0] = '\0';
+    for (size_t i = 0; i < rr->rdata_size; i++)
+      snprintf(text + 2 * i, 3, "%02x", rr->message[rr->rdata + i]);
   } else {
     inet_ntop(type == MTASTS_RR_A ? AF_INET : AF_INET6, rr->message + rr->rdata, text, sizeof text);
   }
@@ -55,6 +75,10 @@ static void check(unsigned line, const struct unit_field *fields, size_t count) 
   if (mtasts_dns_message_read(bytes, size, type, &message) == MTASTS_OK) {
     size_t length = (size_t)snprintf(read, sizeof read, "rcode=%u ttl=%u cnames=%zu", message.rcode,
                                      (unsigned)message.ttl, message.cnames);
+    length += show_alias(&message, read + length, sizeof read - length);
+    if (message.rrsigs > 0)
+      length +=
+          (size_t)snprintf(read + length, sizeof read - length, " rrsigs=%zu", message.rrsigs);
     struct mtasts_rr rr;
     size_t records = 0;
     for (size_t cursor = 0; mtasts_dns_message_next(&message, &cursor, &rr); records++)

@@ -12,6 +12,7 @@
 #include "scripted_dns.h"
 #include "scripted_https.h"
 #include "unit.h"
+#include "validator.h"
 
 #define LABEL_60 "a23456789012345678901234567890123456789012345678901234567890"
 #define LONG     LABEL_60 "." LABEL_60 "." LABEL_60 "." LABEL_60 ".example"
@@ -55,6 +56,14 @@ static const struct dns_line zone[] = {
     {NULL, NULL, NULL},
 };
 
+/* Beside the signed zones of tests/data/dnssec. */
+static const struct dns_line beside_tree[] = {
+    {"_mta-sts.good.example", "TXT", RECORD},
+    {"mta-sts.good.example", "A", "127.0.0.1"},
+    {"_25._tcp.mx.good.example", "RCODE", "2"},
+    {NULL, NULL, NULL},
+};
+
 static const struct https_site sites[] = {
     {.host = "mta-sts.good.example"},
     {.host = "mta-sts.second.example"},
@@ -73,6 +82,7 @@ struct fixture {
   struct https_authority unknown;
   struct https_server https;
   char ca_file[64];
+  struct tree *tree;
 
   /* what the look-up came to */
   struct mtasts_lookup *lookup;
@@ -95,15 +105,16 @@ static void set_up(struct fixture *f) {
   f->known = https_authority("Test CA");
   f->unknown = https_authority("Nobody");
   f->base = event_base_new();
-  f->net.settings = (struct mtasts_discover_settings){86400, 300, 86400};
+  f->net.settings = (struct mtasts_discover_settings){
+      .refresh_interval = 86400, .retry_min = 300, .retry_max = 86400};
   f->net.now = now;
   CU_ASSERT_TRUE_FATAL(namespace_enter());
   CU_ASSERT_TRUE_FATAL(dns_start(&f->dns, 53, zone));
   CU_ASSERT_TRUE_FATAL(
       https_start(&f->https, "127.0.0.1", GLOBAL_ADDRESS, sites, &f->known, &f->unknown));
   CU_ASSERT_TRUE_FATAL(https_write_bundle(&f->known, f->ca_file));
-  bool ok = mtasts_resolver_new(f->base, &(struct mtasts_resolver_options){servers, 1, 2}, error,
-                                &f->net.resolver) == MTASTS_OK &&
+  bool ok = mtasts_resolver_new(f->base, &(struct mtasts_resolver_options){servers, 1, 2, NULL, 0},
+                                error, &f->net.resolver) == MTASTS_OK &&
             mtasts_fetcher_new(f->base,
                                &(struct mtasts_fetcher_options){
                                    .ca_file = f->ca_file, .timeout = 2, .allow_private = true},
@@ -115,6 +126,7 @@ static void set_up(struct fixture *f) {
 static void tear_down(struct fixture *f) {
   mtasts_lookup_free(f->lookup);
   mtasts_fetcher_free(f->net.fetcher);
+  mtasts_validator_free(f->net.validator);
   mtasts_resolver_free(f->net.resolver);
   event_base_free(f->base);
   https_stop(&f->https);
@@ -122,6 +134,7 @@ static void tear_down(struct fixture *f) {
   https_authority_free(&f->known);
   https_authority_free(&f->unknown);
   unlink(f->ca_file);
+  free(f->tree);
 }
 
 static void done(void *context, const struct mtasts_discovery *discovery) {
@@ -277,6 +290,86 @@ static void traces(void) {
   tear_down(&f);
 }
 
+static void set_up_dane(struct fixture *f) {
+  static const char *const servers[] = {"127.0.0.1"};
+  const struct mtasts_validator_options options = {
+      .resolver = {servers, 1, 2, "tests/data/dnssec/root.key", 0}, .plain = f->net.resolver};
+  f->tree = tree_load("tests/data/dnssec/tree.txt");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(f->tree);
+  f->dns.tree = f->tree;
+  f->dns.zone = beside_tree;
+  f->net.settings.dane = true;
+  CU_ASSERT_EQUAL_FATAL(mtasts_validator_new(f->base, &options, &f->net.validator), MTASTS_OK);
+}
+
+static void danes(void) {
+  static const struct {
+    const char *domain;
+    bool strips;
+    enum mtasts_mx_state mx_state;
+    enum mtasts_dane dane;
+    int64_t expires; /* from now */
+    enum mtasts_error error;
+    const char *detail; /* begins with */
+    const char *line;   /* of the trace */
+  } cases[] = {
+      {"good.example", false, MTASTS_MX_LISTED, MTASTS_DANE_USABLE, 300, MTASTS_ERROR_NONE, "",
+       "RFC 7672 2.2 DANE good.example: usable"},
+      {"good.example", false, MTASTS_MX_LISTED, MTASTS_DANE_USABLE, 300, MTASTS_ERROR_NONE, "",
+       "RFC 7672 2.2.1 MX good.example: secure"},
+      {"good.example", false, MTASTS_MX_LISTED, MTASTS_DANE_USABLE, 300, MTASTS_ERROR_NONE, "",
+       "RFC 7672 2.2.3 TLSA _25._tcp.mx.good.example: SERVFAIL from the resolver: not to be used"},
+      {"implicit.example", false, MTASTS_MX_IMPLICIT, MTASTS_DANE_USABLE, 3600, MTASTS_ERROR_NONE,
+       "", "RFC 7672 3.1 TLSA _25._tcp.implicit.example: 3 1 1, 32 bytes, usable"},
+      {"null.example", false, MTASTS_MX_NULL, MTASTS_DANE_NONE, 3600, MTASTS_ERROR_NONE, "",
+       "RFC 7672 2.2.1 MX null.example: secure"},
+      {"nowhere.good.example", false, MTASTS_MX_NXDOMAIN, MTASTS_DANE_NONE, 300, MTASTS_ERROR_NONE,
+       "", "4.1 MX nowhere.good.example: no such name"},
+      {"mail.alias.example", false, MTASTS_MX_LISTED, MTASTS_DANE_USABLE, 300, MTASTS_ERROR_NONE,
+       "", "RFC 7672 2.2 DANE mail.alias.example: usable"},
+      {"outside.example", false, MTASTS_MX_LISTED, MTASTS_DANE_NONE, 3600, MTASTS_ERROR_NONE, "",
+       "RFC 7672 2.2.2 A mx.unsigned.example: insecure, 1 record: no DANE"},
+      {"unsigned.example", false, MTASTS_MX_LISTED, MTASTS_DANE_NONE, 3600, MTASTS_ERROR_NONE, "",
+       "RFC 7672 2.2.1 MX unsigned.example: insecure, unsigned: no DANE"},
+      {"secure.unsigned.example", false, MTASTS_MX_LISTED, MTASTS_DANE_NONE, 3600,
+       MTASTS_ERROR_NONE, "",
+       "RFC 7672 2.2.1 MX secure.unsigned.example: insecure, unsigned: no DANE"},
+      {"badsig.example", false, MTASTS_MX_ERROR, MTASTS_DANE_BOGUS, 60, MTASTS_ERROR_DNSSEC,
+       "MX badsig.example: ECDSA", "RFC 7672 2.2.1 MX badsig.example: bogus: mail is deferred"},
+      {"expired.example", false, MTASTS_MX_ERROR, MTASTS_DANE_BOGUS, 60, MTASTS_ERROR_DNSSEC,
+       "MX expired.example: signature expired",
+       "RFC 7672 2.2.1 MX expired.example: bogus: mail is deferred"},
+      {"good.example", true, MTASTS_MX_LISTED, MTASTS_DANE_UNKNOWN, 3600, MTASTS_ERROR_NONE, "",
+       "RFC 7672 2.2.1 MX good.example: not validated: no DANE is known of"},
+  };
+  struct fixture f;
+  set_up(&f);
+  set_up_dane(&f);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *domain = cases[i].domain;
+    if (cases[i].strips) {
+      /* From before its first check. */
+      f.dns.strips = true;
+      mtasts_validator_free(f.net.validator);
+      free(f.tree);
+      set_up_dane(&f);
+    }
+    const struct mtasts_entry *entry = look_up(&f, domain, NULL, false);
+    unit_check(entry->mx_state == cases[i].mx_state && entry->dane == cases[i].dane &&
+                   entry->dane_expires == now() + cases[i].expires,
+               "%s: MX %s, DANE %d for %ld s", domain, mtasts_mx_state_name(entry->mx_state),
+               entry->dane, (long)(entry->dane_expires - now()));
+    unit_check(entry->error == cases[i].error && entry->detail.len >= strlen(cases[i].detail) &&
+                   (!*cases[i].detail ||
+                    memcmp(entry->detail.data, cases[i].detail, strlen(cases[i].detail)) == 0),
+               "%s: %s: %.*s", domain, mtasts_error_name(entry->error), (int)entry->detail.len,
+               entry->detail.data ? entry->detail.data : "");
+    unit_check(entry->has_policy == (strcmp(domain, "good.example") == 0), "%s: policy", domain);
+    unit_check(traced(&f, cases[i].line), "no \"%s\" in:\n%s", cases[i].line, f.trace);
+  }
+  tear_down(&f);
+}
+
 static void cached(void) {
   struct fixture f;
   set_up(&f);
@@ -304,9 +397,11 @@ static void cached(void) {
   tear_down(&f);
 }
 
-static void freed(void) {
+static void freed_with(bool dane) {
   struct fixture f;
   set_up(&f);
+  if (dane)
+    set_up_dane(&f);
   f.free_in_callback = true;
   look_up(&f, "good.example", NULL, false);
   CU_ASSERT_PTR_NULL(f.lookup);
@@ -328,10 +423,16 @@ static void freed(void) {
   CU_ASSERT_EQUAL(f.calls, 0);
 }
 
+static void freed(void) {
+  freed_with(false);
+  freed_with(true);
+}
+
 const char *const unit_name = "lookup";
 const struct unit_test unit_tests[] = {
     {"each way to publish comes to its entry", outcomes},
     {"the trace tells each step", traces},
+    {"DANE comes of it, or why not", danes},
     {"what is known and fresh asks nobody; forced asks for all", cached},
     {"a look-up may be freed at any time", freed},
     {NULL, NULL},

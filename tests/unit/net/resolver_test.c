@@ -90,7 +90,7 @@ static void take(void *context, const struct mtasts_dns_answer *answer) {
 }
 
 static bool set_up(struct fixture *f, const char *const *servers, size_t count, uint32_t timeout) {
-  struct mtasts_resolver_options options = {servers, count, timeout};
+  struct mtasts_resolver_options options = {servers, count, timeout, NULL, 0};
   memset(f, 0, sizeof *f);
   bool ok = namespace_enter() && dns_start(&f->server, 5300, zone) &&
             (f->base = event_base_new()) != NULL &&
@@ -311,24 +311,25 @@ static void bad_servers(void) {
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     struct mtasts_resolver *resolver = NULL;
     char error[256] = "";
-    unit_check(mtasts_resolver_new(base, &(struct mtasts_resolver_options){&bad[i], 1, 1}, error,
-                                   &resolver) == MTASTS_INVALID &&
+    unit_check(mtasts_resolver_new(base, &(struct mtasts_resolver_options){&bad[i], 1, 1, NULL, 0},
+                                   error, &resolver) == MTASTS_INVALID &&
                    strstr(error, "is not the address of a DNS server"),
                "\"%s\": %s", bad[i], error);
   }
   struct mtasts_resolver *resolver = NULL;
   char error[256] = "";
-  unit_check(mtasts_resolver_new(base, &(struct mtasts_resolver_options){good, 4, 1}, error,
-                                 &resolver) == MTASTS_OK,
+  unit_check(mtasts_resolver_new(base, &(struct mtasts_resolver_options){good, 4, 1, NULL, 0},
+                                 error, &resolver) == MTASTS_OK,
              "good servers: %s", error);
   mtasts_resolver_free(resolver);
   const char *many[MTASTS_RESOLVER_SERVERS + 1];
   for (size_t i = 0; i < MTASTS_RESOLVER_SERVERS + 1; i++)
     many[i] = "127.0.0.1";
-  CU_ASSERT_EQUAL(mtasts_resolver_new(
-                      base, &(struct mtasts_resolver_options){many, MTASTS_RESOLVER_SERVERS + 1, 1},
-                      error, &resolver),
-                  MTASTS_INVALID);
+  CU_ASSERT_EQUAL(
+      mtasts_resolver_new(
+          base, &(struct mtasts_resolver_options){many, MTASTS_RESOLVER_SERVERS + 1, 1, NULL, 0},
+          error, &resolver),
+      MTASTS_INVALID);
   event_base_free(base);
 }
 
@@ -339,7 +340,8 @@ static void reachable(void) {
   set_up(&f, one_server, 1, 1);
   CU_ASSERT_TRUE(mtasts_resolver_reachable(f.resolver, 2));
   CU_ASSERT_EQUAL_FATAL(
-      mtasts_resolver_new(f.base, &(struct mtasts_resolver_options){servers, 1, 1}, f.error, &dead),
+      mtasts_resolver_new(f.base, &(struct mtasts_resolver_options){servers, 1, 1, NULL, 0},
+                          f.error, &dead),
       MTASTS_OK);
   CU_ASSERT_FALSE(mtasts_resolver_reachable(dead, 1));
   mtasts_resolver_free(dead);

@@ -17,11 +17,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "signed_tree.h"
+
 /*
  * TXT, MX ("10 mx.example"), A, AAAA, CNAME: a record. Of a whole name: RCODE (data: its number,
  * and the type that it is for where it is for one), DROP (no answer), LOSSY (the first query of
- * each run is dropped), TRUNCATE (over UDP), NOEDNS (FORMERR to EDNS), GARBAGE. `*.` at the front
- * stands for anything.
+ * each run is dropped), TRUNCATE (over UDP), NOEDNS (FORMERR to EDNS), GARBAGE, CHECKED (SERVFAIL
+ * but with the CD bit, as of a resolver that validates and has found it bogus). `*.` at the front
+ * stands for anything. What the table does not settle is answered from the tree, where there is
+ * one.
  */
 struct dns_line {
   const char *name;
@@ -34,6 +38,9 @@ struct dns_server {
   atomic_uint queries;
   atomic_uint tcp_queries;
   atomic_bool lost;
+  const struct tree *_Atomic tree;
+  atomic_bool strips;    /* signatures and proofs out of the tree's answers */
+  atomic_uint asked[64]; /* queries of each type below that */
   int udp;
   int tcp;
   int stop[2];
@@ -80,7 +87,8 @@ static unsigned dns_type(const char *name) {
   static const struct {
     const char *name;
     unsigned type;
-  } types[] = {{"A", 1}, {"CNAME", 5}, {"MX", 15}, {"TXT", 16}, {"AAAA", 28}};
+  } types[] = {{"A", 1},     {"CNAME", 5}, {"MX", 15},     {"TXT", 16},
+               {"AAAA", 28}, {"DS", 43},   {"DNSKEY", 48}, {"TLSA", 52}};
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
     if (strcmp(types[i].name, name) == 0)
       return types[i].type;
@@ -118,6 +126,47 @@ static void dns_put_record(struct dns_packet *to, const struct dns_line *line, c
   to->bytes[length_at + 1] = (unsigned char)length;
 }
 
+/* An answer from the tree under way. */
+struct dns_sections {
+  struct dns_packet *packet;
+  unsigned answers;
+  unsigned authorities;
+};
+
+static void dns_put_tree(struct dns_packet *to, const struct tree_record *record,
+                         const char *owner) {
+  dns_put_name(to, owner);
+  dns_put_u16(to, record->type);
+  dns_put_u16(to, 1);
+  dns_put_u32(to, record->ttl);
+  dns_put_u16(to, (unsigned)record->size);
+  dns_put(to, record->rdata, record->size);
+}
+
+static void dns_put_answer(void *context, const struct tree_record *record, const char *owner) {
+  struct dns_sections *sections = context;
+  dns_put_tree(sections->packet, record, owner);
+  sections->answers++;
+}
+
+static void dns_put_authority(void *context, const struct tree_record *record, const char *owner) {
+  struct dns_sections *sections = context;
+  dns_put_tree(sections->packet, record, owner);
+  sections->authorities++;
+}
+
+static void dns_answer_tree(const struct dns_server *server, const char *name, unsigned type,
+                            struct dns_packet *to) {
+  struct dns_sections sections = {.packet = to};
+  unsigned rcode = tree_answer(server->tree, name, type, !server->strips, dns_put_answer,
+                               dns_put_authority, &sections);
+  to->bytes[3] |= (unsigned char)rcode;
+  to->bytes[6] = (unsigned char)(sections.answers >> 8);
+  to->bytes[7] = (unsigned char)sections.answers;
+  to->bytes[8] = (unsigned char)(sections.authorities >> 8);
+  to->bytes[9] = (unsigned char)sections.authorities;
+}
+
 static bool dns_matches(const char *pattern, const char *name) {
   if (pattern[0] != '*')
     return strcasecmp(pattern, name) == 0;
@@ -132,6 +181,14 @@ static const struct dns_line *dns_find(const struct dns_line *zone, const char *
     if (dns_matches(zone->name, name) && (!type || strcmp(zone->type, type) == 0))
       return zone;
   return NULL;
+}
+
+/* Has the table a record of that name? */
+static bool dns_has_record(const struct dns_line *zone, const char *name) {
+  for (; zone->name; zone++)
+    if (dns_matches(zone->name, name) && dns_type(zone->type) != 0)
+      return true;
+  return false;
 }
 
 /* The name of the question, and the offset behind it. */
@@ -156,6 +213,8 @@ static bool dns_answer(struct dns_server *server, const unsigned char *query, si
   size_t end = dns_question(query, size, name);
   unsigned type = (unsigned)query[end - 4] << 8 | query[end - 3];
   unsigned answers = 0;
+  bool checking = !(query[3] & 0x10);
+  server->asked[type % 64]++;
   to->size = 0;
   dns_put(to, query, end);
   memcpy(to->bytes + 2, "\x81\x80\0\1\0\0\0\0\0\0", 10);
@@ -168,6 +227,10 @@ static bool dns_answer(struct dns_server *server, const unsigned char *query, si
     to->bytes[3] |= (unsigned char)(line->data[0] - '0');
     return true;
   }
+  if (dns_find(zone, name, "CHECKED") && checking) {
+    to->bytes[3] |= 2;
+    return true;
+  }
   if (dns_find(zone, name, "NOEDNS") && query[11] > 0) {
     to->bytes[3] |= 1;
     return true;
@@ -178,6 +241,10 @@ static bool dns_answer(struct dns_server *server, const unsigned char *query, si
   }
   if (dns_find(zone, name, "GARBAGE")) {
     to->bytes[7] = 9;
+    return true;
+  }
+  if (server->tree && !dns_has_record(zone, name)) {
+    dns_answer_tree(server, name, type, to);
     return true;
   }
   const char *owner = name;

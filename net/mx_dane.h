@@ -1,0 +1,34 @@
+/*
+ * mx_dane.h: what DANE says of the MX hosts of one domain (RFC 7672 section 2.2): for each host
+ * its addresses, and where those are secure its TLSA records. Hosts are looked at side by side.
+ *
+ * A host's IPv6 addresses are asked for where it has no IPv4 ones or they fail: DANE needs one
+ * answer that validates, not both. TLSA records are asked for only behind secure addresses, as the
+ * name servers of many unsigned zones get such questions wrong.
+ */
+#ifndef MTASTS_MX_DANE_H
+#define MTASTS_MX_DANE_H
+
+#include "discover.h"
+#include "trace.h"
+
+struct event_base;
+struct mtasts_validator;
+struct mtasts_mx_dane;
+
+/* Called once, from the loop. What the answer points to is good until the object is freed. */
+typedef void mtasts_mx_dane_fn(void *context, const struct mtasts_dane_answer *answer);
+
+/*
+ * Starts. hosts: of a secure MX set; copied. trace may be NULL.
+ *   MTASTS_NO_MEMORY
+ */
+enum mtasts_status mtasts_mx_dane_start(struct mtasts_validator *validator, struct event_base *base,
+                                        const struct mtasts_mx_list *hosts, mtasts_mx_dane_fn *done,
+                                        mtasts_trace_fn *trace, void *context,
+                                        struct mtasts_mx_dane **dane);
+
+/* Frees, cancelling what is still in flight. May be called from the callback. */
+void mtasts_mx_dane_free(struct mtasts_mx_dane *dane);
+
+#endif

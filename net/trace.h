@@ -1,0 +1,32 @@
+/*
+ * trace.h: telling the steps of a look-up, for `query --explain`.
+ */
+#ifndef MTASTS_TRACE_H
+#define MTASTS_TRACE_H
+
+#include "mtasts.h"
+
+/* One step: how long it took, where the RFC asks for it ("3.1" of RFC 8461, or with its own RFC, as
+ * in "RFC 7672 2.2.2"), what came of it. The text is printable and good for the call. */
+typedef void mtasts_trace_fn(void *context, uint64_t microseconds, const char *section,
+                             const char *text);
+
+enum {
+  MTASTS_TRACE_MAX = 1024 /* bytes of one text */
+};
+
+/* A text in the making, cut where it is full. */
+struct mtasts_words {
+  char text[MTASTS_TRACE_MAX];
+  size_t length;
+};
+
+/* Adds bytes from outside, made printable. */
+void mtasts_words_add(struct mtasts_words *words, struct mtasts_span bytes);
+__attribute__((format(printf, 2, 3))) void mtasts_words_format(struct mtasts_words *words,
+                                                               const char *format, ...);
+
+/* Of the monotonic clock. */
+uint64_t mtasts_trace_clock(void);
+
+#endif

@@ -1,0 +1,367 @@
+#include "validator.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+
+enum {
+  EVERY_MS = 3600 * 1000,
+  EVERY_BROKEN_MS = 60 * 1000,
+  AGAIN_MS = 5000, /* where the check had no answer */
+  RECHECK_MS = 60 * 1000,
+  TRIES = 3, /* without an answer, before validation that worked is given up */
+  WHY_SIZE = 256,
+};
+
+/* A resolver, kept for as long as somebody waits for it. */
+struct source {
+  struct mtasts_resolver *resolver;
+  unsigned users;
+};
+
+enum health {
+  UNCHECKED,
+  WORKS,
+  BROKEN,
+};
+
+struct mtasts_validator {
+  struct event_base *base;
+  struct mtasts_validator_options options;
+  char *servers[MTASTS_RESOLVER_SERVERS]; /* what options.resolver points to */
+  char *anchor;
+  enum health health;
+  char why[WHY_SIZE]; /* it is broken */
+  const char *remedy;
+  unsigned failed; /* checks without an answer, in a row */
+  int64_t checked; /* milliseconds of the monotonic clock */
+  struct event *timer;
+  struct source *source;   /* NULL: none has been good yet */
+  struct source *checking; /* NULL: no check is under way */
+  struct mtasts_dns_query *check;
+  LIST_HEAD(validation_list, mtasts_validation) validations;
+};
+
+struct mtasts_validation {
+  LIST_ENTRY(mtasts_validation) link;
+  struct mtasts_validator *validator;
+  mtasts_dns_fn *callback;
+  void *context;
+  struct source *source; /* asked; NULL: the plain resolver is, or nobody */
+  struct mtasts_dns_query *query;
+  struct event *refusal; /* the answer without asking anybody */
+  bool parked;           /* waits for a check */
+  bool checked;          /* has waited for one */
+  uint16_t type;
+  char name[];
+};
+
+static int64_t milliseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* sources */
+
+static void release(struct source *source) {
+  if (!source || --source->users > 0)
+    return;
+  mtasts_resolver_free(source->resolver);
+  free(source);
+}
+
+static struct source *source_new(struct mtasts_validator *validator, char *error,
+                                 enum mtasts_status *status) {
+  struct source *source = calloc(1, sizeof *source);
+  *status = MTASTS_NO_MEMORY;
+  snprintf(error, WHY_SIZE, "out of memory");
+  if (!source)
+    return NULL;
+  source->users = 1;
+  *status =
+      mtasts_resolver_new(validator->base, &validator->options.resolver, error, &source->resolver);
+  if (*status == MTASTS_OK)
+    return source;
+  release(source);
+  return NULL;
+}
+
+/* validations */
+
+static void validation_free(struct mtasts_validation *validation) {
+  mtasts_resolver_cancel(validation->query);
+  release(validation->source);
+  if (validation->refusal)
+    event_free(validation->refusal);
+  LIST_REMOVE(validation, link);
+  free(validation);
+}
+
+void mtasts_validation_cancel(struct mtasts_validation *validation) {
+  if (validation)
+    validation_free(validation);
+}
+
+static void deliver(struct mtasts_validation *validation, const struct mtasts_dns_answer *answer) {
+  mtasts_dns_fn *callback = validation->callback;
+  void *context = validation->context;
+  /* The answer is the resolver's, which must live a little longer. */
+  struct source *source = validation->source;
+  validation->source = NULL;
+  validation_free(validation);
+  callback(context, answer);
+  release(source);
+}
+
+static void refuse(evutil_socket_t socket, short what, void *context) {
+  struct mtasts_validation *validation = context;
+  struct mtasts_dns_answer answer = {.outcome = MTASTS_DNS_BOGUS,
+                                     .security = MTASTS_SECURITY_BOGUS};
+  (void)socket;
+  (void)what;
+  snprintf(answer.detail, sizeof answer.detail, "DNSSEC does not work here: %.200s",
+           validation->validator->why);
+  deliver(validation, &answer);
+}
+
+static void start_check(struct mtasts_validator *validator);
+
+static void take_plain(void *context, const struct mtasts_dns_answer *answer) {
+  struct mtasts_validation *validation = context;
+  validation->query = NULL;
+  deliver(validation, answer);
+}
+
+static void take_validated(void *context, const struct mtasts_dns_answer *answer) {
+  struct mtasts_validation *validation = context;
+  struct mtasts_validator *validator = validation->validator;
+  validation->query = NULL;
+  if (answer->outcome != MTASTS_DNS_BOGUS || validation->checked ||
+      (!validator->checking &&
+       milliseconds() - validator->checked < validator->options.recheck_after)) {
+    deliver(validation, answer);
+    return;
+  }
+  release(validation->source);
+  validation->source = NULL;
+  validation->parked = true;
+  start_check(validator);
+}
+
+/* Asks whoever is to be asked now. */
+static enum mtasts_status begin(struct mtasts_validation *validation) {
+  struct mtasts_validator *validator = validation->validator;
+  const struct timeval now = {0};
+  switch (validator->health) {
+  case UNCHECKED:
+    validation->parked = true;
+    return MTASTS_OK;
+  case WORKS:
+    validation->source = validator->source;
+    validation->source->users++;
+    return mtasts_resolver_ask(validation->source->resolver, validation->name, validation->type,
+                               take_validated, validation, &validation->query);
+  case BROKEN:
+    break;
+  }
+  if (!validator->options.require)
+    return mtasts_resolver_ask(validator->options.plain, validation->name, validation->type,
+                               take_plain, validation, &validation->query);
+  validation->refusal = evtimer_new(validator->base, refuse, validation);
+  return validation->refusal && evtimer_add(validation->refusal, &now) == 0 ? MTASTS_OK
+                                                                            : MTASTS_NO_MEMORY;
+}
+
+enum mtasts_status mtasts_validator_ask(struct mtasts_validator *validator, const char *name,
+                                        uint16_t type, mtasts_dns_fn *callback, void *context,
+                                        struct mtasts_validation **validation) {
+  size_t length = strlen(name);
+  if (length > MTASTS_DOMAIN_MAX)
+    return MTASTS_INVALID;
+  struct mtasts_validation *made = calloc(1, sizeof *made + length + 1);
+  if (!made)
+    return MTASTS_NO_MEMORY;
+  made->validator = validator;
+  made->callback = callback;
+  made->context = context;
+  made->type = type;
+  memcpy(made->name, name, length + 1);
+  LIST_INSERT_HEAD(&validator->validations, made, link);
+  enum mtasts_status status = begin(made);
+  if (status == MTASTS_OK)
+    *validation = made;
+  else
+    validation_free(made);
+  return status;
+}
+
+/* the check */
+
+static void set_timer(struct mtasts_validator *validator, int64_t wait) {
+  const struct timeval time = {wait / 1000, wait % 1000 * 1000};
+  evtimer_add(validator->timer, &time);
+}
+
+static bool any_parked(const struct mtasts_validator *validator) {
+  const struct mtasts_validation *validation;
+  LIST_FOREACH(validation, &validator->validations, link)
+  if (validation->parked)
+    return true;
+  return false;
+}
+
+/* Lets those go on that waited for the check. None of this calls anybody back. */
+static void resume(struct mtasts_validator *validator) {
+  struct mtasts_validation *validation;
+  LIST_FOREACH(validation, &validator->validations, link) {
+    if (!validation->parked)
+      continue;
+    validation->parked = false;
+    validation->checked = true;
+    if (begin(validation) != MTASTS_OK)
+      validation->parked = true; /* no memory: at the next check, perhaps */
+  }
+}
+
+/* The check has come to this. */
+static void conclude(struct mtasts_validator *validator, enum health health, bool news,
+                     int64_t wait) {
+  const char *why = health == WORKS ? NULL : validator->why;
+  mtasts_validator_fn *checked = validator->options.checked;
+  validator->health = health;
+  validator->checked = milliseconds();
+  release(validator->checking);
+  validator->checking = NULL;
+  resume(validator);
+  set_timer(validator, any_parked(validator) ? AGAIN_MS : wait);
+  if (checked)
+    checked(validator->options.context, news, why, validator->remedy);
+}
+
+static void succeed(struct mtasts_validator *validator) {
+  release(validator->source);
+  validator->source = validator->checking;
+  validator->checking = NULL;
+  validator->failed = 0;
+  conclude(validator, WORKS, validator->health == BROKEN, EVERY_MS);
+}
+
+static void fail(struct mtasts_validator *validator, const char *why, const char *remedy,
+                 int64_t wait) {
+  bool news = validator->health != BROKEN || strcmp(validator->why, why) != 0;
+  snprintf(validator->why, sizeof validator->why, "%s", why);
+  validator->remedy = remedy;
+  conclude(validator, BROKEN, news, wait);
+}
+
+static void take_root(void *context, const struct mtasts_dns_answer *answer) {
+  struct mtasts_validator *validator = context;
+  char why[2 * WHY_SIZE];
+  validator->check = NULL;
+  if (answer->outcome == MTASTS_DNS_FAILED) {
+    /* No answer is no news of a way that is known to be good, for a while. */
+    if (validator->health == WORKS && ++validator->failed < TRIES)
+      conclude(validator, WORKS, false, AGAIN_MS);
+    else
+      fail(validator, answer->detail, "is the DNS server there, and does it know DNSSEC?",
+           AGAIN_MS);
+    return;
+  }
+  if (answer->outcome == MTASTS_DNS_ANSWER && answer->security == MTASTS_SECURITY_SECURE) {
+    succeed(validator);
+    return;
+  }
+  if (answer->message.count == 0 || answer->message.rrsigs == 0) {
+    fail(validator, "the root's DNSKEY comes without signatures",
+         "the DNS server, or something on the way to it, strips DNSSEC: name another one in "
+         "dns.servers, or run one on this machine",
+         EVERY_BROKEN_MS);
+    return;
+  }
+  snprintf(why, sizeof why, "the root's DNSKEY does not fit to %.100s (%.100s)", validator->anchor,
+           answer->detail);
+  fail(validator, why,
+       "the trust anchor is out of date, or the clock is wrong: update the package dns-root-data, "
+       "or name in dns.trust_anchor the file that unbound keeps up to date",
+       EVERY_BROKEN_MS);
+}
+
+static void start_check(struct mtasts_validator *validator) {
+  char error[WHY_SIZE];
+  enum mtasts_status status;
+  if (validator->checking)
+    return;
+  evtimer_del(validator->timer);
+  validator->checking = source_new(validator, error, &status);
+  if (validator->checking)
+    status = mtasts_resolver_ask(validator->checking->resolver, "", MTASTS_RR_DNSKEY, take_root,
+                                 validator, &validator->check);
+  if (status == MTASTS_OK)
+    return;
+  if (validator->checking)
+    snprintf(error, sizeof error, "%s", mtasts_status_name(status));
+  fail(validator, error,
+       "install the package dns-root-data, or name in dns.trust_anchor a file with the root's keys",
+       EVERY_BROKEN_MS);
+}
+
+static void on_timer(evutil_socket_t socket, short what, void *context) {
+  (void)socket;
+  (void)what;
+  start_check(context);
+}
+
+/* its life */
+
+static bool copy_options(struct mtasts_validator *validator) {
+  struct mtasts_resolver_options *resolver = &validator->options.resolver;
+  if (resolver->server_count > MTASTS_RESOLVER_SERVERS)
+    resolver->server_count = MTASTS_RESOLVER_SERVERS;
+  for (size_t i = 0; i < resolver->server_count; i++)
+    if (!(validator->servers[i] = strdup(resolver->servers[i])))
+      return false;
+  resolver->servers = (const char *const *)validator->servers;
+  resolver->trust_anchor = validator->anchor = strdup(resolver->trust_anchor);
+  if (validator->options.recheck_after == 0)
+    validator->options.recheck_after = RECHECK_MS;
+  return validator->anchor != NULL;
+}
+
+enum mtasts_status mtasts_validator_new(struct event_base *base,
+                                        const struct mtasts_validator_options *options,
+                                        struct mtasts_validator **validator) {
+  struct mtasts_validator *made = calloc(1, sizeof *made);
+  if (!made)
+    return MTASTS_NO_MEMORY;
+  made->base = base;
+  made->options = *options;
+  LIST_INIT(&made->validations);
+  made->timer = evtimer_new(base, on_timer, made);
+  if (!copy_options(made) || !made->timer) {
+    mtasts_validator_free(made);
+    return MTASTS_NO_MEMORY;
+  }
+  set_timer(made, 0);
+  *validator = made;
+  return MTASTS_OK;
+}
+
+void mtasts_validator_free(struct mtasts_validator *validator) {
+  if (!validator)
+    return;
+  for (struct mtasts_validation *validation; (validation = LIST_FIRST(&validator->validations));)
+    validation_free(validation);
+  mtasts_resolver_cancel(validator->check);
+  release(validator->checking);
+  release(validator->source);
+  if (validator->timer)
+    event_free(validator->timer);
+  for (size_t i = 0; i < MTASTS_RESOLVER_SERVERS; i++)
+    free(validator->servers[i]);
+  free(validator->anchor);
+  free(validator);
+}

@@ -1,0 +1,48 @@
+/*
+ * validator.h: look-ups that are validated by DNSSEC, and whether that works here at all.
+ *
+ * At first and once an hour the root's DNSKEY is looked up and held against the trust anchor.
+ * Where the way to the DNS strips signatures, or the anchor is out of date or missing, nothing
+ * can be told from forgery, and everything would be bogus: then answers come from the plain
+ * resolver, with security UNKNOWN, or with `require` as BOGUS. A bogus answer is believed only
+ * where that check is no older than a minute; else it is made again first, once for all who wait
+ * for it, and the question asked anew. Each check reads the anchor again and forgets the keys.
+ *
+ * Callbacks come from the loop. All in one thread.
+ */
+#ifndef MTASTS_VALIDATOR_H
+#define MTASTS_VALIDATOR_H
+
+#include "resolver.h"
+
+struct mtasts_validator;
+struct mtasts_validation;
+
+/* A check has ended. why: NULL where validation works; else what is wrong, printable, and remedy:
+ * what to do. news: it is otherwise than before; that it works the first time is none. */
+typedef void mtasts_validator_fn(void *context, bool news, const char *why, const char *remedy);
+
+struct mtasts_validator_options {
+  struct mtasts_resolver_options resolver; /* with a trust anchor; all of it is copied */
+  struct mtasts_resolver *plain;           /* must outlive the validator */
+  bool require;
+  uint32_t recheck_after;       /* milliseconds; 0: a minute */
+  mtasts_validator_fn *checked; /* may be NULL */
+  void *context;
+};
+
+/* MTASTS_NO_MEMORY. That the anchor is missing is told by the first check. */
+enum mtasts_status mtasts_validator_new(struct event_base *base,
+                                        const struct mtasts_validator_options *options,
+                                        struct mtasts_validator **validator);
+
+/* Cancels what is in flight without calling back. May be called from a callback. */
+void mtasts_validator_free(struct mtasts_validator *validator);
+
+/* As mtasts_resolver_ask. It takes three times as long at most. */
+enum mtasts_status mtasts_validator_ask(struct mtasts_validator *validator, const char *name,
+                                        uint16_t type, mtasts_dns_fn *callback, void *context,
+                                        struct mtasts_validation **validation);
+void mtasts_validation_cancel(struct mtasts_validation *validation);
+
+#endif
