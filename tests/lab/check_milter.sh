@@ -579,8 +579,8 @@ check_systemd() {
   check 'systemd is told' 'READY=1 RELOADING=1 MONOTONIC_USEC=[0-9]+ READY=1 STOPPING=1' \
     "$(paste -sd' ' "$LAB_DIR/notified")"
   check 'the socket is left' yes "$([ -S "$milter_dir/given.sock" ] && echo yes)"
-  kill "${helpers[-1]}"
-  wait "${helpers[-1]}" 2>/dev/null # the parts that follow wait for all
+  kill "$listens" # or a part that waits for all of its children waits for this one
+  wait "$listens" 2>/dev/null
 }
 
 restart_milter() {
