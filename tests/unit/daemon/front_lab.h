@@ -119,6 +119,12 @@ static inline void raze_front(void) {
   directory_free(lab.path);
 }
 
+static inline void configure(const char *text) {
+  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_CONFIGURE);
+  job->snapshot = snapshot(text);
+  mtasts_queue_give(&lab.inbox, job);
+}
+
 /* the cache */
 
 static inline void known(const char *name, const struct mtasts_entry *entry) {
