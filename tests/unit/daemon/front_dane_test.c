@@ -64,6 +64,17 @@ static void test_override_and_dane(void) {
   raze_front();
 }
 
+/* With dnssec off it is not claimed, whatever is in the cache from before. */
+static void test_dane_off(void) {
+  struct sample sample;
+  raise_front("");
+  known("a.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
+  known("b.example", with_dane(governing(&sample), MTASTS_DANE_BOGUS, 300));
+  ask(MTA, "postfix a.example", SECURE);
+  ask(MTA, "postfix b.example", SECURE);
+  raze_front();
+}
+
 /* Whether DANE is looked up is the net loop's to know, which was opened once. */
 static void test_dane_configured(void) {
   struct sample sample;
@@ -81,6 +92,7 @@ static void test_dane_configured(void) {
 const struct unit_test unit_tests[] = {
     {"a policy waits until it is known whether DANE comes first", test_dane},
     {"so does an override", test_override_and_dane},
+    {"with dnssec off there is no DANE", test_dane_off},
     {"a new configuration does not change that", test_dane_configured},
     {NULL, NULL},
 };
