@@ -290,16 +290,21 @@ static void traces(void) {
   tear_down(&f);
 }
 
-static void set_up_dane(struct fixture *f) {
+static void open_validator(struct fixture *f) {
   static const char *const servers[] = {"127.0.0.1"};
   const struct mtasts_validator_options options = {
       .resolver = {servers, 1, 2, "tests/data/dnssec/root.key", 0}, .plain = f->net.resolver};
+  mtasts_validator_free(f->net.validator);
+  CU_ASSERT_EQUAL_FATAL(mtasts_validator_new(f->base, &options, &f->net.validator), MTASTS_OK);
+}
+
+static void set_up_dane(struct fixture *f) {
   f->tree = tree_load("tests/data/dnssec/tree.txt");
   CU_ASSERT_PTR_NOT_NULL_FATAL(f->tree);
   f->dns.tree = f->tree;
   f->dns.zone = beside_tree;
   f->net.settings.dane = true;
-  CU_ASSERT_EQUAL_FATAL(mtasts_validator_new(f->base, &options, &f->net.validator), MTASTS_OK);
+  open_validator(f);
 }
 
 static void danes(void) {
@@ -353,9 +358,7 @@ static void danes(void) {
     if (cases[i].strips) {
       /* From before its first check. */
       f.dns.strips = true;
-      mtasts_validator_free(f.net.validator);
-      free(f.tree);
-      set_up_dane(&f);
+      open_validator(&f);
     }
     const struct mtasts_entry *entry = look_up(&f, domain, NULL, false);
     unit_check(entry->mx_state == cases[i].mx_state && entry->dane == cases[i].dane &&
