@@ -1,7 +1,9 @@
 #include "alone.h"
 
+#include "dane.h"
+
 static bool still_counts(const struct mtasts_entry *entry, int64_t now) {
-  return mtasts_entry_live(entry, now) || now < entry->next_check;
+  return mtasts_entry_live(entry, now) || now < entry->next_check || mtasts_dane_counts(entry, now);
 }
 
 void mtasts_alone_rule(const struct mtasts_config *config, const struct mtasts_domain *domain,
@@ -13,10 +15,14 @@ void mtasts_alone_rule(const struct mtasts_config *config, const struct mtasts_d
       .monitor = config->site_mode == MTASTS_SITE_MONITOR,
       .defer = config->ask.on_unknown == MTASTS_UNKNOWN_DEFER,
   };
-  if (entry && still_counts(entry, now) && mtasts_entry_check(entry)) {
-    made.known = true;
+  if (entry && mtasts_entry_check(entry)) {
+    const struct mtasts_discover_settings settings = mtasts_config_settings(config);
     made.entry = *entry;
+    mtasts_discover_heed(&settings, &made.entry);
+    made.known = still_counts(&made.entry, now);
   }
+  if (!made.known)
+    made.entry = (struct mtasts_entry){.has_policy = false};
   if (override && now < override->until)
     mtasts_ruling_override(&made, override, now);
   /* As mtastsd's reply, and judged as one. */

@@ -1,7 +1,7 @@
 /*
  * alone.h: what mtastsd would rule, told without it from what its cache holds. An unexpired policy
- * governs still (RFC 8461 section 5.1), and an override does; that a domain has none is known until
- * its next check. Pure.
+ * governs still (RFC 8461 section 5.1), DANE does for a day after it has lapsed, and an override
+ * does; that a domain has none is known until its next check. Pure.
  */
 #ifndef MTASTS_ALONE_H
 #define MTASTS_ALONE_H

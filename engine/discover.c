@@ -153,8 +153,13 @@ static void set_dane(struct mtasts_entry *entry, enum mtasts_dane dane, int64_t 
 
 void mtasts_discover_heed(const struct mtasts_discover_settings *settings,
                           struct mtasts_entry *entry) {
-  if (!settings->dane)
-    set_dane(entry, MTASTS_DANE_NONE, 0, (struct mtasts_span){NULL, 0});
+  if (settings->dane || entry->dane_expires == 0)
+    return;
+  set_dane(entry, MTASTS_DANE_NONE, 0, (struct mtasts_span){NULL, 0});
+  /* Each of the hosts has a state as well. */
+  entry->mx_state = MTASTS_MX_UNKNOWN;
+  entry->mx = (struct mtasts_mx_list){NULL, 0, 0};
+  entry->mx_expires = 0;
 }
 
 unsigned mtasts_discover_begin(struct mtasts_discovery *d,

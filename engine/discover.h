@@ -113,7 +113,8 @@ unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_a
 unsigned mtasts_discover_dane(struct mtasts_discovery *d, const struct mtasts_dane_answer *answer,
                               int64_t now);
 
-/* Takes out of a stored entry what the settings rule out: DANE, where it is not looked up. */
+/* Takes out of a stored entry what the settings rule out: DANE, and the hosts with theirs, where it
+ * is not looked up. */
 void mtasts_discover_heed(const struct mtasts_discover_settings *settings,
                           struct mtasts_entry *entry);
 

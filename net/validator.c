@@ -207,17 +207,17 @@ static void set_timer(struct mtasts_validator *validator, int64_t wait) {
 }
 
 static bool any_parked(const struct mtasts_validator *validator) {
-  const struct mtasts_validation *validation;
-  LIST_FOREACH(validation, &validator->validations, link)
-  if (validation->parked)
-    return true;
+  for (const struct mtasts_validation *validation = LIST_FIRST(&validator->validations); validation;
+       validation = LIST_NEXT(validation, link))
+    if (validation->parked)
+      return true;
   return false;
 }
 
 /* Lets those go on that waited for the check. None of this calls anybody back. */
 static void resume(struct mtasts_validator *validator) {
-  struct mtasts_validation *validation;
-  LIST_FOREACH(validation, &validator->validations, link) {
+  for (struct mtasts_validation *validation = LIST_FIRST(&validator->validations); validation;
+       validation = LIST_NEXT(validation, link)) {
     if (!validation->parked)
       continue;
     validation->parked = false;
@@ -353,8 +353,12 @@ enum mtasts_status mtasts_validator_new(struct event_base *base,
 void mtasts_validator_free(struct mtasts_validator *validator) {
   if (!validator)
     return;
-  for (struct mtasts_validation *validation; (validation = LIST_FIRST(&validator->validations));)
+  struct mtasts_validation *next;
+  for (struct mtasts_validation *validation = LIST_FIRST(&validator->validations); validation;
+       validation = next) {
+    next = LIST_NEXT(validation, link);
     validation_free(validation);
+  }
   mtasts_resolver_cancel(validator->check);
   release(validator->checking);
   release(validator->source);

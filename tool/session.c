@@ -12,12 +12,11 @@
 #include "daemon.h"
 #include "dane.h"
 #include "endpoint.h"
-#include "fetch.h"
+#include "network.h"
 #include "out.h"
 #include "place.h"
 #include "resolver.h"
 #include "ruling.h"
-#include "validator.h"
 
 enum {
   BURST = 256,        /* cached answers in a row, before the loop sees to other things */
@@ -211,80 +210,10 @@ static bool halt(struct mtasts_session *session, int code) {
   return false;
 }
 
-/* One who asks for a domain wants to know why nothing is said of DANE. */
-static void tell_check(void *context, bool news, const char *why, const char *remedy) {
-  const struct mtasts_session *session = context;
-  if (!news)
-    return;
-  if (why)
-    mtasts_complain("DNSSEC", "%s: %s; %s", why, remedy,
-                    session->place.config->dns.dnssec == MTASTS_DNSSEC_REQUIRE
-                        ? "dns.dnssec is require, so mail is deferred"
-                        : "MTA-STS decides alone");
-  else
-    mtasts_complain("DNSSEC", "works again");
-}
-
-static bool open_validator(struct mtasts_session *session,
-                           const struct mtasts_resolver_options *resolver) {
-  const struct mtasts_config *config = session->place.config;
-  struct mtasts_validator_options options = {
-      .resolver = *resolver,
-      .plain = session->net.resolver,
-      .require = config->dns.dnssec == MTASTS_DNSSEC_REQUIRE,
-      .checked = tell_check,
-      .context = session,
-  };
-  options.resolver.trust_anchor = config->dns.trust_anchor;
-  if (mtasts_validator_new(session->base, &options, &session->net.validator) == MTASTS_OK)
-    return true;
-  return halt(session, no_memory("DNSSEC"));
-}
-
-static bool open_resolver(struct mtasts_session *session) {
-  const struct mtasts_config *config = session->place.config;
-  const char *named = session->options.options->resolver;
-  struct mtasts_resolver_options options = {
-      .servers = named ? &named : config->dns.servers.items,
-      .server_count = named ? 1 : config->dns.servers.count,
-      .timeout = config->dns.timeout,
-      .resolvers = session->net.settings.dane ? 2 : 1,
-  };
-  char error[256];
-  if (mtasts_resolver_new(session->base, &options, error, &session->net.resolver) != MTASTS_OK) {
-    mtasts_complain("resolver", "%s; name one with --resolver", error);
-    return halt(session, MTASTS_EXIT_AWAY);
-  }
-  return !session->net.settings.dane || open_validator(session, &options);
-}
-
-static bool open_fetcher(struct mtasts_session *session) {
-  const struct mtasts_config *config = session->place.config;
-  const char *named = session->options.options->ca_file;
-  struct mtasts_fetcher_options options = {
-      .ca_file = named                    ? named
-                 : *config->https.ca_file ? config->https.ca_file
-                                          : NULL,
-      .timeout = config->https.timeout,
-      .allow_private = config->https.allow_private,
-      .proxy = *config->https.proxy ? config->https.proxy : NULL,
-  };
-  char error[256];
-  enum mtasts_status status =
-      mtasts_fetcher_new(session->base, &options, error, &session->net.fetcher);
-  if (status == MTASTS_OK)
-    return true;
-  mtasts_complain("HTTPS", "%s; name a PEM file of certificates with --ca-file", error);
-  return halt(session, status == MTASTS_NO_FILE      ? MTASTS_EXIT_NOFILE
-                       : status == MTASTS_PERMISSION ? MTASTS_EXIT_DENIED
-                       : status == MTASTS_INVALID    ? MTASTS_EXIT_DATA
-                                                     : MTASTS_EXIT_IO);
-}
-
 static bool open_network(struct mtasts_session *session) {
-  if (session->net.fetcher)
-    return true;
-  return open_resolver(session) && open_fetcher(session);
+  int code = mtasts_network_open(&session->net, session->base, session->options.options,
+                                 session->place.config);
+  return code == MTASTS_EXIT_OK || halt(session, code);
 }
 
 /* one domain */
@@ -603,9 +532,7 @@ int mtasts_session_close(struct mtasts_session *session, int code) {
     free(flight);
   }
   mtasts_asker_free(session->asker);
-  mtasts_fetcher_free(session->net.fetcher);
-  mtasts_validator_free(session->net.validator);
-  mtasts_resolver_free(session->net.resolver);
+  mtasts_network_close(&session->net);
   if (session->flush)
     event_free(session->flush);
   if (session->more)

@@ -119,6 +119,12 @@ static inline void raze_front(void) {
   directory_free(lab.path);
 }
 
+static inline void configure(const char *text) {
+  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_CONFIGURE);
+  job->snapshot = snapshot(text);
+  mtasts_queue_give(&lab.inbox, job);
+}
+
 /* the cache */
 
 static inline void known(const char *name, const struct mtasts_entry *entry) {
@@ -133,6 +139,7 @@ static inline struct mtasts_entry *governing(struct sample *sample) {
   sample->entry.fetched = sample->entry.checked = now - 10;
   sample->entry.expires = now - 10 + WEEK;
   sample->entry.next_check = sample->entry.mx_expires = now + 300;
+  sample->entry.dane_expires = 0;
   return &sample->entry;
 }
 
@@ -140,6 +147,7 @@ static inline struct mtasts_entry *recordless(struct sample *sample) {
   absent(sample);
   sample->entry.checked = time(NULL) - 10;
   sample->entry.next_check = time(NULL) + 300;
+  sample->entry.dane_expires = 0;
   return &sample->entry;
 }
 

@@ -350,81 +350,6 @@ static void test_overrides(void) {
 }
 
 /* One that ends soon lasts no longer at whoever was told of it. */
-static void configure(const char *text) {
-  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_CONFIGURE);
-  job->snapshot = snapshot(text);
-  mtasts_queue_give(&lab.inbox, job);
-}
-
-#define WITH_DANE "dns { dnssec = \"auto\" }\n"
-
-static struct mtasts_entry *with_dane(struct mtasts_entry *entry, enum mtasts_dane dane,
-                                      int64_t expires) {
-  entry->dane = dane;
-  entry->dane_expires = time(NULL) + expires;
-  return entry;
-}
-
-static struct mtasts_entry *without_dane(struct mtasts_entry *entry) {
-  entry->dane = MTASTS_DANE_NONE;
-  entry->dane_expires = 0;
-  return entry;
-}
-
-/* An unexpired policy answers only where it is known that DANE does not come first. */
-static void test_dane(void) {
-  struct sample sample;
-  raise_front(WITH_DANE);
-  known("fresh.example", with_dane(governing(&sample), MTASTS_DANE_NONE, 300));
-  ask(MTA, "postfix fresh.example", SECURE);
-  no_job("all is fresh");
-  known("lapsed.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, -3600));
-  ask(MTA, "postfix lapsed.example", "OK dane-only");
-  mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "lapsed.example", false));
-  known("new.example", without_dane(governing(&sample)));
-  int fd = enter(MTA);
-  say(fd, "postfix new.example");
-  struct mtasts_job *asked = job(MTASTS_JOB_LOOK_UP, "new.example", true);
-  silence(fd, "nothing is known of DANE");
-  done(asked, MTASTS_OK, with_dane(governing(&sample), MTASTS_DANE_UNUSABLE, 300), MTASTS_ASKED);
-  expect(fd, SECURE);
-  close(fd);
-  raze_front();
-}
-
-/* An override beats a policy, never DANE. */
-static void test_override_and_dane(void) {
-  struct sample sample;
-  raise_front(WITH_DANE "override \"a.example\" { mode = \"none\" }\n"
-                        "override \"b.example\" { mode = \"enforce\" mx = {\"x.example\"} }");
-  int fd = enter(MTA);
-  say(fd, "postfix a.example");
-  struct mtasts_job *asked = job(MTASTS_JOB_LOOK_UP, "a.example", true);
-  silence(fd, "nothing is known of DANE");
-  done(asked, MTASTS_OK, with_dane(recordless(&sample), MTASTS_DANE_USABLE, 300), MTASTS_ASKED);
-  expect(fd, "OK dane-only");
-  known("b.example", with_dane(recordless(&sample), MTASTS_DANE_NONE, -3600));
-  ask(MTA, "postfix b.example", "OK secure match=x.example servername=hostname");
-  mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "b.example", false));
-  CU_ASSERT_EQUAL(counted(MTASTS_COUNT_OVERRIDES), 1);
-  close(fd);
-  raze_front();
-}
-
-/* Whether DANE is looked up is the net loop's to know, which was opened once. */
-static void test_dane_configured(void) {
-  struct sample sample;
-  raise_front(WITH_DANE);
-  configure("dns { dnssec = \"off\" }");
-  usleep(20000);
-  known("a.example", without_dane(governing(&sample)));
-  int fd = enter(MTA);
-  say(fd, "postfix a.example");
-  mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", true));
-  close(fd);
-  raze_front();
-}
-
 static void test_override_ends(void) {
   char text[128];
   char date[16];
@@ -637,9 +562,6 @@ const struct unit_test unit_tests[] = {
     {"on_unknown both ways", test_on_unknown},
     {"overrides", test_overrides},
     {"an override ends at its date", test_override_ends},
-    {"a policy waits until it is known whether DANE comes first", test_dane},
-    {"so does an override", test_override_and_dane},
-    {"a new configuration does not change that", test_dane_configured},
     {"monitor tells and enforces nothing", test_monitor},
     {"next hops in brackets can be left alone", test_bracketed},
     {"refresh, recheck, remove and stats", test_errands},

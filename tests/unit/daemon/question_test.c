@@ -23,7 +23,7 @@ static void fill_cache(void) {
 static char configuration[256]; /* of the front that is up */
 static int client;
 
-static void configure(const char *text) {
+static void set_up(const char *text) {
   if (strcmp(text, configuration) == 0)
     return;
   snprintf(configuration, sizeof configuration, "%s", text);
@@ -56,7 +56,7 @@ static void check(unsigned line, const struct unit_field *fields, size_t count) 
     unit_check(false, "line %u: %zu fields", line, count);
     return;
   }
-  configure(fields[3].data);
+  set_up(fields[3].data);
   for (char *map = strtok_r(fields[1].data, ",", &rest); map; map = strtok_r(NULL, ",", &rest))
     question(line, fields[0].data, map, &fields[2], &fields[4]);
 }

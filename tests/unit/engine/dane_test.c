@@ -122,9 +122,25 @@ static void counts(void) {
   }
 }
 
+static void counts_from_the_start_of_time(void) {
+  const struct mtasts_entry never = {.dane = MTASTS_DANE_USABLE};
+  CU_ASSERT_FALSE(mtasts_dane_counts(&never, 100));
+}
+
+/* What has lapsed decides for as long as it counts. */
+static void decides(void) {
+  const int64_t now = 1800000000;
+  struct mtasts_entry entry = {.dane = MTASTS_DANE_USABLE, .dane_expires = now - 3600};
+  CU_ASSERT_EQUAL(mtasts_decide(&entry, NULL, MTASTS_CACHED, now).verdict, MTASTS_VERDICT_DANE);
+  entry.dane_expires = now - MTASTS_CHECK_MAX;
+  CU_ASSERT_EQUAL(mtasts_decide(&entry, NULL, MTASTS_CACHED, now).verdict, MTASTS_VERDICT_NONE);
+}
+
 const struct unit_test unit_tests[] = {
     {"each TLSA record is usable or not", records},
     {"the hosts of a domain and the domain", hosts},
     {"DANE counts for a day after it has lapsed", counts},
+    {"what was never looked up does not count", counts_from_the_start_of_time},
+    {"what counts decides", decides},
     {NULL, NULL},
 };

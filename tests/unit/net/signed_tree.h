@@ -39,26 +39,38 @@ struct tree {
 /* One section of an answer under way. */
 typedef void tree_put_fn(void *context, const struct tree_record *record, const char *owner);
 
+/* One line of the file. */
+static void tree_take(struct tree *tree, char *line) {
+  struct tree_record *record = &tree->records[tree->count];
+  char *rest;
+  char *words[4] = {strtok_r(line, " \n", &rest)};
+  for (size_t i = 1; words[0] && i < 4; i++)
+    words[i] = strtok_r(NULL, " \n", &rest);
+  if (words[1] && strcmp(words[0], "zone") == 0) {
+    words[1][strlen(words[1]) - 1] = '\0';
+    snprintf(tree->zones[tree->zone_count++], sizeof tree->zones[0], "%s", words[1]);
+    return;
+  }
+  if (!words[3])
+    return;
+  snprintf(record->owner, sizeof record->owner, "%s", strcmp(words[0], ".") == 0 ? "" : words[0]);
+  record->ttl = (uint32_t)strtoul(words[1], NULL, 10);
+  record->type = (unsigned)strtoul(words[2], NULL, 10);
+  record->zone = tree->zone_count - 1;
+  for (const char *hex = words[3]; *hex && record->size < sizeof record->rdata; hex += 2) {
+    char digits[] = {hex[0], hex[1], '\0'};
+    record->rdata[record->size++] = (unsigned char)strtoul(digits, NULL, 16);
+  }
+  tree->count++;
+}
+
+/* NULL where there is no such file, or nothing in it. */
 __attribute__((unused)) static struct tree *tree_load(const char *path) {
   char line[1024];
   struct tree *tree = calloc(1, sizeof *tree);
   FILE *file = fopen(path, "re");
-  while (tree && file && fgets(line, sizeof line, file) && tree->count < TREE_RECORDS_MAX) {
-    struct tree_record *record = &tree->records[tree->count];
-    char hex[2 * sizeof record->rdata + 1];
-    if (sscanf(line, "zone %255s", tree->zones[tree->zone_count]) == 1) {
-      char *origin = tree->zones[tree->zone_count++];
-      origin[strlen(origin) - 1] = '\0';
-    } else if (sscanf(line, "%255s %u %u %512s", record->owner, &record->ttl, &record->type, hex) ==
-               4) {
-      if (strcmp(record->owner, ".") == 0)
-        record->owner[0] = '\0';
-      record->zone = tree->zone_count - 1;
-      for (record->size = 0; hex[2 * record->size]; record->size++)
-        sscanf(hex + 2 * record->size, "%2hhx", &record->rdata[record->size]);
-      tree->count++;
-    }
-  }
+  while (tree && file && fgets(line, sizeof line, file) && tree->count < TREE_RECORDS_MAX)
+    tree_take(tree, line);
   if (file)
     fclose(file);
   if (tree && tree->count == 0) {

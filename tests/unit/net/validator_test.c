@@ -34,10 +34,10 @@ struct fixture {
 
 struct result {
   struct event_base *base;
+  size_t count;
   unsigned calls;
   enum mtasts_dns_outcome outcome;
   enum mtasts_security security;
-  size_t count;
   char detail[MTASTS_DETAIL_MAX + 1];
 };
 
@@ -50,7 +50,7 @@ static void checked(void *context, bool news, const char *why, const char *remed
 }
 
 static void use_anchor(struct fixture *f, const char *name) {
-  char bytes[4096];
+  char bytes[4096] = "";
   FILE *from = fopen(name, "re");
   FILE *to = fopen(f->anchor, "we");
   CU_ASSERT_TRUE_FATAL(from && to);

@@ -1,0 +1,90 @@
+#include "network.h"
+
+#include "fetch.h"
+#include "out.h"
+#include "resolver.h"
+#include "validator.h"
+
+/* Whoever asks for a domain wants to know why nothing is said of DANE. */
+static void tell_check(void *context, bool news, const char *why, const char *remedy) {
+  const struct mtasts_config *config = context;
+  if (!news)
+    return;
+  if (why)
+    mtasts_complain("DNSSEC", "%s: %s; %s", why, remedy,
+                    config->dns.dnssec == MTASTS_DNSSEC_REQUIRE
+                        ? "dns.dnssec is require, so mail is deferred"
+                        : "MTA-STS decides alone");
+  else
+    mtasts_complain("DNSSEC", "works again");
+}
+
+static int open_validator(struct mtasts_net *net, struct event_base *base,
+                          const struct mtasts_config *config,
+                          const struct mtasts_resolver_options *resolver) {
+  struct mtasts_validator_options options = {
+      .resolver = *resolver,
+      .plain = net->resolver,
+      .require = config->dns.dnssec == MTASTS_DNSSEC_REQUIRE,
+      .checked = tell_check,
+      .context = (void *)(uintptr_t)config,
+  };
+  options.resolver.trust_anchor = config->dns.trust_anchor;
+  if (mtasts_validator_new(base, &options, &net->validator) == MTASTS_OK)
+    return MTASTS_EXIT_OK;
+  mtasts_complain("DNSSEC", "out of memory");
+  return MTASTS_EXIT_MEMORY;
+}
+
+static int open_resolver(struct mtasts_net *net, struct event_base *base,
+                         const struct mtasts_options *options, const struct mtasts_config *config) {
+  const char *named = options->resolver;
+  const struct mtasts_resolver_options resolver = {
+      .servers = named ? &named : config->dns.servers.items,
+      .server_count = named ? 1 : config->dns.servers.count,
+      .timeout = config->dns.timeout,
+      .resolvers = net->settings.dane ? 2 : 1,
+  };
+  char error[256];
+  if (mtasts_resolver_new(base, &resolver, error, &net->resolver) != MTASTS_OK) {
+    mtasts_complain("resolver", "%s; name one with --resolver", error);
+    return MTASTS_EXIT_AWAY;
+  }
+  return net->settings.dane ? open_validator(net, base, config, &resolver) : MTASTS_EXIT_OK;
+}
+
+static int open_fetcher(struct mtasts_net *net, struct event_base *base,
+                        const struct mtasts_options *options, const struct mtasts_config *config) {
+  const char *named = options->ca_file;
+  const struct mtasts_fetcher_options fetcher = {
+      .ca_file = named                    ? named
+                 : *config->https.ca_file ? config->https.ca_file
+                                          : NULL,
+      .timeout = config->https.timeout,
+      .allow_private = config->https.allow_private,
+      .proxy = *config->https.proxy ? config->https.proxy : NULL,
+  };
+  char error[256];
+  enum mtasts_status status = mtasts_fetcher_new(base, &fetcher, error, &net->fetcher);
+  if (status == MTASTS_OK)
+    return MTASTS_EXIT_OK;
+  mtasts_complain("HTTPS", "%s; name a PEM file of certificates with --ca-file", error);
+  return status == MTASTS_NO_FILE      ? MTASTS_EXIT_NOFILE
+         : status == MTASTS_PERMISSION ? MTASTS_EXIT_DENIED
+         : status == MTASTS_INVALID    ? MTASTS_EXIT_DATA
+                                       : MTASTS_EXIT_IO;
+}
+
+int mtasts_network_open(struct mtasts_net *net, struct event_base *base,
+                        const struct mtasts_options *options, const struct mtasts_config *config) {
+  if (net->fetcher)
+    return MTASTS_EXIT_OK;
+  int code = open_resolver(net, base, options, config);
+  return code == MTASTS_EXIT_OK ? open_fetcher(net, base, options, config) : code;
+}
+
+void mtasts_network_close(struct mtasts_net *net) {
+  mtasts_fetcher_free(net->fetcher);
+  mtasts_validator_free(net->validator);
+  mtasts_resolver_free(net->resolver);
+}

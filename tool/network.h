@@ -1,0 +1,23 @@
+/*
+ * network.h: what look-ups need of the network, opened by the options and the configuration.
+ */
+#ifndef MTASTS_TOOL_NETWORK_H
+#define MTASTS_TOOL_NETWORK_H
+
+#include "command.h"
+#include "config.h"
+#include "lookup.h"
+
+struct event_base;
+
+/*
+ * Opens resolver, validator where the settings want DANE, and fetcher; what is open stays. The
+ * configuration must outlive them. Complains and returns an exit code on failure; also complains
+ * once of DNSSEC that does not work here.
+ */
+int mtasts_network_open(struct mtasts_net *net, struct event_base *base,
+                        const struct mtasts_options *options, const struct mtasts_config *config);
+
+void mtasts_network_close(struct mtasts_net *net);
+
+#endif
