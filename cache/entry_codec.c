@@ -102,7 +102,7 @@ static bool hosts_hold(const struct mtasts_mx_list *list) {
   size_t seen = 0;
   for (; at + 4 < list->size; seen++) {
     size_t len = list->data[at + 3];
-    if (list->data[at + 2] > MTASTS_DANE_UNKNOWN || len == 0 || len > MTASTS_DOMAIN_MAX)
+    if (list->data[at + 2] > MTASTS_DANE_GONE || len == 0 || len > MTASTS_DOMAIN_MAX)
       return false;
     at += 4 + len;
   }
@@ -113,7 +113,7 @@ static bool enums_hold(const unsigned char *value) {
   return value[AT_RECORD] <= MTASTS_RECORD_ERROR &&
          value[AT_ERROR] <= MTASTS_ERROR_RECORD_INVALID && value[AT_HAS_POLICY] <= 1 &&
          value[AT_MODE] <= MTASTS_MODE_ENFORCE && value[AT_MX_STATE] <= MTASTS_MX_ERROR &&
-         value[AT_DANE] <= MTASTS_DANE_UNKNOWN;
+         value[AT_DANE] <= MTASTS_DANE_GONE;
 }
 
 static bool times_hold(const unsigned char *value) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ascii.h"
 #include "dane.h"
 #include "entry_codec.h"
 #include "entry_json.h"
@@ -32,9 +33,24 @@ static bool enforces_nothing(const struct mtasts_front *front, enum mtasts_map m
   return mtasts_map_is_mta(map) && config_of(front)->site_mode == MTASTS_SITE_MONITOR;
 }
 
+/* RFC 7672 section 2.2.3: TLSA records are of one port, and those of 25 were looked up. */
+static bool is_port_25(struct mtasts_span hop) {
+  const char *colon = hop.len > 0 ? memrchr(hop.data, ':', hop.len) : NULL;
+  if (!colon)
+    return true;
+  struct mtasts_span port = {colon + 1, (size_t)(hop.data + hop.len - colon - 1)};
+  return mtasts_span_equal(port, MTASTS_SPAN("25")) || mtasts_span_equal(port, MTASTS_SPAN("smtp"));
+}
+
 /* Decides, counts and writes. */
 static size_t reply(struct mtasts_front *front, enum mtasts_map map, struct mtasts_finding *finding,
                     int64_t now, char *out) {
+  struct mtasts_entry elsewhere;
+  if (finding->entry && mtasts_map_is_mta(map) && !is_port_25(finding->text)) {
+    elsewhere = *finding->entry;
+    elsewhere.dane_expires = 0;
+    finding->entry = &elsewhere;
+  }
   mtasts_finding_decide(finding, now);
   if (finding->decision.verdict == MTASTS_VERDICT_UNKNOWN)
     mtasts_count(front->stats, MTASTS_COUNT_UNKNOWN);
@@ -286,8 +302,9 @@ size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtas
     finding.freshness = job->freshness;
   } else if (waiter->map == MTASTS_MAP_REFRESH || waiter->map == MTASTS_MAP_RECHECK) {
     return answer_done(job, "TEMP the answer cannot be read", out);
-  } else if (job && mtasts_reader_get(front->reader, domain, &entry) == MTASTS_OK &&
-             mtasts_entry_live(&entry, now)) {
+  } else if (mtasts_reader_get(front->reader, domain, &entry) == MTASTS_OK &&
+             (mtasts_entry_live(&entry, now) || mtasts_dane_binds(&entry, now))) {
+    /* No news in time: what is known for certain still binds. */
     mtasts_discover_heed(&front->settings, &entry);
     finding.entry = &entry;
   }

@@ -45,7 +45,7 @@ bool mtasts_tlsa_usable(const unsigned char *rdata, size_t size) {
 }
 
 enum mtasts_dane mtasts_dane_of_hosts(const struct mtasts_mx_list *hosts) {
-  size_t counts[MTASTS_DANE_UNKNOWN + 1] = {0};
+  size_t counts[MTASTS_DANE_GONE + 1] = {0};
   struct mtasts_mx_host host;
   for (size_t cursor = 0; mtasts_mx_next(hosts, &cursor, &host);)
     counts[host.dane]++;
@@ -62,6 +62,11 @@ enum mtasts_dane mtasts_dane_of_hosts(const struct mtasts_mx_list *hosts) {
   if (counts[MTASTS_DANE_UNUSABLE] > 0)
     return MTASTS_DANE_UNUSABLE;
   return counts[MTASTS_DANE_LOST] > 0 ? MTASTS_DANE_ERROR : MTASTS_DANE_NONE;
+}
+
+bool mtasts_dane_binds(const struct mtasts_entry *entry, int64_t now) {
+  return mtasts_dane_counts(entry, now) && entry->dane != MTASTS_DANE_NONE &&
+         entry->dane != MTASTS_DANE_UNKNOWN;
 }
 
 bool mtasts_dane_counts(const struct mtasts_entry *entry, int64_t now) {

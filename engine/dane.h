@@ -22,11 +22,16 @@ bool mtasts_tlsa_usable(const unsigned char *rdata, size_t size);
  *   BOGUS     none is usable, and one failed validation
  *   ERROR     the same, but its look-up failed; or no host could be looked up
  *   NONE      anything else
+ *
+ * Hosts that have no addresses count for nothing.
  */
 enum mtasts_dane mtasts_dane_of_hosts(const struct mtasts_mx_list *hosts);
 
 /* Is DANE of the entry still to be heeded at `now`? For a day after it has lapsed it is, so that
  * failing look-ups do not end it at once. */
 bool mtasts_dane_counts(const struct mtasts_entry *entry, int64_t now);
+
+/* Does DANE of the entry forbid something at `now`? It is not to be given up for want of news. */
+bool mtasts_dane_binds(const struct mtasts_entry *entry, int64_t now);
 
 #endif

@@ -115,6 +115,7 @@ static void heed_dane(struct mtasts_decision *decision, enum mtasts_dane dane) {
   case MTASTS_DANE_NONE:
   case MTASTS_DANE_LOST:
   case MTASTS_DANE_UNKNOWN:
+  case MTASTS_DANE_GONE:
     break;
   }
 }

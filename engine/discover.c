@@ -135,7 +135,8 @@ static bool dane_fails(const struct mtasts_entry *entry) {
 static void tell_dane(struct mtasts_entry *entry, struct mtasts_span detail) {
   bool failing = dane_fails(entry);
   bool told = entry->error == MTASTS_ERROR_DNSSEC && entry->record != MTASTS_RECORD_ERROR;
-  if (failing && (told || entry->error == MTASTS_ERROR_NONE)) {
+  /* A resolver that validates fails to tell the record of a bogus domain, too. */
+  if (failing && (told || entry->error == MTASTS_ERROR_NONE || entry->error == MTASTS_ERROR_DNS)) {
     entry->error = MTASTS_ERROR_DNSSEC;
     entry->detail = detail;
   } else if (!failing && told) {
@@ -175,8 +176,11 @@ unsigned mtasts_discover_begin(struct mtasts_discovery *d,
 }
 
 static void fail(struct mtasts_entry *entry, enum mtasts_error error, struct mtasts_span detail) {
-  entry->error = error;
-  entry->detail = detail;
+  bool kept = error == MTASTS_ERROR_DNS && entry->error == MTASTS_ERROR_DNSSEC && dane_fails(entry);
+  if (!kept) {
+    entry->error = error;
+    entry->detail = detail;
+  }
   if (entry->failures < UINT32_MAX)
     entry->failures++;
 }
@@ -348,13 +352,14 @@ unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_a
     fail_mx(d, answer, now);
     return d->needs;
   }
+  bool unvalidated = d->settings->dane && answer->security == MTASTS_SECURITY_UNKNOWN;
   entry->mx_state = answer->state;
   entry->mx = answer->mx;
   entry->mx_expires = now + believed(answer->ttl);
   if (!d->settings->dane)
     set_dane(entry, MTASTS_DANE_NONE, 0, answer->detail);
-  else if (answer->security == MTASTS_SECURITY_UNKNOWN)
-    set_dane(entry, MTASTS_DANE_UNKNOWN, entry->mx_expires, answer->detail);
+  else if (unvalidated)
+    set_dane(entry, MTASTS_DANE_UNKNOWN, now + MTASTS_UNVALIDATED_KEEP, answer->detail);
   else if (answer->security == MTASTS_SECURITY_SECURE && hosts)
     d->needs |= MTASTS_NEED_DANE;
   else

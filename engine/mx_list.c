@@ -14,7 +14,7 @@ bool mtasts_mx_next(const struct mtasts_mx_list *list, size_t *cursor,
     return false;
   const unsigned char *entry = list->data + *cursor;
   size_t len = entry[3];
-  if (entry[2] > MTASTS_DANE_UNKNOWN || len == 0 || len > MTASTS_DOMAIN_MAX ||
+  if (entry[2] > MTASTS_DANE_GONE || len == 0 || len > MTASTS_DOMAIN_MAX ||
       len > list->size - *cursor - HEAD)
     return false;
   *host = (struct mtasts_mx_host){.preference = (uint16_t)(entry[0] << 8 | entry[1]),

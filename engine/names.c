@@ -109,6 +109,7 @@ const char *mtasts_mx_state_name(enum mtasts_mx_state state) {
 const char *mtasts_dane_name(enum mtasts_dane dane) {
   switch (dane) {
   case MTASTS_DANE_NONE:
+  case MTASTS_DANE_GONE:
     return "none";
   case MTASTS_DANE_USABLE:
   case MTASTS_DANE_MIXED:

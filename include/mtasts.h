@@ -230,9 +230,10 @@ enum mtasts_dane {
   MTASTS_DANE_LOST,     /* of a host: its addresses could not be looked up */
   MTASTS_DANE_MIXED,    /* of a domain: usable for some hosts, none for others */
   MTASTS_DANE_UNKNOWN,  /* of a domain: nothing can be validated here */
+  MTASTS_DANE_GONE,     /* of a host: it has no addresses, and counts for nothing */
 };
 
-/* "none", "usable" (and MIXED), "unusable", "bogus", "error" (and LOST, UNKNOWN). */
+/* "none" (and GONE), "usable" (and MIXED), "unusable", "bogus", "error" (and LOST, UNKNOWN). */
 MTASTS_API const char *mtasts_dane_name(enum mtasts_dane dane);
 
 struct mtasts_mx_host {

@@ -136,6 +136,7 @@ static int gravity(enum mtasts_dane state) {
   case MTASTS_DANE_UNUSABLE:
   case MTASTS_DANE_MIXED:
   case MTASTS_DANE_UNKNOWN:
+  case MTASTS_DANE_GONE:
     break;
   }
   return 0;
@@ -289,7 +290,7 @@ static void take_aaaa(void *context, const struct mtasts_dns_answer *answer) {
   if (bogus || failed)
     end(host, bogus ? MTASTS_DANE_BOGUS : MTASTS_DANE_LOST, host->why ? host->why : answer->detail);
   else
-    end(host, MTASTS_DANE_NONE, "");
+    end(host, MTASTS_DANE_GONE, "");
 }
 
 static void take_a(void *context, const struct mtasts_dns_answer *answer) {
@@ -300,7 +301,7 @@ static void take_a(void *context, const struct mtasts_dns_answer *answer) {
     have_addresses(host, MTASTS_RR_A, answer);
   } else if (answer->outcome == MTASTS_DNS_NXDOMAIN) {
     trace_answer(host, MTASTS_RR_A, answer, ": no DANE");
-    end(host, MTASTS_DANE_NONE, "");
+    end(host, MTASTS_DANE_GONE, "");
   } else {
     trace_answer(host, MTASTS_RR_A, answer, "");
     if (*answer->detail)

@@ -5,10 +5,22 @@
 #include "resolver.h"
 #include "validator.h"
 
-/* Whoever asks for a domain wants to know why nothing is said of DANE. */
+enum {
+  REACHABLE_WAIT = 1, /* seconds */
+};
+
+/* What a check is told with. */
+static struct {
+  const struct mtasts_config *config;
+  const struct mtasts_resolver *resolver;
+} told;
+
+/* Whoever asks for a domain wants to know why nothing is said of DANE; but that there is no DNS at
+ * all, whoever asked for more is told. */
 static void tell_check(void *context, bool news, const char *why, const char *remedy) {
-  const struct mtasts_config *config = context;
-  if (!news)
+  const struct mtasts_config *config = told.config;
+  (void)context;
+  if (!news || !mtasts_resolver_reachable(told.resolver, REACHABLE_WAIT))
     return;
   if (why)
     mtasts_complain("DNSSEC", "%s: %s; %s", why, remedy,
@@ -27,8 +39,9 @@ static int open_validator(struct mtasts_net *net, struct event_base *base,
       .plain = net->resolver,
       .require = config->dns.dnssec == MTASTS_DNSSEC_REQUIRE,
       .checked = tell_check,
-      .context = (void *)(uintptr_t)config,
   };
+  told.config = config;
+  told.resolver = net->resolver;
   options.resolver.trust_anchor = config->dns.trust_anchor;
   if (mtasts_validator_new(base, &options, &net->validator) == MTASTS_OK)
     return MTASTS_EXIT_OK;

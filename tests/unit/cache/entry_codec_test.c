@@ -137,7 +137,7 @@ static void test_forged(void) {
       {7, 2, "neither with a policy nor without"},
       {8, MTASTS_MODE_ENFORCE + 1, "mode"},
       {9, MTASTS_MX_ERROR + 1, "MX state"},
-      {10, MTASTS_DANE_UNKNOWN + 1, "DANE state"},
+      {10, MTASTS_DANE_GONE + 1, "DANE state"},
       {11, 1, "a detail that is not there"},
       {11, 255, "too long a detail"},
       {13, 1, "fewer patterns than there are"},
@@ -157,7 +157,7 @@ static void test_forged(void) {
       {MTASTS_ENTRY_HEADER, 0, "a pattern of no length"},
       {MTASTS_ENTRY_HEADER, 14, "a pattern too short"},
       {MTASTS_ENTRY_HEADER, 254, "a pattern too long"},
-      {MTASTS_ENTRY_HEADER + 30 + 2, MTASTS_DANE_UNKNOWN + 1, "DANE state of a host"},
+      {MTASTS_ENTRY_HEADER + 30 + 2, MTASTS_DANE_GONE + 1, "DANE state of a host"},
       {MTASTS_ENTRY_HEADER + 30 + 3, 0, "a host of no length"},
       {MTASTS_ENTRY_HEADER + 30 + 3, 16, "a host too long"},
   };

@@ -85,7 +85,41 @@ static void test_dane_configured(void) {
   raze_front();
 }
 
+/* RFC 7672 section 2.2.3: TLSA records are those of one port. */
+static void test_ports(void) {
+  struct sample sample;
+  raise_front(WITH_DANE);
+  known("a.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
+  struct mtasts_entry *failing = with_dane(recordless(&sample), MTASTS_DANE_ERROR, 300);
+  failing->mx_state = MTASTS_MX_LISTED;
+  failing->mx_expires = failing->dane_expires;
+  known("b.example", failing);
+  ask(MTA, "postfix a.example:25", "OK dane-only");
+  ask(MTA, "postfix [a.example]:smtp", "OK dane-only");
+  ask(MTA, "postfix [a.example]:587", SECURE);
+  ask(MTA, "postfix a.example:submission", SECURE);
+  ask_like(MTA, "postfix [b.example]", "TEMP ", "b.example");
+  ask(MTA, "postfix [b.example]:2525", "NOTFOUND ");
+  raze_front();
+}
+
+/* Whoever can hold answers up past the deadline must not end DANE with that. */
+static void test_late(void) {
+  struct sample sample;
+  raise_front(WITH_DANE "ask { deadline = 0.05 }");
+  known("a.example", with_dane(recordless(&sample), MTASTS_DANE_USABLE, -3600));
+  ask(MTASTS_DOOR_ASK, "postfix a.example", "OK dane-only");
+  mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", true));
+  known("b.example", with_dane(recordless(&sample), MTASTS_DANE_NONE, -3600));
+  ask(MTASTS_DOOR_ASK, "postfix b.example", "NOTFOUND ");
+  mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "b.example", true));
+  CU_ASSERT_EQUAL(counted(MTASTS_COUNT_UNKNOWN), 1);
+  raze_front();
+}
+
 const struct unit_test unit_tests[] = {
+    {"other ports have other TLSA records", test_ports},
+    {"what is known binds at the deadline", test_late},
     {"a policy waits until it is known whether DANE comes first", test_dane},
     {"so does an override", test_override_and_dane},
     {"with dnssec off there is no DANE", test_dane_off},

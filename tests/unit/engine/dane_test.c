@@ -33,12 +33,13 @@ static void records(void) {
   unit_vectors("tests/data/tlsa.tsv", 30, check_record);
 }
 
-/* The state of a domain whose hosts have these: none, usable, unusable (x), bogus, error, lost. */
+/* The state of a domain whose hosts have these: none, usable, unusable (x), bogus, error, lost,
+ * gone. */
 static enum mtasts_dane of_hosts(const char *letters) {
-  static const char names[] = "nuxbel";
-  static const enum mtasts_dane states[] = {MTASTS_DANE_NONE,     MTASTS_DANE_USABLE,
-                                            MTASTS_DANE_UNUSABLE, MTASTS_DANE_BOGUS,
-                                            MTASTS_DANE_ERROR,    MTASTS_DANE_LOST};
+  static const char names[] = "nuxbelg";
+  static const enum mtasts_dane states[] = {
+      MTASTS_DANE_NONE,  MTASTS_DANE_USABLE, MTASTS_DANE_UNUSABLE, MTASTS_DANE_BOGUS,
+      MTASTS_DANE_ERROR, MTASTS_DANE_LOST,   MTASTS_DANE_GONE};
   struct mtasts_mx_host hosts[8];
   char host_names[8][2];
   unsigned char store[64];
@@ -93,6 +94,15 @@ static void hosts(void) {
       {"nl", MTASTS_DANE_NONE},
       {"ll", MTASTS_DANE_ERROR},
       {"lllll", MTASTS_DANE_ERROR},
+      /* Hosts that do not exist. */
+      {"g", MTASTS_DANE_NONE},
+      {"gg", MTASTS_DANE_NONE},
+      {"ug", MTASTS_DANE_USABLE},
+      {"ung", MTASTS_DANE_MIXED},
+      {"xg", MTASTS_DANE_UNUSABLE},
+      {"ng", MTASTS_DANE_NONE},
+      {"bg", MTASTS_DANE_BOGUS},
+      {"lg", MTASTS_DANE_ERROR},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     enum mtasts_dane state = of_hosts(cases[i].hosts);

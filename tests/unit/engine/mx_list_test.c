@@ -107,7 +107,7 @@ static void stops_at_the_first_bad_byte(void) {
     CU_ASSERT_EQUAL(steps(good, cut), 1);
   for (size_t cut = 0; cut < 5; cut++)
     CU_ASSERT_EQUAL(steps(good, cut), 0);
-  static const unsigned char unknown_dane[] = {0, 10, MTASTS_DANE_UNKNOWN + 1, 1, 'a'};
+  static const unsigned char unknown_dane[] = {0, 10, MTASTS_DANE_GONE + 1, 1, 'a'};
   CU_ASSERT_EQUAL(steps(unknown_dane, sizeof unknown_dane), 0);
   static const unsigned char no_name[] = {0, 10, 0, 0, 'a'};
   CU_ASSERT_EQUAL(steps(no_name, sizeof no_name), 0);
