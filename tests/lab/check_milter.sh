@@ -555,8 +555,10 @@ check_socket() {
 }
 
 check_systemd() {
+  local listens
   "$LAB_TOOLS/ask" -l "$milter_dir/notify" >"$LAB_DIR/notified" &
-  helpers+=($!)
+  listens=$!
+  helpers+=("$listens")
   until_so is_socket "$milter_dir/notify"
   export NOTIFY_SOCKET=$milter_dir/notify
   start_milter "$client" -a "$milter_dir/given.sock"
@@ -577,8 +579,8 @@ check_systemd() {
   check 'systemd is told' 'READY=1 RELOADING=1 MONOTONIC_USEC=[0-9]+ READY=1 STOPPING=1' \
     "$(paste -sd' ' "$LAB_DIR/notified")"
   check 'the socket is left' yes "$([ -S "$milter_dir/given.sock" ] && echo yes)"
-  kill "${helpers[-1]}"
-  wait "${helpers[-1]}" 2>/dev/null # the parts that follow wait for all
+  kill "$listens" # or a part that waits for all of its children waits for this one
+  wait "$listens" 2>/dev/null
 }
 
 restart_milter() {
