@@ -61,7 +61,7 @@ start_syslog() {
 
 raise_sendmail() { # LINE-OF-SENDMAIL.MC…
   raise_root sendmail && start_syslog || return
-  touch "$LAB_DIR/mail"
+  : >"$LAB_DIR/mail" # of other MTAs
   clear_queue # where Sendmail is the machine's own MTA
   install -d "$mta_root"/run/sendmail/{mta,msp,stampdir} &&
     in_root sendmail chown -R smmta:smmsp /run/sendmail &&
