@@ -45,12 +45,7 @@ static bool is_port_25(struct mtasts_span hop) {
 /* Decides, counts and writes. */
 static size_t reply(struct mtasts_front *front, enum mtasts_map map, struct mtasts_finding *finding,
                     int64_t now, char *out) {
-  struct mtasts_entry elsewhere;
-  if (finding->entry && mtasts_map_is_mta(map) && !is_port_25(finding->text)) {
-    elsewhere = *finding->entry;
-    elsewhere.dane_expires = 0;
-    finding->entry = &elsewhere;
-  }
+  finding->other_port = mtasts_map_is_mta(map) && !is_port_25(finding->text);
   mtasts_finding_decide(finding, now);
   if (finding->decision.verdict == MTASTS_VERDICT_UNKNOWN)
     mtasts_count(front->stats, MTASTS_COUNT_UNKNOWN);

@@ -4,6 +4,7 @@
 
 #include "answer_text.h"
 #include "ascii.h"
+#include "dane.h"
 #include "postfix_reply.h"
 #include "ruling.h"
 
@@ -32,7 +33,8 @@ enum mtasts_map mtasts_map_named(struct mtasts_span name, enum mtasts_door door)
 
 void mtasts_finding_decide(struct mtasts_finding *finding, int64_t now) {
   if (finding->domain)
-    finding->decision = mtasts_decide(finding->entry, finding->override, finding->freshness, now);
+    finding->decision = (finding->other_port ? mtasts_decide_policy : mtasts_decide)(
+        finding->entry, finding->override, finding->freshness, now);
   else
     finding->decision = (struct mtasts_decision){
         .verdict = MTASTS_VERDICT_NONE,

@@ -35,6 +35,7 @@ struct mtasts_finding {
   const struct mtasts_entry *entry;       /* NULL: nothing is known */
   const struct mtasts_override *override; /* in force, or NULL */
   enum mtasts_freshness freshness;
+  bool other_port;                 /* mail does not go to port 25: DANE has no say */
   struct mtasts_decision decision; /* by mtasts_finding_decide */
 };
 

@@ -27,6 +27,12 @@ bool mtasts_tlsa_usable(const unsigned char *rdata, size_t size);
  */
 enum mtasts_dane mtasts_dane_of_hosts(const struct mtasts_mx_list *hosts);
 
+/* mtasts_decide where DANE has no say: TLSA records are those of one port (RFC 7672 section 2.2.3),
+ * and mail goes to another. */
+struct mtasts_decision mtasts_decide_policy(const struct mtasts_entry *entry,
+                                            const struct mtasts_override *override,
+                                            enum mtasts_freshness freshness, int64_t now);
+
 /* Is DANE of the entry still to be heeded at `now`? For a day after it has lapsed it is, so that
  * failing look-ups do not end it at once. */
 bool mtasts_dane_counts(const struct mtasts_entry *entry, int64_t now);

@@ -45,8 +45,7 @@ static const char *rule_without(const struct mtasts_entry *entry) {
   return "the record could not be looked up and no policy is cached (RFC 8461 section 3.3)";
 }
 
-/* What governs without DANE. */
-static struct mtasts_decision decide_policy(const struct mtasts_entry *entry,
+struct mtasts_decision mtasts_decide_policy(const struct mtasts_entry *entry,
                                             const struct mtasts_override *override,
                                             enum mtasts_freshness freshness, int64_t now) {
   struct mtasts_decision decision = {
@@ -123,7 +122,7 @@ static void heed_dane(struct mtasts_decision *decision, enum mtasts_dane dane) {
 struct mtasts_decision mtasts_decide(const struct mtasts_entry *entry,
                                      const struct mtasts_override *override,
                                      enum mtasts_freshness freshness, int64_t now) {
-  struct mtasts_decision decision = decide_policy(entry, override, freshness, now);
+  struct mtasts_decision decision = mtasts_decide_policy(entry, override, freshness, now);
   if (entry && mtasts_dane_counts(entry, now))
     heed_dane(&decision, entry->dane);
   return decision;
