@@ -127,6 +127,19 @@ static const char *no_hosts(enum mtasts_mx_state state) {
   return "none";
 }
 
+/* What is to be told of a host's DANE: nothing where it has none. */
+static const char *dane_of(const struct mtasts_mx_host *mx) {
+  static const char *const words[] = {
+      [MTASTS_DANE_USABLE] = "DANE",
+      [MTASTS_DANE_UNUSABLE] = "DANE, not usable",
+      [MTASTS_DANE_BOGUS] = "DNSSEC bogus",
+      [MTASTS_DANE_ERROR] = "its TLSA records cannot be looked up",
+      [MTASTS_DANE_LOST] = "its addresses cannot be looked up",
+      [MTASTS_DANE_GONE] = NULL,
+  };
+  return words[mx->dane] ? words[mx->dane] : "";
+}
+
 static void print_hosts(const struct mtasts_answer *answer) {
   const struct mtasts_entry *entry = answer->entry;
   const struct mtasts_policy *policy = matched_policy(answer);
@@ -138,10 +151,15 @@ static void print_hosts(const struct mtasts_answer *answer) {
   for (size_t cursor = 0; mtasts_mx_next(&entry->mx, &cursor, &mx); label = "") {
     bool ok = policy && listed(policy, mx.host);
     enum mtasts_colour colour = ok ? MTASTS_GREEN : MTASTS_RED;
+    const char *dane = dane_of(&mx);
+    const char *parted = *dane ? "  " : "";
     if (policy)
-      line(label, "%5u %-*.*s %s%s%s%s", mx.preference, width, (int)mx.host.len, mx.host.data,
+      line(label, "%5u %-*.*s %s%s%s%s%s%s", mx.preference, width, (int)mx.host.len, mx.host.data,
            mtasts_colour_on(colour), mtasts_tick(ok), ok ? "" : " not in the policy",
-           mtasts_colour_off(colour));
+           mtasts_colour_off(colour), parted, dane);
+    else if (*dane)
+      line(label, "%5u %-*.*s%s%s", mx.preference, width, (int)mx.host.len, mx.host.data, parted,
+           dane);
     else
       line(label, "%5u %.*s", mx.preference, (int)mx.host.len, mx.host.data);
   }

@@ -40,6 +40,8 @@ check_queries() {
   through='a resolver that validates: ' each_signed check_answer
   cache=$cache-claimer ask_signed --resolver "$CLAIMER"
   through='a resolver that lies: ' each_signed check_answer
+  check 'and for people' '10 a.mixed-enforce.dane ✓ 20 b.mixed-enforce.dane ✓ DANE' \
+    "$(mtasts query mixed-enforce.dane | grep -o '[12]0 [ab][.].*' | xargs)"
 }
 
 # Where nothing can be validated: what we say of DANE that holds, of the same with a policy, and of DANE
