@@ -48,9 +48,12 @@ typedef void mtasts_dns_fn(void *context, const struct mtasts_dns_answer *answer
 
 /*
  * error: at least 256 bytes, a sentence on failure.
- *   MTASTS_INVALID    a server is not an address, or there are too many; no trust anchor in the
- * file MTASTS_NO_FILE    there is no trust anchor file MTASTS_NO_MEMORY MTASTS_IO         a file is
- * unreadable, or libunbound fails
+ *
+ *   MTASTS_INVALID    a server is not an address, or there are too many; nothing in the anchor's
+ *                     file can be trusted
+ *   MTASTS_NO_FILE    there is no trust anchor file
+ *   MTASTS_NO_MEMORY
+ *   MTASTS_IO         a file is unreadable, or libunbound fails
  */
 enum mtasts_status mtasts_resolver_new(struct event_base *base,
                                        const struct mtasts_resolver_options *options, char *error,

@@ -321,6 +321,8 @@ static bool copy_options(struct mtasts_validator *validator) {
   struct mtasts_resolver_options *resolver = &validator->options.resolver;
   if (resolver->server_count > MTASTS_RESOLVER_SERVERS)
     resolver->server_count = MTASTS_RESOLVER_SERVERS;
+  /* Rounded up. */
+  resolver->timeout = (resolver->timeout * 3 + 4) / 5;
   for (size_t i = 0; i < resolver->server_count; i++)
     if (!(validator->servers[i] = strdup(resolver->servers[i])))
       return false;
