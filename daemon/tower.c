@@ -188,6 +188,11 @@ enum mtasts_status mtasts_tower_request(struct mtasts_tower *tower,
 
 /* flights */
 
+static size_t in_the_air(const struct mtasts_tower *tower) {
+  const size_t *counts = tower->flights.counts;
+  return counts[MTASTS_FLIGHT_AIR] + counts[MTASTS_FLIGHT_AIR_BEHIND];
+}
+
 const struct mtasts_entry *mtasts_tower_known(struct mtasts_tower *tower,
                                               const struct mtasts_domain *domain,
                                               struct mtasts_entry *entry) {
@@ -230,8 +235,8 @@ static void landed(void *context, const struct mtasts_discovery *discovery) {
     finish(tower, flight, MTASTS_OK);
   if (mtasts_store_pending(tower->store) == 0)
     settle(tower, status); /* that one has made a group full */
-  else if (urgent)
-    commit(tower);
+  else if (urgent || in_the_air(tower) == 0)
+    commit(tower); /* nothing to wait for: its group is complete */
   else
     mtasts_tower_commit_soon(tower);
   mtasts_tower_launch(tower);
@@ -286,11 +291,6 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
                           flight->demand.kind == MTASTS_JOB_REFRESH, landed, NULL, flight,
                           &flight->lookup) != MTASTS_OK)
     finish(tower, flight, MTASTS_NO_MEMORY);
-}
-
-static size_t in_the_air(const struct mtasts_tower *tower) {
-  const size_t *counts = tower->flights.counts;
-  return counts[MTASTS_FLIGHT_AIR] + counts[MTASTS_FLIGHT_AIR_BEHIND];
 }
 
 /* A quarter of the places is kept for each: hosts that never answer hold up those of their own

@@ -124,6 +124,7 @@ bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(O)/tests/bench/decision_benc
 	tests/bench/answers.sh $(O) || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/paced.sh || bad=1; \
+	O=$(O) LAB_SIGNED=tests/bench/dane_domains tests/lab/lab run tests/bench/dane.sh || bad=1; \
 	O=$(O) tests/lab/lab run tests/bench/deliveries.sh || bad=1; \
 	O=$(O) tests/lab/lab run tests/bench/milter.sh || bad=1; \
 	exit $$bad

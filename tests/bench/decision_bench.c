@@ -2,10 +2,14 @@
  * The cost of a cached decision (domain text in, verdict out) beside its limit: a bare mdb_get of
  * the same records in a renewed read transaction, which yields a pointer; and beside the same with
  * the record read, since where the cache is larger than the processor's, most of what a decision
- * adds is the wait for the record's bytes. Three processes on one environment take turns, round
- * by round; medians of CPU time are printed, with the look-ups and allocations counted.
+ * adds is the wait for the record's bytes. A fourth side decides on the same domains in a cache
+ * that knows their MX hosts and DANE as well. A process each, which take turns, round by round;
+ * medians of CPU time are printed, with the look-ups and allocations counted.
  *
  *   decision_bench DOMAINS
+ *
+ * Fails where a decision takes more than one look-up or any allocation, or where DANE and MX hosts
+ * make it cost more than 1.2 times as much.
  */
 #include <inttypes.h>
 #include <lmdb.h>
@@ -16,11 +20,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ascii.h"
 #include "mtasts.h"
+#include "mx_list.h"
 #include "store.h"
 
+#define DANE_MOST 1.2 /* times a decision without */
+
 enum {
-  SIDES = 3,
+  BARE,
+  READ,
+  DECISION,
+  WITH_DANE,
+  SIDES,
+};
+
+enum {
   ROUNDS = 15,
   ROUND_OPERATIONS = 200000,
   NAME_SIZE = 64,
@@ -70,7 +85,8 @@ static size_t next_index(uint64_t *state, size_t domains) {
   return (size_t)(*state >> 33) % domains;
 }
 
-static void fill(const char *directory, size_t domains) {
+/* dane: with two MX hosts that have DANE. */
+static void fill(const char *directory, size_t domains, bool dane) {
   static const unsigned char patterns[] = "\023mx1.mail.example.com"
                                           "\022*.mail.example.com";
   struct mtasts_store_options options = mtasts_store_defaults;
@@ -94,6 +110,17 @@ static void fill(const char *directory, size_t domains) {
   mx[0] = 20;
   mx[21] = 18;
   entry.policy.mx = (struct mtasts_names){mx, sizeof patterns - 1, 2};
+  struct mtasts_mx_host hosts[] = {
+      {.preference = 10, .dane = MTASTS_DANE_USABLE, .host = MTASTS_SPAN("mx1.mail.example.com")},
+      {.preference = 20, .dane = MTASTS_DANE_USABLE, .host = MTASTS_SPAN("mx2.mail.example.com")},
+  };
+  unsigned char packed[MTASTS_MX_LIST_MAX];
+  if (dane) {
+    mtasts_mx_list_pack(hosts, sizeof hosts / sizeof *hosts, packed, &entry.mx);
+    entry.mx_state = MTASTS_MX_LISTED;
+    entry.dane = MTASTS_DANE_USABLE;
+    entry.mx_expires = entry.dane_expires = NOW + 3600;
+  }
   for (size_t i = 0; i < domains; i++) {
     char name[NAME_SIZE];
     struct mtasts_domain domain;
@@ -170,14 +197,22 @@ static void open_cache(struct side *side, const char *directory) {
     die("cannot open the cache");
 }
 
-static void decide(struct side *side, const char *name) {
+static void decide(struct side *side, const char *name, enum mtasts_verdict verdict) {
   struct mtasts_domain domain;
   struct mtasts_entry entry;
   if (mtasts_domain_parse((struct mtasts_span){name, strlen(name)}, &domain) != MTASTS_OK ||
       mtasts_reader_get(side->reader, &domain, &entry) != MTASTS_OK)
     die("a domain is missing");
   struct mtasts_decision decision = mtasts_decide(&entry, NULL, MTASTS_CACHED, NOW + 60);
-  side->checked += decision.verdict == MTASTS_VERDICT_ENFORCE;
+  side->checked += decision.verdict == verdict;
+}
+
+static void decide_policy(struct side *side, const char *name) {
+  decide(side, name, MTASTS_VERDICT_ENFORCE);
+}
+
+static void decide_dane(struct side *side, const char *name) {
+  decide(side, name, MTASTS_VERDICT_DANE);
 }
 
 struct result {
@@ -251,29 +286,58 @@ static double median(double *values, size_t count) {
   return values[count / 2];
 }
 
-int main(int argc, char **argv) {
-  size_t domains = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
-  char directory[] = "/tmp/mtasts-bench-XXXXXX";
-  if (domains == 0)
-    die("usage: decision_bench DOMAINS");
+static void make_cache(char *directory, size_t domains, bool dane) {
   if (!mkdtemp(directory))
     die("no directory");
-  fill(directory, domains);
+  fill(directory, domains, dane);
+}
+
+static bool remove_cache(const char *directory) {
+  static const char *const files[] = {"data.mdb", "lock.mdb", "writer.lock"};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    char path[64];
+    snprintf(path, sizeof path, "%s/%s", directory, files[i]);
+    unlink(path);
+  }
+  return rmdir(directory) == 0;
+}
+
+/* The counts of a side's last round are what they must be: one look-up each, and nothing allocated.
+ */
+static bool counts_hold(const struct result *result) {
+  return result->gets == ROUND_OPERATIONS && result->allocations == 0;
+}
+
+static void print_counts(const struct result *result) {
+  printf("; %.2f mdb_get (1), %.2f allocations (0)\n", (double)result->gets / ROUND_OPERATIONS,
+         (double)result->allocations / ROUND_OPERATIONS);
+}
+
+int main(int argc, char **argv) {
+  size_t domains = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
+  char plain[] = "/tmp/mtasts-bench-XXXXXX";
+  char with_dane[] = "/tmp/mtasts-bench-XXXXXX";
+  if (domains == 0)
+    die("usage: decision_bench DOMAINS");
+  make_cache(plain, domains, false);
+  make_cache(with_dane, domains, true);
 
   struct side sides[SIDES] = {
-      {.open = open_bare, .operate = get_bare},
-      {.open = open_bare, .operate = get_and_read},
-      {.open = open_cache, .operate = decide},
+      [BARE] = {.open = open_bare, .operate = get_bare},
+      [READ] = {.open = open_bare, .operate = get_and_read},
+      [DECISION] = {.open = open_cache, .operate = decide_policy},
+      [WITH_DANE] = {.open = open_cache, .operate = decide_dane},
   };
   int to[SIDES];
   int from[SIDES];
   for (int i = 0; i < SIDES; i++)
-    start(&sides[i], directory, domains, &to[i], &from[i]);
+    start(&sides[i], i == WITH_DANE ? with_dane : plain, domains, &to[i], &from[i]);
 
   double cost[SIDES][ROUNDS];
   double ratio[ROUNDS];
   double over_get[ROUNDS];
   double over_read[ROUNDS];
+  double dane_ratio[ROUNDS];
   struct result result[SIDES] = {0};
   for (int i = -1; i < ROUNDS; i++) { /* the first round warms up */
     for (int side = 0; side < SIDES; side++)
@@ -282,28 +346,30 @@ int main(int argc, char **argv) {
       continue;
     for (int side = 0; side < SIDES; side++)
       cost[side][i] = result[side].nanoseconds;
-    ratio[i] = cost[2][i] / cost[0][i];
-    over_get[i] = cost[2][i] - cost[0][i];
-    over_read[i] = cost[2][i] - cost[1][i];
+    ratio[i] = cost[DECISION][i] / cost[BARE][i];
+    over_get[i] = cost[DECISION][i] - cost[BARE][i];
+    over_read[i] = cost[DECISION][i] - cost[READ][i];
+    dane_ratio[i] = cost[WITH_DANE][i] / cost[DECISION][i];
   }
   printf("%zu cached domains, CPU each, medians of %d rounds:\n"
          "  bare get %.0f ns; get and read %.0f ns; whole decision %.0f ns\n"
-         "  the decision: %.2f times the bare get, %+.0f ns; %+.0f ns over get and read;"
-         " %.0f mdb_get, %.0f allocations\n",
-         domains, ROUNDS, median(cost[0], ROUNDS), median(cost[1], ROUNDS), median(cost[2], ROUNDS),
-         median(ratio, ROUNDS), median(over_get, ROUNDS), median(over_read, ROUNDS),
-         (double)result[2].gets / ROUND_OPERATIONS,
-         (double)result[2].allocations / ROUND_OPERATIONS);
+         "  the decision: %.2f times the bare get, %+.0f ns; %+.0f ns over get and read",
+         domains, ROUNDS, median(cost[BARE], ROUNDS), median(cost[READ], ROUNDS),
+         median(cost[DECISION], ROUNDS), median(ratio, ROUNDS), median(over_get, ROUNDS),
+         median(over_read, ROUNDS));
+  print_counts(&result[DECISION]);
+  double dane = median(dane_ratio, ROUNDS);
+  printf("  with two MX hosts and DANE: %.0f ns, %.2f times as much (at most %.2f)",
+         median(cost[WITH_DANE], ROUNDS), dane, DANE_MOST);
+  print_counts(&result[WITH_DANE]);
   /* Later sides have inherited the earlier ones' pipes: all ends before any is waited for. */
   for (int i = 0; i < SIDES; i++)
     close(to[i]);
   while (wait(NULL) > 0)
     ;
-  static const char *const files[] = {"data.mdb", "lock.mdb", "writer.lock"};
-  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-    char path[sizeof directory + 16];
-    snprintf(path, sizeof path, "%s/%s", directory, files[i]);
-    unlink(path);
-  }
-  return rmdir(directory) == 0 ? 0 : 1;
+  bool removed = remove_cache(plain) && remove_cache(with_dane);
+  return removed && dane <= DANE_MOST && counts_hold(&result[DECISION]) &&
+                 counts_hold(&result[WITH_DANE])
+             ? 0
+             : 1;
 }

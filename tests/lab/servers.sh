@@ -3,8 +3,9 @@
 # shellcheck shell=bash
 
 DNS=10.8.0.53 DROP=10.8.0.54                                            # name servers
-# Resolvers, beside 127.0.0.1: one that validates; two that lie (forward.c).
-VALIDATOR=127.0.0.2 STRIPPER=127.0.0.3 CLAIMER=127.0.0.4
+# Resolvers, beside 127.0.0.1: one that validates; two that lie and one far away (forward.c).
+VALIDATOR=127.0.0.2 STRIPPER=127.0.0.3 CLAIMER=127.0.0.4 DISTANT=127.0.0.5
+DISTANCE=40 # milliseconds, there and back
 WEB=10.8.0.1 IPV6=fd00:8::1 H2=10.8.0.2 ROGUE=10.8.0.3 REFUSED=10.8.0.4 # policy hosts
 UNREACHABLE=10.99.0.1                                                   # nobody's
 # Mail servers: who listens where, and how (smtp.c); the host that sends.
@@ -33,6 +34,7 @@ serve() { # SERVER: in the foreground
     smtp) serve_mail ;;
     stripper) exec "$LAB_TOOLS/forward" "$STRIPPER" 127.0.0.1 strip ;;
     claimer) exec "$LAB_TOOLS/forward" "$CLAIMER" 127.0.0.1 claim ;;
+    distant) exec "$LAB_TOOLS/forward" "$DISTANT" 127.0.0.1 "$DISTANCE" ;;
   esac
 }
 
@@ -47,6 +49,7 @@ answers() { # SERVER
     smtp) at=${MAIL[tls]}/25 ;;
     stripper) dig +time=1 +tries=1 "@$STRIPPER" . SOA >/dev/null && return ;;
     claimer) dig +time=1 +tries=1 "@$CLAIMER" . SOA >/dev/null && return ;;
+    distant) dig +time=1 +tries=1 "@$DISTANT" . SOA >/dev/null && return ;;
   esac
   (: >"/dev/tcp/$at") 2>/dev/null
 }

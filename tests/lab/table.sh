@@ -45,7 +45,7 @@ each_signed() { # FUNCTION
     domain=$name.dane
     zone=${zone//@/$domain} mx=${mx//@/$domain} policy=${policy//@/$domain} outcome=${outcome//@/$domain}
     "$1"
-  done <"$here/dane"
+  done < <(cat "$here/dane" ${LAB_SIGNED:+"$LAB_SIGNED"})
 }
 
 # Calls FUNCTION for every host of the column $mx, with its words in $role (mx, also, none, null) $host
