@@ -3,16 +3,6 @@
 # shellcheck shell=bash
 . "$here/postfix.sh"
 
-# What Postfix before 3.10 makes of a policy where RFC 8461 asks for something else.
-declare -A limits=(
-  [mx-name]=verified      # it compares match= with the names in the certificate, the MX's own with nothing
-  [wildcard-two]=verified # to it `.x` is any number of labels
-  [cn-only]=verified      # it takes the CN where there is no subjectAltName
-  [starttls-502]='bounced refused to start TLS' # a 5xx to STARTTLS is for good
-)
-# The same in other words: of several MX hosts it tells what was wrong with the last.
-declare -A words=([never-unlisted]='deferred none of its MX hosts')
-
 expect() { # WHAT RECIPIENT OUTCOME
   check "$1" "$(fated "$3")" "$(fate "$2")"
 }

@@ -3,12 +3,6 @@
 # shellcheck shell=bash
 . "$here/sendmail.sh"
 
-# The table has Exim's words for it.
-declare -A words=(
-  [never-unlisted]='deferred none of its MX hosts' # of several MX hosts it tells what was wrong with the last
-  [mx-name]='deferred certificate'
-  [house-rule]='deferred encryption too weak')
-
 expect() { # WHAT RECIPIENT OUTCOME
   check "$1" "$(fated "$3")" "$(fate "$2")"
 }

@@ -1,22 +1,26 @@
 #!/bin/bash
-# A postmaster's questions to the lab, and mail to its domains: `make demo`, or tests/lab/lab demo.
+# A postmaster's questions to the lab, and mail to its domains by each MTA: `make demo`, or tests/lab/lab demo.
+# shellcheck disable=SC2154 # what the files of the MTAs set
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/servers.sh"
 . "$here/table.sh"
-. "$here/exim.sh"
 
 # Of the tables `domains` and `deliveries`.
 names=(good testing no-record two-records wrong-mx expired-certificate record-servfail)
 mail_names=(no-starttls self-signed second-up)
 names=("${names[@]/%/.example}" "${mail_names[@]/%/.mail.example}")
+mtas=(exim postfix sendmail)
+out=$LAB_DIR/demo
+mkdir "$out" || exit 73
 
-bold() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-[ -t 1 ] || bold() { printf '\n%s\n' "$*"; }
-wrong() {
-  printf 'wrong: %s (%s): expected %s, got %s\n' "$@" >&2
-  wrong=$((wrong + 1))
-}
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
+  paint() { printf '\033[%sm%s\033[0m' "$@"; } # CODE TEXT
+else
+  paint() { printf %s "$2"; }
+fi
+bold() { printf '\n%s\n' "$(paint 1 "$*")"; }
+wrong() { printf 'wrong: %s (%s): expected %s, got %s\n' "$@" >>"$out/wrong"; }
 
 mtasts() { "$MTASTS" --config "$LAB_CONF" "$@"; }
 
@@ -26,7 +30,7 @@ note_domain() {
   verdicts[$domain]=${expect%% *} proofs[$domain]=$proves
   case $expect in
     enforce\ y*) outcomes[$domain]=verified ;;
-    enforce*) outcomes[$domain]='deferred MTA-STS' ;;
+    enforce*) outcomes[$domain]='deferred none of its MX hosts' ;;
     *) outcomes[$domain]=tls ;;
   esac
 }
@@ -34,52 +38,155 @@ note_delivery() {
   verdicts[$domain]=${policy%% *} outcomes[$domain]=$outcome proofs[$domain]=$proves
 }
 
+# $why says of each domain why its policy holds back no mail.
+declare -A why
 check_verdicts() {
-  local domain got
+  local domain got because right=0
   for domain in "${names[@]}"; do
-    got=$(mtasts --json query --offline "$domain" | jq -r .verdict)
-    [ "$got" = "${verdicts[$domain]}" ] ||
+    IFS=$'\t' read -r got because < <(mtasts --json query --offline "$domain" |
+      jq -r '[.verdict, .error.type // (.policy | values | "mode " + .mode) // "no record"] | @tsv')
+    why[$domain]=$because
+    if [ "$got" = "${verdicts[$domain]}" ]; then
+      right=$((right + 1))
+    else
       wrong "$domain" "${proofs[$domain]}" "${verdicts[$domain]}" "$got"
+    fi
   done
+  printf '\n%d of %d verdicts are right.\n' $right ${#names[@]}
 }
 
-row() { printf '%-28s %-9s %-24s %.36s\n' "$@"; }
+# The MTAs' files define functions of the same names: each by_MTA has a subshell. It writes a line a
+# domain (DOMAIN WHAT WHY) into $out/MTA, and what a postmaster finds in the log into $out/MTA.log;
+# why it cannot run here, into $out/MTA.not.
+declare -A limits words # a file may say what its MTA does otherwise
 
-# What became of a message, and the main log's words for it.
-show_fate() { # DOMAIN
-  local did why log
-  log=$(fate "postmaster@$1")
-  why=$(grep -Eo '\b(X|CV)=[^: ]+' <<<"$log" | paste -sd' ')
-  case $log in
-    '=> '*'T=remote_smtp_mtasts '*'CV=yes'*) did='delivered, TLS verified' ;;
-    '=> '*' X=TLS'*) did='delivered over TLS' ;;
-    '=> '*) did='delivered in clear' ;;
-    '== '*)
-      did=deferred
-      why=$(grep -o 'policy .* lists none of its MX hosts' <<<"$log" ||
-        sed -nE "s/.*MTA-STS: deferred domain=$1 .* result=([^ ]*).*/\1/p" "$EXIM_DIR/log/mainlog")
-      why=${why/ of $1/}
-      ;;
-    *) did=bounced ;;
-  esac
-  row "$1" "${verdicts[$1]}" "$did" "$why"
-  [[ $log =~ ^$(fated "${outcomes[$1]}")$ ]] ||
-    wrong "$1" "${proofs[$1]}" "${outcomes[$1]}" "$log"
+# A bare `wait` in a subshell may wait for a process substitution of its parent, for ever (bash 5.2).
+at_once() { # COMMAND…: with each recipient
+  local domain pids=()
+  for domain in "${names[@]}"; do
+    "$@" "postmaster@$domain" &
+    pids+=($!)
+  done
+  wait "${pids[@]}"
+}
+
+by_exim() {
+  . "$here/exim.sh"
+  ! exim_cannot_run >"$out/exim.not" || return 0
+  # shellcheck disable=SC2119 # no settings but the lab's
+  raise_exim && start_mtastsd || return
+  at_once send debian
+  reason() { # DOMAIN FATE
+    grep -o 'lists none of its MX hosts' <<<"$2" ||
+      sed -nE "s/.*MTA-STS: deferred domain=$1 .* result=([^ ]*).*/\1/p" "$EXIM_DIR/log/mainlog"
+  }
+  tell exim >"$out/exim"
+  find_line Exim 'MTA-STS: deferred domain=no-starttls' "$EXIM_DIR/log/mainlog" mainlog >"$out/exim.log"
+}
+
+by_postfix() {
+  . "$here/postfix.sh"
+  ! root_cannot_run postfix >"$out/postfix.not" || return 0
+  raise_postfix "$inet_map" "$inet_milter" && start_mtastsd "milter { listen = \"$inet_milter\" }" &&
+    start_milter && start_postfix || return
+  for domain in "${names[@]}"; do send "postmaster@$domain"; done
+  settle
+  reason() { sed -E 's/[^(]*\((.*)\) \|.*/\1/; s/.* but (was not offered) by .*/TLS \1/' <<<"$2"; }
+  tell postfix >"$out/postfix"
+  find_line Postfix 'no-starttls.* status=deferred' "$postfix_log" mail.log >"$out/postfix.log"
+  tell_of_milter
+}
+
+by_sendmail() {
+  . "$here/sendmail.sh"
+  ! root_cannot_run sendmail >"$out/sendmail.not" || return 0
+  # shellcheck disable=SC2119 # no settings but the lab's
+  raise_sendmail "$inet_feature" && start_mtastsd && start_milter && start_sendmail || return
+  at_once send
+  settle
+  reason() { sed -E "s/.* MTA-STS: (.*); see: .*/\1/; s/ of $1//; s/[^ ]*\.example/the MX/" <<<"$2"; }
+  tell sendmail >"$out/sendmail"
+  find_line Sendmail 'reject=.* MTA-STS: .*no-starttls' "$sendmail_log" mail.log >"$out/sendmail.log"
+  tell_of_milter
+}
+
+# What became of each message, by the words of the log and what the receiver saw.
+tell() { # MTA
+  local domain log what because name expected
+  for domain in "${names[@]}"; do
+    log=$(fate "postmaster@$domain")
+    what=$(what_it_did "$log")
+    case $what in
+      verified) because="to $(grep "to=postmaster@$domain " "$LAB_DIR/mail" | grep -o 'sni=[^ ]*' | cut -d= -f2)" ;;
+      deferred | bounced) because=$(reason "$domain" "$log") ;;
+      *) because=${why[$domain]} ;;
+    esac
+    printf '%s\t%s\t%s\n' "$domain" "$what" "$because"
+    name=${domain%.mail.example}
+    expected=${limits[$name]:-${words[$name]:-${outcomes[$domain]}}}
+    [[ $log =~ ^$(fated "$expected")$ ]] || wrong "$domain by ${1^}" "${proofs[$domain]}" "$expected" "$log"
+  done
+}
+what_it_did() { # FATE
+  local outcome
+  for outcome in verified tls clear 'deferred .*' bounced; do
+    [[ $1 =~ ^$(fated "$outcome")$ ]] && echo "${outcome% *}" && return
+  done
+  echo '?'
+}
+
+find_line() { # PROGRAM PATTERN LOG ITS-NAME
+  bold "$1: \$ grep '$2' $4"
+  grep -m 1 -- "$2" "$3" | fold -s -w 96 | sed 's/ *$//;2,$s/^/    /' | grep . ||
+    wrong "$1" 'what a postmaster finds' "$2" nothing
+}
+
+# For the first MTA that has one.
+tell_of_milter() {
+  local flag
+  [ ! -e "$out/milter" ] || return 0
+  flag=$(flags postmaster@good.example | sed 's/;/; /g')
+  {
+    find_line mtasts-milter at_risk=yes "$LAB_DIR/log/milter" mail.log
+    bold 'What it put into the header of the message to good.example:'
+    printf 'X-MTA-STS: %s\n' "$flag"
+  } >"$out/milter"
+  [[ $flag == 'protected=yes; verdict=enforce; domain=good.example; id='* ]] ||
+    wrong good.example 'the header field of the milter' protected=yes "$flag"
 }
 
 send_mail() {
-  local domain
-  # shellcheck disable=SC2119 # no settings but the lab's
-  raise_exim && start_mtastsd || exit
-  bold '$ for domain in …; do exim4 -odi postmaster@$domain <message; done'
-  for domain in "${names[@]}"; do send debian "postmaster@$domain" & done
-  wait
-  row DOMAIN VERDICT 'WHAT EXIM DID' WHY
-  for domain in "${names[@]}"; do show_fate "$domain"; done
-  bold "\$ grep 'MTA-STS: deferred' mainlog"
-  sed -n 's/.*\(MTA-STS: deferred\)/\1/p' "$EXIM_DIR/log/mainlog" | fold -s -w 96 |
-    sed 's/ *$//;/^MTA-STS/!s/^/    /'
-  stop mtastsd
+  local mta server
+  for mta in "${mtas[@]}"; do
+    ("by_$mta") || wrong "${mta^}" 'mail to ten domains' 'that it starts' 'what it said above'
+    for server in sendmail syslog postfix milter mtastsd; do stop $server; done
+  done
+}
+
+cell() { # WHAT
+  local text
+  printf -v text '%-10s' "$1"
+  case $1 in
+    verified) paint 32 "$text" ;;
+    deferred | bounced) paint 33 "$text" ;;
+    '?') paint 31 "$text" ;;
+    *) printf %s "$text" ;;
+  esac
+}
+
+show_mail() {
+  local domain mta what reason because
+  bold "$(printf '%-29s%-9s%-10s%-10s%-10s%s' DOMAIN VERDICT "${mtas[@]^^}" WHY)"
+  for domain in "${names[@]}"; do
+    printf '%-29s%-9s' "$domain" "${verdicts[$domain]}"
+    because=
+    for mta in "${mtas[@]}"; do
+      IFS=$'\t' read -r _ what reason < <(grep "^$domain"$'\t' "$out/$mta" 2>/dev/null)
+      cell "${what:--}"
+      because=${because:-$reason}
+    done
+    printf '%.32s\n' "$because"
+  done
 }
 
 cat <<'END'
@@ -92,18 +199,25 @@ mtasts query "${names[@]}"
 bold '$ mtasts cache list'
 mtasts cache list
 
-wrong=0
 each_domain note_domain
 each_delivery note_delivery
 check_verdicts
-printf '\n%d of %d verdicts are right.\n' $((${#names[@]} - wrong)) ${#names[@]}
-if why=$(exim_cannot_run); then
-  printf '\nNo mail is sent: %s.\n' "$why"
-else
-  printf '\nAnd what becomes of mail to them, by Exim in the configuration of Debian?\n'
-  send_mail
+cat <<'END'
+
+And what becomes of mail to them? Debian's Exim, Postfix and Sendmail send a message to each.
+"verified" is delivered over TLS to a listed MX with a good certificate, "tls" and "clear"
+delivered without that demand; "deferred" waits for the domain to mend itself.
+END
+send_mail
+if compgen -G "$out/*.log" >/dev/null; then show_mail; fi
+for mta in "${mtas[@]}"; do
+  [ ! -s "$out/$mta.not" ] || bold "No mail by ${mta^}: $(cat "$out/$mta.not")."
+done
+cat "$out"/{exim.log,postfix.log,sendmail.log,milter} 2>/dev/null
+if [ -e "$out/wrong" ]; then
+  cat "$out/wrong" >&2
+  exit 1
 fi
-[ "$wrong" = 0 ] || exit 1
 cat <<END
 
 Next, ask about a real domain:

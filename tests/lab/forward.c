@@ -92,7 +92,7 @@ int main(int argc, char **argv) {
     manner = STRIP;
   else if (argc == 4 && !strcmp(argv[3], "claim"))
     manner = CLAIM;
-  int64_t delay = argc == 4 && manner == DELAY ? atoi(argv[3]) * 1000 : 0;
+  int64_t delay = argc == 4 && manner == DELAY ? strtol(argv[3], NULL, 10) * 1000 : 0;
   if (argc != 4 || (manner == DELAY && delay <= 0)) {
     fputs("usage: forward ADDRESS UPSTREAM strip|claim|MILLISECONDS\n", stderr);
     return 64;

@@ -161,6 +161,12 @@ milter_lines() { # RECIPIENT
   sed -n "s/^mtasts-milter: queue=$queue //p" "$LAB_DIR/log/milter"
 }
 
+# The table has Exim's words for it.
+declare -A words=(
+  [never-unlisted]='deferred none of its MX hosts' # of several MX hosts it tells what was wrong with the last
+  [mx-name]='deferred certificate'
+  [house-rule]='deferred encryption too weak')
+
 # The fate that an outcome of the table `deliveries` stands for, a regular expression. The table has
 # Exim's words for what holds mail back. The name of the host is asked for (SNI) where a policy says so.
 fated() { # OUTCOME
