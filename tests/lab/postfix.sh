@@ -134,9 +134,6 @@ milter_lines() { # RECIPIENT
   sed -n "s/^mtasts-milter: queue=$queue //p" "$LAB_DIR/log/milter"
 }
 
-<<<<<<< HEAD
-# The fate that an outcome of the table `deliveries` or `dane` stands for, a regular expression. The table has
-=======
 # What Postfix before 3.10 makes of a policy where RFC 8461 asks for something else.
 declare -A limits=(
   [mx-name]=verified      # it compares match= with the names in the certificate, the MX's own with nothing
@@ -147,8 +144,7 @@ declare -A limits=(
 # The same in other words: of several MX hosts it tells what was wrong with the last.
 declare -A words=([never-unlisted]='deferred none of its MX hosts')
 
-# The fate that an outcome of the table `deliveries` stands for, a regular expression. The table has
->>>>>>> demo
+# The fate that an outcome of the table `deliveries` or `dane` stands for, a regular expression. The table has
 # Exim's words for what holds mail back.
 fated() { # OUTCOME
   local host=${1#* }
