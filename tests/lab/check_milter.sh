@@ -53,6 +53,20 @@ stop_daemon() {
   daemon=''
 }
 
+child_of() { # PID
+  local children
+  read -ra children <"/proc/$1/task/$1/children" # without a line's end
+  [ ${#children[@]} -gt 0 ] && echo "${children[0]}"
+}
+# The first of the processes with this command line and with a child.
+parent_called() { # COMMAND ARGUMENT…
+  local process
+  for process in /proc/[0-9]*; do
+    [ "$(tr '\0' ' ' <"$process/cmdline")" = "$* " ] && child_of "${process#/proc/}" >/dev/null &&
+      echo "${process#/proc/}" && return
+  done 2>/dev/null
+}
+
 # $keeper and $filter are its two processes.
 start_milter() { # [COMMAND…] that starts it
   [ ! -e "$log" ] || cat "$log" >>"$log.before"
@@ -60,7 +74,7 @@ start_milter() { # [COMMAND…] that starts it
   "$@" "$milter" --config "$conf" --foreground 2>>"$log" &
   keeper=$!
   until_so eval "said 'start version=' || gone $keeper"
-  filter=$(pgrep -P "$keeper" -x mtasts-milter)
+  filter=$(child_of "$keeper" 2>/dev/null)
 }
 # $code is what it exits with, within ten seconds.
 await_milter() {
@@ -548,7 +562,7 @@ check_socket() {
   check 'a missing one' 66 "$(exit_code "$milter" --config "$LAB_DIR/missing.conf")"
   check 'in the background: the command returns' 0 "$(exit_code "$milter" --config "$conf")"
   check 'when it serves' "$flagged" "$(message K3 a@good.example)"
-  keeper=$(pgrep -f -o "$milter --config $conf")
+  keeper=$(parent_called "$milter" --config "$conf")
   kill "$keeper"
   check 'and stops' yes "$(until_so gone "$keeper" && echo yes)"
   keeper=''
