@@ -93,10 +93,18 @@ lint: ## formatting, static analysis, banned functions, man pages, exported symb
 	@tests/lint $(O)
 
 # Benches: each beside its limit, medians of interleaved rounds.
+FILL       := $(O)/tests/bench/fill.o
+FILL_CACHE := $(O)/tests/bench/fill_cache
+$(FILL) $(FILL_CACHE).o: $(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call compile,$(call includes,cache))
+$(FILL_CACHE): $(FILL_CACHE).o $(FILL) $(call archives,cache)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
+
 $(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c
 	@mkdir -p $(@D)
 	$(call compile,-Wno-missing-prototypes $(call includes,cache))
-$(O)/tests/bench/decision_bench: $(O)/tests/bench/decision_bench.o $(call archives,cache)
+$(O)/tests/bench/decision_bench: $(O)/tests/bench/decision_bench.o $(FILL) $(call archives,cache)
 	$(CC) $(LINK) -Wl,--wrap=mdb_get $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
 
 ANSWER_BENCHES := $(O)/tests/bench/answer_bench $(O)/tests/bench/paced_bench $(if $(PLUGINS),$(O)/tests/bench/plugin_bench)
@@ -117,7 +125,7 @@ $(NOOP_MILTER): $(NOOP_MILTER).o
 .PHONY: bench bench-here
 bench: roots ## measure, each figure beside its limit
 	@$(MAKE) --no-print-directory bench-here
-bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(O)/tests/bench/decision_bench $(PLUGINS) $(ANSWER_BENCHES) $(NOOP_MILTER)
+bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(PLUGINS) $(ANSWER_BENCHES) $(NOOP_MILTER)
 	@bad=0; \
 	$(O)/tests/bench/decision_bench 1000 || bad=1; \
 	$(O)/tests/bench/decision_bench 100000 || bad=1; \

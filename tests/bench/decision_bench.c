@@ -21,9 +21,7 @@
 #include <unistd.h>
 
 #include "ascii.h"
-#include "mtasts.h"
-#include "mx_list.h"
-#include "store.h"
+#include "fill.h"
 
 #define DANE_MOST 1.2 /* times a decision without */
 
@@ -37,8 +35,8 @@ enum {
 
 enum {
   ROUNDS = 15,
+  BATCH = 200,
   ROUND_OPERATIONS = 200000,
-  NAME_SIZE = 64,
   NOW = 1767225600
 };
 
@@ -75,60 +73,18 @@ static void die(const char *what) {
   exit(1);
 }
 
-static void name_of(size_t i, char *name) {
-  snprintf(name, NAME_SIZE, "domain-%06zu.mail.example.com", i);
-}
-
 /* The same pseudo-random walk for both sides. */
 static size_t next_index(uint64_t *state, size_t domains) {
   *state = *state * 6364136223846793005U + 1442695040888963407U;
   return (size_t)(*state >> 33) % domains;
 }
 
-/* dane: with two MX hosts that have DANE. */
-static void fill(const char *directory, size_t domains, bool dane) {
-  static const unsigned char patterns[] = "\023mx1.mail.example.com"
-                                          "\022*.mail.example.com";
+static void fill(const char *directory, size_t domains, enum fill_kind kind) {
   struct mtasts_store_options options = mtasts_store_defaults;
   struct mtasts_store *store;
-  if (mtasts_store_open(directory, &options, &store) != MTASTS_OK)
-    die("cannot open the store");
-  struct mtasts_entry entry = {
-      .has_policy = true,
-      .policy = {.mode = MTASTS_MODE_ENFORCE, .max_age = 604800},
-      .policy_id = "20260101T000000",
-      .record_id = "20260101T000000",
-      .fetched = NOW,
-      .expires = NOW + 604800,
-      .record = MTASTS_RECORD_VALID,
-      .checked = NOW,
-      .next_check = NOW + 3600,
-      .mx_state = MTASTS_MX_UNKNOWN,
-  };
-  unsigned char mx[sizeof patterns];
-  memcpy(mx, patterns, sizeof patterns);
-  mx[0] = 20;
-  mx[21] = 18;
-  entry.policy.mx = (struct mtasts_names){mx, sizeof patterns - 1, 2};
-  struct mtasts_mx_host hosts[] = {
-      {.preference = 10, .dane = MTASTS_DANE_USABLE, .host = MTASTS_SPAN("mx1.mail.example.com")},
-      {.preference = 20, .dane = MTASTS_DANE_USABLE, .host = MTASTS_SPAN("mx2.mail.example.com")},
-  };
-  unsigned char packed[MTASTS_MX_LIST_MAX];
-  if (dane) {
-    mtasts_mx_list_pack(hosts, sizeof hosts / sizeof *hosts, packed, &entry.mx);
-    entry.mx_state = MTASTS_MX_LISTED;
-    entry.dane = MTASTS_DANE_USABLE;
-    entry.mx_expires = entry.dane_expires = NOW + 3600;
-  }
-  for (size_t i = 0; i < domains; i++) {
-    char name[NAME_SIZE];
-    struct mtasts_domain domain;
-    name_of(i, name);
-    if (mtasts_domain_parse((struct mtasts_span){name, strlen(name)}, &domain) != MTASTS_OK ||
-        mtasts_store_put(store, &domain, &entry, NOW) != MTASTS_OK)
-      die("cannot fill the store");
-  }
+  if (mtasts_store_open(directory, &options, &store) != MTASTS_OK ||
+      fill_store(store, 0, domains, kind, NOW) != MTASTS_OK)
+    die("cannot fill the store");
   mtasts_store_close(store);
 }
 
@@ -162,7 +118,7 @@ static void open_bare(struct side *side, const char *directory) {
 
 /* Looks the name up; the value is good until the transaction is reset. */
 static MDB_val look_up(struct side *side, const char *name) {
-  char copy[NAME_SIZE];
+  char copy[FILL_NAME_SIZE];
   size_t len = strlen(name);
   memcpy(copy, name, len);
   MDB_val key = {len, copy};
@@ -222,22 +178,24 @@ struct result {
 
 static void serve(struct side *side, const char *directory, size_t domains, int from, int to) {
   char go;
-  char *names = malloc(domains * NAME_SIZE);
-  if (!names)
-    die("out of memory");
-  for (size_t i = 0; i < domains; i++)
-    name_of(i, names + i * NAME_SIZE);
   side->open(side, directory);
   while (read(from, &go, 1) == 1) {
     uint64_t state = 1;
     uint64_t gets_before = gets;
     uint64_t allocations_before = allocations;
     side->checked = 0;
-    double start = cpu_nanoseconds();
-    for (size_t i = 0; i < ROUND_OPERATIONS; i++)
-      side->operate(side, names + next_index(&state, domains) * NAME_SIZE);
+    double spent = 0;
+    for (size_t i = 0; i < ROUND_OPERATIONS; i += BATCH) {
+      static char names[BATCH][FILL_NAME_SIZE];
+      for (size_t k = 0; k < BATCH; k++)
+        fill_name(next_index(&state, domains), names[k]);
+      double start = cpu_nanoseconds();
+      for (size_t k = 0; k < BATCH; k++)
+        side->operate(side, names[k]);
+      spent += cpu_nanoseconds() - start;
+    }
     struct result result = {
-        (cpu_nanoseconds() - start) / ROUND_OPERATIONS,
+        spent / ROUND_OPERATIONS,
         gets - gets_before,
         allocations - allocations_before,
     };
@@ -286,10 +244,10 @@ static double median(double *values, size_t count) {
   return values[count / 2];
 }
 
-static void make_cache(char *directory, size_t domains, bool dane) {
+static void make_cache(char *directory, size_t domains, enum fill_kind kind) {
   if (!mkdtemp(directory))
     die("no directory");
-  fill(directory, domains, dane);
+  fill(directory, domains, kind);
 }
 
 static bool remove_cache(const char *directory) {
@@ -319,8 +277,8 @@ int main(int argc, char **argv) {
   char with_dane[] = "/tmp/mtasts-bench-XXXXXX";
   if (domains == 0)
     die("usage: decision_bench DOMAINS");
-  make_cache(plain, domains, false);
-  make_cache(with_dane, domains, true);
+  make_cache(plain, domains, FILL_POLICY);
+  make_cache(with_dane, domains, FILL_DANE);
 
   struct side sides[SIDES] = {
       [BARE] = {.open = open_bare, .operate = get_bare},
