@@ -35,7 +35,6 @@ enum {
 
 enum {
   ROUNDS = 15,
-  BATCH = 200,
   ROUND_OPERATIONS = 200000,
   NOW = 1767225600
 };
@@ -178,24 +177,22 @@ struct result {
 
 static void serve(struct side *side, const char *directory, size_t domains, int from, int to) {
   char go;
+  char(*names)[FILL_NAME_SIZE] = malloc(ROUND_OPERATIONS * sizeof *names);
+  uint64_t state = 1;
+  if (!names)
+    die("out of memory");
+  for (size_t i = 0; i < ROUND_OPERATIONS; i++)
+    fill_name(next_index(&state, domains), names[i]);
   side->open(side, directory);
   while (read(from, &go, 1) == 1) {
-    uint64_t state = 1;
     uint64_t gets_before = gets;
     uint64_t allocations_before = allocations;
     side->checked = 0;
-    double spent = 0;
-    for (size_t i = 0; i < ROUND_OPERATIONS; i += BATCH) {
-      static char names[BATCH][FILL_NAME_SIZE];
-      for (size_t k = 0; k < BATCH; k++)
-        fill_name(next_index(&state, domains), names[k]);
-      double start = cpu_nanoseconds();
-      for (size_t k = 0; k < BATCH; k++)
-        side->operate(side, names[k]);
-      spent += cpu_nanoseconds() - start;
-    }
+    double start = cpu_nanoseconds();
+    for (size_t i = 0; i < ROUND_OPERATIONS; i++)
+      side->operate(side, names[i]);
     struct result result = {
-        spent / ROUND_OPERATIONS,
+        (cpu_nanoseconds() - start) / ROUND_OPERATIONS,
         gets - gets_before,
         allocations - allocations_before,
     };

@@ -8,7 +8,7 @@
 #include "store.h"
 
 enum {
-  FILL_NAME_SIZE = 40, /* bytes, with the NUL */
+  FILL_NAME_SIZE = 64, /* bytes, with the NUL: a line of the processor's cache */
   FILL_MOST = 1000000,
 };
 
