@@ -18,7 +18,7 @@
 #define MTASTS_DB_ABSENT     "absent"
 /* In the main database, which holds those two: which layout they have. */
 #define MTASTS_DB_FORMAT_KEY "format"
-#define MTASTS_DB_FORMAT     "mtasts 1"
+#define MTASTS_DB_FORMAT     "mtasts 2"
 #define MTASTS_DB_NOTE_KEY   "note" /* likewise, where there is one */
 
 /*

@@ -28,13 +28,14 @@ enum offset {
   AT_FETCHED = 56,
   AT_MX_EXPIRES = 64,
   AT_DANE_EXPIRES = 72,
-  AT_RECORD_ID = 80, /* padded with NUL */
-  AT_POLICY_ID = AT_RECORD_ID + MTASTS_ID_MAX,
+  AT_RECORD_ID_SIZE = 80,
+  AT_POLICY_ID_SIZE, /* or SAME_ID */
 };
 
 enum {
-  VERSION = 1,
+  VERSION = 2,
   CHECKSUM_SIZE = 4,
+  SAME_ID = 255, /* the policy was fetched under the record's id, as nearly all are */
 };
 
 /* No time lies so far off that an interval added or subtracted overflows. */
@@ -116,20 +117,22 @@ static bool enums_hold(const unsigned char *value) {
          value[AT_DANE] <= MTASTS_DANE_GONE;
 }
 
-static bool times_hold(const unsigned char *value) {
-  bool hold = true;
-  for (size_t at = AT_CHECKED; at <= AT_DANE_EXPIRES; at += 8)
-    hold &= get_64(value + at) + TIME_MAX <= 2 * (uint64_t)TIME_MAX;
-  return hold;
-}
-
 static int64_t get_time(const unsigned char *at) {
   return (int64_t)get_64(at);
 }
 
-static void get_id(const unsigned char *at, char id[MTASTS_ID_MAX + 1]) {
-  memcpy(id, at, MTASTS_ID_MAX);
-  id[MTASTS_ID_MAX] = '\0';
+static bool is_time(int64_t time) {
+  return (uint64_t)time + TIME_MAX <= 2 * (uint64_t)TIME_MAX;
+}
+
+/* `left` bytes of the value begin at `at`. An id of no fixed length takes longer to copy than the
+ * most that one may have; what then stands behind its end is of the value, too. */
+static void get_id(const unsigned char *at, size_t size, size_t left, char id[MTASTS_ID_MAX + 1]) {
+  if (left >= MTASTS_ID_MAX)
+    memcpy(id, at, MTASTS_ID_MAX);
+  else
+    memcpy(id, at, size);
+  id[size] = '\0';
 }
 
 enum mtasts_status mtasts_entry_decode(const unsigned char *value, size_t size,
@@ -137,16 +140,33 @@ enum mtasts_status mtasts_entry_decode(const unsigned char *value, size_t size,
   if (size < MTASTS_ENTRY_HEADER || size > MTASTS_ENTRY_SIZE_MAX || value[AT_VERSION] != VERSION ||
       get_32(value) != checksum(value, size))
     return MTASTS_CORRUPT;
+  const unsigned char *record_id = value + MTASTS_ENTRY_HEADER;
+  const unsigned char *end = value + size;
+  bool same_id = value[AT_POLICY_ID_SIZE] == SAME_ID;
+  size_t record_id_size = value[AT_RECORD_ID_SIZE];
+  size_t policy_id_size = same_id ? record_id_size : value[AT_POLICY_ID_SIZE];
+  size_t ids_size = record_id_size + (same_id ? 0 : policy_id_size);
   size_t detail_size = value[AT_DETAIL_SIZE];
   uint32_t max_age = get_32(value + AT_MAX_AGE);
   struct mtasts_names patterns = {.size = get_32(value + AT_PATTERNS_SIZE),
                                   .count = get_16(value + AT_PATTERNS)};
   struct mtasts_mx_list hosts = {.size = get_32(value + AT_HOSTS_SIZE),
                                  .count = get_16(value + AT_HOSTS)};
-  if (detail_size > MTASTS_DETAIL_MAX || max_age > MTASTS_MAX_AGE_MAX || !enums_hold(value) ||
-      !times_hold(value) || MTASTS_ENTRY_HEADER + detail_size + patterns.size + hosts.size != size)
+  const int64_t checked = get_time(value + AT_CHECKED);
+  const int64_t next_check = get_time(value + AT_NEXT_CHECK);
+  const int64_t retry_at = get_time(value + AT_RETRY_AT);
+  const int64_t fetched = get_time(value + AT_FETCHED);
+  const int64_t mx_expires = get_time(value + AT_MX_EXPIRES);
+  const int64_t dane_expires = get_time(value + AT_DANE_EXPIRES);
+  const bool times_hold = is_time(checked) & is_time(next_check) & is_time(retry_at) &
+                          is_time(fetched) & is_time(mx_expires) & is_time(dane_expires);
+  if (record_id_size > MTASTS_ID_MAX || policy_id_size > MTASTS_ID_MAX ||
+      detail_size > MTASTS_DETAIL_MAX || max_age > MTASTS_MAX_AGE_MAX || !enums_hold(value) ||
+      !times_hold ||
+      ids_size + detail_size + patterns.size + hosts.size != size - MTASTS_ENTRY_HEADER)
     return MTASTS_CORRUPT;
-  const unsigned char *detail = value + MTASTS_ENTRY_HEADER;
+  const unsigned char *policy_id = same_id ? record_id : record_id + record_id_size;
+  const unsigned char *detail = record_id + ids_size;
   patterns.data = detail + detail_size;
   hosts.data = patterns.data + patterns.size;
   if (!names_hold(&patterns) || !hosts_hold(&hosts))
@@ -157,22 +177,22 @@ enum mtasts_status mtasts_entry_decode(const unsigned char *value, size_t size,
   entry->policy.mode = (enum mtasts_mode)value[AT_MODE];
   entry->policy.max_age = max_age;
   entry->policy.mx = patterns;
-  get_id(value + AT_POLICY_ID, entry->policy_id);
-  entry->fetched = get_time(value + AT_FETCHED);
-  entry->expires = entry->fetched + max_age;
+  get_id(policy_id, policy_id_size, (size_t)(end - policy_id), entry->policy_id);
+  entry->fetched = fetched;
+  entry->expires = fetched + max_age;
   entry->record = (enum mtasts_record_state)value[AT_RECORD];
-  get_id(value + AT_RECORD_ID, entry->record_id);
-  entry->checked = get_time(value + AT_CHECKED);
-  entry->next_check = get_time(value + AT_NEXT_CHECK);
-  entry->retry_at = get_time(value + AT_RETRY_AT);
+  get_id(record_id, record_id_size, (size_t)(end - record_id), entry->record_id);
+  entry->checked = checked;
+  entry->next_check = next_check;
+  entry->retry_at = retry_at;
   entry->failures = get_32(value + AT_FAILURES);
   entry->error = (enum mtasts_error)value[AT_ERROR];
   entry->detail = (struct mtasts_span){(const char *)detail, detail_size};
   entry->mx_state = (enum mtasts_mx_state)value[AT_MX_STATE];
   entry->mx = hosts;
-  entry->mx_expires = get_time(value + AT_MX_EXPIRES);
+  entry->mx_expires = mx_expires;
   entry->dane = (enum mtasts_dane)value[AT_DANE];
-  entry->dane_expires = get_time(value + AT_DANE_EXPIRES);
+  entry->dane_expires = dane_expires;
   return MTASTS_OK;
 }
 
@@ -233,19 +253,35 @@ static void put_time(unsigned char *out, int64_t time) {
   memcpy(out, &big, sizeof big);
 }
 
-static void put_id(unsigned char *out, const char id[MTASTS_ID_MAX + 1]) {
-  memset(out, 0, MTASTS_ID_MAX);
-  memcpy(out, id, strnlen(id, MTASTS_ID_MAX));
+/* What is stored of the ids. */
+struct ids {
+  struct mtasts_span record, policy;
+  bool same;
+};
+
+static struct mtasts_span id_span(const char id[MTASTS_ID_MAX + 1]) {
+  return (struct mtasts_span){id, strnlen(id, MTASTS_ID_MAX)};
+}
+
+static struct ids ids_of(const struct mtasts_entry *entry) {
+  struct ids ids = {.record = id_span(entry->record_id),
+                    .policy = id_span(entry->has_policy ? entry->policy_id : "")};
+  ids.same = mtasts_span_equal(ids.record, ids.policy);
+  if (ids.same)
+    ids.policy.len = 0;
+  return ids;
 }
 
 size_t mtasts_entry_size(const struct mtasts_entry *entry) {
-  return MTASTS_ENTRY_HEADER + entry->detail.len + (entry->has_policy ? entry->policy.mx.size : 0) +
-         entry->mx.size;
+  const struct ids ids = ids_of(entry);
+  return MTASTS_ENTRY_HEADER + ids.record.len + ids.policy.len + entry->detail.len +
+         (entry->has_policy ? entry->policy.mx.size : 0) + entry->mx.size;
 }
 
 size_t mtasts_entry_encode(const struct mtasts_entry *entry, unsigned char *out) {
   const struct mtasts_policy none = {.mode = MTASTS_MODE_NONE};
   const struct mtasts_policy *policy = entry->has_policy ? &entry->policy : &none;
+  const struct ids ids = ids_of(entry);
   out[AT_VERSION] = VERSION;
   out[AT_RECORD] = (unsigned char)entry->record;
   out[AT_ERROR] = (unsigned char)entry->error;
@@ -267,10 +303,12 @@ size_t mtasts_entry_encode(const struct mtasts_entry *entry, unsigned char *out)
   put_time(out + AT_MX_EXPIRES, entry->mx_expires);
   put_time(out + AT_DANE_EXPIRES, entry->dane_expires);
 
-  put_id(out + AT_RECORD_ID, entry->record_id);
-  put_id(out + AT_POLICY_ID, entry->has_policy ? entry->policy_id : "");
+  out[AT_RECORD_ID_SIZE] = (unsigned char)ids.record.len;
+  out[AT_POLICY_ID_SIZE] = ids.same ? SAME_ID : (unsigned char)ids.policy.len;
 
   unsigned char *at = out + MTASTS_ENTRY_HEADER;
+  at = put(at, ids.record.data, ids.record.len);
+  at = put(at, ids.policy.data, ids.policy.len);
   at = put(at, entry->detail.data, entry->detail.len);
   at = put(at, policy->mx.data, policy->mx.size);
   at = put(at, entry->mx.data, entry->mx.size);

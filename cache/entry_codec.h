@@ -1,7 +1,7 @@
 /*
  * entry_codec.h: one domain's entry as the bytes of one stored value.
  *
- * A value is a header of fixed size and three parts behind it: the detail, the mx
+ * A value is a header of fixed size and what differs in size behind it: the ids, the detail, the mx
  * patterns and the MX hosts, packed as mtasts.h and engine/mx_list.h say. The header
  * holds a checksum over all that follows it, the version, the sizes of the parts, and
  * the facts and expiries of policy, MX and DANE. Integers are big-endian. A policy's expiry is not
@@ -19,10 +19,10 @@
 #include "mx_list.h"
 
 enum {
-  MTASTS_ENTRY_HEADER = 80 + 2 * MTASTS_ID_MAX, /* bytes */
+  MTASTS_ENTRY_HEADER = 82, /* bytes */
   /* Packed mx patterns are never longer than the policy that they stood in. */
-  MTASTS_ENTRY_SIZE_MAX =
-      MTASTS_ENTRY_HEADER + MTASTS_DETAIL_MAX + MTASTS_POLICY_MAX + MTASTS_MX_LIST_MAX,
+  MTASTS_ENTRY_SIZE_MAX = MTASTS_ENTRY_HEADER + 2 * MTASTS_ID_MAX + MTASTS_DETAIL_MAX +
+                          MTASTS_POLICY_MAX + MTASTS_MX_LIST_MAX,
 };
 
 /* Bytes that encoding this entry takes. */

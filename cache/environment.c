@@ -9,6 +9,7 @@
 
 #include "ascii.h"
 #include "data_file.h"
+#include "order.h"
 
 enum {
   READERS_MAX = 1024, /* reader slots of a lock file that we are the first to open */
@@ -69,17 +70,22 @@ static int check_format(MDB_txn *txn, MDB_dbi dbi) {
 
 static int open_databases(struct mtasts_cache *cache) {
   MDB_txn *txn;
+  MDB_stat stat;
   int rc = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &txn);
   if (rc != 0)
     return rc;
   if ((rc = mdb_dbi_open(txn, NULL, 0, &cache->main)) != 0 ||
       (rc = check_format(txn, cache->main)) != 0 ||
       (rc = mdb_dbi_open(txn, MTASTS_DB_POLICIES, 0, &cache->policies)) != 0 ||
-      (rc = mdb_dbi_open(txn, MTASTS_DB_ABSENT, 0, &cache->absent)) != 0) {
+      (rc = mdb_dbi_open(txn, MTASTS_DB_ABSENT, 0, &cache->absent)) != 0 ||
+      (rc = mdb_set_compare(txn, cache->policies, mtasts_key_order)) != 0 ||
+      (rc = mdb_set_compare(txn, cache->absent, mtasts_key_order)) != 0 ||
+      (rc = mdb_stat(txn, cache->main, &stat)) != 0) {
     mdb_txn_abort(txn);
     /* LMDB's, but not ours. */
     return rc == MDB_NOTFOUND ? MDB_VERSION_MISMATCH : rc;
   }
+  cache->page_size = stat.ms_psize;
   return mdb_txn_commit(txn);
 }
 
@@ -136,10 +142,10 @@ void mtasts_env_close(struct mtasts_cache *cache) {
 int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size) {
   pthread_mutex_lock(&cache->lock);
   for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
-    pthread_mutex_lock(&reader->busy);
+    mtasts_reader_hold(reader);
   int rc = mdb_env_set_mapsize(cache->env, map_size);
   for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
-    pthread_mutex_unlock(&reader->busy);
+    mtasts_reader_release(reader);
   pthread_mutex_unlock(&cache->lock);
   return rc;
 }

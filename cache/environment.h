@@ -9,6 +9,8 @@
 
 #include <lmdb.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "entry_codec.h"
@@ -19,6 +21,7 @@ struct mtasts_cache {
   MDB_dbi main; /* holds the other two, and the format */
   MDB_dbi policies;
   MDB_dbi absent;
+  size_t page_size; /* bytes */
   /* Over `readers`. Whoever also holds each reader's `busy` may replace the map. */
   pthread_mutex_t lock;
   struct mtasts_reader *readers;
@@ -28,10 +31,21 @@ struct mtasts_cache {
 struct mtasts_reader {
   struct mtasts_cache *cache;
   struct mtasts_reader *next;
-  pthread_mutex_t busy; /* held while the transaction is in use */
-  MDB_txn *txn;         /* reset between uses: keeps its reader slot */
+  atomic_bool busy; /* held while the transaction is in use; see mtasts_reader_hold */
+  MDB_txn *txn;     /* reset between uses: keeps its reader slot */
   unsigned char value[MTASTS_ENTRY_SIZE_MAX];
 };
+
+/* A lock that costs a third of a mutex, on the path of every answer. Nobody but the writer that
+ * replaces the map ever waits for it, and nobody holds it for longer than a batch of a walk. */
+static inline void mtasts_reader_hold(struct mtasts_reader *reader) {
+  while (atomic_exchange_explicit(&reader->busy, true, memory_order_acquire))
+    sched_yield();
+}
+
+static inline void mtasts_reader_release(struct mtasts_reader *reader) {
+  atomic_store_explicit(&reader->busy, false, memory_order_release);
+}
 
 /* The handle without an environment. */
 int mtasts_env_init(struct mtasts_cache *cache);

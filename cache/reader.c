@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "environment.h"
+#include "order.h"
 
 enum {
   TRIES = 4 /* of beginning to read, while other processes change the map */
@@ -42,20 +43,23 @@ int mtasts_reader_begin(struct mtasts_reader *reader) {
   if (!cache->env)
     return EBADF;
   for (int tries = 1;; tries++) {
-    pthread_mutex_lock(&reader->busy);
+    mtasts_reader_hold(reader);
     int rc = reader->txn ? mdb_txn_renew(reader->txn)
                          : mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &reader->txn);
-    if (rc == 0)
+    if (rc == 0) {
+      mtasts_order_begin(cache->page_size);
       return 0;
-    pthread_mutex_unlock(&reader->busy);
+    }
+    mtasts_reader_release(reader);
     if (tries == TRIES || (rc = recover(cache, rc)) != 0)
       return rc;
   }
 }
 
 void mtasts_reader_end(struct mtasts_reader *reader) {
+  mtasts_order_end();
   mdb_txn_reset(reader->txn);
-  pthread_mutex_unlock(&reader->busy);
+  mtasts_reader_release(reader);
 }
 
 enum mtasts_status mtasts_reader_new(struct mtasts_cache *cache, struct mtasts_reader **reader) {
@@ -66,7 +70,7 @@ enum mtasts_status mtasts_reader_new(struct mtasts_cache *cache, struct mtasts_r
     return MTASTS_NO_MEMORY;
   made->cache = cache;
   made->txn = NULL;
-  pthread_mutex_init(&made->busy, NULL);
+  atomic_init(&made->busy, false);
   pthread_mutex_lock(&cache->lock);
   made->next = cache->readers;
   cache->readers = made;
@@ -95,7 +99,6 @@ void mtasts_reader_free(struct mtasts_reader *reader) {
     *link = reader->next;
     mdb_txn_abort(reader->txn);
     pthread_mutex_unlock(&cache->lock);
-    pthread_mutex_destroy(&reader->busy);
   }
   free(reader);
 }

@@ -45,38 +45,51 @@ static const char *rule_without(const struct mtasts_entry *entry) {
   return "the record could not be looked up and no policy is cached (RFC 8461 section 3.3)";
 }
 
+static struct mtasts_decision by_policy(const struct mtasts_policy *policy,
+                                        enum mtasts_source source) {
+  return (struct mtasts_decision){
+      .verdict = verdict_of(policy->mode),
+      .source = source,
+      .policy = policy,
+      .rule = rule_of(policy->mode, source),
+  };
+}
+
+/* RFC 8461 section 3.3: nothing live and nothing cached: deliver as without MTA-STS. */
+static struct mtasts_decision without_policy(const struct mtasts_entry *entry,
+                                             enum mtasts_freshness freshness) {
+  return (struct mtasts_decision){
+      .verdict = MTASTS_VERDICT_NONE,
+      .source = freshness == MTASTS_CACHED ? MTASTS_SOURCE_CACHE : MTASTS_SOURCE_NETWORK,
+      .rule = rule_without(entry),
+  };
+}
+
+/* Inlined where DANE is heeded, so that the decision is put together in registers. */
+static inline struct mtasts_decision policy_alone(const struct mtasts_entry *entry,
+                                                  const struct mtasts_override *override,
+                                                  enum mtasts_freshness freshness, int64_t now) {
+  if (override && now < override->until)
+    return by_policy(&override->policy, MTASTS_SOURCE_OVERRIDE);
+  if (!entry)
+    return (struct mtasts_decision){
+        .verdict = MTASTS_VERDICT_UNKNOWN,
+        .source = MTASTS_SOURCE_NONE,
+        .rule = "nothing is known of this domain and nobody was asked",
+    };
+  if (entry->has_policy && freshness == MTASTS_FETCHED)
+    return by_policy(&entry->policy, MTASTS_SOURCE_NETWORK);
+  /* RFC 8461 section 3.3: without a live policy, an unexpired cached one MUST be applied. */
+  if (mtasts_entry_live(entry, now))
+    return by_policy(&entry->policy,
+                     entry->error == MTASTS_ERROR_NONE ? MTASTS_SOURCE_CACHE : MTASTS_SOURCE_STALE);
+  return without_policy(entry, freshness);
+}
+
 struct mtasts_decision mtasts_decide_policy(const struct mtasts_entry *entry,
                                             const struct mtasts_override *override,
                                             enum mtasts_freshness freshness, int64_t now) {
-  struct mtasts_decision decision = {
-      .verdict = MTASTS_VERDICT_UNKNOWN,
-      .source = MTASTS_SOURCE_NONE,
-      .rule = "nothing is known of this domain and nobody was asked",
-  };
-  if (override && now < override->until) {
-    decision.source = MTASTS_SOURCE_OVERRIDE;
-    decision.policy = &override->policy;
-  } else if (!entry) {
-    return decision;
-  } else if (entry->has_policy && freshness == MTASTS_FETCHED) {
-    decision.source = MTASTS_SOURCE_NETWORK;
-    decision.policy = &entry->policy;
-  } else if (mtasts_entry_live(entry, now)) {
-    /* RFC 8461 section 3.3: without a live policy, an unexpired cached one MUST be applied. */
-    decision.source = entry->error == MTASTS_ERROR_NONE ? MTASTS_SOURCE_CACHE : MTASTS_SOURCE_STALE;
-    decision.policy = &entry->policy;
-  }
-
-  if (decision.policy) {
-    decision.verdict = verdict_of(decision.policy->mode);
-    decision.rule = rule_of(decision.policy->mode, decision.source);
-    return decision;
-  }
-  /* RFC 8461 section 3.3: nothing live and nothing cached: deliver as without MTA-STS. */
-  decision.verdict = MTASTS_VERDICT_NONE;
-  decision.source = freshness == MTASTS_CACHED ? MTASTS_SOURCE_CACHE : MTASTS_SOURCE_NETWORK;
-  decision.rule = rule_without(entry);
-  return decision;
+  return policy_alone(entry, override, freshness, now);
 }
 
 /* RFC 8461 section 2: MTA-STS does not override DANE; and DANE makes nothing weaker than an enforce
@@ -122,7 +135,7 @@ static void heed_dane(struct mtasts_decision *decision, enum mtasts_dane dane) {
 struct mtasts_decision mtasts_decide(const struct mtasts_entry *entry,
                                      const struct mtasts_override *override,
                                      enum mtasts_freshness freshness, int64_t now) {
-  struct mtasts_decision decision = mtasts_decide_policy(entry, override, freshness, now);
+  struct mtasts_decision decision = policy_alone(entry, override, freshness, now);
   if (entry && mtasts_dane_counts(entry, now))
     heed_dane(&decision, entry->dane);
   return decision;

@@ -5,7 +5,8 @@
 const char *const unit_name = "cache/entry_codec";
 
 enum {
-  VALUE_MAX = 512
+  VALUE_MAX = 512,
+  PARTS = MTASTS_ENTRY_HEADER + 16, /* where encode_sample's patterns begin */
 };
 
 /* Compares all that is stored of an entry. */
@@ -70,6 +71,25 @@ static void test_round_trip(void) {
   check_round_trip(&sample.entry);
 }
 
+/* The policy's id is kept once where it is the record's. An absent domain's id ends the value. */
+static void test_ids(void) {
+  static const char *const ids[] = {"", "1", "20260101T000000Z",
+                                    "abcdefghijklmnopqrstuvwxyz012345"};
+  for (size_t i = 0; i < 16; i++) {
+    struct sample sample;
+    policy(&sample, ids[i % 4]);
+    snprintf(sample.entry.record_id, sizeof sample.entry.record_id, "%s", ids[i / 4]);
+    check_round_trip(&sample.entry);
+    absent(&sample);
+    snprintf(sample.entry.record_id, sizeof sample.entry.record_id, "%s", ids[i / 4]);
+    check_round_trip(&sample.entry);
+  }
+  struct sample sample;
+  size_t size = mtasts_entry_size(policy(&sample, "20260101T000000Z"));
+  sample.entry.record_id[0]++;
+  CU_ASSERT_EQUAL(mtasts_entry_size(&sample.entry), size + 16);
+}
+
 static void test_largest(void) {
   static unsigned char patterns[MTASTS_POLICY_MAX];
   static unsigned char hosts[MTASTS_MX_LIST_MAX];
@@ -130,8 +150,8 @@ static void test_forged(void) {
     unsigned char byte;
     const char *what;
   } forged[] = {
-      {4, 0, "version 0"},
-      {4, 2, "version 2"},
+      {4, 1, "version 1"},
+      {4, 3, "version 3"},
       {5, MTASTS_RECORD_ERROR + 1, "record state"},
       {6, MTASTS_ERROR_RECORD_INVALID + 1, "error"},
       {7, 2, "neither with a policy nor without"},
@@ -154,12 +174,17 @@ static void test_forged(void) {
       {56, 0x7f, "a fetch far in the future"},
       {64, 0x80, "MX long expired"},
       {72, 0x7f, "DANE for ever"},
-      {MTASTS_ENTRY_HEADER, 0, "a pattern of no length"},
-      {MTASTS_ENTRY_HEADER, 14, "a pattern too short"},
-      {MTASTS_ENTRY_HEADER, 254, "a pattern too long"},
-      {MTASTS_ENTRY_HEADER + 30 + 2, MTASTS_DANE_GONE + 1, "DANE state of a host"},
-      {MTASTS_ENTRY_HEADER + 30 + 3, 0, "a host of no length"},
-      {MTASTS_ENTRY_HEADER + 30 + 3, 16, "a host too long"},
+      {80, 15, "an id shorter than it is"},
+      {80, MTASTS_ID_MAX + 1, "too long an id"},
+      {80, 255, "an id beyond the value"},
+      {81, 1, "a policy's id that is not there"},
+      {81, MTASTS_ID_MAX + 1, "too long a policy's id"},
+      {PARTS, 0, "a pattern of no length"},
+      {PARTS, 14, "a pattern too short"},
+      {PARTS, 254, "a pattern too long"},
+      {PARTS + 30 + 2, MTASTS_DANE_GONE + 1, "DANE state of a host"},
+      {PARTS + 30 + 3, 0, "a host of no length"},
+      {PARTS + 30 + 3, 16, "a host too long"},
   };
   for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
     unsigned char value[VALUE_MAX];
@@ -225,6 +250,7 @@ static void test_names(void) {
 
 const struct unit_test unit_tests[] = {
     {"an entry comes back as it was", test_round_trip},
+    {"ids of any length", test_ids},
     {"the largest entry fits", test_largest},
     {"a cut or a flipped bit anywhere is corrupt", test_damage},
     {"bounds hold whatever the checksum", test_forged},

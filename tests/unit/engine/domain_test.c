@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mtasts.h"
@@ -42,9 +43,37 @@ static void no_bytes(void) {
   CU_ASSERT_EQUAL(mtasts_domain_parse((struct mtasts_span){NULL, 0}, &domain), MTASTS_INVALID);
 }
 
+/* A name alone is read eight bytes at a time, one in brackets byte by byte: both come to the same.
+ */
+static void both_ways(void) {
+  static const char chars[] = "abcdefghijkXYZ0129--__....\x80:/@[`{ ";
+  unsigned plain = 0;
+  srandom(1);
+  for (int i = 0; i < 200000; i++) {
+    char text[72] = "[";
+    size_t len = 1 + (size_t)random() % 66;
+    size_t kinds = i % 2 ? sizeof chars - 1 : 24;
+    for (size_t k = 1; k <= len; k++)
+      text[k] = chars[(size_t)random() % kinds];
+    text[len + 1] = ']';
+    struct mtasts_domain one = {.name = "untouched"};
+    struct mtasts_domain other = {.name = "untouched"};
+    enum mtasts_status status = mtasts_domain_parse((struct mtasts_span){text, len + 2}, &other);
+    enum mtasts_status alone = mtasts_domain_parse((struct mtasts_span){text + 1, len}, &one);
+    /* What follows a port or begins with a bracket or a dot is another matter in brackets. */
+    if (memchr(text + 1, ':', len) || memchr(text + 1, '[', len) || text[1] == '.')
+      continue;
+    unit_check(alone == status && strcmp(one.name, other.name) == 0 && one.len == other.len,
+               "%.*s: %s, %s", (int)len, text + 1, one.name, other.name);
+    plain += alone == MTASTS_OK;
+  }
+  CU_ASSERT(plain > 10000);
+}
+
 const struct unit_test unit_tests[] = {
     {"every text of domain.tsv gives the policy domain it says", vectors},
     {"nothing behind the span is read", reads_the_span_alone},
     {"a span without bytes is no domain", no_bytes},
+    {"reading by words and by bytes comes to the same", both_ways},
     {NULL, NULL},
 };

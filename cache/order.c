@@ -1,0 +1,83 @@
+#include "order.h"
+
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+  LINE = 64, /* bytes of the processor's cache that are fetched together */
+  VALUE = 3, /* lines of it that hold most values */
+  MEMORY_PAGE = 4096,
+  PAGE_HEADER = 16,
+  NODE_HEADER = 8,
+  LEAF = 0x02,
+};
+
+/* The start of a page of LMDB 0.9 (MDB_page in its mdb.c). */
+struct page {
+  size_t number;
+  uint16_t pad;
+  uint16_t flags;
+  uint16_t lower; /* where the list of nodes ends */
+  uint16_t upper;
+  uint16_t nodes[]; /* where each of them begins */
+};
+
+/* Bytes of a page that is read by this thread, or 0. The model makes it cheap in a shared library.
+ */
+static _Thread_local size_t reading __attribute__((tls_model("initial-exec")));
+
+void mtasts_order_begin(size_t page_size) {
+  /* Larger ones may begin elsewhere than pages of memory do. */
+  reading = page_size == MEMORY_PAGE ? page_size : 0;
+}
+
+void mtasts_order_end(void) {
+  reading = 0;
+}
+
+/* Always inlined: gcc takes a function that does nothing but ask ahead for one without effect. */
+__attribute__((always_inline)) static inline void ask_ahead(const MDB_val *key) {
+  const char *bytes = key->mv_data;
+  const char *start = bytes - (uintptr_t)bytes % MEMORY_PAGE;
+  const struct page *page = (const struct page *)(const void *)start;
+  if ((page->flags & LEAF) == 0 || page->lower <= PAGE_HEADER || page->lower > MEMORY_PAGE)
+    return;
+  size_t count = (size_t)(page->lower - PAGE_HEADER) / sizeof *page->nodes;
+  if (start + page->nodes[(count - 1) / 2] + NODE_HEADER == bytes) {
+    for (size_t i = 0; i < count; i++)
+      __builtin_prefetch(start + page->nodes[i] + NODE_HEADER);
+    return;
+  }
+  const char *value = bytes + key->mv_size;
+  for (size_t line = 1; line <= VALUE; line++)
+    __builtin_prefetch(value + line * LINE - 1);
+}
+
+static inline uint64_t word_at(const unsigned char *bytes) {
+  uint64_t word;
+  memcpy(&word, bytes, sizeof word);
+  return be64toh(word);
+}
+
+/* Of as many bytes. The last eight overlap with those before, which are equal then. */
+static inline int compare(const unsigned char *a, const unsigned char *b, size_t size) {
+  if (size < sizeof(uint64_t))
+    return memcmp(a, b, size);
+  for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
+    size_t from = at + sizeof(uint64_t) <= size ? at : size - sizeof(uint64_t);
+    uint64_t x = word_at(a + from);
+    uint64_t y = word_at(b + from);
+    if (x != y)
+      return x < y ? -1 : 1;
+  }
+  return 0;
+}
+
+int mtasts_key_order(const MDB_val *key, const MDB_val *node) {
+  if (reading)
+    ask_ahead(node);
+  int order = compare(key->mv_data, node->mv_data,
+                      key->mv_size < node->mv_size ? key->mv_size : node->mv_size);
+  return order != 0 ? order : (key->mv_size > node->mv_size) - (key->mv_size < node->mv_size);
+}

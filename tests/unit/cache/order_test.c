@@ -1,0 +1,83 @@
+/* The order of keys is LMDB's own, whoever compares them. */
+#include "order.h"
+
+#include "fixture.h"
+
+const char *const unit_name = "cache/order";
+
+enum {
+  PAIRS = 200000,
+  KEY_MAX = 40, /* bytes */
+};
+
+static int sign(int order) {
+  return (order > 0) - (order < 0);
+}
+
+/* As LMDB's own mdb_cmp_memn has it. */
+static int expected(const MDB_val *a, const MDB_val *b) {
+  size_t shorter = a->mv_size < b->mv_size ? a->mv_size : b->mv_size;
+  int order = memcmp(a->mv_data, b->mv_data, shorter);
+  return order != 0 ? sign(order) : (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
+}
+
+/* Few letters, some with the top bit set, and mostly alike: keys that differ late, or not at all.
+ */
+static MDB_val random_key(unsigned char *bytes) {
+  static const unsigned char letters[] = {'a', 'a', 'a', 'a', 'a', 'a', 'b', 0x80, 0xff, 0};
+  size_t size = 1 + (size_t)random() % (KEY_MAX - 1);
+  for (size_t i = 0; i < size; i++)
+    bytes[i] = letters[(size_t)random() % (i < 8 && size > 12 ? 3 : sizeof letters)];
+  return (MDB_val){size, bytes};
+}
+
+static void test_order(void) {
+  unsigned equal = 0;
+  srandom(1);
+  for (int i = 0; i < PAIRS; i++) {
+    unsigned char bytes[2][KEY_MAX];
+    MDB_val a = random_key(bytes[0]);
+    MDB_val b = random_key(bytes[1]);
+    if (i % 3 == 0) { /* the same, or the one a part of the other */
+      memcpy(bytes[1], bytes[0], a.mv_size);
+      b.mv_size = 1 + (size_t)random() % a.mv_size;
+    }
+    int want = expected(&a, &b);
+    equal += want == 0;
+    unit_check(sign(mtasts_key_order(&a, &b)) == want && sign(mtasts_key_order(&b, &a)) == -want,
+               "pair %d", i);
+  }
+  CU_ASSERT(equal > 100);
+}
+
+/* A leaf of one node, of many, and a tree: each key is found where readers ask ahead, and no other.
+ */
+static void test_found(void) {
+  static const unsigned sizes[] = {1, 2, 20, 5000};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    char path[32];
+    struct sample sample;
+    struct mtasts_entry entry;
+    directory_new(path);
+    struct mtasts_store *store = store_open(path);
+    for (unsigned k = 0; k < sizes[i]; k++) {
+      struct mtasts_domain key = domain("d%u.example", 2 * k);
+      CU_ASSERT_EQUAL(mtasts_store_put(store, &key, policy(&sample, "1"), NOW), MTASTS_OK);
+    }
+    CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+    for (unsigned k = 0; k < 2 * sizes[i]; k++) {
+      enum mtasts_status status =
+          look_up(mtasts_store_cache(store), domain("d%u.example", k).name, &entry);
+      unit_check(status == (k % 2 == 0 ? MTASTS_OK : MTASTS_ABSENT), "%u of %u: %s", k, sizes[i],
+                 mtasts_status_name(status));
+    }
+    mtasts_store_close(store);
+    directory_free(path);
+  }
+}
+
+const struct unit_test unit_tests[] = {
+    {"keys are in LMDB's own order", test_order},
+    {"what is there is found, and nothing else", test_found},
+    {NULL, NULL},
+};
