@@ -207,7 +207,7 @@ static void set_format(const char *path, const char *format) {
 static void test_another_version(void) {
   char path[32];
   make_cache(path);
-  set_format(path, "mtasts 2");
+  set_format(path, "mtasts 9");
   check_both(path, MTASTS_CORRUPT, "another version");
   set_format(path, NULL);
   check_both(path, MTASTS_CORRUPT, "somebody else's environment");
