@@ -129,6 +129,7 @@ bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench
 	@bad=0; \
 	$(O)/tests/bench/decision_bench 1000 || bad=1; \
 	$(O)/tests/bench/decision_bench 100000 || bad=1; \
+	$(O)/tests/bench/decision_bench 1000000 || bad=1; \
 	tests/bench/answers.sh $(O) || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/paced.sh || bad=1; \
