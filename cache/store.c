@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "data_file.h"
+#include "stamp.h"
 #include "writer.h"
 
 enum {
@@ -70,7 +71,7 @@ static int lock_directory(struct mtasts_store *store, const struct mtasts_owner 
                            &store->lock_fd);
   if (rc == 0 && flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0)
     rc = errno;
-  return rc;
+  return rc == 0 ? mtasts_stamp_take(store->lock_fd) : rc;
 }
 
 /* Makes what is missing. LMDB finds its files, so it makes none with an owner of its own. */
@@ -136,11 +137,16 @@ enum mtasts_status mtasts_store_open(const char *directory,
 void mtasts_store_close(struct mtasts_store *store) {
   if (!store)
     return;
-  if (store->cache.env)
-    mtasts_store_flush(store);
+  /* What was pending is lost where it cannot be written; the file is sound all the same, unless
+   * writing failed for more than want of room. */
+  enum mtasts_status status = store->cache.env ? mtasts_store_flush(store) : MTASTS_IO;
   for (size_t i = 0; i < store->count; i++)
     free(store->pending[i]);
+  bool in_order =
+      (status == MTASTS_OK || status == MTASTS_FULL) && mdb_env_sync(store->cache.env, 1) == 0;
   mtasts_env_destroy(&store->cache);
+  if (in_order)
+    mtasts_stamp_leave(store->directory_fd, store->lock_fd); /* without it all is checked */
   if (store->lock_fd >= 0)
     close(store->lock_fd);
   if (store->directory_fd >= 0)

@@ -26,8 +26,8 @@
 #include "program.h"
 #include "restart.h"
 #include "service.h"
+#include "stamp.h"
 #include "store.h"
-#include "tree_check.h"
 
 enum {
   STACK_SIZE = 1 << 20,  /* bytes; what is not touched costs nothing */
@@ -220,7 +220,7 @@ static enum mtasts_status try_cache(struct daemon *daemon) {
       .warn = warn,
       .context = daemon,
   };
-  enum mtasts_status status = mtasts_tree_check(directory);
+  enum mtasts_status status = mtasts_stamp_check(directory);
   if (status == MTASTS_OK)
     status = mtasts_store_open(directory, &options, &daemon->store);
   if (status != MTASTS_CORRUPT || (status = mtasts_cache_aside(directory)) != MTASTS_OK)

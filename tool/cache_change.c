@@ -12,6 +12,7 @@
 #include "json.h"
 #include "out.h"
 #include "place.h"
+#include "tree_check.h"
 #include "walk.h"
 
 enum {
@@ -156,7 +157,9 @@ static int run_verify(const struct mtasts_options *options) {
   int code = mtasts_place_open(options, options->repair ? MTASTS_CHANGE : MTASTS_READ, &place);
   if (code != MTASTS_EXIT_OK)
     return mtasts_place_close(&place, code);
-  enum mtasts_status status = mtasts_cache_walk(place.cache, verify_one, &found);
+  enum mtasts_status status = mtasts_tree_check(place.directory); /* whatever its stamp says */
+  if (status == MTASTS_OK)
+    status = mtasts_cache_walk(place.cache, verify_one, &found);
   if (status == MTASTS_OK && options->repair && found.damaged > 0)
     status = mtasts_store_mend(place.store, &found.removed);
   if (status != MTASTS_OK)

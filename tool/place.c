@@ -6,7 +6,7 @@
 
 #include "daemon.h"
 #include "out.h"
-#include "tree_check.h"
+#include "stamp.h"
 
 static int exit_code_of_config(enum mtasts_status status) {
   if (status == MTASTS_NO_FILE)
@@ -28,7 +28,7 @@ int mtasts_place_load(const struct mtasts_options *options, struct mtasts_place 
 }
 
 enum mtasts_status mtasts_place_read(struct mtasts_place *place) {
-  enum mtasts_status status = mtasts_tree_check(place->directory);
+  enum mtasts_status status = mtasts_stamp_check(place->directory);
   return status == MTASTS_OK ? mtasts_cache_open(place->directory, &place->cache) : status;
 }
 
@@ -51,7 +51,7 @@ enum mtasts_status mtasts_place_write(struct mtasts_place *place) {
     options.uid = config->uid;
     options.gid = config->gid;
   }
-  enum mtasts_status status = mtasts_tree_check(place->directory);
+  enum mtasts_status status = mtasts_stamp_check(place->directory);
   if (status == MTASTS_OK)
     status = mtasts_store_open(place->directory, &options, &place->store);
   if (status == MTASTS_OK)

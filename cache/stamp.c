@@ -1,0 +1,65 @@
+#include "stamp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "files.h"
+#include "tree_check.h"
+
+enum {
+  STAMP_SIZE = 160 /* bytes */
+};
+
+/* Nobody can set when an inode was last changed. */
+static int stamp_of(int directory, char stamp[STAMP_SIZE]) {
+  struct stat file;
+  int rc = mtasts_files_find(directory, MTASTS_FILE_DATA, &file);
+  memset(stamp, 0, STAMP_SIZE);
+  if (rc == 0)
+    snprintf(stamp, STAMP_SIZE, "closed in order: %ju %ju, %jd bytes, %jd.%09ld, %jd.%09ld\n",
+             (uintmax_t)file.st_dev, (uintmax_t)file.st_ino, (intmax_t)file.st_size,
+             (intmax_t)file.st_mtim.tv_sec, file.st_mtim.tv_nsec, (intmax_t)file.st_ctim.tv_sec,
+             file.st_ctim.tv_nsec);
+  return rc;
+}
+
+int mtasts_stamp_leave(int directory, int writer_lock) {
+  char stamp[STAMP_SIZE];
+  int rc = stamp_of(directory, stamp);
+  if (rc != 0)
+    return rc;
+  ssize_t size = (ssize_t)strlen(stamp);
+  return pwrite(writer_lock, stamp, (size_t)size, 0) == size ? 0 : EIO;
+}
+
+int mtasts_stamp_take(int writer_lock) {
+  struct stat file;
+  if (fstat(writer_lock, &file) != 0)
+    return errno;
+  if (file.st_size == 0)
+    return 0;
+  return ftruncate(writer_lock, 0) == 0 && fsync(writer_lock) == 0 ? 0 : errno;
+}
+
+static bool fits(int directory) {
+  char stamp[STAMP_SIZE];
+  char left[STAMP_SIZE] = "";
+  int fd = openat(directory, MTASTS_FILE_WRITER, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0)
+    return false;
+  ssize_t size = pread(fd, left, sizeof left - 1, 0);
+  close(fd);
+  return size > 0 && stamp_of(directory, stamp) == 0 && strcmp(left, stamp) == 0;
+}
+
+enum mtasts_status mtasts_stamp_check(const char *directory) {
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool known = fd >= 0 && fits(fd);
+  if (fd >= 0)
+    close(fd);
+  return known ? MTASTS_OK : mtasts_tree_check(directory);
+}

@@ -1,0 +1,28 @@
+/*
+ * stamp.h: is data.mdb as its writer left it?
+ *
+ * Who maps a file of unknown history looks at each of its pages first (tree_check.h), which takes a
+ * second or two at some million domains. Most files have a history: a writer that closes its store
+ * in order leaves a stamp in writer.lock, which says what data.mdb was then, to the nanosecond of
+ * its last change of any kind; a writer that opens a store takes the stamp back. So after a crash,
+ * in a copy, in a file that was restored, or that anybody has touched, there is none that fits, and
+ * all is looked at.
+ *
+ * writer.lock is written by whom the cache's group trusts (DESIGN.md). Whoever forges a stamp can
+ * have the check left out, but cannot write what would be checked.
+ */
+#ifndef MTASTS_CACHE_STAMP_H
+#define MTASTS_CACHE_STAMP_H
+
+#include "mtasts.h"
+
+/* Leaves the stamp; the environment has been closed. Returns 0 or an errno. */
+int mtasts_stamp_leave(int directory, int writer_lock);
+
+/* Takes it back, for good: it is gone from the disk before anything else is written. */
+int mtasts_stamp_take(int writer_lock);
+
+/* Like mtasts_tree_check, of a file that has no stamp that fits. */
+enum mtasts_status mtasts_stamp_check(const char *directory);
+
+#endif
