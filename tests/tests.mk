@@ -107,13 +107,20 @@ $(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c
 $(O)/tests/bench/decision_bench: $(O)/tests/bench/decision_bench.o $(FILL) $(call archives,cache)
 	$(CC) $(LINK) -Wl,--wrap=mdb_get $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
 
-ANSWER_BENCHES := $(O)/tests/bench/answer_bench $(O)/tests/bench/paced_bench $(if $(PLUGINS),$(O)/tests/bench/plugin_bench)
+ANSWER_BENCHES := $(O)/tests/bench/answer_bench $(O)/tests/bench/paced_bench $(O)/tests/bench/start_bench $(if $(PLUGINS),$(O)/tests/bench/plugin_bench)
 BENCH_TOOLS    := $(O)/tests/bench/constant.o $(O)/tests/bench/client.o
 $(ANSWER_BENCHES:%=%.o) $(BENCH_TOOLS): $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call compile)
 $(ANSWER_BENCHES): %: %.o $(BENCH_TOOLS)
 	$(CC) $(LINK) -rdynamic $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core lmdb) -ldl
+
+ASK_BENCH := $(O)/tests/bench/ask_bench
+$(ASK_BENCH).o: tests/bench/ask_bench.c
+	@mkdir -p $(@D)
+	$(call compile,$(call includes,cache))
+$(ASK_BENCH): $(ASK_BENCH).o $(FILL) $(BENCH_TOOLS) $(call archives,cache)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core $(call packages,cache))
 
 NOOP_MILTER := $(O)/tests/bench/noop_milter
 $(NOOP_MILTER).o: tests/bench/noop_milter.c
@@ -125,12 +132,13 @@ $(NOOP_MILTER): $(NOOP_MILTER).o
 .PHONY: bench bench-here
 bench: roots ## measure, each figure beside its limit
 	@$(MAKE) --no-print-directory bench-here
-bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(PLUGINS) $(ANSWER_BENCHES) $(NOOP_MILTER)
+bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(PLUGINS) $(ANSWER_BENCHES) $(ASK_BENCH) $(NOOP_MILTER)
 	@bad=0; \
 	$(O)/tests/bench/decision_bench 1000 || bad=1; \
 	$(O)/tests/bench/decision_bench 100000 || bad=1; \
 	$(O)/tests/bench/decision_bench 1000000 || bad=1; \
 	tests/bench/answers.sh $(O) || bad=1; \
+	tests/bench/million.sh $(O) || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/paced.sh || bad=1; \
 	O=$(O) LAB_SIGNED=tests/bench/dane_domains tests/lab/lab run tests/bench/dane.sh || bad=1; \

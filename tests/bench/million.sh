@@ -1,0 +1,59 @@
+#!/bin/bash
+# mtastsd with a million cached domains: tests/bench/million.sh BUILD
+# Its start beside one with an empty cache; its anonymous memory at rest and after 100,000 different
+# domains. Fails where the start takes more than 1.2 times as long, where it has 8 MB or more at rest, or
+# grows by more than 8 MB.
+set -uo pipefail
+build=$1 domains=1000000 asked=100000 start_most=1.2 memory_most=8192 # kB
+parent=/dev/shm
+[ "$(df --output=avail -k $parent 2>/dev/null | tail -1)" -gt 1000000 ] 2>/dev/null || parent=${TMPDIR:-/tmp}
+dir=$(mktemp -d "$parent/mtasts-million.XXXX")
+pid=
+# shellcheck disable=SC2317 # called by the trap
+clean() {
+  [ -z "$pid" ] || kill "$pid" 2>/dev/null
+  wait
+  rm -rf "$dir"
+}
+trap clean EXIT
+
+configure() { # NAME
+  mkdir "$dir/$1"
+  cat >"$dir/$1/mtasts.conf" <<END
+cache     { directory = "$dir/$1/cache" }
+dns       { servers = {"127.0.0.1@9"} dnssec = "off" }
+ask       { socket = "$dir/$1/ask.sock" }
+socketmap { listen = {"unix:$dir/$1/socketmap.sock"} }
+outcome   { socket = "$dir/$1/tlsrpt.sock" }
+override "override.example" { mode = "enforce" mx = {"mx.override.example"} until = "2100-01-01" }
+user      = "$(id -un)"
+group     = "$(id -gn)"
+END
+}
+configure empty
+configure full
+"$build/tests/bench/fill_cache" "$dir/full/cache" $domains || exit 1
+
+read -r full empty ratio < <("$build/tests/bench/start_bench" "$build/mtastsd" \
+  "$dir/full/mtasts.conf" "$dir/full/socketmap.sock" "$dir/empty/mtasts.conf" "$dir/empty/socketmap.sock")
+[ -n "${ratio:-}" ] || exit 1
+bad=0
+echo "start to first answer, medians: $full ms with $domains cached domains, $empty ms with none:" \
+  "$ratio times as long (at most $start_most)"
+awk "BEGIN { exit !($ratio <= $start_most) }" || bad=1
+
+"$build/mtastsd" --config "$dir/full/mtasts.conf" --foreground 2>"$dir/log" &
+pid=$!
+for ((i = 0; i < 100; i++)); do
+  [ -S "$dir/full/socketmap.sock" ] && break
+  sleep 0.05
+done
+anonymous() { awk '/^RssAnon:/ { print $2 }' "/proc/$pid/status"; }
+sleep 3
+rest=$(anonymous)
+"$build/tests/bench/ask_bench" "$dir/full/socketmap.sock" $asked || exit 1
+served=$(anonymous)
+echo "anonymous memory with $domains cached domains: $rest kB at rest (below $memory_most)," \
+  "$((served - rest)) kB more after $asked of them (at most $memory_most)"
+[ "$rest" -lt $memory_most ] && [ $((served - rest)) -le $memory_most ] || bad=1
+exit $bad
