@@ -94,8 +94,9 @@ lint: ## formatting, static analysis, banned functions, man pages, exported symb
 
 # Benches: each beside its limit, medians of interleaved rounds.
 FILL       := $(O)/tests/bench/fill.o
+BARE       := $(O)/tests/bench/bare.o
 FILL_CACHE := $(O)/tests/bench/fill_cache
-$(FILL) $(FILL_CACHE).o: $(O)/%.o: %.c
+$(FILL) $(BARE) $(FILL_CACHE).o: $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call compile,$(call includes,cache))
 $(FILL_CACHE): $(FILL_CACHE).o $(FILL) $(call archives,cache)
@@ -104,7 +105,7 @@ $(FILL_CACHE): $(FILL_CACHE).o $(FILL) $(call archives,cache)
 $(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c
 	@mkdir -p $(@D)
 	$(call compile,-Wno-missing-prototypes $(call includes,cache))
-$(O)/tests/bench/decision_bench: $(O)/tests/bench/decision_bench.o $(FILL) $(call archives,cache)
+$(O)/tests/bench/decision_bench: $(O)/tests/bench/decision_bench.o $(FILL) $(BARE) $(call archives,cache)
 	$(CC) $(LINK) -Wl,--wrap=mdb_get $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
 
 ANSWER_BENCHES := $(O)/tests/bench/answer_bench $(O)/tests/bench/paced_bench $(O)/tests/bench/start_bench $(if $(PLUGINS),$(O)/tests/bench/plugin_bench)
@@ -112,7 +113,7 @@ BENCH_TOOLS    := $(O)/tests/bench/constant.o $(O)/tests/bench/client.o
 $(ANSWER_BENCHES:%=%.o) $(BENCH_TOOLS): $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call compile)
-$(ANSWER_BENCHES): %: %.o $(BENCH_TOOLS)
+$(ANSWER_BENCHES): %: %.o $(BENCH_TOOLS) $(BARE)
 	$(CC) $(LINK) -rdynamic $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core lmdb) -ldl
 
 ASK_BENCH := $(O)/tests/bench/ask_bench

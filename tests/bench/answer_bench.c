@@ -4,9 +4,13 @@
  * rounds, medians of pairs, a line for each map and number of connections.
  *
  *   answer_bench SOCKET PID DOMAINS MAP...
+ *   answer_bench -c CACHE SOCKET PID DOMAINS MAP...
  *
  * SOCKET and PID are mtastsd's; its cache holds domain-000000.mail.example.com and so on, DOMAINS
  * of them. Fails where a limit is missed, which is marked with `!`.
+ *
+ * With -c for a cache so large that a look-up is mostly waiting for memory: CPU alone is compared,
+ * with that of the constant server, 1.5 times that of a bare look-up in CACHE (bare.h), and 0.7 us.
  */
 #include <dirent.h>
 #include <signal.h>
@@ -16,8 +20,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "bare.h"
 #include "client.h"
 #include "constant.h"
 
@@ -28,6 +34,9 @@ enum {
   PIPELINED_MAX = 16,
   REPLY_SIZE = 128 << 10,
 };
+
+#define LARGE_BARE 1.5
+#define LARGE_MORE 0.7 /* microseconds */
 
 /* A way of asking, and its limits beside the constant server. Where requests come together, that
  * one has hardly anything to do, and throughput alone is compared. */
@@ -74,6 +83,7 @@ static double cpu_of(pid_t pid) {
 /* What one side is asked in a round. */
 struct round {
   const char *map;
+  const struct bare *bare; /* NULL: a small cache */
   size_t domains;
   uint64_t random;
   size_t pipelined;
@@ -202,6 +212,40 @@ static bool compare(const struct server *ours, const struct server *constant,
   return good;
 }
 
+/* Microseconds of CPU a look-up. */
+static double look_up_bare(const struct bare *bare, struct round *round) {
+  static char names[ANSWERS][64];
+  struct timespec from, to;
+  for (size_t i = 0; i < ANSWERS; i++)
+    client_domain(&round->random, round->domains, names[i]);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+  for (size_t i = 0; i < ANSWERS; i++) {
+    MDB_val value;
+    if (!bare_get(bare, names[i], &value))
+      die(names[i]);
+    bare_end(bare);
+  }
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+  return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / 1e3 /
+         ANSWERS;
+}
+
+static bool compare_large(const struct server *ours, const struct server *constant,
+                          const struct load *load, struct round *round) {
+  double here[ROUNDS], there[ROUNDS], bare[ROUNDS], over[ROUNDS];
+  for (size_t i = 0; i < ROUNDS; i++) {
+    there[i] = run(constant->path, constant->pid, load, round).cpu;
+    bare[i] = look_up_bare(round->bare, round);
+    here[i] = run(ours->path, ours->pid, load, round).cpu;
+    over[i] = here[i] - there[i] - LARGE_BARE * bare[i];
+  }
+  bool good = median(over) <= LARGE_MORE;
+  printf("%-15s %3zu %12.2f %12.2f %12.2f %12.2f %8.2f%c\n", round->map, load->connections,
+         median(here), median(there), median(bare), median(over), LARGE_MORE, good ? ' ' : '!');
+  fflush(stdout);
+  return good;
+}
+
 static bool compare_map(const struct server *ours, struct round *round) {
   static char reply[REPLY_SIZE];
   char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
@@ -216,26 +260,50 @@ static bool compare_map(const struct server *ours, struct round *round) {
   snprintf(path, sizeof path, "%s.constant", ours->path);
   struct server constant = {path, constant_start(path, reply, size)};
   for (size_t i = 0; i < sizeof loads / sizeof *loads; i++)
-    good = compare(ours, &constant, &loads[i], round) && good;
+    if (!round->bare)
+      good = compare(ours, &constant, &loads[i], round) && good;
+    else if (loads[i].pipelined == 1)
+      good = compare_large(ours, &constant, &loads[i], round) && good;
   kill(constant.pid, SIGKILL);
   unlink(path);
   return good;
 }
 
-int main(int argc, char **argv) {
-  static struct round round = {.random = 1};
-  if (argc < 5) {
-    fprintf(stderr, "usage: answer_bench SOCKET PID DOMAINS MAP...\n");
-    return 64;
-  }
-  struct server ours = {argv[1], (pid_t)strtol(argv[2], NULL, 10)};
-  round.domains = strtoul(argv[3], NULL, 10);
-  bool good = true;
+static void print_head(void) {
   printf("%-15s %-8s %-25s %-29s %s\n", "", "connec-", "us of CPU an answer", "answers a second",
          "us that 1 % wait for longer");
   printf("%-15s %-8s %6s %6s %5s %4s  %8s %8s %5s %4s  %7s %7s %5s %4s\n", "map", "tions", "here",
          "const.", "times", "most", "here", "const.", "%", "min.", "here", "const.", "times",
          "most");
+}
+
+static void print_large_head(void) {
+  printf("%-19s %12s %12s %12s %12s %8s\n%-15s %3s %12s %12s %12s %12s\n", "us of CPU an answer",
+         "here", "constant", "bare", "here - const", "at most", "map", "", "", "server", "look-up",
+         "- 1.5 bare");
+}
+
+int main(int argc, char **argv) {
+  static struct round round = {.random = 1};
+  struct bare bare;
+  bool good = true;
+  if (argc > 6 && strcmp(argv[1], "-c") == 0) {
+    if (!bare_open(&bare, argv[2]))
+      die(argv[2]);
+    round.bare = &bare;
+    argc -= 2;
+    argv += 2;
+  }
+  if (argc < 5) {
+    fprintf(stderr, "usage: answer_bench [-c CACHE] SOCKET PID DOMAINS MAP...\n");
+    return 64;
+  }
+  struct server ours = {argv[1], (pid_t)strtol(argv[2], NULL, 10)};
+  round.domains = strtoul(argv[3], NULL, 10);
+  if (round.bare)
+    print_large_head();
+  else
+    print_head();
   for (int i = 4; i < argc; i++) {
     round.map = argv[i];
     good = compare_map(&ours, &round) && good;

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ascii.h"
+#include "bare.h"
 #include "fill.h"
 
 #define DANE_MOST  1.2 /* times a decision without */
@@ -101,32 +101,20 @@ static double cpu_nanoseconds(void) {
 struct side {
   void (*open)(struct side *side, const char *directory);
   void (*operate)(struct side *side, const char *name);
-  MDB_env *env;
-  MDB_dbi policies;
-  MDB_txn *txn;
+  struct bare bare;
   struct mtasts_cache *cache;
   struct mtasts_reader *reader;
   uint64_t checked;
 };
 
 static void open_bare(struct side *side, const char *directory) {
-  if (mdb_env_create(&side->env) || mdb_env_set_maxdbs(side->env, 4) ||
-      mdb_env_open(side->env, directory, MDB_RDONLY | MDB_NOTLS, 0) ||
-      mdb_txn_begin(side->env, NULL, MDB_RDONLY, &side->txn) ||
-      mdb_dbi_open(side->txn, "policies", 0, &side->policies) || mdb_txn_commit(side->txn) ||
-      mdb_txn_begin(side->env, NULL, MDB_RDONLY, &side->txn))
+  if (!bare_open(&side->bare, directory))
     die("cannot open the environment");
-  mdb_txn_reset(side->txn);
 }
 
-/* Looks the name up; the value is good until the transaction is reset. */
 static MDB_val look_up(struct side *side, const char *name) {
-  char copy[FILL_NAME_SIZE];
-  size_t len = strlen(name);
-  memcpy(copy, name, len);
-  MDB_val key = {len, copy};
   MDB_val value;
-  if (mdb_txn_renew(side->txn) || mdb_get(side->txn, side->policies, &key, &value))
+  if (!bare_get(&side->bare, name, &value))
     die("a record is missing");
   return value;
 }
@@ -134,7 +122,7 @@ static MDB_val look_up(struct side *side, const char *name) {
 static void get_bare(struct side *side, const char *name) {
   MDB_val value = look_up(side, name);
   side->checked += value.mv_size > 0;
-  mdb_txn_reset(side->txn);
+  bare_end(&side->bare);
 }
 
 static void get_and_read(struct side *side, const char *name) {
@@ -147,7 +135,7 @@ static void get_and_read(struct side *side, const char *name) {
     sum = (sum ^ word) * 0x100000001b3;
   }
   side->checked += sum != 0;
-  mdb_txn_reset(side->txn);
+  bare_end(&side->bare);
 }
 
 static void open_cache(struct side *side, const char *directory) {
