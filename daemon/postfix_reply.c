@@ -6,6 +6,7 @@
 #include "ascii.h"
 #include "printable.h"
 #include "span.h"
+#include "words.h"
 
 enum {
   MATCHING_MAX = 2 * MTASTS_SENDMAIL_MATCH_MAX, /* bytes of packed patterns */
@@ -70,7 +71,7 @@ static bool is_keyword(struct mtasts_span name) {
 }
 
 /* The pattern, letter by letter; empty where it holds what no host name does. */
-static struct mtasts_span rebuild(struct mtasts_span pattern, char out[MTASTS_DOMAIN_MAX]) {
+static struct mtasts_span spell(struct mtasts_span pattern, char out[MTASTS_DOMAIN_MAX]) {
   const struct mtasts_span none = {NULL, 0};
   size_t n = 0;
   if (mtasts_span_starts(pattern, MTASTS_SPAN("*."))) {
@@ -88,6 +89,15 @@ static struct mtasts_span rebuild(struct mtasts_span pattern, char out[MTASTS_DO
   }
   struct mtasts_span rebuilt = {out, n};
   return is_keyword(rebuilt) ? none : rebuilt;
+}
+
+/* The pattern as it may be told, as nearly all are; else spelt to `out`. */
+static struct mtasts_span judge(struct mtasts_span pattern, char out[MTASTS_DOMAIN_MAX]) {
+  struct mtasts_span host = pattern;
+  if (mtasts_span_starts(pattern, MTASTS_SPAN("*.")))
+    mtasts_span_drop(&host, 2);
+  bool plain = mtasts_span_is_plain(host) && host.data[0] != '.' && !is_keyword(pattern);
+  return plain ? pattern : spell(pattern, out);
 }
 
 /* How a list of patterns is written: what stands before the first, between two, behind the last. */
@@ -112,13 +122,13 @@ static const char *put_patterns(struct writer *writer, const struct mtasts_names
   struct mtasts_span pattern;
   size_t start = writer->size;
   for (size_t cursor = 0; mtasts_names_next(patterns, &cursor, &pattern);) {
-    struct mtasts_span rebuilt = rebuild(pattern, name);
-    if (rebuilt.len == 0)
+    struct mtasts_span told = judge(pattern, name);
+    if (told.len == 0)
       return "lists an MX host whose name cannot be told to the mail server";
     put(writer, writer->size == start ? form->first : form->between);
     if (form->starless)
-      mtasts_span_take(&rebuilt, '*');
-    put(writer, rebuilt);
+      mtasts_span_take(&told, '*');
+    put(writer, told);
     if (writer->full)
       return too_many;
   }

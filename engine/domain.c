@@ -1,6 +1,5 @@
-#include <endian.h>
-
 #include "span.h"
+#include "words.h"
 
 /* Recipient domains are names of the DNS (RFC 2181 section 11): an underscore is common, and a
  * hyphen may stand anywhere. */
@@ -119,14 +118,6 @@ static enum mtasts_status next_hop(struct mtasts_span text, struct mtasts_domain
   return parent ? MTASTS_NO_POLICY : status;
 }
 
-#define EACH(byte) ((byte)*UINT64_C(0x0101010101010101)) /* of the eight in a word */
-#define TOPS       EACH(UINT64_C(0x80))
-
-/* The top bit of each byte of `word` from least to most. All of them are below 0x80. */
-static inline uint64_t within(uint64_t word, unsigned char least, unsigned char most) {
-  return (word + EACH(UINT64_C(0x80) - least)) & ~(word + EACH(UINT64_C(0x7f) - most)) & TOPS;
-}
-
 /* The top bits of a word's bytes, side by side; the first byte's comes last. */
 static inline uint64_t gather(uint64_t tops) {
   return (tops >> 7) * UINT64_C(0x0102040810204080) >> 56;
@@ -135,14 +126,12 @@ static inline uint64_t gather(uint64_t tops) {
 /* Reads eight bytes of a domain in small letters, and where dots are in them. False: something else
  * is in them, too. */
 static inline bool take_word(const char *text, uint64_t *word, uint64_t *dots) {
-  memcpy(word, text, sizeof *word);
-  *word = le64toh(*word);
-  if (*word & TOPS)
+  *word = mtasts_word_read(text);
+  if (*word & MTASTS_TOPS)
     return false;
-  *word |= within(*word, 'A', 'Z') >> 2; /* 'a' - 'A' */
-  *dots = gather(within(*word, '.', '.'));
-  return (within(*word, 'a', 'z') | within(*word, '0', '9') | within(*word, '-', '.') |
-          within(*word, '_', '_')) == TOPS;
+  *word |= mtasts_word_within(*word, 'A', 'Z') >> 2; /* 'a' - 'A' */
+  *dots = gather(mtasts_word_within(*word, '.', '.'));
+  return mtasts_word_is_plain(*word);
 }
 
 /*
@@ -152,18 +141,15 @@ static inline bool take_word(const char *text, uint64_t *word, uint64_t *dots) {
  * or wrong.
  */
 static bool take_plain(struct mtasts_span text, struct mtasts_domain *domain) {
-  enum {
-    WORD = sizeof(uint64_t)
-  };
-  uint64_t words[MTASTS_LABEL_MAX / WORD + 1];
+  uint64_t words[MTASTS_LABEL_MAX / MTASTS_WORD + 1];
   uint64_t all_dots = 0;
   uint64_t dots;
   size_t count = 0;
   /* No label can be too long then. */
-  if (text.len < WORD || text.len > MTASTS_LABEL_MAX)
+  if (text.len < MTASTS_WORD || text.len > MTASTS_LABEL_MAX)
     return false;
-  for (size_t at = 0; at < text.len; at += WORD, count++) {
-    size_t from = at + WORD <= text.len ? at : text.len - WORD;
+  for (size_t at = 0; at < text.len; at += MTASTS_WORD, count++) {
+    size_t from = at + MTASTS_WORD <= text.len ? at : text.len - MTASTS_WORD;
     if (!take_word(text.data + from, &words[count], &dots))
       return false;
     all_dots |= dots << from;
@@ -173,9 +159,8 @@ static bool take_plain(struct mtasts_span text, struct mtasts_domain *domain) {
   if ((all_dots & (all_dots << 1 | ends)) != 0 || mtasts_is_digit(text.data[text.len - 1]))
     return false;
   for (size_t i = 0; i < count; i++) {
-    size_t from = (i + 1) * WORD <= text.len ? i * WORD : text.len - WORD;
-    uint64_t word = htole64(words[i]);
-    memcpy(domain->name + from, &word, sizeof word);
+    size_t from = (i + 1) * MTASTS_WORD <= text.len ? i * MTASTS_WORD : text.len - MTASTS_WORD;
+    mtasts_word_write(domain->name + from, words[i]);
   }
   domain->name[text.len] = '\0';
   domain->len = text.len;
