@@ -136,7 +136,7 @@ static inline bool take_word(const char *text, uint64_t *word, uint64_t *dots) {
 
 /*
  * Nearly all names are plain: no port, no bracket, no dot at the end, 8 to 63 bytes. A cached
- * decision passes here, so those are read eight bytes at a time, in a fifth of the time; the last
+ * decision passes here, so those are read eight bytes at a time, in a third of the time; the last
  * eight overlap with the ones before. False: the name is to be read byte by byte, and may be right
  * or wrong.
  */
