@@ -120,6 +120,13 @@ $(ANSWER_BENCHES:%=%.o) $(BENCH_TOOLS): $(O)/%.o: %.c
 $(ANSWER_BENCHES): %: %.o $(BENCH_TOOLS) $(FIGURE)
 	$(CC) $(LINK) -rdynamic $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core lmdb) -ldl
 
+READERS_BENCH := $(O)/tests/bench/readers_bench
+$(READERS_BENCH).o: tests/bench/readers_bench.c
+	@mkdir -p $(@D)
+	$(call compile,$(call includes,cache))
+$(READERS_BENCH): $(READERS_BENCH).o $(FILL) $(FIGURE) $(BENCH_TOOLS) $(call archives,cache)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core $(call packages,cache)) -lpthread
+
 NOOP_MILTER := $(O)/tests/bench/noop_milter
 $(NOOP_MILTER).o: tests/bench/noop_milter.c
 	@mkdir -p $(@D)
@@ -130,6 +137,7 @@ $(NOOP_MILTER): $(NOOP_MILTER).o
 .PHONY: bench bench-here
 bench: roots ## measure, each figure beside its limit: docs/performance.md; PARTS="decision dane" for some
 	@$(MAKE) --no-print-directory bench-here
-BENCHES := $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(ANSWER_BENCHES) $(NOOP_MILTER)
+BENCHES := $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(READERS_BENCH) \
+           $(ANSWER_BENCHES) $(NOOP_MILTER)
 bench-here: $(PROGRAMS) $(PLUGINS) $(LAB) $(BENCHES)
 	@tests/bench/run $(O) $(PARTS)
