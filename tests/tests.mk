@@ -92,7 +92,12 @@ lint: ## formatting, static analysis, banned functions, man pages, exported symb
 	@$(MAKE) --no-print-directory -s $(O)/engine.a $(O)/libmtasts.so
 	@tests/lint $(O)
 
-# Benches: each beside its limit, medians of interleaved rounds.
+# Benches: each beside its limit, medians of interleaved rounds. tests/bench/run lists the parts.
+FIGURE     := $(O)/tests/bench/figure.o
+$(FIGURE): tests/bench/figure.c
+	@mkdir -p $(@D)
+	$(call compile)
+
 FILL       := $(O)/tests/bench/fill.o
 BARE       := $(O)/tests/bench/bare.o
 FILL_CACHE := $(O)/tests/bench/fill_cache
@@ -105,7 +110,7 @@ $(FILL_CACHE): $(FILL_CACHE).o $(FILL) $(call archives,cache)
 $(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c
 	@mkdir -p $(@D)
 	$(call compile,-Wno-missing-prototypes $(call includes,cache))
-$(O)/tests/bench/decision_bench: $(O)/tests/bench/decision_bench.o $(FILL) $(BARE) $(call archives,cache)
+$(O)/tests/bench/decision_bench: $(O)/tests/bench/decision_bench.o $(FILL) $(BARE) $(FIGURE) $(call archives,cache)
 	$(CC) $(LINK) -Wl,--wrap=mdb_get $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
 
 ANSWER_BENCHES := $(O)/tests/bench/answer_bench $(O)/tests/bench/paced_bench $(O)/tests/bench/start_bench $(if $(PLUGINS),$(O)/tests/bench/plugin_bench)
@@ -113,7 +118,7 @@ BENCH_TOOLS    := $(O)/tests/bench/constant.o $(O)/tests/bench/client.o
 $(ANSWER_BENCHES:%=%.o) $(BENCH_TOOLS): $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call compile)
-$(ANSWER_BENCHES): %: %.o $(BENCH_TOOLS) $(BARE)
+$(ANSWER_BENCHES): %: %.o $(BENCH_TOOLS) $(BARE) $(FIGURE)
 	$(CC) $(LINK) -rdynamic $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core lmdb) -ldl
 
 ASK_BENCH := $(O)/tests/bench/ask_bench
@@ -123,6 +128,13 @@ $(ASK_BENCH).o: tests/bench/ask_bench.c
 $(ASK_BENCH): $(ASK_BENCH).o $(FILL) $(BENCH_TOOLS) $(call archives,cache)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core $(call packages,cache))
 
+READERS_BENCH := $(O)/tests/bench/readers_bench
+$(READERS_BENCH).o: tests/bench/readers_bench.c
+	@mkdir -p $(@D)
+	$(call compile,$(call includes,cache))
+$(READERS_BENCH): $(READERS_BENCH).o $(FILL) $(FIGURE) $(BENCH_TOOLS) $(call archives,cache)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core $(call packages,cache)) -lpthread
+
 NOOP_MILTER := $(O)/tests/bench/noop_milter
 $(NOOP_MILTER).o: tests/bench/noop_milter.c
 	@mkdir -p $(@D)
@@ -131,18 +143,9 @@ $(NOOP_MILTER): $(NOOP_MILTER).o
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,milter) -lpthread
 
 .PHONY: bench bench-here
-bench: roots ## measure, each figure beside its limit
+bench: roots ## measure, each figure beside its limit: docs/performance.md; PARTS="decision dane" for some
 	@$(MAKE) --no-print-directory bench-here
-bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(PLUGINS) $(ANSWER_BENCHES) $(ASK_BENCH) $(NOOP_MILTER)
-	@bad=0; \
-	$(O)/tests/bench/decision_bench 1000 || bad=1; \
-	$(O)/tests/bench/decision_bench 100000 || bad=1; \
-	$(O)/tests/bench/decision_bench 1000000 || bad=1; \
-	tests/bench/answers.sh $(O) || bad=1; \
-	tests/bench/million.sh $(O) || bad=1; \
-	O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh || bad=1; \
-	O=$(O) tests/lab/lab bench 1000 tests/bench/paced.sh || bad=1; \
-	O=$(O) LAB_SIGNED=tests/bench/dane_domains tests/lab/lab run tests/bench/dane.sh || bad=1; \
-	O=$(O) tests/lab/lab run tests/bench/deliveries.sh || bad=1; \
-	O=$(O) tests/lab/lab run tests/bench/milter.sh || bad=1; \
-	exit $$bad
+BENCHES := $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(READERS_BENCH) \
+           $(ANSWER_BENCHES) $(ASK_BENCH) $(NOOP_MILTER)
+bench-here: $(PROGRAMS) $(PLUGINS) $(LAB) $(BENCHES)
+	@tests/bench/run $(O) $(PARTS)

@@ -10,6 +10,8 @@ rounds=${1:-9} most=110
 here=$(cd "$(dirname "$0")/../lab" && pwd)
 # shellcheck disable=SC1091
 . "$here/servers.sh"
+# shellcheck disable=SC1091
+. "$here/../bench/figure.sh"
 domains=(one two eight)
 declare -A hosts=([one]=1 [two]=2 [eight]=8) times=() ratios=() steps=()
 log=$LAB_DIR/log/distant pid=''
@@ -60,8 +62,6 @@ decide() { # DOMAIN
     exit 1
   }
 }
-median() { printf '%s\n' "$@" | sort -n | sed -n "$(((rounds + 1) / 2))p"; }
-tenth() { echo "$(($1 / 10)).$(($1 % 10))"; }
 
 for ((round = 1; round <= rounds; round++)); do
   for domain in "${domains[@]}"; do
@@ -78,6 +78,8 @@ for domain in "${domains[@]}"; do
   echo "a cold decision by DANE, MX hosts: ${hosts[$domain]}; median of $rounds rounds:" \
     "$(tenth $((time / 100))) ms, ${steps[$domain]} queries in a row; $(tenth "$ratio") % of the longest" \
     "chain of dependent queries (at most $most %)"
-  [ "$ratio" -le $((most * 10)) ] || bad=1
+  figure dane "a cold decision by DANE, MX hosts: ${hosts[$domain]}: $(tenth $((time / 100))) ms" \
+    "the longest chain of dependent queries, each 40 ms" "≤ $most %" "$(tenth "$ratio") %" \
+    "$(holds "ratio <= most * 10")" || bad=1
 done
 exit $bad

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "constant.h"
+#include "figure.h"
 
 enum {
   ROUNDS = 9,
@@ -158,6 +159,18 @@ static size_t sample(struct bench *bench, const char *path, char *reply) {
   return got > 0 ? (size_t)got : 0;
 }
 
+/* Microseconds of ours and of the limit. */
+static bool state(bool asks, double ours, double limit, double ratio) {
+  char what[128];
+  char beside[128];
+  snprintf(what, sizeof what, "the Exim plugin's call, %s: %.1f µs",
+           asks ? "asking mtastsd" : "without mtastsd", ours);
+  snprintf(beside, sizeof beside, "%s: %.1f µs",
+           asks ? "connect, constant reply, close" : "bare open, get, close", limit);
+  printf("%s; %s: %.2f times (at most %.1f)\n", what, beside, ratio, most);
+  return figure_at_most("answers", what, beside, (struct figure_number){ratio, most, 2, "×"});
+}
+
 int main(int argc, char **argv) {
   static char reply[REPLY_SIZE];
   char constant[sizeof((struct sockaddr_un *)NULL)->sun_path];
@@ -191,14 +204,10 @@ int main(int argc, char **argv) {
     cost[1][i] = ours;
     ratio[i] = ours / limit;
   }
-  double dear = median(ratio);
-  printf("the plugin's call, %s: %.1f us; %s: %.1f us: %.2f times (at most %.1f)\n",
-         asks ? "asking mtastsd" : "without mtastsd", median(cost[1]),
-         asks ? "connect, constant reply, close" : "bare open, get, close", median(cost[0]), dear,
-         most);
+  bool good = state(asks, median(cost[1]), median(cost[0]), median(ratio));
   if (server > 0) {
     kill(server, SIGKILL);
     unlink(constant);
   }
-  return dear <= most ? 0 : 1;
+  return good ? 0 : 1;
 }

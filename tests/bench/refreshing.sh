@@ -1,0 +1,45 @@
+#!/bin/bash
+# CPU a cached decision, of a process that reads the cache, while mtastsd refreshes 200 policies a second
+# there, each by DNS and HTTPS; beside the same while mtastsd idles:
+#   tests/lab/lab bench 1000 tests/bench/refreshing.sh [DOMAINS]
+# Interleaved rounds (readers_bench.c). Fails where the median of the ratios is above 1.2, or where a policy
+# was not fetched anew.
+set -uo pipefail
+domains=${1:-100000} pace=200
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck disable=SC1091
+. "$here/../lab/servers.sh"
+hosts=$(grep -c '^mta-sts\.h[0-9]*\.bench\.example ' "$LAB_DIR/certificates")
+benches=$LAB_TOOLS/../bench
+dir=$(mktemp -d "$LAB_DIR/refreshing.XXXX")
+pid=''
+trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null' EXIT
+
+{ cat "$LAB_CONF" && cat <<END; } >"$dir/mtasts.conf"
+cache     { directory = "$dir/cache" }
+ask       { socket = "$dir/ask.sock" }
+socketmap { listen = {"unix:$dir/socketmap.sock"} }
+outcome   { socket = "$dir/tlsrpt.sock" }
+END
+"$benches/fill_cache" "$dir/cache" "$domains" || exit 1
+seq -f 'h%.0f.bench.example' 0 $((hosts - 1)) |
+  "$MTASTS" --config "$dir/mtasts.conf" warm - >/dev/null 2>&1
+"$MTASTS"d --config "$dir/mtasts.conf" --foreground 2>"$dir/log" &
+pid=$!
+for ((i = 0; i < 200; i++)); do
+  [ -S "$dir/ask.sock" ] && break
+  kill -0 $pid 2>/dev/null || break
+  sleep 0.05
+done
+sleep 1.1 # what is fetched from now on is younger by the second
+began=$(date +%s)
+status=0
+"$benches/readers_bench" refreshing "$dir/cache" "$domains" "$dir/ask.sock" "$hosts" $pace || status=1
+fetched=$("$MTASTS" --config "$dir/mtasts.conf" --json cache list --filter 'domain=*.bench.example' |
+  jq --argjson began "$began" 'select((.fetched | fromdate) >= $began) | 1' | wc -l)
+[ "$fetched" = "$hosts" ] || {
+  echo "refreshing: $fetched of $hosts policies were fetched anew" >&2
+  status=1
+}
+[ $status = 0 ] || grep -v ': start ' "$dir/log" | tail -n 3 >&2
+exit $status
