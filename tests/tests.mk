@@ -107,6 +107,13 @@ $(FILL) $(BARE) $(FILL_CACHE).o: $(O)/%.o: %.c
 $(FILL_CACHE): $(FILL_CACHE).o $(FILL) $(call archives,cache)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
 
+DISK_BENCH := $(O)/tests/bench/disk_bench
+$(DISK_BENCH).o: tests/bench/disk_bench.c
+	@mkdir -p $(@D)
+	$(call compile,$(call includes,cache))
+$(DISK_BENCH): $(DISK_BENCH).o $(FILL) $(call archives,cache)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache)) -lpthread
+
 $(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c
 	@mkdir -p $(@D)
 	$(call compile,-Wno-missing-prototypes $(call includes,cache))
@@ -146,6 +153,6 @@ $(NOOP_MILTER): $(NOOP_MILTER).o
 bench: roots ## measure, each figure beside its limit: docs/performance.md; PARTS="decision dane" for some
 	@$(MAKE) --no-print-directory bench-here
 BENCHES := $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(READERS_BENCH) \
-           $(ANSWER_BENCHES) $(ASK_BENCH) $(NOOP_MILTER)
+           $(ANSWER_BENCHES) $(ASK_BENCH) $(DISK_BENCH) $(NOOP_MILTER)
 bench-here: $(PROGRAMS) $(PLUGINS) $(LAB) $(BENCHES)
 	@tests/bench/run $(O) $(PARTS)
