@@ -55,14 +55,23 @@ static bool is_heavy(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_v
   return *scale_of(scales, key) >= scales->least;
 }
 
-static int evict_policies(struct mtasts_store *store, uint64_t count, uint64_t *removed) {
+/* What has to go. */
+struct surplus {
+  uint64_t amount; /* 0: nothing */
+  bool in_bytes;   /* is it, else in entries */
+};
+
+static int evict_policies(struct mtasts_store *store, struct surplus surplus, uint64_t *removed) {
   struct scales *scales = calloc(1, sizeof *scales);
-  struct mtasts_sweep sweep = {.dbi = store->cache.policies, .context = scales, .limit = count};
+  struct mtasts_sweep sweep = {.dbi = store->cache.policies,
+                               .context = scales,
+                               .limit = surplus.amount,
+                               .in_bytes = surplus.in_bytes};
   int rc = 0;
   if (!scales)
     return ENOMEM;
   scales->store = store;
-  for (int round = 0; round < ROUNDS_MAX && rc == 0 && sweep.removed < count; round++) {
+  for (int round = 0; round < ROUNDS_MAX && rc == 0 && sweep.gone < sweep.limit; round++) {
     memset(scales->weight, 0, sizeof scales->weight);
     sweep.judge = weigh;
     if ((rc = mtasts_sweep(store, &sweep)) != 0)
@@ -105,11 +114,25 @@ int mtasts_quota_evict_absent(struct mtasts_store *store, uint64_t *removed) {
   return rc == 0 ? evict_absent(store, usage.absent / SHARE + 1, removed) : rc;
 }
 
-/* How many of `entries` have to go; 0: none. */
-static uint64_t surplus(uint64_t entries, uint64_t quota, bool too_large) {
-  if (entries > quota)
-    return entries - quota + quota / SHARE;
-  return too_large && entries > 0 ? entries / SHARE + 1 : 0;
+/* How many absent entries, which are all of one size, or 0. */
+static uint64_t absent_surplus(const struct mtasts_usage *usage, uint64_t quota, uint64_t line) {
+  if (usage->absent > quota)
+    return usage->absent - quota + quota / SHARE;
+  return usage->bytes > line && usage->absent > 0 ? usage->absent / SHARE + 1 : 0;
+}
+
+/*
+ * By their own bytes alone: so absent entries never displace a policy. Too many bytes are counted
+ * in bytes: policies differ a thousandfold, and where some large ones are too much, as many small
+ * ones as a share of all are not to follow them.
+ */
+static struct surplus policy_surplus(const struct mtasts_usage *usage, uint64_t quota,
+                                     uint64_t line) {
+  if (usage->policies > quota)
+    return (struct surplus){usage->policies - quota + quota / SHARE, false};
+  if (usage->policy_bytes > line)
+    return (struct surplus){usage->policy_bytes - line + line / SHARE, true};
+  return (struct surplus){0};
 }
 
 int mtasts_quota_hold(struct mtasts_store *store) {
@@ -121,12 +144,11 @@ int mtasts_quota_hold(struct mtasts_store *store) {
     if (rc != 0)
       return rc;
     uint64_t line = options->map_size_max / 100 * (100 - MTASTS_STORE_RESERVE);
-    uint64_t absent = surplus(usage.absent, options->max_absent, usage.bytes > line);
-    /* By their own bytes alone: so absent entries never displace a policy. */
-    uint64_t policies = surplus(usage.policies, options->max_policies, usage.policy_bytes > line);
+    uint64_t absent = absent_surplus(&usage, options->max_absent, line);
+    struct surplus policies = policy_surplus(&usage, options->max_policies, line);
     if (absent > 0)
       rc = evict_absent(store, absent, &removed);
-    else if (policies > 0)
+    else if (policies.amount > 0)
       rc = evict_policies(store, policies, &removed);
     if (rc != 0 || removed == 0)
       return rc;

@@ -16,9 +16,16 @@ struct range {
   unsigned char key[2][MTASTS_KEY_MAX + 1]; /* `from` is in one, the next one goes to the other */
 };
 
+/* What one transaction removes. */
+struct tally {
+  uint64_t most; /* entries */
+  uint64_t removed;
+  uint64_t gone; /* as the sweep's limit is meant */
+};
+
 /* Moves `next` on, which is where a following batch begins. */
-static int pass(MDB_txn *txn, struct mtasts_sweep *sweep, struct range *range, uint64_t most,
-                uint64_t *removed, MDB_val *next) {
+static int pass(MDB_txn *txn, struct mtasts_sweep *sweep, struct range *range, struct tally *tally,
+                MDB_val *next) {
   unsigned char *store = range->key[range->from.mv_data == range->key[0]];
   MDB_cursor *cursor;
   MDB_val key = range->from;
@@ -27,15 +34,20 @@ static int pass(MDB_txn *txn, struct mtasts_sweep *sweep, struct range *range, u
   if (rc != 0)
     return rc;
   rc = mdb_cursor_get(cursor, &key, &value, key.mv_size > 0 ? MDB_SET_RANGE : MDB_FIRST);
-  for (int seen = 0; rc == 0 && seen < SEEN_MAX && *removed < most; seen++) {
+  for (int seen = 0; rc == 0 && seen < SEEN_MAX && tally->removed < tally->most &&
+                     sweep->gone + tally->gone < sweep->limit;
+       seen++) {
     if (range->until.mv_size > 0 && mdb_cmp(txn, sweep->dbi, &key, &range->until) >= 0) {
       rc = MDB_NOTFOUND;
       break;
     }
     bool goes = !sweep->judge || sweep->judge(sweep->context, sweep->dbi, &key, &value);
+    uint64_t size = sweep->in_bytes ? key.mv_size + value.mv_size : 1;
     mtasts_key_after(&key, store, next);
-    if (goes && (rc = mdb_cursor_del(cursor, 0)) == 0)
-      ++*removed;
+    if (goes && (rc = mdb_cursor_del(cursor, 0)) == 0) {
+      tally->removed++;
+      tally->gone += size;
+    }
     if (rc == 0)
       rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
   }
@@ -46,20 +58,21 @@ static int pass(MDB_txn *txn, struct mtasts_sweep *sweep, struct range *range, u
 
 static int batch(struct mtasts_store *store, struct mtasts_sweep *sweep, struct range *range,
                  uint64_t most) {
-  uint64_t removed = 0;
+  struct tally tally = {.most = most};
   MDB_val next = range->from;
   MDB_txn *txn;
   int rc = mtasts_store_begin(store, &txn);
   if (rc != 0)
     return rc;
-  rc = pass(txn, sweep, range, most, &removed, &next);
-  if (rc != 0 || removed == 0)
+  rc = pass(txn, sweep, range, &tally, &next);
+  if (rc != 0 || tally.removed == 0)
     mdb_txn_abort(txn);
   else
     rc = mtasts_data_commit(txn);
   if (rc == 0) {
     range->from = next;
-    sweep->removed += removed;
+    sweep->removed += tally.removed;
+    sweep->gone += tally.gone;
   }
   return rc;
 }
@@ -68,9 +81,8 @@ static int sweep_range(struct mtasts_store *store, struct mtasts_sweep *sweep,
                        struct range *range) {
   uint64_t most = REMOVED_MAX;
   int rc = 0;
-  while (rc == 0 && !range->done && sweep->removed < sweep->limit) {
-    uint64_t left = sweep->limit - sweep->removed;
-    rc = batch(store, sweep, range, left < most ? left : most);
+  while (rc == 0 && !range->done && sweep->gone < sweep->limit) {
+    rc = batch(store, sweep, range, most);
     /* Removing takes pages, too, until it has been committed: in a full map, fewer at once. */
     if (rc == MDB_MAP_FULL && most > 1) {
       most /= 2;

@@ -69,9 +69,10 @@ struct mtasts_sweep {
   MDB_dbi dbi;
   mtasts_judge_fn *judge; /* NULL: all are to go */
   void *context;
-  uint64_t limit;   /* ends after so many removals */
-  uint64_t salt;    /* of the hash of organisational domains, see quota.c */
-  uint64_t removed; /* counts them */
+  uint64_t limit;   /* ends when so much has gone */
+  bool in_bytes;    /* of names and values is the limit, else in entries */
+  uint64_t gone;    /* as the limit is meant */
+  uint64_t removed; /* entries */
 };
 
 /* In the order of the keys. */
