@@ -111,7 +111,7 @@ DISK_BENCH := $(O)/tests/bench/disk_bench
 $(DISK_BENCH).o: tests/bench/disk_bench.c
 	@mkdir -p $(@D)
 	$(call compile,$(call includes,cache))
-$(DISK_BENCH): $(DISK_BENCH).o $(FILL) $(call archives,cache)
+$(DISK_BENCH): $(DISK_BENCH).o $(FILL) $(FIGURE) $(call archives,cache)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache)) -lpthread
 
 $(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c

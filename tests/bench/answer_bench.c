@@ -26,6 +26,7 @@
 #include "bare.h"
 #include "client.h"
 #include "constant.h"
+#include "figure.h"
 
 enum {
   ROUNDS = 5,
@@ -179,6 +180,25 @@ static double median(double values[ROUNDS]) {
   return quantile(values, ROUNDS, 0.5);
 }
 
+static void state(const char *map, const struct load *load, double dear, double fast, double late) {
+  static const char constant[] = "a server of constant answers";
+  char what[96];
+  char label[64];
+  snprintf(label, sizeof label, "map %s, %zu connections%s", map, load->connections,
+           load->pipelined > 1 ? ", pipelined" : "");
+  snprintf(what, sizeof what, "%s: CPU an answer", label);
+  if (load->cpu_most > 0)
+    figure_at_most("answers", what, constant,
+                   (struct figure_number){dear, load->cpu_most, 2, "times"});
+  snprintf(what, sizeof what, "%s: answers a second", label);
+  figure_at_least("answers", what, constant,
+                  (struct figure_number){fast * 100, load->rate_least * 100, 0, "%"});
+  snprintf(what, sizeof what, "%s: how long 1 %% wait", label);
+  if (load->latency_most > 0)
+    figure_at_most("answers", what, constant,
+                   (struct figure_number){late, load->latency_most, 2, "times"});
+}
+
 struct server {
   const char *path;
   pid_t pid;
@@ -209,6 +229,7 @@ static bool compare(const struct server *ours, const struct server *constant,
          good;
   putchar('\n');
   fflush(stdout);
+  state(round->map, load, dear, fast, late);
   return good;
 }
 
@@ -243,6 +264,11 @@ static bool compare_large(const struct server *ours, const struct server *consta
   printf("%-15s %3zu %12.2f %12.2f %12.2f %12.2f %8.2f%c\n", round->map, load->connections,
          median(here), median(there), median(bare), median(over), LARGE_MORE, good ? ' ' : '!');
   fflush(stdout);
+  char what[96];
+  snprintf(what, sizeof what, "map %s, %zu connections, %zu cached domains: CPU an answer",
+           round->map, load->connections, round->domains);
+  figure_at_most("million", what, "constant answers + 1.5 x the bare look-up",
+                 (struct figure_number){median(over), LARGE_MORE, 2, "us more"});
   return good;
 }
 

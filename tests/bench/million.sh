@@ -7,6 +7,8 @@ set -uo pipefail
 build=$1 domains=1000000 asked=100000 start_most=1.2 memory_most=8192 # kB
 parent=/dev/shm
 [ "$(df --output=avail -k $parent 2>/dev/null | tail -1)" -gt 1000000 ] 2>/dev/null || parent=${TMPDIR:-/tmp}
+# shellcheck disable=SC1091
+. "$(dirname "$0")/figure.sh"
 dir=$(mktemp -d "$parent/mtasts-million.XXXX")
 pid=
 # shellcheck disable=SC2317 # called by the trap
@@ -40,7 +42,8 @@ read -r full empty ratio < <("$build/tests/bench/start_bench" "$build/mtastsd" \
 bad=0
 echo "start to first answer, medians: $full ms with $domains cached domains, $empty ms with none:" \
   "$ratio times as long (at most $start_most)"
-awk "BEGIN { exit !($ratio <= $start_most) }" || bad=1
+figure million "start to first answer, $domains cached domains" 'with an empty cache' "≤ $start_most times" \
+  "$ratio times" "$(awk "BEGIN { print $ratio <= $start_most ? \"ok\" : \"missed\" }")" || bad=1
 
 "$build/mtastsd" --config "$dir/full/mtasts.conf" --foreground 2>"$dir/log" &
 pid=$!
@@ -55,7 +58,10 @@ rest=$(anonymous)
 served=$(anonymous)
 echo "anonymous memory with $domains cached domains: $rest kB at rest (below $memory_most)," \
   "$((served - rest)) kB more after $asked of them (at most $memory_most)"
-[ "$rest" -lt $memory_most ] && [ $((served - rest)) -le $memory_most ] || bad=1
+figure million "anonymous memory at rest, $domains cached domains" '' "≤ $((memory_most - 1)) kB" "$rest kB" \
+  "$(holds "rest < memory_most")" || bad=1
+figure million "the same after serving $asked of them" 'at rest' "≤ $memory_most kB more" \
+  "$((served - rest)) kB more" "$(holds "served - rest <= memory_most")" || bad=1
 
 echo "answers from $domains cached domains, medians of interleaved rounds:"
 "$build/tests/bench/answer_bench" -c "$dir/full/cache" "$dir/full/socketmap.sock" $pid $domains \
