@@ -101,6 +101,13 @@ $(FILL) $(FILL_CACHE).o: $(O)/%.o: %.c
 $(FILL_CACHE): $(FILL_CACHE).o $(FILL) $(call archives,cache)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
 
+DISK_BENCH := $(O)/tests/bench/disk_bench
+$(DISK_BENCH).o: tests/bench/disk_bench.c
+	@mkdir -p $(@D)
+	$(call compile,$(call includes,cache))
+$(DISK_BENCH): $(DISK_BENCH).o $(FILL) $(call archives,cache)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache)) -lpthread
+
 $(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c
 	@mkdir -p $(@D)
 	$(call compile,-Wno-missing-prototypes $(call includes,cache))
@@ -125,10 +132,11 @@ $(NOOP_MILTER): $(NOOP_MILTER).o
 .PHONY: bench bench-here
 bench: roots ## measure, each figure beside its limit
 	@$(MAKE) --no-print-directory bench-here
-bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(PLUGINS) $(ANSWER_BENCHES) $(NOOP_MILTER)
+bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(DISK_BENCH) $(PLUGINS) $(ANSWER_BENCHES) $(NOOP_MILTER)
 	@bad=0; \
 	$(O)/tests/bench/decision_bench 1000 || bad=1; \
 	$(O)/tests/bench/decision_bench 100000 || bad=1; \
+	$(DISK_BENCH) || bad=1; \
 	tests/bench/answers.sh $(O) || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/paced.sh || bad=1; \
