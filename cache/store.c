@@ -16,8 +16,7 @@
 enum {
   WORKING_SPACE = 1 << 20, /* bytes, the least of it */
   MAP_UNIT = 1 << 16,      /* bytes; maps are whole multiples, and so of every page size */
-  CHECK_INTERVAL = 60, /* seconds between looks at the readers, and between warnings of a kind */
-  LAG_MAX = 64,        /* commits that a reader may be behind */
+  WARN_INTERVAL = 60,      /* seconds between warnings of a kind */
 };
 
 const struct mtasts_store_options mtasts_store_defaults = {
@@ -49,7 +48,7 @@ void mtasts_store_warn(struct mtasts_store *store, enum mtasts_concern concern, 
   int64_t now = mtasts_store_uptime();
   char sentence[512];
   va_list args;
-  bool again = store->warned[concern] != 0 && now < store->warned[concern] + CHECK_INTERVAL;
+  bool again = store->warned[concern] != 0 && now < store->warned[concern] + WARN_INTERVAL;
   if (!store->options.warn || again)
     return;
   store->warned[concern] = now;
@@ -237,7 +236,9 @@ static int write_singly(struct mtasts_store *store) {
   for (size_t i = 0; i < store->count; i++) {
     uint64_t evicted = 0;
     int rc = write_growing(store, &store->pending[i], 1);
-    if (rc == MDB_MAP_FULL && (rc = mtasts_quota_evict_absent(store, &evicted)) == 0)
+    /* While somebody lags, evicting frees no page that could be used. */
+    if (rc == MDB_MAP_FULL && !store->paused &&
+        (rc = mtasts_quota_evict_absent(store, &evicted)) == 0)
       rc = evicted > 0 ? write_growing(store, &store->pending[i], 1) : MDB_MAP_FULL;
     if (rc == 0)
       rc = mtasts_quota_hold(store);
@@ -255,47 +256,6 @@ static int write_singly(struct mtasts_store *store) {
   return MDB_MAP_FULL;
 }
 
-/* A line of mdb_reader_list: pid, thread, and the transaction being read, or `-`. */
-static int judge_reader(const char *line, void *context) {
-  struct mtasts_store *store = context;
-  MDB_envinfo info;
-  long pid;
-  size_t transaction;
-  /* NOLINTNEXTLINE(cert-err34-c): LMDB wrote these numbers */
-  if (sscanf(line, "%ld %*x %zu", &pid, &transaction) != 2 ||
-      mdb_env_info(store->cache.env, &info) != 0)
-    return 0;
-  if (transaction + LAG_MAX < info.me_last_txnid)
-    mtasts_store_warn(store, MTASTS_CONCERN_READER,
-                      "process %ld has been reading the cache %s for %zu commits, and the file "
-                      "grows until it ends: restart that process",
-                      pid, store->directory, info.me_last_txnid - transaction);
-  return 0;
-}
-
-/* Whoever removes the file takes it from everybody else; we go on with it as long as we live. */
-static void check_file(struct mtasts_store *store) {
-  struct stat file;
-  int fd;
-  if (mdb_env_get_fd(store->cache.env, &fd) == 0 && fstat(fd, &file) == 0 && file.st_nlink == 0)
-    mtasts_store_warn(store, MTASTS_CONCERN_GONE,
-                      "%s/" MTASTS_FILE_DATA " was removed while it was in use: what is known is "
-                      "lost when this process ends, and nobody else can read it; restart it",
-                      store->directory);
-}
-
-/* Now and then, what others do to the cache. */
-static void check_others(struct mtasts_store *store) {
-  int64_t now = mtasts_store_uptime();
-  int dead;
-  if (now < store->others_checked + CHECK_INTERVAL)
-    return;
-  store->others_checked = now;
-  check_file(store);
-  mdb_reader_check(store->cache.env, &dead);
-  mdb_reader_list(store->cache.env, judge_reader, store);
-}
-
 enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
   if (mtasts_env_forked(&store->cache))
     return MTASTS_FORKED;
@@ -308,7 +268,7 @@ enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
     return mtasts_env_status(rc);
   for (; store->count > 0; store->count--)
     free(store->pending[store->count - 1]);
-  check_others(store);
+  mtasts_watch_others(store);
   /* Eviction that found no page free itself is nobody's loss: the next commit frees some. */
   int held = mtasts_quota_hold(store);
   return mtasts_env_status(rc == 0 && held != MDB_MAP_FULL ? held : rc);
@@ -341,6 +301,8 @@ enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mta
                                     const struct mtasts_entry *entry, int64_t now) {
   if (mtasts_env_forked(&store->cache))
     return MTASTS_FORKED;
+  if (!entry->has_policy && mtasts_watch_paused(store))
+    return MTASTS_FULL;
   size_t size = mtasts_entry_size(entry);
   if (size > MTASTS_ENTRY_SIZE_MAX || domain->len == 0 || domain->len > MTASTS_DOMAIN_MAX)
     return MTASTS_INVALID;

@@ -63,6 +63,12 @@ struct mtasts_cache *mtasts_store_cache(struct mtasts_store *store);
  * Collects a change (copies the entry); commits when MTASTS_STORE_GROUP are pending, and
  * then returns what mtasts_store_flush does. MTASTS_INVALID: the entry breaks a rule of
  * mtasts.h and could not be read back.
+ *
+ * MTASTS_FULL may also be said of this change alone, which is dropped then while the others stay
+ * pending: an entry without a policy, past MTASTS_STORE_PAUSE percent of map_size_max, for as long
+ * as some process keeps reading an old state of the cache. Freed pages cannot be used until it
+ * ends, and what is left is for policies. The caller should remember the entry itself, so that a
+ * busy domain is not looked up for each question; mtastsd does (tower.c).
  */
 enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mtasts_domain *domain,
                                     const struct mtasts_entry *entry, int64_t now);
@@ -89,6 +95,7 @@ size_t mtasts_store_pending(const struct mtasts_store *store);
 enum {
   MTASTS_STORE_GROUP = 64,
   MTASTS_STORE_RESERVE = 10,    /* percent of the map kept for updates of what is there */
+  MTASTS_STORE_PAUSE = 80,      /* percent of map_size_max, see mtasts_store_put */
   MTASTS_STORE_NOTE_MAX = 1200, /* bytes */
 };
 

@@ -1,5 +1,5 @@
 /*
- * writer.h: the inside of a store, shared by store.c, note.c, quota.c and upkeep.c.
+ * writer.h: the inside of a store, shared by store.c, note.c, quota.c, watch.c and upkeep.c.
  *
  * Functions return 0, an errno or an LMDB error.
  */
@@ -14,8 +14,16 @@ enum mtasts_concern {
   MTASTS_CONCERN_DAMAGE,
   MTASTS_CONCERN_FULL,
   MTASTS_CONCERN_READER,
+  MTASTS_CONCERN_PAUSED,
+  MTASTS_CONCERN_RESUMED,
   MTASTS_CONCERN_GONE,
   MTASTS_CONCERNS,
+};
+
+/* A process that keeps reading an old state of the cache. */
+struct mtasts_laggard {
+  long pid;
+  size_t transaction;
 };
 
 struct mtasts_store {
@@ -29,6 +37,8 @@ struct mtasts_store {
   int64_t now;                     /* the last we were told, since the epoch */
   int64_t warned[MTASTS_CONCERNS]; /* on the monotonic clock, in seconds; 0: never */
   int64_t others_checked;          /* likewise */
+  struct mtasts_laggard laggard;   /* that was named last */
+  bool paused;                     /* are entries without a policy refused? */
   uint64_t salt;                   /* of the hash of organisational domains, see quota.c */
   uint64_t removed;                /* by the last group that was written */
   unsigned char note[MTASTS_STORE_NOTE_MAX];
@@ -68,6 +78,12 @@ struct mtasts_sweep {
 int mtasts_sweep(struct mtasts_store *store, struct mtasts_sweep *sweep);
 /* Once round from a random place, so that no part of the alphabet always goes first. */
 int mtasts_sweep_round(struct mtasts_store *store, struct mtasts_sweep *sweep);
+
+/* Looks after a commit at what others do, and begins or ends the pause of mtasts_store_put. In a
+ * file that is not past the line that costs nothing, but once a minute. */
+void mtasts_watch_others(struct mtasts_store *store);
+/* Is storing of entries without a policy paused still? */
+bool mtasts_watch_paused(struct mtasts_store *store);
 
 /* Evicts until the quotas and the reserve hold. */
 int mtasts_quota_hold(struct mtasts_store *store);

@@ -192,6 +192,96 @@ static void test_readers(void) {
   directory_free(path);
 }
 
+/* Holds a transaction of LMDB's own for as long as it lives. */
+static void stall(const char *path, int told) {
+  MDB_env *env;
+  MDB_txn *txn;
+  if (mdb_env_create(&env) != 0 || mdb_env_open(env, path, MDB_RDONLY, 0) != 0 ||
+      mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) != 0)
+    _exit(1);
+  tell(told);
+  wait_for_ever();
+}
+
+enum {
+  STALLED_POLICIES = 20000,
+  STALLED_STEP = 7919,    /* between two updates, so that each touches a page of its own */
+  STALLED_MAP = 96 << 20, /* bytes; 20,000 updates that free no page pass 80 % of it */
+};
+
+/* How often each was said. */
+struct said {
+  char pid[32];
+  unsigned named, paused, resumed;
+};
+
+static void count_sentence(void *context, const char *sentence) {
+  struct said *said = context;
+  said->named += strstr(sentence, said->pid) != NULL && strstr(sentence, "restart") != NULL;
+  said->paused += strstr(sentence, "not stored until") != NULL;
+  said->resumed += strstr(sentence, "stored again") != NULL;
+}
+
+static void put_policies(struct mtasts_store *store, const char *id) {
+  struct sample sample;
+  policy(&sample, id);
+  for (int i = 0; i < STALLED_POLICIES; i++)
+    store_put(store, domain("p%d.example", i * STALLED_STEP % STALLED_POLICIES).name,
+              &sample.entry);
+  CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+}
+
+static enum mtasts_status put_absent(struct mtasts_store *store, const char *name) {
+  struct sample sample;
+  struct mtasts_domain key = domain("%s", name);
+  return mtasts_store_put(store, &key, absent(&sample), NOW);
+}
+
+static void test_stalled_reader(void) {
+  char path[32];
+  struct mtasts_store *store;
+  struct mtasts_entry entry;
+  struct said said = {.named = 0};
+  struct mtasts_store_options options = mtasts_store_defaults;
+  options.map_size = options.map_size_max = STALLED_MAP;
+  options.warn = count_sentence;
+  options.context = &said;
+  directory_new(path);
+  mtasts_store_close(store_open(path)); /* the child inherits no lock */
+  CU_ASSERT_EQUAL_FATAL(mtasts_store_open(path, &options, &store), MTASTS_OK);
+  put_policies(store, "old");
+  mtasts_store_close(store);
+  struct child reader = start(stall, path);
+  await(&reader);
+  snprintf(said.pid, sizeof said.pid, "process %d ", (int)reader.pid);
+  CU_ASSERT_EQUAL_FATAL(mtasts_store_open(path, &options, &store), MTASTS_OK);
+
+  CU_ASSERT_EQUAL(put_absent(store, "early.example"), MTASTS_OK);
+  put_policies(store, "new");
+  unit_check(said.named == 1 && said.paused == 1 && said.resumed == 0,
+             "said: %u times who, %u paused, %u resumed", said.named, said.paused, said.resumed);
+  CU_ASSERT_EQUAL(put_absent(store, "junk.example"), MTASTS_FULL);
+  CU_ASSERT_EQUAL(put_absent(store, "early.example"), MTASTS_FULL);
+  CU_ASSERT_EQUAL(mtasts_store_pending(store), 0);
+  unsigned written = 0;
+  for (int i = 0; i < STALLED_POLICIES; i++)
+    written +=
+        look_up(mtasts_store_cache(store), domain("p%d.example", i).name, &entry) == MTASTS_OK &&
+        strcmp(entry.policy_id, "new") == 0;
+  CU_ASSERT_EQUAL(written, STALLED_POLICIES);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "early.example", &entry), MTASTS_OK);
+
+  /* The next answer without a policy notices that it is over, though nothing was committed. */
+  stop(&reader);
+  CU_ASSERT_EQUAL(put_absent(store, "junk.example"), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "junk.example", &entry), MTASTS_OK);
+  unit_check(said.named == 1 && said.paused == 1 && said.resumed == 1,
+             "said: %u times who, %u paused, %u resumed", said.named, said.paused, said.resumed);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
 struct opened {
   struct mtasts_store *store;
   struct mtasts_cache *cache;
@@ -382,6 +472,7 @@ const struct unit_test unit_tests[] = {
     {"readers see whole commits while another process writes", test_one_writes_many_read},
     {"killed writers leave a cache that can be read", test_killed_writers},
     {"who lags is named, who died is cleared", test_readers},
+    {"a reader that stalls is named, and what is left is for policies", test_stalled_reader},
     {"a child is refused, and does its parent no harm", test_fork},
     {"compacting under other processes' readers", test_compacted_under_readers},
     {"threads read while the map is replaced", test_threads},
