@@ -108,6 +108,13 @@ $(DISK_BENCH).o: tests/bench/disk_bench.c
 $(DISK_BENCH): $(DISK_BENCH).o $(FILL) $(call archives,cache)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache)) -lpthread
 
+FLOOD_BENCH := $(O)/tests/bench/flood_bench
+$(FLOOD_BENCH).o: tests/bench/flood_bench.c
+	@mkdir -p $(@D)
+	$(call compile,-iquote tests/unit -iquote tests/unit/cache $(call includes,cache))
+$(FLOOD_BENCH): $(FLOOD_BENCH).o $(O)/tests/unit/unit.o $(call archives,cache)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,cunit $(call packages,cache))
+
 $(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c
 	@mkdir -p $(@D)
 	$(call compile,-Wno-missing-prototypes $(call includes,cache))
@@ -132,11 +139,12 @@ $(NOOP_MILTER): $(NOOP_MILTER).o
 .PHONY: bench bench-here
 bench: roots ## measure, each figure beside its limit
 	@$(MAKE) --no-print-directory bench-here
-bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(DISK_BENCH) $(PLUGINS) $(ANSWER_BENCHES) $(NOOP_MILTER)
+bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(DISK_BENCH) $(FLOOD_BENCH) $(PLUGINS) $(ANSWER_BENCHES) $(NOOP_MILTER)
 	@bad=0; \
 	$(O)/tests/bench/decision_bench 1000 || bad=1; \
 	$(O)/tests/bench/decision_bench 100000 || bad=1; \
 	$(DISK_BENCH) || bad=1; \
+	$(FLOOD_BENCH) || bad=1; \
 	tests/bench/answers.sh $(O) || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/paced.sh || bad=1; \
