@@ -5,9 +5,9 @@
  * first pass takes the expired ones and weighs the others by organisational domain; a second
  * pass, from a random place on, takes those that weigh half of the heaviest or more.
  *
- * An organisational domain lies on one of the scales in each of some rows, found by a hash (salted,
- * so that nobody can choose whose to share), and weighs what the least of them shows. Among a
- * million domains it shares each with others, but hardly all of them with a heavy one.
+ * An organisational domain lies on one of the scales in each of two rows, found by a hash (salted,
+ * so that nobody can choose whose to share), and weighs what the lesser of them shows. Among a
+ * million domains it shares each with others, but hardly ever both with a heavy one.
  *
  * Among those that would go, absent or heavy, a domain in use has a second chance: it goes only
  * where all the others were not enough. What is in use is asked of whoever answers, and read or
@@ -21,15 +21,16 @@
 enum {
   SHARE = 64,
   COUNTRY = 2,      /* letters of a country's top-level domain */
-  ROWS = 3,         /* of scales */
+  ROWS = 2,         /* of scales; together they fit into the processor's cache */
   SCALES = 1 << 16, /* in a row */
+  UNIT = 64,        /* bytes that weigh 1; 256 GiB are as heavy as anything */
   ROUNDS_MAX = 64,  /* each at least halves the heaviest weight, or ends the need */
 };
 
 struct scales {
   struct mtasts_store *store;
-  uint64_t heaviest;             /* bytes of one organisational domain */
-  uint64_t weight[ROWS][SCALES]; /* bytes */
+  uint32_t heaviest; /* of the organisational domains */
+  uint32_t weight[ROWS][SCALES];
 };
 
 /* Is this what registries put between a country and its organisations, as in co.uk? */
@@ -73,13 +74,17 @@ static uint64_t hash_of(const struct scales *scales, const MDB_val *key) {
   return hash ^ hash >> 32;
 }
 
-static uint64_t *scale(struct scales *scales, uint64_t hash, unsigned row) {
+static uint32_t *scale(struct scales *scales, uint64_t hash, unsigned row) {
   return &scales->weight[row][(hash >> 16 * row) % SCALES];
 }
 
+static uint32_t sum_of(uint32_t a, uint32_t b) {
+  return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
 /* What the organisational domain weighs, or more. */
-static uint64_t shown(struct scales *scales, uint64_t hash) {
-  uint64_t least = UINT64_MAX;
+static uint32_t shown(struct scales *scales, uint64_t hash) {
+  uint32_t least = UINT32_MAX;
   for (unsigned row = 0; row < ROWS; row++)
     if (*scale(scales, hash, row) < least)
       least = *scale(scales, hash, row);
@@ -88,13 +93,14 @@ static uint64_t shown(struct scales *scales, uint64_t hash) {
 
 /* The heaviest is what the heaviest showed when its last policy was put on: no more than it shows
  * in the end, so that there is always one that weighs half of it. */
-static void add_weight(struct scales *scales, const MDB_val *key, uint64_t bytes) {
+static void add_weight(struct scales *scales, const MDB_val *key, size_t bytes) {
+  uint32_t weight = (uint32_t)(bytes / UNIT) + 1;
   uint64_t hash = hash_of(scales, key);
   for (unsigned row = 0; row < ROWS; row++)
-    *scale(scales, hash, row) += bytes;
-  uint64_t weight = shown(scales, hash);
-  if (weight > scales->heaviest)
-    scales->heaviest = weight;
+    *scale(scales, hash, row) = sum_of(*scale(scales, hash, row), weight);
+  uint32_t sum = shown(scales, hash);
+  if (sum > scales->heaviest)
+    scales->heaviest = sum;
 }
 
 /* An expired policy goes, and so does damage; the others are weighed. */
