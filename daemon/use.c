@@ -110,12 +110,6 @@ void mtasts_use_mark(struct mtasts_use *use, const struct mtasts_domain *domain)
   mark(&use->asked, hash(use, domain));
 }
 
-void mtasts_use_mark_again(struct mtasts_use *use, const struct mtasts_domain *domain) {
-  uint64_t hashed = hash(use, domain);
-  mark(&use->asked, hashed);
-  mark(&use->again, hashed);
-}
-
 static bool holds(atomic_uint_least64_t *filter, uint64_t hashed) {
   for (unsigned i = 0; i < HASHES; i++) {
     uint64_t bit;
@@ -123,6 +117,17 @@ static bool holds(atomic_uint_least64_t *filter, uint64_t hashed) {
       return false;
   }
   return true;
+}
+
+/* What `again` was told since it turned, `asked` was told, too (see mtasts_use_rotate): a mark that
+ * is there already costs no more than one of the two. */
+void mtasts_use_mark_again(struct mtasts_use *use, const struct mtasts_domain *domain) {
+  uint64_t hashed = hash(use, domain);
+  unsigned current = atomic_load_explicit(&use->again.current, memory_order_relaxed);
+  if (holds(use->again.filters[current], hashed))
+    return;
+  mark(&use->asked, hashed);
+  mark(&use->again, hashed);
 }
 
 static bool remembers(const struct memory *memory, uint64_t hashed) {
@@ -138,21 +143,27 @@ bool mtasts_use_again(const struct mtasts_use *use, const struct mtasts_domain *
   return remembers(&use->again, hash(use, domain));
 }
 
-static bool rotate(struct memory *memory, int64_t now) {
-  if (now < memory->turned)
-    memory->turned = now; /* the clock was turned back */
-  if (now - memory->turned < memory->period)
-    return false;
+static void turn(struct memory *memory, int64_t now) {
   unsigned older = 1 - atomic_load_explicit(&memory->current, memory_order_relaxed);
   /* Gives the pages back, too. A mark under way goes to the other filter, which stays. */
   madvise(memory->filters[older], FILTER_BYTES, MADV_DONTNEED);
   atomic_store_explicit(&memory->current, older, memory_order_relaxed);
   memory->turned = now;
-  return true;
 }
 
+static bool is_over(struct memory *memory, int64_t now) {
+  if (now < memory->turned)
+    memory->turned = now; /* the clock was turned back */
+  return now - memory->turned >= memory->period;
+}
+
+/* `again` turns whenever `asked` does, so that its current filter is never the older one. */
 void mtasts_use_rotate(struct mtasts_use *use, int64_t now) {
-  if (rotate(&use->asked, now))
+  bool both = is_over(&use->asked, now);
+  if (both) {
+    turn(&use->asked, now);
     atomic_store_explicit(&use->all, false, memory_order_relaxed);
-  rotate(&use->again, now);
+  }
+  if (is_over(&use->again, now) || both)
+    turn(&use->again, now);
 }

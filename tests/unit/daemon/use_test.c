@@ -75,6 +75,21 @@ static void tells_use_from_junk(void) {
   mtasts_use_free(use);
 }
 
+/* A mark that one memory has already is not made in the other: they have to turn together. */
+static void marks_anew_after_a_turn(void) {
+  struct mtasts_use *use = mtasts_use_new(NOW);
+  struct mtasts_domain popular = named("popular", 1);
+  mtasts_use_rotate(use, NOW + PERIOD - 10); /* the day's memory turns, the month's not yet */
+  mtasts_use_mark_again(use, &popular);
+  mtasts_use_rotate(use, NOW + PERIOD);
+  mtasts_use_mark_again(use, &popular);
+  mtasts_use_rotate(use, NOW + 2 * PERIOD);
+  CU_ASSERT_TRUE(known(use, "popular", 1));
+  mtasts_use_rotate(use, NOW + 3 * PERIOD);
+  CU_ASSERT_FALSE(known(use, "popular", 1));
+  mtasts_use_free(use);
+}
+
 static void survives_the_clock(void) {
   struct mtasts_use *use = mtasts_use_new(NOW + 100 * (int64_t)PERIOD); /* it was ahead */
   mtasts_use_rotate(use, NOW);
@@ -138,6 +153,7 @@ static void is_for_two_threads(void) {
 const struct unit_test unit_tests[] = {
     {"remembers a use for one period to two", remembers_one_period_to_two},
     {"what is asked for again is told from junk, for a day or two", tells_use_from_junk},
+    {"a use is marked anew after each turn", marks_anew_after_a_turn},
     {"a clock that leaps costs no more than the memory", survives_the_clock},
     {"forgets nothing, and knows few that were not used", is_seldom_wrong},
     {"one thread marks while another asks and rotates", is_for_two_threads},
