@@ -111,7 +111,7 @@ $(DISK_BENCH): $(DISK_BENCH).o $(FILL) $(call archives,cache)
 FLOOD_BENCH := $(O)/tests/bench/flood_bench
 $(FLOOD_BENCH).o: tests/bench/flood_bench.c
 	@mkdir -p $(@D)
-	$(call compile,-iquote tests/unit -iquote tests/unit/cache $(call includes,cache))
+	$(call compile,-iquote tests/unit $(call includes,cache))
 $(FLOOD_BENCH): $(FLOOD_BENCH).o $(O)/tests/unit/unit.o $(call archives,cache)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,cunit $(call packages,cache))
 

@@ -2,7 +2,7 @@
  * Floods at full size (tests/unit/cache/flood.h), and how long the writer stands still for one
  * eviction at a million policies: look-ups wait meanwhile, answers from the cache do not.
  */
-#include "flood.h"
+#include "../unit/cache/flood.h"
 
 const char *const unit_name = "bench/flood";
 

@@ -92,16 +92,15 @@ static void test_rulings(void) {
 }
 
 static bool is_used_again(const char *name) {
-  struct mtasts_domain domain = {.len = strlen(name)};
-  memcpy(domain.name, name, domain.len);
-  return mtasts_use_again(lab.use, &domain);
+  struct mtasts_domain asked = domain("%s", name);
+  return mtasts_use_again(lab.use, &asked);
 }
 
 /* What the cache has known for a while is in use; what one mail asks for is not. */
 static void test_use(void) {
   struct sample sample;
   raise_front("ask { deadline = 0.05 }");
-  known("young.example", governing(&sample)); /* checked ten seconds ago */
+  known("young.example", governing(&sample)); /* checked of late */
   sample.entry.checked -= 60;
   known("old.example", &sample.entry);
   recordless(&sample);
