@@ -2,9 +2,16 @@
  * Making room. Where a quota is exceeded or the reserve is touched, a 64th more than that is
  * evicted at once, so that passing through the whole cache to choose costs each new entry no
  * more than some hundred steps. Absent entries go from a random place on. For policies, a
- * first pass takes the expired ones and weighs the others by organisational domain, on
- * scales found by a hash (salted, so that nobody can choose whose to share); a second
- * pass, from a random place on, takes those on scales that show half of the heaviest or more.
+ * first pass takes the expired ones and weighs the others by organisational domain; a second
+ * pass, from a random place on, takes those that weigh half of the heaviest or more.
+ *
+ * An organisational domain lies on one of the scales in each of two rows, found by a hash (salted,
+ * so that nobody can choose whose to share), and weighs what the lesser of them shows. Among a
+ * million domains it shares each with others, but hardly ever both with a heavy one.
+ *
+ * Among those that would go, absent or heavy, a domain in use has a second chance: it goes only
+ * where all the others were not enough. What is in use is asked of whoever answers, and read or
+ * written nowhere here: a hit costs no write.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,27 +20,87 @@
 
 enum {
   SHARE = 64,
-  SCALES = 1 << 16, /* organisational domains share one by their hash, seldom */
+  COUNTRY = 2,      /* letters of a country's top-level domain */
+  ROWS = 2,         /* of scales; together they fit into the processor's cache */
+  SCALES = 1 << 16, /* in a row */
+  UNIT = 64,        /* bytes that weigh 1; 256 GiB are as heavy as anything */
   ROUNDS_MAX = 64,  /* each at least halves the heaviest weight, or ends the need */
 };
 
 struct scales {
   struct mtasts_store *store;
-  uint64_t least;
-  uint64_t weight[SCALES]; /* bytes */
+  uint32_t heaviest; /* of the organisational domains */
+  uint32_t weight[ROWS][SCALES];
 };
 
-/* The scale of a name's organisational domain, taken to be its last two labels. */
-static uint64_t *scale_of(struct scales *scales, const MDB_val *key) {
+/* Is this what registries put between a country and its organisations, as in co.uk? */
+static bool is_category(const unsigned char *label, size_t len) {
+  static const char *const categories[] = {"ac",  "co", "com", "edu", "go",
+                                           "gov", "ne", "net", "or",  "org"};
+  for (size_t i = 0; i < sizeof categories / sizeof *categories; i++)
+    if (strlen(categories[i]) == len && memcmp(categories[i], label, len) == 0)
+      return true;
+  return false;
+}
+
+/* Where the label begins that ends there. */
+static size_t label_start(const unsigned char *name, size_t end) {
+  while (end > 0 && name[end - 1] != '.')
+    end--;
+  return end;
+}
+
+/*
+ * Where the organisational domain begins in a name: its last two labels, or three where they are a
+ * category and a country. A guess, and meant to be one: the list of public suffixes is large, and
+ * of the day. Where it is wrong, neighbours are weighed together, or (for whoever owns a category)
+ * apart.
+ */
+static size_t organisation_start(const unsigned char *name, size_t size) {
+  size_t last = label_start(name, size);
+  size_t start = last > 0 ? label_start(name, last - 1) : 0;
+  bool has_category =
+      start > 0 && size - last == COUNTRY && is_category(name + start, last - 1 - start);
+  return has_category ? label_start(name, start - 1) : start;
+}
+
+static uint64_t hash_of(const struct scales *scales, const MDB_val *key) {
   const unsigned char *name = key->mv_data;
   uint64_t hash = scales->store->salt;
-  int dots = 0;
-  for (size_t i = key->mv_size; i > 0; i--) {
-    if (name[i - 1] == '.' && ++dots == 2)
-      break;
-    hash = (hash ^ name[i - 1]) * 0x100000001b3;
-  }
-  return &scales->weight[(hash >> 32) % SCALES];
+  for (size_t i = organisation_start(name, key->mv_size); i < key->mv_size; i++)
+    hash = (hash ^ name[i]) * 0x100000001b3;
+  /* Every bit counts in each row. */
+  hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15;
+  return hash ^ hash >> 32;
+}
+
+static uint32_t *scale(struct scales *scales, uint64_t hash, unsigned row) {
+  return &scales->weight[row][(hash >> 16 * row) % SCALES];
+}
+
+static uint32_t sum_of(uint32_t a, uint32_t b) {
+  return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
+/* What the organisational domain weighs, or more. */
+static uint32_t shown(struct scales *scales, uint64_t hash) {
+  uint32_t least = UINT32_MAX;
+  for (unsigned row = 0; row < ROWS; row++)
+    if (*scale(scales, hash, row) < least)
+      least = *scale(scales, hash, row);
+  return least;
+}
+
+/* The heaviest is what the heaviest showed when its last policy was put on: no more than it shows
+ * in the end, so that there is always one that weighs half of it. */
+static void add_weight(struct scales *scales, const MDB_val *key, size_t bytes) {
+  uint32_t weight = (uint32_t)(bytes / UNIT) + 1;
+  uint64_t hash = hash_of(scales, key);
+  for (unsigned row = 0; row < ROWS; row++)
+    *scale(scales, hash, row) = sum_of(*scale(scales, hash, row), weight);
+  uint32_t sum = shown(scales, hash);
+  if (sum > scales->heaviest)
+    scales->heaviest = sum;
 }
 
 /* An expired policy goes, and so does damage; the others are weighed. */
@@ -44,7 +111,7 @@ static bool weigh(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_val 
   if (mtasts_entry_decode(value->mv_data, value->mv_size, &entry) != MTASTS_OK ||
       !mtasts_entry_live(&entry, scales->store->now))
     return true;
-  *scale_of(scales, key) += key->mv_size + value->mv_size;
+  add_weight(scales, key, key->mv_size + value->mv_size);
   return false;
 }
 
@@ -52,7 +119,40 @@ static bool is_heavy(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_v
   struct scales *scales = context;
   (void)dbi;
   (void)value;
-  return *scale_of(scales, key) >= scales->least;
+  return shown(scales, hash_of(scales, key)) >= scales->heaviest / 2;
+}
+
+static bool in_use(const struct mtasts_store *store, const MDB_val *key) {
+  struct mtasts_domain domain;
+  if (!store->options.in_use || key->mv_size > MTASTS_DOMAIN_MAX)
+    return false;
+  memcpy(domain.name, key->mv_data, key->mv_size);
+  domain.name[key->mv_size] = '\0';
+  domain.len = key->mv_size;
+  return store->options.in_use(store->options.context, &domain);
+}
+
+static bool is_heavy_and_unused(void *context, MDB_dbi dbi, const MDB_val *key,
+                                const MDB_val *value) {
+  struct scales *scales = context;
+  return is_heavy(context, dbi, key, value) && !in_use(scales->store, key);
+}
+
+static bool is_unused(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_val *value) {
+  (void)dbi;
+  (void)value;
+  return !in_use(context, key);
+}
+
+/* Sweeps once round with `unused` as the judge, and again with `any` where that was not enough. */
+static int take(struct mtasts_store *store, struct mtasts_sweep *sweep, mtasts_judge_fn *unused,
+                mtasts_judge_fn *any) {
+  int rc = 0;
+  sweep->judge = unused;
+  if (store->options.in_use)
+    rc = mtasts_sweep_round(store, sweep);
+  sweep->judge = any;
+  return rc == 0 ? mtasts_sweep_round(store, sweep) : rc;
 }
 
 /* What has to go. */
@@ -73,18 +173,11 @@ static int evict_policies(struct mtasts_store *store, struct surplus surplus, ui
   scales->store = store;
   for (int round = 0; round < ROUNDS_MAX && rc == 0 && sweep.gone < sweep.limit; round++) {
     memset(scales->weight, 0, sizeof scales->weight);
+    scales->heaviest = 0;
     sweep.judge = weigh;
-    if ((rc = mtasts_sweep(store, &sweep)) != 0)
+    if ((rc = mtasts_sweep(store, &sweep)) != 0 || scales->heaviest == 0)
       break;
-    uint64_t heaviest = 0;
-    for (size_t i = 0; i < SCALES; i++)
-      if (scales->weight[i] > heaviest)
-        heaviest = scales->weight[i];
-    if (heaviest == 0)
-      break;
-    scales->least = heaviest / 2;
-    sweep.judge = is_heavy;
-    rc = mtasts_sweep_round(store, &sweep);
+    rc = take(store, &sweep, is_heavy_and_unused, is_heavy);
   }
   free(scales);
   *removed = sweep.removed;
@@ -92,8 +185,8 @@ static int evict_policies(struct mtasts_store *store, struct surplus surplus, ui
 }
 
 static int evict_absent(struct mtasts_store *store, uint64_t count, uint64_t *removed) {
-  struct mtasts_sweep sweep = {.dbi = store->cache.absent, .limit = count};
-  int rc = mtasts_sweep_round(store, &sweep);
+  struct mtasts_sweep sweep = {.dbi = store->cache.absent, .context = store, .limit = count};
+  int rc = take(store, &sweep, is_unused, NULL);
   *removed = sweep.removed;
   return rc;
 }

@@ -12,7 +12,8 @@
  *
  * Room is made as follows (quota.c says how much and when):
  * absent entries go first, then expired policies, then policies of the organisational
- * domain that takes the most bytes. Absent entries never displace a live policy.
+ * domain that takes the most bytes. Of those that are equal by this, the ones in use go last.
+ * Absent entries never displace a live policy.
  */
 #ifndef MTASTS_STORE_H
 #define MTASTS_STORE_H
@@ -32,10 +33,13 @@ struct mtasts_store_options {
   gid_t gid;             /* likewise */
   /* Told what an administrator should know: one sentence, no newline. May be NULL. */
   void (*warn)(void *context, const char *sentence);
+  /* Is the domain in use of late? Those that are not make room first. NULL: nobody knows. Called
+   * by the thread of the writer, for as long as the store is open. */
+  bool (*in_use)(void *context, const struct mtasts_domain *domain);
   void *context;
 };
 
-/* The defaults of mtasts.conf(5), no warn. */
+/* The defaults of mtasts.conf(5), no functions. */
 extern const struct mtasts_store_options mtasts_store_defaults;
 
 /*

@@ -207,6 +207,11 @@ static void warn(void *context, const char *sentence) {
     mtasts_log(MTASTS_LOG_WARNING, "cache: %s", sentence);
 }
 
+static bool in_use(void *context, const struct mtasts_domain *domain) {
+  const struct daemon *daemon = context;
+  return mtasts_use_again(daemon->use, domain);
+}
+
 static enum mtasts_status try_cache(struct daemon *daemon) {
   const struct mtasts_config *config = daemon->config;
   const char *directory = config->cache.directory;
@@ -218,6 +223,7 @@ static enum mtasts_status try_cache(struct daemon *daemon) {
       .uid = (uid_t)-1,
       .gid = (gid_t)-1,
       .warn = warn,
+      .in_use = in_use,
       .context = daemon,
   };
   enum mtasts_status status = mtasts_stamp_check(directory);
@@ -323,14 +329,14 @@ static int open_all(struct daemon *daemon) {
   int code = open_doors(daemon);
   if (code == EX_OK)
     code = drop_root(daemon);
-  if (code == EX_OK)
-    code = open_cache(daemon);
   if (code != EX_OK)
     return code;
   daemon->use = mtasts_use_new(time(NULL));
   if (!open_queues(daemon) || !daemon->use)
     return mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
-  code = open_netloop(daemon);
+  code = open_cache(daemon);
+  if (code == EX_OK)
+    code = open_netloop(daemon);
   if (code == EX_OK)
     code = open_front(daemon, peers_max);
   return code == EX_OK ? open_metrics(daemon) : code;
@@ -347,8 +353,8 @@ static void close_all(struct daemon *daemon) {
     mtasts_queue_destroy(&daemon->to_front);
     mtasts_queue_destroy(&daemon->to_net);
   }
-  mtasts_use_free(daemon->use);
   mtasts_store_close(daemon->store);
+  mtasts_use_free(daemon->use);
   mtasts_snapshot_release(daemon->snapshot);
   if (daemon->signalled)
     event_free(daemon->signalled);

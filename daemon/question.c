@@ -15,6 +15,7 @@ enum {
   STS_DEADLINE_MS = 4000,  /* Sendmail waits 5 s */
   MTA_DEADLINE_MS = 30000, /* Postfix waits 100 s */
   CROWDED_PAUSE_MS = 60000,
+  SAME_MAIL = 60, /* seconds after a look-up in which the mail that it was for may ask again */
 };
 
 struct question {
@@ -111,15 +112,24 @@ static const struct mtasts_override *override_of(const struct mtasts_front *fron
   return override && now < override->until ? override : NULL;
 }
 
+/* One name of junk mail is asked for once: a domain in use is one that was known already. */
+static void mark_use(struct mtasts_front *front, const struct question *question,
+                     const struct mtasts_entry *entry) {
+  if (entry && question->now - entry->checked >= SAME_MAIL)
+    mtasts_use_mark_again(front->use, &question->domain);
+  else
+    mtasts_use_mark(front->use, &question->domain);
+}
+
 static size_t answer_domain(struct mtasts_front *front, const struct question *question,
                             char *out) {
   struct mtasts_entry entry;
   struct mtasts_finding finding = {.text = question->text, .domain = &question->domain};
-  mtasts_use_mark(front->use, &question->domain);
   if (mtasts_reader_get(front->reader, &question->domain, &entry) == MTASTS_OK) {
     mtasts_discover_heed(&front->settings, &entry);
     finding.entry = &entry;
   }
+  mark_use(front, question, finding.entry);
   finding.override = override_of(front, &question->domain, question->now);
   bool due = is_due(front, finding.entry, question->now);
   if (can_answer(front, finding.entry, finding.override, due, question->now)) {

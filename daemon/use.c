@@ -13,31 +13,49 @@ enum {
   HASHES = 4,
 };
 
-struct mtasts_use {
-  /* Marks go to `current`; the other one is of the period before. Pages that nobody has marked cost
-   * no memory. */
+/* Marks go to `current`; the other one is of the period before. Pages that nobody has marked cost
+ * no memory. */
+struct memory {
   atomic_uint_least64_t *filters[2];
   atomic_uint current;
-  atomic_bool all; /* what was used before we began is not known */
+  int64_t period;
   int64_t turned;
+};
+
+struct mtasts_use {
+  struct memory asked;
+  struct memory again;
+  atomic_bool all;  /* what was asked for before we began is not known */
   uint64_t salt[2]; /* nobody can make up names that are taken for others */
 };
 
-struct mtasts_use *mtasts_use_new(int64_t now) {
-  struct mtasts_use *use = calloc(1, sizeof *use);
+static bool open_memory(struct memory *memory, int64_t period, int64_t now) {
   void *bytes =
       mmap(NULL, 2 * FILTER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (!use || bytes == MAP_FAILED || getrandom(use->salt, sizeof use->salt, 0) < 0) {
-    if (bytes != MAP_FAILED)
-      munmap(bytes, 2 * FILTER_BYTES);
-    free(use);
-    return NULL;
-  }
+  if (bytes == MAP_FAILED)
+    return false;
   /* One huge page would be resident whole from the first mark on. */
   madvise(bytes, 2 * FILTER_BYTES, MADV_NOHUGEPAGE);
-  use->filters[0] = bytes;
-  use->filters[1] = use->filters[0] + FILTER_BITS / 64;
-  use->turned = now;
+  memory->filters[0] = bytes;
+  memory->filters[1] = memory->filters[0] + FILTER_BITS / 64;
+  memory->period = period;
+  memory->turned = now;
+  return true;
+}
+
+static void close_memory(struct memory *memory) {
+  if (memory->filters[0])
+    munmap(memory->filters[0], 2 * FILTER_BYTES);
+}
+
+struct mtasts_use *mtasts_use_new(int64_t now) {
+  struct mtasts_use *use = calloc(1, sizeof *use);
+  if (!use || !open_memory(&use->asked, MTASTS_USE_PERIOD, now) ||
+      !open_memory(&use->again, MTASTS_USE_AGAIN_PERIOD, now) ||
+      getrandom(use->salt, sizeof use->salt, 0) < 0) {
+    mtasts_use_free(use);
+    return NULL;
+  }
   atomic_init(&use->all, true);
   return use;
 }
@@ -45,7 +63,8 @@ struct mtasts_use *mtasts_use_new(int64_t now) {
 void mtasts_use_free(struct mtasts_use *use) {
   if (!use)
     return;
-  munmap(use->filters[0], 2 * FILTER_BYTES);
+  close_memory(&use->asked);
+  close_memory(&use->again);
   free(use);
 }
 
@@ -76,16 +95,19 @@ static atomic_uint_least64_t *place(atomic_uint_least64_t *filter, uint64_t hash
   return &filter[(block * BLOCK_BITS + at) / 64];
 }
 
-void mtasts_use_mark(struct mtasts_use *use, const struct mtasts_domain *domain) {
-  uint64_t hashed = hash(use, domain);
-  unsigned current = atomic_load_explicit(&use->current, memory_order_relaxed);
+static void mark(struct memory *memory, uint64_t hashed) {
+  unsigned current = atomic_load_explicit(&memory->current, memory_order_relaxed);
   for (unsigned i = 0; i < HASHES; i++) {
     uint64_t bit;
-    atomic_uint_least64_t *word = place(use->filters[current], hashed, i, &bit);
+    atomic_uint_least64_t *word = place(memory->filters[current], hashed, i, &bit);
     /* Reading first leaves the cache line to be shared. */
     if (!(atomic_load_explicit(word, memory_order_relaxed) & bit))
       atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
   }
+}
+
+void mtasts_use_mark(struct mtasts_use *use, const struct mtasts_domain *domain) {
+  mark(&use->asked, hash(use, domain));
 }
 
 static bool holds(atomic_uint_least64_t *filter, uint64_t hashed) {
@@ -97,22 +119,51 @@ static bool holds(atomic_uint_least64_t *filter, uint64_t hashed) {
   return true;
 }
 
-bool mtasts_use_known(const struct mtasts_use *use, const struct mtasts_domain *domain) {
-  if (atomic_load_explicit(&use->all, memory_order_relaxed))
-    return true;
+/* What `again` was told since it turned, `asked` was told, too (see mtasts_use_rotate): a mark that
+ * is there already costs no more than one of the two. */
+void mtasts_use_mark_again(struct mtasts_use *use, const struct mtasts_domain *domain) {
   uint64_t hashed = hash(use, domain);
-  return holds(use->filters[0], hashed) || holds(use->filters[1], hashed);
+  unsigned current = atomic_load_explicit(&use->again.current, memory_order_relaxed);
+  if (holds(use->again.filters[current], hashed))
+    return;
+  mark(&use->asked, hashed);
+  mark(&use->again, hashed);
 }
 
-void mtasts_use_rotate(struct mtasts_use *use, int64_t now) {
-  if (now < use->turned)
-    use->turned = now; /* the clock was turned back */
-  if (now - use->turned < MTASTS_USE_PERIOD)
-    return;
-  unsigned older = 1 - atomic_load_explicit(&use->current, memory_order_relaxed);
+static bool remembers(const struct memory *memory, uint64_t hashed) {
+  return holds(memory->filters[0], hashed) || holds(memory->filters[1], hashed);
+}
+
+bool mtasts_use_known(const struct mtasts_use *use, const struct mtasts_domain *domain) {
+  return atomic_load_explicit(&use->all, memory_order_relaxed) ||
+         remembers(&use->asked, hash(use, domain));
+}
+
+bool mtasts_use_again(const struct mtasts_use *use, const struct mtasts_domain *domain) {
+  return remembers(&use->again, hash(use, domain));
+}
+
+static void turn(struct memory *memory, int64_t now) {
+  unsigned older = 1 - atomic_load_explicit(&memory->current, memory_order_relaxed);
   /* Gives the pages back, too. A mark under way goes to the other filter, which stays. */
-  madvise(use->filters[older], FILTER_BYTES, MADV_DONTNEED);
-  atomic_store_explicit(&use->current, older, memory_order_relaxed);
-  atomic_store_explicit(&use->all, false, memory_order_relaxed);
-  use->turned = now;
+  madvise(memory->filters[older], FILTER_BYTES, MADV_DONTNEED);
+  atomic_store_explicit(&memory->current, older, memory_order_relaxed);
+  memory->turned = now;
+}
+
+static bool is_over(struct memory *memory, int64_t now) {
+  if (now < memory->turned)
+    memory->turned = now; /* the clock was turned back */
+  return now - memory->turned >= memory->period;
+}
+
+/* `again` turns whenever `asked` does, so that its current filter is never the older one. */
+void mtasts_use_rotate(struct mtasts_use *use, int64_t now) {
+  bool both = is_over(&use->asked, now);
+  if (both) {
+    turn(&use->asked, now);
+    atomic_store_explicit(&use->all, false, memory_order_relaxed);
+  }
+  if (is_over(&use->again, now) || both)
+    turn(&use->again, now);
 }

@@ -1,9 +1,15 @@
 /*
- * use.h: which domains were asked for of late, remembered in two Bloom filters that take turns.
+ * use.h: which domains are in use, remembered in Bloom filters of which two take turns.
  *
- * A policy in use is refreshed ahead; one that nobody has asked for in a month is left to
- * expire. A false positive costs one fetch a day. Both loops use it: bits are set and read by
- * relaxed atomics, and only the net loop rotates.
+ * Asked for at all within a month: a policy in use is refreshed ahead; one that nobody has asked
+ * for is left to expire. A false positive costs one fetch a day.
+ *
+ * Asked for again within a day: what the cache knew already, and not from the mail that is being
+ * delivered. Where room has to be made, the others go first (store.h). Junk that is asked for once
+ * does not look like that.
+ *
+ * Both loops use it: bits are set and read by relaxed atomics, and only the net loop rotates.
+ * Filters cost memory only where they are marked: 4 MB at most.
  */
 #ifndef MTASTS_USE_H
 #define MTASTS_USE_H
@@ -12,20 +18,26 @@
 
 struct mtasts_use;
 
+/* Seconds between rotations: a use is remembered once to twice that. */
 enum {
-  MTASTS_USE_PERIOD =
-      30 * 86400, /* seconds between rotations: use is remembered once to twice that */
+  MTASTS_USE_PERIOD = 30 * 86400,
+  MTASTS_USE_AGAIN_PERIOD = 86400,
 };
 
-/* From `now` on, and until the first rotation, all domains count as used: what was before is
- * not known. NULL: no memory. */
+/* From `now` on, and until the first rotation, all domains count as asked for: what was before is
+ * not known. None counts as asked for again. NULL: no memory. */
 struct mtasts_use *mtasts_use_new(int64_t now);
 void mtasts_use_free(struct mtasts_use *use);
 
+/* The domain was asked for. */
 void mtasts_use_mark(struct mtasts_use *use, const struct mtasts_domain *domain);
-bool mtasts_use_known(const struct mtasts_use *use, const struct mtasts_domain *domain);
+/* It was asked for, and not for the first time. */
+void mtasts_use_mark_again(struct mtasts_use *use, const struct mtasts_domain *domain);
 
-/* Forgets the older half once a period; to be called now and then. */
+bool mtasts_use_known(const struct mtasts_use *use, const struct mtasts_domain *domain);
+bool mtasts_use_again(const struct mtasts_use *use, const struct mtasts_domain *domain);
+
+/* Forgets the older halves once a period each; to be called now and then. */
 void mtasts_use_rotate(struct mtasts_use *use, int64_t now);
 
 #endif

@@ -114,6 +114,13 @@ $(DISK_BENCH).o: tests/bench/disk_bench.c
 $(DISK_BENCH): $(DISK_BENCH).o $(FILL) $(FIGURE) $(call archives,cache)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache)) -lpthread
 
+FLOOD_BENCH := $(O)/tests/bench/flood_bench
+$(FLOOD_BENCH).o: tests/bench/flood_bench.c
+	@mkdir -p $(@D)
+	$(call compile,-iquote tests/unit $(call includes,cache))
+$(FLOOD_BENCH): $(FLOOD_BENCH).o $(O)/tests/unit/unit.o $(FIGURE) $(call archives,cache)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,cunit $(call packages,cache))
+
 $(O)/tests/bench/decision_bench.o: tests/bench/decision_bench.c
 	@mkdir -p $(@D)
 	$(call compile,-Wno-missing-prototypes $(call includes,cache))
@@ -153,6 +160,6 @@ $(NOOP_MILTER): $(NOOP_MILTER).o
 bench: roots ## measure, each figure beside its limit: docs/performance.md; PARTS="decision dane" for some
 	@$(MAKE) --no-print-directory bench-here
 BENCHES := $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(READERS_BENCH) \
-           $(ANSWER_BENCHES) $(ASK_BENCH) $(DISK_BENCH) $(NOOP_MILTER)
+           $(ANSWER_BENCHES) $(ASK_BENCH) $(DISK_BENCH) $(FLOOD_BENCH) $(NOOP_MILTER)
 bench-here: $(PROGRAMS) $(PLUGINS) $(LAB) $(BENCHES)
 	@tests/bench/run $(O) $(PARTS)

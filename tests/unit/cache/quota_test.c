@@ -89,10 +89,87 @@ static void test_heaviest_first(void) {
   struct mtasts_store *store = open_small(path, LARGE, 1000, 1000);
   put_many(store, "site", ".example", 300, policy(&sample, "1"), NOW);
   put_many(store, "a", ".flood.example", 10000, policy(&sample, "1"), NOW);
-  /* All of them, but for one in 65536 that shares its scale with the flood by chance. */
-  CU_ASSERT(found(store, "site", 300) >= 299);
+  CU_ASSERT_EQUAL(found(store, "site", 300), 300);
   unit_check(count(mtasts_store_cache(store)).policies <= 1000, "over the quota");
   CU_ASSERT(count(mtasts_store_cache(store)).policies >= 900);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
+/* In use are the names that begin so. */
+static bool begins_with_used(void *context, const struct mtasts_domain *key) {
+  (void)context;
+  return strncmp(key->name, "used", 4) == 0 && strlen(key->name) == key->len;
+}
+
+static struct mtasts_store *open_told(const char *path, uint64_t max_policies,
+                                      uint64_t max_absent) {
+  struct mtasts_store_options options = mtasts_store_defaults;
+  struct mtasts_store *store = NULL;
+  options.map_size = options.map_size_max = LARGE;
+  options.max_policies = max_policies;
+  options.max_absent = max_absent;
+  options.in_use = begins_with_used;
+  CU_ASSERT_EQUAL_FATAL(mtasts_store_open(path, &options, &store), MTASTS_OK);
+  return store;
+}
+
+/* A popular domain without a policy outlives any flood of junk. */
+static void test_absent_in_use(void) {
+  char path[32];
+  struct sample sample;
+  directory_new(path);
+  struct mtasts_store *store = open_told(path, 100, 1000);
+  put_many(store, "used", ".example", 800, absent(&sample), NOW);
+  CU_ASSERT_EQUAL(put_many(store, "junk", ".example", 10000, &sample.entry, NOW), 0);
+  CU_ASSERT_EQUAL(found(store, "used", 800), 800);
+  CU_ASSERT(count(mtasts_store_cache(store)).absent <= 1000);
+  /* Where all are in use, the quota holds nevertheless. */
+  CU_ASSERT_EQUAL(put_many(store, "used", ".example", 3000, &sample.entry, NOW), 0);
+  struct mtasts_cache_stats stats = count(mtasts_store_cache(store));
+  unit_check(stats.absent <= 1000 && stats.absent >= 900, "%u absent", (unsigned)stats.absent);
+  CU_ASSERT_EQUAL(found(store, "junk", 10000), 0);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
+/* Of policies of equally heavy organisational domains, those not in use go; but of a heavier one
+ * the use does not help. */
+static void test_policies_in_use(void) {
+  char path[32];
+  struct sample sample;
+  directory_new(path);
+  struct mtasts_store *store = open_told(path, 1000, 100);
+  put_many(store, "used", ".example", 500, policy(&sample, "1"), NOW);
+  put_many(store, "idle", ".example", 3000, &sample.entry, NOW);
+  CU_ASSERT_EQUAL(found(store, "used", 500), 500);
+  put_many(store, "used", ".flood.example", 3000, &sample.entry, NOW);
+  CU_ASSERT_EQUAL(found(store, "used", 500), 500);
+  unsigned idle = found(store, "idle", 3000);
+  unit_check(idle > 400, "%u idle ones are left", idle);
+  CU_ASSERT(count(mtasts_store_cache(store)).policies <= 1000);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
+/* co.uk is nobody's domain, but flood.co.uk is somebody's. */
+static void test_categories(void) {
+  char path[32];
+  struct sample sample;
+  directory_new(path);
+  struct mtasts_store *store = open_small(path, LARGE, 1000, 1000);
+  for (int i = 0; i < 300; i++)
+    store_put(store, domain("site%d.co.uk", i).name, policy(&sample, "1"));
+  put_many(store, "site", ".example", 300, &sample.entry, NOW);
+  put_many(store, "a", ".flood.co.uk", 5000, &sample.entry, NOW);
+  put_many(store, "a", ".flood.de", 5000, &sample.entry, NOW);
+  CU_ASSERT_EQUAL(found(store, "site", 300), 300);
+  struct mtasts_entry entry;
+  unsigned there = 0;
+  for (int i = 0; i < 300; i++)
+    there +=
+        look_up(mtasts_store_cache(store), domain("site%d.co.uk", i).name, &entry) == MTASTS_OK;
+  CU_ASSERT_EQUAL(there, 300);
   mtasts_store_close(store);
   directory_free(path);
 }
@@ -272,6 +349,9 @@ const struct unit_test unit_tests[] = {
     {"absent entries have their own quota", test_absent_quota},
     {"expired policies go before live ones", test_expired_first},
     {"the heaviest organisational domain goes first", test_heaviest_first},
+    {"absent entries that are in use go last", test_absent_in_use},
+    {"among policies that weigh alike, those in use go last", test_policies_in_use},
+    {"a category below a country is no organisation", test_categories},
     {"policies that weigh alike make room, too", test_alike},
     {"a flood of junk removes no live policy", test_flood_of_junk},
     {"a map full of policies stays usable", test_full_of_policies},

@@ -91,6 +91,32 @@ static void test_rulings(void) {
   raze_front();
 }
 
+static bool is_used_again(const char *name) {
+  struct mtasts_domain asked = domain("%s", name);
+  return mtasts_use_again(lab.use, &asked);
+}
+
+/* What the cache has known for a while is in use; what one mail asks for is not. */
+static void test_use(void) {
+  struct sample sample;
+  raise_front("ask { deadline = 0.05 }");
+  known("young.example", governing(&sample)); /* checked of late */
+  sample.entry.checked -= 60;
+  known("old.example", &sample.entry);
+  recordless(&sample);
+  sample.entry.checked -= 60;
+  known("popular.example", &sample.entry);
+  ask_ruling("entry young.example");
+  ask_ruling("entry old.example");
+  ask_ruling("entry popular.example");
+  ask_ruling("entry junk.example");
+  CU_ASSERT_FALSE(is_used_again("young.example"));
+  CU_ASSERT_TRUE(is_used_again("old.example"));
+  CU_ASSERT_TRUE(is_used_again("popular.example"));
+  CU_ASSERT_FALSE(is_used_again("junk.example"));
+  raze_front();
+}
+
 /* Replies keep their order, and no look-up waits for another. */
 static void test_ahead(void) {
   struct sample sample;
@@ -553,6 +579,7 @@ static void test_outcomes(void) {
 const struct unit_test unit_tests[] = {
     {"what is cached is answered at once, in each map's words", test_hits},
     {"rulings hold the whole decision", test_rulings},
+    {"what is asked for again counts as in use", test_use},
     {"what is asked for behind one that waits", test_ahead},
     {"one look-up for all who wait, and a reply for each", test_miss},
     {"what has lapsed is waited for", test_lapsed},

@@ -51,6 +51,45 @@ static void remembers_one_period_to_two(void) {
   mtasts_use_free(use);
 }
 
+static bool again(const struct mtasts_use *use, const char *kind, unsigned i) {
+  struct mtasts_domain domain = named(kind, i);
+  return mtasts_use_again(use, &domain);
+}
+
+static void tells_use_from_junk(void) {
+  struct mtasts_use *use = mtasts_use_new(NOW);
+  struct mtasts_domain popular = named("popular", 1);
+  for (unsigned i = 0; i < 1000; i++)
+    mark(use, "junk", i);
+  mtasts_use_mark_again(use, &popular);
+  CU_ASSERT_TRUE(again(use, "popular", 1));
+  CU_ASSERT_FALSE(again(use, "junk", 1)); /* not even before the first rotation */
+  mtasts_use_rotate(use, NOW + MTASTS_USE_AGAIN_PERIOD);
+  CU_ASSERT_TRUE(again(use, "popular", 1));
+  CU_ASSERT_TRUE(known(use, "never", 1)); /* the month's memory did not turn along */
+  mtasts_use_rotate(use, NOW + 2 * MTASTS_USE_AGAIN_PERIOD);
+  CU_ASSERT_FALSE(again(use, "popular", 1));
+  mtasts_use_rotate(use, NOW + PERIOD);
+  CU_ASSERT_TRUE(known(use, "popular", 1)); /* what is asked for again was asked for */
+  CU_ASSERT_FALSE(known(use, "never", 1));
+  mtasts_use_free(use);
+}
+
+/* A mark that one memory has already is not made in the other: they have to turn together. */
+static void marks_anew_after_a_turn(void) {
+  struct mtasts_use *use = mtasts_use_new(NOW);
+  struct mtasts_domain popular = named("popular", 1);
+  mtasts_use_rotate(use, NOW + PERIOD - 10); /* the day's memory turns, the month's not yet */
+  mtasts_use_mark_again(use, &popular);
+  mtasts_use_rotate(use, NOW + PERIOD);
+  mtasts_use_mark_again(use, &popular);
+  mtasts_use_rotate(use, NOW + 2 * PERIOD);
+  CU_ASSERT_TRUE(known(use, "popular", 1));
+  mtasts_use_rotate(use, NOW + 3 * PERIOD);
+  CU_ASSERT_FALSE(known(use, "popular", 1));
+  mtasts_use_free(use);
+}
+
 static void survives_the_clock(void) {
   struct mtasts_use *use = mtasts_use_new(NOW + 100 * (int64_t)PERIOD); /* it was ahead */
   mtasts_use_rotate(use, NOW);
@@ -113,6 +152,8 @@ static void is_for_two_threads(void) {
 
 const struct unit_test unit_tests[] = {
     {"remembers a use for one period to two", remembers_one_period_to_two},
+    {"what is asked for again is told from junk, for a day or two", tells_use_from_junk},
+    {"a use is marked anew after each turn", marks_anew_after_a_turn},
     {"a clock that leaps costs no more than the memory", survives_the_clock},
     {"forgets nothing, and knows few that were not used", is_seldom_wrong},
     {"one thread marks while another asks and rotates", is_for_two_threads},
