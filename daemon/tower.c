@@ -12,9 +12,6 @@
 enum {
   COMMIT_MS = 20, /* from the first of a group to its commit */
   COMPLAIN_MS = 60000,
-  /* Domains that are tried again sooner than once an interval: 1.2 MB at most, and no more than
-   * 14 look-ups a second were all of them failing for the first time. */
-  AGENDA_MOST = 4096,
   KEPT_MOST = 512, /* results that the store did not take */
 };
 
@@ -22,7 +19,7 @@ static void on_commit(evutil_socket_t fd, short what, void *context);
 
 bool mtasts_tower_open(struct mtasts_tower *tower) {
   mtasts_flights_init(&tower->flights, tower);
-  tower->agenda = mtasts_agenda_new(AGENDA_MOST);
+  tower->agenda = mtasts_agenda_new(MTASTS_AGENDA_MOST);
   tower->commit = evtimer_new(tower->base, on_commit, tower);
   return tower->agenda && tower->commit &&
          mtasts_reader_new(mtasts_store_cache(tower->store), &tower->reader) == MTASTS_OK;
