@@ -53,7 +53,7 @@ struct week {
   struct mtasts_tower tower;
   struct mtasts_rounds rounds;
 
-  uint64_t unanswered, forgotten, not_acted_on, wrong, refetched, unused, kept, silent;
+  uint64_t unanswered, forgotten, not_acted_on, wrong, refetched, unused, kept, silent, lapsed;
   uint64_t warned_of_none, after_restart;
   int64_t longest;
   size_t agenda_most;
@@ -125,12 +125,34 @@ static void see_fetch(struct week *week, const struct world_member *member, stru
     week->report->early++;
 }
 
-static void see_policy(struct week *week, const struct world_member *member, struct seen *seen) {
-  int64_t gap = clock_time - seen->fetched;
-  if (seen->fetched > 0 && is_lasting(member) && clock_time > seen->expires)
+/* Did the policy live until now? */
+static void check_life(struct week *week, const struct world_member *member,
+                       const struct seen *seen) {
+  if (!is_lasting(member) || clock_time < seen->expires)
+    return;
+  /* The agenda does not outlive the process, and the hand comes once in half a day: of a policy of
+   * an hour it is the next use that looks again. */
+  int64_t left = seen->expires - (START + RESTART);
+  if (member->kind == WORLD_HOUR && left >= 0 && left <= HOUR)
+    week->lapsed++;
+  else
     week->report->lost++;
-  if (seen->fetched > 0 && seen->failures == 0 && gap > week->longest)
+}
+
+/* Of those that did not fail, how long was one left alone? */
+static void check_gap(struct week *week, const struct world_member *member,
+                      const struct seen *seen) {
+  int64_t gap = clock_time - seen->fetched;
+  if (seen->failures == 0 && is_lasting(member) && member->kind != WORLD_HOUR &&
+      gap > week->longest)
     week->longest = gap;
+}
+
+static void see_policy(struct week *week, const struct world_member *member, struct seen *seen) {
+  if (seen->fetched > 0) {
+    check_life(week, member, seen);
+    check_gap(week, member, seen);
+  }
   seen->fetched = clock_time;
   seen->expires = clock_time + member->max_age;
   seen->failed = 0;
@@ -338,9 +360,8 @@ static void check_member(struct week *week, uint32_t number) {
     week->refetched += seen->fetches > 1;
     return;
   }
-  week->report->lost += clock_time >= seen->expires;
-  if (seen->failures == 0 && clock_time - seen->fetched > week->longest)
-    week->longest = clock_time - seen->fetched;
+  check_life(week, member, seen);
+  check_gap(week, member, seen);
   week->silent += seen->failures > 0 && member->mode != MTASTS_MODE_NONE && seen->warned == 0;
 }
 
