@@ -249,6 +249,17 @@ static bool is_enough(const struct mtasts_tower *tower, const struct mtasts_flig
   return mtasts_discover_due(&tower->net.settings, known, now) == 0;
 }
 
+/*
+ * A refresh ahead of use had to wait for its turn. What was in the air meanwhile may have done it,
+ * or failed, and then the policy host is left alone until its next try (RFC 8461 section 3.3). A
+ * refresh that somebody asked for is made whatever was before.
+ */
+static bool is_done_already(const struct mtasts_tower *tower, const struct mtasts_flight *flight,
+                            const struct mtasts_entry *known, int64_t now) {
+  return flight->demand.kind == MTASTS_JOB_REFRESH && STAILQ_EMPTY(&flight->demand.jobs) &&
+         !mtasts_discover_refresh_due(&tower->net.settings, known, now);
+}
+
 /* What this look-up does for whoever else may come: one that asks for the record at all is as good
  * as a recheck. */
 static enum mtasts_job_kind service_of(const struct mtasts_tower *tower,
@@ -273,6 +284,8 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
   struct mtasts_entry entry;
   const struct mtasts_entry *known = known_to(tower, flight, &entry);
   int64_t now = tower->net.now();
+  if (known && is_done_already(tower, flight, known, now))
+    flight->demand.kind = MTASTS_JOB_LOOK_UP;
   if (known && is_enough(tower, flight, known, now)) {
     keep_answer(flight, known, MTASTS_CACHED);
     finish(tower, flight, MTASTS_OK);

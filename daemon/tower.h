@@ -58,8 +58,8 @@ bool mtasts_tower_room(const struct mtasts_tower *tower, bool waited);
 
 /*
  * Asks for a look-up, or joins one that does as much: a REFRESH that comes while an ordinary one
- * is in the air is made after it. job: NULL, or the tower's from then on if this is OK.
- *   MTASTS_FULL, MTASTS_NO_MEMORY
+ * is in the air is made after it, unless nobody wants an answer and it is not due by then. job:
+ * NULL, or the tower's from then on if this is OK. MTASTS_FULL, MTASTS_NO_MEMORY
  */
 enum mtasts_status mtasts_tower_request(struct mtasts_tower *tower,
                                         const struct mtasts_domain *domain,

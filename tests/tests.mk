@@ -37,17 +37,18 @@ $(foreach m,$(test_modules),$(eval $(call test_module,$(m))))
 # Simulations: the daemon through time, with a made-up world in the place of net/lookup.c.
 WEEK       := $(addprefix $(O)/tests/sim/daemon/,week.o world.o scripted_lookup.o)
 WEEK_BENCH := $(O)/tests/bench/week_bench
-WEEK_LOG   := -Wl,--wrap=mtasts_log
 $(WEEK): $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call compile,$(call includes,daemon))
-$(O)/tests/unit/daemon/week_test: %: %.o $(O)/tests/unit/unit.o $(WEEK) $(call archives,daemon)
-	$(CC) $(LINK) $(WEEK_LOG) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,cunit $(call packages,daemon)) -lpthread
+WEEK_UNITS := $(O)/tests/unit/daemon/week_test $(O)/tests/unit/daemon/rounds_test
+$(O)/tests/unit/daemon/week_test $(WEEK_BENCH): LINK += -Wl,--wrap=mtasts_log
+$(WEEK_UNITS): %: %.o $(O)/tests/unit/unit.o $(WEEK) $(call archives,daemon)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,cunit $(call packages,daemon)) -lpthread
 $(WEEK_BENCH).o: tests/bench/week_bench.c
 	@mkdir -p $(@D)
 	$(call compile)
 $(WEEK_BENCH): %: %.o $(WEEK) $(call archives,daemon)
-	$(CC) $(LINK) $(WEEK_LOG) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,daemon)) -lpthread
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,daemon)) -lpthread
 
 # Scenarios: the engine through time, kept in the cache's stored form.
 SCENARIOS := $(O)/tests/scenarios/scenarios

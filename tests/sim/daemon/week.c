@@ -347,9 +347,10 @@ static void check_member(struct week *week, uint32_t number) {
   struct mtasts_entry entry;
   const struct mtasts_entry *known = mtasts_tower_known(&week->tower, &domain, &entry);
   if (member->kind == WORLD_ABSENT) {
-    /* A day past its TTL it is useless, and once in an interval the hand comes by. */
-    week->kept +=
-        known && clock_time > seen->next_check + DAY + settings.refresh_interval * 11 / 10;
+    /* A day past its TTL it is useless, and once in an interval the hand comes by: later where
+     * others come in front of it. */
+    int64_t met = seen->next_check + DAY + settings.refresh_interval * 3 / 2;
+    week->kept += known && clock_time > met;
     return;
   }
   if (!known || !known->has_policy || known->fetched != seen->fetched ||
