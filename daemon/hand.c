@@ -148,10 +148,18 @@ static enum mtasts_status walk(struct move *move, uint64_t size, uint64_t count)
   return status;
 }
 
+/* Milliseconds in which a pointer comes round: where the interval is of minutes, no more often than
+ * a failing policy is tried (RFC 8461 section 3.3). */
+static uint64_t round_of(const struct mtasts_discover_settings *settings, unsigned pointer) {
+  int64_t least = settings->retry_min < settings->refresh_interval ? settings->retry_min
+                                                                   : settings->refresh_interval;
+  int64_t round = settings->refresh_interval / circles[pointer].rounds;
+  return 1000 * (uint64_t)(round > least ? round : least);
+}
+
 static enum mtasts_status move_pointer(struct move *move, uint64_t size, uint64_t elapsed) {
   struct pointer *pointer = &move->hand->pointers[move->pointer];
-  const uint64_t round =
-      (uint64_t)move->settings->refresh_interval * 1000 / circles[move->pointer].rounds;
+  const uint64_t round = round_of(move->settings, move->pointer);
   if (size > pointer->size)
     pointer->size = size;
   uint64_t count = share(pointer, elapsed, round);

@@ -141,10 +141,11 @@ $(NOOP_MILTER): $(NOOP_MILTER).o
 .PHONY: bench bench-here
 bench: roots ## measure, each figure beside its limit
 	@$(MAKE) --no-print-directory bench-here
-bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(PLUGINS) $(ANSWER_BENCHES) $(NOOP_MILTER)
+bench-here: $(PROGRAMS) $(LAB) $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(PLUGINS) $(ANSWER_BENCHES) $(NOOP_MILTER) $(WEEK_BENCH)
 	@bad=0; \
 	$(O)/tests/bench/decision_bench 1000 || bad=1; \
 	$(O)/tests/bench/decision_bench 100000 || bad=1; \
+	tests/bench/week.sh $(O) 1000000 || bad=1; \
 	tests/bench/answers.sh $(O) || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/cold.sh || bad=1; \
 	O=$(O) tests/lab/lab bench 1000 tests/bench/paced.sh || bad=1; \
