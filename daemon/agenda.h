@@ -1,8 +1,8 @@
 /*
  * agenda.h: the few domains that the clock hand would come to too late: those that failed and
  * are to be tried again, and policies so short-lived that half of their life passes before the hand
- * comes round. A bounded heap by time; where it is full, the latest is dropped, which the
- * hand will meet anyway.
+ * comes round, which it does twice in an interval for their sake. A bounded heap by time; where it
+ * is full, the latest is dropped, which the hand will meet anyway.
  */
 #ifndef MTASTS_AGENDA_H
 #define MTASTS_AGENDA_H

@@ -1,8 +1,10 @@
 /*
  * hand.h: the clock hand: it walks the cache in the order of its keys, once in an interval, so
  * that the work is spread evenly, there is no burst at start and nothing to load. It has a pointer
- * in each part of the cache, the policies and the other domains. Their places are kept in the
- * cache and outlive the process.
+ * in each part of the cache, the policies and the other domains, and a third that walks the
+ * policies twice in the same time, for those that live too short for once: as many as
+ * there are, they need no other bookkeeping. The places are kept in the cache and outlive the
+ * process.
  *
  * It decides and does not act: for each domain it meets it calls back with what is to be done.
  */
@@ -37,7 +39,7 @@ struct mtasts_hand *mtasts_hand_new(const struct mtasts_hand_options *options);
 void mtasts_hand_free(struct mtasts_hand *hand);
 
 /*
- * Moves on by so much of each circle as `elapsed` milliseconds are of `interval` seconds, and by
+ * Moves on by so much of each circle as `elapsed` milliseconds are of its round, and by
  * at most a bounded number of domains; what it could not do it does next time. settings: those of
  * discovery, to tell what is due.
  */

@@ -7,16 +7,15 @@
 
 #include "entry_codec.h"
 #include "fetch.h"
-#include "hand.h"
 #include "log.h"
 #include "news.h"
 #include "resolver.h"
+#include "rounds.h"
 #include "tower.h"
 #include "validator.h"
 
 enum {
-  NICE = 5,           /* a handshake does not delay an answer of the front loop */
-  AGENDA_BURST = 128, /* looked up again in one second */
+  NICE = 5, /* a handshake does not delay an answer of the front loop */
 };
 
 struct mtasts_netloop {
@@ -24,8 +23,8 @@ struct mtasts_netloop {
   struct mtasts_snapshot *snapshot;
   struct mtasts_queue *inbox;
   struct mtasts_use *use;
-  struct mtasts_hand *hand;
-  int64_t moved; /* the hand, by mtasts_uptime */
+  struct mtasts_rounds rounds;
+  int64_t went; /* on the last round, by mtasts_uptime */
   bool require_dnssec;
   struct event *mail;
   struct event *second;
@@ -132,58 +131,14 @@ static void on_mail(evutil_socket_t fd, short what, void *context) {
 
 /* what time brings */
 
-static bool do_chore(void *context, const struct mtasts_domain *domain,
-                     const struct mtasts_entry *entry, enum mtasts_chore chore) {
-  struct mtasts_tower *tower = &((struct mtasts_netloop *)context)->tower;
-  switch (chore) {
-  case MTASTS_CHORE_NONE:
-    if (entry->has_policy)
-      mtasts_tower_mind(tower, domain, entry);
-    return true;
-  case MTASTS_CHORE_REFRESH:
-    return mtasts_tower_request(tower, domain, MTASTS_JOB_REFRESH, false, NULL) == MTASTS_OK;
-  case MTASTS_CHORE_REMOVE:
-    /* Not what a look-up is just about to replace, or has replaced before its commit. */
-    return mtasts_flights_find(&tower->flights, domain) ||
-           mtasts_store_drop(tower->store, domain) == MTASTS_OK;
-  }
-  return true;
-}
-
-static void move_hand(struct mtasts_netloop *loop, int64_t now) {
-  int64_t uptime = mtasts_uptime();
-  uint64_t elapsed = (uint64_t)(uptime - loop->moved);
-  loop->moved = uptime;
-  mtasts_tower_complain(&loop->tower,
-                        mtasts_hand_move(loop->hand, &loop->tower.net.settings, elapsed, now));
-}
-
-static void follow_agenda(struct mtasts_netloop *loop, int64_t now) {
-  struct mtasts_tower *tower = &loop->tower;
-  struct mtasts_domain domain;
-  for (int i = 0; i < AGENDA_BURST && mtasts_tower_room(tower, false) &&
-                  mtasts_agenda_take(tower->agenda, now, &domain);
-       i++) {
-    struct mtasts_entry entry;
-    const struct mtasts_entry *known = mtasts_tower_known(tower, &domain, &entry);
-    if (!known || !known->has_policy || !mtasts_use_known(tower->use, &domain))
-      continue;
-    bool refresh = mtasts_discover_refresh_due(&tower->net.settings, known, now);
-    mtasts_tower_request(tower, &domain, refresh ? MTASTS_JOB_REFRESH : MTASTS_JOB_LOOK_UP, false,
-                         NULL);
-  }
-}
-
 static void on_second(evutil_socket_t fd, short what, void *context) {
   struct mtasts_netloop *loop = context;
-  int64_t now = loop->tower.net.now();
+  int64_t uptime = mtasts_uptime();
+  uint64_t elapsed = (uint64_t)(uptime - loop->went);
   (void)fd;
   (void)what;
-  mtasts_use_rotate(loop->use, now);
-  move_hand(loop, now);
-  follow_agenda(loop, now);
-  mtasts_tower_commit_soon(&loop->tower);
-  mtasts_tower_launch(&loop->tower);
+  loop->went = uptime;
+  mtasts_rounds_go(&loop->rounds, loop->tower.net.now(), elapsed);
 }
 
 /* its life */
@@ -248,7 +203,6 @@ static bool open_events(struct mtasts_netloop *loop) {
 }
 
 static enum mtasts_status open_loop(struct mtasts_netloop *loop, char *error) {
-  const struct mtasts_hand_options hand = {loop->tower.store, loop->use, do_chore, loop};
   loop->tower.base = event_base_new();
   snprintf(error, 256, "the net loop cannot be made: out of memory");
   if (!loop->tower.base)
@@ -256,10 +210,11 @@ static enum mtasts_status open_loop(struct mtasts_netloop *loop, char *error) {
   enum mtasts_status status = open_net(loop, error);
   if (status != MTASTS_OK)
     return status;
-  loop->hand = mtasts_hand_new(&hand);
-  loop->moved = mtasts_uptime();
-  return loop->hand && mtasts_tower_open(&loop->tower) && open_events(loop) ? MTASTS_OK
-                                                                            : MTASTS_NO_MEMORY;
+  loop->went = mtasts_uptime();
+  return mtasts_tower_open(&loop->tower) &&
+                 mtasts_rounds_open(&loop->rounds, &loop->tower, loop->use) && open_events(loop)
+             ? MTASTS_OK
+             : MTASTS_NO_MEMORY;
 }
 
 enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *options, char *error,
@@ -299,7 +254,7 @@ void mtasts_netloop_free(struct mtasts_netloop *loop) {
     return;
   struct mtasts_tower *tower = &loop->tower;
   mtasts_tower_close(tower);
-  mtasts_hand_free(loop->hand);
+  mtasts_rounds_close(&loop->rounds);
   mtasts_fetcher_free(tower->net.fetcher);
   mtasts_validator_free(tower->net.validator);
   mtasts_resolver_free(tower->net.resolver);

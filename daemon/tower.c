@@ -12,9 +12,6 @@
 enum {
   COMMIT_MS = 20, /* from the first of a group to its commit */
   COMPLAIN_MS = 60000,
-  /* Domains that are tried again sooner than once an interval: 1.2 MB at most, and no more than
-   * 14 look-ups a second were all of them failing for the first time. */
-  AGENDA_MOST = 4096,
   KEPT_MOST = 512, /* results that the store did not take */
 };
 
@@ -22,7 +19,7 @@ static void on_commit(evutil_socket_t fd, short what, void *context);
 
 bool mtasts_tower_open(struct mtasts_tower *tower) {
   mtasts_flights_init(&tower->flights, tower);
-  tower->agenda = mtasts_agenda_new(AGENDA_MOST);
+  tower->agenda = mtasts_agenda_new(MTASTS_AGENDA_MOST);
   tower->commit = evtimer_new(tower->base, on_commit, tower);
   return tower->agenda && tower->commit &&
          mtasts_reader_new(mtasts_store_cache(tower->store), &tower->reader) == MTASTS_OK;
@@ -126,9 +123,11 @@ static void settle(struct mtasts_tower *tower, enum mtasts_status commit) {
 
 enum mtasts_status mtasts_tower_complain(struct mtasts_tower *tower, enum mtasts_status status) {
   int error = errno;
-  if (status != MTASTS_OK)
-    mtasts_count(tower->stats, MTASTS_COUNT_STORE_FAILURES);
-  if (status != MTASTS_OK && mtasts_seldom(&tower->complained, COMPLAIN_MS))
+  /* That it is full, or spares its room, the store says itself. */
+  if (status == MTASTS_OK || status == MTASTS_FULL)
+    return status;
+  mtasts_count(tower->stats, MTASTS_COUNT_STORE_FAILURES);
+  if (mtasts_seldom(&tower->complained, COMPLAIN_MS))
     mtasts_log(MTASTS_LOG_WARNING, "the cache fails, and goes on with what it has: %s",
                status == MTASTS_IO ? strerror(error) : mtasts_status_name(status));
   return status;
@@ -252,6 +251,17 @@ static bool is_enough(const struct mtasts_tower *tower, const struct mtasts_flig
   return mtasts_discover_due(&tower->net.settings, known, now) == 0;
 }
 
+/*
+ * A refresh ahead of use had to wait for its turn. What was in the air meanwhile may have done it,
+ * or failed, and then the policy host is left alone until its next try (RFC 8461 section 3.3). A
+ * refresh that somebody asked for is made whatever was before.
+ */
+static bool is_done_already(const struct mtasts_tower *tower, const struct mtasts_flight *flight,
+                            const struct mtasts_entry *known, int64_t now) {
+  return flight->demand.kind == MTASTS_JOB_REFRESH && STAILQ_EMPTY(&flight->demand.jobs) &&
+         !mtasts_discover_refresh_due(&tower->net.settings, known, now);
+}
+
 /* What this look-up does for whoever else may come: one that asks for the record at all is as good
  * as a recheck. */
 static enum mtasts_job_kind service_of(const struct mtasts_tower *tower,
@@ -276,6 +286,8 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
   struct mtasts_entry entry;
   const struct mtasts_entry *known = known_to(tower, flight, &entry);
   int64_t now = tower->net.now();
+  if (known && is_done_already(tower, flight, known, now))
+    flight->demand.kind = MTASTS_JOB_LOOK_UP;
   if (known && is_enough(tower, flight, known, now)) {
     keep_answer(flight, known, MTASTS_CACHED);
     finish(tower, flight, MTASTS_OK);

@@ -17,6 +17,12 @@
 #include "uptime.h"
 #include "use.h"
 
+enum {
+  /* Domains that are tried again sooner than once an interval: 1.2 MB at most, and no more than
+   * 14 look-ups a second were all of them failing for the first time. */
+  MTASTS_AGENDA_MOST = 4096,
+};
+
 struct mtasts_tower {
   /* The owner's. */
   struct event_base *base;
@@ -52,8 +58,8 @@ bool mtasts_tower_room(const struct mtasts_tower *tower, bool waited);
 
 /*
  * Asks for a look-up, or joins one that does as much: a REFRESH that comes while an ordinary one
- * is in the air is made after it. job: NULL, or the tower's from then on if this is OK.
- *   MTASTS_FULL, MTASTS_NO_MEMORY
+ * is in the air is made after it, unless nobody wants an answer and it is not due by then. job:
+ * NULL, or the tower's from then on if this is OK. MTASTS_FULL, MTASTS_NO_MEMORY
  */
 enum mtasts_status mtasts_tower_request(struct mtasts_tower *tower,
                                         const struct mtasts_domain *domain,
@@ -77,8 +83,8 @@ void mtasts_tower_mind(struct mtasts_tower *tower, const struct mtasts_domain *d
 enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
                                         const struct mtasts_domain *domain);
 
-/* Logs a failure of the cache, seldom. A cache that fails costs a line, not an answer. Returns the
- * status. */
+/* Logs a failure of the cache, seldom. A cache that fails costs a line, not an answer; one that is
+ * full has its own (store.h). Returns the status. */
 enum mtasts_status mtasts_tower_complain(struct mtasts_tower *tower, enum mtasts_status status);
 
 /* Sees to it that what is pending in the store is committed soon. */

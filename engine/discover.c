@@ -89,13 +89,18 @@ bool mtasts_discover_refresh_due(const struct mtasts_discover_settings *settings
          (now < entry->fetched || now >= entry->fetched + refresh_after(settings, entry) / 2);
 }
 
+bool mtasts_discover_short_lived(const struct mtasts_discover_settings *settings,
+                                 const struct mtasts_entry *entry) {
+  return refresh_after(settings, entry) < settings->refresh_interval;
+}
+
 int64_t mtasts_discover_look_again(const struct mtasts_discover_settings *settings,
                                    const struct mtasts_entry *entry, int64_t now) {
   if (!mtasts_entry_live(entry, now))
     return INT64_MAX;
   int64_t after = refresh_after(settings, entry);
   int64_t refresh = INT64_MAX;
-  if (after < settings->refresh_interval) {
+  if (after < settings->refresh_interval / 2) {
     /* No more often than a failing one is tried (RFC 8461 section 3.3). */
     refresh = entry->fetched + (after > settings->retry_min ? after : settings->retry_min);
     if (refresh < entry->retry_at)

@@ -130,18 +130,22 @@ bool mtasts_discover_answers(const struct mtasts_discover_settings *settings,
 
 /*
  * For whoever refreshes policies in use ahead of their uses. Is the policy to be fetched anew
- * by a visitor that comes once in refresh_interval? True from half of the way between a fetch
- * and the next one due. A visitor waits for no exact moment: a policy that its last visit
- * fetched will be due a second after this one, and would be left alone every second time; one that
- * was fetched for a use of late is not fetched twice.
+ * by a visitor that comes once in refresh_interval, and twice to the short-lived? True from half of
+ * the way between a fetch and the next one due. A visitor waits for no exact moment: a policy that
+ * its last visit fetched will be due a second after this one, and would be left alone every second
+ * time; one that was fetched for a use of late is not fetched twice.
  */
 bool mtasts_discover_refresh_due(const struct mtasts_discover_settings *settings,
                                  const struct mtasts_entry *entry, int64_t now);
 
+/* Is half of its life over before that visitor comes once more, so that it has to come twice? */
+bool mtasts_discover_short_lived(const struct mtasts_discover_settings *settings,
+                                 const struct mtasts_entry *entry);
+
 /*
  * When that visitor would come too late: the end of a failing domain's back-off, and half of a
- * short life. INT64_MAX: it does not, or there is no live policy to be kept, and the next use
- * does what is due.
+ * life so short that even two visits do not do. INT64_MAX: it does not, or there is no live policy
+ * to be kept, and the next use does what is due.
  */
 int64_t mtasts_discover_look_again(const struct mtasts_discover_settings *settings,
                                    const struct mtasts_entry *entry, int64_t now);

@@ -34,6 +34,22 @@ $(foreach m,$(test_modules),$(eval $(call test_module,$(m))))
 .SECONDARY:
 -include tests/unit/plugin.mk
 
+# Simulations: the daemon through time, with a made-up world in the place of net/lookup.c.
+WEEK       := $(addprefix $(O)/tests/sim/daemon/,week.o world.o scripted_lookup.o)
+WEEK_BENCH := $(O)/tests/bench/week_bench
+$(WEEK): $(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call compile,$(call includes,daemon))
+WEEK_UNITS := $(O)/tests/unit/daemon/week_test $(O)/tests/unit/daemon/rounds_test
+$(O)/tests/unit/daemon/week_test $(WEEK_BENCH): LINK += -Wl,--wrap=mtasts_log
+$(WEEK_UNITS): %: %.o $(O)/tests/unit/unit.o $(WEEK) $(call archives,daemon)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,cunit $(call packages,daemon)) -lpthread
+$(WEEK_BENCH).o: tests/bench/week_bench.c
+	@mkdir -p $(@D)
+	$(call compile)
+$(WEEK_BENCH): %: %.o $(WEEK) $(call archives,daemon)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,daemon)) -lpthread
+
 # Scenarios: the engine through time, kept in the cache's stored form.
 SCENARIOS := $(O)/tests/scenarios/scenarios
 $(O)/tests/scenarios/%.o: tests/scenarios/%.c
@@ -160,6 +176,7 @@ $(NOOP_MILTER): $(NOOP_MILTER).o
 bench: roots ## measure, each figure beside its limit: docs/performance.md; PARTS="decision dane" for some
 	@$(MAKE) --no-print-directory bench-here
 BENCHES := $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(READERS_BENCH) \
-           $(ANSWER_BENCHES) $(ASK_BENCH) $(DISK_BENCH) $(FLOOD_BENCH) $(NOOP_MILTER)
+           $(ANSWER_BENCHES) $(ASK_BENCH) $(DISK_BENCH) $(FLOOD_BENCH) $(WEEK_BENCH) \
+           $(NOOP_MILTER)
 bench-here: $(PROGRAMS) $(PLUGINS) $(LAB) $(BENCHES)
 	@tests/bench/run $(O) $(PARTS)

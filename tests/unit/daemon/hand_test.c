@@ -263,9 +263,46 @@ static void is_bounded(void) {
   site_free(site);
 }
 
+/* Where most of a part is removed in a round, the round takes no longer. */
+static void removes_in_one_round(void) {
+  struct site *site = site_new();
+  for (unsigned i = 0; i < POLICIES; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "a%u.example", i);
+    add_absent(site, name, NOW - 2 * DAY);
+  }
+  CU_ASSERT_EQUAL(mtasts_store_flush(site->store), MTASTS_OK);
+  for (int i = 0; i < DAY; i += 60) {
+    move(site, 60000);
+    CU_ASSERT_EQUAL(mtasts_store_flush(site->store), MTASTS_OK); /* as the net loop does */
+  }
+  unit_check(site->removed >= POLICIES - 2, "%u removed in a round", site->removed);
+  site_free(site);
+}
+
+/* A policy of a day would be over when the hand came round once; its place is kept, too. */
+static void comes_twice_to_the_short_lived(void) {
+  struct site *site = site_new();
+  for (unsigned i = 0; i < POLICIES; i++)
+    add_policy(site, i, NOW - DAY / 2 + (int64_t)(i % 3600), i % 2 ? DAY : WEEK);
+  CU_ASSERT_EQUAL(mtasts_store_flush(site->store), MTASTS_OK);
+  for (int half = 1; half <= 6; half++) {
+    live(site, NOW + half * DAY / 2 - DAY / 4);
+    stop(site);
+    start(site);
+    live(site, NOW + half * DAY / 2);
+  }
+  for (unsigned i = 0; i < POLICIES; i++)
+    unit_check(i % 2 ? site->fetches[i] >= 5 && site->fetches[i] <= 6
+                     : site->fetches[i] >= 2 && site->fetches[i] <= 3,
+               "%u: %u fetches in three days", i, site->fetches[i]);
+  unit_check(site->longest <= DAY * 3 / 2, "left alone for %ld s", (long)site->longest);
+  site_free(site);
+}
+
 /* The note of another version, or of a disk gone bad. */
 static void takes_any_note(void) {
-  unsigned char note[2 * sizeof(struct mtasts_walk_place)];
+  unsigned char note[3 * (MTASTS_DOMAIN_MAX + 3)]; /* a size and a key for each pointer */
   struct site *site = site_new();
   for (unsigned i = 0; i < 10; i++)
     add_policy(site, i, NOW - 60, WEEK);
@@ -329,6 +366,8 @@ const struct unit_test unit_tests[] = {
     {"a failing one is left to its back-off", waits_for_a_back_off},
     {"stays where there is no room, and catches up", stays_where_there_is_no_room},
     {"a move is bounded, and once round is all", is_bounded},
+    {"removes in one round", removes_in_one_round},
+    {"comes twice to the short-lived", comes_twice_to_the_short_lived},
     {"begins somewhere whatever the note says", takes_any_note},
     {"what must be looked at before the hand comes", looks_again_in_between},
     {NULL, NULL},

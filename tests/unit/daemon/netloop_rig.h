@@ -45,6 +45,7 @@ struct rig {
   char path[32];
   char ca_file[64];
   unsigned dns_timeout; /* seconds: how long slow.example takes */
+  unsigned interval;    /* of refreshes, seconds */
   const char *dnssec;   /* what mtasts.conf says of it */
   struct dns_server dns;
   struct https_authority known, unknown;
@@ -68,8 +69,8 @@ static struct mtasts_snapshot *configuration(const struct rig *rig, unsigned in_
   int length = snprintf(text, sizeof text,
                         "dns {\n servers = {\"127.0.0.1\"}\n timeout = %u\n %s\n}\n"
                         "https {\n ca_file = \"%s\"\n allow_private = true\n timeout = 2\n}\n"
-                        "refresh {\n interval = 300\n in_flight = %u\n}\n",
-                        rig->dns_timeout, rig->dnssec, rig->ca_file, in_flight);
+                        "refresh {\n interval = %u\n in_flight = %u\n}\n",
+                        rig->dns_timeout, rig->dnssec, rig->ca_file, rig->interval, in_flight);
   enum mtasts_status status = mtasts_config_parse((struct mtasts_span){text, (size_t)length},
                                                   "test", error, sizeof error, &config);
   unit_check(status == MTASTS_OK, "configuration: %s", error);
@@ -112,6 +113,7 @@ static struct rig *prepare(void) {
   CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
   CU_ASSERT_TRUE_FATAL(namespace_enter());
   rig->dns_timeout = 1;
+  rig->interval = 300;
   rig->dnssec = "dnssec = \"off\"";
   directory_new(rig->path);
   snprintf(rig->ca_file, sizeof rig->ca_file, "/tmp/mtasts-netloop-XXXXXX");

@@ -317,10 +317,12 @@ static void alerts_before_the_end(void) {
 
 /* Half of its life passes long before the hand comes: nobody asks, and it is fetched. */
 static void follows_the_agenda(void) {
-  struct rig *rig = rig_new(4);
+  struct rig *rig = prepare();
   struct sample sample;
   struct mtasts_entry entry;
   struct mtasts_domain name = domain("good.example");
+  rig->interval = 86400;
+  start(rig, 4);
   CU_ASSERT_EQUAL(import(rig, "good.example", aged(&sample, MTASTS_MODE_ENFORCE, 590, 301)),
                   MTASTS_OK);
   CU_ASSERT_TRUE(comes_true(rig, MTASTS_COUNT_REFRESHES, 1, 4));

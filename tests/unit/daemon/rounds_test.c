@@ -1,0 +1,167 @@
+#include "rounds.h"
+
+#include "../../sim/daemon/scripted_lookup.h"
+#include "../cache/fixture.h"
+#include "log.h"
+
+const char *const unit_name = "daemon/rounds";
+
+enum {
+  DAY = 86400,
+};
+
+static int64_t clock_time;
+
+static int64_t clock_now(void) {
+  return clock_time;
+}
+
+/* A daemon of one domain, with a script in the place of the Internet. */
+struct site {
+  char path[32];
+  struct world_member member;
+  struct mtasts_domain domain;
+  struct mtasts_resolver script;
+  struct mtasts_stats stats;
+  struct mtasts_use *use;
+  struct mtasts_tower tower;
+  struct mtasts_rounds rounds;
+  unsigned asked, fetches; /* for the record, for the policy */
+};
+
+static void see(void *context, uint32_t number, enum scripted_event event, bool forced) {
+  struct site *site = context;
+  (void)number;
+  (void)forced;
+  site->asked += event == SCRIPTED_TXT;
+  site->fetches += event == SCRIPTED_FETCH;
+}
+
+static struct site *site_new(enum world_kind kind, uint32_t max_age) {
+  struct site *site = calloc(1, sizeof *site);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(site);
+  mtasts_log_open("rounds_test", MTASTS_LOG_STDERR, MTASTS_LOG_ERROR);
+  clock_time = NOW;
+  directory_new(site->path);
+  site->domain = world_name(0);
+  site->member = (struct world_member){.kind = kind,
+                                       .mode = MTASTS_MODE_ENFORCE,
+                                       .ttl = 300,
+                                       .max_age = max_age,
+                                       .from = INT64_MAX,
+                                       .until = INT64_MAX};
+  site->script = (struct mtasts_resolver){.members = &site->member, .tell = see, .context = site};
+  scripted_net_init(&site->script);
+  site->use = mtasts_use_new(NOW);
+  site->tower = (struct mtasts_tower){
+      .base = event_base_new(),
+      .net = {.resolver = &site->script,
+              .settings = {.refresh_interval = DAY, .retry_min = 300, .retry_max = DAY},
+              .now = clock_now},
+      .store = store_open(site->path),
+      .use = site->use,
+      .stats = &site->stats,
+      .in_flight = 4};
+  CU_ASSERT_TRUE_FATAL(mtasts_tower_open(&site->tower) &&
+                       mtasts_rounds_open(&site->rounds, &site->tower, site->use));
+  return site;
+}
+
+static void site_free(struct site *site) {
+  struct mtasts_store *store = site->tower.store;
+  struct event_base *base = site->tower.base;
+  mtasts_tower_close(&site->tower);
+  mtasts_rounds_close(&site->rounds);
+  mtasts_store_close(store);
+  event_base_free(base);
+  mtasts_use_free(site->use);
+  directory_free(site->path);
+  free(site);
+}
+
+static void request(struct site *site, enum mtasts_job_kind kind) {
+  CU_ASSERT_EQUAL(mtasts_tower_request(&site->tower, &site->domain, kind, false, NULL), MTASTS_OK);
+  mtasts_tower_launch(&site->tower);
+}
+
+/* So many seconds later, whatever had to happen has happened. A flight alone is committed at once,
+ * so there is no timer to wait for. */
+static void pass(struct site *site, int64_t seconds) {
+  clock_time += seconds;
+  scripted_net_pass(&site->script, clock_time);
+  do
+    event_base_loop(site->tower.base, EVLOOP_NONBLOCK);
+  while (event_base_get_num_events(site->tower.base, EVENT_BASE_COUNT_ACTIVE) > 0);
+}
+
+static void go(struct site *site, int64_t seconds) {
+  pass(site, seconds);
+  mtasts_rounds_go(&site->rounds, clock_time, (uint64_t)seconds * 1000);
+  pass(site, 0);
+}
+
+static void leaves_a_failed_host_alone(void) {
+  struct site *site = site_new(WORLD_HTTPS_DOWN, WEEK);
+  request(site, MTASTS_JOB_LOOK_UP);
+  pass(site, 0);
+  CU_ASSERT_EQUAL(site->fetches, 1);
+  site->member.from = NOW;
+  clock_time += 2 * DAY;
+  request(site, MTASTS_JOB_LOOK_UP); /* a use, whose fetch takes its time */
+  pass(site, 0);
+  CU_ASSERT_EQUAL(site->fetches, 2);
+  request(site, MTASTS_JOB_REFRESH); /* the hand comes by meanwhile */
+  pass(site, SCRIPTED_TIMEOUT);
+  CU_ASSERT_EQUAL(site->fetches, 2);
+  go(site, 299);
+  CU_ASSERT_EQUAL(site->fetches, 2);
+  go(site, 1); /* RFC 8461 section 3.3: five minutes */
+  CU_ASSERT_EQUAL(site->fetches, 3);
+  site_free(site);
+}
+
+static void refreshes_after_a_mere_check(void) {
+  struct site *site = site_new(WORLD_DNS_DOWN, WEEK);
+  request(site, MTASTS_JOB_LOOK_UP);
+  pass(site, 0);
+  site->member.from = NOW;
+  clock_time += DAY * 3 / 4;
+  request(site, MTASTS_JOB_LOOK_UP); /* the TTL is over, the policy is not due for a use */
+  pass(site, 0);
+  CU_ASSERT_EQUAL(site->asked, 2);
+  request(site, MTASTS_JOB_REFRESH);
+  pass(site, SCRIPTED_TIMEOUT);
+  CU_ASSERT_EQUAL(site->fetches, 1);
+  pass(site, SCRIPTED_TIMEOUT);
+  CU_ASSERT_EQUAL(site->fetches, 2);
+  site_free(site);
+}
+
+/* Without a use, and by the hand alone where the agenda is not for it. */
+static void keeps_the_short_lived(void) {
+  static const uint32_t lives[] = {3600, DAY / 2, DAY, DAY * 3 / 2};
+  for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
+    struct site *site = site_new(WORLD_LASTING, lives[i]);
+    struct mtasts_entry entry;
+    request(site, MTASTS_JOB_LOOK_UP);
+    pass(site, 0);
+    CU_ASSERT_EQUAL(mtasts_agenda_count(site->tower.agenda), lives[i] < DAY);
+    for (int64_t passed = 0; passed < 3 * DAY; passed += 60) {
+      go(site, 60);
+      const struct mtasts_entry *known = mtasts_tower_known(&site->tower, &site->domain, &entry);
+      unit_check(known && mtasts_entry_live(known, clock_time), "%u lost after %ld s",
+                 (unsigned)lives[i], (long)passed);
+    }
+    /* Twice in a life, or a little more often. */
+    unit_check(site->fetches >= 6 * DAY / lives[i] - 1 && site->fetches <= 6 * DAY / lives[i] + 3,
+               "%u: %u fetches", (unsigned)lives[i], site->fetches);
+    site_free(site);
+  }
+}
+
+const struct unit_test unit_tests[] = {
+    {"leaves a failed host alone", leaves_a_failed_host_alone},
+    {"refreshes after a mere check", refreshes_after_a_mere_check},
+    {"keeps the short-lived", keeps_the_short_lived},
+    {NULL, NULL},
+};
