@@ -109,7 +109,7 @@ static void add_failures(struct text *text, const struct mtasts_stats *stats) {
         mtasts_counted(stats, failures[i].counter));
 }
 
-/* answers, by how long they took */
+/* answers that waited, by how long */
 
 static void add_seconds(struct text *text, unsigned long long ms) {
   unsigned long long rest = ms % 1000;
@@ -124,14 +124,13 @@ static void add_seconds(struct text *text, unsigned long long ms) {
                          : rest);
 }
 
-static void add_answers(struct text *text, const struct mtasts_stats *stats) {
-  static const char name[] = "mtasts_answer_seconds";
-  unsigned long long sum =
-      mtasts_counted(stats, MTASTS_COUNT_HITS) + mtasts_counted(stats, MTASTS_COUNT_OVERRIDES);
+static void add_waits(struct text *text, const struct mtasts_stats *stats) {
+  static const char name[] = "mtasts_answer_wait_seconds";
+  unsigned long long sum = 0;
   add(text,
-      "# HELP %s Time to an answer. Answers from the cache are not timed: they are the first "
-      "bucket, and add nothing to the sum.\n# TYPE %s histogram\n%s_bucket{le=\"0.001\"} %llu\n",
-      name, name, name, sum);
+      "# HELP %s Time from a question that the cache could not answer to its answer. Hits and "
+      "overrides are not timed and not in here.\n# TYPE %s histogram\n",
+      name, name);
   for (int i = 0; i <= MTASTS_WAITS; i++) {
     sum += atomic_load_explicit(&stats->waits[i], memory_order_relaxed);
     add(text, "%s_bucket{le=\"", name);
@@ -212,7 +211,7 @@ size_t mtasts_exposition_write(const struct mtasts_exposition *exposition, char 
   add_daemon(&text, exposition);
   add_counts(&text, exposition->stats);
   add_failures(&text, exposition->stats);
-  add_answers(&text, exposition->stats);
+  add_waits(&text, exposition->stats);
   if (exposition->space)
     add_space(&text, exposition);
   if (exposition->tally->taken > 0)

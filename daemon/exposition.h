@@ -2,8 +2,9 @@
  * exposition.h: all that mtastsd measures, as Prometheus reads it (text format 0.0.4). Pure: values
  * in, text out. Base units: seconds and bytes; what only grows ends in _total.
  *
- * The answers' histogram: those from the cache are counted and not timed, as the answer that they
- * are is the fastest there is; they stand in the first bucket and add nothing to the sum.
+ * The histogram is of the answers that the cache did not hold, as those alone are timed: its count
+ * is that of the misses that have been answered. How many answers of all came late is its buckets
+ * beside mtasts_requests_total.
  */
 #ifndef MTASTS_EXPOSITION_H
 #define MTASTS_EXPOSITION_H

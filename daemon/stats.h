@@ -89,8 +89,9 @@ static inline void mtasts_loop_note(struct mtasts_stats *stats, enum mtasts_loop
 /* An answer that has waited so many milliseconds. */
 void mtasts_count_wait(struct mtasts_stats *stats, int64_t ms);
 
-/* A JSON object of all counters by their names, as in "requests". Returns its bytes; 0 where
- * size is too small. */
+/* A JSON object of all counters by their names, as in "requests"; then "waited_ms", and "waits",
+ * how many answers waited for at most so many milliseconds and more than the bound before: {"10":5,
+ * "25":0, ..., "more":1}. Returns its bytes; 0 where size is too small. */
 size_t mtasts_stats_text(const struct mtasts_stats *stats, char *out, size_t size);
 
 #endif

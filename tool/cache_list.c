@@ -293,13 +293,76 @@ static json_int_t counter(const json_t *daemon, const char *name) {
   return json_integer_value(json_object_get(daemon, name));
 }
 
+static void print_failures(const json_t *daemon) {
+  static const struct {
+    const char *counter;
+    enum mtasts_error type;
+  } failures[] = {
+      {"fetch_failures", MTASTS_ERROR_POLICY_FETCH},
+      {"invalid_policies", MTASTS_ERROR_POLICY_INVALID},
+      {"webpki_failures", MTASTS_ERROR_WEBPKI_INVALID},
+      {"dns_failures", MTASTS_ERROR_DNS},
+      {"dnssec_failures", MTASTS_ERROR_DNSSEC},
+      {"invalid_records", MTASTS_ERROR_RECORD_INVALID},
+  };
+  const char *before = "  failed    ";
+  for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+    json_int_t count = counter(daemon, failures[i].counter);
+    if (count == 0)
+      continue;
+    printf("%s%" JSON_INTEGER_FORMAT " %s", before, count, mtasts_error_name(failures[i].type));
+    before = ", ";
+  }
+  if (*before == ',')
+    putchar('\n');
+}
+
+/* The bound within which so many hundredths of the answers came that waited; NULL: past all bounds.
+ */
+static const char *wait_bound(json_t *waits, json_int_t all, json_int_t percent) {
+  const char *bound;
+  json_t *count;
+  json_int_t sum = 0;
+  json_object_foreach(waits, bound, count) {
+    sum += json_integer_value(count);
+    if (sum * 100 >= all * percent)
+      return strcmp(bound, "more") == 0 ? NULL : bound;
+  }
+  return NULL;
+}
+
+static void print_waits(const json_t *daemon) {
+  static const json_int_t percents[] = {50, 90, 99};
+  json_t *waits = json_object_get(daemon, "waits");
+  const char *bound;
+  json_t *count;
+  json_int_t all = 0;
+  json_object_foreach(waits, bound, count) all += json_integer_value(count);
+  if (all == 0)
+    return;
+  printf("  waits     ");
+  for (size_t i = 0; i < sizeof percents / sizeof *percents; i++) {
+    bound = wait_bound(waits, all, percents[i]);
+    printf("%s%" JSON_INTEGER_FORMAT " %% %s %s ms", i > 0 ? ", " : "", percents[i],
+           bound ? "within" : "past", bound ? bound : "10000");
+  }
+  putchar('\n');
+}
+
 static void print_daemon(const json_t *daemon) {
-  if (daemon)
-    printf("mtastsd     %" JSON_INTEGER_FORMAT " requests: %" JSON_INTEGER_FORMAT
-           " from the cache, %" JSON_INTEGER_FORMAT " waited for a look-up, %" JSON_INTEGER_FORMAT
-           " unknown\n",
-           counter(daemon, "requests"), counter(daemon, "hits"), counter(daemon, "misses"),
-           counter(daemon, "unknown"));
+  if (!daemon)
+    return;
+  printf("mtastsd     %" JSON_INTEGER_FORMAT " requests: %" JSON_INTEGER_FORMAT
+         " from the cache (%" JSON_INTEGER_FORMAT " stale), %" JSON_INTEGER_FORMAT
+         " waited for a look-up, %" JSON_INTEGER_FORMAT " unknown\n",
+         counter(daemon, "requests"), counter(daemon, "hits"), counter(daemon, "stale"),
+         counter(daemon, "misses"), counter(daemon, "unknown"));
+  printf("  look-ups  %" JSON_INTEGER_FORMAT ", of those refreshes %" JSON_INTEGER_FORMAT
+         "; in flight %" JSON_INTEGER_FORMAT ", waiting %" JSON_INTEGER_FORMAT "\n",
+         counter(daemon, "lookups"), counter(daemon, "refreshes"), counter(daemon, "in_flight"),
+         counter(daemon, "waiting"));
+  print_failures(daemon);
+  print_waits(daemon);
 }
 
 static int run_stats(const struct mtasts_options *options) {

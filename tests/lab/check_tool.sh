@@ -120,7 +120,16 @@ check 'warm of all domains' 0 "$(run tool warm "$LAB_DIR/list")"
 check 'warm of all domains: summary' "$total domains in .*" "$(<"$LAB_DIR/out")"
 check 'warm through a pipe, JSON' "$total" "$(tool --json warm --jobs 300 <"$LAB_DIR/list" 2>"$LAB_DIR/err" | wc -l)"
 
-check 'cache stats' "${said}tool-cache.*mtastsd +[1-9][0-9]* requests: $said" "$(tool cache stats)"
+check 'cache stats' "${said}tool-cache.*mtastsd +[1-9][0-9]* requests: .*" "$(tool cache stats)"
+stats=$(tool cache stats)
+check 'cache stats: look-ups' '  look-ups  [1-9][0-9]*, of those refreshes [0-9]+; in flight [0-9]+, waiting [0-9]+' \
+  "$(grep '^  look-ups ' <<<"$stats")"
+check 'cache stats: failures by type' '  failed    [1-9][0-9]* sts-policy-fetch-error, .*[1-9][0-9]* record-invalid' \
+  "$(grep '^  failed ' <<<"$stats")"
+check 'cache stats: waits' '  waits     50 % within [0-9]+ ms, 90 % (within|past) [0-9]+ ms, 99 % (within|past) [0-9]+ ms' \
+  "$(grep '^  waits ' <<<"$stats")"
+check 'cache stats, JSON: waits' true "$(tool --json cache stats |
+  jq '.daemon | ([.waits[]] | add) == .misses and (.waits | has("10") and has("more")) and .waited_ms > 0')"
 check 'cache stats, JSON' true "$(tool --json cache stats | jq '.daemon.requests > 100 and .daemon.hits > 0')"
 
 # mtastsd stops answering, and is gone. The signal reaches its threads some time later.

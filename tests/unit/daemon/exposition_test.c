@@ -154,8 +154,9 @@ static void every_counter_is_told(void) {
   has(line);
 }
 
-static void answers_are_told_by_their_time(void) {
+static void waits_are_told_by_their_time(void) {
   clear();
+  /* Neither of these is timed. */
   mtasts_count_set(&stats, MTASTS_COUNT_HITS, 100);
   mtasts_count_set(&stats, MTASTS_COUNT_OVERRIDES, 10);
   const int64_t waits[] = {-4, 0, 10, 11, 50, 2500, 2501, 10000, 10001, 30000};
@@ -163,17 +164,46 @@ static void answers_are_told_by_their_time(void) {
     mtasts_count_wait(&stats, waits[i]);
   struct mtasts_exposition exposition = all();
   expose(&exposition);
-  has("mtasts_answer_seconds_bucket{le=\"0.001\"} 110");
-  has("mtasts_answer_seconds_bucket{le=\"0.01\"} 113");
-  has("mtasts_answer_seconds_bucket{le=\"0.025\"} 114");
-  has("mtasts_answer_seconds_bucket{le=\"0.05\"} 115");
-  has("mtasts_answer_seconds_bucket{le=\"1\"} 115");
-  has("mtasts_answer_seconds_bucket{le=\"2.5\"} 116");
-  has("mtasts_answer_seconds_bucket{le=\"5\"} 117");
-  has("mtasts_answer_seconds_bucket{le=\"10\"} 118");
-  has("mtasts_answer_seconds_bucket{le=\"+Inf\"} 120");
-  has("mtasts_answer_seconds_sum 55.073");
-  has("mtasts_answer_seconds_count 120");
+  has("# TYPE mtasts_answer_wait_seconds histogram");
+  has("mtasts_answer_wait_seconds_bucket{le=\"0.01\"} 3");
+  has("mtasts_answer_wait_seconds_bucket{le=\"0.025\"} 4");
+  has("mtasts_answer_wait_seconds_bucket{le=\"0.05\"} 5");
+  has("mtasts_answer_wait_seconds_bucket{le=\"1\"} 5");
+  has("mtasts_answer_wait_seconds_bucket{le=\"2.5\"} 6");
+  has("mtasts_answer_wait_seconds_bucket{le=\"5\"} 7");
+  has("mtasts_answer_wait_seconds_bucket{le=\"10\"} 8");
+  has("mtasts_answer_wait_seconds_bucket{le=\"+Inf\"} 10");
+  has("mtasts_answer_wait_seconds_sum 55.073");
+  has("mtasts_answer_wait_seconds_count 10");
+}
+
+/* Of all histograms: the bounds rise, so do the counts, and the last bucket is all. */
+static void histograms_add_up(void) {
+  clear();
+  for (int64_t ms = 0; ms < 20000; ms += 70)
+    mtasts_count_wait(&stats, ms);
+  struct mtasts_exposition exposition = all();
+  expose(&exposition);
+  unsigned histograms = 0;
+  for (const char *at = text; (at = strstr(at, " histogram\n")); histograms++) {
+    double last_bound = -1;
+    unsigned long long last = 0;
+    unsigned long long count = 0;
+    char bound[16];
+    int used = 0;
+    at += strlen(" histogram\n");
+    for (; sscanf(at, "%*[a-z_]{le=\"%15[0-9.+Inf]\"} %llu%n", bound, &count, &used) == 2;
+         at += used + 1) {
+      double value = strtod(bound, NULL);
+      unit_check(value > last_bound && count >= last, "bucket %s", bound);
+      last_bound = value;
+      last = count;
+    }
+    CU_ASSERT_STRING_EQUAL(bound, "+Inf");
+    CU_ASSERT_EQUAL(sscanf(at, "%*[a-z_] %*[0-9.]\n%*[a-z_] %llu", &count), 1);
+    CU_ASSERT_EQUAL(count, last);
+  }
+  CU_ASSERT_EQUAL(histograms, 1);
 }
 
 static void state_is_told(void) {
@@ -248,7 +278,8 @@ static void there_is_room(void) {
 const struct unit_test unit_tests[] = {
     {"every family is well-formed, and there once", every_family_is_well_formed},
     {"every counter is told", every_counter_is_told},
-    {"answers are told by how long they took", answers_are_told_by_their_time},
+    {"answers that waited are told by how long", waits_are_told_by_their_time},
+    {"the buckets of a histogram add up", histograms_add_up},
     {"the state of cache and daemon is told", state_is_told},
     {"the largest numbers have room, and too little room is told", there_is_room},
     {NULL, NULL}};
