@@ -36,6 +36,7 @@ $(foreach m,$(test_modules),$(eval $(call test_module,$(m))))
 
 # Simulations: the daemon through time, with a made-up world in the place of net/lookup.c.
 WEEK       := $(addprefix $(O)/tests/sim/daemon/,week.o world.o scripted_lookup.o)
+FIGURE     := $(O)/tests/bench/figure.o
 WEEK_BENCH := $(O)/tests/bench/week_bench
 $(WEEK): $(O)/%.o: %.c
 	@mkdir -p $(@D)
@@ -47,7 +48,7 @@ $(WEEK_UNITS): %: %.o $(O)/tests/unit/unit.o $(WEEK) $(call archives,daemon)
 $(WEEK_BENCH).o: tests/bench/week_bench.c
 	@mkdir -p $(@D)
 	$(call compile)
-$(WEEK_BENCH): %: %.o $(WEEK) $(call archives,daemon)
+$(WEEK_BENCH): %: %.o $(WEEK) $(FIGURE) $(call archives,daemon)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,daemon)) -lpthread
 
 # Scenarios: the engine through time, kept in the cache's stored form.
@@ -109,7 +110,6 @@ lint: ## formatting, static analysis, banned functions, man pages, exported symb
 	@tests/lint $(O)
 
 # Benches: each beside its limit, medians of interleaved rounds. tests/bench/run lists the parts.
-FIGURE     := $(O)/tests/bench/figure.o
 $(FIGURE): tests/bench/figure.c
 	@mkdir -p $(@D)
 	$(call compile)

@@ -11,6 +11,8 @@ rounds=9 least=65
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck disable=SC1091
 . "$here/../lab/servers.sh"
+# shellcheck disable=SC1091
+. "$here/figure.sh"
 list=$LAB_DIR/bench.domains
 grep -o 'h[0-9]*\.bench\.example' "$LAB_DIR/certificates" >"$list"
 count=$(wc -l <"$list")
@@ -36,8 +38,6 @@ look_ups() { # CONFIGURATION
   echo $((count * 1000000 / took))
 }
 
-median() { printf '%s\n' "$@" | sort -n | sed -n "$(((rounds + 1) / 2))p"; }
-
 for ((round = 1; round <= rounds; round++)); do
   flush
   handshake=$(handshakes) || exit 1
@@ -55,4 +55,5 @@ ratio=$(median "${ratios[@]}")
 echo "medians of $rounds rounds, $count hosts, 64 in flight: $(median "${all_look_ups[@]}") cold" \
   "look-ups, $(median "${all_handshakes[@]}") handshakes a second: $ratio % (at least $least %);" \
   "without DNSSEC $(median "${all_plain[@]}") look-ups, $(median "${plain_ratios[@]}") %"
-[ "$ratio" -ge $least ]
+figure cold "look-ups a second, 64 in flight" 'bare TLS handshakes with verification, one thread' "≥ $least %" \
+  "$ratio %" "$(holds "ratio >= least")"
