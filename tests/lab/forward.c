@@ -7,22 +7,18 @@
  * been validated (AD, RFC 4035 section 3.2.3), whatever they are; with `strip` it also asks without
  * EDNS, as old forwarders do, so that no signature comes back. Else it passes all on as it is, but
  * gives each answer so long after its query, none waiting for another, and tells on standard output
- * when it came and when it went (microseconds). UDP alone; one process a query, for 10 seconds at
- * most.
+ * when it came and when it went (microseconds). UDP alone; of the last 65536 queries it knows who
+ * asked.
  */
 #include <arpa/inet.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
-
-#define LIFETIME 10 /* seconds */
 
 enum {
   MESSAGE_MAX = 65535,
@@ -30,6 +26,8 @@ enum {
   FLAGS_LOW = 3, /* the byte with */
   AD = 0x20,
   ADDITIONAL = 10, /* the count of that section, two bytes */
+  QUERIES = 65536, /* as many as there are ids */
+  BUFFER = 4 << 20,
 };
 
 enum manner {
@@ -38,16 +36,47 @@ enum manner {
   STRIP,
 };
 
+/* A query; upstream its id is its place. All wait equally long, so those that came first go first.
+ */
+struct query {
+  struct sockaddr_in client;
+  unsigned char id[2];
+  int64_t came;          /* microseconds; 0: there is none */
+  unsigned char *answer; /* that waits */
+  size_t size;
+};
+
+static struct query queries[QUERIES];
+static uint16_t next, oldest; /* the place of the next query, and of the oldest that is not due */
+static int clients, server;   /* sockets */
+static enum manner manner;
+static int64_t delay; /* microseconds */
+
 static void die(const char *what) {
   perror(what);
   exit(1);
 }
 
-static struct sockaddr_in port_53(const char *address) {
+static int64_t microseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* With room for what a thousand look-ups ask at once; without the right to that, what is allowed.
+ */
+static int open_socket(const char *address, bool ours) {
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53)};
-  if (inet_pton(AF_INET, address, &at.sin_addr) != 1)
+  int room = BUFFER;
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || inet_pton(AF_INET, address, &at.sin_addr) != 1)
     die(address);
-  return at;
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0)
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  const struct sockaddr *end = (const struct sockaddr *)&at;
+  if ((ours ? bind(fd, end, sizeof at) : connect(fd, end, sizeof at)) != 0)
+    die(address);
+  return fd;
 }
 
 /* The size of a query without what follows its question: EDNS. */
@@ -62,66 +91,93 @@ static size_t strip(unsigned char *query, size_t size) {
   return at;
 }
 
-static int64_t microseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+static void take_query(unsigned char *message) {
+  struct query *query = &queries[next];
+  socklen_t client_size = sizeof query->client;
+  struct sockaddr_in client;
+  ssize_t got =
+      recvfrom(clients, message, MESSAGE_MAX, 0, (struct sockaddr *)&client, &client_size);
+  if (got < HEADER)
+    return;
+  free(query->answer);
+  *query = (struct query){.client = client, .came = microseconds()};
+  memcpy(query->id, message, sizeof query->id);
+  message[0] = (unsigned char)(next >> 8);
+  message[1] = (unsigned char)next;
+  next++;
+  size_t size = manner == STRIP ? strip(message, (size_t)got) : (size_t)got;
+  send(server, message, size, 0); /* one that is lost is asked again by who asked */
 }
 
-/* Passes a query on. Returns the size of the answer, or 0. */
-static size_t forward(const struct sockaddr_in *upstream, unsigned char *message, size_t size) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  alarm(LIFETIME);
-  int out = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (out < 0 || connect(out, (const struct sockaddr *)upstream, sizeof *upstream) != 0 ||
-      send(out, message, size, 0) < 0)
-    return 0;
-  ssize_t got = recv(out, message, MESSAGE_MAX, 0);
-  return got < HEADER ? 0 : (size_t)got;
+static void give_answer(struct query *query, unsigned char *message, size_t size) {
+  memcpy(message, query->id, sizeof query->id);
+  if (manner != DELAY)
+    message[FLAGS_LOW] |= AD;
+  sendto(clients, message, size, 0, (const struct sockaddr *)&query->client, sizeof query->client);
+  if (manner == DELAY && delay > 0)
+    printf("%lld %lld\n", (long long)query->came, (long long)microseconds());
+  query->came = 0;
 }
 
-static void wait_until(int64_t then) {
-  struct timespec at = {then / 1000000, then % 1000000 * 1000};
-  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+/* An answer that comes when it is due, or later, goes on at once. */
+static void take_answer(unsigned char *message) {
+  ssize_t got = recv(server, message, MESSAGE_MAX, 0);
+  if (got < HEADER)
+    return;
+  struct query *query = &queries[message[0] << 8 | message[1]];
+  size_t size = (size_t)got;
+  if (query->came == 0 || query->answer)
+    return;
+  if (microseconds() >= query->came + delay) {
+    give_answer(query, message, size);
+    return;
+  }
+  query->answer = malloc(size);
+  if (!query->answer)
+    die("malloc");
+  memcpy(query->answer, message, size);
+  query->size = size;
+}
+
+/* Gives the answers that are due. Returns the microseconds until the next may be, or -1. */
+static int64_t give_due(void) {
+  for (int64_t now = microseconds(); oldest != next; oldest++) {
+    struct query *query = &queries[oldest];
+    if (query->came > now - delay)
+      return query->came + delay - now;
+    if (query->answer)
+      give_answer(query, query->answer, query->size);
+    free(query->answer);
+    query->answer = NULL;
+  }
+  return -1;
 }
 
 int main(int argc, char **argv) {
   static unsigned char message[MESSAGE_MAX];
-  enum manner manner = DELAY;
+  char *end = NULL;
   if (argc == 4 && !strcmp(argv[3], "strip"))
     manner = STRIP;
   else if (argc == 4 && !strcmp(argv[3], "claim"))
     manner = CLAIM;
-  int64_t delay = argc == 4 && manner == DELAY ? strtol(argv[3], NULL, 10) * 1000 : 0;
-  if (argc != 4 || (manner == DELAY && delay <= 0)) {
+  else if (argc == 4)
+    delay = strtol(argv[3], &end, 10) * 1000;
+  if (argc != 4 || (manner == DELAY && (end == argv[3] || *end || delay < 0))) {
     fputs("usage: forward ADDRESS UPSTREAM strip|claim|MILLISECONDS\n", stderr);
     return 64;
   }
-  struct sockaddr_in at = port_53(argv[1]);
-  struct sockaddr_in upstream = port_53(argv[2]);
-  signal(SIGCHLD, SIG_IGN); /* children are reaped by the kernel */
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof at) != 0)
-    die(argv[1]);
+  clients = open_socket(argv[1], true);
+  server = open_socket(argv[2], false);
+  setvbuf(stdout, NULL, _IOLBF, 0);
   for (;;) {
-    struct sockaddr_in client;
-    socklen_t client_size = sizeof client;
-    ssize_t got =
-        recvfrom(fd, message, sizeof message, 0, (struct sockaddr *)&client, &client_size);
-    int64_t came = microseconds();
-    if (got < HEADER || fork() != 0)
+    int64_t wait = give_due();
+    struct timespec time = {wait / 1000000, wait % 1000000 * 1000};
+    struct pollfd ready[] = {{.fd = clients, .events = POLLIN}, {.fd = server, .events = POLLIN}};
+    if (ppoll(ready, 2, wait < 0 ? NULL : &time, NULL) <= 0)
       continue;
-    size_t size = manner == STRIP ? strip(message, (size_t)got) : (size_t)got;
-    size = forward(&upstream, message, size);
-    if (size == 0)
-      _exit(0);
-    if (manner == DELAY)
-      wait_until(came + delay);
-    else
-      message[FLAGS_LOW] |= AD;
-    sendto(fd, message, size, 0, (const struct sockaddr *)&client, client_size);
-    if (manner == DELAY)
-      dprintf(STDOUT_FILENO, "%lld %lld\n", (long long)came, (long long)microseconds());
-    _exit(0);
+    if (ready[0].revents)
+      take_query(message);
+    if (ready[1].revents)
+      take_answer(message);
   }
 }

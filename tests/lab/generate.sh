@@ -200,6 +200,7 @@ server:
   do-daemonize: no
   do-not-query-localhost: no
   qname-minimisation: no
+  so-rcvbuf: 1m
   msg-cache-size: 16m
   rrset-cache-size: 16m
 $(printf '  %s\n' "${@:3}")
@@ -234,7 +235,7 @@ http {
   ssl_certificate $LAB_DIR/certs/\$ssl_server_name.crt;
   ssl_certificate_key $LAB_DIR/certs/\$ssl_server_name.key;
   server {
-    listen $WEB:443 ssl default_server;
+    listen $WEB:443 ssl default_server backlog=4096;
     listen [$IPV6]:443 ssl;
     listen $H2:443 ssl http2;
     root www/\$host;

@@ -1,9 +1,9 @@
-# The programs of the lab, and the yardstick of its bench.
+# The programs of the lab, the yardstick of its bench, and what measures both.
 LAB := $(O)/tests/lab/certs $(O)/tests/lab/rogue $(O)/tests/lab/smtp $(O)/tests/lab/ask \
-       $(O)/tests/lab/forward $(O)/tests/lab/milter_client
-HANDSHAKE_BENCH := $(O)/tests/bench/handshake_bench
+       $(O)/tests/lab/forward $(O)/tests/lab/relay $(O)/tests/lab/milter_client
+HANDSHAKE_BENCH := $(O)/tests/bench/handshake_bench $(O)/tests/bench/spent
 
-$(LAB:%=%.o) $(HANDSHAKE_BENCH).o: $(O)/%.o: %.c
+$(LAB:%=%.o) $(HANDSHAKE_BENCH:%=%.o): $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call compile)
 $(LAB) $(HANDSHAKE_BENCH): %: %.o

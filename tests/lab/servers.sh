@@ -8,6 +8,7 @@ VALIDATOR=127.0.0.2 STRIPPER=127.0.0.3 CLAIMER=127.0.0.4 DISTANT=127.0.0.5
 DISTANCE=40 # milliseconds, there and back
 WEB=10.8.0.1 IPV6=fd00:8::1 H2=10.8.0.2 ROGUE=10.8.0.3 REFUSED=10.8.0.4 # policy hosts
 UNREACHABLE=10.99.0.1                                                   # nobody's
+NGINX=$WEB # where nginx listens; elsewhere while it is $DISTANCE away, behind a relay
 # Mail servers: who listens where, and how (smtp.c); the host that sends.
 declare -A MAIL=([tls]=198.51.100.1 [plain]=198.51.100.2 [refuses-454]=198.51.100.3
   [refuses-502]=198.51.100.4 [junk]=198.51.100.5 [down]=198.51.100.6 [second]=198.51.100.7
@@ -35,6 +36,7 @@ serve() { # SERVER: in the foreground
     stripper) exec "$LAB_TOOLS/forward" "$STRIPPER" 127.0.0.1 strip ;;
     claimer) exec "$LAB_TOOLS/forward" "$CLAIMER" 127.0.0.1 claim ;;
     distant) exec "$LAB_TOOLS/forward" "$DISTANT" 127.0.0.1 "$DISTANCE" ;;
+    relay) exec "$LAB_TOOLS/relay" "$WEB" "$NGINX" 443 "$DISTANCE" ;;
   esac
 }
 
@@ -44,7 +46,8 @@ answers() { # SERVER
     nsd) at=$DNS/53 ;;
     unbound) at=127.0.0.1/53 ;;
     validator) at=$VALIDATOR/53 ;;
-    nginx) at=$WEB/443 ;;
+    nginx) at=$NGINX/443 ;;
+    relay) at=$WEB/443 ;;
     rogue) at=$ROGUE/443 ;;
     smtp) at=${MAIL[tls]}/25 ;;
     stripper) dig +time=1 +tries=1 "@$STRIPPER" . SOA >/dev/null && return ;;

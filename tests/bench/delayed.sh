@@ -1,0 +1,55 @@
+#!/bin/bash
+# Cold look-ups a second, 1,000 in flight, with 50 ms added to every DNS answer and to whatever policy hosts
+# say (of each fetch twice: their part of the handshake, and the reply); beside the same without the delay:
+#   tests/lab/lab bench 2000 tests/bench/delayed.sh
+# Both go through a forwarder and a relay (forward.c, relay.c), that of the other without any delay.
+# Interleaved rounds, each a fresh process with an empty cache and a flushed resolver. Fails where the rate
+# is less than 80 % of that without the delay, in the median of rounds, and where 128 MB of resident memory
+# are exceeded once.
+set -uo pipefail
+rounds=${1:-5} in_flight=1000 delay=50 least=80 most=128
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck disable=SC1091
+. "$here/warm.sh"
+ulimit -n "$(ulimit -Hn)"
+trap 'stop distant; stop relay' EXIT
+
+stop nginx
+NGINX=127.0.0.6
+sed -i "s/listen $WEB:443/listen $NGINX:443/" "$LAB_DIR"/{nginx,sites}.conf
+start nginx || exit 1
+
+# The lab's own patience is made for hosts that fail: here a thousand shake hands at once.
+sed -e "s/^dns .*/dns { servers = {\"$DISTANT\"} trust_anchor = \"${LAB_DIR//\//\\/}\\/root.key\" }/" \
+  -e '/^https /s/ timeout = [0-9]*//' "$LAB_CONF" >"$LAB_DIR/far.conf"
+
+# Sets $rate, look-ups a second.
+look_ups() { # MILLISECONDS
+  DISTANCE=$1
+  stop distant
+  stop relay
+  start distant && start relay && warm "$LAB_DIR/far.conf" $in_flight || return
+  rate=$((count * 1000000 / wall))
+  peaks+=("$peak")
+}
+
+for ((round = 1; round <= rounds; round++)); do
+  look_ups 0 || exit 1
+  near=$rate near_cpu=$cpu near_peak=$peak
+  look_ups $delay || exit 1
+  ratio=$((100 * rate / near))
+  echo "round $round: $rate look-ups a second with the delay, $near without: $ratio %;" \
+    "CPU $((cpu / count)) and $((near_cpu / count)) us each; peak $((peak / 1024)) and $((near_peak / 1024)) MB"
+  rates+=("$rate") nears+=("$near") ratios+=("$ratio")
+done
+ratio=$(median "${ratios[@]}") rate=$(median "${rates[@]}") near=$(median "${nears[@]}")
+peak=$(printf '%s\n' "${peaks[@]}" | sort -n | tail -n 1)
+peak=$(((peak + 1023) / 1024))
+echo "medians of $rounds rounds, $count hosts, $in_flight in flight: $rate look-ups a second with $delay ms" \
+  "more, $near without: $ratio % (at least $least %); at most $peak MB resident (limit $most MB)"
+bad=0
+figure delayed "cold look-ups, $in_flight in flight, $delay ms added to every DNS answer and HTTPS reply: $rate a second" \
+  "without the delay: $near a second" "≥ $least %" "$ratio %" "$(holds "ratio >= least")" || bad=1
+figure delayed "peak resident memory of mtasts warm then" "" "≤ $most MB" "$peak MB" \
+  "$(holds "peak <= most")" || bad=1
+exit $bad
