@@ -4,9 +4,9 @@
 #include <stdio.h>
 
 #include "ascii.h"
+#include "eights.h"
 #include "printable.h"
 #include "span.h"
-#include "words.h"
 
 enum {
   MATCHING_MAX = 2 * MTASTS_SENDMAIL_MATCH_MAX, /* bytes of packed patterns */

@@ -1,5 +1,5 @@
+#include "eights.h"
 #include "span.h"
-#include "words.h"
 
 /* Recipient domains are names of the DNS (RFC 2181 section 11): an underscore is common, and a
  * hyphen may stand anywhere. */

@@ -259,8 +259,8 @@ MTASTS_API bool mtasts_mx_next(const struct mtasts_mx_list *list, size_t *cursor
  */
 struct mtasts_entry {
   /* The policy, live or expired. It governs while now < expires. */
-  bool has_policy;
   struct mtasts_policy policy;
+  bool has_policy;
   char policy_id[MTASTS_ID_MAX + 1]; /* of the record it was fetched under; "" if unknown */
   int64_t fetched;                   /* by HTTPS */
   int64_t expires;                   /* fetched + max_age */

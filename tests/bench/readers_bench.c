@@ -247,10 +247,12 @@ static void take_answers(int milliseconds) {
 static void refresh_for(double length) {
   double start = seconds();
   size_t before = pace.asked;
-  for (double passed = 0; passed < length; passed = seconds() - start) {
+  double passed = 0;
+  while (passed < length) {
     while ((double)(pace.asked - before) < passed * pace.rate && ask_refresh())
       ;
     take_answers(1);
+    passed = seconds() - start;
   }
 }
 

@@ -479,7 +479,7 @@ void week_print(const struct week_report *report, FILE *out) {
   fprintf(out,
           "a week of %u domains: %llu fetches, %.0f an hour on average, %.0f at most; %llu lost, "
           "%llu early\n",
-          (unsigned)report->domains, (unsigned long long)(report->fetched + report->failed),
-          report->mean, report->peak, (unsigned long long)report->lost,
-          (unsigned long long)report->early);
+          (unsigned)report->domains,
+          (unsigned long long)report->fetched + (unsigned long long)report->failed, report->mean,
+          report->peak, (unsigned long long)report->lost, (unsigned long long)report->early);
 }
