@@ -45,6 +45,7 @@ static void complain_line(struct warm *warm, const char *why) {
   mtasts_progress_wipe(&warm->batch.progress);
   mtasts_complain(warm->name, "line %" PRIu64 ": %s", warm->lines.number, why);
   warm->bad++;
+  warm->batch.passed_over++;
 }
 
 /* Takes lines until one holds a domain. */
@@ -61,7 +62,8 @@ static enum mtasts_supply next(void *context, struct mtasts_domain *domain) {
     }
     if (got != MTASTS_LINE)
       return MTASTS_SUPPLY_END;
-    if (line.len > LINE_BYTES) {
+    /* Only a comment may be cut. */
+    if (line.len > LINE_BYTES && !memchr(line.data, '#', line.len)) {
       complain_line(warm, "the line is too long");
       continue;
     }
@@ -71,7 +73,9 @@ static enum mtasts_supply next(void *context, struct mtasts_domain *domain) {
     enum mtasts_status status = mtasts_domain_from_text(text, domain);
     if (status == MTASTS_OK)
       return MTASTS_SUPPLY_GIVEN;
-    if (status != MTASTS_NO_POLICY) /* an address or .parent: nothing to look up */
+    if (status == MTASTS_NO_POLICY) /* an address or .parent: nothing to look up */
+      warm->batch.passed_over++;
+    else
       complain_line(warm, "not a domain name");
   }
 }
