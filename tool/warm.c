@@ -142,8 +142,8 @@ const struct mtasts_command mtasts_command_warm = {
     .summary = "Looks up every domain of a list and stores what it learns",
     .help = "Reads standard input without FILE: one domain a line, # begins a comment.\n"
             "Domains that are cached and not due are passed over. With --json, a line of\n"
-            "`query` for each domain. An interrupt keeps what was learnt. Where mtastsd runs\n"
-            "it is asked, 64 domains at a time.\n\n"
+            "`query` for each domain. An interrupt keeps what was learnt: with the same list\n"
+            "again the rest is asked for. Where mtastsd runs it is asked, 64 domains at a time.\n\n"
             "  --jobs N  look-ups in flight at most, 1 to 4096 (64)\n\n"
             "Examples:\n"
             "  mtasts --cache /tmp/cache warm domains.txt\n"
