@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -66,6 +67,8 @@ static void done(void *context, const struct mtasts_question *question,
       mtasts_list_add(&batch->again, &question->domain))
     return;
   count(&batch->counts, result, &decision);
+  if (mtasts_session_storing(batch->session) == MTASTS_STORING_FAILED)
+    mtasts_session_stop(batch->session);
   if (!batch->options->json)
     return;
   struct mtasts_answer answer = {
@@ -81,6 +84,22 @@ static void done(void *context, const struct mtasts_question *question,
     mtasts_session_stop(batch->session);
 }
 
+/* By type, below each other. */
+static void print_errors(const struct mtasts_counts *counts, FILE *out) {
+  const size_t types = sizeof counts->errors / sizeof *counts->errors;
+  uint64_t all = 0;
+  for (size_t i = 1; i < types; i++)
+    all += counts->errors[i];
+  if (all == 0)
+    return;
+  int width = fprintf(out, "%" PRIu64, all);
+  fputs(" errors:\n", out);
+  for (size_t i = 1; i < types; i++)
+    if (counts->errors[i] > 0)
+      fprintf(out, "  %*" PRIu64 " %s\n", width, counts->errors[i],
+              mtasts_error_name((enum mtasts_error)i));
+}
+
 static void print_summary(const struct mtasts_batch *batch) {
   const struct mtasts_counts *c = &batch->counts;
   double spent = mtasts_seconds() - batch->progress.started;
@@ -89,9 +108,7 @@ static void print_summary(const struct mtasts_batch *batch) {
           spent, spent > 0 ? (double)c->done / spent : 0, c->cached);
   fprintf(out, "%" PRIu64 " enforce, %" PRIu64 " testing, %" PRIu64 " none, %" PRIu64 " absent\n",
           c->enforce, c->testing, c->none, c->absent);
-  for (size_t i = 1; i < sizeof c->errors / sizeof *c->errors; i++)
-    if (c->errors[i] > 0)
-      fprintf(out, "%" PRIu64 " %s\n", c->errors[i], mtasts_error_name((enum mtasts_error)i));
+  print_errors(c, out);
   if (c->unknown > 0)
     fprintf(out, "%" PRIu64 " of which mtastsd has no answer yet\n", c->unknown);
 }
@@ -109,7 +126,7 @@ static void on_draw(evutil_socket_t fd, short what, void *context) {
   struct mtasts_batch *batch = context;
   (void)fd;
   (void)what;
-  mtasts_progress_draw(&batch->progress, batch->counts.done);
+  mtasts_progress_draw(&batch->progress, batch->counts.done + batch->passed_over);
 }
 
 /* What is stored stays. A second signal ends the program the hard way. */
@@ -162,15 +179,39 @@ static bool read_jobs(const struct mtasts_options *options, unsigned long *jobs)
   return false;
 }
 
+/* A look-up in flight has a connection, or for a moment two; half of all descriptors are the
+ * resolvers' (net/resolver.c). */
+static unsigned fit_jobs(unsigned long jobs) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return (unsigned)jobs;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    getrlimit(RLIMIT_NOFILE, &limit);
+  rlim_t most = limit.rlim_cur / 4;
+  if (most >= jobs)
+    return (unsigned)jobs;
+  most = most > 0 ? most : 1;
+  mtasts_complain("--jobs",
+                  "%lu would need more than the %lu open files that are allowed; it is %lu "
+                  "(raise `ulimit -n`)",
+                  jobs, (unsigned long)limit.rlim_cur, (unsigned long)most);
+  return (unsigned)most;
+}
+
 static int run_session(struct mtasts_batch *batch) {
   bool shown = isatty(STDERR_FILENO) && !(batch->options->json && isatty(STDOUT_FILENO));
   mtasts_progress_begin(&batch->progress, shown, shown ? batch->total(batch->context) : 0);
   int code = run_events(batch);
   mtasts_progress_wipe(&batch->progress);
+  bool stored = mtasts_session_storing(batch->session) != MTASTS_STORING_NOWHERE;
   code = mtasts_session_close(batch->session, code == MTASTS_EXIT_OK ? batch->code : code);
   print_summary(batch);
+  if (!stored && batch->counts.done > batch->counts.cached)
+    mtasts_complain(batch->name, "nothing was stored: there is no cache to write to; name one with "
+                                 "--cache, and see -v");
   if (code == MTASTS_EXIT_OK && batch->signal != 0) {
-    mtasts_complain(batch->name, "interrupted; what was learnt is stored");
+    mtasts_complain(batch->name, "interrupted%s", stored ? "; what was learnt is stored" : "");
     return 128 + batch->signal;
   }
   return code;
@@ -182,7 +223,7 @@ int mtasts_batch_run(struct mtasts_batch *batch) {
     return MTASTS_EXIT_USAGE;
   const struct mtasts_session_options options = {
       .options = batch->options,
-      .jobs = (unsigned)jobs,
+      .jobs = fit_jobs(jobs),
       .forced = batch->forced,
       .storing = batch->forced,
       .next = next,

@@ -3,7 +3,8 @@
  *
  * With --json each domain gives a line as query does, and the summary goes to standard error.
  * A domain of which mtastsd had no answer in time is asked for once more at the end, when the
- * answer has perhaps come. An interrupt ends the batch and keeps what was learnt.
+ * answer has perhaps come. An interrupt ends the batch and keeps what was learnt; so does a cache
+ * that can no longer be written, for then all the rest would be in vain.
  */
 #ifndef MTASTS_TOOL_BATCH_H
 #define MTASTS_TOOL_BATCH_H
@@ -29,6 +30,7 @@ struct mtasts_batch {
   void *context;
 
   struct mtasts_progress progress; /* to be wiped away before a line is printed */
+  uint64_t passed_over;            /* of the total: what `next` took for no domain */
   struct mtasts_counts counts;
 
   /* The batch's own. */

@@ -136,6 +136,15 @@ static enum mtasts_line skip_rest(struct mtasts_lines *lines, bool wait) {
   }
 }
 
+/* Some editors put a mark of UTF-8 before the first line. */
+static struct mtasts_span without_mark(const struct mtasts_lines *lines, struct mtasts_span line) {
+  static const char mark[] = "\xef\xbb\xbf";
+  const size_t size = sizeof mark - 1;
+  if (lines->number == 1 && line.len >= size && memcmp(line.data, mark, size) == 0)
+    return (struct mtasts_span){line.data + size, line.len - size};
+  return line;
+}
+
 enum mtasts_line mtasts_lines_next(struct mtasts_lines *lines, bool wait,
                                    struct mtasts_span *line) {
   if (lines->skipping) {
@@ -157,7 +166,7 @@ enum mtasts_line mtasts_lines_next(struct mtasts_lines *lines, bool wait,
       } else if (newline && len > 0 && from[len - 1] == '\r') {
         len--;
       }
-      *line = (struct mtasts_span){from, len};
+      *line = without_mark(lines, (struct mtasts_span){from, len});
       return MTASTS_LINE;
     }
     if (lines->ended)

@@ -41,7 +41,8 @@ enum mtasts_line {
 };
 
 bool mtasts_lines_init(struct mtasts_lines *lines, int fd, size_t most);
-/* The line, without its end (LF or CRLF), is good until the next call. */
+/* The line, without its end (LF or CRLF) and the first one without a byte order mark, is good until
+ * the next call. */
 enum mtasts_line mtasts_lines_next(struct mtasts_lines *lines, bool wait, struct mtasts_span *line);
 void mtasts_lines_free(struct mtasts_lines *lines);
 

@@ -525,6 +525,12 @@ int mtasts_session_run(struct mtasts_session *session) {
   return check_resolver(session);
 }
 
+enum mtasts_storing mtasts_session_storing(const struct mtasts_session *session) {
+  if (session->put != MTASTS_OK)
+    return MTASTS_STORING_FAILED;
+  return session->alone && !session->place.store ? MTASTS_STORING_NOWHERE : MTASTS_STORING;
+}
+
 int mtasts_session_close(struct mtasts_session *session, int code) {
   for (struct flight *next, *flight = LIST_FIRST(&session->flights); flight; flight = next) {
     next = LIST_NEXT(flight, link);

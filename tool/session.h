@@ -37,6 +37,12 @@ enum mtasts_supply {
   MTASTS_SUPPLY_END,
 };
 
+enum mtasts_storing {
+  MTASTS_STORING,         /* what is learnt is stored, here or by mtastsd */
+  MTASTS_STORING_NOWHERE, /* there is no cache, or none that may be written */
+  MTASTS_STORING_FAILED,  /* mtasts_session_close will complain */
+};
+
 struct mtasts_session_options {
   const struct mtasts_options *options;
   unsigned jobs; /* look-ups in flight at most */
@@ -63,6 +69,8 @@ void mtasts_session_wake(struct mtasts_session *session);
 
 /* Drops what is in flight; the run ends. What is stored stays. */
 void mtasts_session_stop(struct mtasts_session *session);
+
+enum mtasts_storing mtasts_session_storing(const struct mtasts_session *session);
 
 /* Commits and closes. Returns code, or another where that is 0 and storing failed. */
 int mtasts_session_close(struct mtasts_session *session, int code);

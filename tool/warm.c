@@ -45,6 +45,7 @@ static void complain_line(struct warm *warm, const char *why) {
   mtasts_progress_wipe(&warm->batch.progress);
   mtasts_complain(warm->name, "line %" PRIu64 ": %s", warm->lines.number, why);
   warm->bad++;
+  warm->batch.passed_over++;
 }
 
 /* Takes lines until one holds a domain. */
@@ -61,7 +62,8 @@ static enum mtasts_supply next(void *context, struct mtasts_domain *domain) {
     }
     if (got != MTASTS_LINE)
       return MTASTS_SUPPLY_END;
-    if (line.len > LINE_BYTES) {
+    /* Only a comment may be cut. */
+    if (line.len > LINE_BYTES && !memchr(line.data, '#', line.len)) {
       complain_line(warm, "the line is too long");
       continue;
     }
@@ -71,7 +73,9 @@ static enum mtasts_supply next(void *context, struct mtasts_domain *domain) {
     enum mtasts_status status = mtasts_domain_from_text(text, domain);
     if (status == MTASTS_OK)
       return MTASTS_SUPPLY_GIVEN;
-    if (status != MTASTS_NO_POLICY) /* an address or .parent: nothing to look up */
+    if (status == MTASTS_NO_POLICY) /* an address or .parent: nothing to look up */
+      warm->batch.passed_over++;
+    else
       complain_line(warm, "not a domain name");
   }
 }
@@ -138,8 +142,8 @@ const struct mtasts_command mtasts_command_warm = {
     .summary = "Looks up every domain of a list and stores what it learns",
     .help = "Reads standard input without FILE: one domain a line, # begins a comment.\n"
             "Domains that are cached and not due are passed over. With --json, a line of\n"
-            "`query` for each domain. An interrupt keeps what was learnt. Where mtastsd runs\n"
-            "it is asked, 64 domains at a time.\n\n"
+            "`query` for each domain. An interrupt keeps what was learnt: with the same list\n"
+            "again the rest is asked for. Where mtastsd runs it is asked, 64 domains at a time.\n\n"
             "  --jobs N  look-ups in flight at most, 1 to 4096 (64)\n\n"
             "Examples:\n"
             "  mtasts --cache /tmp/cache warm domains.txt\n"

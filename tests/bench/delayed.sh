@@ -6,7 +6,7 @@
 # Interleaved rounds, each a fresh process with an empty cache and a flushed resolver. Fails where the rate
 # is less than 80 % of that without the delay, in the median of rounds, and where 128 MB of resident memory
 # are exceeded once.
-# shellcheck disable=SC2034,SC2153,SC2154 # of the files that it reads
+# shellcheck disable=SC2034,SC2153,SC2154 # servers.sh and warm.sh set and use them
 set -uo pipefail
 rounds=${1:-5} in_flight=1000 delay=50 least=80 most=128
 here=$(cd "$(dirname "$0")" && pwd)

@@ -132,6 +132,28 @@ check 'cache stats, JSON: waits' true "$(tool --json cache stats |
   jq '.daemon | ([.waits[]] | add) == .misses and (.waits | has("10") and has("more")) and .waited_ms > 0')"
 check 'cache stats, JSON' true "$(tool --json cache stats | jq '.daemon.requests > 100 and .daemon.hits > 0')"
 
+# An interrupted run, and the same list again: only the rest is asked for.
+interrupted() { # leaves $LAB_DIR/out and err; prints the exit code
+  local pid i
+  "$MTASTS" --config "$conf" --cache "$LAB_DIR/tool-interrupted" warm --jobs 1 "$LAB_DIR/list.interrupted" \
+    >"$LAB_DIR/out" 2>"$LAB_DIR/err" &
+  pid=$!
+  for ((i = 0; i < 100 && $(fetches testing) == before; i++)); do sleep 0.05; done
+  sleep 0.3 # the next host is silent for three seconds
+  kill -INT "$pid"
+  wait "$pid"
+  echo $?
+}
+printf '%s.example\n' good no-record testing silent mode-none http2 >"$LAB_DIR/list.interrupted"
+before=$(fetches testing)
+check 'interrupted: exit code' 130 "$(set -m && interrupted)" # without job control, SIGINT is ignored behind &
+check 'interrupted: complaint' 'mtasts: warm: interrupted; what was learnt is stored' "$(<"$LAB_DIR/err")"
+check 'interrupted: summary' "3 domains in $said"$'\n'"1 enforce, 1 testing, 0 none, 1 absent" "$(<"$LAB_DIR/out")"
+again() { "$MTASTS" --config "$conf" --cache "$LAB_DIR/tool-interrupted" warm "$LAB_DIR/list.interrupted"; }
+before=$(fetches testing)
+check 'interrupted, and again' "6 domains in ${said}; 3 were cached"$'\n'"${said}"$'\n1 errors:\n  1 sts-policy-fetch-error' "$(again)"
+check 'interrupted, and again: not asked twice' "$before" "$(fetches testing)"
+
 # mtastsd stops answering, and is gone. The signal reaches its threads some time later.
 pause_daemon() {
   kill -STOP "$daemon"

@@ -244,6 +244,26 @@ t 'warm with all cached' 0 "$(has '3 domains.*3 were cached.*1 enforce, 1 testin
 t 'warm, JSON' 0 "$(has '"policy_domain":"one.example".*"policy_domain":"three.example"')" "$(has '3 domains')" "${c[@]}" --json warm list
 t 'warm from a pipe' 0 "$(has '3 were cached')" '' "${c[@]}" warm < <(cat list)
 t 'warm with a bad line' 65 "$(has '1 domains.*1 lines were')" "$(one 'standard input: line 1: not a domain name')" "${c[@]}" warm < <(printf 'a..b\none.example\n')
+printf '\xef\xbb\xbfone.example\r\ntwo.example # %02000d\r\none.example\r\n' 0 >windows
+t 'warm with a list from Windows, a long comment, one domain twice' 0 "$(has '3 domains.*3 were cached.*2 enforce, 1 testing')" '' "${c[@]}" warm windows
+printf '%1020s one.example\n' '' >long
+t 'warm with a line that is cut in a name' 65 "$(has '0 domains.*1 lines were')" "$(one 'long: line 1: the line is too long')" "${c[@]}" warm long
+as=(prlimit --nofile=400:400)
+t 'warm with fewer open files than jobs' 0 "$(has '3 were cached')" "$(one '--jobs: 1000 would need more than the 400 open files .* it is 100 ')" \
+  "${c[@]}" warm --jobs 1000 list
+as=(prlimit --nofile=400:4000)
+t 'warm with as many open files as may be' 0 "$(has '3 were cached')" '' "${c[@]}" warm --jobs 1000 list
+as=()
+# What a terminal of so many columns sees, a line each time that the bar is drawn or wiped away.
+terminal() { # COLUMNS ARGUMENT…
+  script -qefc "stty cols $1; exec $(printf '%q ' "$MTASTS" "${c[@]}" "${@:2}")" /dev/null </dev/null |
+    sed 's/\x1b\[K//g' | tr '\r' '\n' | grep -v '^$'
+}
+is 'the bar of a terminal' '[                              ] 0/4  0/s' "$(terminal 80 warm list | head -n 1)"
+is 'the bar of a narrow one' '[        ] 0/4  0/s' "$(terminal 20 warm list | head -n 1)"
+is 'no bar has room' '0/4  0/s' "$(terminal 16 warm list | head -n 1)"
+is 'not even the numbers have' '0/4' "$(terminal 4 warm list | head -n 1)"
+is 'nothing of the bar stays' '3 domains' "$(terminal 80 warm list | tail -n 2 | head -n 1 | cut -c 1-9)"
 t 'refresh with none due' 0 "$(has '0 domains')" '' "${c[@]}" refresh
 t 'refresh --due is the same' 0 "$(has '0 domains')" '' "${c[@]}" refresh --due
 printf 'override "one.example" { mode = "none" until = "2099-01-01" }\noverride "two.example" { mode = "enforce" mx = {"x.example"} until = "2020-01-01" }\n' | cat conf - >overrides
