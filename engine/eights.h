@@ -1,6 +1,6 @@
 /*
- * eights.h: the letters of host names, eight bytes at a time: names are on the path of every answer.
- * A word holds its first byte in the lowest bits, on any machine.
+ * eights.h: the letters of host names, eight bytes at a time: names are on the path of every
+ * answer. A word holds its first byte in the lowest bits, on any machine.
  */
 #ifndef MTASTS_ENGINE_EIGHTS_H
 #define MTASTS_ENGINE_EIGHTS_H

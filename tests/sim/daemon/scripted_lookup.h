@@ -33,7 +33,8 @@ struct mtasts_resolver {
   const struct world_member *members;
   scripted_fn *tell;
   void *context;
-  TAILQ_HEAD(, mtasts_lookup) waiting; /* for a host that is down, the longest first */
+  TAILQ_HEAD(scripted_queue, mtasts_lookup)
+  waiting; /* for a host that is down, the longest first */
 };
 
 void scripted_net_init(struct mtasts_resolver *net);
