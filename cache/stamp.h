@@ -1,8 +1,8 @@
 /*
  * stamp.h: is data.mdb as its writer left it?
  *
- * Who maps a file of unknown history looks at each of its pages first (tree_check.h), which takes a
- * second or two at some million domains. Most files have a history: a writer that closes its store
+ * Who maps a file of unknown history looks at each of its pages first (tree_check.h), which reads
+ * all of it. Most files have a history: a writer that closes its store
  * in order leaves a stamp in writer.lock, which says what data.mdb was then, to the nanosecond of
  * its last change of any kind; a writer that opens a store takes the stamp back. So after a crash,
  * in a copy, in a file that was restored, or that anybody has touched, there is none that fits, and

@@ -61,10 +61,10 @@ struct mtasts_entry fill_entry(enum fill_kind kind, int64_t now) {
   entry.mx_state = MTASTS_MX_LISTED;
   entry.mx_expires = now + CHECK;
   entry.mx = kind == FILL_DANE ? hosts(2, MTASTS_DANE_USABLE) : hosts(1, MTASTS_DANE_NONE);
-  if (kind == FILL_DANE) {
+  if (kind == FILL_DANE)
     entry.dane = MTASTS_DANE_USABLE;
+  if (kind != FILL_LISTED)
     entry.dane_expires = entry.mx_expires;
-  }
   return entry;
 }
 

@@ -15,6 +15,7 @@ enum {
 enum fill_kind {
   FILL_POLICY, /* alone: the MX hosts were never looked up */
   FILL_LISTED, /* with its MX host, as mtastsd keeps it without DNSSEC */
+  FILL_SECURE, /* likewise, as it keeps it with DNSSEC: there is no DANE, and that is known */
   FILL_DANE,   /* with two MX hosts that have DANE */
 };
 

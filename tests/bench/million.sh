@@ -3,33 +3,22 @@
 # Its start beside one with an empty cache; its anonymous memory at rest and after 100,000 different
 # domains; what an answer costs. Fails where the start takes more than 1.2 times as long, where it has
 # 8 MB or more at rest, grows by more than 8 MB, or where an answer costs too much (answer_bench.c).
+# shellcheck disable=SC2154 # raise.sh sets pid
 set -uo pipefail
 build=$1 domains=1000000 asked=100000 start_most=1.2 memory_most=8192 # kB
 parent=/dev/shm
 [ "$(df --output=avail -k $parent 2>/dev/null | tail -1)" -gt 1000000 ] 2>/dev/null || parent=${TMPDIR:-/tmp}
 # shellcheck disable=SC1091
 . "$(dirname "$0")/figure.sh"
+# shellcheck disable=SC1091
+. "$(dirname "$0")/raise.sh"
 dir=$(mktemp -d "$parent/mtasts-million.XXXX")
-pid=
-# shellcheck disable=SC2317 # called by the trap
-clean() {
-  [ -z "$pid" ] || kill "$pid" 2>/dev/null
-  wait
-  rm -rf "$dir"
-}
-trap clean EXIT
+trap 'lower; rm -rf "$dir"' EXIT
 
 configure() { # NAME
   mkdir "$dir/$1"
-  cat >"$dir/$1/mtasts.conf" <<END
-cache     { directory = "$dir/$1/cache" }
-dns       { servers = {"127.0.0.1@9"} dnssec = "off" }
-ask       { socket = "$dir/$1/ask.sock" }
-socketmap { listen = {"unix:$dir/$1/socketmap.sock"} }
-outcome   { socket = "$dir/$1/tlsrpt.sock" }
+  { places_alone "$dir/$1" && cat <<END; } >"$dir/$1/mtasts.conf"
 override "override.example" { mode = "enforce" mx = {"mx.override.example"} until = "2100-01-01" }
-user      = "$(id -un)"
-group     = "$(id -gn)"
 END
 }
 configure empty
@@ -45,12 +34,8 @@ echo "start to first answer, medians: $full ms with $domains cached domains, $em
 figure million "start to first answer, $domains cached domains" 'with an empty cache' "≤ $start_most times" \
   "$ratio times" "$(awk "BEGIN { print $ratio <= $start_most ? \"ok\" : \"missed\" }")" || bad=1
 
-"$build/mtastsd" --config "$dir/full/mtasts.conf" --foreground 2>"$dir/log" &
-pid=$!
-for ((i = 0; i < 100; i++)); do
-  [ -S "$dir/full/socketmap.sock" ] && break
-  sleep 0.05
-done
+rm -f "$dir/full"/*.sock
+raise "$build/mtastsd" "$dir/full" || exit 1
 anonymous() { awk '/^RssAnon:/ { print $2 }' "/proc/$pid/status"; }
 sleep 3
 rest=$(anonymous)
@@ -64,7 +49,7 @@ figure million "the same after serving $asked of them" 'at rest' "≤ $memory_mo
   "$((served - rest)) kB more" "$(holds "served - rest <= memory_most")" || bad=1
 
 echo "answers from $domains cached domains, medians of interleaved rounds:"
-"$build/tests/bench/answer_bench" -c "$dir/full/cache" "$dir/full/socketmap.sock" $pid $domains \
+"$build/tests/bench/answer_bench" -c "$dir/full/cache" "$dir/full/socketmap.sock" "$pid" $domains \
   postfix postfix-tlsrpt sts decision || bad=1
-"$build/tests/bench/answer_bench" -c "$dir/full/cache" "$dir/full/ask.sock" $pid $domains entry || bad=1
+"$build/tests/bench/answer_bench" -c "$dir/full/cache" "$dir/full/ask.sock" "$pid" $domains entry || bad=1
 exit $bad

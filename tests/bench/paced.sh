@@ -10,44 +10,22 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck disable=SC1091
 . "$here/../lab/servers.sh"
 # shellcheck disable=SC1091
-. "$here/cached.sh"
+. "$here/raise.sh"
 # shellcheck disable=SC1091
 . "$here/figure.sh"
 cold=$(grep -c '^mta-sts\.h[0-9]*\.bench\.example ' "$LAB_DIR/certificates")
 bench=$LAB_TOOLS/../bench/paced_bench
-dir='' pid=''
-trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null' EXIT
-
-raise_mtastsd() {
-  local i
-  dir=$(mktemp -d "$LAB_DIR/paced.XXXX")
-  { cat "$LAB_CONF" && cat <<END; } >"$dir/mtasts.conf"
-cache     { directory = "$dir/cache" }
-ask       { socket = "$dir/ask.sock" }
-socketmap { listen = {"unix:$dir/socketmap.sock"} }
-outcome   { socket = "$dir/tlsrpt.sock" }
-END
-  cached_domains $cached | "$MTASTS" --config "$dir/mtasts.conf" cache import >/dev/null || return
-  "$MTASTS"d --config "$dir/mtasts.conf" --foreground 2>"$dir/log" &
-  pid=$!
-  for ((i = 0; i < 100; i++)); do
-    [ -S "$dir/socketmap.sock" ] && return
-    kill -0 $pid 2>/dev/null || break
-    sleep 0.05
-  done
-  tail -n 3 "$dir/log" >&2
-  return 1
-}
+trap lower EXIT
 
 # Sets $late and $usual, microseconds, and $rate, look-ups a second.
 round() { # mtastsd|constant
-  local stored
+  local dir stored
   unbound-control -c "$LAB_DIR/unbound.conf" flush_zone . >/dev/null
-  raise_mtastsd || return
+  dir=$(mktemp -d "$LAB_DIR/paced.XXXX")
+  { cat "$LAB_CONF" && places "$dir"; } >"$dir/mtasts.conf"
+  "$LAB_TOOLS/../bench/fill_cache" "$dir/cache" $cached secure && raise "$MTASTS"d "$dir" || return
   read -r late usual rate < <("$bench" "$1" "$dir/socketmap.sock" $cached "$cold" $pace $in_flight)
-  kill "$pid"
-  wait "$pid"
-  pid=''
+  lower
   stored=$("$MTASTS" --config "$dir/mtasts.conf" --json cache stats | jq .enforce)
   [ "$stored" = $((cached + cold)) ] || {
     echo "paced: $stored of $((cached + cold)) policies are in the cache" >&2

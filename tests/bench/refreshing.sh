@@ -9,28 +9,18 @@ domains=${1:-100000} pace=200
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck disable=SC1091
 . "$here/../lab/servers.sh"
+# shellcheck disable=SC1091
+. "$here/raise.sh"
 hosts=$(grep -c '^mta-sts\.h[0-9]*\.bench\.example ' "$LAB_DIR/certificates")
 benches=$LAB_TOOLS/../bench
 dir=$(mktemp -d "$LAB_DIR/refreshing.XXXX")
-pid=''
-trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null' EXIT
+trap lower EXIT
 
-{ cat "$LAB_CONF" && cat <<END; } >"$dir/mtasts.conf"
-cache     { directory = "$dir/cache" }
-ask       { socket = "$dir/ask.sock" }
-socketmap { listen = {"unix:$dir/socketmap.sock"} }
-outcome   { socket = "$dir/tlsrpt.sock" }
-END
+{ cat "$LAB_CONF" && places "$dir"; } >"$dir/mtasts.conf"
 "$benches/fill_cache" "$dir/cache" "$domains" || exit 1
 seq -f 'h%.0f.bench.example' 0 $((hosts - 1)) |
   "$MTASTS" --config "$dir/mtasts.conf" warm - >/dev/null 2>&1
-"$MTASTS"d --config "$dir/mtasts.conf" --foreground 2>"$dir/log" &
-pid=$!
-for ((i = 0; i < 200; i++)); do
-  [ -S "$dir/ask.sock" ] && break
-  kill -0 $pid 2>/dev/null || break
-  sleep 0.05
-done
+raise "$MTASTS"d "$dir" || exit 1
 sleep 1.1 # what is fetched from now on is younger by the second
 began=$(date +%s)
 status=0

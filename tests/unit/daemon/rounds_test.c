@@ -159,7 +159,19 @@ static void keeps_the_short_lived(void) {
   }
 }
 
+/* A store that is full, or spares what room it has, says so itself: that is no failure of the
+ * cache. */
+static void full_is_no_failure(void) {
+  struct site *site = site_new(WORLD_HTTPS_DOWN, WEEK);
+  CU_ASSERT_EQUAL(mtasts_tower_complain(&site->tower, MTASTS_FULL), MTASTS_FULL);
+  CU_ASSERT_EQUAL(mtasts_counted(site->tower.stats, MTASTS_COUNT_STORE_FAILURES), 0);
+  CU_ASSERT_EQUAL(mtasts_tower_complain(&site->tower, MTASTS_CORRUPT), MTASTS_CORRUPT);
+  CU_ASSERT_EQUAL(mtasts_counted(site->tower.stats, MTASTS_COUNT_STORE_FAILURES), 1);
+  site_free(site);
+}
+
 const struct unit_test unit_tests[] = {
+    {"a full store is no failure", full_is_no_failure},
     {"leaves a failed host alone", leaves_a_failed_host_alone},
     {"refreshes after a mere check", refreshes_after_a_mere_check},
     {"keeps the short-lived", keeps_the_short_lived},
