@@ -193,7 +193,8 @@ static void see(void *context, uint32_t number, enum scripted_event event, bool 
 }
 
 /* The log of the daemon: its warnings are part of what is checked. */
-void __wrap_mtasts_log(enum mtasts_log_level level, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void __wrap_mtasts_log(enum mtasts_log_level level,
+                                                             const char *format, ...);
 void __wrap_mtasts_log(enum mtasts_log_level level, const char *format, ...) {
   static const char key[] = " domain=";
   struct mtasts_domain domain;
