@@ -29,8 +29,8 @@
 #include "figure.h"
 
 enum {
-  ROUNDS = 5,
-  ANSWERS = 48000, /* in a round */
+  ROUNDS = 25,    /* many and short: what else the machine does weighs on both sides of a pair */
+  ANSWERS = 9600, /* in a round */
   CONNECTIONS_MAX = 64,
   PIPELINED_MAX = 16,
   REPLY_SIZE = 128 << 10,
@@ -81,14 +81,21 @@ static double cpu_of(pid_t pid) {
   return sum;
 }
 
+struct server {
+  const char *path;
+  pid_t pid;
+  int poll;
+  struct client clients[CONNECTIONS_MAX]; /* as many as the load has */
+};
+
 /* What one side is asked in a round. */
 struct round {
   const char *map;
   const struct bare *bare; /* NULL: a small cache */
   size_t domains;
   uint64_t random;
-  size_t pipelined;
-  struct client clients[CONNECTIONS_MAX];
+  const struct load *load;
+  struct server *server;
   size_t owed[CONNECTIONS_MAX]; /* replies */
   double asked[CONNECTIONS_MAX];
   double waits[ANSWERS];
@@ -99,41 +106,51 @@ static void ask(struct round *round, size_t i) {
   char requests[PIPELINED_MAX * CLIENT_REQUEST_MAX];
   char name[64];
   size_t size = 0;
-  for (size_t n = 0; n < round->pipelined; n++) {
+  for (size_t n = 0; n < round->load->pipelined; n++) {
     client_domain(&round->random, round->domains, name);
     size += client_request(requests + size, round->map, name);
   }
-  round->owed[i] = round->pipelined;
+  round->owed[i] = round->load->pipelined;
   round->asked[i] = seconds();
-  client_send(&round->clients[i], requests, size);
+  client_send(&round->server->clients[i], requests, size);
 }
 
 /* Returns the replies that have come. */
 static size_t take(struct round *round, size_t i) {
-  size_t taken = client_take(&round->clients[i]);
+  size_t taken = client_take(&round->server->clients[i]);
   round->owed[i] -= taken;
   if (round->owed[i] == 0)
     round->waits[round->wait_count++] = seconds() - round->asked[i];
   return taken;
 }
 
-static struct cost run(const char *path, pid_t pid, const struct load *load, struct round *round) {
-  int poll = epoll_create1(0);
-  round->pipelined = load->pipelined;
-  round->wait_count = 0;
-  for (size_t i = 0; i < load->connections; i++) {
-    client_open(&round->clients[i], path);
-    epoll_ctl(poll, EPOLL_CTL_ADD, round->clients[i].fd,
+static void connect_all(struct server *server, size_t connections) {
+  server->poll = epoll_create1(0);
+  for (size_t i = 0; i < connections; i++) {
+    client_open(&server->clients[i], server->path);
+    epoll_ctl(server->poll, EPOLL_CTL_ADD, server->clients[i].fd,
               &(struct epoll_event){.events = EPOLLIN, .data.u64 = i});
   }
-  double cpu = cpu_of(pid);
+}
+
+static void disconnect_all(struct server *server, size_t connections) {
+  for (size_t i = 0; i < connections; i++)
+    client_close(&server->clients[i]);
+  close(server->poll);
+}
+
+static struct cost run(struct server *server, struct round *round) {
+  const struct load *load = round->load;
+  round->server = server;
+  round->wait_count = 0;
+  double cpu = cpu_of(server->pid);
   double start = seconds();
   size_t asked = 0;
   for (size_t i = 0; i < load->connections; i++, asked += load->pipelined)
     ask(round, i);
   for (size_t taken = 0; taken < ANSWERS;) {
     struct epoll_event ready[CONNECTIONS_MAX];
-    int count = epoll_wait(poll, ready, CONNECTIONS_MAX, 10000);
+    int count = epoll_wait(server->poll, ready, CONNECTIONS_MAX, 10000);
     if (count <= 0)
       die("no answer");
     for (int n = 0; n < count; n++) {
@@ -145,15 +162,11 @@ static struct cost run(const char *path, pid_t pid, const struct load *load, str
       }
     }
   }
-  struct cost cost = {
-      .cpu = (cpu_of(pid) - cpu) / 1e3 / ANSWERS,
+  return (struct cost){
+      .cpu = (cpu_of(server->pid) - cpu) / 1e3 / ANSWERS,
       .rate = ANSWERS / (seconds() - start),
       .latency = quantile(round->waits, round->wait_count, 0.99) * 1e6,
   };
-  for (size_t i = 0; i < load->connections; i++)
-    client_close(&round->clients[i]);
-  close(poll);
-  return cost;
 }
 
 /* A limit as the table shows it, `!` behind it where it is missed. */
@@ -199,19 +212,14 @@ static void state(const char *map, const struct load *load, double dear, double 
                    (struct figure_number){late, load->latency_most, 2, "times"});
 }
 
-struct server {
-  const char *path;
-  pid_t pid;
-};
-
-static bool compare(const struct server *ours, const struct server *constant,
-                    const struct load *load, struct round *round) {
+static bool compare(struct server *ours, struct server *constant, struct round *round) {
+  const struct load *load = round->load;
   struct figures cpu;
   struct figures rate;
   struct figures latency;
   for (size_t i = 0; i < ROUNDS; i++) {
-    struct cost limit = run(constant->path, constant->pid, load, round);
-    struct cost cost = run(ours->path, ours->pid, load, round);
+    struct cost limit = run(constant, round);
+    struct cost cost = run(ours, round);
     note(&cpu, i, cost.cpu, limit.cpu);
     note(&rate, i, cost.rate, limit.rate);
     note(&latency, i, cost.latency, limit.latency);
@@ -251,28 +259,37 @@ static double look_up_bare(const struct bare *bare, struct round *round) {
          ANSWERS;
 }
 
-static bool compare_large(const struct server *ours, const struct server *constant,
-                          const struct load *load, struct round *round) {
+static bool compare_large(struct server *ours, struct server *constant, struct round *round) {
   double here[ROUNDS], there[ROUNDS], bare[ROUNDS], over[ROUNDS];
   for (size_t i = 0; i < ROUNDS; i++) {
-    there[i] = run(constant->path, constant->pid, load, round).cpu;
+    there[i] = run(constant, round).cpu;
     bare[i] = look_up_bare(round->bare, round);
-    here[i] = run(ours->path, ours->pid, load, round).cpu;
+    here[i] = run(ours, round).cpu;
     over[i] = here[i] - there[i] - LARGE_BARE * bare[i];
   }
   bool good = median(over) <= LARGE_MORE;
-  printf("%-15s %3zu %12.2f %12.2f %12.2f %12.2f %8.2f%c\n", round->map, load->connections,
+  printf("%-15s %3zu %12.2f %12.2f %12.2f %12.2f %8.2f%c\n", round->map, round->load->connections,
          median(here), median(there), median(bare), median(over), LARGE_MORE, good ? ' ' : '!');
   fflush(stdout);
   char what[96];
   snprintf(what, sizeof what, "map %s, %zu connections, %zu cached domains: CPU an answer",
-           round->map, load->connections, round->domains);
+           round->map, round->load->connections, round->domains);
   figure_at_most("million", what, "constant answers + 1.5 x the bare look-up",
                  (struct figure_number){median(over), LARGE_MORE, 2, "us more"});
   return good;
 }
 
-static bool compare_map(const struct server *ours, struct round *round) {
+static bool compare_load(struct server *ours, struct server *constant, struct round *round) {
+  size_t connections = round->load->connections;
+  connect_all(ours, connections);
+  connect_all(constant, connections);
+  bool good = (round->bare ? compare_large : compare)(ours, constant, round);
+  disconnect_all(ours, connections);
+  disconnect_all(constant, connections);
+  return good;
+}
+
+static bool compare_map(struct server *ours, struct round *round) {
   static char reply[REPLY_SIZE];
   char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
   char name[64];
@@ -284,12 +301,12 @@ static bool compare_map(const struct server *ours, struct round *round) {
     return false;
   }
   snprintf(path, sizeof path, "%s.constant", ours->path);
-  struct server constant = {path, constant_start(path, reply, size)};
-  for (size_t i = 0; i < sizeof loads / sizeof *loads; i++)
-    if (!round->bare)
-      good = compare(ours, &constant, &loads[i], round) && good;
-    else if (loads[i].pipelined == 1)
-      good = compare_large(ours, &constant, &loads[i], round) && good;
+  struct server constant = {.path = path, .pid = constant_start(path, reply, size)};
+  for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
+    round->load = &loads[i];
+    if (!round->bare || loads[i].pipelined == 1)
+      good = compare_load(ours, &constant, round) && good;
+  }
   kill(constant.pid, SIGKILL);
   unlink(path);
   return good;
@@ -324,7 +341,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: answer_bench [-c CACHE] SOCKET PID DOMAINS MAP...\n");
     return 64;
   }
-  struct server ours = {argv[1], (pid_t)strtol(argv[2], NULL, 10)};
+  struct server ours = {.path = argv[1], .pid = (pid_t)strtol(argv[2], NULL, 10)};
   round.domains = strtoul(argv[3], NULL, 10);
   if (round.bare)
     print_large_head();
