@@ -113,23 +113,24 @@ static const struct mtasts_override *override_of(const struct mtasts_front *fron
 }
 
 /* One name of junk mail is asked for once: a domain in use is one that was known already. */
-static void mark_use(struct mtasts_front *front, const struct question *question,
-                     const struct mtasts_entry *entry) {
-  if (entry && question->now - entry->checked >= SAME_MAIL)
-    mtasts_use_mark_again(front->use, &question->domain);
+static void mark_use(struct mtasts_use *use, struct mtasts_use_place place,
+                     const struct mtasts_entry *entry, int64_t now) {
+  if (entry && now - entry->checked >= SAME_MAIL)
+    mtasts_use_mark_again(use, place);
   else
-    mtasts_use_mark(front->use, &question->domain);
+    mtasts_use_mark(use, place);
 }
 
 static size_t answer_domain(struct mtasts_front *front, const struct question *question,
                             char *out) {
   struct mtasts_entry entry;
   struct mtasts_finding finding = {.text = question->text, .domain = &question->domain};
+  struct mtasts_use_place place = mtasts_use_seek(front->use, &question->domain);
   if (mtasts_reader_get(front->reader, &question->domain, &entry) == MTASTS_OK) {
     mtasts_discover_heed(&front->settings, &entry);
     finding.entry = &entry;
   }
-  mark_use(front, question, finding.entry);
+  mark_use(front->use, place, finding.entry, question->now);
   finding.override = override_of(front, &question->domain, question->now);
   bool due = is_due(front, finding.entry, question->now);
   if (can_answer(front, finding.entry, finding.override, due, question->now)) {

@@ -85,35 +85,50 @@ static uint64_t hash(const struct mtasts_use *use, const struct mtasts_domain *d
   return mix(hash ^ use->salt[1], 0x9e3779b97f4a7c15);
 }
 
-/* The word and the bit in it of the i-th hash. The hash's upper bits choose the block, nine others
- * the place in it. */
-static atomic_uint_least64_t *place(atomic_uint_least64_t *filter, uint64_t hash, unsigned i,
-                                    uint64_t *bit) {
-  uint64_t block = (hash >> 48) % (FILTER_BITS / BLOCK_BITS);
+/* The words of a domain: the hash's upper bits choose their block. */
+static atomic_uint_least64_t *block(atomic_uint_least64_t *filter, uint64_t hash) {
+  return filter + (hash >> 48) % (FILTER_BITS / BLOCK_BITS) * (BLOCK_BITS / 64);
+}
+
+/* The i-th word of the hash and the bit in it: nine bits choose the place in the block. */
+static atomic_uint_least64_t *word(atomic_uint_least64_t *filter, uint64_t hash, unsigned i,
+                                   uint64_t *bit) {
   uint64_t at = (hash >> 9 * i) % BLOCK_BITS;
   *bit = UINT64_C(1) << at % 64;
-  return &filter[(block * BLOCK_BITS + at) / 64];
+  return block(filter, hash) + at / 64;
+}
+
+static atomic_uint_least64_t *current(const struct memory *memory) {
+  return memory->filters[atomic_load_explicit(&memory->current, memory_order_relaxed)];
+}
+
+struct mtasts_use_place mtasts_use_seek(const struct mtasts_use *use,
+                                        const struct mtasts_domain *domain) {
+  struct mtasts_use_place place = {hash(use, domain)};
+  __builtin_prefetch(block(current(&use->again), place.hash));
+  __builtin_prefetch(block(current(&use->asked), place.hash));
+  return place;
 }
 
 static void mark(struct memory *memory, uint64_t hashed) {
-  unsigned current = atomic_load_explicit(&memory->current, memory_order_relaxed);
+  atomic_uint_least64_t *filter = current(memory);
   for (unsigned i = 0; i < HASHES; i++) {
     uint64_t bit;
-    atomic_uint_least64_t *word = place(memory->filters[current], hashed, i, &bit);
+    atomic_uint_least64_t *at = word(filter, hashed, i, &bit);
     /* Reading first leaves the cache line to be shared. */
-    if (!(atomic_load_explicit(word, memory_order_relaxed) & bit))
-      atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
+    if (!(atomic_load_explicit(at, memory_order_relaxed) & bit))
+      atomic_fetch_or_explicit(at, bit, memory_order_relaxed);
   }
 }
 
-void mtasts_use_mark(struct mtasts_use *use, const struct mtasts_domain *domain) {
-  mark(&use->asked, hash(use, domain));
+void mtasts_use_mark(struct mtasts_use *use, struct mtasts_use_place place) {
+  mark(&use->asked, place.hash);
 }
 
 static bool holds(atomic_uint_least64_t *filter, uint64_t hashed) {
   for (unsigned i = 0; i < HASHES; i++) {
     uint64_t bit;
-    if (!(atomic_load_explicit(place(filter, hashed, i, &bit), memory_order_relaxed) & bit))
+    if (!(atomic_load_explicit(word(filter, hashed, i, &bit), memory_order_relaxed) & bit))
       return false;
   }
   return true;
@@ -121,13 +136,11 @@ static bool holds(atomic_uint_least64_t *filter, uint64_t hashed) {
 
 /* What `again` was told since it turned, `asked` was told, too (see mtasts_use_rotate): a mark that
  * is there already costs no more than one of the two. */
-void mtasts_use_mark_again(struct mtasts_use *use, const struct mtasts_domain *domain) {
-  uint64_t hashed = hash(use, domain);
-  unsigned current = atomic_load_explicit(&use->again.current, memory_order_relaxed);
-  if (holds(use->again.filters[current], hashed))
+void mtasts_use_mark_again(struct mtasts_use *use, struct mtasts_use_place place) {
+  if (holds(current(&use->again), place.hash))
     return;
-  mark(&use->asked, hashed);
-  mark(&use->again, hashed);
+  mark(&use->asked, place.hash);
+  mark(&use->again, place.hash);
 }
 
 static bool remembers(const struct memory *memory, uint64_t hashed) {

@@ -29,10 +29,18 @@ enum {
 struct mtasts_use *mtasts_use_new(int64_t now);
 void mtasts_use_free(struct mtasts_use *use);
 
+/* The domain's place in the filters, which is asked for ahead: memory that is far comes while the
+ * domain is looked up. */
+struct mtasts_use_place {
+  uint64_t hash;
+};
+struct mtasts_use_place mtasts_use_seek(const struct mtasts_use *use,
+                                        const struct mtasts_domain *domain);
+
 /* The domain was asked for. */
-void mtasts_use_mark(struct mtasts_use *use, const struct mtasts_domain *domain);
+void mtasts_use_mark(struct mtasts_use *use, struct mtasts_use_place place);
 /* It was asked for, and not for the first time. */
-void mtasts_use_mark_again(struct mtasts_use *use, const struct mtasts_domain *domain);
+void mtasts_use_mark_again(struct mtasts_use *use, struct mtasts_use_place place);
 
 bool mtasts_use_known(const struct mtasts_use *use, const struct mtasts_domain *domain);
 bool mtasts_use_again(const struct mtasts_use *use, const struct mtasts_domain *domain);

@@ -279,7 +279,7 @@ static void ask_for(struct week *week, uint32_t number) {
   struct mtasts_domain domain = world_name(number);
   struct mtasts_entry entry;
   if (member->kind != WORLD_UNUSED)
-    mtasts_use_mark(week->use, &domain);
+    mtasts_use_mark(week->use, mtasts_use_seek(week->use, &domain));
   const struct mtasts_entry *known = mtasts_tower_known(tower, &domain, &entry);
   bool answers = known && mtasts_discover_answers(&settings, known, clock_time);
   week->unanswered += !answers && clock_time < seen->expires;

@@ -10,7 +10,7 @@ static struct mtasts_use *used_by(const char *const *names, int64_t since) {
   mtasts_use_rotate(use, since + MTASTS_USE_PERIOD);
   for (; *names; names++) {
     struct mtasts_domain marked = domain("%s", *names);
-    mtasts_use_mark(use, &marked);
+    mtasts_use_mark(use, mtasts_use_seek(use, &marked));
   }
   return use;
 }

@@ -201,7 +201,7 @@ static void leaves_the_unused_alone(void) {
   struct site *site = site_new();
   struct mtasts_domain used = domain("p1.example");
   mtasts_use_rotate(site->use, NOW + MTASTS_USE_PERIOD);
-  mtasts_use_mark(site->use, &used);
+  mtasts_use_mark(site->use, mtasts_use_seek(site->use, &used));
   for (unsigned i = 0; i < 5; i++)
     add_policy(site, i, NOW - 2 * DAY, WEEK);
   CU_ASSERT_EQUAL(mtasts_store_flush(site->store), MTASTS_OK);

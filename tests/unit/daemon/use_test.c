@@ -26,7 +26,7 @@ static bool known(const struct mtasts_use *use, const char *kind, unsigned i) {
 
 static void mark(struct mtasts_use *use, const char *kind, unsigned i) {
   struct mtasts_domain domain = named(kind, i);
-  mtasts_use_mark(use, &domain);
+  mtasts_use_mark(use, mtasts_use_seek(use, &domain));
 }
 
 static void remembers_one_period_to_two(void) {
@@ -61,7 +61,7 @@ static void tells_use_from_junk(void) {
   struct mtasts_domain popular = named("popular", 1);
   for (unsigned i = 0; i < 1000; i++)
     mark(use, "junk", i);
-  mtasts_use_mark_again(use, &popular);
+  mtasts_use_mark_again(use, mtasts_use_seek(use, &popular));
   CU_ASSERT_TRUE(again(use, "popular", 1));
   CU_ASSERT_FALSE(again(use, "junk", 1)); /* not even before the first rotation */
   mtasts_use_rotate(use, NOW + MTASTS_USE_AGAIN_PERIOD);
@@ -80,9 +80,9 @@ static void marks_anew_after_a_turn(void) {
   struct mtasts_use *use = mtasts_use_new(NOW);
   struct mtasts_domain popular = named("popular", 1);
   mtasts_use_rotate(use, NOW + PERIOD - 10); /* the day's memory turns, the month's not yet */
-  mtasts_use_mark_again(use, &popular);
+  mtasts_use_mark_again(use, mtasts_use_seek(use, &popular));
   mtasts_use_rotate(use, NOW + PERIOD);
-  mtasts_use_mark_again(use, &popular);
+  mtasts_use_mark_again(use, mtasts_use_seek(use, &popular));
   mtasts_use_rotate(use, NOW + 2 * PERIOD);
   CU_ASSERT_TRUE(known(use, "popular", 1));
   mtasts_use_rotate(use, NOW + 3 * PERIOD);
