@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/un.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -298,7 +299,7 @@ static bool compare_map(struct server *ours, struct round *round) {
   size_t size = client_sample(ours->path, round->map, name, reply, sizeof reply);
   if (!memmem(reply, size, ":OK ", 4)) {
     fprintf(stderr, "answer_bench: %s %s: %.*s\n", round->map, name, (int)size, reply);
-    return false;
+    exit(EX_SOFTWARE);
   }
   snprintf(path, sizeof path, "%s.constant", ours->path);
   struct server constant = {.path = path, .pid = constant_start(path, reply, size)};

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 
 void die(const char *what) {
   perror(what);
-  exit(1);
+  exit(EX_SOFTWARE);
 }
 
 void client_open(struct client *client, const char *path) {

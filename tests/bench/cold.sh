@@ -28,11 +28,11 @@ look_ups() { # CONFIGURATION
 }
 
 for ((round = 1; round <= rounds; round++)); do
-  handshakes || exit 1
+  handshakes || exit 70
   handshake=$rate handshake_cpu=$each
-  look_ups "$LAB_CONF" || exit 1
+  look_ups "$LAB_CONF" || exit 70
   look_up=$rate look_up_cpu=$each
-  look_ups "$LAB_DIR/off.conf" || exit 1
+  look_ups "$LAB_DIR/off.conf" || exit 70
   ratio=$((100 * look_up / handshake)) plain_ratio=$((100 * rate / handshake))
   cpu_ratio=$((100 * handshake_cpu / look_up_cpu))
   echo "round $round: $look_up cold look-ups, $rate without DNSSEC, $handshake handshakes a second:" \

@@ -7,11 +7,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 static void die(const char *what) {
   perror(what);
-  exit(1);
+  exit(EX_SOFTWARE);
 }
 
 struct sockaddr_un constant_address(const char *path) {
@@ -88,5 +89,5 @@ pid_t constant_start(const char *path, const char *reply, size_t reply_size) {
     memcpy(constant.replies + i * reply_size, reply, reply_size);
   event_add(event_new(constant.base, fd, EV_READ | EV_PERSIST, accept_one, &constant), NULL);
   event_base_dispatch(constant.base);
-  exit(1);
+  exit(EX_SOFTWARE);
 }

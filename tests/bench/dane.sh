@@ -16,7 +16,7 @@ domains=(one two eight)
 declare -A hosts=([one]=1 [two]=2 [eight]=8) times=() ratios=() steps=()
 log=$LAB_DIR/log/distant pid=''
 trap '[ -z "$pid" ] || kill "$pid"; stop distant' EXIT
-start distant || exit 1
+start distant || exit 70
 
 raise_mtastsd() {
   local i
@@ -59,7 +59,7 @@ decide() { # DOMAIN
   [[ $dane == 'dane usable' && $(jq '.mx | length' <<<"${answer#OK }") == "${hosts[$1]}" ]] || {
     echo "dane: $1.dane: $answer" >&2
     tail -n 3 "$dir/log" >&2
-    exit 1
+    exit 70
   }
 }
 

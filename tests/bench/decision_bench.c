@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -74,7 +75,7 @@ void *realloc(void *old, size_t size) {
 
 static void die(const char *what) {
   fprintf(stderr, "decision_bench: %s\n", what);
-  exit(1);
+  exit(EX_SOFTWARE);
 }
 
 /* The same pseudo-random walk for both sides. */

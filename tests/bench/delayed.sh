@@ -18,7 +18,7 @@ trap 'stop distant; stop relay' EXIT
 stop nginx
 NGINX=127.0.0.6
 sed -i "s/listen $WEB:443/listen $NGINX:443/" "$LAB_DIR"/{nginx,sites}.conf
-start nginx || exit 1
+start nginx || exit 70
 
 # The lab's own patience is made for hosts that fail: here a thousand shake hands at once.
 sed -e "s/^dns .*/dns { servers = {\"$DISTANT\"} trust_anchor = \"${LAB_DIR//\//\\/}\\/root.key\" }/" \
@@ -35,9 +35,9 @@ look_ups() { # MILLISECONDS
 }
 
 for ((round = 1; round <= rounds; round++)); do
-  look_ups 0 || exit 1
+  look_ups 0 || exit 70
   near=$rate near_cpu=$cpu near_peak=$peak
-  look_ups $delay || exit 1
+  look_ups $delay || exit 70
   ratio=$((100 * rate / near))
   echo "round $round: $rate look-ups a second with the delay, $near without: $ratio %;" \
     "CPU $((cpu / count)) and $((near_cpu / count)) us each; peak $((peak / 1024)) and $((near_peak / 1024)) MB"

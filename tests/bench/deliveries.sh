@@ -15,7 +15,7 @@ here=$(cd "$(dirname "$0")/../lab" && pwd)
 . "$here/../bench/figure.sh"
 
 why=$(exim_cannot_run) && { echo "deliveries: not measured: $why" >&2; exit 69; }
-raise_exim && start_mtastsd || exit 1
+raise_exim && start_mtastsd || exit 70
 trap 'stop mtastsd; umount /var/spool/exim4 "$EXIM_DIR/control" 2>/dev/null' EXIT
 
 # The same configuration without contrib/exim, and with its demands of TLS, in the place of one that
@@ -36,7 +36,7 @@ END
 mkdir "$EXIM_DIR/control"
 # In memory both of them: how a disk's file system finds room for a new file depends on the directory.
 for queue in "$EXIM_DIR/control" /var/spool/exim4; do
-  mount -t tmpfs -o mode=750 tmpfs "$queue" && chown Debian-exim: "$queue" || exit 1
+  mount -t tmpfs -o mode=750 tmpfs "$queue" && chown Debian-exim: "$queue" || exit 70
 done
 
 rate() { # CONFIGURATION: messages a second, in `rate`
@@ -49,7 +49,7 @@ rate() { # CONFIGURATION: messages a second, in `rate`
   took=$((${EPOCHREALTIME/./} - began))
   [ "$(exim "$1" -bpc)" = 0 ] || {
     echo "deliveries: $1: $(exim "$1" -bpc) messages were not delivered" >&2
-    exit 1
+    exit 70
   }
   rate=$((messages * 10000000 / took))
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "figure.h"
@@ -55,7 +56,7 @@ static size_t draw(uint64_t *state, size_t below) {
 
 static int fail(const char *what, enum mtasts_status status) {
   fprintf(stderr, "disk_bench: %s: %s\n", what, mtasts_status_name(status));
-  return 1;
+  return EX_SOFTWARE;
 }
 
 static enum mtasts_status put(struct bench *bench, size_t i, const struct mtasts_entry *entry,
@@ -213,7 +214,7 @@ static void warn(void *context, const char *sentence) {
 int main(int argc, char **argv) {
   struct bench bench = {.domains = argc == 2 ? strtoul(argv[1], NULL, 10) : FILL_MOST, .random = 1};
   struct mtasts_store_options options = mtasts_store_defaults;
-  int code = 1;
+  int code = EX_SOFTWARE;
   if (argc > 2 || bench.domains < UPDATED || bench.domains > FILL_MOST) {
     fprintf(stderr, "usage: disk_bench [DOMAINS] (%d to %d)\n", UPDATED, FILL_MOST);
     return 64;
@@ -222,7 +223,7 @@ int main(int argc, char **argv) {
   bench.order = calloc(bench.domains, sizeof *bench.order);
   if (!bench.order || !make_directory(&bench)) {
     perror("disk_bench");
-    return 1;
+    return EX_SOFTWARE;
   }
   enum mtasts_status status = mtasts_store_open(bench.directory, &options, &bench.store);
   if (status == MTASTS_OK) {

@@ -2,6 +2,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
+
+enum {
+  MOST_DECIMALS = 6
+};
 
 bool figure(const char *part, const char *what, const char *beside, const char *must,
             const char *got, bool ok) {
@@ -14,7 +19,7 @@ bool figure(const char *part, const char *what, const char *beside, const char *
               ok ? "ok" : "missed") < 0 ||
       fclose(file)) {
     perror(path);
-    exit(1);
+    exit(EX_SOFTWARE);
   }
   return ok;
 }
@@ -24,7 +29,11 @@ static bool judge(const char *part, const char *what, const char *beside, const 
   char must[64];
   char got[64];
   snprintf(must, sizeof must, "%s %.*f %s", sign, number->decimals, number->limit, number->unit);
-  snprintf(got, sizeof got, "%.*f %s", number->decimals, number->got, number->unit);
+  /* What misses its limit by less than is shown must not look as if it met it. */
+  int decimals = number->decimals;
+  do
+    snprintf(got, sizeof got, "%.*f %s", decimals, number->got, number->unit);
+  while (!ok && strtod(got, NULL) == number->limit && decimals++ < MOST_DECIMALS);
   return figure(part, what, beside, must, got, ok);
 }
 

@@ -6,6 +6,7 @@ figure() {
   [ -z "${BENCH_FIGURES:-}" ] || printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$BENCH_FIGURES"
   [ "$6" = ok ]
 }
+worst() { [ "$bad" -ge "$1" ] || bad=$1; } # STATUS: of several benches, in $bad
 holds() { if (($1)); then echo ok; else echo missed; fi; } # EXPRESSION, of bash's arithmetic
 
 median() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }

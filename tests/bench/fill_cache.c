@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
 
 #include "fill.h"
@@ -32,5 +33,5 @@ int main(int argc, char **argv) {
   }
   if (status != MTASTS_OK)
     fprintf(stderr, "fill_cache: %s: %s\n", argv[1], mtasts_status_name(status));
-  return status == MTASTS_OK ? 0 : 1;
+  return status == MTASTS_OK ? 0 : EX_SOFTWARE;
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,7 +32,7 @@ static int loop;
 static void die(const char *what) {
   perror(what);
   ERR_print_errors_fp(stderr);
-  exit(1);
+  exit(EX_SOFTWARE);
 }
 
 static double seconds(void) {

@@ -23,11 +23,11 @@ END
 }
 configure empty
 configure full
-"$build/tests/bench/fill_cache" "$dir/full/cache" $domains || exit 1
+"$build/tests/bench/fill_cache" "$dir/full/cache" $domains || exit 70
 
 read -r full empty ratio < <("$build/tests/bench/start_bench" "$build/mtastsd" \
   "$dir/full/mtasts.conf" "$dir/full/socketmap.sock" "$dir/empty/mtasts.conf" "$dir/empty/socketmap.sock")
-[ -n "${ratio:-}" ] || exit 1
+[ -n "${ratio:-}" ] || exit 70
 bad=0
 echo "start to first answer, medians: $full ms with $domains cached domains, $empty ms with none:" \
   "$ratio times as long (at most $start_most)"
@@ -35,11 +35,11 @@ figure million "start to first answer, $domains cached domains" 'with an empty c
   "$ratio times" "$(awk "BEGIN { print $ratio <= $start_most ? \"ok\" : \"missed\" }")" || bad=1
 
 rm -f "$dir/full"/*.sock
-raise "$build/mtastsd" "$dir/full" || exit 1
+raise "$build/mtastsd" "$dir/full" || exit 70
 anonymous() { awk '/^RssAnon:/ { print $2 }' "/proc/$pid/status"; }
 sleep 3
 rest=$(anonymous)
-"$build/tests/bench/ask_bench" "$dir/full/socketmap.sock" $asked || exit 1
+"$build/tests/bench/ask_bench" "$dir/full/socketmap.sock" $asked || exit 70
 served=$(anonymous)
 echo "anonymous memory with $domains cached domains: $rest kB at rest (below $memory_most)," \
   "$((served - rest)) kB more after $asked of them (at most $memory_most)"
@@ -50,6 +50,6 @@ figure million "the same after serving $asked of them" 'at rest' "≤ $memory_mo
 
 echo "answers from $domains cached domains, medians of interleaved rounds:"
 "$build/tests/bench/answer_bench" -c "$dir/full/cache" "$dir/full/socketmap.sock" "$pid" $domains \
-  postfix postfix-tlsrpt sts decision || bad=1
-"$build/tests/bench/answer_bench" -c "$dir/full/cache" "$dir/full/ask.sock" "$pid" $domains entry || bad=1
+  postfix postfix-tlsrpt sts decision || worst $?
+"$build/tests/bench/answer_bench" -c "$dir/full/cache" "$dir/full/ask.sock" "$pid" $domains entry || worst $?
 exit $bad

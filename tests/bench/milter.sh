@@ -28,7 +28,7 @@ clean() {
 trap clean EXIT
 
 # Where the mail goes does not count: it is thrown away.
-raise_postfix '' '' && start_mtastsd 'milter { local_mailers = {"local"} }' && start_milter || exit 1
+raise_postfix '' '' && start_mtastsd 'milter { local_mailers = {"local"} }' && start_milter || exit 70
 chroot "$mta_root" "$noop" "unix:$POSTFIX_DIR/run/noop.sock" >/dev/null 2>&1 &
 noop_pid=$!
 for ((i = 0; i < 100; i++)); do
@@ -42,13 +42,13 @@ in_root postfix postconf -M 'sink/unix=sink unix - - n - - discard' \
   "2502/inet=2502 inet n - n - - smtpd -o smtpd_milters=unix:$POSTFIX_DIR/run/noop.sock"
 postfix_conf transport_maps= default_transport=sink: smtpd_client_connection_rate_limit=0 \
   mynetworks=127.0.0.0/8 inet_interfaces=127.0.0.1 smtpd_peername_lookup=no in_flow_delay=0
-start_postfix || exit 1
+start_postfix || exit 70
 
 rate() { # PORT CONNECTIONS MESSAGES: tenths of messages a second, in `rate`
   local began took
   began=${EPOCHREALTIME/./}
   in_root postfix smtp-source -d -s "$2" -m "$3" -f sender@lab.example -t postmaster@good.mail.example \
-    "127.0.0.1:$1" || exit 1
+    "127.0.0.1:$1" || exit 70
   took=$((${EPOCHREALTIME/./} - began))
   rate=$(($3 * 10000000 / took))
   settle

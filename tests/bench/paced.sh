@@ -39,9 +39,9 @@ row='%-9s %9s %9s %9s %9s %11s %11s %7s\n'
   printf "$row" '' mtastsd mtastsd constant constant 'new domains' 'beside the' ''
   printf "$row" us '99 %' '50 %' '99 %' '50 %' 'a second' constant '99 %'
   for ((i = 1; i <= rounds; i++)); do
-    round constant || exit 1
+    round constant || exit 70
     constants+=("$late") constant=$late usuals=$usual beside=$rate
-    round mtastsd || exit 1
+    round mtastsd || exit 70
     ours+=("$late") ratios+=($((100 * late / constant)))
     printf "$row" "round $i" "$late" "$usual" "$constant" "$usuals" "$rate" "$beside" "${ratios[-1]} %"
   done

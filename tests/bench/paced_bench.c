@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -153,7 +154,7 @@ int main(int argc, char **argv) {
   size_t size = client_sample(bench.socket, map, name, reply, sizeof reply);
   if (!memmem(reply, size, ":OK ", 4)) {
     fprintf(stderr, "paced_bench: %s: %.*s\n", name, (int)size, reply);
-    return 1;
+    return EX_SOFTWARE;
   }
   pid_t constant = 0;
   snprintf(path, sizeof path, "%s", bench.socket);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,7 +35,7 @@ typedef int function(unsigned char **yield, int argc, unsigned char **argv);
 
 static void die(const char *what) {
   perror(what);
-  exit(1);
+  exit(EX_SOFTWARE);
 }
 
 /* Exim's side */
@@ -85,7 +86,7 @@ static void call(struct bench *bench, const char *name) {
   memcpy(domain, name, NAME_SIZE);
   if (bench->policy(&yield, 1, argv) != 0 || strncmp((char *)yield, "mode=enforce", 12) != 0) {
     fprintf(stderr, "plugin_bench: %s: %s\n", name, yield ? (char *)yield : "nothing");
-    exit(1);
+    exit(EX_SOFTWARE);
   }
 }
 
@@ -182,7 +183,7 @@ int main(int argc, char **argv) {
   void *plugin = dlopen(argv[2], RTLD_NOW);
   if (!plugin) {
     fprintf(stderr, "plugin_bench: %s\n", dlerror());
-    return 1;
+    return EX_SOFTWARE;
   }
   struct bench bench = {.path = argv[3], .domains = strtoul(argv[4], NULL, 10)};
   *(void **)&bench.policy = dlsym(plugin, "mtasts_policy");

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ static void check(enum mtasts_status status, const char *what) {
   if (status == MTASTS_OK)
     return;
   fprintf(stderr, "readers_bench: %s: %s\n", what, mtasts_status_name(status));
-  exit(1);
+  exit(EX_SOFTWARE);
 }
 
 static void make_names(size_t domains) {

@@ -17,10 +17,10 @@ dir=$(mktemp -d "$LAB_DIR/refreshing.XXXX")
 trap lower EXIT
 
 { cat "$LAB_CONF" && places "$dir"; } >"$dir/mtasts.conf"
-"$benches/fill_cache" "$dir/cache" "$domains" || exit 1
+"$benches/fill_cache" "$dir/cache" "$domains" || exit 70
 seq -f 'h%.0f.bench.example' 0 $((hosts - 1)) |
   "$MTASTS" --config "$dir/mtasts.conf" warm - >/dev/null 2>&1
-raise "$MTASTS"d "$dir" || exit 1
+raise "$MTASTS"d "$dir" || exit 70
 sleep 1.1 # what is fetched from now on is younger by the second
 began=$(date +%s)
 status=0

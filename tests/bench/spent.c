@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +26,7 @@ static long long of(struct timeval time) {
 
 static void die(const char *what) {
   perror(what);
-  exit(1);
+  exit(EX_SOFTWARE);
 }
 
 int main(int argc, char **argv) {

@@ -7,6 +7,7 @@
  * lost, anything is done early, or the work is not spread evenly.
  */
 #include <stdlib.h>
+#include <sysexits.h>
 
 #include "../sim/daemon/week.h"
 #include "figure.h"
@@ -15,13 +16,13 @@ int main(int argc, char **argv) {
   static struct week_report report;
   if (argc != 3 || strtoul(argv[2], NULL, 10) == 0) {
     fprintf(stderr, "usage: week_bench DIRECTORY DOMAINS\n");
-    return 2;
+    return 64;
   }
   const struct week_options options = {
       .directory = argv[1], .domains = (uint32_t)strtoul(argv[2], NULL, 10), .step = 1};
   if (!week_live(&options, &report)) {
     fprintf(stderr, "week_bench: the cache cannot be opened in %s\n", argv[1]);
-    return 2;
+    return EX_SOFTWARE;
   }
   week_print(&report, stdout);
   bool good = true;
