@@ -182,7 +182,8 @@ static void add_tally(struct text *text, const struct mtasts_exposition *e) {
           e->tally->oldest > 0 && e->now > e->tally->oldest
               ? (unsigned long long)(e->now - e->tally->oldest)
               : 0,
-          "Seconds since the policy in use was fetched that has gone unrefreshed for longest.");
+          "Seconds since the policy in use was fetched that has gone unrefreshed for longest, at "
+          "most: by the last count.");
   add_one(text, "mtasts_census_timestamp_seconds", GAUGE, (unsigned long long)e->tally->taken,
           "When the policies were last counted by mode, since the epoch.");
 }

@@ -61,7 +61,7 @@ enum mtasts_loop {
 
 struct mtasts_stats {
   atomic_ullong counts[MTASTS_COUNTERS];
-  atomic_ullong waits[MTASTS_WAITS + 1]; /* answers that waited for a look-up */
+  atomic_ullong waits[MTASTS_WAITS + 1]; /* for what the cache did not hold; those who could not wait, 0 ms */
   atomic_ullong waited;                  /* milliseconds, all of those together */
   atomic_llong seen[MTASTS_LOOPS];       /* when a loop last read its inbox, by mtasts_uptime */
   atomic_bool store_fails;               /* the last commit failed */
@@ -86,7 +86,7 @@ static inline void mtasts_loop_note(struct mtasts_stats *stats, enum mtasts_loop
   atomic_store_explicit(&stats->seen[loop], mtasts_uptime(), memory_order_relaxed);
 }
 
-/* An answer that has waited so many milliseconds. */
+/* An answer that the cache did not hold has waited so many milliseconds. */
 void mtasts_count_wait(struct mtasts_stats *stats, int64_t ms);
 
 /* A JSON object of all counters by their names, as in "requests"; then "waited_ms", and "waits",

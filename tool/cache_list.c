@@ -15,7 +15,12 @@
 #include "out.h"
 #include "place.h"
 #include "rfc3339.h"
+#include "store.h"
 #include "walk.h"
+
+enum {
+  SPACE_BAR = 20 /* columns */
+};
 
 /* What `--filter` lets through. Terms of one kind widen it, terms of different kinds narrow. */
 struct filter {
@@ -216,7 +221,8 @@ static json_t *daemon_stats(const struct mtasts_options *options,
   return json_loadb(json.data, json.len, 0, NULL);
 }
 
-static json_t *stats_json(const struct mtasts_cache_stats *s, json_t *daemon) {
+static json_t *stats_json(const struct mtasts_cache_stats *s, const struct mtasts_config *config,
+                          json_t *daemon) {
   const struct {
     const char *name;
     uint64_t count;
@@ -236,6 +242,7 @@ static json_t *stats_json(const struct mtasts_cache_stats *s, json_t *daemon) {
       {"bytes_used", s->space.bytes_used},
       {"bytes_free", s->space.bytes_free},
       {"map_size", s->space.map_size},
+      {"map_size_max", config->cache.map_size_max},
       {"readers", s->readers},
   };
   char oldest[MTASTS_RFC3339_SIZE];
@@ -257,19 +264,26 @@ static void print_concern(const char *name, uint64_t count, const char *words) {
            mtasts_colour_off(MTASTS_YELLOW), words);
 }
 
-static void print_space(const struct mtasts_cache_stats *s) {
+/* The file grows as it fills: what it may become is what there is to be used up. */
+static void print_space(const struct mtasts_cache_stats *s, uint64_t most) {
   char data[MTASTS_WORDS_MAX], used[MTASTS_WORDS_MAX], size[MTASTS_WORDS_MAX];
-  char idle[MTASTS_WORDS_MAX];
+  char idle[MTASTS_WORDS_MAX], bar[SPACE_BAR + 3];
   const struct mtasts_cache_space *space = &s->space;
-  printf("space       %s of %s (%.1f %%), for %s of data; %s of the file are free\n",
-         mtasts_human_size(space->bytes_used, used), mtasts_human_size(space->map_size, size),
-         space->map_size > 0 ? 100.0 * (double)space->bytes_used / (double)space->map_size : 0.0,
-         mtasts_human_size(s->bytes_data, data), mtasts_human_size(space->bytes_free, idle));
+  double share = (double)space->bytes_used / (double)most;
+  enum mtasts_colour colour = share * 100 < MTASTS_STORE_PAUSE ? MTASTS_PLAIN : MTASTS_YELLOW;
+  printf("space       %s%s %.1f %%%s of map_size_max, %s\n", mtasts_colour_on(colour),
+         mtasts_bar(share, SPACE_BAR, bar), 100 * share, mtasts_colour_off(colour),
+         mtasts_human_size(most, size));
+  printf("            %s for %s of data; %s of the file are free\n",
+         mtasts_human_size(space->bytes_used, used), mtasts_human_size(s->bytes_data, data),
+         mtasts_human_size(space->bytes_free, idle));
 }
 
-static void print_stats(const char *directory, const struct mtasts_cache_stats *s, int64_t now) {
+static void print_stats(const struct mtasts_place *place, const struct mtasts_cache_stats *s,
+                        int64_t now) {
   char words[MTASTS_WORDS_MAX];
-  printf("%s%s%s\n", mtasts_colour_on(MTASTS_BOLD), directory, mtasts_colour_off(MTASTS_BOLD));
+  printf("%s%s%s\n", mtasts_colour_on(MTASTS_BOLD), place->directory,
+         mtasts_colour_off(MTASTS_BOLD));
   printf("domains     %" PRIu64 "\n", s->entries);
   printf("  policies  %" PRIu64 ": %" PRIu64 " enforce, %" PRIu64 " testing, %" PRIu64 " none",
          s->policies, s->enforce, s->testing, s->none);
@@ -285,7 +299,7 @@ static void print_stats(const char *directory, const struct mtasts_cache_stats *
                 "enforce policies near their end; see mtasts cache list --filter expiring");
   if (s->oldest_fetched > 0)
     printf("oldest      fetched %s\n", mtasts_relative_time(s->oldest_fetched, now, words));
-  print_space(s);
+  print_space(s, place->config->cache.map_size_max);
   printf("readers     %" PRIu64 "\n", s->readers);
 }
 
@@ -377,9 +391,9 @@ static int run_stats(const struct mtasts_options *options) {
     return mtasts_place_close(&place, mtasts_place_complain(&place, status));
   json_t *daemon = daemon_stats(options, place.config);
   if (options->json) {
-    code = mtasts_json_print(stats_json(&stats, daemon));
+    code = mtasts_json_print(stats_json(&stats, place.config, daemon));
   } else {
-    print_stats(place.directory, &stats, now);
+    print_stats(&place, &stats, now);
     print_daemon(daemon);
   }
   json_decref(daemon);

@@ -208,3 +208,12 @@ const char *mtasts_human_size(uint64_t bytes, char text[MTASTS_WORDS_MAX]) {
     snprintf(text, MTASTS_WORDS_MAX, "%.1f %s", size, units[unit]);
   return text;
 }
+
+const char *mtasts_bar(double share, size_t columns, char *text) {
+  size_t filled = share < 1 ? (size_t)(share * (double)columns) : columns;
+  text[0] = '[';
+  memset(text + 1, '#', filled);
+  memset(text + 1 + filled, ' ', columns - filled);
+  memcpy(text + 1 + columns, "]", sizeof "]");
+  return text;
+}

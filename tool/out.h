@@ -68,4 +68,8 @@ const char *mtasts_absolute_time(int64_t time, char text[MTASTS_WORDS_MAX]);
 /* "1.2 MiB" */
 const char *mtasts_human_size(uint64_t bytes, char text[MTASTS_WORDS_MAX]);
 
+/* "[####      ]": so many columns without the brackets, filled by the share, 0 to 1. text has room
+ * for three bytes more. */
+const char *mtasts_bar(double share, size_t columns, char *text);
+
 #endif

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "out.h"
+
 enum {
   BAR = 30, /* columns */
   BAR_LEAST = 5,
@@ -65,12 +67,8 @@ static void format_bar(const struct mtasts_progress *progress, uint64_t done, si
   *text = '\0';
   if (room < BAR_EDGES + BAR_LEAST)
     return;
-  size_t filled = (size_t)((double)width * (double)done / (double)progress->total);
-  memset(text, ' ', width + BAR_EDGES);
-  text[0] = '[';
-  memset(text + 1, '#', filled < width ? filled : width);
-  text[width + 1] = ']';
-  text[width + BAR_EDGES] = '\0';
+  mtasts_bar((double)done / (double)progress->total, width, text);
+  strcat(text, " ");
 }
 
 const char *mtasts_progress_line(const struct mtasts_progress *progress, uint64_t done, double rate,

@@ -210,9 +210,9 @@ t 'show, JSON' 0 '\{"policy_domain":"one.example","state":"policy","id":"a1","mo
 t 'show of what is not there' 1 '' "$(one 'four.example: not in the cache')" "${c[@]}" cache show four.example
 t 'show of several, one missing' 1 "$(has one.example)" "$(one four.example)" "${c[@]}" cache show one.example four.example
 t 'show of no domain' 65 '' "$(one 'not a domain name')" "${c[@]}" cache show a..b
-t 'stats' 0 "$(has 'domains +6.*5: 3 enforce, 1 testing, 1 none; 2 expired.*no policy +1.*KiB of 1.0 GiB')" '' "${c[@]}" cache stats
-is 'stats, JSON' '6 5 3 1 1 1 2 1073741824' "$("$MTASTS" "${c[@]}" --json cache stats |
-  jq -r '"\(.entries) \(.policies) \(.enforce) \(.testing) \(.none) \(.absent) \(.expired) \(.map_size)"')"
+t 'stats' 0 "$(has 'domains +6.*5: 3 enforce, 1 testing, 1 none; 2 expired.*no policy +1.*space +\[ {20}\] 0\.0 % of map_size_max, 8\.0 GiB.* KiB for .* of data')" '' "${c[@]}" cache stats
+is 'stats, JSON' '6 5 3 1 1 1 2 1073741824 8589934592' "$("$MTASTS" "${c[@]}" --json cache stats |
+  jq -r '"\(.entries) \(.policies) \(.enforce) \(.testing) \(.none) \(.absent) \(.expired) \(.map_size) \(.map_size_max)"')"
 is 'stats, JSON: numbers' number,number "$("$MTASTS" "${c[@]}" --json cache stats | jq -r '"\(.bytes_used | type),\(.readers | type)"')"
 
 # query --offline
