@@ -13,6 +13,7 @@
  * with that of the constant server, 1.5 times that of a bare look-up in CACHE (bare.h), and 0.7 us.
  */
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -59,27 +60,52 @@ struct cost {
   double latency; /* microseconds; 99 % wait less */
 };
 
-/* Nanoseconds that all threads of a process have run. */
-static double cpu_of(pid_t pid) {
-  char path[300];
+/* The sum of what is told of each thread of a process. */
+static double sum_of_threads(pid_t pid, double (*told)(pid_t thread)) {
+  char path[32];
   double sum = 0;
   snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
   DIR *tasks = opendir(path);
   if (!tasks)
     die(path);
-  for (struct dirent *task; (task = readdir(tasks));) {
-    if (task->d_name[0] == '.')
-      continue;
-    char line[64];
-    snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid, task->d_name);
-    FILE *file = fopen(path, "r");
-    if (!file || !fgets(line, sizeof line, file))
-      die(path);
-    fclose(file);
-    sum += strtod(line, NULL);
-  }
+  for (struct dirent *task; (task = readdir(tasks));)
+    if (task->d_name[0] != '.')
+      sum += told((pid_t)strtol(task->d_name, NULL, 10));
   closedir(tasks);
   return sum;
+}
+
+/* Nanoseconds that it has run. */
+static double time_of(pid_t thread) {
+  char path[64];
+  char line[64];
+  snprintf(path, sizeof path, "/proc/%d/schedstat", (int)thread);
+  FILE *file = fopen(path, "r");
+  if (!file || !fgets(line, sizeof line, file))
+    die(path);
+  fclose(file);
+  return strtod(line, NULL);
+}
+
+static void pin(pid_t thread, size_t processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(processor, &set);
+  if (sched_setaffinity(thread, sizeof set, &set))
+    die("sched_setaffinity");
+}
+
+static double move(pid_t thread) {
+  pin(thread, 1);
+  return 0;
+}
+
+/* Whether the servers share a processor with who asks them is not left to chance. */
+static void move_away(pid_t server) {
+  if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+    return;
+  pin(0, 0);
+  sum_of_threads(server, move);
 }
 
 struct server {
@@ -144,7 +170,7 @@ static struct cost run(struct server *server, struct round *round) {
   const struct load *load = round->load;
   round->server = server;
   round->wait_count = 0;
-  double cpu = cpu_of(server->pid);
+  double cpu = sum_of_threads(server->pid, time_of);
   double start = seconds();
   size_t asked = 0;
   for (size_t i = 0; i < load->connections; i++, asked += load->pipelined)
@@ -164,7 +190,7 @@ static struct cost run(struct server *server, struct round *round) {
     }
   }
   return (struct cost){
-      .cpu = (cpu_of(server->pid) - cpu) / 1e3 / ANSWERS,
+      .cpu = (sum_of_threads(server->pid, time_of) - cpu) / 1e3 / ANSWERS,
       .rate = ANSWERS / (seconds() - start),
       .latency = quantile(round->waits, round->wait_count, 0.99) * 1e6,
   };
@@ -282,6 +308,8 @@ static bool compare_large(struct server *ours, struct server *constant, struct r
 
 static bool compare_load(struct server *ours, struct server *constant, struct round *round) {
   size_t connections = round->load->connections;
+  move_away(ours->pid);
+  move_away(constant->pid);
   connect_all(ours, connections);
   connect_all(constant, connections);
   bool good = (round->bare ? compare_large : compare)(ours, constant, round);
