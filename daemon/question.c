@@ -75,8 +75,8 @@ static bool wait_for(struct mtasts_front *front, const struct question *question
   if (!waiter) {
     if (mtasts_seldom(&front->crowded, CROWDED_PAUSE_MS))
       mtasts_log(MTASTS_LOG_WARNING,
-                 "too many questions wait for look-ups: those for which nothing is cached are "
-                 "answered with unknown");
+                 "too many questions wait for look-ups: those for which nothing in force is cached "
+                 "are answered with unknown");
     return false;
   }
   waiter->since = now;
@@ -104,6 +104,12 @@ static bool can_answer(const struct mtasts_front *front, const struct mtasts_ent
 static bool is_due(const struct mtasts_front *front, const struct mtasts_entry *entry,
                    int64_t now) {
   return !entry || mtasts_discover_due(&front->settings, entry, now) != 0;
+}
+
+/* What is known for certain governs, though nobody could look further: an unexpired policy (RFC
+ * 8461 sections 3.3 and 5.1), and DANE (RFC 7672 section 2.1). */
+static bool governs(const struct mtasts_entry *entry, int64_t now) {
+  return mtasts_entry_live(entry, now) || mtasts_dane_binds(entry, now);
 }
 
 static const struct mtasts_override *override_of(const struct mtasts_front *front,
@@ -153,7 +159,8 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   if (wait_for_kind(front, question, MTASTS_JOB_LOOK_UP))
     return MTASTS_REPLY_LATER;
   mtasts_count_wait(front->stats, 0);
-  finding.entry = NULL;
+  if (finding.entry && !governs(finding.entry, question->now))
+    finding.entry = NULL;
   return reply(front, question->map, &finding, question->now, out);
 }
 
@@ -308,11 +315,10 @@ size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtas
     finding.freshness = job->freshness;
   } else if (waiter->map == MTASTS_MAP_REFRESH || waiter->map == MTASTS_MAP_RECHECK) {
     return answer_done(job, "TEMP the answer cannot be read", out);
-  } else if (mtasts_reader_get(front->reader, domain, &entry) == MTASTS_OK &&
-             (mtasts_entry_live(&entry, now) || mtasts_dane_binds(&entry, now))) {
-    /* No news in time: what is known for certain still binds. */
+  } else if (mtasts_reader_get(front->reader, domain, &entry) == MTASTS_OK) {
     mtasts_discover_heed(&front->settings, &entry);
-    finding.entry = &entry;
+    if (governs(&entry, now)) /* no news in time */
+      finding.entry = &entry;
   }
   finding.override = override_of(front, domain, now);
   return reply(front, waiter->map, &finding, now, out);

@@ -2,6 +2,7 @@
 #include "front.h"
 
 #include "front_lab.h"
+#include "waiters.h"
 
 const char *const unit_name = "daemon/front_dane";
 
@@ -117,7 +118,42 @@ static void test_late(void) {
   raze_front();
 }
 
+/* Nor does a crowd end a policy: where there is no room to wait, what is in force governs. */
+static void test_crowded(void) {
+  struct sample sample;
+  int fds[MTASTS_WAITERS_ERRAND_MAX];
+  raise_front(WITH_DANE);
+  known("a.example", governing(&sample));
+  for (size_t i = 0; i < MTASTS_WAITERS_ERRAND_MAX; i++) {
+    fds[i] = enter(MTA);
+    say(fds[i], i % 2 ? "postfix a.example" : "sts a.example");
+  }
+  struct mtasts_job *asked = job(MTASTS_JOB_LOOK_UP, "a.example", true);
+  silence(fds[MTASTS_WAITERS_ERRAND_MAX - 1], "nothing is known of DANE");
+  ask(MTA, "postfix a.example", SECURE);
+  CU_ASSERT_EQUAL(counted(MTASTS_COUNT_UNKNOWN), 0);
+  done(asked, MTASTS_OK, with_dane(governing(&sample), MTASTS_DANE_NONE, 300), MTASTS_ASKED);
+  expect(fds[1], SECURE);
+  for (size_t i = 0; i < MTASTS_WAITERS_ERRAND_MAX; i++)
+    close(fds[i]);
+  raze_front();
+}
+
+/* With dnssec off, DANE that is in the cache from before is nothing that is known. */
+static void test_late_and_off(void) {
+  struct sample sample;
+  raise_front("ask { deadline = 0.05  on_unknown = \"defer\" }");
+  struct mtasts_entry *entry = with_dane(recordless(&sample), MTASTS_DANE_USABLE, 300);
+  entry->next_check = time(NULL) - 1;
+  known("a.example", entry);
+  ask_like(MTASTS_DOOR_ASK, "postfix a.example", "TEMP ", "a.example");
+  mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", true));
+  raze_front();
+}
+
 const struct unit_test unit_tests[] = {
+    {"a crowd that waits does not end a policy", test_crowded},
+    {"DANE from before does not bind with dnssec off", test_late_and_off},
     {"other ports have other TLSA records", test_ports},
     {"what is known binds at the deadline", test_late},
     {"a policy waits until it is known whether DANE comes first", test_dane},
