@@ -113,6 +113,8 @@ int64_t mtasts_discover_look_again(const struct mtasts_discover_settings *settin
     retry = entry->checked + back_off(settings, settings->retry_min, entry->failures);
     if (retry < entry->next_check)
       retry = entry->next_check; /* nothing is asked before that */
+    if (entry->retry_at > entry->checked && entry->retry_at < retry)
+      retry = entry->retry_at; /* but for a fetch that is due */
   }
   return retry < refresh ? retry : refresh;
 }
@@ -210,6 +212,9 @@ static void take_record(struct mtasts_discovery *d, const struct mtasts_record *
     entry->failures = 0;
     entry->retry_at = 0;
   }
+  if (entry->record != MTASTS_RECORD_VALID && entry->retry_at == 0)
+    entry->failures = 0; /* all of them were the record's own */
+  entry->record = MTASTS_RECORD_VALID;
   if (d->forced || fetch_due(d->settings, entry, now))
     d->needs |= MTASTS_NEED_POLICY;
   else if (now >= entry->retry_at)
@@ -261,7 +266,6 @@ unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt
   case MTASTS_DNS_ANSWER:
     switch ((int)mtasts_record_parse(answer->texts, answer->count, &record, &why)) {
     case MTASTS_OK:
-      entry->record = MTASTS_RECORD_VALID;
       take_record(d, &record, now);
       return d->needs;
     case MTASTS_ABSENT:
@@ -280,13 +284,27 @@ unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt
   return d->needs;
 }
 
+/* How long a fetch that failed is left alone. Failures of the record count as well, which may have
+ * been many: a policy in force is tried again before half of what is left of its life is over, or
+ * an outage that has ended would end the policy. */
+static int64_t fetch_wait(const struct mtasts_discover_settings *settings,
+                          const struct mtasts_entry *entry, int64_t now) {
+  int64_t wait = back_off(settings, settings->retry_min, entry->failures);
+  if (!mtasts_entry_live(entry, now))
+    return wait;
+  int64_t half = (entry->expires - now) / 2;
+  if (half < settings->retry_min)
+    half = settings->retry_min;
+  return wait < half ? wait : half;
+}
+
 static void fail_fetch(struct mtasts_discovery *d, enum mtasts_error error,
                        struct mtasts_span detail, int64_t now) {
   /* RFC 8461 section 3.3: five minutes or longer before the next try under this id. What is
    * cached stays as it is. Where the record failed as well, that is the error to be told. */
   if (d->entry.record == MTASTS_RECORD_VALID)
     fail(&d->entry, error, detail);
-  d->entry.retry_at = now + back_off(d->settings, d->settings->retry_min, d->entry.failures);
+  d->entry.retry_at = now + fetch_wait(d->settings, &d->entry, now);
 }
 
 static void take_policy(struct mtasts_discovery *d, const struct mtasts_policy *policy,
