@@ -51,6 +51,7 @@ static struct mtasts_errand *send_out(struct mtasts_waiters *waiters, struct mta
     errand = malloc(sizeof *errand);
   if (errand) {
     *errand = *like;
+    errand->waited = job->waited;
     TAILQ_INIT(&errand->waiters);
     if (tsearch(errand, &waiters->errands, compare)) {
       waiters->errand_count++;
@@ -98,6 +99,18 @@ static size_t client_of(const struct mtasts_waiters *waiters, uid_t uid) {
   return place;
 }
 
+/* Another wants what is out already. Where nobody has waited for it so far, the net loop is told:
+ * what is waited for comes before what is looked up behind. */
+static void join(struct mtasts_waiters *waiters, struct mtasts_errand *errand,
+                 struct mtasts_job *job) {
+  if (errand->waited) {
+    mtasts_job_free(job);
+    return;
+  }
+  errand->waited = true;
+  mtasts_queue_give(waiters->to_net, job); /* without a token: it is not answered */
+}
+
 /* The last of its kind, unless a reload has made deadlines shorter. */
 static void sort_in(struct mtasts_waiter_list *list, struct mtasts_waiter *waiter) {
   struct mtasts_waiter *before = TAILQ_LAST(list, mtasts_waiter_list);
@@ -125,10 +138,12 @@ struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct 
       waiters->clients[client].count < MTASTS_WAITERS_CLIENT_MAX &&
       (!errand || errand->count < MTASTS_WAITERS_ERRAND_MAX))
     waiter = malloc(sizeof *waiter + text.len);
-  if (waiter && !errand)
-    errand = send_out(waiters, job, &like);
-  else
+  if (!waiter)
     mtasts_job_free(job);
+  else if (errand)
+    join(waiters, errand, job);
+  else
+    errand = send_out(waiters, job, &like);
   if (!waiter || !errand) {
     free(waiter);
     return NULL;

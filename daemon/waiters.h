@@ -50,6 +50,7 @@ struct mtasts_errand {
   enum mtasts_job_kind kind;
   uint64_t serial; /* 0 where others may join */
   struct mtasts_domain domain;
+  bool waited; /* the net loop knows that somebody waits */
   struct mtasts_waiter_list waiters;
   unsigned count;
 };

@@ -95,6 +95,21 @@ static void test_one_job(void) {
   tear_down();
 }
 
+/* What was looked up behind is hurried by the first who waits for it, and by no other. */
+static void test_hurried(void) {
+  set_up();
+  look_behind(1);
+  CU_ASSERT_EQUAL(jobs_out(), 1);
+  CU_ASSERT_FALSE(STAILQ_FIRST(&out)->waited);
+  struct mtasts_waiter *first = wait_for(1);
+  CU_ASSERT_EQUAL(jobs_out(), 2);
+  const struct mtasts_job *told = STAILQ_NEXT(STAILQ_FIRST(&out), link);
+  CU_ASSERT_TRUE(told && told->waited && !told->token);
+  CU_ASSERT_PTR_EQUAL(wait_for(1)->errand, first->errand);
+  CU_ASSERT_EQUAL(jobs_out(), 2);
+  tear_down();
+}
+
 static void test_domain_limit(void) {
   set_up();
   for (unsigned i = 0; i < MTASTS_WAITERS_ERRAND_MAX; i++)
@@ -119,7 +134,7 @@ static void test_errand_limit(void) {
     CU_ASSERT_PTR_NOT_NULL(wait_for(i));
   CU_ASSERT_PTR_NULL(wait_for(MTASTS_ERRANDS_MAX));
   release(wait_for(0));
-  CU_ASSERT_EQUAL(jobs_out(), MTASTS_ERRANDS_MAX);
+  CU_ASSERT_EQUAL(jobs_out(), MTASTS_ERRANDS_MAX + 1); /* that one is hurried */
   free(mtasts_waiters_end(&waiters, STAILQ_FIRST(&out)));
   CU_ASSERT_PTR_NOT_NULL(wait_for(MTASTS_ERRANDS_MAX));
   jobs_out();
@@ -179,6 +194,7 @@ static void test_deadlines(void) {
 
 const struct unit_test unit_tests[] = {
     {"one job however many wait, and another after its end", test_one_job},
+    {"what is looked up behind is hurried once", test_hurried},
     {"a domain has so many waiters and no more", test_domain_limit},
     {"looking behind leaves room for those who wait", test_errand_limit},
     {"a client leaves room for the others", test_client_limit},
