@@ -335,11 +335,22 @@ static int open_all(struct daemon *daemon) {
   if (!open_queues(daemon) || !daemon->use)
     return mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
   code = open_cache(daemon);
-  if (code == EX_OK)
+  if (code == EX_OK) {
+    mtasts_use_recall(daemon->use, daemon->config->cache.directory, time(NULL));
     code = open_netloop(daemon);
+  }
   if (code == EX_OK)
     code = open_front(daemon, peers_max);
   return code == EX_OK ? open_metrics(daemon) : code;
+}
+
+/* While the cache is still ours. */
+static void keep_use(const struct daemon *daemon) {
+  const char *directory = daemon->config ? daemon->config->cache.directory : NULL;
+  if (daemon->store && !mtasts_use_keep(daemon->use, directory, time(NULL)))
+    mtasts_log(MTASTS_LOG_WARNING,
+               "which domains are in use could not be kept in %s: %s; all of them count as such",
+               directory, strerror(errno));
 }
 
 static void close_all(struct daemon *daemon) {
@@ -353,6 +364,7 @@ static void close_all(struct daemon *daemon) {
     mtasts_queue_destroy(&daemon->to_front);
     mtasts_queue_destroy(&daemon->to_net);
   }
+  keep_use(daemon);
   mtasts_store_close(daemon->store);
   mtasts_use_free(daemon->use);
   mtasts_snapshot_release(daemon->snapshot);

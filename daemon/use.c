@@ -1,16 +1,26 @@
 #include "use.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
   FILTER_BITS = 1 << 23, /* one in fifty is wrongly known at a million domains */
   FILTER_BYTES = FILTER_BITS / 8,
   BLOCK_BITS = 512, /* a cache line: the bits of one domain are fetched at once */
   HASHES = 4,
+
+  MEMORY_BYTES = 2 * FILTER_BYTES,
+  PAGE = 4096, /* of a file: one with no mark in it takes no room */
+  KEPT_BYTES = PAGE + 2 * MEMORY_BYTES,
 };
 
 /* Marks go to `current`; the other one is of the period before. Pages that nobody has marked cost
@@ -31,11 +41,11 @@ struct mtasts_use {
 
 static bool open_memory(struct memory *memory, int64_t period, int64_t now) {
   void *bytes =
-      mmap(NULL, 2 * FILTER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (bytes == MAP_FAILED)
     return false;
   /* One huge page would be resident whole from the first mark on. */
-  madvise(bytes, 2 * FILTER_BYTES, MADV_NOHUGEPAGE);
+  madvise(bytes, MEMORY_BYTES, MADV_NOHUGEPAGE);
   memory->filters[0] = bytes;
   memory->filters[1] = memory->filters[0] + FILTER_BITS / 64;
   memory->period = period;
@@ -45,7 +55,7 @@ static bool open_memory(struct memory *memory, int64_t period, int64_t now) {
 
 static void close_memory(struct memory *memory) {
   if (memory->filters[0])
-    munmap(memory->filters[0], 2 * FILTER_BYTES);
+    munmap(memory->filters[0], MEMORY_BYTES);
 }
 
 struct mtasts_use *mtasts_use_new(int64_t now) {
@@ -179,4 +189,106 @@ void mtasts_use_rotate(struct mtasts_use *use, int64_t now) {
   }
   if (is_over(&use->again, now) || both)
     turn(&use->again, now);
+}
+
+/* across runs */
+
+static const char kept_name[] = "use";
+static const char kept_form[16] = "mtasts use 1";
+
+/* The first page of the file; the filters of both memories follow. */
+struct kept {
+  char form[sizeof kept_form];
+  uint64_t salt[2];
+  int64_t at; /* when it was kept */
+  int64_t turned[2];
+  uint32_t current[2];
+  uint32_t all;
+};
+
+static bool is_empty(const unsigned char *page) {
+  return page[0] == 0 && memcmp(page, page + 1, PAGE - 1) == 0;
+}
+
+static bool write_filters(int fd, const struct memory *memory, off_t at) {
+  const unsigned char *bytes = (const void *)(uintptr_t)memory->filters[0];
+  for (off_t i = 0; i < MEMORY_BYTES; i += PAGE)
+    if (!is_empty(bytes + i) && pwrite(fd, bytes + i, PAGE, at + i) != PAGE)
+      return false;
+  return true;
+}
+
+static bool write_kept(int fd, const struct mtasts_use *use, int64_t now) {
+  struct kept kept = {
+      .salt = {use->salt[0], use->salt[1]},
+      .at = now,
+      .turned = {use->asked.turned, use->again.turned},
+      .current = {use->asked.current, use->again.current},
+      .all = use->all,
+  };
+  memcpy(kept.form, kept_form, sizeof kept.form);
+  return ftruncate(fd, KEPT_BYTES) == 0 && pwrite(fd, &kept, sizeof kept, 0) == sizeof kept &&
+         write_filters(fd, &use->asked, PAGE) &&
+         write_filters(fd, &use->again, PAGE + MEMORY_BYTES) && fsync(fd) == 0;
+}
+
+bool mtasts_use_keep(const struct mtasts_use *use, const char *directory, int64_t now) {
+  char path[PATH_MAX];
+  if (snprintf(path, sizeof path, "%s/%s", directory, kept_name) >= (int)sizeof path) {
+    errno = ENAMETOOLONG;
+    return false;
+  }
+  unlink(path); /* whatever somebody put there is not written to */
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+  if (fd < 0)
+    return false;
+  bool written = write_kept(fd, use, now);
+  int error = errno;
+  if (!written)
+    unlink(path);
+  close(fd);
+  errno = error;
+  return written;
+}
+
+static bool read_filters(int fd, struct memory *memory, off_t at) {
+  unsigned char *bytes = (void *)(uintptr_t)memory->filters[0];
+  unsigned char page[PAGE];
+  for (off_t i = 0; i < MEMORY_BYTES; i += PAGE) {
+    if (pread(fd, page, PAGE, at + i) != PAGE)
+      return false;
+    if (!is_empty(page))
+      memcpy(bytes + i, page, PAGE);
+  }
+  return true;
+}
+
+static bool read_kept(int fd, struct mtasts_use *use, int64_t now) {
+  struct stat file;
+  struct kept kept;
+  if (fstat(fd, &file) != 0 || !S_ISREG(file.st_mode) || file.st_size != KEPT_BYTES ||
+      pread(fd, &kept, sizeof kept, 0) != sizeof kept ||
+      memcmp(kept.form, kept_form, sizeof kept.form) != 0 || kept.current[0] > 1 ||
+      kept.current[1] > 1 || kept.at > now || now - kept.at >= use->asked.period ||
+      !read_filters(fd, &use->asked, PAGE) || !read_filters(fd, &use->again, PAGE + MEMORY_BYTES))
+    return false;
+  memcpy(use->salt, kept.salt, sizeof use->salt);
+  use->asked.turned = kept.turned[0];
+  use->again.turned = kept.turned[1];
+  use->asked.current = kept.current[0];
+  use->again.current = kept.current[1];
+  use->all = kept.all != 0;
+  return true;
+}
+
+bool mtasts_use_recall(struct mtasts_use *use, const char *directory, int64_t now) {
+  char path[PATH_MAX];
+  if (snprintf(path, sizeof path, "%s/%s", directory, kept_name) >= (int)sizeof path)
+    return false;
+  int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  bool read = unlink(path) == 0 && read_kept(fd, use, now);
+  close(fd);
+  return read;
 }

@@ -29,6 +29,18 @@ enum {
 struct mtasts_use *mtasts_use_new(int64_t now);
 void mtasts_use_free(struct mtasts_use *use);
 
+/*
+ * Across an orderly end and the next start, in a file of the cache's directory; what is lost by a
+ * crash counts as asked for. Both are for whoever holds the cache's lock.
+ *
+ * Recalls what was kept, and removes it: it is true for one start alone. False: there is nothing,
+ * or nothing of this form and of less than a period ago.
+ */
+bool mtasts_use_recall(struct mtasts_use *use, const char *directory, int64_t now);
+
+/* Keeps it. False: it could not be written, and is not there; errno says why. */
+bool mtasts_use_keep(const struct mtasts_use *use, const char *directory, int64_t now);
+
 /* The domain's place in the filters, which is asked for ahead: memory that is far comes while the
  * domain is looked up. */
 struct mtasts_use_place {
