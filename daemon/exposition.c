@@ -80,7 +80,7 @@ static const struct {
     {"mtasts_outcomes_malformed_total", COUNTER, MTASTS_COUNT_OUTCOME_MALFORMED,
      "Datagrams that were no outcome."},
     {"mtasts_cache_failures_total", COUNTER, MTASTS_COUNT_STORE_FAILURES,
-     "Reads or writes of the cache that failed, or found no room."},
+     "Reads or writes of the cache that failed. One that is full has not failed."},
 };
 
 static void add_counts(struct text *text, const struct mtasts_stats *stats) {

@@ -132,9 +132,12 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   struct mtasts_entry entry;
   struct mtasts_finding finding = {.text = question->text, .domain = &question->domain};
   struct mtasts_use_place place = mtasts_use_seek(front->use, &question->domain);
-  if (mtasts_reader_get(front->reader, &question->domain, &entry) == MTASTS_OK) {
+  enum mtasts_status status = mtasts_reader_get(front->reader, &question->domain, &entry);
+  if (status == MTASTS_OK) {
     mtasts_discover_heed(&front->settings, &entry);
     finding.entry = &entry;
+  } else {
+    mtasts_count_read(front->stats, status);
   }
   mark_use(front->use, place, finding.entry, question->now);
   finding.override = override_of(front, &question->domain, question->now);

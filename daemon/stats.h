@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mtasts.h"
 #include "uptime.h"
 
 enum mtasts_counter {
@@ -21,7 +22,7 @@ enum mtasts_counter {
   MTASTS_COUNT_HITS,              /* answered from the cache at once */
   MTASTS_COUNT_STALE,             /* of those: a policy that could not be checked */
   MTASTS_COUNT_OVERRIDES,         /* answered by an override */
-  MTASTS_COUNT_MISSES,            /* waited for a look-up */
+  MTASTS_COUNT_MISSES,            /* of what the cache does not hold, or not for certain */
   MTASTS_COUNT_UNKNOWN,           /* answered with unknown: too late, or too many */
   MTASTS_COUNT_MALFORMED,         /* connections closed for what they sent */
   MTASTS_COUNT_LOOKUPS,           /* ended */
@@ -79,6 +80,12 @@ static inline void mtasts_count_set(struct mtasts_stats *stats, enum mtasts_coun
 static inline unsigned long long mtasts_counted(const struct mtasts_stats *stats,
                                                 enum mtasts_counter counter) {
   return atomic_load_explicit(&stats->counts[counter], memory_order_relaxed);
+}
+
+/* A look-up in the cache has come to nothing: because there is nothing, or by a failure. */
+static inline void mtasts_count_read(struct mtasts_stats *stats, enum mtasts_status status) {
+  if (status != MTASTS_ABSENT)
+    mtasts_count(stats, MTASTS_COUNT_STORE_FAILURES);
 }
 
 /* The loop is alive: it has read its inbox just now. */

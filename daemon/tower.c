@@ -195,7 +195,13 @@ static size_t in_the_air(const struct mtasts_tower *tower) {
 const struct mtasts_entry *mtasts_tower_known(struct mtasts_tower *tower,
                                               const struct mtasts_domain *domain,
                                               struct mtasts_entry *entry) {
-  return mtasts_reader_get(tower->reader, domain, entry) == MTASTS_OK ? entry : NULL;
+  enum mtasts_status status = mtasts_reader_get(tower->reader, domain, entry);
+  if (status != MTASTS_OK) {
+    mtasts_count_read(tower->stats, status);
+    return NULL;
+  }
+  mtasts_discover_heed(&tower->net.settings, entry);
+  return entry;
 }
 
 void mtasts_tower_mind(struct mtasts_tower *tower, const struct mtasts_domain *domain,

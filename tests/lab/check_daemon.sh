@@ -294,6 +294,7 @@ wait $waiting
 check 'who waits is answered' '.*"verdict":"unknown".*' "$(cat "$LAB_DIR/waiting")"
 check 'the sockets are gone' '' "$(ls "$LAB_DIR/run")"
 check 'totals are logged' yes "$(says 'stop {"requests"')"
+check 'what is in use is kept' '4198400 640' "$(stat -c '%s %a' "$cache/use")"
 
 # A log that nobody reads
 configure
@@ -330,6 +331,7 @@ wait $idle 2>/dev/null
 idle=''
 start_daemon
 stop_daemon KILL
+check 'killed: nothing out of date is left of what is in use' no "$([ -e "$cache/use" ] && echo yes || echo no)"
 start_daemon
 check 'killed: the cache is kept' 'enforce cache 20260101T000000 -' "$(decision good)"
 rm "$cache/data.mdb"

@@ -170,7 +170,28 @@ static void full_is_no_failure(void) {
   site_free(site);
 }
 
+/* With dnssec off what is cached of DANE is nothing that is known: the front asks for MX hosts
+ * anew, and must not be told that they are there. */
+static void dane_of_before_is_unknown(void) {
+  struct site *site = site_new(WORLD_LASTING, WEEK);
+  struct sample sample;
+  struct mtasts_entry entry;
+  policy(&sample, "1");
+  sample.entry.dane = MTASTS_DANE_USABLE;
+  sample.entry.dane_expires = sample.entry.mx_expires = NOW + DAY;
+  CU_ASSERT_EQUAL(mtasts_store_put(site->tower.store, &site->domain, &sample.entry, NOW),
+                  MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_flush(site->tower.store), MTASTS_OK);
+  const struct mtasts_entry *known = mtasts_tower_known(&site->tower, &site->domain, &entry);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(known);
+  CU_ASSERT_TRUE(known->mx_state == MTASTS_MX_UNKNOWN && known->dane_expires == 0);
+  CU_ASSERT_NOT_EQUAL(mtasts_discover_due(&site->tower.net.settings, known, NOW) & MTASTS_NEED_MX,
+                      0);
+  site_free(site);
+}
+
 const struct unit_test unit_tests[] = {
+    {"DANE of before dnssec was off is unknown", dane_of_before_is_unknown},
     {"a full store is no failure", full_is_no_failure},
     {"leaves a failed host alone", leaves_a_failed_host_alone},
     {"refreshes after a mere check", refreshes_after_a_mere_check},
