@@ -361,8 +361,8 @@ static void fail_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *a
     set_dane(entry, MTASTS_DANE_BOGUS, again, answer->detail);
   else if (!mtasts_dane_counts(entry, now))
     set_dane(entry, MTASTS_DANE_UNKNOWN, again, answer->detail);
-  else
-    entry->dane_expires = again > entry->dane_expires ? again : entry->dane_expires;
+  else if (again > entry->dane_expires || lapsed(entry->dane_expires, now))
+    entry->dane_expires = again;
 }
 
 unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *answer,
