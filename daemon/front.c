@@ -152,7 +152,7 @@ static bool listen_all(struct mtasts_front *front, const struct mtasts_front_opt
       return false;
   if (options->outcome_fd >= 0)
     front->outcomes =
-        mtasts_outcomes_new(front->base, options->outcome_fd, options->to_net, front->stats);
+        mtasts_outcomes_new(front->base, options->outcome_fd, &front->waiters, front->stats);
   return front->socketmap && (front->outcomes || options->outcome_fd < 0);
 }
 

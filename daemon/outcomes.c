@@ -17,7 +17,7 @@ enum {
 struct mtasts_outcomes {
   struct event event;
   int fd;
-  struct mtasts_queue *to_net;
+  struct mtasts_waiters *waiters;
   struct mtasts_stats *stats;
   char datagram[MTASTS_OUTCOME_MAX];
 };
@@ -32,14 +32,6 @@ static const char *policy_name(enum mtasts_outcome_policy policy) {
     break;
   }
   return "no-policy-found";
-}
-
-static void look_again(struct mtasts_outcomes *outcomes, const struct mtasts_domain *domain) {
-  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_RECHECK);
-  if (!job)
-    return;
-  job->domain = *domain;
-  mtasts_queue_give(outcomes->to_net, job);
 }
 
 static void take(struct mtasts_outcomes *outcomes, size_t size) {
@@ -58,7 +50,7 @@ static void take(struct mtasts_outcomes *outcomes, size_t size) {
   mtasts_log(MTASTS_LOG_INFO, "outcome domain=%s policy=%s result=%s mx=%s", outcome.domain.name,
              policy_name(outcome.policy), mtasts_outcome_result_name(outcome.result), mx);
   if (outcome.policy == MTASTS_OUTCOME_STS)
-    look_again(outcomes, &outcome.domain);
+    mtasts_waiters_look_behind(outcomes->waiters, MTASTS_JOB_RECHECK, &outcome.domain);
 }
 
 static void on_datagrams(evutil_socket_t fd, short what, void *context) {
@@ -75,13 +67,13 @@ static void on_datagrams(evutil_socket_t fd, short what, void *context) {
 }
 
 struct mtasts_outcomes *mtasts_outcomes_new(struct event_base *base, int fd,
-                                            struct mtasts_queue *to_net,
+                                            struct mtasts_waiters *waiters,
                                             struct mtasts_stats *stats) {
   struct mtasts_outcomes *made = malloc(sizeof *made);
   if (!made)
     return NULL;
   made->fd = fd;
-  made->to_net = to_net;
+  made->waiters = waiters;
   made->stats = stats;
   event_assign(&made->event, base, fd, EV_READ | EV_PERSIST, on_datagrams, made);
   if (event_add(&made->event, NULL) == 0)

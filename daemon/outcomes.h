@@ -6,15 +6,15 @@
 #ifndef MTASTS_OUTCOMES_H
 #define MTASTS_OUTCOMES_H
 
-#include "job.h"
 #include "stats.h"
+#include "waiters.h"
 
 struct event_base;
 struct mtasts_outcomes;
 
 /* fd: a bound non-blocking datagram socket, taken over. NULL: no memory. */
 struct mtasts_outcomes *mtasts_outcomes_new(struct event_base *base, int fd,
-                                            struct mtasts_queue *to_net,
+                                            struct mtasts_waiters *waiters,
                                             struct mtasts_stats *stats);
 void mtasts_outcomes_free(struct mtasts_outcomes *outcomes);
 

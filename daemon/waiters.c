@@ -65,12 +65,12 @@ static struct mtasts_errand *send_out(struct mtasts_waiters *waiters, struct mta
   return NULL;
 }
 
-void mtasts_waiters_look_behind(struct mtasts_waiters *waiters,
+void mtasts_waiters_look_behind(struct mtasts_waiters *waiters, enum mtasts_job_kind kind,
                                 const struct mtasts_domain *domain) {
-  const struct mtasts_errand like = {.kind = MTASTS_JOB_LOOK_UP, .domain = *domain};
+  const struct mtasts_errand like = {.kind = kind, .domain = *domain};
   if (find(waiters, &like))
     return;
-  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_LOOK_UP);
+  struct mtasts_job *job = mtasts_job_new(kind);
   if (!job)
     return;
   job->domain = *domain;

@@ -79,8 +79,9 @@ struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct 
                                          struct mtasts_span text, enum mtasts_patience patience,
                                          int64_t deadline);
 
-/* Has the domain looked up while nobody waits, unless it is being looked up or too much is. */
-void mtasts_waiters_look_behind(struct mtasts_waiters *waiters, const struct mtasts_domain *domain);
+/* Has such a job of the domain's done while nobody waits, unless it is out or too much is. */
+void mtasts_waiters_look_behind(struct mtasts_waiters *waiters, enum mtasts_job_kind kind,
+                                const struct mtasts_domain *domain);
 
 /* The errand of a job that came back: others can no longer join it. Its waiters are to be
  * released and then it is to be freed. */

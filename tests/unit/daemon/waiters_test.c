@@ -58,7 +58,7 @@ static void release(struct mtasts_waiter *waiter) {
 static void look_behind(unsigned number) {
   struct mtasts_domain domain;
   domain.len = (size_t)snprintf(domain.name, sizeof domain.name, "d%u", number);
-  mtasts_waiters_look_behind(&waiters, &domain);
+  mtasts_waiters_look_behind(&waiters, MTASTS_JOB_LOOK_UP, &domain);
 }
 
 static void test_one_job(void) {
