@@ -96,7 +96,7 @@ static bool read_node(const struct walk *walk, const unsigned char *page, size_t
   node->key = (struct mtasts_span){(const char *)start + NODE_HEADER, get_16(start + 6)};
   node->size = (size_t)get_16(start) | (size_t)get_16(start + 2) << 16;
   node->child = (uint64_t)node->size | (uint64_t)flags << 32;
-  if (node->key.len > room)
+  if (node->key.len > room || node->key.len > MTASTS_KEY_MAX)
     return false;
   if (get_16(page + AT_FLAGS) & BRANCH)
     return true;

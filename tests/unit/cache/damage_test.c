@@ -289,10 +289,80 @@ static void test_garbage_inside(void) {
   CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK); /* not there */
 }
 
+static bool pass_over(void *context, const struct mtasts_domain *key, enum mtasts_status status,
+                      const struct mtasts_entry *entry) {
+  (void)context;
+  (void)key;
+  (void)status;
+  (void)entry;
+  return true;
+}
+
+static int walk_all(void *path) {
+  struct mtasts_cache *cache;
+  enum mtasts_status status = mtasts_cache_open(path, &cache);
+  if (status == MTASTS_OK)
+    status = mtasts_cache_walk(cache, pass_over, NULL);
+  return (int)status;
+}
+
+static int count_all(void *path) {
+  struct mtasts_cache *cache;
+  struct mtasts_cache_stats stats;
+  enum mtasts_status status = mtasts_cache_open(path, &cache);
+  if (status == MTASTS_OK)
+    status = mtasts_cache_count(cache, NOW, &stats);
+  return (int)status;
+}
+
+static int sweep_all(void *path) {
+  uint64_t removed;
+  struct mtasts_store *store;
+  enum mtasts_status status = mtasts_store_open(path, &mtasts_store_defaults, &store);
+  if (status == MTASTS_OK)
+    status = mtasts_store_expire(store, NOW, &removed);
+  return (int)status;
+}
+
+static uint16_t *field(unsigned char *page, size_t at) {
+  return (uint16_t *)(void *)(page + at);
+}
+
+/* Makes a key of each full leaf so long: of the node with the most bytes behind it. */
+static void lengthen_keys(const char *file, uint16_t size) {
+  _Alignas(8) unsigned char page[4096];
+  unsigned changed = 0;
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  for (off_t at = 2 * 4096; pread(fd, page, sizeof page, at) == sizeof page; at += 4096) {
+    if (*field(page, 10) != 0x02 || *field(page, 12) < 16 + 8 * 2)
+      continue;
+    *field(page, *field(page, 14) + 6U) = size;
+    changed++;
+    CU_ASSERT_EQUAL(pwrite(fd, page, sizeof page, at), sizeof page);
+  }
+  CU_ASSERT(changed > 10);
+  close(fd);
+}
+
+/* Also where nobody checked the pages, as of a file that is too long for that. */
+static void test_long_key(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  make_cache(path);
+  file_path(file, path, "data.mdb");
+  lengthen_keys(file, MTASTS_KEY_MAX + 90);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_CORRUPT);
+  CU_ASSERT_EQUAL(in_child(walk_all, path), MTASTS_CORRUPT);
+  CU_ASSERT_EQUAL(in_child(count_all, path), MTASTS_CORRUPT);
+  CU_ASSERT_EQUAL(in_child(sweep_all, path), MTASTS_CORRUPT);
+  directory_free(path);
+}
+
 const struct unit_test unit_tests[] = {
     {"a truncated file is told, and kills nobody", test_truncated},
     {"garbage is told", test_garbage},
     {"garbage in any page is found before LMDB stumbles over it", test_garbage_inside},
+    {"a key longer than any ends a walk", test_long_key},
     {"links, pipes and directories are no files", test_not_a_file},
     {"what is missing is made by a writer alone", test_missing},
     {"another version is told apart", test_another_version},
