@@ -38,7 +38,15 @@ struct walk {
   size_t last_page;
   size_t pages_left; /* a sound tree visits none twice: ends every circle */
   uint64_t held;     /* the page that is in a path's buffer; 0: none */
+  bool free_pages;   /* is this LMDB's own tree of free pages? */
 };
+
+static struct walk walk_of(int fd, const struct mtasts_data_trees *trees) {
+  return (struct walk){.fd = fd,
+                       .page_size = trees->page_size,
+                       .last_page = trees->last_page,
+                       .pages_left = trees->last_page + 1};
+}
 
 static uint16_t get_16(const unsigned char *at) {
   uint16_t value;
@@ -111,12 +119,19 @@ static bool read_node(const struct walk *walk, const unsigned char *page, size_t
   return flags == 0 && node->size <= room;
 }
 
+/* LMDB leaves no page without a node, and no branch with one: it asserts that a search finds two.
+ * In the tree of free pages it lets one pass (mdb_page_search_root). */
+static size_t least_nodes(const struct walk *walk, unsigned kind) {
+  return kind == BRANCH && !walk->free_pages ? 2 : 1;
+}
+
 /* The page's own header: where its nodes are listed, from PAGE_HEADER to *lower. */
 static bool page_holds(const struct walk *walk, const unsigned char *page, size_t *lower) {
   unsigned kind = get_16(page + AT_FLAGS) & KINDS;
   size_t upper = get_16(page + AT_UPPER);
   *lower = get_16(page + AT_LOWER);
-  return (kind == BRANCH || kind == LEAF) && *lower >= PAGE_HEADER && *lower <= upper &&
+  return (kind == BRANCH || kind == LEAF) &&
+         *lower >= PAGE_HEADER + least_nodes(walk, kind) * sizeof(uint16_t) && *lower <= upper &&
          upper <= walk->page_size && *lower % 2 == 0;
 }
 
@@ -170,8 +185,8 @@ static bool search_page(struct walk *walk, const unsigned char *page, struct mta
   struct node node;
   size_t lower;
   *found = (struct node){.child = UINT64_MAX};
-  if (!page_holds(walk, page, &lower) || (branch && lower < PAGE_HEADER + 2 * sizeof(uint16_t)))
-    return false; /* LMDB leaves no branch with one node */
+  if (!page_holds(walk, page, &lower))
+    return false;
   for (size_t at = PAGE_HEADER; at < lower; at += 2) {
     node = (struct node){.child = UINT64_MAX};
     if (!read_node(walk, page, at, &node) || (last.data && compare(last, node.key) >= 0))
@@ -208,9 +223,11 @@ static bool path_holds(struct walk *walk, uint64_t root, struct mtasts_span key,
 static bool trees_hold(int fd, const struct mtasts_data_trees *trees) {
   if (trees->last_page >= MTASTS_TREE_CHECK_MAX / trees->page_size)
     return true;
-  struct walk walk = {fd, trees->page_size, trees->last_page, trees->last_page + 1, 0};
-  return tree_holds(&walk, trees->free_root, DEPTH_MAX) &&
-         tree_holds(&walk, trees->root, DEPTH_MAX);
+  struct walk walk = walk_of(fd, trees);
+  if (!tree_holds(&walk, trees->root, DEPTH_MAX))
+    return false;
+  walk.free_pages = true;
+  return tree_holds(&walk, trees->free_root, DEPTH_MAX);
 }
 
 /* errno is set where it fails. */
@@ -258,7 +275,7 @@ static enum mtasts_status read_value(int fd, const struct mtasts_data_trees *tre
                                      const struct mtasts_domain *domain, unsigned char *page,
                                      unsigned char *value, size_t *size) {
   static const char *const databases[] = {MTASTS_DB_POLICIES, MTASTS_DB_ABSENT};
-  struct walk walk = {fd, trees->page_size, trees->last_page, trees->last_page + 1, 0};
+  struct walk walk = walk_of(fd, trees);
   struct mtasts_span key = {domain->name, domain->len};
   struct node node;
   uint64_t roots[2];

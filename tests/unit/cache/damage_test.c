@@ -289,6 +289,54 @@ static void test_garbage_inside(void) {
   CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK); /* not there */
 }
 
+/* Where LMDB keeps things in a page: MDB_page and MDB_node in its mdb.c. */
+static uint16_t *field(unsigned char *page, size_t at) {
+  return (uint16_t *)(void *)(page + at);
+}
+
+static void one_node(unsigned char *page) {
+  *field(page, 12) = 16 + 2;
+}
+static void no_node(unsigned char *page) {
+  *field(page, 12) = 16;
+}
+
+/* Each in turn in every page of its kind, of which some are in use. */
+static void test_rules(void) {
+  static const struct {
+    const char *name;
+    uint16_t kind; /* branch 1, leaf 2 */
+    void (*damage)(unsigned char *page);
+  } rules[] = {
+      {"a branch with one node", 1, one_node},
+      {"a branch with none", 1, no_node},
+      {"a leaf with none", 2, no_node},
+  };
+  char path[32];
+  char file[PATH_SIZE];
+  _Alignas(8) unsigned char sound[4096];
+  _Alignas(8) unsigned char page[4096];
+  make_cache(path);
+  file_path(file, path, "data.mdb");
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+    bool told = false;
+    for (off_t at = 2 * 4096; pread(fd, sound, sizeof sound, at) == sizeof sound; at += 4096) {
+      memcpy(page, sound, sizeof page);
+      if (*field(page, 10) != rules[i].kind)
+        continue;
+      rules[i].damage(page);
+      CU_ASSERT_EQUAL(pwrite(fd, page, sizeof page, at), sizeof page);
+      told |= mtasts_tree_check(path) == MTASTS_CORRUPT;
+      CU_ASSERT_EQUAL(pwrite(fd, sound, sizeof sound, at), sizeof sound);
+    }
+    unit_check(told, "%s: not told", rules[i].name);
+  }
+  close(fd);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+  directory_free(path);
+}
+
 static bool pass_over(void *context, const struct mtasts_domain *key, enum mtasts_status status,
                       const struct mtasts_entry *entry) {
   (void)context;
@@ -322,10 +370,6 @@ static int sweep_all(void *path) {
   if (status == MTASTS_OK)
     status = mtasts_store_expire(store, NOW, &removed);
   return (int)status;
-}
-
-static uint16_t *field(unsigned char *page, size_t at) {
-  return (uint16_t *)(void *)(page + at);
 }
 
 /* Makes a key of each full leaf so long: of the node with the most bytes behind it. */
@@ -362,6 +406,7 @@ const struct unit_test unit_tests[] = {
     {"a truncated file is told, and kills nobody", test_truncated},
     {"garbage is told", test_garbage},
     {"garbage in any page is found before LMDB stumbles over it", test_garbage_inside},
+    {"what no page of LMDB's is, is told", test_rules},
     {"a key longer than any ends a walk", test_long_key},
     {"links, pipes and directories are no files", test_not_a_file},
     {"what is missing is made by a writer alone", test_missing},
