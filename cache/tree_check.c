@@ -39,6 +39,7 @@ struct walk {
   size_t pages_left; /* a sound tree visits none twice: ends every circle */
   uint64_t held;     /* the page that is in a path's buffer; 0: none */
   bool free_pages;   /* is this LMDB's own tree of free pages? */
+  uint64_t freed_by; /* there: the transaction of the last list */
 };
 
 static struct walk walk_of(int fd, const struct mtasts_data_trees *trees) {
@@ -135,9 +136,49 @@ static bool page_holds(const struct walk *walk, const unsigned char *page, size_
          upper <= walk->page_size && *lower % 2 == 0;
 }
 
+/* Copies a part of a leaf node's data, which lies in its page or in overflow pages. */
+static bool read_data(const struct walk *walk, const struct node *node, size_t from, size_t size,
+                      void *out) {
+  if (from > node->size || size > node->size - from)
+    return false;
+  if (!node->big) {
+    memcpy(out, node->data + from, size);
+    return true;
+  }
+  off_t at = (off_t)(get_64(node->data) * walk->page_size + PAGE_HEADER + from);
+  return pread(walk->fd, out, size, at) == (ssize_t)size;
+}
+
+/* A list of free pages: their count, which LMDB believes, and so many numbers that descend. There
+ * may be room for more behind them. Its key is the transaction, and lists ascend by it. */
+static bool free_list_holds(struct walk *walk, const struct node *node) {
+  uint64_t last = walk->last_page + 1;
+  uint64_t before = walk->freed_by;
+  uint64_t count;
+  if (node->key.len != sizeof(uint64_t) || node->tree ||
+      !read_data(walk, node, 0, sizeof count, &count) || count >= walk->last_page)
+    return false;
+  walk->freed_by = get_64((const unsigned char *)node->key.data);
+  uint64_t *numbers = malloc(count * sizeof *numbers + 1);
+  bool holds = numbers && walk->freed_by > before &&
+               read_data(walk, node, sizeof count, count * sizeof *numbers, numbers);
+  for (uint64_t i = 0; i < count && holds; i++) {
+    holds = numbers[i] >= 2 && numbers[i] < last;
+    last = numbers[i];
+  }
+  free(numbers);
+  return holds;
+}
+
+/* In a branch of free pages, whose first node has no key. */
+static bool free_key_holds(const struct node *node, size_t at) {
+  return at == PAGE_HEADER || node->key.len == sizeof(uint64_t);
+}
+
 static bool tree_holds(struct walk *walk, uint64_t root, unsigned depth);
 
 static bool nodes_hold(struct walk *walk, const unsigned char *page, unsigned depth) {
+  bool branch = get_16(page + AT_FLAGS) & BRANCH;
   struct node node;
   size_t lower;
   if (!page_holds(walk, page, &lower))
@@ -146,11 +187,13 @@ static bool nodes_hold(struct walk *walk, const unsigned char *page, unsigned de
     node = (struct node){.data = NULL};
     if (!read_node(walk, page, at, &node))
       return false;
-    if ((get_16(page + AT_FLAGS) & BRANCH) && !tree_holds(walk, node.child, depth - 1))
+    if (branch && !tree_holds(walk, node.child, depth - 1))
       return false;
     if (node.tree && !tree_holds(walk, get_64(node.data + AT_ROOT), depth - 1))
       return false;
     if (node.big && !overflow_holds(walk, &node))
+      return false;
+    if (walk->free_pages && !(branch ? free_key_holds(&node, at) : free_list_holds(walk, &node)))
       return false;
   }
   return true;
@@ -260,14 +303,8 @@ static bool is_format(const struct node *node) {
 }
 
 static bool copy_value(const struct walk *walk, const struct node *node, unsigned char *value) {
-  if (node->tree || node->size > MTASTS_ENTRY_SIZE_MAX)
-    return false;
-  if (!node->big) {
-    memcpy(value, node->data, node->size);
-    return true;
-  }
-  off_t at = (off_t)(get_64(node->data) * walk->page_size + PAGE_HEADER);
-  return pread(walk->fd, value, node->size, at) == (ssize_t)node->size;
+  return !node->tree && node->size <= MTASTS_ENTRY_SIZE_MAX &&
+         read_data(walk, node, 0, node->size, value);
 }
 
 /* Of the newest commit, in a page of memory. */

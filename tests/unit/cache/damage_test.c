@@ -337,6 +337,96 @@ static void test_rules(void) {
   directory_free(path);
 }
 
+/* A cache of many free pages, so that a list of them has overflow pages, and of a few used ones. */
+static void make_free_pages(char path[32]) {
+  struct sample sample;
+  uint64_t removed;
+  directory_new(path);
+  struct mtasts_store *store = store_open(path);
+  policy(&sample, "1");
+  for (int i = 0; i < 20000; i++)
+    store_put(store, domain("p%d.example", i).name, &sample.entry);
+  CU_ASSERT_EQUAL(mtasts_store_clear(store, &removed), MTASTS_OK);
+  store_put(store, "one.example", &sample.entry);
+  mtasts_store_close(store);
+}
+
+/* The first list of free pages that lies in the leaf, or in overflow pages: where in the file. The
+ * leaf, which is the root, is left in `leaf`, and *node tells where its node is. */
+static off_t find_list(int fd, bool big, unsigned char *leaf, size_t *node) {
+  struct mtasts_data_trees trees;
+  CU_ASSERT_EQUAL_FATAL(mtasts_data_trees(fd, &trees), 0);
+  off_t root = (off_t)trees.free_root * 4096;
+  CU_ASSERT_EQUAL_FATAL(pread(fd, leaf, 4096, root), 4096);
+  CU_ASSERT_EQUAL_FATAL(*field(leaf, 10), 0x02);
+  for (size_t at = 16; at < *field(leaf, 12); at += 2) {
+    uint64_t data;
+    *node = *field(leaf, at);
+    memcpy(&data, leaf + *node + 16, sizeof data);
+    if ((*field(leaf, *node + 4) == 0x01) == big && (big || data >= 2))
+      return big ? (off_t)data * 4096 + 16 : root + (off_t)*node + 16;
+  }
+  CU_FAIL_FATAL("no such list");
+  return 0;
+}
+
+static void test_free_lists(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  make_free_pages(path);
+  file_path(file, path, "data.mdb");
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  for (int big = 0; big < 2; big++) {
+    _Alignas(8) unsigned char leaf[4096];
+    uint64_t sound[3];
+    size_t node;
+    off_t at = find_list(fd, big, leaf, &node);
+    CU_ASSERT_EQUAL(pread(fd, sound, sizeof sound, at), sizeof sound);
+    const uint64_t lists[][3] = {
+        {UINT64_MAX, sound[1], sound[2]}, {sound[0] + 2048, sound[1], sound[2]},
+        {sound[0], sound[2], sound[1]},   {sound[0], 1U << 30, sound[2]},
+        {sound[0], sound[1], sound[1]},   {sound[0], sound[1], 1},
+    };
+    CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+      CU_ASSERT_EQUAL(pwrite(fd, lists[i], sizeof lists[i], at), sizeof lists[i]);
+      unit_check(mtasts_tree_check(path) == MTASTS_CORRUPT, "big %d, list %zu: not told", big, i);
+    }
+    CU_ASSERT_EQUAL(pwrite(fd, sound, sizeof sound, at), sizeof sound);
+  }
+  close(fd);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+  CU_ASSERT_EQUAL(in_child(write_one, path), MTASTS_OK);
+  directory_free(path);
+}
+
+/* What is told of the keys: their size, and their order. */
+static void test_free_keys(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  make_free_pages(path);
+  file_path(file, path, "data.mdb");
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  _Alignas(8) unsigned char leaf[4096];
+  size_t node;
+  find_list(fd, true, leaf, &node);
+  off_t key = (off_t)node + 8;
+  struct mtasts_data_trees trees;
+  CU_ASSERT_EQUAL_FATAL(mtasts_data_trees(fd, &trees), 0);
+  off_t root = (off_t)trees.free_root * 4096;
+  const uint64_t none = 0;
+  CU_ASSERT_EQUAL(pwrite(fd, &none, sizeof none, root + key), sizeof none);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_CORRUPT);
+  *field(leaf, node + 6) = 7;
+  CU_ASSERT_EQUAL(pwrite(fd, leaf, sizeof leaf, root), sizeof leaf);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_CORRUPT);
+  *field(leaf, node + 6) = 8;
+  CU_ASSERT_EQUAL(pwrite(fd, leaf, sizeof leaf, root), sizeof leaf);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+  close(fd);
+  directory_free(path);
+}
+
 static bool pass_over(void *context, const struct mtasts_domain *key, enum mtasts_status status,
                       const struct mtasts_entry *entry) {
   (void)context;
@@ -407,6 +497,8 @@ const struct unit_test unit_tests[] = {
     {"garbage is told", test_garbage},
     {"garbage in any page is found before LMDB stumbles over it", test_garbage_inside},
     {"what no page of LMDB's is, is told", test_rules},
+    {"lists of free pages are looked at", test_free_lists},
+    {"and their keys", test_free_keys},
     {"a key longer than any ends a walk", test_long_key},
     {"links, pipes and directories are no files", test_not_a_file},
     {"what is missing is made by a writer alone", test_missing},
