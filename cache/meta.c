@@ -33,6 +33,7 @@ struct meta_page {
 
 enum {
   META_FLAG = 0x08,
+  META_PAGES = 2,
   META_VERSION = 1,
   PAGE_SIZE_MIN = 512,
   PAGE_SIZE_MAX = 65536,
@@ -44,7 +45,8 @@ static bool meta_holds(const struct meta_page *meta, size_t file_pages) {
   if ((meta->flags & META_FLAG) == 0 || meta->magic != META_MAGIC || meta->version != META_VERSION)
     return false;
   for (int i = 0; i < 2; i++)
-    if (meta->tree[i].root != NO_ROOT && meta->tree[i].root > meta->last_page)
+    if (meta->tree[i].root != NO_ROOT &&
+        (meta->tree[i].root < META_PAGES || meta->tree[i].root > meta->last_page))
       return false;
   return meta->last_page < file_pages;
 }

@@ -123,6 +123,24 @@ static void test_garbage(void) {
   }
 }
 
+/* No tree begins in a meta page, which have the numbers 0 and 1. */
+static void test_low_roots(void) {
+  static const size_t roots[] = {80, 128}; /* in a meta page: of the free pages, of the others */
+  for (size_t i = 0; i < 8; i++) {
+    const uint64_t number = i & 1;
+    char path[32];
+    char file[PATH_SIZE];
+    char what[64];
+    make_cache(path);
+    file_path(file, path, "data.mdb");
+    write_file(file, (i & 2 ? 4096 : 0) + roots[i / 4], &number, sizeof number);
+    snprintf(what, sizeof what, "root %zu in meta page %d", i / 4, (i & 2) != 0);
+    check_both(path, MTASTS_CORRUPT, what);
+    CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK); /* opening says it */
+    directory_free(path);
+  }
+}
+
 static void test_not_a_file(void) {
   static const char *const names[] = {"data.mdb", "lock.mdb", "writer.lock"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -495,6 +513,7 @@ static void test_long_key(void) {
 const struct unit_test unit_tests[] = {
     {"a truncated file is told, and kills nobody", test_truncated},
     {"garbage is told", test_garbage},
+    {"a tree that begins in a meta page is told", test_low_roots},
     {"garbage in any page is found before LMDB stumbles over it", test_garbage_inside},
     {"what no page of LMDB's is, is told", test_rules},
     {"lists of free pages are looked at", test_free_lists},
