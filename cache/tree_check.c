@@ -35,7 +35,8 @@ enum {
 struct walk {
   int fd;
   size_t page_size;
-  size_t last_page;
+  size_t last_page;  /* that may be in use */
+  size_t last_free;  /* that may be free */
   size_t pages_left; /* a sound tree visits none twice: ends every circle */
   uint64_t held;     /* the page that is in a path's buffer; 0: none */
   bool free_pages;   /* is this LMDB's own tree of free pages? */
@@ -43,10 +44,12 @@ struct walk {
 };
 
 static struct walk walk_of(int fd, const struct mtasts_data_trees *trees) {
+  size_t pages = trees->last_page < trees->pages ? trees->last_page + 1 : trees->pages;
   return (struct walk){.fd = fd,
                        .page_size = trees->page_size,
-                       .last_page = trees->last_page,
-                       .pages_left = trees->last_page + 1};
+                       .last_page = pages - 1,
+                       .last_free = trees->last_page,
+                       .pages_left = pages};
 }
 
 static uint16_t get_16(const unsigned char *at) {
@@ -152,11 +155,11 @@ static bool read_data(const struct walk *walk, const struct node *node, size_t f
 /* A list of free pages: their count, which LMDB believes, and so many numbers that descend. There
  * may be room for more behind them. Its key is the transaction, and lists ascend by it. */
 static bool free_list_holds(struct walk *walk, const struct node *node) {
-  uint64_t last = walk->last_page + 1;
+  uint64_t last = walk->last_free + 1;
   uint64_t before = walk->freed_by;
   uint64_t count;
   if (node->key.len != sizeof(uint64_t) || node->tree ||
-      !read_data(walk, node, 0, sizeof count, &count) || count >= walk->last_page)
+      !read_data(walk, node, 0, sizeof count, &count) || count >= node->size / sizeof count)
     return false;
   walk->freed_by = get_64((const unsigned char *)node->key.data);
   uint64_t *numbers = malloc(count * sizeof *numbers + 1);
@@ -264,8 +267,6 @@ static bool path_holds(struct walk *walk, uint64_t root, struct mtasts_span key,
 
 /* Walks the trees of the newest commit. */
 static bool trees_hold(int fd, const struct mtasts_data_trees *trees) {
-  if (trees->last_page >= MTASTS_TREE_CHECK_MAX / trees->page_size)
-    return true;
   struct walk walk = walk_of(fd, trees);
   if (!tree_holds(&walk, trees->root, DEPTH_MAX))
     return false;
@@ -291,10 +292,25 @@ enum mtasts_status mtasts_tree_check(const char *directory) {
     return MTASTS_OK;
   /* What is wrong with the file as a whole, opening it says better. A transaction number that
    * moved on means that its writer has used old pages again under our eyes. */
-  bool damaged = mtasts_data_trees(fd, &before) == 0 && !trees_hold(fd, &before) &&
-                 mtasts_data_trees(fd, &after) == 0 && after.transaction == before.transaction;
+  bool damaged = mtasts_data_trees(fd, &before) == 0 &&
+                 before.last_page < MTASTS_TREE_CHECK_MAX / before.page_size &&
+                 !trees_hold(fd, &before) && mtasts_data_trees(fd, &after) == 0 &&
+                 after.transaction == before.transaction;
   close(fd);
   return damaged ? MTASTS_CORRUPT : MTASTS_OK;
+}
+
+int mtasts_tree_lengthen(int directory) {
+  struct mtasts_data_trees trees;
+  int rc = 0;
+  int fd = openat(directory, MTASTS_FILE_DATA, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    return errno;
+  if (mtasts_data_short(fd, &trees) == 0 && trees_hold(fd, &trees) &&
+      ftruncate(fd, (off_t)((trees.last_page + 1) * trees.page_size)) != 0)
+    rc = errno;
+  close(fd);
+  return rc;
 }
 
 static bool is_format(const struct node *node) {

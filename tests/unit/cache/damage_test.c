@@ -480,6 +480,33 @@ static int sweep_all(void *path) {
   return (int)status;
 }
 
+/* A writer was killed before it had lengthened its file: free pages are missing at the end. */
+static void test_short(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  struct stat found;
+  make_free_pages(path);
+  file_path(file, path, "data.mdb");
+  for (int i = 0; i < 6; i++) /* the list of all that was cleared is at the end itself, at first */
+    CU_ASSERT_EQUAL(in_child(write_one, path), MTASTS_OK);
+  CU_ASSERT_EQUAL_FATAL(stat(file, &found), 0);
+  off_t size = found.st_size;
+  for (int pages = 1; pages <= 100; pages += 33) {
+    CU_ASSERT_EQUAL(truncate(file, size - 4096 * pages), 0);
+    CU_ASSERT_EQUAL(in_child(walk_all, path), MTASTS_CORRUPT); /* until a writer came */
+    CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);       /* opening says it */
+    CU_ASSERT_EQUAL(in_child(write_one, path), MTASTS_OK);
+    CU_ASSERT(stat(file, &found) == 0 && found.st_size == size);
+    CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+    CU_ASSERT_EQUAL(in_child(walk_all, path), MTASTS_OK);
+  }
+  /* A page in use is missing. */
+  CU_ASSERT_EQUAL(truncate(file, 3 * 4096), 0);
+  CU_ASSERT_EQUAL(in_child(write_one, path), MTASTS_CORRUPT);
+  CU_ASSERT(stat(file, &found) == 0 && found.st_size == (off_t)3 * 4096);
+  directory_free(path);
+}
+
 /* Makes a key of each full leaf so long: of the node with the most bytes behind it. */
 static void lengthen_keys(const char *file, uint16_t size) {
   _Alignas(8) unsigned char page[4096];
@@ -518,6 +545,7 @@ const struct unit_test unit_tests[] = {
     {"what no page of LMDB's is, is told", test_rules},
     {"lists of free pages are looked at", test_free_lists},
     {"and their keys", test_free_keys},
+    {"free pages that are missing at the end are no damage", test_short},
     {"a key longer than any ends a walk", test_long_key},
     {"links, pipes and directories are no files", test_not_a_file},
     {"what is missing is made by a writer alone", test_missing},
