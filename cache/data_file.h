@@ -30,7 +30,8 @@ int mtasts_data_make(const char *directory, int directory_fd, const struct mtast
 
 /*
  * Commits, and sees to it that the file is as long as its meta pages say: LMDB never writes
- * pages at the end that a transaction took and gave back.
+ * pages at the end that a transaction took and gave back. Who is killed between the two leaves that
+ * to the next writer (mtasts_tree_lengthen).
  */
 int mtasts_data_commit(MDB_txn *txn);
 

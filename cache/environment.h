@@ -73,7 +73,13 @@ enum {
   MTASTS_KEY_MAX = 511 /* bytes that LMDB allows; a domain has fewer */
 };
 
-/* The least key greater than this one, in `store` of MTASTS_KEY_MAX + 1 bytes. */
+/* MDB_CORRUPTED: longer than any that LMDB stores, in a damaged file. */
+static inline int mtasts_key_check(const MDB_val *key) {
+  return key->mv_size <= MTASTS_KEY_MAX ? 0 : MDB_CORRUPTED;
+}
+
+/* The least key greater than this one, which was checked, in `store` of MTASTS_KEY_MAX + 1 bytes.
+ */
 static inline void mtasts_key_after(const MDB_val *key, unsigned char *store, MDB_val *after) {
   memcpy(store, key->mv_data, key->mv_size);
   store[key->mv_size] = 0;

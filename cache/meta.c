@@ -33,6 +33,7 @@ struct meta_page {
 
 enum {
   META_FLAG = 0x08,
+  META_PAGES = 2,
   META_VERSION = 1,
   PAGE_SIZE_MIN = 512,
   PAGE_SIZE_MAX = 65536,
@@ -40,16 +41,18 @@ enum {
 #define META_MAGIC 0xBEEFC0DE
 #define NO_ROOT    SIZE_MAX
 
-static bool meta_holds(const struct meta_page *meta, size_t file_pages) {
+static bool meta_holds(const struct meta_page *meta) {
   if ((meta->flags & META_FLAG) == 0 || meta->magic != META_MAGIC || meta->version != META_VERSION)
     return false;
   for (int i = 0; i < 2; i++)
-    if (meta->tree[i].root != NO_ROOT && meta->tree[i].root > meta->last_page)
+    if (meta->tree[i].root != NO_ROOT &&
+        (meta->tree[i].root < META_PAGES || meta->tree[i].root > meta->last_page))
       return false;
-  return meta->last_page < file_pages;
+  return true;
 }
 
-static int read_meta(int fd, struct meta_page meta[2], size_t *page_size) {
+/* *pages: that the file has. */
+static int read_meta(int fd, struct meta_page meta[2], size_t *page_size, size_t *pages) {
   struct stat file;
   if (pread(fd, &meta[0], sizeof meta[0], 0) != (ssize_t)sizeof meta[0])
     return MDB_INVALID;
@@ -61,16 +64,24 @@ static int read_meta(int fd, struct meta_page meta[2], size_t *page_size) {
   /* The length last: a file in use grows before its meta pages say so. */
   if (fstat(fd, &file) != 0)
     return errno;
-  size_t pages = (size_t)file.st_size / *page_size;
-  return meta_holds(&meta[0], pages) && meta_holds(&meta[1], pages) ? 0 : MDB_INVALID;
+  *pages = (size_t)file.st_size / *page_size;
+  return meta_holds(&meta[0]) && meta_holds(&meta[1]) ? 0 : MDB_INVALID;
 }
 
-int mtasts_data_trees(int fd, struct mtasts_data_trees *trees) {
+/* Does the file have all pages that the two speak of? */
+static bool is_whole(const struct meta_page meta[2], size_t pages) {
+  return meta[0].last_page < pages && meta[1].last_page < pages;
+}
+
+static int read_trees(int fd, struct mtasts_data_trees *trees, bool whole) {
   struct meta_page meta[2];
   size_t page_size;
-  int rc = read_meta(fd, meta, &page_size);
+  size_t pages;
+  int rc = read_meta(fd, meta, &page_size, &pages);
   if (rc != 0)
     return rc;
+  if (is_whole(meta, pages) != whole)
+    return MDB_INVALID;
   const struct meta_page *newest = &meta[meta[1].transaction > meta[0].transaction];
   *trees = (struct mtasts_data_trees){
       .page_size = page_size,
@@ -78,16 +89,30 @@ int mtasts_data_trees(int fd, struct mtasts_data_trees *trees) {
       .transaction = newest->transaction,
       .free_root = newest->tree[0].root,
       .root = newest->tree[1].root,
+      .map_size = newest->map_size,
+      .pages = pages,
   };
   return 0;
+}
+
+int mtasts_data_trees(int fd, struct mtasts_data_trees *trees) {
+  return read_trees(fd, trees, true);
+}
+
+int mtasts_data_short(int fd, struct mtasts_data_trees *trees) {
+  int rc = read_trees(fd, trees, false);
+  return rc == 0 && trees->last_page >= trees->map_size / trees->page_size ? MDB_INVALID : rc;
 }
 
 static int judge(int fd, size_t *map_size) {
   struct meta_page meta[2];
   size_t page_size;
-  int rc = read_meta(fd, meta, &page_size);
+  size_t pages;
+  int rc = read_meta(fd, meta, &page_size, &pages);
   if (rc != 0)
     return rc;
+  if (!is_whole(meta, pages))
+    return MDB_INVALID;
   *map_size = meta[0].map_size > meta[1].map_size ? meta[0].map_size : meta[1].map_size;
   return 0;
 }

@@ -22,9 +22,15 @@ struct mtasts_data_trees {
   size_t transaction;
   size_t free_root; /* SIZE_MAX: empty */
   size_t root;      /* of the main database; likewise */
+  size_t map_size;  /* bytes */
+  size_t pages;     /* that the file has */
 };
 
+/* MDB_INVALID: as mtasts_data_judge says it. */
 int mtasts_data_trees(int fd, struct mtasts_data_trees *trees);
+
+/* Likewise of a file that is too short, as far as its map may be; MDB_INVALID of any other. */
+int mtasts_data_short(int fd, struct mtasts_data_trees *trees);
 
 /* MDB_INVALID: not LMDB's, truncated, or its meta pages contradict themselves. */
 int mtasts_data_judge(int directory_fd, struct mtasts_data_file *data);

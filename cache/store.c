@@ -12,6 +12,7 @@
 
 #include "data_file.h"
 #include "stamp.h"
+#include "tree_check.h"
 #include "writer.h"
 
 enum {
@@ -85,7 +86,7 @@ static int make_files(struct mtasts_store *store, const struct mtasts_owner *own
       (rc = mtasts_files_open(store->directory_fd, MTASTS_FILE_LOCK, MTASTS_MODE_LOCK, owner,
                               &fd)) == 0)
     close(fd); /* harmless: the environment is not open, so no lock of LMDB's is lost */
-  return rc;
+  return rc == 0 ? mtasts_tree_lengthen(store->directory_fd) : rc;
 }
 
 /* NOMETASYNC: a crash may lose the last group, never the environment. */

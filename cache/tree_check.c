@@ -35,10 +35,22 @@ enum {
 struct walk {
   int fd;
   size_t page_size;
-  size_t last_page;
+  size_t last_page;  /* that may be in use */
+  size_t last_free;  /* that may be free */
   size_t pages_left; /* a sound tree visits none twice: ends every circle */
   uint64_t held;     /* the page that is in a path's buffer; 0: none */
+  bool free_pages;   /* is this LMDB's own tree of free pages? */
+  uint64_t freed_by; /* there: the transaction of the last list */
 };
+
+static struct walk walk_of(int fd, const struct mtasts_data_trees *trees) {
+  size_t pages = trees->last_page < trees->pages ? trees->last_page + 1 : trees->pages;
+  return (struct walk){.fd = fd,
+                       .page_size = trees->page_size,
+                       .last_page = pages - 1,
+                       .last_free = trees->last_page,
+                       .pages_left = pages};
+}
 
 static uint16_t get_16(const unsigned char *at) {
   uint16_t value;
@@ -96,7 +108,7 @@ static bool read_node(const struct walk *walk, const unsigned char *page, size_t
   node->key = (struct mtasts_span){(const char *)start + NODE_HEADER, get_16(start + 6)};
   node->size = (size_t)get_16(start) | (size_t)get_16(start + 2) << 16;
   node->child = (uint64_t)node->size | (uint64_t)flags << 32;
-  if (node->key.len > room)
+  if (node->key.len > room || node->key.len > MTASTS_KEY_MAX)
     return false;
   if (get_16(page + AT_FLAGS) & BRANCH)
     return true;
@@ -111,18 +123,65 @@ static bool read_node(const struct walk *walk, const unsigned char *page, size_t
   return flags == 0 && node->size <= room;
 }
 
+/* LMDB leaves no page without a node, and no branch with one: it asserts that a search finds two.
+ * In the tree of free pages it lets one pass (mdb_page_search_root). */
+static size_t least_nodes(const struct walk *walk, unsigned kind) {
+  return kind == BRANCH && !walk->free_pages ? 2 : 1;
+}
+
 /* The page's own header: where its nodes are listed, from PAGE_HEADER to *lower. */
 static bool page_holds(const struct walk *walk, const unsigned char *page, size_t *lower) {
   unsigned kind = get_16(page + AT_FLAGS) & KINDS;
   size_t upper = get_16(page + AT_UPPER);
   *lower = get_16(page + AT_LOWER);
-  return (kind == BRANCH || kind == LEAF) && *lower >= PAGE_HEADER && *lower <= upper &&
+  return (kind == BRANCH || kind == LEAF) &&
+         *lower >= PAGE_HEADER + least_nodes(walk, kind) * sizeof(uint16_t) && *lower <= upper &&
          upper <= walk->page_size && *lower % 2 == 0;
+}
+
+/* Copies a part of a leaf node's data, which lies in its page or in overflow pages. */
+static bool read_data(const struct walk *walk, const struct node *node, size_t from, size_t size,
+                      void *out) {
+  if (from > node->size || size > node->size - from)
+    return false;
+  if (!node->big) {
+    memcpy(out, node->data + from, size);
+    return true;
+  }
+  off_t at = (off_t)(get_64(node->data) * walk->page_size + PAGE_HEADER + from);
+  return pread(walk->fd, out, size, at) == (ssize_t)size;
+}
+
+/* A list of free pages: their count, which LMDB believes, and so many numbers that descend. There
+ * may be room for more behind them. Its key is the transaction, and lists ascend by it. */
+static bool free_list_holds(struct walk *walk, const struct node *node) {
+  uint64_t last = walk->last_free + 1;
+  uint64_t before = walk->freed_by;
+  uint64_t count;
+  if (node->key.len != sizeof(uint64_t) || node->tree ||
+      !read_data(walk, node, 0, sizeof count, &count) || count >= node->size / sizeof count)
+    return false;
+  walk->freed_by = get_64((const unsigned char *)node->key.data);
+  uint64_t *numbers = malloc(count * sizeof *numbers + 1);
+  bool holds = numbers && walk->freed_by > before &&
+               read_data(walk, node, sizeof count, count * sizeof *numbers, numbers);
+  for (uint64_t i = 0; i < count && holds; i++) {
+    holds = numbers[i] >= 2 && numbers[i] < last;
+    last = numbers[i];
+  }
+  free(numbers);
+  return holds;
+}
+
+/* In a branch of free pages, whose first node has no key. */
+static bool free_key_holds(const struct node *node, size_t at) {
+  return at == PAGE_HEADER || node->key.len == sizeof(uint64_t);
 }
 
 static bool tree_holds(struct walk *walk, uint64_t root, unsigned depth);
 
 static bool nodes_hold(struct walk *walk, const unsigned char *page, unsigned depth) {
+  bool branch = get_16(page + AT_FLAGS) & BRANCH;
   struct node node;
   size_t lower;
   if (!page_holds(walk, page, &lower))
@@ -131,11 +190,13 @@ static bool nodes_hold(struct walk *walk, const unsigned char *page, unsigned de
     node = (struct node){.data = NULL};
     if (!read_node(walk, page, at, &node))
       return false;
-    if ((get_16(page + AT_FLAGS) & BRANCH) && !tree_holds(walk, node.child, depth - 1))
+    if (branch && !tree_holds(walk, node.child, depth - 1))
       return false;
     if (node.tree && !tree_holds(walk, get_64(node.data + AT_ROOT), depth - 1))
       return false;
     if (node.big && !overflow_holds(walk, &node))
+      return false;
+    if (walk->free_pages && !(branch ? free_key_holds(&node, at) : free_list_holds(walk, &node)))
       return false;
   }
   return true;
@@ -170,8 +231,8 @@ static bool search_page(struct walk *walk, const unsigned char *page, struct mta
   struct node node;
   size_t lower;
   *found = (struct node){.child = UINT64_MAX};
-  if (!page_holds(walk, page, &lower) || (branch && lower < PAGE_HEADER + 2 * sizeof(uint16_t)))
-    return false; /* LMDB leaves no branch with one node */
+  if (!page_holds(walk, page, &lower))
+    return false;
   for (size_t at = PAGE_HEADER; at < lower; at += 2) {
     node = (struct node){.child = UINT64_MAX};
     if (!read_node(walk, page, at, &node) || (last.data && compare(last, node.key) >= 0))
@@ -206,11 +267,11 @@ static bool path_holds(struct walk *walk, uint64_t root, struct mtasts_span key,
 
 /* Walks the trees of the newest commit. */
 static bool trees_hold(int fd, const struct mtasts_data_trees *trees) {
-  if (trees->last_page >= MTASTS_TREE_CHECK_MAX / trees->page_size)
-    return true;
-  struct walk walk = {fd, trees->page_size, trees->last_page, trees->last_page + 1, 0};
-  return tree_holds(&walk, trees->free_root, DEPTH_MAX) &&
-         tree_holds(&walk, trees->root, DEPTH_MAX);
+  struct walk walk = walk_of(fd, trees);
+  if (!tree_holds(&walk, trees->root, DEPTH_MAX))
+    return false;
+  walk.free_pages = true;
+  return tree_holds(&walk, trees->free_root, DEPTH_MAX);
 }
 
 /* errno is set where it fails. */
@@ -231,10 +292,25 @@ enum mtasts_status mtasts_tree_check(const char *directory) {
     return MTASTS_OK;
   /* What is wrong with the file as a whole, opening it says better. A transaction number that
    * moved on means that its writer has used old pages again under our eyes. */
-  bool damaged = mtasts_data_trees(fd, &before) == 0 && !trees_hold(fd, &before) &&
-                 mtasts_data_trees(fd, &after) == 0 && after.transaction == before.transaction;
+  bool damaged = mtasts_data_trees(fd, &before) == 0 &&
+                 before.last_page < MTASTS_TREE_CHECK_MAX / before.page_size &&
+                 !trees_hold(fd, &before) && mtasts_data_trees(fd, &after) == 0 &&
+                 after.transaction == before.transaction;
   close(fd);
   return damaged ? MTASTS_CORRUPT : MTASTS_OK;
+}
+
+int mtasts_tree_lengthen(int directory) {
+  struct mtasts_data_trees trees;
+  int rc = 0;
+  int fd = openat(directory, MTASTS_FILE_DATA, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    return errno;
+  if (mtasts_data_short(fd, &trees) == 0 && trees_hold(fd, &trees) &&
+      ftruncate(fd, (off_t)((trees.last_page + 1) * trees.page_size)) != 0)
+    rc = errno;
+  close(fd);
+  return rc;
 }
 
 static bool is_format(const struct node *node) {
@@ -243,14 +319,8 @@ static bool is_format(const struct node *node) {
 }
 
 static bool copy_value(const struct walk *walk, const struct node *node, unsigned char *value) {
-  if (node->tree || node->size > MTASTS_ENTRY_SIZE_MAX)
-    return false;
-  if (!node->big) {
-    memcpy(value, node->data, node->size);
-    return true;
-  }
-  off_t at = (off_t)(get_64(node->data) * walk->page_size + PAGE_HEADER);
-  return pread(walk->fd, value, node->size, at) == (ssize_t)node->size;
+  return !node->tree && node->size <= MTASTS_ENTRY_SIZE_MAX &&
+         read_data(walk, node, 0, node->size, value);
 }
 
 /* Of the newest commit, in a page of memory. */
@@ -258,7 +328,7 @@ static enum mtasts_status read_value(int fd, const struct mtasts_data_trees *tre
                                      const struct mtasts_domain *domain, unsigned char *page,
                                      unsigned char *value, size_t *size) {
   static const char *const databases[] = {MTASTS_DB_POLICIES, MTASTS_DB_ABSENT};
-  struct walk walk = {fd, trees->page_size, trees->last_page, trees->last_page + 1, 0};
+  struct walk walk = walk_of(fd, trees);
   struct mtasts_span key = {domain->name, domain->len};
   struct node node;
   uint64_t roots[2];

@@ -20,6 +20,15 @@
 enum mtasts_status mtasts_tree_check(const char *directory);
 
 /*
+ * Lengthens data.mdb where its meta pages speak of more pages than it has, and none of those that
+ * are missing is in use. A writer leaves it so that is killed just after a commit, or whose machine
+ * is: pages at the end that a transaction took and gave back were never written
+ * (mtasts_data_commit). For a writer that holds the cache; any other file is left as it is. Returns
+ * 0 or an errno.
+ */
+int mtasts_tree_lengthen(int directory);
+
+/*
  * Reads one domain's value, with a few reads of the file: for a program that must not die, hang or
  * wait for the sake of somebody else's file (Exim, which does this as root in its routers). Maps
  * nothing, takes no lock and no reader slot, creates nothing, follows no link in the place of the

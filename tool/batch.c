@@ -204,9 +204,13 @@ static int run_session(struct mtasts_batch *batch) {
   mtasts_progress_begin(&batch->progress, shown, shown ? batch->total(batch->context) : 0);
   int code = run_events(batch);
   mtasts_progress_wipe(&batch->progress);
+  const char *trouble = mtasts_session_trouble(batch->session);
   bool stored = mtasts_session_storing(batch->session) != MTASTS_STORING_NOWHERE;
   code = mtasts_session_close(batch->session, code == MTASTS_EXIT_OK ? batch->code : code);
   print_summary(batch);
+  if (trouble)
+    mtasts_complain(batch->name, "%s; stopped after %" PRIu64 " domains (%s)", trouble,
+                    batch->counts.done, batch->rest);
   if (!stored && batch->counts.done > batch->counts.cached)
     mtasts_complain(batch->name, "nothing was stored: there is no cache to write to; name one with "
                                  "--cache, and see -v");
@@ -226,6 +230,7 @@ int mtasts_batch_run(struct mtasts_batch *batch) {
       .jobs = fit_jobs(jobs),
       .forced = batch->forced,
       .storing = batch->forced,
+      .loyal = true,
       .next = next,
       .done = done,
       .context = batch,

@@ -4,7 +4,8 @@
  * With --json each domain gives a line as query does, and the summary goes to standard error.
  * A domain of which mtastsd had no answer in time is asked for once more at the end, when the
  * answer has perhaps come. An interrupt ends the batch and keeps what was learnt; so does a cache
- * that can no longer be written, for then all the rest would be in vain.
+ * that can no longer be written, for then all the rest would be in vain, and mtastsd, where it was
+ * asked and goes away.
  */
 #ifndef MTASTS_TOOL_BATCH_H
 #define MTASTS_TOOL_BATCH_H
@@ -23,6 +24,7 @@ struct mtasts_batch {
   const struct mtasts_options *options;
   const char *name; /* of the command */
   bool forced;      /* ask anew, and be able to store it */
+  const char *rest; /* a remark for where mtastsd goes away: what becomes of the rest */
   int pipe;         /* what `next` reads from and must not wait for; -1: nothing */
   /* How many domains are to come, for a bar; 0: unknown. Only called where a bar is shown. */
   uint64_t (*total)(void *context);

@@ -49,7 +49,7 @@ bool mtasts_daemon_is_there(const struct mtasts_config *config) {
   return probe(config) != MTASTS_AWAY;
 }
 
-static const char *trouble(enum mtasts_status status) {
+const char *mtasts_daemon_trouble(enum mtasts_status status) {
   if (status == MTASTS_TIMEOUT)
     return "mtastsd does not answer";
   if (status == MTASTS_AWAY)
@@ -61,7 +61,7 @@ static const char *trouble(enum mtasts_status status) {
 
 void mtasts_daemon_complain(const struct mtasts_config *config, enum mtasts_status status,
                             const char *then) {
-  mtasts_complain(config->ask.socket, "%s; %s", trouble(status), then);
+  mtasts_complain(config->ask.socket, "%s; %s", mtasts_daemon_trouble(status), then);
 }
 
 int mtasts_daemon_refused(const struct mtasts_config *config, struct mtasts_span reply) {

@@ -26,6 +26,9 @@ bool mtasts_daemon_is_there(const struct mtasts_config *config);
  */
 bool mtasts_daemon_serves(const struct mtasts_options *options, const struct mtasts_config *config);
 
+/* Why mtastsd cannot be asked, as a sentence: "mtastsd has gone". Of MTASTS_IO, errno tells. */
+const char *mtasts_daemon_trouble(enum mtasts_status status);
+
 /* Says that mtastsd cannot be asked, and `then`. */
 void mtasts_daemon_complain(const struct mtasts_config *config, enum mtasts_status status,
                             const char *then);

@@ -81,6 +81,7 @@ static int run(const struct mtasts_options *options) {
         .options = options,
         .name = "refresh",
         .forced = true,
+        .rest = "what was learnt is stored",
         .pipe = -1,
         .total = total,
         .next = next,

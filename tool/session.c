@@ -48,6 +48,7 @@ struct mtasts_session {
   bool ended;             /* there is no next question */
   bool halted;            /* by mtasts_session_stop, or for `code` */
   int code;               /* why it could not go on */
+  const char *trouble;    /* with mtastsd, which ended it */
   enum mtasts_status put; /* what storing came to, the first time that it failed */
   uint64_t asked, dns_failed;
 };
@@ -353,11 +354,19 @@ static void begin_alone(struct mtasts_session *session, const struct mtasts_ques
 
 /* one domain, through mtastsd */
 
-/* Goes on without mtastsd, from this domain on. */
+/* Goes on without mtastsd, from this domain on; or, loyal, does not: one that comes back needs the
+ * cache to itself, and while it has it nothing that we learn could be stored. */
 static void give_up_asking(struct flight *flight, enum mtasts_status status) {
   struct mtasts_session *session = flight->session;
   struct mtasts_question question = flight->question;
   land(flight);
+  if (session->halted)
+    return;
+  if (session->options.loyal) {
+    session->trouble = mtasts_daemon_trouble(status);
+    halt(session, MTASTS_EXIT_AWAY);
+    return;
+  }
   if (!session->alone) {
     mtasts_daemon_complain(session->place.config, status, "going on without it");
     int code = open_alone(session);
@@ -523,6 +532,10 @@ int mtasts_session_run(struct mtasts_session *session) {
   if (session->halted)
     return session->code;
   return check_resolver(session);
+}
+
+const char *mtasts_session_trouble(const struct mtasts_session *session) {
+  return session->trouble;
 }
 
 enum mtasts_storing mtasts_session_storing(const struct mtasts_session *session) {

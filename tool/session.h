@@ -4,8 +4,9 @@
  * mtastsd is asked where it serves the command (daemon.h). Else for each domain: an override,
  * then the cache, then the network where the cache is not enough; what is learnt is stored
  * where the session may write. Where mtastsd ceases to answer, the session says so once and
- * goes on in that way. Everything runs on one libevent loop in one thread. A domain is taken
- * from the caller when there is room for it, so a list may be of any length.
+ * goes on in that way, or ends there if it is `loyal`. Everything runs on one libevent loop in one
+ * thread. A domain is taken from the caller when there is room for it, so a list may be of any
+ * length.
  */
 #ifndef MTASTS_TOOL_SESSION_H
 #define MTASTS_TOOL_SESSION_H
@@ -48,6 +49,7 @@ struct mtasts_session_options {
   unsigned jobs; /* look-ups in flight at most */
   bool forced;   /* ask anew, whatever is cached */
   bool storing;  /* without a cache to write to there is no use in it */
+  bool loyal;    /* once mtastsd is asked, nobody else is: where it goes, the run ends */
   enum mtasts_supply (*next)(void *context, struct mtasts_question *question);
   void (*done)(void *context, const struct mtasts_question *question,
                const struct mtasts_result *result);
@@ -61,8 +63,12 @@ int mtasts_session_open(const struct mtasts_session_options *options,
 struct event_base *mtasts_session_base(const struct mtasts_session *session);
 
 /* Runs until next says END and all is answered. Returns an exit code: 0, or why it could not
- * go on, or MTASTS_EXIT_AWAY where no DNS server answers (it complains). */
+ * go on, or MTASTS_EXIT_AWAY where no DNS server answers. It complains, but where mtastsd has left
+ * a loyal session: that is for the caller to tell. */
 int mtasts_session_run(struct mtasts_session *session);
+
+/* What mtastsd did to a loyal session, "mtastsd has gone"; NULL: nothing. */
+const char *mtasts_session_trouble(const struct mtasts_session *session);
 
 /* There is a next question again. */
 void mtasts_session_wake(struct mtasts_session *session);

@@ -119,6 +119,7 @@ static int run(const struct mtasts_options *options) {
   warm.batch = (struct mtasts_batch){
       .options = options,
       .name = "warm",
+      .rest = "the same list again asks only for the rest",
       .pipe = piped ? fd : -1,
       .total = count_domains,
       .next = next,
@@ -143,7 +144,8 @@ const struct mtasts_command mtasts_command_warm = {
     .help = "Reads standard input without FILE: one domain a line, # begins a comment.\n"
             "Domains that are cached and not due are passed over. With --json, a line of\n"
             "`query` for each domain. An interrupt keeps what was learnt: with the same list\n"
-            "again the rest is asked for. Where mtastsd runs it is asked, 64 domains at a time.\n\n"
+            "again the rest is asked for. Where mtastsd runs it is asked, 64 domains at a time;\n"
+            "should it go away, the run ends.\n\n"
             "  --jobs N  look-ups in flight at most, 1 to 4096 (64)\n\n"
             "Examples:\n"
             "  mtasts --cache /tmp/cache warm domains.txt\n"

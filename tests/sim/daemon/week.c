@@ -384,6 +384,7 @@ static void add(struct week_report *report, const char *what, double value, doub
 
 static void conclude(struct week *week) {
   struct week_report *report = week->report;
+  report->agenda_most = week->agenda_most;
   for (uint32_t i = 0; i < report->domains; i++)
     check_member(week, i);
   summarize(week);
@@ -397,7 +398,6 @@ static void conclude(struct week *week) {
   add(report, "absent domains kept past their time", (double)week->kept, 0);
   add(report, "warnings of policies of mode none", (double)week->warned_of_none, 0);
   add(report, "failing policies that nobody was warned of", (double)week->silent, 0);
-  add(report, "domains on the agenda at most", (double)week->agenda_most, MTASTS_AGENDA_MOST);
   /* The filters that remember use are wrong of one in fifty at a million. */
   add(report, "unused policies fetched again, of a hundred",
       100.0 * (double)week->refetched / (double)(week->unused + !week->unused), 4);
@@ -483,4 +483,6 @@ void week_print(const struct week_report *report, FILE *out) {
           (unsigned)report->domains,
           (unsigned long long)report->fetched + (unsigned long long)report->failed, report->mean,
           report->peak, (unsigned long long)report->lost, (unsigned long long)report->early);
+  fprintf(out, "at most %zu domains on the agenda, which takes %d\n", report->agenda_most,
+          MTASTS_AGENDA_MOST);
 }

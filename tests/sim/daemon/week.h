@@ -37,7 +37,8 @@ struct week_report {
   uint32_t fetches[WEEK_HOURS]; /* tries to fetch a policy */
   uint64_t fetched, failed, uses, warnings;
   uint64_t lost, early;
-  double mean, peak; /* fetches an hour, after the first day */
+  double mean, peak;  /* fetches an hour, after the first day */
+  size_t agenda_most; /* domains on it at a time */
   size_t checks_made;
   struct week_check checks[WEEK_CHECKS];
 };

@@ -123,6 +123,24 @@ static void test_garbage(void) {
   }
 }
 
+/* No tree begins in a meta page, which have the numbers 0 and 1. */
+static void test_low_roots(void) {
+  static const size_t roots[] = {80, 128}; /* in a meta page: of the free pages, of the others */
+  for (size_t i = 0; i < 8; i++) {
+    const uint64_t number = i & 1;
+    char path[32];
+    char file[PATH_SIZE];
+    char what[64];
+    make_cache(path);
+    file_path(file, path, "data.mdb");
+    write_file(file, (i & 2 ? 4096 : 0) + roots[i / 4], &number, sizeof number);
+    snprintf(what, sizeof what, "root %zu in meta page %d", i / 4, (i & 2) != 0);
+    check_both(path, MTASTS_CORRUPT, what);
+    CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK); /* opening says it */
+    directory_free(path);
+  }
+}
+
 static void test_not_a_file(void) {
   static const char *const names[] = {"data.mdb", "lock.mdb", "writer.lock"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -289,10 +307,246 @@ static void test_garbage_inside(void) {
   CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK); /* not there */
 }
 
+/* Where LMDB keeps things in a page: MDB_page and MDB_node in its mdb.c. */
+static uint16_t *field(unsigned char *page, size_t at) {
+  return (uint16_t *)(void *)(page + at);
+}
+
+static void one_node(unsigned char *page) {
+  *field(page, 12) = 16 + 2;
+}
+static void no_node(unsigned char *page) {
+  *field(page, 12) = 16;
+}
+
+/* Each in turn in every page of its kind, of which some are in use. */
+static void test_rules(void) {
+  static const struct {
+    const char *name;
+    uint16_t kind; /* branch 1, leaf 2 */
+    void (*damage)(unsigned char *page);
+  } rules[] = {
+      {"a branch with one node", 1, one_node},
+      {"a branch with none", 1, no_node},
+      {"a leaf with none", 2, no_node},
+  };
+  char path[32];
+  char file[PATH_SIZE];
+  _Alignas(8) unsigned char sound[4096];
+  _Alignas(8) unsigned char page[4096];
+  make_cache(path);
+  file_path(file, path, "data.mdb");
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+    bool told = false;
+    for (off_t at = 2 * 4096; pread(fd, sound, sizeof sound, at) == sizeof sound; at += 4096) {
+      memcpy(page, sound, sizeof page);
+      if (*field(page, 10) != rules[i].kind)
+        continue;
+      rules[i].damage(page);
+      CU_ASSERT_EQUAL(pwrite(fd, page, sizeof page, at), sizeof page);
+      told |= mtasts_tree_check(path) == MTASTS_CORRUPT;
+      CU_ASSERT_EQUAL(pwrite(fd, sound, sizeof sound, at), sizeof sound);
+    }
+    unit_check(told, "%s: not told", rules[i].name);
+  }
+  close(fd);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+  directory_free(path);
+}
+
+/* A cache of many free pages, so that a list of them has overflow pages, and of a few used ones. */
+static void make_free_pages(char path[32]) {
+  struct sample sample;
+  uint64_t removed;
+  directory_new(path);
+  struct mtasts_store *store = store_open(path);
+  policy(&sample, "1");
+  for (int i = 0; i < 20000; i++)
+    store_put(store, domain("p%d.example", i).name, &sample.entry);
+  CU_ASSERT_EQUAL(mtasts_store_clear(store, &removed), MTASTS_OK);
+  store_put(store, "one.example", &sample.entry);
+  mtasts_store_close(store);
+}
+
+/* The first list of free pages that lies in the leaf, or in overflow pages: where in the file. The
+ * leaf, which is the root, is left in `leaf`, and *node tells where its node is. */
+static off_t find_list(int fd, bool big, unsigned char *leaf, size_t *node) {
+  struct mtasts_data_trees trees;
+  CU_ASSERT_EQUAL_FATAL(mtasts_data_trees(fd, &trees), 0);
+  off_t root = (off_t)trees.free_root * 4096;
+  CU_ASSERT_EQUAL_FATAL(pread(fd, leaf, 4096, root), 4096);
+  CU_ASSERT_EQUAL_FATAL(*field(leaf, 10), 0x02);
+  for (size_t at = 16; at < *field(leaf, 12); at += 2) {
+    uint64_t data;
+    *node = *field(leaf, at);
+    memcpy(&data, leaf + *node + 16, sizeof data);
+    if ((*field(leaf, *node + 4) == 0x01) == big && (big || data >= 2))
+      return big ? (off_t)data * 4096 + 16 : root + (off_t)*node + 16;
+  }
+  CU_FAIL_FATAL("no such list");
+  return 0;
+}
+
+static void test_free_lists(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  make_free_pages(path);
+  file_path(file, path, "data.mdb");
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  for (int big = 0; big < 2; big++) {
+    _Alignas(8) unsigned char leaf[4096];
+    uint64_t sound[3];
+    size_t node;
+    off_t at = find_list(fd, big, leaf, &node);
+    CU_ASSERT_EQUAL(pread(fd, sound, sizeof sound, at), sizeof sound);
+    const uint64_t lists[][3] = {
+        {UINT64_MAX, sound[1], sound[2]}, {sound[0] + 2048, sound[1], sound[2]},
+        {sound[0], sound[2], sound[1]},   {sound[0], 1U << 30, sound[2]},
+        {sound[0], sound[1], sound[1]},   {sound[0], sound[1], 1},
+    };
+    CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+      CU_ASSERT_EQUAL(pwrite(fd, lists[i], sizeof lists[i], at), sizeof lists[i]);
+      unit_check(mtasts_tree_check(path) == MTASTS_CORRUPT, "big %d, list %zu: not told", big, i);
+    }
+    CU_ASSERT_EQUAL(pwrite(fd, sound, sizeof sound, at), sizeof sound);
+  }
+  close(fd);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+  CU_ASSERT_EQUAL(in_child(write_one, path), MTASTS_OK);
+  directory_free(path);
+}
+
+/* What is told of the keys: their size, and their order. */
+static void test_free_keys(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  make_free_pages(path);
+  file_path(file, path, "data.mdb");
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  _Alignas(8) unsigned char leaf[4096];
+  size_t node;
+  find_list(fd, true, leaf, &node);
+  off_t key = (off_t)node + 8;
+  struct mtasts_data_trees trees;
+  CU_ASSERT_EQUAL_FATAL(mtasts_data_trees(fd, &trees), 0);
+  off_t root = (off_t)trees.free_root * 4096;
+  const uint64_t none = 0;
+  CU_ASSERT_EQUAL(pwrite(fd, &none, sizeof none, root + key), sizeof none);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_CORRUPT);
+  *field(leaf, node + 6) = 7;
+  CU_ASSERT_EQUAL(pwrite(fd, leaf, sizeof leaf, root), sizeof leaf);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_CORRUPT);
+  *field(leaf, node + 6) = 8;
+  CU_ASSERT_EQUAL(pwrite(fd, leaf, sizeof leaf, root), sizeof leaf);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+  close(fd);
+  directory_free(path);
+}
+
+static bool pass_over(void *context, const struct mtasts_domain *key, enum mtasts_status status,
+                      const struct mtasts_entry *entry) {
+  (void)context;
+  (void)key;
+  (void)status;
+  (void)entry;
+  return true;
+}
+
+static int walk_all(void *path) {
+  struct mtasts_cache *cache;
+  enum mtasts_status status = mtasts_cache_open(path, &cache);
+  if (status == MTASTS_OK)
+    status = mtasts_cache_walk(cache, pass_over, NULL);
+  return (int)status;
+}
+
+static int count_all(void *path) {
+  struct mtasts_cache *cache;
+  struct mtasts_cache_stats stats;
+  enum mtasts_status status = mtasts_cache_open(path, &cache);
+  if (status == MTASTS_OK)
+    status = mtasts_cache_count(cache, NOW, &stats);
+  return (int)status;
+}
+
+static int sweep_all(void *path) {
+  uint64_t removed;
+  struct mtasts_store *store;
+  enum mtasts_status status = mtasts_store_open(path, &mtasts_store_defaults, &store);
+  if (status == MTASTS_OK)
+    status = mtasts_store_expire(store, NOW, &removed);
+  return (int)status;
+}
+
+/* A writer was killed before it had lengthened its file: free pages are missing at the end. */
+static void test_short(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  struct stat found;
+  make_free_pages(path);
+  file_path(file, path, "data.mdb");
+  for (int i = 0; i < 6; i++) /* the list of all that was cleared is at the end itself, at first */
+    CU_ASSERT_EQUAL(in_child(write_one, path), MTASTS_OK);
+  CU_ASSERT_EQUAL_FATAL(stat(file, &found), 0);
+  off_t size = found.st_size;
+  for (int pages = 1; pages <= 100; pages += 33) {
+    CU_ASSERT_EQUAL(truncate(file, size - 4096 * pages), 0);
+    CU_ASSERT_EQUAL(in_child(walk_all, path), MTASTS_CORRUPT); /* until a writer came */
+    CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);       /* opening says it */
+    CU_ASSERT_EQUAL(in_child(write_one, path), MTASTS_OK);
+    CU_ASSERT(stat(file, &found) == 0 && found.st_size == size);
+    CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+    CU_ASSERT_EQUAL(in_child(walk_all, path), MTASTS_OK);
+  }
+  /* A page in use is missing. */
+  CU_ASSERT_EQUAL(truncate(file, 3 * 4096), 0);
+  CU_ASSERT_EQUAL(in_child(write_one, path), MTASTS_CORRUPT);
+  CU_ASSERT(stat(file, &found) == 0 && found.st_size == (off_t)3 * 4096);
+  directory_free(path);
+}
+
+/* Makes a key of each full leaf so long: of the node with the most bytes behind it. */
+static void lengthen_keys(const char *file, uint16_t size) {
+  _Alignas(8) unsigned char page[4096];
+  unsigned changed = 0;
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  for (off_t at = 2 * 4096; pread(fd, page, sizeof page, at) == sizeof page; at += 4096) {
+    if (*field(page, 10) != 0x02 || *field(page, 12) < 16 + 8 * 2)
+      continue;
+    *field(page, *field(page, 14) + 6U) = size;
+    changed++;
+    CU_ASSERT_EQUAL(pwrite(fd, page, sizeof page, at), sizeof page);
+  }
+  CU_ASSERT(changed > 10);
+  close(fd);
+}
+
+/* Also where nobody checked the pages, as of a file that is too long for that. */
+static void test_long_key(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  make_cache(path);
+  file_path(file, path, "data.mdb");
+  lengthen_keys(file, MTASTS_KEY_MAX + 90);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_CORRUPT);
+  CU_ASSERT_EQUAL(in_child(walk_all, path), MTASTS_CORRUPT);
+  CU_ASSERT_EQUAL(in_child(count_all, path), MTASTS_CORRUPT);
+  CU_ASSERT_EQUAL(in_child(sweep_all, path), MTASTS_CORRUPT);
+  directory_free(path);
+}
+
 const struct unit_test unit_tests[] = {
     {"a truncated file is told, and kills nobody", test_truncated},
     {"garbage is told", test_garbage},
+    {"a tree that begins in a meta page is told", test_low_roots},
     {"garbage in any page is found before LMDB stumbles over it", test_garbage_inside},
+    {"what no page of LMDB's is, is told", test_rules},
+    {"lists of free pages are looked at", test_free_lists},
+    {"and their keys", test_free_keys},
+    {"free pages that are missing at the end are no damage", test_short},
+    {"a key longer than any ends a walk", test_long_key},
     {"links, pipes and directories are no files", test_not_a_file},
     {"what is missing is made by a writer alone", test_missing},
     {"another version is told apart", test_another_version},

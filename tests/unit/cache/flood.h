@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "fixture.h"
+#include "tree_check.h"
 
 enum {
   FLOOD_LARGE = 64 << 10, /* bytes of mx patterns, near the most that a policy may have */
@@ -137,6 +138,7 @@ static inline struct flood_result flood_run(const struct flood_scale *scale, con
   flood_look(store, reader, scale, &result);
   mtasts_reader_free(reader);
   mtasts_store_close(store);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK); /* it knows all that LMDB makes */
   directory_free(path);
   return result;
 }
