@@ -40,20 +40,35 @@ static enum mtasts_supply next(void *context, struct mtasts_question *question) 
 
 /* what became of them */
 
+static void count_mode(struct mtasts_counts *counts, enum mtasts_mode mode) {
+  switch (mode) {
+  case MTASTS_MODE_ENFORCE:
+    counts->enforce++;
+    break;
+  case MTASTS_MODE_TESTING:
+    counts->testing++;
+    break;
+  case MTASTS_MODE_NONE:
+    counts->none++;
+    break;
+  }
+}
+
+/* By the policy, and not the verdict: DANE may be that. A policy that is kept through an error
+ * counts twice: it is there, and so is the error. */
 static void count(struct mtasts_counts *counts, const struct mtasts_result *result,
                   const struct mtasts_decision *decision) {
   const struct mtasts_entry *entry = result->entry;
+  bool error = entry && entry->error != MTASTS_ERROR_NONE;
   counts->done++;
   counts->cached += !result->asked;
-  counts->enforce += decision->verdict == MTASTS_VERDICT_ENFORCE;
-  counts->testing += decision->verdict == MTASTS_VERDICT_TESTING;
-  if (decision->verdict == MTASTS_VERDICT_UNKNOWN)
-    counts->unknown++;
-  else if (entry && entry->error != MTASTS_ERROR_NONE)
+  if (decision->policy)
+    count_mode(counts, decision->policy->mode);
+  if (error)
     counts->errors[entry->error]++;
-  else if (decision->policy)
-    counts->none += decision->policy->mode == MTASTS_MODE_NONE;
-  else
+  else if (decision->verdict == MTASTS_VERDICT_UNKNOWN)
+    counts->unknown++;
+  else if (!decision->policy)
     counts->absent++;
 }
 
