@@ -84,7 +84,8 @@ static void done(void *context, const struct mtasts_question *question,
   count(&batch->counts, result, &decision);
   if (mtasts_session_storing(batch->session) == MTASTS_STORING_FAILED)
     mtasts_session_stop(batch->session);
-  if (!batch->options->json)
+  /* Others of this turn of the loop come after one that could not be printed. */
+  if (!batch->options->json || batch->code != MTASTS_EXIT_OK)
     return;
   struct mtasts_answer answer = {
       .text = {question->domain.name, question->domain.len},

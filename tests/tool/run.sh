@@ -242,6 +242,9 @@ t 'cached and not due: no look-up' 0 "$(has '"source":"cache"')" '' "${c[@]}" --
 printf 'one.example # a comment\n\n# more\n two.example\n[192.0.2.1]\nthree.example' >list
 t 'warm with all cached' 0 "$(has '3 domains.*3 were cached.*1 enforce, 1 testing, 1 none, 0 absent')" '' "${c[@]}" warm list
 t 'warm, JSON' 0 "$(has '"policy_domain":"one.example".*"policy_domain":"three.example"')" "$(has '3 domains')" "${c[@]}" --json warm list
+yes one.example | head -n 100 >many # more than is written at once: some of it is in mid-run
+is 'a full disk in mid-run: exit code' 74 "$("$MTASTS" "${c[@]}" --json warm many >/dev/full 2>err; echo $?)"
+is 'a full disk in mid-run: complaint' 'mtasts: standard output: No space left on device' "$(tail -n 1 err)"
 with() { jq -c --arg soon "$(stamp $(($(date +%s) + 3600)))" '. + {dane: "none", dane_expires: $soon} + '"$1"; } # JSON: more of an entry
 {
   entry g1 enforce 60 604800 one.dane.example | with '{dane: "usable"}'
