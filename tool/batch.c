@@ -219,7 +219,7 @@ static int run_session(struct mtasts_batch *batch) {
   bool shown = isatty(STDERR_FILENO) && !(batch->options->json && isatty(STDOUT_FILENO));
   mtasts_progress_begin(&batch->progress, shown, shown ? batch->total(batch->context) : 0);
   int code = run_events(batch);
-  mtasts_progress_wipe(&batch->progress);
+  mtasts_wipe();
   const char *trouble = mtasts_session_trouble(batch->session);
   bool stored = mtasts_session_storing(batch->session) != MTASTS_STORING_NOWHERE;
   code = mtasts_session_close(batch->session, code == MTASTS_EXIT_OK ? batch->code : code);

@@ -281,6 +281,11 @@ is 'the bar of a narrow one' '[        ] 0/4  0/s' "$(terminal 20 warm list | he
 is 'no bar has room' '0/4  0/s' "$(terminal 16 warm list | head -n 1)"
 is 'not even the numbers have' '0/4' "$(terminal 4 warm list | head -n 1)"
 is 'nothing of the bar stays' '3 domains' "$(terminal 80 warm list | tail -n 2 | head -n 1 | cut -c 1-9)"
+is 'nor before a complaint of the list' 'mtasts: /proc/self/mem: Input/output error' "$(terminal 80 warm /proc/self/mem | grep mem)"
+printf 'https { ca_file = "%s/nosuch.pem" }\n' "$dir" | cat conf - >nopem
+echo four.example >uncached
+is 'nor before one of the network' "mtasts: HTTPS: CA bundle $dir/nosuch.pem" "$(terminal 80 --config nopem warm uncached | grep -o '.*nosuch.pem')"
+is 'nor before one of a line' 'mtasts: bad: line 1: not a domain name' "$(echo a..b >bad; terminal 80 warm bad | grep 'line 1')"
 t 'refresh with none due' 0 "$(has '0 domains')" '' "${c[@]}" refresh
 t 'refresh --due is the same' 0 "$(has '0 domains')" '' "${c[@]}" refresh --due
 printf 'override "one.example" { mode = "none" until = "2099-01-01" }\noverride "two.example" { mode = "enforce" mx = {"x.example"} until = "2020-01-01" }\n' | cat conf - >overrides
