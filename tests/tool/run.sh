@@ -251,6 +251,7 @@ with() { jq -c --arg soon "$(stamp $(($(date +%s) + 3600)))" '. + {dane: "none",
   entry h1 testing 60 604800 two.dane.example | with '{dane: "usable"}'
   entry i1 enforce 60 604800 stale.example | with '{failures: 2, error: {type: "sts-policy-fetch-error", detail: "x"}}'
   entry j1 none 60 604800 stale.none.example | with '{failures: 2, error: {type: "sts-webpki-invalid", detail: "x"}}'
+  # shellcheck disable=SC2016 # $soon is jq's
   tail -n 1 six | with '{mx_state: "listed", mx_expires: $soon, mx_hosts: [{host: "mx.none.example", preference: 10, dane: "none"}]}'
 } >modes
 printf 'cache { directory = "%s/modes-cache" }\n' "$dir" >modes.conf
