@@ -40,20 +40,35 @@ static enum mtasts_supply next(void *context, struct mtasts_question *question) 
 
 /* what became of them */
 
+static void count_mode(struct mtasts_counts *counts, enum mtasts_mode mode) {
+  switch (mode) {
+  case MTASTS_MODE_ENFORCE:
+    counts->enforce++;
+    break;
+  case MTASTS_MODE_TESTING:
+    counts->testing++;
+    break;
+  case MTASTS_MODE_NONE:
+    counts->none++;
+    break;
+  }
+}
+
+/* By the policy, and not the verdict: DANE may be that. A policy that is kept through an error
+ * counts twice: it is there, and so is the error. */
 static void count(struct mtasts_counts *counts, const struct mtasts_result *result,
                   const struct mtasts_decision *decision) {
   const struct mtasts_entry *entry = result->entry;
+  bool error = entry && entry->error != MTASTS_ERROR_NONE;
   counts->done++;
   counts->cached += !result->asked;
-  counts->enforce += decision->verdict == MTASTS_VERDICT_ENFORCE;
-  counts->testing += decision->verdict == MTASTS_VERDICT_TESTING;
-  if (decision->verdict == MTASTS_VERDICT_UNKNOWN)
-    counts->unknown++;
-  else if (entry && entry->error != MTASTS_ERROR_NONE)
+  if (decision->policy)
+    count_mode(counts, decision->policy->mode);
+  if (error)
     counts->errors[entry->error]++;
-  else if (decision->policy)
-    counts->none += decision->policy->mode == MTASTS_MODE_NONE;
-  else
+  else if (decision->verdict == MTASTS_VERDICT_UNKNOWN)
+    counts->unknown++;
+  else if (!decision->policy)
     counts->absent++;
 }
 
@@ -69,7 +84,8 @@ static void done(void *context, const struct mtasts_question *question,
   count(&batch->counts, result, &decision);
   if (mtasts_session_storing(batch->session) == MTASTS_STORING_FAILED)
     mtasts_session_stop(batch->session);
-  if (!batch->options->json)
+  /* Others of this turn of the loop come after one that could not be printed. */
+  if (!batch->options->json || batch->code != MTASTS_EXIT_OK)
     return;
   struct mtasts_answer answer = {
       .text = {question->domain.name, question->domain.len},
@@ -203,7 +219,7 @@ static int run_session(struct mtasts_batch *batch) {
   bool shown = isatty(STDERR_FILENO) && !(batch->options->json && isatty(STDOUT_FILENO));
   mtasts_progress_begin(&batch->progress, shown, shown ? batch->total(batch->context) : 0);
   int code = run_events(batch);
-  mtasts_progress_wipe(&batch->progress);
+  mtasts_wipe();
   const char *trouble = mtasts_session_trouble(batch->session);
   bool stored = mtasts_session_storing(batch->session) != MTASTS_STORING_NOWHERE;
   code = mtasts_session_close(batch->session, code == MTASTS_EXIT_OK ? batch->code : code);

@@ -31,8 +31,8 @@ struct mtasts_batch {
   enum mtasts_supply (*next)(void *context, struct mtasts_domain *domain);
   void *context;
 
-  struct mtasts_progress progress; /* to be wiped away before a line is printed */
-  uint64_t passed_over;            /* of the total: what `next` took for no domain */
+  struct mtasts_progress progress;
+  uint64_t passed_over; /* of the total: what `next` took for no domain */
   struct mtasts_counts counts;
 
   /* The batch's own. */

@@ -150,10 +150,11 @@ int main(int argc, char **argv) {
   int code = argc > 0 ? dispatch(&options, argc - 1, argv + 1) : MTASTS_EXIT_USAGE;
   mtasts_options_free(&options);
   /* A full disk or a closed pipe must not look like success. */
-  if ((fflush(stdout) != 0 || ferror(stdout)) && code == MTASTS_EXIT_OK) {
+  if (fflush(stdout) != 0 || ferror(stdout)) {
     if (errno != EPIPE)
       mtasts_complain("standard output", "%s", strerror(errno));
-    code = MTASTS_EXIT_IO;
+    if (code == MTASTS_EXIT_OK)
+      code = MTASTS_EXIT_IO;
   }
   return code;
 }

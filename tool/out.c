@@ -15,6 +15,7 @@
 
 static bool colours;
 static bool utf8;
+static bool passing; /* a line is to be wiped away before others are printed */
 
 void mtasts_out_init(bool no_color) {
   setlocale(LC_CTYPE, "");
@@ -36,7 +37,19 @@ void mtasts_complain(const char *what, const char *why, ...) {
   va_end(arguments);
   mtasts_printable((struct mtasts_span){sentence, strlen(sentence)}, safe, sizeof safe);
   fflush(stdout);
+  mtasts_wipe();
   fprintf(stderr, "mtasts: %s: %s\n", shown, safe);
+}
+
+void mtasts_passing_line(const char *line) {
+  fprintf(stderr, "\r%s\033[K", line);
+  passing = true;
+}
+
+void mtasts_wipe(void) {
+  if (passing)
+    fputs("\r\033[K", stderr);
+  passing = false;
 }
 
 const char *mtasts_colour_on(enum mtasts_colour colour) {

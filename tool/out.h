@@ -26,8 +26,14 @@ enum mtasts_colour {
 /* Once, before any other function but mtasts_complain. */
 void mtasts_out_init(bool no_color);
 
-/* "mtasts: what: why" on standard error. */
+/* "mtasts: what: why" on standard error, in the place of a passing line. */
 __attribute__((format(printf, 2, 3))) void mtasts_complain(const char *what, const char *why, ...);
+
+/* A line on standard error, which is a terminal, in the place of the passing line before it. */
+void mtasts_passing_line(const char *line);
+
+/* Wipes the passing line away, if there is one. */
+void mtasts_wipe(void);
 
 /* What turns a colour on and off in the text; "" where there are no colours. */
 const char *mtasts_colour_on(enum mtasts_colour colour);

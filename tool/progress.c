@@ -96,11 +96,5 @@ void mtasts_progress_draw(struct mtasts_progress *progress, uint64_t done) {
   if (!progress->shown)
     return;
   double rate = mtasts_progress_rate(progress, done, mtasts_seconds());
-  fprintf(stderr, "\r%s\033[K",
-          mtasts_progress_line(progress, done, rate, columns(), line, sizeof line));
-}
-
-void mtasts_progress_wipe(const struct mtasts_progress *progress) {
-  if (progress->shown)
-    fputs("\r\033[K", stderr);
+  mtasts_passing_line(mtasts_progress_line(progress, done, rate, columns(), line, sizeof line));
 }

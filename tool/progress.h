@@ -32,11 +32,8 @@ double mtasts_seconds(void);
 
 void mtasts_progress_begin(struct mtasts_progress *progress, bool shown, uint64_t total);
 
-/* Draws it anew; done: of the total, at most. */
+/* Draws it anew, as a passing line (out.h); done: of the total, at most. */
 void mtasts_progress_draw(struct mtasts_progress *progress, uint64_t done);
-
-/* Wipes the bar away, so that lines can be printed. */
-void mtasts_progress_wipe(const struct mtasts_progress *progress);
 
 /* How many a second it has been since the oldest point. Notes `done` at `now`, if a second has gone
  * by since the last point. */

@@ -42,7 +42,6 @@ static struct mtasts_span trim(struct mtasts_span line) {
 }
 
 static void complain_line(struct warm *warm, const char *why) {
-  mtasts_progress_wipe(&warm->batch.progress);
   mtasts_complain(warm->name, "line %" PRIu64 ": %s", warm->lines.number, why);
   warm->bad++;
   warm->batch.passed_over++;

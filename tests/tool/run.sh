@@ -242,6 +242,24 @@ t 'cached and not due: no look-up' 0 "$(has '"source":"cache"')" '' "${c[@]}" --
 printf 'one.example # a comment\n\n# more\n two.example\n[192.0.2.1]\nthree.example' >list
 t 'warm with all cached' 0 "$(has '3 domains.*3 were cached.*1 enforce, 1 testing, 1 none, 0 absent')" '' "${c[@]}" warm list
 t 'warm, JSON' 0 "$(has '"policy_domain":"one.example".*"policy_domain":"three.example"')" "$(has '3 domains')" "${c[@]}" --json warm list
+yes one.example | head -n 100 >many # more than is written at once: some of it is in mid-run
+is 'a full disk in mid-run: exit code' 74 "$("$MTASTS" "${c[@]}" --json warm many >/dev/full 2>err; echo $?)"
+is 'a full disk in mid-run: complaint' 'mtasts: standard output: No space left on device' "$(tail -n 1 err)"
+with() { jq -c --arg soon "$(stamp $(($(date +%s) + 3600)))" '. + {dane: "none", dane_expires: $soon} + '"$1"; } # JSON: more of an entry
+{
+  entry g1 enforce 60 604800 one.dane.example | with '{dane: "usable"}'
+  entry h1 testing 60 604800 two.dane.example | with '{dane: "usable"}'
+  entry i1 enforce 60 604800 stale.example | with '{failures: 2, error: {type: "sts-policy-fetch-error", detail: "x"}}'
+  entry j1 none 60 604800 stale.none.example | with '{failures: 2, error: {type: "sts-webpki-invalid", detail: "x"}}'
+  # shellcheck disable=SC2016 # $soon is jq's
+  tail -n 1 six | with '{mx_state: "listed", mx_expires: $soon, mx_hosts: [{host: "mx.none.example", preference: 10, dane: "none"}]}'
+} >modes
+printf 'cache { directory = "%s/modes-cache" }\n' "$dir" >modes.conf
+"$MTASTS" --config modes.conf cache import modes >/dev/null
+is 'where DANE is the verdict' 'dane dane' "$("$MTASTS" --config modes.conf --json query --offline {one,two}.dane.example | jq -r .verdict | xargs)"
+t 'warm counts policies, whatever the verdict, and errors beside them' 0 \
+  "$(has $'5 were cached\n2 enforce, 1 testing, 1 none, 1 absent\n2 errors:\n  1 sts-policy-fetch-error\n  1 sts-webpki-invalid')" '' \
+  --config modes.conf warm < <(jq -r .policy_domain modes)
 t 'warm from a pipe' 0 "$(has '3 were cached')" '' "${c[@]}" warm < <(cat list)
 t 'warm with a bad line' 65 "$(has '1 domains.*1 lines were')" "$(one 'standard input: line 1: not a domain name')" "${c[@]}" warm < <(printf 'a..b\none.example\n')
 printf '\xef\xbb\xbfone.example\r\ntwo.example # %02000d\r\none.example\r\n' 0 >windows
@@ -264,6 +282,11 @@ is 'the bar of a narrow one' '[        ] 0/4  0/s' "$(terminal 20 warm list | he
 is 'no bar has room' '0/4  0/s' "$(terminal 16 warm list | head -n 1)"
 is 'not even the numbers have' '0/4' "$(terminal 4 warm list | head -n 1)"
 is 'nothing of the bar stays' '3 domains' "$(terminal 80 warm list | tail -n 2 | head -n 1 | cut -c 1-9)"
+is 'nor before a complaint of the list' 'mtasts: /proc/self/mem: Input/output error' "$(terminal 80 warm /proc/self/mem | grep mem)"
+printf 'https { ca_file = "%s/nosuch.pem" }\n' "$dir" | cat conf - >nopem
+echo four.example >uncached
+is 'nor before one of the network' "mtasts: HTTPS: CA bundle $dir/nosuch.pem" "$(terminal 80 --config nopem warm uncached | grep -o '.*nosuch.pem')"
+is 'nor before one of a line' 'mtasts: bad: line 1: not a domain name' "$(echo a..b >bad; terminal 80 warm bad | grep 'line 1')"
 t 'refresh with none due' 0 "$(has '0 domains')" '' "${c[@]}" refresh
 t 'refresh --due is the same' 0 "$(has '0 domains')" '' "${c[@]}" refresh --due
 printf 'override "one.example" { mode = "none" until = "2099-01-01" }\noverride "two.example" { mode = "enforce" mx = {"x.example"} until = "2020-01-01" }\n' | cat conf - >overrides
