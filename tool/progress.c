@@ -68,7 +68,7 @@ static void format_bar(const struct mtasts_progress *progress, uint64_t done, si
   if (room < BAR_EDGES + BAR_LEAST)
     return;
   mtasts_bar((double)done / (double)progress->total, width, text);
-  strcat(text, " ");
+  memcpy(text + width + 2, " ", sizeof " ");
 }
 
 const char *mtasts_progress_line(const struct mtasts_progress *progress, uint64_t done, double rate,

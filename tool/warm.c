@@ -100,8 +100,8 @@ static uint64_t count_domains(void *context) {
 static int warm_list(struct warm *warm) {
   int code = mtasts_batch_run(&warm->batch);
   if (warm->bad > 0)
-    fprintf(warm->batch.options->json ? stderr : stdout, "%" PRIu64 " lines were no domain name\n",
-            warm->bad);
+    fprintf(warm->batch.options->json ? stderr : stdout, "%" PRIu64 " %s no domain name\n",
+            warm->bad, warm->bad == 1 ? "line was" : "lines were");
   if (code == MTASTS_EXIT_OK)
     code = warm->code;
   return code == MTASTS_EXIT_OK && warm->bad > 0 ? MTASTS_EXIT_DATA : code;

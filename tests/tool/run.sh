@@ -261,11 +261,11 @@ t 'warm counts policies, whatever the verdict, and errors beside them' 0 \
   "$(has $'5 were cached\n2 enforce, 1 testing, 1 none, 1 absent\n2 errors:\n  1 sts-policy-fetch-error\n  1 sts-webpki-invalid')" '' \
   --config modes.conf warm < <(jq -r .policy_domain modes)
 t 'warm from a pipe' 0 "$(has '3 were cached')" '' "${c[@]}" warm < <(cat list)
-t 'warm with a bad line' 65 "$(has '1 domains.*1 lines were')" "$(one 'standard input: line 1: not a domain name')" "${c[@]}" warm < <(printf 'a..b\none.example\n')
+t 'warm with a bad line' 65 "$(has '1 domains.*1 line was')" "$(one 'standard input: line 1: not a domain name')" "${c[@]}" warm < <(printf 'a..b\none.example\n')
 printf '\xef\xbb\xbfone.example\r\ntwo.example # %02000d\r\none.example\r\n' 0 >windows
 t 'warm with a list from Windows, a long comment, one domain twice' 0 "$(has '3 domains.*3 were cached.*2 enforce, 1 testing')" '' "${c[@]}" warm windows
 printf '%1020s one.example\n' '' >long
-t 'warm with a line that is cut in a name' 65 "$(has '0 domains.*1 lines were')" "$(one 'long: line 1: the line is too long')" "${c[@]}" warm long
+t 'warm with a line that is cut in a name' 65 "$(has '0 domains.*1 line was')" "$(one 'long: line 1: the line is too long')" "${c[@]}" warm long
 as=(prlimit --nofile=400:400)
 t 'warm with fewer open files than jobs' 0 "$(has '3 were cached')" "$(one '--jobs: 1000 would need more than the 400 open files .* it is 100 ')" \
   "${c[@]}" warm --jobs 1000 list
