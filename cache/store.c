@@ -134,6 +134,16 @@ enum mtasts_status mtasts_store_open(const char *directory,
   return status;
 }
 
+/* Is data.mdb the file that is open? Somebody may have put another in its place. */
+static bool has_its_name(const struct mtasts_store *store) {
+  struct stat opened;
+  struct stat named;
+  int fd;
+  return mdb_env_get_fd(store->cache.env, &fd) == 0 && fstat(fd, &opened) == 0 &&
+         mtasts_files_find(store->directory_fd, MTASTS_FILE_DATA, &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 void mtasts_store_close(struct mtasts_store *store) {
   if (!store)
     return;
@@ -142,8 +152,8 @@ void mtasts_store_close(struct mtasts_store *store) {
   enum mtasts_status status = store->cache.env ? mtasts_store_flush(store) : MTASTS_IO;
   for (size_t i = 0; i < store->count; i++)
     free(store->pending[i]);
-  bool in_order =
-      (status == MTASTS_OK || status == MTASTS_FULL) && mdb_env_sync(store->cache.env, 1) == 0;
+  bool in_order = (status == MTASTS_OK || status == MTASTS_FULL) &&
+                  mdb_env_sync(store->cache.env, 1) == 0 && has_its_name(store);
   mtasts_env_destroy(&store->cache);
   if (in_order)
     mtasts_stamp_leave(store->directory_fd, store->lock_fd); /* without it all is checked */

@@ -176,6 +176,18 @@ static void test_writers(void) {
   place_free(&place);
 }
 
+/* A file that was put in the place of an open one is not what the writer has closed. */
+static void test_restored(void) {
+  struct place place = place_new();
+  struct sample sample;
+  struct mtasts_store *store = store_open(place.path);
+  replace(&place);
+  store_put(store, "new.example", policy(&sample, "1"));
+  mtasts_store_close(store);
+  CU_ASSERT_EQUAL(stamp_size(&place), 0);
+  place_free(&place);
+}
+
 /* A child that closes what its parent has opened says nothing about the file. */
 static void test_child(void) {
   struct place place = place_new();
@@ -205,6 +217,7 @@ const struct unit_test unit_tests[] = {
     {"what has a stamp that fits is not checked", test_fits},
     {"what was touched since is checked", test_touched},
     {"writers take the stamp back, and leave one in the end", test_writers},
+    {"a file that was restored meanwhile gets none", test_restored},
     {"a child leaves no stamp", test_child},
     {"no cache is no damage", test_nothing},
     {NULL, NULL},
