@@ -381,12 +381,15 @@ enum mtasts_status mtasts_store_compact(struct mtasts_store *store, uint64_t *be
   if (store->cache.readers)
     return mtasts_env_status(EBUSY);
   int rc = mtasts_data_size(store->cache.env, &old);
-  if (rc == 0)
-    rc = mtasts_data_make(store->directory, store->directory_fd, &owner, store->cache.env);
   if (rc != 0)
     return mtasts_env_status(rc);
+  int made = mtasts_data_make(store->directory, store->directory_fd, &owner, store->cache.env);
+  /* It may have failed when the new file was in its place already, which is the cache then. */
+  if (made != 0 && has_its_name(store))
+    return mtasts_env_status(made);
   mtasts_env_close(&store->cache);
-  if ((rc = open_environment(store)) == 0 && (rc = mtasts_data_size(store->cache.env, after)) == 0)
+  if ((rc = open_environment(store)) == 0 && (rc = made) == 0 &&
+      (rc = mtasts_data_size(store->cache.env, after)) == 0)
     *before = old;
   return mtasts_env_status(rc);
 }

@@ -1,5 +1,7 @@
 #include "store.h"
 
+#include <errno.h>
+
 #include "bounds.h"
 #include "fixture.h"
 
@@ -195,6 +197,70 @@ static void test_compact(void) {
   store = store_open(path);
   CU_ASSERT_EQUAL(count(mtasts_store_cache(store)).policies, 200);
   mtasts_store_close(store);
+  directory_free(path);
+}
+
+static bool no_directory_syncs;
+
+/* In the place of the C library's. */
+int fsync(int fd) {
+  struct stat found;
+  if (no_directory_syncs && fstat(fd, &found) == 0 && S_ISDIR(found.st_mode)) {
+    errno = EIO;
+    return -1;
+  }
+  return fdatasync(fd);
+}
+
+/* The new file is in its place, but the disk does not know: what comes next goes there. */
+static void test_compact_unsynced(void) {
+  char path[32];
+  struct sample sample;
+  struct mtasts_entry entry;
+  uint64_t before = 0;
+  uint64_t after = 0;
+  directory_new(path);
+  struct mtasts_store *store = store_open(path);
+  put_many(store, "p", 0, 100, policy(&sample, "1"));
+  no_directory_syncs = true;
+  CU_ASSERT_EQUAL(mtasts_store_compact(store, &before, &after), MTASTS_IO);
+  no_directory_syncs = false;
+  put_many(store, "q", 0, 100, policy(&sample, "1"));
+  mtasts_store_close(store);
+  store = store_open(path);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "p99.example", &entry), MTASTS_OK);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "q99.example", &entry), MTASTS_OK);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
+/* A store that could not open its file again refuses everything. */
+static int refuse_all(void *path) {
+  char file[PATH_SIZE];
+  char note[8];
+  size_t size;
+  uint64_t before;
+  uint64_t after;
+  uint64_t removed;
+  struct sample sample;
+  struct mtasts_entry entry;
+  struct mtasts_store *store = store_open(path);
+  store_put(store, "a.example", policy(&sample, "1"));
+  file_path(file, path, "lock.mdb");
+  CU_ASSERT_EQUAL(unlink(file), 0);
+  CU_ASSERT_EQUAL(mtasts_store_compact(store, &before, &after), MTASTS_NO_FILE);
+  CU_ASSERT_EQUAL(mtasts_store_note_get(store, note, sizeof note, &size), MTASTS_IO);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "a.example", &entry), MTASTS_IO);
+  CU_ASSERT_EQUAL(mtasts_store_clear(store, &removed), MTASTS_IO);
+  CU_ASSERT_EQUAL(mtasts_store_compact(store, &before, &after), MTASTS_IO);
+  mtasts_store_close(store);
+  return CU_get_number_of_failures() == 0 ? 0 : 1;
+}
+
+static void test_not_reopened(void) {
+  char path[32];
+  directory_new(path);
+  CU_ASSERT_EQUAL(in_child(refuse_all, path), 0);
   directory_free(path);
 }
 
@@ -415,6 +481,8 @@ const struct unit_test unit_tests[] = {
     {"what could not be read back is refused", test_invalid},
     {"what is past use expires, not a second earlier", test_expire},
     {"clearing leaves a cache that works", test_clear},
+    {"compacting goes on with a new file that was not synced", test_compact_unsynced},
+    {"a store that could not reopen its file refuses all", test_not_reopened},
     {"compacting shrinks, and loses nothing", test_compact},
     {"the map grows up to its limit", test_growth},
     {"modes do not depend on the umask", test_modes},
