@@ -264,6 +264,45 @@ static void test_not_reopened(void) {
   directory_free(path);
 }
 
+/* No memory for a larger map, and the smaller one is gone. */
+static int lose_map(void *path) {
+  char note[8];
+  size_t size;
+  struct sample sample;
+  struct mtasts_entry entry;
+  struct mtasts_reader *reader;
+  struct mtasts_cache_stats stats;
+  struct mtasts_store *store = store_open(path);
+  struct mtasts_cache *cache = mtasts_store_cache(store);
+  struct mtasts_domain key = domain("a.example");
+  store_put(store, "a.example", policy(&sample, "1"));
+  CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+  CU_ASSERT_EQUAL_FATAL(mtasts_reader_new(cache, &reader), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_reader_get(reader, &key, &entry), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_env_resize(cache, (size_t)1 << 60), ENOMEM);
+  CU_ASSERT_EQUAL(mtasts_env_resize(cache, 0), EBADF);
+  CU_ASSERT_EQUAL(mtasts_reader_get(reader, &key, &entry), MTASTS_IO);
+  CU_ASSERT_EQUAL(look_up(cache, "a.example", &entry), MTASTS_IO);
+  CU_ASSERT_EQUAL(mtasts_cache_count(cache, NOW, &stats), MTASTS_IO);
+  CU_ASSERT_EQUAL(mtasts_store_note_get(store, note, sizeof note, &size), MTASTS_IO);
+  store_put(store, "b.example", &sample.entry);
+  CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_IO);
+  mtasts_reader_free(reader);
+  mtasts_store_close(store);
+  return CU_get_number_of_failures() == 0 ? 0 : 1;
+}
+
+static void test_lost_map(void) {
+  char path[32];
+  struct mtasts_entry entry;
+  directory_new(path);
+  CU_ASSERT_EQUAL(in_child(lose_map, path), 0);
+  struct mtasts_store *store = store_open(path);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "a.example", &entry), MTASTS_OK);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
 static void test_growth(void) {
   char path[32];
   struct sample sample;
@@ -483,6 +522,7 @@ const struct unit_test unit_tests[] = {
     {"clearing leaves a cache that works", test_clear},
     {"compacting goes on with a new file that was not synced", test_compact_unsynced},
     {"a store that could not reopen its file refuses all", test_not_reopened},
+    {"a store that lost its map refuses all", test_lost_map},
     {"compacting shrinks, and loses nothing", test_compact},
     {"the map grows up to its limit", test_growth},
     {"modes do not depend on the umask", test_modes},
