@@ -318,7 +318,7 @@ enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mta
                                     const struct mtasts_entry *entry, int64_t now) {
   if (mtasts_env_forked(&store->cache))
     return MTASTS_FORKED;
-  if (!entry->has_policy && mtasts_watch_paused(store))
+  if (!entry->has_policy && (mtasts_watch_paused(store) || mtasts_quota_crowded(store)))
     return MTASTS_FULL;
   size_t size = mtasts_entry_size(entry);
   if (size > MTASTS_ENTRY_SIZE_MAX || domain->len == 0 || domain->len > MTASTS_DOMAIN_MAX)
