@@ -143,7 +143,11 @@ int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size) {
   pthread_mutex_lock(&cache->lock);
   for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
     mtasts_reader_hold(reader);
-  int rc = mdb_env_set_mapsize(cache->env, map_size);
+  int rc = cache->env ? mdb_env_set_mapsize(cache->env, map_size) : EBADF;
+  /* LMDB has unmapped the old one before it failed (but for EINVAL: a transaction is open), and
+   * goes on as if it had not. What is left of it belongs to transactions that are still to end. */
+  if (rc != 0 && rc != EINVAL)
+    cache->env = NULL;
   for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
     mtasts_reader_release(reader);
   pthread_mutex_unlock(&cache->lock);

@@ -17,7 +17,7 @@
 #include "status.h"
 
 struct mtasts_cache {
-  MDB_env *env; /* NULL: not open */
+  MDB_env *env; /* NULL: not open, or lost; read while a reader is held */
   MDB_dbi main; /* holds the other two, and the format */
   MDB_dbi policies;
   MDB_dbi absent;
@@ -59,7 +59,8 @@ int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned 
                     size_t map_size);
 void mtasts_env_close(struct mtasts_cache *cache);
 
-/* Maps so many bytes; 0: as many as another process has made of it. */
+/* Maps so many bytes; 0: as many as another process has made of it. Where memory is short that may
+ * end in no map at all, and in EBADF from whoever reads or writes later. */
 int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size);
 
 /*

@@ -1,3 +1,5 @@
+#include <errno.h>
+
 #include "data_file.h"
 #include "writer.h"
 
@@ -38,7 +40,7 @@ enum mtasts_status mtasts_store_note_get(struct mtasts_store *store, void *bytes
   MDB_val value;
   if (mtasts_env_forked(&store->cache))
     return MTASTS_FORKED;
-  int rc = mdb_txn_begin(store->cache.env, NULL, MDB_RDONLY, &txn);
+  int rc = store->cache.env ? mdb_txn_begin(store->cache.env, NULL, MDB_RDONLY, &txn) : EBADF;
   if (rc != 0)
     return mtasts_env_status(rc);
   if ((rc = mdb_get(txn, store->cache.main, &key, &value)) == 0 && value.mv_size > most)

@@ -46,9 +46,10 @@ __attribute__((always_inline)) static inline void ask_probes(const struct page *
 
 __attribute__((always_inline)) static inline void ask_ahead(const MDB_val *key) {
   const char *bytes = key->mv_data;
-  const char *start = bytes - (uintptr_t)bytes % MEMORY_PAGE;
+  /* By the node's header: behind it may be nothing, and the next page. */
+  const char *start = bytes - NODE_HEADER - (uintptr_t)(bytes - NODE_HEADER) % MEMORY_PAGE;
   const struct page *page = (const struct page *)(const void *)start;
-  if (page->lower <= PAGE_HEADER || page->lower > MEMORY_PAGE)
+  if (page->lower < PAGE_HEADER + sizeof *page->nodes || page->lower > MEMORY_PAGE)
     return;
   size_t count = (size_t)(page->lower - PAGE_HEADER) / sizeof *page->nodes;
   if ((page->flags & LEAF) == 0) {

@@ -4,14 +4,14 @@
  * waiting for memory:
  *
  * - A search within a page begins with its middle node. That comparison asks the memory for the
- * keys that the next ones may need, all at once, as they would ask for them one after the other: in
- * a leaf, which has few, all of them; in a branch those of the next steps.
+ *   keys that the next ones may need, all at once, as they would ask for them one after the other:
+ *   in a leaf, which has few, all of them; in a branch those of the next steps.
  * - Each further one in a leaf asks for the value behind the key as well, which is read next if it
- * is the one.
+ *   is the one.
  *
- * By that a decision costs hardly more than the bare look-up at a million domains. It is done for readers only: their pages are the file's, and begin where a page of
- * memory does; a writer's pages may lie anywhere. What is seen in a page is a hint, and believed
- * for nothing else.
+ * By that a decision costs hardly more than the bare look-up at a million domains. It is done for
+ * readers only: their pages are the file's, and begin where a page of memory does; a writer's pages
+ * may lie anywhere. What is seen in a page is a hint, and believed for nothing else.
  */
 #ifndef MTASTS_CACHE_ORDER_H
 #define MTASTS_CACHE_ORDER_H

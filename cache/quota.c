@@ -228,15 +228,34 @@ static struct surplus policy_surplus(const struct mtasts_usage *usage, uint64_t 
   return (struct surplus){0};
 }
 
+static uint64_t line_of(const struct mtasts_store *store) {
+  return store->options.map_size_max / 100 * (100 - MTASTS_STORE_RESERVE);
+}
+
+/* Policies, and what LMDB needs for itself, leave no page below the line, though policies by their
+ * own may be below it: none of them goes, and each absent entry does. */
+static bool is_crowded(const struct mtasts_store *store, const struct mtasts_usage *usage) {
+  return usage->absent == 0 && usage->bytes + store->cache.page_size > line_of(store);
+}
+
+bool mtasts_quota_crowded(struct mtasts_store *store) {
+  struct mtasts_usage usage;
+  /* Much may have gone since, without a flush. */
+  if (store->crowded && measure(store, &usage) == 0)
+    store->crowded = is_crowded(store, &usage);
+  return store->crowded;
+}
+
 int mtasts_quota_hold(struct mtasts_store *store) {
   const struct mtasts_store_options *options = &store->options;
+  const uint64_t line = line_of(store);
   for (;;) {
     struct mtasts_usage usage;
     uint64_t removed = 0;
     int rc = measure(store, &usage);
     if (rc != 0)
       return rc;
-    uint64_t line = options->map_size_max / 100 * (100 - MTASTS_STORE_RESERVE);
+    store->crowded = is_crowded(store, &usage);
     uint64_t absent = absent_surplus(&usage, options->max_absent, line);
     struct surplus policies = policy_surplus(&usage, options->max_policies, line);
     if (absent > 0)

@@ -38,14 +38,18 @@ static int recover(struct mtasts_cache *cache, int rc) {
   return rc == MDB_MAP_RESIZED ? mtasts_env_resize(cache, 0) : rc;
 }
 
+static int begin(struct mtasts_reader *reader) {
+  if (!reader->cache->env)
+    return EBADF;
+  return reader->txn ? mdb_txn_renew(reader->txn)
+                     : mdb_txn_begin(reader->cache->env, NULL, MDB_RDONLY, &reader->txn);
+}
+
 int mtasts_reader_begin(struct mtasts_reader *reader) {
   struct mtasts_cache *cache = reader->cache;
-  if (!cache->env)
-    return EBADF;
   for (int tries = 1;; tries++) {
     mtasts_reader_hold(reader);
-    int rc = reader->txn ? mdb_txn_renew(reader->txn)
-                         : mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &reader->txn);
+    int rc = begin(reader);
     if (rc == 0) {
       mtasts_order_begin(cache->page_size);
       return 0;

@@ -38,11 +38,10 @@ int mtasts_stamp_leave(int directory, int writer_lock) {
 
 int mtasts_stamp_take(int writer_lock) {
   struct stat file;
-  if (fstat(writer_lock, &file) != 0)
+  if (fstat(writer_lock, &file) != 0 || (file.st_size > 0 && ftruncate(writer_lock, 0) != 0))
     return errno;
-  if (file.st_size == 0)
-    return 0;
-  return ftruncate(writer_lock, 0) == 0 && fsync(writer_lock) == 0 ? 0 : errno;
+  /* Also where it was empty: whoever emptied it has perhaps failed to make that last. */
+  return fsync(writer_lock) == 0 ? 0 : errno;
 }
 
 static bool fits(int directory) {

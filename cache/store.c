@@ -134,6 +134,16 @@ enum mtasts_status mtasts_store_open(const char *directory,
   return status;
 }
 
+/* Is data.mdb the file that is open? Somebody may have put another in its place. */
+static bool has_its_name(const struct mtasts_store *store) {
+  struct stat opened;
+  struct stat named;
+  int fd;
+  return mdb_env_get_fd(store->cache.env, &fd) == 0 && fstat(fd, &opened) == 0 &&
+         mtasts_files_find(store->directory_fd, MTASTS_FILE_DATA, &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 void mtasts_store_close(struct mtasts_store *store) {
   if (!store)
     return;
@@ -142,8 +152,8 @@ void mtasts_store_close(struct mtasts_store *store) {
   enum mtasts_status status = store->cache.env ? mtasts_store_flush(store) : MTASTS_IO;
   for (size_t i = 0; i < store->count; i++)
     free(store->pending[i]);
-  bool in_order =
-      (status == MTASTS_OK || status == MTASTS_FULL) && mdb_env_sync(store->cache.env, 1) == 0;
+  bool in_order = (status == MTASTS_OK || status == MTASTS_FULL) &&
+                  mdb_env_sync(store->cache.env, 1) == 0 && has_its_name(store);
   mtasts_env_destroy(&store->cache);
   if (in_order)
     mtasts_stamp_leave(store->directory_fd, store->lock_fd); /* without it all is checked */
@@ -308,7 +318,7 @@ enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mta
                                     const struct mtasts_entry *entry, int64_t now) {
   if (mtasts_env_forked(&store->cache))
     return MTASTS_FORKED;
-  if (!entry->has_policy && mtasts_watch_paused(store))
+  if (!entry->has_policy && (mtasts_watch_paused(store) || mtasts_quota_crowded(store)))
     return MTASTS_FULL;
   size_t size = mtasts_entry_size(entry);
   if (size > MTASTS_ENTRY_SIZE_MAX || domain->len == 0 || domain->len > MTASTS_DOMAIN_MAX)
@@ -371,12 +381,15 @@ enum mtasts_status mtasts_store_compact(struct mtasts_store *store, uint64_t *be
   if (store->cache.readers)
     return mtasts_env_status(EBUSY);
   int rc = mtasts_data_size(store->cache.env, &old);
-  if (rc == 0)
-    rc = mtasts_data_make(store->directory, store->directory_fd, &owner, store->cache.env);
   if (rc != 0)
     return mtasts_env_status(rc);
+  int made = mtasts_data_make(store->directory, store->directory_fd, &owner, store->cache.env);
+  /* It may have failed when the new file was in its place already, which is the cache then. */
+  if (made != 0 && has_its_name(store))
+    return mtasts_env_status(made);
   mtasts_env_close(&store->cache);
-  if ((rc = open_environment(store)) == 0 && (rc = mtasts_data_size(store->cache.env, after)) == 0)
+  if ((rc = open_environment(store)) == 0 && (rc = made) == 0 &&
+      (rc = mtasts_data_size(store->cache.env, after)) == 0)
     *before = old;
   return mtasts_env_status(rc);
 }

@@ -68,11 +68,12 @@ struct mtasts_cache *mtasts_store_cache(struct mtasts_store *store);
  * then returns what mtasts_store_flush does. MTASTS_INVALID: the entry breaks a rule of
  * mtasts.h and could not be read back.
  *
- * MTASTS_FULL may also be said of this change alone, which is dropped then while the others stay
- * pending: an entry without a policy, past MTASTS_STORE_PAUSE percent of map_size_max, for as long
- * as some process keeps reading an old state of the cache. Freed pages cannot be used until it
- * ends, and what is left is for policies. The caller should remember the entry itself, so that a
- * busy domain is not looked up for each question; mtastsd does (tower.c).
+ * MTASTS_FULL may also be said of this change alone, an entry without a policy, which is dropped
+ * then while the others stay pending: where policies leave no room below the reserve, so that it
+ * would be evicted at once; or past MTASTS_STORE_PAUSE percent of map_size_max, for as long as some
+ * process keeps reading an old state of the cache. Freed pages cannot be used until it ends, and
+ * what is left is for policies. The caller should remember the entry itself, so that a busy domain
+ * is not looked up for each question; mtastsd does (tower.c).
  */
 enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mtasts_domain *domain,
                                     const struct mtasts_entry *entry, int64_t now);

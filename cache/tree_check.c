@@ -112,6 +112,8 @@ static bool read_node(const struct walk *walk, const unsigned char *page, size_t
     return false;
   if (get_16(page + AT_FLAGS) & BRANCH)
     return true;
+  if (node->key.len == 0)
+    return false;
   room -= node->key.len;
   node->data = start + NODE_HEADER + node->key.len;
   node->big = flags == NODE_BIG;

@@ -39,6 +39,7 @@ struct mtasts_store {
   int64_t others_checked;          /* likewise */
   struct mtasts_laggard laggard;   /* that was named last */
   bool paused;                     /* are entries without a policy refused? */
+  bool crowded;                    /* likewise: did policies alone leave no room for one? */
   uint64_t salt;                   /* of the hash of organisational domains, see quota.c */
   uint64_t removed;                /* by the last group that was written */
   unsigned char note[MTASTS_STORE_NOTE_MAX];
@@ -88,6 +89,8 @@ bool mtasts_watch_paused(struct mtasts_store *store);
 
 /* Evicts until the quotas and the reserve hold. */
 int mtasts_quota_hold(struct mtasts_store *store);
+/* Would an entry without a policy be evicted at once? */
+bool mtasts_quota_crowded(struct mtasts_store *store);
 /* Evicts a part of the absent entries. */
 int mtasts_quota_evict_absent(struct mtasts_store *store, uint64_t *removed);
 

@@ -151,15 +151,24 @@ static int print_verification(const struct mtasts_options *options,
   return MTASTS_EXIT_OK;
 }
 
+/* Looks at every page, whatever the stamp says, before LMDB believes any. */
+static int open_checked(const struct mtasts_options *options, struct mtasts_place *place) {
+  int code = mtasts_place_load(options, place);
+  if (code != MTASTS_EXIT_OK)
+    return code;
+  enum mtasts_status status = mtasts_tree_check(place->directory);
+  if (status != MTASTS_OK)
+    return mtasts_place_complain(place, status);
+  return mtasts_place_open(options, options->repair ? MTASTS_CHANGE : MTASTS_READ, place);
+}
+
 static int run_verify(const struct mtasts_options *options) {
   struct mtasts_place place = {0};
   struct verification found = {0};
-  int code = mtasts_place_open(options, options->repair ? MTASTS_CHANGE : MTASTS_READ, &place);
+  int code = open_checked(options, &place);
   if (code != MTASTS_EXIT_OK)
     return mtasts_place_close(&place, code);
-  enum mtasts_status status = mtasts_tree_check(place.directory); /* whatever its stamp says */
-  if (status == MTASTS_OK)
-    status = mtasts_cache_walk(place.cache, verify_one, &found);
+  enum mtasts_status status = mtasts_cache_walk(place.cache, verify_one, &found);
   if (status == MTASTS_OK && options->repair && found.damaged > 0)
     status = mtasts_store_mend(place.store, &found.removed);
   if (status != MTASTS_OK)

@@ -63,6 +63,8 @@ static void test_neighbours(void) {
     lost += mtasts_reader_get(reader, &key, &entry) != MTASTS_OK;
   }
   unit_check(lost == 0, "%u honest policies were lost", lost);
+  uint64_t policies = count(mtasts_store_cache(store)).policies;
+  unit_check(policies <= HONEST + ROOM && policies > HONEST, "%u policies", (unsigned)policies);
   mtasts_reader_free(reader);
   mtasts_store_close(store);
   directory_free(path);

@@ -1,6 +1,8 @@
 /* The order of keys is LMDB's own, whoever compares them. */
 #include "order.h"
 
+#include <sys/mman.h>
+
 #include "fixture.h"
 
 const char *const unit_name = "cache/order";
@@ -50,6 +52,34 @@ static void test_order(void) {
   CU_ASSERT(equal > 100);
 }
 
+/* The page of a key is found without a look at the next one, at whose start an empty key lies. */
+static int compare_at_end(void *context) {
+  (void)context;
+  unsigned char *pages = mmap(NULL, 2 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CU_ASSERT_FATAL(pages != MAP_FAILED && mprotect(pages, 4096, PROT_READ | PROT_WRITE) == 0);
+  const uint16_t header[] = {0x02, 16 + 2, 4088, 4088}; /* a leaf: flags, bounds, its only node */
+  memcpy(pages + 10, header, sizeof header);
+  char name[] = "a.example";
+  mtasts_order_begin(4096);
+  int order = mtasts_key_order(&(MDB_val){sizeof name - 1, name}, &(MDB_val){0, pages + 4096});
+  mtasts_order_end();
+  return order > 0 ? 0 : 1;
+}
+
+static void test_end_of_page(void) {
+  CU_ASSERT_EQUAL(in_child(compare_at_end, NULL), 0);
+}
+
+struct id {
+  char id[MTASTS_ID_MAX + 1];
+};
+
+static struct id id_of(unsigned k) {
+  struct id made;
+  snprintf(made.id, sizeof made.id, "%u", k);
+  return made;
+}
+
 /* A leaf of one node, of many, and a tree: each key is found where readers ask ahead, and no other.
  */
 static void test_found(void) {
@@ -62,7 +92,8 @@ static void test_found(void) {
     struct mtasts_store *store = store_open(path);
     for (unsigned k = 0; k < sizes[i]; k++) {
       struct mtasts_domain key = domain("d%u.example", 2 * k);
-      CU_ASSERT_EQUAL(mtasts_store_put(store, &key, policy(&sample, "1"), NOW), MTASTS_OK);
+      CU_ASSERT_EQUAL(mtasts_store_put(store, &key, policy(&sample, id_of(2 * k).id), NOW),
+                      MTASTS_OK);
     }
     CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
     for (unsigned k = 0; k < 2 * sizes[i]; k++) {
@@ -70,6 +101,8 @@ static void test_found(void) {
           look_up(mtasts_store_cache(store), domain("d%u.example", k).name, &entry);
       unit_check(status == (k % 2 == 0 ? MTASTS_OK : MTASTS_ABSENT), "%u of %u: %s", k, sizes[i],
                  mtasts_status_name(status));
+      unit_check(status != MTASTS_OK || strcmp(entry.policy_id, id_of(k).id) == 0,
+                 "%u of %u: the value of %s", k, sizes[i], entry.policy_id);
     }
     mtasts_store_close(store);
     directory_free(path);
@@ -78,6 +111,7 @@ static void test_found(void) {
 
 const struct unit_test unit_tests[] = {
     {"keys are in LMDB's own order", test_order},
+    {"an empty key at the end of a page", test_end_of_page},
     {"what is there is found, and nothing else", test_found},
     {NULL, NULL},
 };

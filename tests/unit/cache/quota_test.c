@@ -170,6 +170,8 @@ static void test_categories(void) {
     there +=
         look_up(mtasts_store_cache(store), domain("site%d.co.uk", i).name, &entry) == MTASTS_OK;
   CU_ASSERT_EQUAL(there, 300);
+  uint64_t policies = count(mtasts_store_cache(store)).policies;
+  unit_check(policies <= 1000 && policies >= 900, "%u policies", (unsigned)policies);
   mtasts_store_close(store);
   directory_free(path);
 }
@@ -186,6 +188,53 @@ static void test_alike(void) {
   directory_free(path);
 }
 
+/* Policies up to the line, where the first are evicted. */
+static void fill_to_the_line(struct mtasts_store *store) {
+  struct sample sample;
+  uint64_t policies = 0;
+  do {
+    store_put(store, domain("live%d.example", (int)policies++).name, policy(&sample, "1"));
+    CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+  } while (count(mtasts_store_cache(store)).policies == policies);
+  /* An eviction that found no page free itself goes on with the next commits. */
+  for (int commit = 0; commit < 8; commit++) {
+    store_put(store, "settle.example", policy(&sample, "1"));
+    CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+  }
+}
+
+/* What would be evicted at once is refused, so that its caller knows to remember it. */
+static void test_crowded(void) {
+  static const uint64_t maps[] = {256 << 10, 1 << 20, 3 << 20};
+  unsigned refused = 0;
+  for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+    char path[32];
+    struct sample sample;
+    struct mtasts_entry entry;
+    uint64_t removed;
+    unsigned forgotten = 0;
+    directory_new(path);
+    struct mtasts_store *store = open_small(path, maps[i], 1000000, 1000000);
+    fill_to_the_line(store);
+    for (int n = 0; n < 200; n++) {
+      struct mtasts_domain key = domain("absent%d.example", n);
+      enum mtasts_status status = mtasts_store_put(store, &key, absent(&sample), NOW);
+      refused += status == MTASTS_FULL;
+      CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+      forgotten +=
+          status == MTASTS_OK && look_up(mtasts_store_cache(store), key.name, &entry) != MTASTS_OK;
+    }
+    unit_check(forgotten <= 50, "%u were taken and forgotten", forgotten);
+    CU_ASSERT_EQUAL(mtasts_store_clear(store, &removed), MTASTS_OK);
+    store_put(store, "absent.example", absent(&sample));
+    CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+    CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "absent.example", &entry), MTASTS_OK);
+    mtasts_store_close(store);
+    directory_free(path);
+  }
+  unit_check(refused > 0, "none was refused");
+}
+
 /* The map is full to the reserve of policies, and junk keeps coming. */
 static void test_flood_of_junk(void) {
   static const uint64_t maps[] = {256 << 10, 1 << 20, 3 << 20};
@@ -194,20 +243,8 @@ static void test_flood_of_junk(void) {
     struct sample sample;
     directory_new(path);
     struct mtasts_store *store = open_small(path, maps[i], 1000000, 1000000);
-    /* Up to the line, where the first are evicted. */
-    int policies = 0;
-    uint64_t before;
-    do {
-      store_put(store, domain("live%d.example", policies++).name, policy(&sample, "1"));
-      CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
-      before = count(mtasts_store_cache(store)).policies;
-    } while (before == (uint64_t)policies);
-    /* An eviction that found no page free itself goes on with the next commits. */
-    for (int commit = 0; commit < 8; commit++) {
-      store_put(store, domain("settle%d.example", commit).name, absent(&sample));
-      CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
-    }
-    before = count(mtasts_store_cache(store)).policies;
+    fill_to_the_line(store);
+    uint64_t before = count(mtasts_store_cache(store)).policies;
     CU_ASSERT(before > 100);
     put_many(store, "junk", ".example", 20000, absent(&sample), NOW);
     struct mtasts_cache_stats stats = count(mtasts_store_cache(store));
@@ -223,7 +260,6 @@ static void test_flood_of_junk(void) {
 static void test_full_of_policies(void) {
   char path[32];
   struct sample sample;
-  struct mtasts_entry entry;
   uint64_t removed = 0;
   directory_new(path);
   struct mtasts_store *store = open_small(path, 1 << 20, 1000000, 1000000);
@@ -233,7 +269,8 @@ static void test_full_of_policies(void) {
   unit_check(stats.policies > 800, "%u policies in 1 MiB", (unsigned)stats.policies);
   CU_ASSERT_EQUAL(mtasts_store_clear(store, &removed), MTASTS_OK);
   CU_ASSERT_EQUAL(removed, stats.policies);
-  put_many(store, "p", ".example", 100, policy(&sample, "1"), NOW);
+  CU_ASSERT_EQUAL(put_many(store, "p", ".example", 100, policy(&sample, "1"), NOW), 0);
+  CU_ASSERT_EQUAL(found(store, "p", 100), 100);
   mtasts_store_close(store);
 
   /* A lower quota is brought about by the next change. */
@@ -241,7 +278,6 @@ static void test_full_of_policies(void) {
   store_put(store, "one.example", policy(&sample, "1"));
   CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
   CU_ASSERT(count(mtasts_store_cache(store)).policies <= 50);
-  (void)look_up(mtasts_store_cache(store), "one.example", &entry);
   mtasts_store_close(store);
   directory_free(path);
 }
@@ -353,6 +389,7 @@ const struct unit_test unit_tests[] = {
     {"among policies that weigh alike, those in use go last", test_policies_in_use},
     {"a category below a country is no organisation", test_categories},
     {"policies that weigh alike make room, too", test_alike},
+    {"what would not stay is refused", test_crowded},
     {"a flood of junk removes no live policy", test_flood_of_junk},
     {"a map full of policies stays usable", test_full_of_policies},
     {"large values in a small map", test_large_values},

@@ -1,6 +1,8 @@
 /* The stamp of a cache that was closed in order: with it nothing is checked, without it all is. */
 #include "stamp.h"
 
+#include <errno.h>
+
 #include "fixture.h"
 #include "tree_check.h"
 
@@ -77,6 +79,28 @@ static void test_fits(void) {
   CU_ASSERT_EQUAL(fstat(place.lock, &after), 0);
   CU_ASSERT_EQUAL(after.st_size, 0);
   CU_ASSERT_EQUAL(mtasts_stamp_check(place.path), MTASTS_CORRUPT);
+  place_free(&place);
+}
+
+static int syncs_to_fail;
+
+/* In the place of the C library's. */
+int fsync(int fd) {
+  if (syncs_to_fail == 0)
+    return fdatasync(fd);
+  syncs_to_fail--;
+  errno = EIO;
+  return -1;
+}
+
+/* Until it has been taken back for good, nobody writes. */
+static void test_not_synced(void) {
+  struct place place = place_new();
+  syncs_to_fail = 2;
+  CU_ASSERT_EQUAL(mtasts_stamp_take(place.lock), EIO);
+  CU_ASSERT_EQUAL(mtasts_stamp_take(place.lock), EIO);
+  CU_ASSERT_EQUAL(mtasts_stamp_take(place.lock), 0);
+  syncs_to_fail = 0;
   place_free(&place);
 }
 
@@ -176,6 +200,18 @@ static void test_writers(void) {
   place_free(&place);
 }
 
+/* A file that was put in the place of an open one is not what the writer has closed. */
+static void test_restored(void) {
+  struct place place = place_new();
+  struct sample sample;
+  struct mtasts_store *store = store_open(place.path);
+  replace(&place);
+  store_put(store, "new.example", policy(&sample, "1"));
+  mtasts_store_close(store);
+  CU_ASSERT_EQUAL(stamp_size(&place), 0);
+  place_free(&place);
+}
+
 /* A child that closes what its parent has opened says nothing about the file. */
 static void test_child(void) {
   struct place place = place_new();
@@ -203,8 +239,10 @@ static void test_nothing(void) {
 
 const struct unit_test unit_tests[] = {
     {"what has a stamp that fits is not checked", test_fits},
+    {"a stamp that was not taken back for good is taken again", test_not_synced},
     {"what was touched since is checked", test_touched},
     {"writers take the stamp back, and leave one in the end", test_writers},
+    {"a file that was restored meanwhile gets none", test_restored},
     {"a child leaves no stamp", test_child},
     {"no cache is no damage", test_nothing},
     {NULL, NULL},

@@ -1,5 +1,7 @@
 #include "store.h"
 
+#include <errno.h>
+
 #include "bounds.h"
 #include "fixture.h"
 
@@ -194,6 +196,109 @@ static void test_compact(void) {
   mtasts_store_close(store);
   store = store_open(path);
   CU_ASSERT_EQUAL(count(mtasts_store_cache(store)).policies, 200);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
+static bool no_directory_syncs;
+
+/* In the place of the C library's. */
+int fsync(int fd) {
+  struct stat found;
+  if (no_directory_syncs && fstat(fd, &found) == 0 && S_ISDIR(found.st_mode)) {
+    errno = EIO;
+    return -1;
+  }
+  return fdatasync(fd);
+}
+
+/* The new file is in its place, but the disk does not know: what comes next goes there. */
+static void test_compact_unsynced(void) {
+  char path[32];
+  struct sample sample;
+  struct mtasts_entry entry;
+  uint64_t before = 0;
+  uint64_t after = 0;
+  directory_new(path);
+  struct mtasts_store *store = store_open(path);
+  put_many(store, "p", 0, 100, policy(&sample, "1"));
+  no_directory_syncs = true;
+  CU_ASSERT_EQUAL(mtasts_store_compact(store, &before, &after), MTASTS_IO);
+  no_directory_syncs = false;
+  put_many(store, "q", 0, 100, policy(&sample, "1"));
+  mtasts_store_close(store);
+  store = store_open(path);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "p99.example", &entry), MTASTS_OK);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "q99.example", &entry), MTASTS_OK);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
+/* A store that could not open its file again refuses everything. */
+static int refuse_all(void *path) {
+  char file[PATH_SIZE];
+  char note[8];
+  size_t size;
+  uint64_t before;
+  uint64_t after;
+  uint64_t removed;
+  struct sample sample;
+  struct mtasts_entry entry;
+  struct mtasts_store *store = store_open(path);
+  store_put(store, "a.example", policy(&sample, "1"));
+  file_path(file, path, "lock.mdb");
+  CU_ASSERT_EQUAL(unlink(file), 0);
+  CU_ASSERT_EQUAL(mtasts_store_compact(store, &before, &after), MTASTS_NO_FILE);
+  CU_ASSERT_EQUAL(mtasts_store_note_get(store, note, sizeof note, &size), MTASTS_IO);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "a.example", &entry), MTASTS_IO);
+  CU_ASSERT_EQUAL(mtasts_store_clear(store, &removed), MTASTS_IO);
+  CU_ASSERT_EQUAL(mtasts_store_compact(store, &before, &after), MTASTS_IO);
+  mtasts_store_close(store);
+  return CU_get_number_of_failures() == 0 ? 0 : 1;
+}
+
+static void test_not_reopened(void) {
+  char path[32];
+  directory_new(path);
+  CU_ASSERT_EQUAL(in_child(refuse_all, path), 0);
+  directory_free(path);
+}
+
+/* No memory for a larger map, and the smaller one is gone. */
+static int lose_map(void *path) {
+  char note[8];
+  size_t size;
+  struct sample sample;
+  struct mtasts_entry entry;
+  struct mtasts_reader *reader;
+  struct mtasts_cache_stats stats;
+  struct mtasts_store *store = store_open(path);
+  struct mtasts_cache *cache = mtasts_store_cache(store);
+  struct mtasts_domain key = domain("a.example");
+  store_put(store, "a.example", policy(&sample, "1"));
+  CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+  CU_ASSERT_EQUAL_FATAL(mtasts_reader_new(cache, &reader), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_reader_get(reader, &key, &entry), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_env_resize(cache, (size_t)1 << 60), ENOMEM);
+  CU_ASSERT_EQUAL(mtasts_env_resize(cache, 0), EBADF);
+  CU_ASSERT_EQUAL(mtasts_reader_get(reader, &key, &entry), MTASTS_IO);
+  CU_ASSERT_EQUAL(look_up(cache, "a.example", &entry), MTASTS_IO);
+  CU_ASSERT_EQUAL(mtasts_cache_count(cache, NOW, &stats), MTASTS_IO);
+  CU_ASSERT_EQUAL(mtasts_store_note_get(store, note, sizeof note, &size), MTASTS_IO);
+  store_put(store, "b.example", &sample.entry);
+  CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_IO);
+  mtasts_reader_free(reader);
+  mtasts_store_close(store);
+  return CU_get_number_of_failures() == 0 ? 0 : 1;
+}
+
+static void test_lost_map(void) {
+  char path[32];
+  struct mtasts_entry entry;
+  directory_new(path);
+  CU_ASSERT_EQUAL(in_child(lose_map, path), 0);
+  struct mtasts_store *store = store_open(path);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "a.example", &entry), MTASTS_OK);
   mtasts_store_close(store);
   directory_free(path);
 }
@@ -415,6 +520,9 @@ const struct unit_test unit_tests[] = {
     {"what could not be read back is refused", test_invalid},
     {"what is past use expires, not a second earlier", test_expire},
     {"clearing leaves a cache that works", test_clear},
+    {"compacting goes on with a new file that was not synced", test_compact_unsynced},
+    {"a store that could not reopen its file refuses all", test_not_reopened},
+    {"a store that lost its map refuses all", test_lost_map},
     {"compacting shrinks, and loses nothing", test_compact},
     {"the map grows up to its limit", test_growth},
     {"modes do not depend on the umask", test_modes},
