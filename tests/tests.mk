@@ -109,7 +109,8 @@ lint: ## formatting, static analysis, banned functions, man pages, exported symb
 	@$(MAKE) --no-print-directory -s $(O)/engine.a $(O)/libmtasts.so
 	@tests/lint $(O)
 
-# Benches: each beside its limit, medians of interleaved rounds. tests/bench/run lists the parts.
+# Benches: each beside its limit, medians of interleaved rounds; floods, disk, week and memory: one run beside
+# a fixed limit. tests/bench/run lists the parts.
 $(FIGURE): tests/bench/figure.c
 	@mkdir -p $(@D)
 	$(call compile)

@@ -239,17 +239,21 @@ static void state(const char *map, const struct load *load, double dear, double 
                    (struct figure_number){late, load->latency_most, 2, "times"});
 }
 
+/* Who goes first changes, or a machine that slows down would count against one of them. */
 static bool compare(struct server *ours, struct server *constant, struct round *round) {
   const struct load *load = round->load;
+  struct server *const sides[] = {constant, ours};
   struct figures cpu;
   struct figures rate;
   struct figures latency;
   for (size_t i = 0; i < ROUNDS; i++) {
-    struct cost limit = run(constant, round);
-    struct cost cost = run(ours, round);
-    note(&cpu, i, cost.cpu, limit.cpu);
-    note(&rate, i, cost.rate, limit.rate);
-    note(&latency, i, cost.latency, limit.latency);
+    struct cost costs[2];
+    const size_t first = i % 2;
+    costs[first] = run(sides[first], round);
+    costs[1 - first] = run(sides[1 - first], round);
+    note(&cpu, i, costs[1].cpu, costs[0].cpu);
+    note(&rate, i, costs[1].rate, costs[0].rate);
+    note(&latency, i, costs[1].latency, costs[0].latency);
   }
   double dear = median(cpu.values[2]);
   double fast = median(rate.values[2]);
@@ -287,11 +291,14 @@ static double look_up_bare(const struct bare *bare, struct round *round) {
 }
 
 static bool compare_large(struct server *ours, struct server *constant, struct round *round) {
+  struct server *const sides[] = {constant, ours};
   double here[ROUNDS], there[ROUNDS], bare[ROUNDS], over[ROUNDS];
   for (size_t i = 0; i < ROUNDS; i++) {
-    there[i] = run(constant, round).cpu;
+    double *const cpu[] = {&there[i], &here[i]};
+    const size_t first = i % 2;
+    *cpu[first] = run(sides[first], round).cpu;
     bare[i] = look_up_bare(round->bare, round);
-    here[i] = run(ours, round).cpu;
+    *cpu[1 - first] = run(sides[1 - first], round).cpu;
     over[i] = here[i] - there[i] - LARGE_BARE * bare[i];
   }
   bool good = median(over) <= LARGE_MORE;

@@ -3,8 +3,9 @@
  * the same records in a renewed read transaction, which yields a pointer; and beside the same with
  * the record read, since where the cache is larger than the processor's, most of what a decision
  * adds is the wait for the record's bytes. A fourth side decides on the same domains in a cache
- * that knows their MX hosts and DANE as well. A process each, which take turns, round by round;
- * medians of CPU time are printed, with the look-ups and allocations counted.
+ * that knows their MX hosts and DANE as well. A process each, which take turns, round by round,
+ * each with names of its own, and another one first in each round: none walks over what the one
+ * before has just read. Medians of CPU time are printed, with the look-ups and allocations counted.
  *
  *   decision_bench DOMAINS
  *
@@ -78,7 +79,6 @@ static void die(const char *what) {
   exit(EX_SOFTWARE);
 }
 
-/* The same pseudo-random walk for both sides. */
 static size_t next_index(uint64_t *state, size_t domains) {
   *state = *state * 6364136223846793005U + 1442695040888963407U;
   return (size_t)(*state >> 33) % domains;
@@ -106,6 +106,7 @@ struct side {
   struct bare bare;
   struct mtasts_cache *cache;
   struct mtasts_reader *reader;
+  uint64_t seed; /* of its names, which are others in each round */
   uint64_t checked;
 };
 
@@ -172,13 +173,12 @@ struct result {
 static void serve(struct side *side, const char *directory, size_t domains, int from, int to) {
   char go;
   char(*names)[FILL_NAME_SIZE] = malloc(ROUND_OPERATIONS * sizeof *names);
-  uint64_t state = 1;
   if (!names)
     die("out of memory");
-  for (size_t i = 0; i < ROUND_OPERATIONS; i++)
-    fill_name(next_index(&state, domains), names[i]);
   side->open(side, directory);
   while (read(from, &go, 1) == 1) {
+    for (size_t i = 0; i < ROUND_OPERATIONS; i++)
+      fill_name(next_index(&side->seed, domains), names[i]);
     uint64_t gets_before = gets;
     uint64_t allocations_before = allocations;
     side->checked = 0;
@@ -300,8 +300,10 @@ int main(int argc, char **argv) {
   };
   int to[SIDES];
   int from[SIDES];
-  for (int i = 0; i < SIDES; i++)
+  for (int i = 0; i < SIDES; i++) {
+    sides[i].seed = (uint64_t)i + 1;
     start(&sides[i], i == WITH_DANE ? with_dane : plain, domains, &to[i], &from[i]);
+  }
 
   double cost[SIDES][ROUNDS];
   double ratio[ROUNDS];
@@ -310,8 +312,10 @@ int main(int argc, char **argv) {
   double dane_ratio[ROUNDS];
   struct result result[SIDES] = {0};
   for (int i = -1; i < ROUNDS; i++) { /* the first round warms up */
-    for (int side = 0; side < SIDES; side++)
+    for (int n = 0; n < SIDES; n++) {
+      int side = (i + 1 + n) % SIDES;
       result[side] = round_of(to[side], from[side]);
+    }
     if (i < 0)
       continue;
     for (int side = 0; side < SIDES; side++)

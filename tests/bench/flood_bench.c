@@ -21,8 +21,9 @@ static void show(const char *what, const struct flood_result *result) {
   char lost[64];
   snprintf(lost, sizeof lost, "%d, %d", result->honest_lost + result->popular_lost,
            result->not_updated);
-  CU_ASSERT(
-      figure("floods", what, "lost, updates not written", "0, 0", lost, strcmp(lost, "0, 0") == 0));
+  char label[160];
+  snprintf(label, sizeof label, "%s: lost, updates not written", what);
+  CU_ASSERT(figure("floods", label, "", "0, 0", lost, strcmp(lost, "0, 0") == 0));
   CU_ASSERT(result->left > 0);
 }
 

@@ -2,10 +2,10 @@
 # mtastsd with a million cached domains: tests/bench/million.sh BUILD
 # Its start beside one with an empty cache; its anonymous memory at rest and after 100,000 different
 # domains; what an answer costs. Fails where the start takes more than 1.2 times as long, where it has
-# 8 MB or more at rest, grows by more than 8 MB, or where an answer costs too much (answer_bench.c).
+# 8 MiB or more at rest, grows by more than 8 MiB, or where an answer costs too much (answer_bench.c).
 # shellcheck disable=SC2154 # raise.sh sets pid
 set -uo pipefail
-build=$1 domains=1000000 asked=100000 start_most=1.2 memory_most=8192 # kB
+build=$1 domains=1000000 asked=100000 start_most=1.2 memory_most=8192 # KiB
 parent=/dev/shm
 [ "$(df --output=avail -k $parent 2>/dev/null | tail -1)" -gt 1000000 ] 2>/dev/null || parent=${TMPDIR:-/tmp}
 # shellcheck disable=SC1091
@@ -41,12 +41,12 @@ sleep 3
 rest=$(anonymous)
 "$build/tests/bench/ask_bench" "$dir/full/socketmap.sock" $asked || exit 70
 served=$(anonymous)
-echo "anonymous memory with $domains cached domains: $rest kB at rest (below $memory_most)," \
-  "$((served - rest)) kB more after $asked of them (at most $memory_most)"
-figure million "anonymous memory at rest, $domains cached domains" '' "≤ $((memory_most - 1)) kB" "$rest kB" \
+echo "anonymous memory with $domains cached domains: $rest KiB at rest (below $memory_most)," \
+  "$((served - rest)) KiB more after $asked of them (at most $memory_most)"
+figure million "anonymous memory at rest, $domains cached domains" '' "≤ $((memory_most - 1)) KiB" "$rest KiB" \
   "$(holds "rest < memory_most")" || bad=1
-figure million "the same after serving $asked of them" 'at rest' "≤ $memory_most kB more" \
-  "$((served - rest)) kB more" "$(holds "served - rest <= memory_most")" || bad=1
+figure million "the same after serving $asked of them" 'at rest' "≤ $memory_most KiB more" \
+  "$((served - rest)) KiB more" "$(holds "served - rest <= memory_most")" || bad=1
 
 echo "answers from $domains cached domains, medians of interleaved rounds:"
 "$build/tests/bench/answer_bench" -c "$dir/full/cache" "$dir/full/socketmap.sock" "$pid" $domains \

@@ -33,17 +33,23 @@ round() { # mtastsd|constant
   }
 }
 
+sides=(constant mtastsd)
+declare -A lates=() usuals=() rates=()
 row='%-9s %9s %9s %9s %9s %11s %11s %7s\n'
 # shellcheck disable=SC2059 # the same format for all of the table
 {
   printf "$row" '' mtastsd mtastsd constant constant 'new domains' 'beside the' ''
   printf "$row" us '99 %' '50 %' '99 %' '50 %' 'a second' constant '99 %'
   for ((i = 1; i <= rounds; i++)); do
-    round constant || exit 70
-    constants+=("$late") constant=$late usuals=$usual beside=$rate
-    round mtastsd || exit 70
-    ours+=("$late") ratios+=($((100 * late / constant)))
-    printf "$row" "round $i" "$late" "$usual" "$constant" "$usuals" "$rate" "$beside" "${ratios[-1]} %"
+    for side in "${sides[@]}"; do
+      round "$side" || exit 70
+      lates[$side]=$late usuals[$side]=$usual rates[$side]=$rate
+    done
+    sides=("${sides[1]}" "${sides[0]}") # who goes first changes
+    ours+=("${lates[mtastsd]}") constants+=("${lates[constant]}")
+    ratios+=($((100 * lates[mtastsd] / lates[constant])))
+    printf "$row" "round $i" "${lates[mtastsd]}" "${usuals[mtastsd]}" "${lates[constant]}" "${usuals[constant]}" \
+      "${rates[mtastsd]}" "${rates[constant]}" "${ratios[-1]} %"
   done
 }
 ratio=$(median "${ratios[@]}") late=$(median "${ours[@]}") constant=$(median "${constants[@]}")

@@ -194,16 +194,20 @@ int main(int argc, char **argv) {
     bench.path = constant;
     server = constant_start(constant, reply, size);
   }
+  void (*const sides[])(struct bench * bench, const char *name) = {asks ? ask_constant : read_bare,
+                                                                   call};
   double cost[2][ROUNDS];
   double ratio[ROUNDS];
   for (int i = -1; i < ROUNDS; i++) { /* the first round warms up */
-    double limit = run(&bench, asks ? ask_constant : read_bare);
-    double ours = run(&bench, call);
+    double each[2];
+    const int first = i % 2 != 0; /* who goes first changes */
+    each[first] = run(&bench, sides[first]);
+    each[1 - first] = run(&bench, sides[1 - first]);
     if (i < 0)
       continue;
-    cost[0][i] = limit;
-    cost[1][i] = ours;
-    ratio[i] = ours / limit;
+    cost[0][i] = each[0];
+    cost[1][i] = each[1];
+    ratio[i] = each[1] / each[0];
   }
   bool good = state(asks, median(cost[1]), median(cost[0]), median(ratio));
   if (server > 0) {

@@ -9,8 +9,8 @@
  *     CPU a decision while mtastsd, at SOCKET, refreshes policies of h0.bench.example and so on,
  * PACE a second of HOSTS, beside that while it idles
  *
- * Many short rounds, interleaved; fails where the median of their ratios misses its limit, or where
- * mtastsd has refreshed fewer policies.
+ * Many short rounds, interleaved, and the other one first in every second; fails where the median
+ * of their ratios misses its limit, or where mtastsd has refreshed fewer policies.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -174,14 +174,16 @@ static bool measure_threads(size_t domains) {
   struct mtasts_cache *cache = filled(directory, domains);
   open_readers(readings, THREADS, cache);
   for (int i = -1; i < THREAD_ROUNDS; i++) { /* the first round warms up */
-    struct total alone = read_together(readings, 1);
-    struct total together = read_together(readings, THREADS);
+    struct total totals[2];                  /* of one reader, and of all */
+    const bool first = i % 2 != 0;
+    totals[first] = read_together(readings, first ? THREADS : 1);
+    totals[!first] = read_together(readings, first ? 1 : THREADS);
     if (i < 0)
       continue;
-    one[i] = alone.rate;
-    both[i] = together.rate;
-    ratio[i] = together.rate / alone.rate;
-    cpu[i] = together.cpu / alone.cpu;
+    one[i] = totals[0].rate;
+    both[i] = totals[1].rate;
+    ratio[i] = totals[1].rate / totals[0].rate;
+    cpu[i] = totals[1].cpu / totals[0].cpu;
   }
   for (size_t i = 0; i < THREADS; i++)
     mtasts_reader_free(readings[i].reader);
@@ -307,13 +309,15 @@ static bool measure_refreshing(const char *directory, size_t domains) {
   open_pace();
   unsigned long long before = counted("lookups");
   for (int i = -1; i < PACED_ROUNDS; i++) { /* likewise */
-    double idle = read_beside(&reading, false);
-    double refreshed = read_beside(&reading, true);
+    double cpu[2];                          /* while it idles, and while it refreshes */
+    const bool first = i % 2 != 0;
+    cpu[first] = read_beside(&reading, first);
+    cpu[!first] = read_beside(&reading, !first);
     if (i < 0)
       continue;
-    quiet[i] = idle;
-    busy[i] = refreshed;
-    ratio[i] = refreshed / idle;
+    quiet[i] = cpu[0];
+    busy[i] = cpu[1];
+    ratio[i] = cpu[1] / cpu[0];
   }
   unsigned long long refreshed = counted("lookups") - before;
   mtasts_reader_free(reading.reader);

@@ -24,12 +24,15 @@ raise "$MTASTS"d "$dir" || exit 70
 sleep 1.1 # what is fetched from now on is younger by the second
 began=$(date +%s)
 status=0
-"$benches/readers_bench" refreshing "$dir/cache" "$domains" "$dir/ask.sock" "$hosts" $pace || status=1
+"$benches/readers_bench" refreshing "$dir/cache" "$domains" "$dir/ask.sock" "$hosts" $pace \
+  >"$dir/said" 2>&1 || status=$?
 fetched=$("$MTASTS" --config "$dir/mtasts.conf" --json cache list --filter 'domain=*.bench.example' |
   jq --argjson began "$began" 'select((.fetched | fromdate) >= $began) | 1' | wc -l)
 [ "$fetched" = "$hosts" ] || {
-  echo "refreshing: $fetched of $hosts policies were fetched anew" >&2
-  status=1
+  echo "refreshing: $fetched of $hosts policies were fetched anew" >>"$dir/said"
+  [ $status != 0 ] || status=1
 }
-[ $status = 0 ] || grep -v ': start ' "$dir/log" | tail -n 3 >&2
+# Where it failed, the reason is the last line.
+[ $status = 0 ] || grep -v ': start ' "$dir/log" | tail -n 3
+cat "$dir/said"
 exit $status
