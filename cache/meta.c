@@ -76,7 +76,7 @@ static bool is_whole(const struct meta_page meta[2], size_t pages) {
 static int read_trees(int fd, struct mtasts_data_trees *trees, bool whole) {
   struct meta_page meta[2];
   size_t page_size;
-  size_t pages;
+  size_t pages = 0;
   int rc = read_meta(fd, meta, &page_size, &pages);
   if (rc != 0)
     return rc;
@@ -107,7 +107,7 @@ int mtasts_data_short(int fd, struct mtasts_data_trees *trees) {
 static int judge(int fd, size_t *map_size) {
   struct meta_page meta[2];
   size_t page_size;
-  size_t pages;
+  size_t pages = 0;
   int rc = read_meta(fd, meta, &page_size, &pages);
   if (rc != 0)
     return rc;

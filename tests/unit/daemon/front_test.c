@@ -1,6 +1,5 @@
 #include "front.h"
 
-#include "environment.h"
 #include "front_lab.h"
 
 const char *const unit_name = "daemon/front";
@@ -581,29 +580,7 @@ static void test_outcomes(void) {
   raze_front();
 }
 
-/* A value that cannot be read is as good as none, and a failure of the cache. */
-static void test_damaged(void) {
-  const struct mtasts_cache *cache;
-  MDB_txn *txn;
-  MDB_val key = {9, (void *)(uintptr_t) "a.example"};
-  MDB_val value = {1, (void *)(uintptr_t) "?"};
-  raise_front("");
-  cache = mtasts_store_cache(lab.store);
-  CU_ASSERT_EQUAL_FATAL(mdb_txn_begin(cache->env, NULL, 0, &txn), 0);
-  CU_ASSERT_EQUAL(mdb_put(txn, cache->policies, &key, &value, 0), 0);
-  CU_ASSERT_EQUAL(mdb_txn_commit(txn), 0);
-  int fd = enter(MTA);
-  say(fd, "postfix a.example");
-  mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", true));
-  CU_ASSERT_EQUAL(counted(MTASTS_COUNT_STORE_FAILURES), 1);
-  say(fd, "postfix b.example");
-  mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "b.example", false)); /* ahead */
-  close(fd);
-  raze_front();
-}
-
 const struct unit_test unit_tests[] = {
-    {"a damaged value is none, and counted", test_damaged},
     {"what is cached is answered at once, in each map's words", test_hits},
     {"rulings hold the whole decision", test_rulings},
     {"what is asked for again counts as in use", test_use},
