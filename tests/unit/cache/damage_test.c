@@ -273,6 +273,26 @@ static void test_forbidden(void) {
   }
 }
 
+/* A damaged file is damaged, even where it may be read only: it is to go, whoever made it. */
+static void test_garbage_of_others(void) {
+  static const char *const names[] = {".", "data.mdb", "lock.mdb", "writer.lock"};
+  static const mode_t modes[] = {0777, 0644, 0666, 0666};
+  char path[32];
+  char file[PATH_SIZE];
+  if (geteuid() != 0)
+    return;
+  make_cache(path);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    file_path(file, path, names[i]);
+    CU_ASSERT_EQUAL(chmod(file, modes[i]), 0);
+  }
+  CU_ASSERT_EQUAL(in_child(write_as_nobody, path), MTASTS_PERMISSION);
+  file_path(file, path, "data.mdb");
+  CU_ASSERT_EQUAL(truncate(file, 8192), 0);
+  CU_ASSERT_EQUAL(in_child(write_as_nobody, path), MTASTS_CORRUPT);
+  directory_free(path);
+}
+
 /* Every page of the file in turn is filled with garbage: what the check lets pass can be read. */
 static void test_garbage_inside(void) {
   static const unsigned char fills[] = {0x00, 0x01, 0x41, 0xff};
@@ -556,6 +576,7 @@ const struct unit_test unit_tests[] = {
     {"links, pipes and directories are no files", test_not_a_file},
     {"what is missing is made by a writer alone", test_missing},
     {"another version is told apart", test_another_version},
+    {"garbage that may not be written is told as garbage", test_garbage_of_others},
     {"what is forbidden is said", test_forbidden},
     {NULL, NULL},
 };
