@@ -74,9 +74,11 @@ enum {
   MTASTS_KEY_MAX = 511 /* bytes that LMDB allows; a domain has fewer */
 };
 
-/* MDB_CORRUPTED: longer than any that LMDB stores, in a damaged file. */
-static inline int mtasts_key_check(const MDB_val *key) {
-  return key->mv_size <= MTASTS_KEY_MAX ? 0 : MDB_CORRUPTED;
+/* Of a key that a walk from `from` on comes to. MDB_CORRUPTED: in a damaged file it is longer than
+ * any that LMDB stores, or not behind the one before, and the walk might never end. */
+static inline int mtasts_key_check(MDB_txn *txn, MDB_dbi dbi, const MDB_val *key,
+                                   const MDB_val *from) {
+  return key->mv_size <= MTASTS_KEY_MAX && mdb_cmp(txn, dbi, key, from) >= 0 ? 0 : MDB_CORRUPTED;
 }
 
 /* The least key greater than this one, which was checked, in `store` of MTASTS_KEY_MAX + 1 bytes.

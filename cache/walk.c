@@ -40,16 +40,18 @@ static int read_on(struct mtasts_reader *reader, struct range *range, take_fn *t
                    void *context) {
   struct mtasts_walk_place *place = &range->place;
   MDB_cursor *cursor;
-  MDB_val key = {place->size <= sizeof place->key ? place->size : 0, place->key};
+  MDB_val from = {place->size <= sizeof place->key ? place->size : 0, place->key};
+  MDB_val key = from;
   MDB_val value;
   int rc = mtasts_reader_begin(reader);
   if (rc != 0)
     return rc;
   if ((rc = mdb_cursor_open(reader->txn, range->dbi, &cursor)) == 0) {
     rc = mdb_cursor_get(cursor, &key, &value, key.mv_size > 0 ? MDB_SET_RANGE : MDB_FIRST);
-    while (rc == 0 && (rc = mtasts_key_check(&key)) == 0 &&
+    while (rc == 0 && (rc = mtasts_key_check(reader->txn, range->dbi, &key, &from)) == 0 &&
            take(context, range->dbi, &key, &value)) {
       move_behind(place, &key);
+      from.mv_size = place->size;
       rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);

@@ -40,8 +40,8 @@ enum {
 };
 
 enum {
-  ROUNDS = 15,
-  ROUND_OPERATIONS = 200000,
+  ROUNDS = 101,
+  ROUND_OPERATIONS = 100000,
   SMALL = 10000, /* domains */
   NOW = 1767225600
 };

@@ -563,7 +563,41 @@ static void test_long_key(void) {
   directory_free(path);
 }
 
+/* Two pages that a branch has in the wrong order: each is sound. */
+static void exchange_children(const char *file) {
+  _Alignas(8) unsigned char page[4096];
+  unsigned char child[6];
+  unsigned changed = 0;
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  for (off_t at = 2 * 4096; pread(fd, page, sizeof page, at) == sizeof page; at += 4096) {
+    if (*field(page, 10) != 0x01 || *field(page, 12) < 16 + 4 * 2)
+      continue;
+    unsigned char *second = page + *field(page, 18);
+    unsigned char *third = page + *field(page, 20);
+    memcpy(child, second, sizeof child);
+    memcpy(second, third, sizeof child);
+    memcpy(third, child, sizeof child);
+    changed++;
+    CU_ASSERT_EQUAL(pwrite(fd, page, sizeof page, at), sizeof page);
+  }
+  CU_ASSERT(changed > 0);
+  close(fd);
+}
+
+static void test_wrong_order(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  make_cache(path);
+  file_path(file, path, "data.mdb");
+  exchange_children(file);
+  CU_ASSERT_EQUAL(in_child(walk_all, path), MTASTS_CORRUPT);
+  CU_ASSERT_EQUAL(in_child(count_all, path), MTASTS_CORRUPT);
+  CU_ASSERT_EQUAL(in_child(sweep_all, path), MTASTS_CORRUPT);
+  directory_free(path);
+}
+
 const struct unit_test unit_tests[] = {
+    {"pages in the wrong order end a walk", test_wrong_order},
     {"a truncated file is told, and kills nobody", test_truncated},
     {"garbage is told", test_garbage},
     {"a tree that begins in a meta page is told", test_low_roots},
