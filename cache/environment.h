@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "entry_codec.h"
+#include "order.h"
 #include "status.h"
 
 struct mtasts_cache {
@@ -76,9 +77,9 @@ enum {
 
 /* Of a key that a walk from `from` on comes to. MDB_CORRUPTED: in a damaged file it is longer than
  * any that LMDB stores, or not behind the one before, and the walk might never end. */
-static inline int mtasts_key_check(MDB_txn *txn, MDB_dbi dbi, const MDB_val *key,
-                                   const MDB_val *from) {
-  return key->mv_size <= MTASTS_KEY_MAX && mdb_cmp(txn, dbi, key, from) >= 0 ? 0 : MDB_CORRUPTED;
+static inline int mtasts_key_check(const MDB_val *key, const MDB_val *from) {
+  bool behind = from->mv_size == 0 || mtasts_keys_compare(key, from) >= 0;
+  return behind && key->mv_size <= MTASTS_KEY_MAX ? 0 : MDB_CORRUPTED;
 }
 
 /* The least key greater than this one, which was checked, in `store` of MTASTS_KEY_MAX + 1 bytes.

@@ -87,10 +87,17 @@ static inline int compare(const unsigned char *a, const unsigned char *b, size_t
   return 0;
 }
 
+static inline int order_of(const MDB_val *a, const MDB_val *b) {
+  int order = compare(a->mv_data, b->mv_data, a->mv_size < b->mv_size ? a->mv_size : b->mv_size);
+  return order != 0 ? order : (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
+}
+
 int mtasts_key_order(const MDB_val *key, const MDB_val *node) {
   if (reading)
     ask_ahead(node);
-  int order = compare(key->mv_data, node->mv_data,
-                      key->mv_size < node->mv_size ? key->mv_size : node->mv_size);
-  return order != 0 ? order : (key->mv_size > node->mv_size) - (key->mv_size < node->mv_size);
+  return order_of(key, node);
+}
+
+int mtasts_keys_compare(const MDB_val *a, const MDB_val *b) {
+  return order_of(a, b);
 }

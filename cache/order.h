@@ -18,8 +18,11 @@
 
 #include <lmdb.h>
 
-/* For mdb_set_compare. */
+/* For mdb_set_compare, and for nobody else: a node's key lies in a page. */
 int mtasts_key_order(const MDB_val *key, const MDB_val *node);
+
+/* The same of keys that need not lie in a page. */
+int mtasts_keys_compare(const MDB_val *a, const MDB_val *b);
 
 /* From now on this thread reads in a read-only transaction, in a file with pages of so many bytes;
  * up to mtasts_order_end. */

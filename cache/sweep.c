@@ -37,9 +37,9 @@ static int pass(MDB_txn *txn, struct mtasts_sweep *sweep, struct range *range, s
   for (int seen = 0; rc == 0 && seen < SEEN_MAX && tally->removed < tally->most &&
                      sweep->gone + tally->gone < sweep->limit;
        seen++) {
-    if ((rc = mtasts_key_check(txn, sweep->dbi, &key, next)) != 0)
+    if ((rc = mtasts_key_check(&key, next)) != 0)
       break;
-    if (range->until.mv_size > 0 && mdb_cmp(txn, sweep->dbi, &key, &range->until) >= 0) {
+    if (range->until.mv_size > 0 && mtasts_keys_compare(&key, &range->until) >= 0) {
       rc = MDB_NOTFOUND;
       break;
     }

@@ -48,7 +48,7 @@ static int read_on(struct mtasts_reader *reader, struct range *range, take_fn *t
     return rc;
   if ((rc = mdb_cursor_open(reader->txn, range->dbi, &cursor)) == 0) {
     rc = mdb_cursor_get(cursor, &key, &value, key.mv_size > 0 ? MDB_SET_RANGE : MDB_FIRST);
-    while (rc == 0 && (rc = mtasts_key_check(reader->txn, range->dbi, &key, &from)) == 0 &&
+    while (rc == 0 && (rc = mtasts_key_check(&key, &from)) == 0 &&
            take(context, range->dbi, &key, &value)) {
       move_behind(place, &key);
       from.mv_size = place->size;
