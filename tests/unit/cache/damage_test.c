@@ -1,30 +1,11 @@
 /* A cache directory that is not as it should be: each case in a child, which a signal would kill.
  */
+#include "damage.h"
+
 #include "data_file.h"
-#include "fixture.h"
 #include "tree_check.h"
 
 const char *const unit_name = "cache/damage";
-
-enum {
-  POLICIES = 300
-};
-
-/* A closed cache with some policies; the length of its data.mdb. */
-static off_t make_cache(char path[32]) {
-  struct sample sample;
-  struct stat found;
-  char file[PATH_SIZE];
-  directory_new(path);
-  struct mtasts_store *store = store_open(path);
-  for (int i = 0; i < POLICIES; i++)
-    store_put(store, domain("p%d.example", i).name, policy(&sample, "1"));
-  store_put(store, "absent.example", absent(&sample));
-  mtasts_store_close(store);
-  file_path(file, path, "data.mdb");
-  CU_ASSERT_EQUAL_FATAL(stat(file, &found), 0);
-  return found.st_size;
-}
 
 /* Opens for reading and looks up everything; the worst status. */
 static int read_all(void *path) {
@@ -327,11 +308,6 @@ static void test_garbage_inside(void) {
   CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK); /* not there */
 }
 
-/* Where LMDB keeps things in a page: MDB_page and MDB_node in its mdb.c. */
-static uint16_t *field(unsigned char *page, size_t at) {
-  return (uint16_t *)(void *)(page + at);
-}
-
 static void one_node(unsigned char *page) {
   *field(page, 12) = 16 + 2;
 }
@@ -471,41 +447,6 @@ static void test_free_keys(void) {
   directory_free(path);
 }
 
-static bool pass_over(void *context, const struct mtasts_domain *key, enum mtasts_status status,
-                      const struct mtasts_entry *entry) {
-  (void)context;
-  (void)key;
-  (void)status;
-  (void)entry;
-  return true;
-}
-
-static int walk_all(void *path) {
-  struct mtasts_cache *cache;
-  enum mtasts_status status = mtasts_cache_open(path, &cache);
-  if (status == MTASTS_OK)
-    status = mtasts_cache_walk(cache, pass_over, NULL);
-  return (int)status;
-}
-
-static int count_all(void *path) {
-  struct mtasts_cache *cache;
-  struct mtasts_cache_stats stats;
-  enum mtasts_status status = mtasts_cache_open(path, &cache);
-  if (status == MTASTS_OK)
-    status = mtasts_cache_count(cache, NOW, &stats);
-  return (int)status;
-}
-
-static int sweep_all(void *path) {
-  uint64_t removed;
-  struct mtasts_store *store;
-  enum mtasts_status status = mtasts_store_open(path, &mtasts_store_defaults, &store);
-  if (status == MTASTS_OK)
-    status = mtasts_store_expire(store, NOW, &removed);
-  return (int)status;
-}
-
 /* A writer was killed before it had lengthened its file: free pages are missing at the end. */
 static void test_short(void) {
   char path[32];
@@ -533,71 +474,7 @@ static void test_short(void) {
   directory_free(path);
 }
 
-/* Makes a key of each full leaf so long: of the node with the most bytes behind it. */
-static void lengthen_keys(const char *file, uint16_t size) {
-  _Alignas(8) unsigned char page[4096];
-  unsigned changed = 0;
-  int fd = open(file, O_RDWR | O_CLOEXEC);
-  for (off_t at = 2 * 4096; pread(fd, page, sizeof page, at) == sizeof page; at += 4096) {
-    if (*field(page, 10) != 0x02 || *field(page, 12) < 16 + 8 * 2)
-      continue;
-    *field(page, *field(page, 14) + 6U) = size;
-    changed++;
-    CU_ASSERT_EQUAL(pwrite(fd, page, sizeof page, at), sizeof page);
-  }
-  CU_ASSERT(changed > 10);
-  close(fd);
-}
-
-/* Also where nobody checked the pages, as of a file that is too long for that. */
-static void test_long_key(void) {
-  char path[32];
-  char file[PATH_SIZE];
-  make_cache(path);
-  file_path(file, path, "data.mdb");
-  lengthen_keys(file, MTASTS_KEY_MAX + 90);
-  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_CORRUPT);
-  CU_ASSERT_EQUAL(in_child(walk_all, path), MTASTS_CORRUPT);
-  CU_ASSERT_EQUAL(in_child(count_all, path), MTASTS_CORRUPT);
-  CU_ASSERT_EQUAL(in_child(sweep_all, path), MTASTS_CORRUPT);
-  directory_free(path);
-}
-
-/* Two pages that a branch has in the wrong order: each is sound. */
-static void exchange_children(const char *file) {
-  _Alignas(8) unsigned char page[4096];
-  unsigned char child[6];
-  unsigned changed = 0;
-  int fd = open(file, O_RDWR | O_CLOEXEC);
-  for (off_t at = 2 * 4096; pread(fd, page, sizeof page, at) == sizeof page; at += 4096) {
-    if (*field(page, 10) != 0x01 || *field(page, 12) < 16 + 4 * 2)
-      continue;
-    unsigned char *second = page + *field(page, 18);
-    unsigned char *third = page + *field(page, 20);
-    memcpy(child, second, sizeof child);
-    memcpy(second, third, sizeof child);
-    memcpy(third, child, sizeof child);
-    changed++;
-    CU_ASSERT_EQUAL(pwrite(fd, page, sizeof page, at), sizeof page);
-  }
-  CU_ASSERT(changed > 0);
-  close(fd);
-}
-
-static void test_wrong_order(void) {
-  char path[32];
-  char file[PATH_SIZE];
-  make_cache(path);
-  file_path(file, path, "data.mdb");
-  exchange_children(file);
-  CU_ASSERT_EQUAL(in_child(walk_all, path), MTASTS_CORRUPT);
-  CU_ASSERT_EQUAL(in_child(count_all, path), MTASTS_CORRUPT);
-  CU_ASSERT_EQUAL(in_child(sweep_all, path), MTASTS_CORRUPT);
-  directory_free(path);
-}
-
 const struct unit_test unit_tests[] = {
-    {"pages in the wrong order end a walk", test_wrong_order},
     {"a truncated file is told, and kills nobody", test_truncated},
     {"garbage is told", test_garbage},
     {"a tree that begins in a meta page is told", test_low_roots},
@@ -606,7 +483,6 @@ const struct unit_test unit_tests[] = {
     {"lists of free pages are looked at", test_free_lists},
     {"and their keys", test_free_keys},
     {"free pages that are missing at the end are no damage", test_short},
-    {"a key longer than any ends a walk", test_long_key},
     {"links, pipes and directories are no files", test_not_a_file},
     {"what is missing is made by a writer alone", test_missing},
     {"another version is told apart", test_another_version},
