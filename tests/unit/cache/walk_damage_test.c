@@ -1,5 +1,5 @@
-/* Walks, counts and sweeps through pages that are damaged: each in a child, which a signal or a
- * circle would kill. */
+/* Walks, counts and sweeps through pages that are damaged: each in a child, which a signal would
+ * kill. */
 #include "damage.h"
 
 #include "tree_check.h"
