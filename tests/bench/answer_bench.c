@@ -87,25 +87,24 @@ static double time_of(pid_t thread) {
   return strtod(line, NULL);
 }
 
+/* Processors: whether the servers share one with who asks them is not left to chance, where there
+ * are two. */
+enum {
+  CLIENTS_OWN,
+  SERVERS_OWN,
+};
+
 static void pin(pid_t thread, size_t processor) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(processor, &set);
-  if (sched_setaffinity(thread, sizeof set, &set))
+  if (sysconf(_SC_NPROCESSORS_ONLN) > SERVERS_OWN && sched_setaffinity(thread, sizeof set, &set))
     die("sched_setaffinity");
 }
 
 static double move(pid_t thread) {
-  pin(thread, 1);
+  pin(thread, SERVERS_OWN);
   return 0;
-}
-
-/* Whether the servers share a processor with who asks them is not left to chance. */
-static void move_away(pid_t server) {
-  if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-    return;
-  pin(0, 0);
-  sum_of_threads(server, move);
 }
 
 struct server {
@@ -278,6 +277,8 @@ static double look_up_bare(const struct bare *bare, struct round *round) {
   struct timespec from, to;
   for (size_t i = 0; i < ANSWERS; i++)
     client_domain(&round->random, round->domains, names[i]);
+  /* The limit of what is done there: who else uses the machine may slow one processor alone. */
+  pin(0, SERVERS_OWN);
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
   for (size_t i = 0; i < ANSWERS; i++) {
     MDB_val value;
@@ -286,6 +287,7 @@ static double look_up_bare(const struct bare *bare, struct round *round) {
     bare_end(bare);
   }
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+  pin(0, CLIENTS_OWN);
   return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / 1e3 /
          ANSWERS;
 }
@@ -315,8 +317,9 @@ static bool compare_large(struct server *ours, struct server *constant, struct r
 
 static bool compare_load(struct server *ours, struct server *constant, struct round *round) {
   size_t connections = round->load->connections;
-  move_away(ours->pid);
-  move_away(constant->pid);
+  pin(0, CLIENTS_OWN);
+  sum_of_threads(ours->pid, move);
+  sum_of_threads(constant->pid, move);
   connect_all(ours, connections);
   connect_all(constant, connections);
   bool good = (round->bare ? compare_large : compare)(ours, constant, round);
