@@ -62,11 +62,10 @@ enum mtasts_loop {
 
 struct mtasts_stats {
   atomic_ullong counts[MTASTS_COUNTERS];
-  atomic_ullong
-      waits[MTASTS_WAITS + 1]; /* for what the cache did not hold; those who could not wait, 0 ms */
-  atomic_ullong waited;        /* milliseconds, all of those together */
-  atomic_llong seen[MTASTS_LOOPS]; /* when a loop last read its inbox, by mtasts_uptime */
-  atomic_bool store_fails;         /* the last commit failed */
+  atomic_ullong waits[MTASTS_WAITS + 1]; /* for what is not cached; 0 ms: could not wait */
+  atomic_ullong waited;                  /* milliseconds, all of those together */
+  atomic_llong seen[MTASTS_LOOPS];       /* when a loop last read its inbox, by mtasts_uptime */
+  atomic_bool store_fails;               /* the last commit failed */
 };
 
 static inline void mtasts_count(struct mtasts_stats *stats, enum mtasts_counter counter) {
