@@ -59,8 +59,9 @@ $(O)/tests/scenarios/%.o: tests/scenarios/%.c
 $(SCENARIOS): $(O)/tests/scenarios/scenarios.o $(call archives,cache)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache))
 -include tests/lab/lab.mk
+include tests/proof/proof.mk
 
-TIERS ?= units scenarios corpora tool lab
+TIERS ?= units scenarios corpora tool proof lab
 TESTED := $(PROGRAMS) $(PLUGINS) $(LIBS) $(UNITS) $(SCENARIOS) $(REPLAYS)
 
 .PHONY: deps roots check check-here tests bench fuzz asan tsan demo
@@ -71,7 +72,7 @@ deps: ## install the Debian packages that building and testing need
 roots: deps ## install other MTAs in roots of their own, for the lab (as root)
 	@tests/lab/roots || :
 
-tests: $(TESTED) $(LAB)
+tests: $(TESTED) $(LAB) $(PROOF)
 
 check: roots ## build and run every test
 	@$(MAKE) --no-print-directory check-here
