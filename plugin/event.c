@@ -167,10 +167,21 @@ bool mtasts_session_follow(struct mtasts_session *session, const struct mtasts_e
           event->name == MTASTS_EVENT_DANE_FAIL);
 }
 
+void mtasts_session_is_mx(struct mtasts_session *session, struct mtasts_span mx) {
+  keep(session->mx, sizeof session->mx, mx);
+}
+
+struct mtasts_span mtasts_session_mx(const struct mtasts_session *session) {
+  const char *name = session->mx[0] ? session->mx : session->host;
+  return (struct mtasts_span){name, strlen(name)};
+}
+
 void mtasts_session_certificate(struct mtasts_session *session, struct mtasts_span host,
                                 enum mtasts_result seen) {
-  if (is_kept(session->host, sizeof session->host, host))
-    session->certificate = seen;
+  if (!is_kept(session->host, sizeof session->host, host))
+    return;
+  session->presented = true;
+  session->certificate = seen;
 }
 
 static bool says(struct mtasts_span text, const char *words) {
@@ -239,7 +250,7 @@ static bool of_close(const struct mtasts_session *session, const struct mtasts_e
   /* Exim takes a certificate's CN for a name; mtasts_cert does not. */
   bool good = event->verified && (session->certificate == MTASTS_RESULT_SUCCESS || insists(known));
   if (event->tls && (good || !judged)) {
-    if (mtasts_known_lists(known, event->host))
+    if (mtasts_known_lists(known, mtasts_session_mx(session)))
       return true;
     *ending = mtasts_ending_unlisted;
     return true;
@@ -248,8 +259,10 @@ static bool of_close(const struct mtasts_session *session, const struct mtasts_e
    * session. */
   if (insists(known) || !session->greeted)
     return false;
+  /* One with the right name and date that Exim could not verify is of nobody that is trusted. */
   if (event->tls)
     ending->result = session->certificate != MTASTS_RESULT_SUCCESS ? session->certificate
+                     : session->presented                          ? MTASTS_RESULT_NOT_TRUSTED
                                                                    : MTASTS_RESULT_VALIDATION;
   else
     ending->result = session->offered ? MTASTS_RESULT_VALIDATION : MTASTS_RESULT_NO_STARTTLS;

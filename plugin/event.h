@@ -60,14 +60,16 @@ const char *mtasts_result_name(enum mtasts_result result);
 
 /* The session that is under way; begins as zeros. */
 struct mtasts_session {
-  char host[MTASTS_DOMAIN_MAX + 1];
+  char host[MTASTS_DOMAIN_MAX + 1]; /* as Exim calls it */
+  char mx[MTASTS_DOMAIN_MAX + 1];   /* its MX name; "" before it was looked for */
   char address[64];
   char helo[MTASTS_DOMAIN_MAX + 1];
   bool greeted;                   /* EHLO was answered, */
   bool offered;                   /* and STARTTLS was in the answer */
   bool counted;                   /* its outcome has been told */
   bool failed;                    /* and was a failure */
-  enum mtasts_result certificate; /* what mtasts_cert saw that is wrong with it */
+  bool presented;                 /* mtasts_cert has seen a certificate, */
+  enum mtasts_result certificate; /* and this is wrong with it */
 };
 
 struct mtasts_ending {
@@ -87,6 +89,12 @@ bool mtasts_session_follow(struct mtasts_session *session, const struct mtasts_e
 /* True: the session has come to this end, now and once. */
 bool mtasts_session_end(struct mtasts_session *session, const struct mtasts_event *event,
                         const struct mtasts_known *known, struct mtasts_ending *ending);
+
+/* The name of the session's host in the MX record, which differs from Exim's if that is an alias. */
+void mtasts_session_is_mx(struct mtasts_session *session, struct mtasts_span mx);
+
+/* That name; Exim's own if there is no other. */
+struct mtasts_span mtasts_session_mx(const struct mtasts_session *session);
 
 /* What mtasts_cert saw of a host's certificate: its names do not cover the host, or it has
  * expired. */

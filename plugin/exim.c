@@ -6,6 +6,7 @@
 
 #include "ascii.h"
 #include "host.h"
+#include "mx.h"
 #include "names.h"
 #include "source.h"
 #include "tell.h"
@@ -88,12 +89,29 @@ int mtasts_cert(uschar **yield, int argc, uschar **argv) {
   const struct mtasts_span *names = &taken.at[1];
   const struct mtasts_span *host = &taken.at[2];
   const struct mtasts_known *known = mtasts_source_get(taken.at[0]);
-  enum mtasts_result seen = !mtasts_names_cover(*names, *host) ? MTASTS_RESULT_HOST_MISMATCH
-                            : has_expired(taken.at[3])         ? MTASTS_RESULT_EXPIRED
-                                                               : MTASTS_RESULT_SUCCESS;
+  struct mtasts_span mx;
+  bool sure = mtasts_mx_name(known, *host, *names, &mx);
+  enum mtasts_result seen = !mtasts_names_cover(*names, mx) ? MTASTS_RESULT_HOST_MISMATCH
+                            : has_expired(taken.at[3])      ? MTASTS_RESULT_EXPIRED
+                                                            : MTASTS_RESULT_SUCCESS;
   mtasts_session_certificate(&session, *host, seen);
-  mtasts_names_judge(known, *names, *host, &reason);
+  if (sure)
+    mtasts_session_is_mx(&session, mx);
+  mtasts_names_judge(known, *names, mx, &reason);
   return give_text(yield, &reason, true);
+}
+
+/* Whose session was it? Without a policy it does not matter. False: it cannot be told, and a fault of
+ * our DNS is not to be reported as one of the domain. */
+static bool find_mx(const struct mtasts_known *known, const struct mtasts_event *event) {
+  struct mtasts_span mx;
+  enum mtasts_verdict verdict = known->decision.verdict;
+  if (session.mx[0] || verdict == MTASTS_VERDICT_NONE || verdict == MTASTS_VERDICT_UNKNOWN)
+    return true;
+  bool sure = mtasts_mx_name(known, event->host, (struct mtasts_span){"", 0}, &mx);
+  if (sure)
+    mtasts_session_is_mx(&session, mx);
+  return sure;
 }
 
 int mtasts_event(uschar **yield, int argc, uschar **argv) {
@@ -104,7 +122,9 @@ int mtasts_event(uschar **yield, int argc, uschar **argv) {
       mtasts_event_read(taken.at[0], taken.at[2], taken.at[3], taken.at[4], taken.at[5]);
   if (mtasts_session_follow(&session, &event)) {
     const struct mtasts_known *known = mtasts_source_get(taken.at[1]);
-    if (mtasts_session_end(&session, &event, known, &ending))
+    if (!find_mx(known, &event))
+      session.counted = true;
+    else if (mtasts_session_end(&session, &event, known, &ending))
       mtasts_tell(&(struct mtasts_told){known, &session, ending, event.data, event.sender});
   }
   errno = error;
@@ -126,6 +146,31 @@ int mtasts_mx_ok(uschar **yield, int argc, uschar **argv) {
   struct arguments taken = take(argc, argv);
   bool allowed = !taken.refused && mtasts_known_allows(mtasts_source_get(taken.at[0]), taken.at[1]);
   return give_constant(yield, allowed ? "yes" : "no");
+}
+
+/* SNI is the MX name (RFC 8461 section 7.1). Only a policy asks for that, so nothing else is looked up. */
+int mtasts_mx(uschar **yield, int argc, uschar **argv) {
+  struct arguments taken = take(argc, argv);
+  const struct mtasts_span *host = &taken.at[1];
+  struct mtasts_span mx = *host;
+  if (host->len > 0) {
+    const struct mtasts_known *known = mtasts_source_get(taken.at[0]);
+    if (known->decision.verdict == MTASTS_VERDICT_ENFORCE ||
+        known->decision.verdict == MTASTS_VERDICT_TESTING)
+      mtasts_mx_name(known, *host, (struct mtasts_span){"", 0}, &mx);
+  }
+  return give(yield, mx, true);
+}
+
+/* The names are rebuilt from parsed ones, as those of mtasts_policy are: Exim wants lists untainted. */
+int mtasts_unlisted(uschar **yield, int argc, uschar **argv) {
+  char room[MTASTS_UNLISTED_MAX] = "";
+  struct mtasts_text text = MTASTS_TEXT(room);
+  struct arguments taken = take(argc, argv);
+  if (taken.refused || taken.at[0].len == 0)
+    return give_constant(yield, "*");
+  mtasts_mx_unlisted(mtasts_source_get(taken.at[0]), &text);
+  return give_text(yield, &text, false);
 }
 
 int mtasts_version(uschar **yield, int argc, uschar **argv) {

@@ -14,6 +14,8 @@ MTASTS_API int mtasts_cert(unsigned char **yield, int argc, unsigned char **argv
 MTASTS_API int mtasts_event(unsigned char **yield, int argc, unsigned char **argv);
 MTASTS_API int mtasts_mode(unsigned char **yield, int argc, unsigned char **argv);
 MTASTS_API int mtasts_mx_ok(unsigned char **yield, int argc, unsigned char **argv);
+MTASTS_API int mtasts_mx(unsigned char **yield, int argc, unsigned char **argv);
+MTASTS_API int mtasts_unlisted(unsigned char **yield, int argc, unsigned char **argv);
 MTASTS_API int mtasts_version(unsigned char **yield, int argc, unsigned char **argv);
 
 #endif

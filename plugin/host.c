@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "ascii.h"
 #include "log.h"
 #include "printable.h"
 #include "span.h"
@@ -47,6 +48,24 @@ bool mtasts_host_user(uid_t *uid, gid_t *gid) {
   *uid = ids[0];
   *gid = ids[1];
   return known;
+}
+
+/* The name may come from a message or from the DNS. It becomes a part of an expansion, so it may have
+ * nothing but the characters of a host's name. */
+bool mtasts_host_lookup(const char *type, struct mtasts_span name, struct mtasts_span *answer) {
+  char text[sizeof "${lookup dnsdb{>: retry_1,=}{$value}{}}" + 16 + MTASTS_DOMAIN_MAX];
+  for (size_t i = 0; i < name.len; i++)
+    if (!mtasts_is_alnum(name.data[i]) && !strchr("-._", name.data[i]))
+      return false;
+  int n = snprintf(text, sizeof text, "${lookup dnsdb{>: retry_1,%s=%.*s}{$value}{}}", type,
+                   (int)name.len, name.data);
+  if (name.len == 0 || n < 0 || (size_t)n >= sizeof text)
+    return false;
+  const unsigned char *found = expand_string(US text);
+  if (!found)
+    return false;
+  *answer = (struct mtasts_span){CCS found, strlen(CCS found)};
+  return true;
 }
 
 unsigned char *mtasts_host_string(struct mtasts_span text, bool tainted) {

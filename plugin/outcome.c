@@ -114,7 +114,7 @@ static void put_failure(struct mtasts_text *text, const struct mtasts_told *told
   mtasts_text_put(text, ",\"failure-details\":[{\"c\":");
   mtasts_text_number(text, (uint64_t)result);
   put_pair(text, "s", cut(told->sender, sizeof session->address));
-  put_pair(text, "n", span_of(session->host));
+  put_pair(text, "n", mtasts_session_mx(session));
   put_pair(text, "h", span_of(session->helo));
   put_pair(text, "r", span_of(session->address));
   put_pair(text, "a", cut(discovery ? told->known->ruling.entry.detail : told->detail, DETAIL_MAX));
@@ -129,7 +129,7 @@ static void put_datagram(const struct mtasts_told *told, struct subject subject,
   put_pair(text, "d", span_of(domain));
   mtasts_text_put(text, ",\"policies\":[{\"policy-type\":");
   mtasts_text_number(text, (uint64_t)subject.type);
-  /* The TLSA base domain is the MX host (RFC 8460 section 4.4). */
+  /* The TLSA base domain (RFC 8460 section 4.4), where Exim looks: the host at the end of an alias. */
   put_pair(text, "policy-domain", span_of(subject.type == TLSA ? told->session->host : domain));
   if (subject.policy)
     put_policy(text, subject.policy);
@@ -165,7 +165,7 @@ void mtasts_outcome_line(const struct mtasts_told *told, struct mtasts_text *tex
   snprintf(remedy, sizeof remedy, "mtasts query --refresh %s", known->domain.name);
   mtasts_text_put(text, known->ruling.monitor ? "MTA-STS: would defer" : "MTA-STS: deferred");
   put_value(text, " domain=", span_of(known->domain.name));
-  put_value(text, " mx=", span_of(told->session->host));
+  put_value(text, " mx=", mtasts_session_mx(told->session));
   put_value(text, " address=", span_of(told->session->address));
   put_value(text, " result=", span_of(mtasts_result_name(told->ending.result)));
   put_value(text, " rule=", span_of(told->ending.rule));

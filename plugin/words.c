@@ -65,7 +65,7 @@ void mtasts_words_mismatch_reason(const struct mtasts_known *known, struct mtast
 /* One item of the ignore list: `!` keeps the hosts that the policy's mx pattern matches. [.]
  * because ${extract} eats backslashes; a regular expression because Exim's own `*.x` spans labels
  * and a bare name would be compared by address. */
-static void put_pattern(struct mtasts_text *text, struct mtasts_span pattern) {
+void mtasts_words_keep(struct mtasts_text *text, struct mtasts_span pattern) {
   mtasts_text_put(text, "!^");
   if (mtasts_span_take(&pattern, '*'))
     mtasts_text_put(text, "[^.]+");
@@ -87,7 +87,7 @@ static bool put_ignore(struct mtasts_text *text, const struct mtasts_names *patt
    * of them drops it and those after it: mail must not go round in circles. */
   mtasts_text_put(text, "<; !@[] ; ");
   for (size_t cursor = 0; mtasts_names_next(patterns, &cursor, &pattern);) {
-    put_pattern(text, pattern);
+    mtasts_words_keep(text, pattern);
     if (text->len - start > MTASTS_IGNORE_MAX)
       return false;
   }

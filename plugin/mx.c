@@ -1,0 +1,69 @@
+#include "mx.h"
+
+#include <time.h>
+
+#include "host.h"
+#include "names.h"
+#include "span.h"
+
+enum {
+  KEPT = 60, /* seconds */
+};
+
+static struct {
+  struct mtasts_domain domain;
+  int64_t until;
+  struct mtasts_aliases aliases;
+} kept;
+
+static bool ask(void *context, const char *type, const struct mtasts_domain *name,
+                struct mtasts_span *answer) {
+  (void)context;
+  return mtasts_host_lookup(type, (struct mtasts_span){name->name, name->len}, answer);
+}
+
+static const struct mtasts_aliases *aliases_of(const struct mtasts_known *known) {
+  static const struct mtasts_alias_dns dns = {NULL, ask};
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (now.tv_sec >= kept.until || kept.domain.len != known->domain.len ||
+      memcmp(kept.domain.name, known->domain.name, known->domain.len) != 0) {
+    kept.domain = known->domain;
+    kept.until = now.tv_sec + KEPT;
+    mtasts_aliases_find(known, &dns, &kept.aliases);
+  }
+  return &kept.aliases;
+}
+
+/* However old mtastsd's list is: a name that has become the end of an alias since is found out by its
+ * certificate. */
+static bool is_mx(const struct mtasts_known *known, const struct mtasts_domain *host) {
+  struct mtasts_mx_host mx;
+  for (size_t cursor = 0; mtasts_mx_next(&known->ruling.entry.mx, &cursor, &mx);)
+    if (mtasts_span_equal(mx.host, (struct mtasts_span){host->name, host->len}))
+      return true;
+  return false;
+}
+
+bool mtasts_mx_name(const struct mtasts_known *known, struct mtasts_span host,
+                    struct mtasts_span names, struct mtasts_span *mx) {
+  struct mtasts_domain name;
+  *mx = host;
+  if (known->domain.len == 0 || mtasts_domain_parse(host, &name) != MTASTS_OK)
+    return true;
+  if (is_mx(known, &name) && mtasts_known_lists(known, host) &&
+      (names.len == 0 || mtasts_names_cover(names, host)))
+    return true;
+  const struct mtasts_aliases *aliases = aliases_of(known);
+  const struct mtasts_domain *found = mtasts_aliases_name(aliases, &name, names);
+  if (found)
+    *mx = (struct mtasts_span){found->name, found->len};
+  return found || !aliases->unsure;
+}
+
+void mtasts_mx_unlisted(const struct mtasts_known *known, struct mtasts_text *text) {
+  if (mtasts_known_verdict(known) == MTASTS_VERDICT_ENFORCE)
+    mtasts_aliases_unlisted(aliases_of(known), text);
+  else
+    mtasts_text_put(text, "*");
+}
