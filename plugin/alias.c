@@ -64,10 +64,11 @@ void mtasts_aliases_find(const struct mtasts_known *known, const struct mtasts_a
   aliases->count = 0;
   aliases->unsure = false;
   find_names(known, dns, aliases);
-  /* One name that is not answered is waited for, not each of them. */
-  for (size_t i = 0; i < aliases->count && !aliases->unsure; i++)
-    if (aliases->at[i].listed || !enforce)
-      aliases->unsure = !follow(&aliases->at[i], dns);
+  for (size_t i = 0; i < aliases->count; i++)
+    if ((aliases->at[i].listed || !enforce) && !follow(&aliases->at[i], dns)) {
+      aliases->unsure = true; /* one name that is not answered is waited for, not each of them */
+      return;
+    }
 }
 
 static const struct mtasts_domain *best(const struct mtasts_aliases *aliases,
@@ -77,8 +78,8 @@ static const struct mtasts_domain *best(const struct mtasts_aliases *aliases,
   unsigned most = 0;
   for (size_t i = 0; i < aliases->count; i++) {
     const struct mtasts_alias *alias = &aliases->at[i];
-    unsigned rank = 1 + 2 * (unsigned)alias->listed +
-                    (unsigned)mtasts_names_cover(names, span_of(&alias->mx));
+    unsigned rank =
+        1 + 2 * (unsigned)alias->listed + (unsigned)mtasts_names_cover(names, span_of(&alias->mx));
     bool leads = host ? is_same(&alias->host, host) : !is_same(&alias->host, &alias->mx);
     if (leads && rank > most) {
       found = &alias->mx;
@@ -88,13 +89,24 @@ static const struct mtasts_domain *best(const struct mtasts_aliases *aliases,
   return found;
 }
 
-/* Where an alias leads may have changed since Exim looked: some change with each answer. So it is one
- * of the aliases, if none of them leads to this host now. */
+/* Where an alias leads may have changed since Exim looked: some change with each answer. So it is
+ * one of the aliases, if none of them leads to this host now. */
 const struct mtasts_domain *mtasts_aliases_name(const struct mtasts_aliases *aliases,
                                                 const struct mtasts_domain *host,
                                                 struct mtasts_span names) {
   const struct mtasts_domain *name = best(aliases, host, names);
   return name ? name : best(aliases, NULL, names);
+}
+
+const struct mtasts_domain *mtasts_aliases_other(const struct mtasts_aliases *aliases,
+                                                 const struct mtasts_domain *host,
+                                                 const struct mtasts_domain *name) {
+  for (size_t i = 0; i < aliases->count; i++) {
+    const struct mtasts_alias *alias = &aliases->at[i];
+    if (alias->listed && is_same(&alias->host, host) && !is_same(&alias->mx, name))
+      return &alias->mx;
+  }
+  return NULL;
 }
 
 static bool is_unlisted_mx(const struct mtasts_aliases *aliases, const struct mtasts_domain *host) {

@@ -1,7 +1,7 @@
 /*
- * alias.h: which MX host does an address belong to whose name Exim has taken from the end of CNAMEs?
- * Exim calls a host by its last name ($host), though RFC 8461 section 4.1 and 4.2 ask for the name
- * in the MX record: that one the policy lists, that one the certificate must name.
+ * alias.h: which MX host does an address belong to whose name Exim has taken from the end of
+ * CNAMEs? Exim calls a host by its last name ($host), though RFC 8461 section 4.1 and 4.2 ask for
+ * the name in the MX record: that one the policy lists, that one the certificate must name.
  *
  * Pure but for the DNS, which the caller asks.
  */
@@ -18,8 +18,8 @@ enum {
 
 struct mtasts_alias_dns {
   void *context;
-  /* type: "mxh", the names of the MX records, or "cname". *answer: names with colons between; empty:
-   * there is none. False: the DNS does not say. */
+  /* type: "mxh", the names of the MX records, or "cname". *answer: names with colons between;
+   * empty: there is none. False: the DNS does not say. */
   bool (*ask)(void *context, const char *type, const struct mtasts_domain *name,
               struct mtasts_span *answer);
 };
@@ -50,6 +50,11 @@ void mtasts_aliases_find(const struct mtasts_known *known, const struct mtasts_a
 const struct mtasts_domain *mtasts_aliases_name(const struct mtasts_aliases *aliases,
                                                 const struct mtasts_domain *host,
                                                 struct mtasts_span names);
+
+/* Another listed MX name of the host than this one. NULL: there is none. */
+const struct mtasts_domain *mtasts_aliases_other(const struct mtasts_aliases *aliases,
+                                                 const struct mtasts_domain *host,
+                                                 const struct mtasts_domain *name);
 
 /* An Exim host list of all hosts but those that a listed alias leads to. Never of a host that is
  * itself an MX host which the policy does not list. text: MTASTS_UNLISTED_MAX bytes. */

@@ -90,7 +90,8 @@ bool mtasts_session_follow(struct mtasts_session *session, const struct mtasts_e
 bool mtasts_session_end(struct mtasts_session *session, const struct mtasts_event *event,
                         const struct mtasts_known *known, struct mtasts_ending *ending);
 
-/* The name of the session's host in the MX record, which differs from Exim's if that is an alias. */
+/* The name of the session's host in the MX record, which differs from Exim's if that is an alias.
+ */
 void mtasts_session_is_mx(struct mtasts_session *session, struct mtasts_span mx);
 
 /* That name; Exim's own if there is no other. */

@@ -95,14 +95,16 @@ int mtasts_cert(uschar **yield, int argc, uschar **argv) {
                             : has_expired(taken.at[3])      ? MTASTS_RESULT_EXPIRED
                                                             : MTASTS_RESULT_SUCCESS;
   mtasts_session_certificate(&session, *host, seen);
-  if (sure)
+  if (sure) {
     mtasts_session_is_mx(&session, mx);
-  mtasts_names_judge(known, *names, mx, &reason);
+    mtasts_names_judge(known, *names, mx, &reason);
+  } else
+    mtasts_names_unsure(known, *host, &reason);
   return give_text(yield, &reason, true);
 }
 
-/* Whose session was it? Without a policy it does not matter. False: it cannot be told, and a fault of
- * our DNS is not to be reported as one of the domain. */
+/* Whose session was it? Without a policy it does not matter. False: it cannot be told, and a fault
+ * of our DNS is not to be reported as one of the domain. */
 static bool find_mx(const struct mtasts_known *known, const struct mtasts_event *event) {
   struct mtasts_span mx;
   enum mtasts_verdict verdict = known->decision.verdict;
@@ -112,6 +114,16 @@ static bool find_mx(const struct mtasts_known *known, const struct mtasts_event 
   if (sure)
     mtasts_session_is_mx(&session, mx);
   return sure;
+}
+
+/* Exim refused the name, though the certificate is for this MX name: so it asked for that of
+ * another MX record that leads to the same address. */
+static void find_other(const struct mtasts_known *known, const struct mtasts_event *event,
+                       const struct mtasts_ending *ending) {
+  struct mtasts_span mx = mtasts_session_mx(&session);
+  if (ending->result == MTASTS_RESULT_HOST_MISMATCH && session.presented &&
+      session.certificate == MTASTS_RESULT_SUCCESS && mtasts_mx_other(known, event->host, &mx))
+    mtasts_session_is_mx(&session, mx);
 }
 
 int mtasts_event(uschar **yield, int argc, uschar **argv) {
@@ -124,8 +136,10 @@ int mtasts_event(uschar **yield, int argc, uschar **argv) {
     const struct mtasts_known *known = mtasts_source_get(taken.at[1]);
     if (!find_mx(known, &event))
       session.counted = true;
-    else if (mtasts_session_end(&session, &event, known, &ending))
+    else if (mtasts_session_end(&session, &event, known, &ending)) {
+      find_other(known, &event, &ending);
       mtasts_tell(&(struct mtasts_told){known, &session, ending, event.data, event.sender});
+    }
   }
   errno = error;
   return give_constant(yield, "");
@@ -148,7 +162,8 @@ int mtasts_mx_ok(uschar **yield, int argc, uschar **argv) {
   return give_constant(yield, allowed ? "yes" : "no");
 }
 
-/* SNI is the MX name (RFC 8461 section 7.1). Only a policy asks for that, so nothing else is looked up. */
+/* SNI is the MX name (RFC 8461 section 7.1). Only a policy asks for that, so nothing else is looked
+ * up. */
 int mtasts_mx(uschar **yield, int argc, uschar **argv) {
   struct arguments taken = take(argc, argv);
   const struct mtasts_span *host = &taken.at[1];
@@ -162,7 +177,8 @@ int mtasts_mx(uschar **yield, int argc, uschar **argv) {
   return give(yield, mx, true);
 }
 
-/* The names are rebuilt from parsed ones, as those of mtasts_policy are: Exim wants lists untainted. */
+/* The names are rebuilt from parsed ones, as those of mtasts_policy are: Exim wants lists
+ * untainted. */
 int mtasts_unlisted(uschar **yield, int argc, uschar **argv) {
   char room[MTASTS_UNLISTED_MAX] = "";
   struct mtasts_text text = MTASTS_TEXT(room);

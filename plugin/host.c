@@ -50,15 +50,15 @@ bool mtasts_host_user(uid_t *uid, gid_t *gid) {
   return known;
 }
 
-/* The name may come from a message or from the DNS. It becomes a part of an expansion, so it may have
- * nothing but the characters of a host's name. */
+/* The name may come from a message or from the DNS. It becomes a part of an expansion, so it may
+ * have nothing but the characters of a host's name. */
 bool mtasts_host_lookup(const char *type, struct mtasts_span name, struct mtasts_span *answer) {
-  char text[sizeof "${lookup dnsdb{>: retry_1,=}{$value}{}}" + 16 + MTASTS_DOMAIN_MAX];
+  char text[sizeof "${lookup dnsdb{>: =}{$value}{}}" + 16 + MTASTS_DOMAIN_MAX];
   for (size_t i = 0; i < name.len; i++)
     if (!mtasts_is_alnum(name.data[i]) && !strchr("-._", name.data[i]))
       return false;
-  int n = snprintf(text, sizeof text, "${lookup dnsdb{>: retry_1,%s=%.*s}{$value}{}}", type,
-                   (int)name.len, name.data);
+  int n = snprintf(text, sizeof text, "${lookup dnsdb{>: %s=%.*s}{$value}{}}", type, (int)name.len,
+                   name.data);
   if (name.len == 0 || n < 0 || (size_t)n >= sizeof text)
     return false;
   const unsigned char *found = expand_string(US text);

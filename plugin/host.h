@@ -15,8 +15,9 @@ __attribute__((format(printf, 1, 2))) void mtasts_host_log(const char *format, .
 /* Exim's own user and group. */
 bool mtasts_host_user(uid_t *uid, gid_t *gid);
 
-/* Exim's dnsdb look-up: type is one of its own ("cname", "mxh"). *answer lives in Exim's store: what
- * was found, with colons between; empty if there is none. False: the DNS does not say, or the name is none of a host. */
+/* Exim's dnsdb look-up: type is one of its own ("cname", "mxh"). *answer lives in Exim's store:
+ * what was found, with colons between; empty if there is none. False: the DNS does not say, or the
+ * name is none of a host. */
 bool mtasts_host_lookup(const char *type, struct mtasts_span name, struct mtasts_span *answer);
 
 /* A copy in Exim's store. tainted: it has bytes that came with a message, and Exim must not use it

@@ -35,8 +35,8 @@ static const struct mtasts_aliases *aliases_of(const struct mtasts_known *known)
   return &kept.aliases;
 }
 
-/* However old mtastsd's list is: a name that has become the end of an alias since is found out by its
- * certificate. */
+/* However old mtastsd's list is: a name that has become the end of an alias since is found out by
+ * its certificate. */
 static bool is_mx(const struct mtasts_known *known, const struct mtasts_domain *host) {
   struct mtasts_mx_host mx;
   for (size_t cursor = 0; mtasts_mx_next(&known->ruling.entry.mx, &cursor, &mx);)
@@ -58,7 +58,19 @@ bool mtasts_mx_name(const struct mtasts_known *known, struct mtasts_span host,
   const struct mtasts_domain *found = mtasts_aliases_name(aliases, &name, names);
   if (found)
     *mx = (struct mtasts_span){found->name, found->len};
-  return found || !aliases->unsure;
+  return found || !aliases->unsure || mtasts_known_lists(known, host);
+}
+
+bool mtasts_mx_other(const struct mtasts_known *known, struct mtasts_span host,
+                     struct mtasts_span *mx) {
+  struct mtasts_domain end;
+  struct mtasts_domain name;
+  if (mtasts_domain_parse(host, &end) != MTASTS_OK || mtasts_domain_parse(*mx, &name) != MTASTS_OK)
+    return false;
+  const struct mtasts_domain *other = mtasts_aliases_other(aliases_of(known), &end, &name);
+  if (other)
+    *mx = (struct mtasts_span){other->name, other->len};
+  return other != NULL;
 }
 
 void mtasts_mx_unlisted(const struct mtasts_known *known, struct mtasts_text *text) {

@@ -63,3 +63,14 @@ void mtasts_names_judge(const struct mtasts_known *known, struct mtasts_span nam
   put_names(reason, names);
   put_remedy(reason, known);
 }
+
+void mtasts_names_unsure(const struct mtasts_known *known, struct mtasts_span host,
+                         struct mtasts_text *reason) {
+  if (mtasts_known_verdict(known) != MTASTS_VERDICT_ENFORCE)
+    return;
+  mtasts_text_put(reason, "MTA-STS: the DNS does not say which MX host of ");
+  mtasts_text_put(reason, known->domain.name);
+  mtasts_text_put(reason, " is an alias of ");
+  mtasts_text_host(reason, host);
+  mtasts_text_put(reason, ", so no name can be asked of its certificate (RFC 8461 section 4.2)");
+}

@@ -17,4 +17,8 @@ bool mtasts_names_cover(struct mtasts_span names, struct mtasts_span host);
 void mtasts_names_judge(const struct mtasts_known *known, struct mtasts_span names,
                         struct mtasts_span host, struct mtasts_text *reason);
 
+/* What it yields if the DNS does not say which MX name leads to the host. */
+void mtasts_names_unsure(const struct mtasts_known *known, struct mtasts_span host,
+                         struct mtasts_text *reason);
+
 #endif

@@ -129,7 +129,8 @@ static void put_datagram(const struct mtasts_told *told, struct subject subject,
   put_pair(text, "d", span_of(domain));
   mtasts_text_put(text, ",\"policies\":[{\"policy-type\":");
   mtasts_text_number(text, (uint64_t)subject.type);
-  /* The TLSA base domain (RFC 8460 section 4.4), where Exim looks: the host at the end of an alias. */
+  /* The TLSA base domain (RFC 8460 section 4.4), where Exim looks: the host at the end of an alias.
+   */
   put_pair(text, "policy-domain", span_of(subject.type == TLSA ? told->session->host : domain));
   if (subject.policy)
     put_policy(text, subject.policy);

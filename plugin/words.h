@@ -40,8 +40,8 @@ bool mtasts_words_mismatch(const struct mtasts_known *known, struct mtasts_span 
 void mtasts_words_mismatch_reason(const struct mtasts_known *known, struct mtasts_span mx_list,
                                   struct mtasts_text *text);
 
-/* One item of such a host list: `!` and the pattern (a policy's, or a host's name), so that what it matches
- * is kept. */
+/* One item of such a host list: `!` and the pattern (a policy's, or a host's name), so that what it
+ * matches is kept. */
 void mtasts_words_keep(struct mtasts_text *text, struct mtasts_span pattern);
 
 /* Takes the next name that is not empty off a list that colons separate. */

@@ -19,72 +19,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "exim_checks.h"
+#include "exim_offers.h"
 #include "exim_scene.h"
 #include "unit.h"
 
 const char *const unit_name = "exim_host";
 
 enum {
-  EXIM_ID = 65534, /* whom the host calls Exim's user and group */
   ARGS_MAX = 10,
 };
 
-/* what Exim offers */
-
-static struct stored {
-  struct stored *next;
-  bool tainted;
-  unsigned char bytes[];
-} * stored;
-static char logged[65536];
-static unsigned log_lines;
-
-void *store_get_3(int size, const void *proto_mem, const char *function, int line) {
-  (void)function;
-  (void)line;
-  struct stored *made = malloc(sizeof *made + (size_t)size);
-  if (size <= 0 || !made)
-    abort();
-  *made = (struct stored){.next = stored, .tainted = proto_mem == GET_TAINTED};
-  stored = made;
-  return made->bytes;
-}
-
-uschar *expand_string(uschar *text) {
-  bool known = strcmp(CCS text, "$exim_uid") == 0 || strcmp(CCS text, "$exim_gid") == 0;
-  uschar *number = store_get_3(16, GET_UNTAINTED, "", 0);
-  snprintf(CS number, 16, "%d", EXIM_ID);
-  return known ? number : NULL;
-}
-
-void log_write(unsigned selector, int flags, const char *format, ...) {
-  va_list arguments;
-  size_t len = strlen(logged);
-  (void)selector;
-  (void)flags;
-  va_start(arguments, format);
-  vsnprintf(logged + len, sizeof logged - len, format, arguments);
-  va_end(arguments);
-  log_lines++;
-}
-
 /* calling */
 
-static unsigned bad;
-
-__attribute__((format(printf, 2, 3))) static void check(bool ok, const char *format, ...) {
-  va_list arguments;
-  if (ok)
-    return;
-  bad++;
-  va_start(arguments, format);
-  vprintf(format, arguments);
-  va_end(arguments);
-  printf("\n");
-}
-
-static const char *const functions[] = {"mtasts_policy", "mtasts_cert",  "mtasts_event",
-                                        "mtasts_mode",   "mtasts_mx_ok", "mtasts_version"};
+static const char *const functions[] = {"mtasts_policy", "mtasts_cert",    "mtasts_event",
+                                        "mtasts_mode",   "mtasts_mx_ok",   "mtasts_version",
+                                        "mtasts_mx",     "mtasts_unlisted"};
 enum {
   FUNCTIONS = sizeof functions / sizeof *functions
 };
@@ -108,67 +58,16 @@ static exim_dlfunc_t *function(const char *name) {
   return (exim_dlfunc_t *)(uintptr_t)dlsym(handle, name);
 }
 
-struct process {
-  unsigned descriptors, threads;
-  uid_t uid[3];
-  gid_t gid[3];
-  mode_t mask;
-  sigset_t blocked;
-  void (*handlers[64])(int);
-};
-
-static unsigned count_in(const char *path) {
-  unsigned count = 0;
-  DIR *stream = opendir(path);
-  while (stream && readdir(stream))
-    count++;
-  if (stream)
-    closedir(stream);
-  return count;
-}
-
-static struct process observe(void) {
-  struct process process;
-  memset(&process, 0, sizeof process);
-  process.descriptors = count_in("/proc/self/fd");
-  process.threads = count_in("/proc/self/task");
-  getresuid(&process.uid[0], &process.uid[1], &process.uid[2]);
-  getresgid(&process.gid[0], &process.gid[1], &process.gid[2]);
-  umask(process.mask = umask(0));
-  sigprocmask(SIG_BLOCK, NULL, &process.blocked);
-  for (int i = 1; i < 64; i++) {
-    struct sigaction action = {.sa_handler = NULL};
-    sigaction(i, NULL, &action);
-    process.handlers[i] = action.sa_handler;
-  }
-  return process;
-}
-
-static void check_process(const struct process *before, const char *name) {
-  struct process after = observe();
-  check(after.descriptors == before->descriptors, "%s: %u descriptors, then %u", name,
-        before->descriptors, after.descriptors);
-  check(after.threads == before->threads, "%s: %u threads", name, after.threads);
-  check(memcmp(after.uid, before->uid, sizeof after.uid) == 0, "%s: user changed", name);
-  check(memcmp(after.gid, before->gid, sizeof after.gid) == 0, "%s: group changed", name);
-  check(after.mask == before->mask, "%s: umask changed", name);
-  check(memcmp(&after.blocked, &before->blocked, sizeof after.blocked) == 0, "%s: signals blocked",
-        name);
-  check(memcmp(after.handlers, before->handlers, sizeof after.handlers) == 0, "%s: signal handlers",
-        name);
-  check(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "%s: left a child", name);
-}
-
 static const char *call_count(const char *name, int argc, uschar **argv) {
-  struct process before = observe();
+  struct exim_process before = exim_observe();
   char **environment = environ;
   uschar *yield = NULL;
   int status = function(name)(&yield, argc, argv);
   check(status == OK, "%s of %d: returns %d", name, argc, status);
   check(yield != NULL, "%s of %d: yields nothing", name, argc);
-  check(!yield || yield == stored->bytes, "%s of %d: not of Exim's store", name, argc);
+  check(!yield || yield == exim_stored->bytes, "%s of %d: not of Exim's store", name, argc);
   check(environ == environment, "%s: environment changed", name);
-  check_process(&before, name);
+  exim_check_process(&before, name);
   return yield ? CCS yield : "";
 }
 
@@ -198,7 +97,7 @@ static void case_in_child(void (*run)(void), enum scene_daemon daemon, const cha
   pid_t pid = fork();
   if (pid == 0) {
     run();
-    exit(bad > 0); /* not _exit: LeakSanitizer looks */
+    exit(exim_bad > 0); /* not _exit: LeakSanitizer looks */
   }
   int status = 0;
   CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
@@ -248,6 +147,8 @@ static void run_refusals(void) {
     expect(call_count("mtasts_mode", argc, argv), "defer");
     expect(call_count("mtasts_mx_ok", argc, argv), "no");
     expect(call_count("mtasts_version", argc, argv), MTASTS_VERSION);
+    check(*call_count("mtasts_mx", argc, argv) == '\0', "mx");
+    expect(call_count("mtasts_unlisted", argc, argv), "*");
   }
   expect(call("mtasts_policy"), "mode=tempfail ");
   expect(call("mtasts_policy", ""), "mode=tempfail ");
@@ -272,7 +173,7 @@ static void run_broken_config(void) {
   expect(call("mtasts_mode", "enforce.example"), "defer");
   expect(call("mtasts_mx_ok", "enforce.example", "mx1.good.example"), "no");
   call_all();
-  check(log_lines == 1, "%u log lines: %s", log_lines, logged);
+  check(exim_log_lines == 1, "%u log lines: %s", exim_log_lines, exim_logged);
 }
 
 static void run_without_config(void) {
@@ -290,14 +191,14 @@ static void test_config(void) {
 
 static void run_answers(void) {
   expect(call("mtasts_policy", "enforce.example"), "mode=enforce id=\"id1\" expires=\"20");
-  check(!stored->tainted, "Exim would refuse a tainted list");
+  check(!exim_stored->tainted, "Exim would refuse a tainted list");
   expect(call("mtasts_mode", "Enforce.Example."), "enforce");
   expect(call("mtasts_policy", "unknown.example"),
          "mode=none id=\"\" expires=\"\" ignore=\"\" unknown=yes");
   expect(call("mtasts_mode", "unknown.example"), "unknown");
   expect(call("mtasts_policy", "deferred.example"),
          "mode=tempfail id=\"\" expires=\"\" ignore=\"\" unknown=yes reason=\"MTA-STS: ");
-  check(stored->tainted, "the domain was laundered");
+  check(exim_stored->tainted, "the domain was laundered");
   expect(call("mtasts_policy", "monitor.example"), "mode=testing ");
   expect(call("mtasts_policy", "none.example"), "mode=none ");
   expect(call("mtasts_mx_ok", "enforce.example", "mx1.good.example"), "yes");
@@ -307,10 +208,10 @@ static void run_answers(void) {
         "a good certificate was refused");
   expect(call("mtasts_cert", "enforce.example", "*.wild.example", "mx1.good.example"),
          "MTA-STS: the certificate of mx1.good.example is not for that name");
-  check(stored->tainted, "the host was laundered");
+  check(exim_stored->tainted, "the host was laundered");
   expect(call("mtasts_cert", "unknown.example", "mx1.good.example", "mx1.good.example"),
          "MTA-STS: nothing is known");
-  check(log_lines == 0, "%s", logged);
+  check(exim_log_lines == 0, "%s", exim_logged);
 }
 
 /* Whatever it does, the answer comes in time, and the next one at once. */
@@ -322,7 +223,7 @@ static void run_bad_daemon(void) {
   start = seconds();
   call("mtasts_policy", "other.example");
   check(seconds() - start < 0.1, "asked again: %.1f s", seconds() - start);
-  check(log_lines == 1, "%u log lines: %s", log_lines, logged);
+  check(exim_log_lines == 1, "%u log lines: %s", exim_log_lines, exim_logged);
 }
 
 static void run_random(void) {
@@ -500,7 +401,7 @@ static void run_forks(void) {
     if (pid == 0) {
       expect(call("mtasts_policy", "enforce.example"), "mode=enforce ");
       expect(call("mtasts_policy", "p7.example"), "mode=enforce ");
-      exit(bad > 0);
+      exit(exim_bad > 0);
     }
     int status = 1;
     check(waitpid(pid, &status, 0) == pid && status == 0, "child: %#x", (unsigned)status);
@@ -529,7 +430,7 @@ static void run_outcomes(void) {
   check(scene_outcome(&scene, got, sizeof got) && strstr(got, "\"policy-type\":2") &&
             strstr(got, "\"t\":0,\"f\":0}]}"),
         "success: %s", got);
-  check(!scene_outcome(&scene, got, sizeof got) && log_lines == 0, "%s %s", got, logged);
+  check(!scene_outcome(&scene, got, sizeof got) && exim_log_lines == 0, "%s %s", got, exim_logged);
 
   raise_event("tcp:connect", "enforce.example", "", " cv=0 ver= dane=");
   call("mtasts_cert", "enforce.example", "other.example", "mx1.good.example");
@@ -538,20 +439,21 @@ static void run_outcomes(void) {
   raise_event("msg:defer", "enforce.example", "TLS session: failed", "-37 cv=0 ver= dane=");
   check(scene_outcome(&scene, got, sizeof got) && strstr(got, "\"c\":202"), "failure: %s", got);
   check(!scene_outcome(&scene, got, sizeof got), "again: %s", got);
-  check(log_lines == 1 && strstr(logged, "MTA-STS: deferred domain=enforce.example "
-                                         "mx=mx1.good.example "),
-        "%s", logged);
+  check(exim_log_lines == 1 && strstr(exim_logged, "MTA-STS: deferred domain=enforce.example "
+                                                   "mx=mx1.good.example "),
+        "%s", exim_logged);
 
   for (int i = 0; i < 3; i++) /* recipients of one message */
     check(strstr(call("mtasts_policy", "enforce.example", "mx8.bad.example:mx9.bad.example"),
                  " mx=mismatch reason=\"MTA-STS: ") != NULL,
           "mismatch");
-  check(stored->tainted, "a reason with names is tainted");
+  check(exim_stored->tainted, "a reason with names is tainted");
   check(scene_outcome(&scene, got, sizeof got) && strstr(got, "mtasts-policy-mx-mismatch") &&
             !scene_outcome(&scene, got, sizeof got),
         "mismatch: %s", got);
-  check(log_lines == 2 && strstr(logged, "detail=\"mx8.bad.example:mx9.bad.example\"") == NULL,
-        "%s", logged);
+  check(exim_log_lines == 2 &&
+            strstr(exim_logged, "detail=\"mx8.bad.example:mx9.bad.example\"") == NULL,
+        "%s", exim_logged);
 }
 
 static void run_unrecorded(void) {
@@ -572,6 +474,81 @@ static void run_uncollected(void) {
   raise_event("tcp:close", "enforce.example", "", " cv=1 ver=TLS1.3 dane=");
 }
 
+/* An MX host that is an alias; Exim calls it end.host.example. */
+static void raise_at_end(const char *domain, const char *name, const char *data,
+                         const char *extra) {
+  call("mtasts_event", name, domain, "end.host.example", "192.0.2.25", data, extra);
+}
+
+static void run_alias(void) {
+  char got[65536];
+  expect(call("mtasts_mx", "alias.example", "end.host.example"), "mx1.good.example");
+  check(exim_stored->tainted, "the host was laundered");
+  check(strcmp(call("mtasts_unlisted", "alias.example"), "<; !^end[.]host[.]example$ ; *") == 0,
+        "the end of an alias is dropped");
+  check(!exim_stored->tainted, "Exim would refuse a tainted list");
+  check(strcmp(call("mtasts_mx", "alias.example", "a.wild.example"), "a.wild.example") == 0, "SNI");
+  check(*call("mtasts_cert", "alias.example", "mx1.good.example", "end.host.example") == '\0',
+        "a certificate for the MX name was refused");
+  expect(call("mtasts_cert", "alias.example", "end.host.example", "end.host.example"),
+         "MTA-STS: the certificate of mx1.good.example is not for that name");
+  check(exim_lookups == 5, "%u look-ups", exim_lookups);
+  raise_at_end("alias.example", "tcp:connect", "", "");
+  call("mtasts_cert", "alias.example", "mx1.good.example", "end.host.example");
+  raise_at_end("alias.example", "tcp:close", "", " cv=1 ver=TLS1.3 dane=");
+  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "\"t\":0,\"f\":0}]}"), "%s", got);
+  check(exim_log_lines == 0, "delivered, and told otherwise: %s", exim_logged);
+  raise_at_end("alias.example", "tcp:connect", "", "");
+  call("mtasts_cert", "alias.example", "end.host.example", "end.host.example");
+  raise_at_end("alias.example", "msg:host:defer", "TLS session: failed", "-37 cv=0 ver= dane=");
+  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "\"c\":202") &&
+            strstr(got, "\"n\":\"mx1.good.example\""),
+        "failure: %s", got);
+  check(strstr(exim_logged, " mx=mx1.good.example ") != NULL, "%s", exim_logged);
+}
+
+/* Nothing is refused, and the truth is told. */
+static void run_alias_testing(void) {
+  char got[65536];
+  expect(call("mtasts_mx", "testing.example", "end.host.example"), "mx1.good.example");
+  raise_at_end("testing.example", "tcp:connect", "", "");
+  check(*call("mtasts_cert", "testing.example", "mx1.good.example", "end.host.example") == '\0',
+        "testing refuses");
+  raise_at_end("testing.example", "smtp:ehlo", "250-mx1\n250 STARTTLS", "");
+  raise_at_end("testing.example", "tcp:close", "", " cv=0 ver=TLS1.3 dane=");
+  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "\"c\":203") &&
+            strstr(got, "\"n\":\"mx1.good.example\""),
+        "an issuer that is not trusted: %s", got);
+}
+
+static void run_alias_monitor(void) {
+  char got[65536];
+  raise_at_end("monitor.example", "tcp:connect", "", "");
+  raise_at_end("monitor.example", "tcp:close", "", " cv=1 ver=TLS1.3 dane=");
+  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "mtasts-policy-mx-mismatch") &&
+            strstr(got, "\"n\":\"other.good.example\""),
+        "an alias that is not listed: %s", got);
+}
+
+/* The DNS says nothing: it is refused, and no fault of the domain's. */
+static void run_alias_unsure(void) {
+  char got[65536];
+  raise_at_end("enforce.example", "tcp:connect", "", "");
+  expect(call("mtasts_cert", "enforce.example", "mx1.good.example", "end.host.example"),
+         "MTA-STS: the DNS does not say which MX host of enforce.example is an alias");
+  raise_at_end("enforce.example", "msg:host:defer", "TLS session: failed", "-37 cv=0 ver= dane=");
+  check(!scene_outcome(&scene, got, sizeof got), "a fault of ours is told of: %s", got);
+  check(strcmp(call("mtasts_unlisted", "enforce.example"), "<; *") == 0, "unlisted");
+  check(*call("mtasts_mx", "none.example", "end.host.example") == 'e', "no policy, no look-up");
+}
+
+static void test_alias(void) {
+  case_in_child(run_alias, SCENE_ANSWERS, "");
+  case_in_child(run_alias_testing, SCENE_ANSWERS, "");
+  case_in_child(run_alias_monitor, SCENE_ANSWERS, "");
+  case_in_child(run_alias_unsure, SCENE_ANSWERS, "");
+}
+
 static void test_outcomes(void) {
   case_in_child(run_outcomes, SCENE_ANSWERS, "");
   case_in_child(run_unrecorded, SCENE_ANSWERS, "outcome { record = no }");
@@ -587,5 +564,6 @@ const struct unit_test unit_tests[] = {
     {"no descriptors left", test_exhausted},
     {"children of the process", test_forks},
     {"outcomes, one a session", test_outcomes},
+    {"an MX host that is an alias", test_alias},
     {NULL, NULL},
 };
