@@ -41,6 +41,33 @@ check_deliveries() {
     "$(exim debian -be '${listnamed:mtasts_ignore}')"
 }
 
+# Mail to an alias, and what is told of it, is about the name in the MX record.
+check_alias() {
+  told() { # DOMAIN: result and MX of the failures that mtastsd knows of, each once
+    grep -o "outcome domain=$1.mail.example .*" "$LAB_DIR/log/mtastsd" | grep -Eo '(result|mx)=[^ ]*' | sort -u | xargs
+  }
+  local name
+  for name in alias alias-chain alias-listed alias-same alias-addresses testing-alias; do
+    check "$name: nothing says that it was refused" '' \
+      "$(told $name)$(grep "MTA-STS: deferred domain=$name.mail.example" "$EXIM_DIR/log/mainlog")"
+  done
+  check 'alias: SNI' 'sni=mx.alias.mail.example' \
+    "$(grep -E 'to=[a-z]*@alias.mail.example' "$LAB_DIR/mail" | grep -o 'sni=[^ ]*' | sort -u | xargs)"
+  for name in alias-end alias-both; do
+    check "$name: why" "mx=a.$name.mail.example result=certificate-host-mismatch" "$(told $name)"
+  done
+  check 'alias-second: why' 'mx=mx.alias-second.mail.example result=certificate-not-trusted' "$(told alias-second)"
+  check 'alias-unlisted: why' 'mx=a.alias-unlisted.mail.example result=validation-failure' "$(told alias-unlisted)"
+  check 'testing-end: what is wrong' 'mx=a.testing-end.mail.example result=certificate-host-mismatch' "$(told testing-end)"
+  check 'testing-self: what is wrong' 'mx=mx.testing-self.mail.example result=certificate-not-trusted' "$(told testing-self)"
+  clear_queue
+  send plain {one,two}@alias.mail.example three@alias-{addresses,end}.mail.example
+  expect 'two recipients at an alias' one@alias.mail.example verified
+  expect 'two recipients at an alias' two@alias.mail.example verified
+  expect 'and at the second address of another' three@alias-addresses.mail.example verified
+  expect 'and a certificate for the wrong name' three@alias-end.mail.example 'deferred certificate'
+}
+
 # The name servers have A records for a domain, and of its MX records say nothing.
 check_dns() {
   local lines='MTA-STS: deferred domain=good.mail.example' before
@@ -254,6 +281,7 @@ if why=$(exim_cannot_run); then
   skip "$why"
 elif raise_exim && start_mtastsd; then
   check_deliveries
+  check_alias
   check_dns
   check_daemon
   check_cache_files

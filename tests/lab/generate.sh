@@ -102,6 +102,7 @@ mail_host() { # HOST RECEIVER [CERTIFICATE [tlsa]]
     nowhere) return ;;
     servfail) broken_zone "$1." && return ;;
     cname=*) zone "$1. CNAME ${2#*=}." ;;
+    ipv6+*) zone "$1. AAAA $IPV6" && zone "$1. A ${MAIL[${2#*+}]}" ;;
     *) zone "$1. A ${MAIL[$2]}" ;;
   esac
   printf '%s %s %s\n' "${1,,}" "${3:-good}" "${4:-}" >>"$LAB_DIR/certificates"

@@ -138,6 +138,7 @@ milter_lines() { # RECIPIENT
 declare -A limits=(
   [mx-name]=verified      # it compares match= with the names in the certificate, the MX's own with nothing
   [wildcard-two]=verified # to it `.x` is any number of labels
+  [alias-both]=verified   # as mx-name: one listed name in the certificate is as good as another
   [cn-only]=verified      # it takes the CN where there is no subjectAltName
   [starttls-502]='bounced refused to start TLS' # a 5xx to STARTTLS is for good
 )

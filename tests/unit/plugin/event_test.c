@@ -38,6 +38,39 @@ static void connect_and_greet(const char *reply) {
 #define CLOSED_TLS      " cv=0 ver=TLS1.3 dane="
 #define CLOSED_PLAIN    " cv=0 ver= dane="
 
+/* Exim calls the host by the name at the end of an alias; the policy lists that or the MX name. */
+static void test_alias(void) {
+  begin(ENFORCE);
+  connect_and_greet(ehlo);
+  mtasts_session_is_mx(&session, span("mx9.bad.example"));
+  CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_VERIFIED));
+  CU_ASSERT_STRING_EQUAL(ending.code, "mtasts-policy-mx-mismatch");
+  begin(ENFORCE);
+  session = (struct mtasts_session){.counted = false};
+  event = mtasts_event_read(span("tcp:connect"), span("end.example"), span("192.0.2.25"), span(""),
+                            span(""));
+  CU_ASSERT_FALSE(mtasts_session_follow(&session, &event));
+  mtasts_session_is_mx(&session, span("mx1.good.example"));
+  event.name = MTASTS_EVENT_CLOSE;
+  event.tls = event.verified = true;
+  CU_ASSERT_TRUE(mtasts_session_follow(&session, &event));
+  CU_ASSERT_TRUE(mtasts_session_end(&session, &event, &fixture.known, &ending));
+  CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_SUCCESS);
+}
+
+/* Testing: Exim says no more than that it has not verified the certificate. */
+static void test_not_trusted(void) {
+  begin(TESTING);
+  connect_and_greet(ehlo);
+  mtasts_session_certificate(&session, span("mx1.good.example"), MTASTS_RESULT_SUCCESS);
+  CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_TLS));
+  CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_NOT_TRUSTED);
+  begin(TESTING); /* where nobody was shown the certificate */
+  connect_and_greet(ehlo);
+  CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_TLS));
+  CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_VALIDATION);
+}
+
 static void test_success(void) {
   static const char *const policies[] = {ENFORCE, TESTING, NULL};
   for (size_t i = 0; i < 3; i++) {
@@ -291,6 +324,8 @@ static void test_line(void) {
 }
 
 const struct unit_test unit_tests[] = {
+    {"the name in the MX record", test_alias},
+    {"a certificate that nobody trusts, mode testing", test_not_trusted},
     {"a session that did well is told once", test_success},
     {"a deferral for TLS's sake is told by its reason", test_deferrals},
     {"mail that went in clear is one failed session", test_in_clear},
