@@ -64,7 +64,8 @@ bool mtasts_host_lookup(const char *type, struct mtasts_span name, struct mtasts
   const unsigned char *found = expand_string(US text);
   if (!found)
     return false;
-  *answer = (struct mtasts_span){CCS found, strlen(CCS found)};
+  answer->data = CCS found;
+  answer->len = strlen(answer->data);
   return true;
 }
 
