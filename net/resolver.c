@@ -16,11 +16,9 @@
 
 #include "anchor.h"
 #include "printable.h"
-#include "server.h"
 
 enum {
   ERROR_SIZE = 256,
-  RESOLVCONF_SERVERS = 3,
   HEDGE_MS = 1000,  /* of silence, before the next server is asked too */
   LINGER_MS = 200,  /* that libunbound goes on after our own timer */
   TRIES = 3,        /* in one look-up (RFC 9520 section 3.1), unless that takes long */
@@ -38,9 +36,7 @@ struct mtasts_resolver {
   bool validates;
   int anchor; /* while that is set up: a file in memory; else -1 */
   unsigned resolvers;
-  size_t count;
-  struct mtasts_server servers[MTASTS_RESOLVER_SERVERS];
-  char trouble[ERROR_SIZE];
+  struct mtasts_servers servers;
   mtasts_resolver_heard_fn *heard;
   void *heard_context;
   struct ub_ctx *contexts[MTASTS_RESOLVER_SERVERS]; /* one a server: the order is ours */
@@ -136,7 +132,7 @@ static unsigned sockets_each(const struct mtasts_resolver *resolver) {
   unsigned most = SOCKETS_MAX / resolver->resolvers;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
     return SOCKETS_MIN;
-  rlim_t each = limit.rlim_cur / 2 / resolver->resolvers / resolver->count;
+  rlim_t each = limit.rlim_cur / 2 / resolver->resolvers / resolver->servers.count;
   if (each < SOCKETS_MIN)
     return SOCKETS_MIN;
   return each < most ? (unsigned)each : most;
@@ -184,59 +180,13 @@ static int configure(struct ub_ctx *context, const struct mtasts_resolver *resol
   return status;
 }
 
-/* The servers that are named; those that cannot be asked now are left out. */
-static enum mtasts_status take_servers(struct mtasts_resolver *resolver,
-                                       const struct mtasts_resolver_options *options, char *error) {
-  if (options->server_count > MTASTS_RESOLVER_SERVERS) {
-    snprintf(error, ERROR_SIZE, "%zu DNS servers are given, at most %d can be asked",
-             options->server_count, MTASTS_RESOLVER_SERVERS);
-    return MTASTS_INVALID;
-  }
-  for (size_t i = 0; i < options->server_count; i++) {
-    const char *text = options->servers[i];
-    enum mtasts_status status = mtasts_server_parse(text, &resolver->servers[resolver->count]);
-    if (status == MTASTS_ABSENT) {
-      snprintf(resolver->trouble, sizeof resolver->trouble,
-               "DNS server %.80s cannot be asked: this machine has no such interface", text);
-    } else if (status != MTASTS_OK) {
-      snprintf(
-          error, ERROR_SIZE,
-          "\"%.80s\" is not the address of a DNS server (write ADDR or ADDR@PORT; a link-local "
-          "one with its interface, and no other: fe80::53%%eth0)",
-          text);
-      return MTASTS_INVALID;
-    } else {
-      resolver->count++;
-    }
-  }
-  return MTASTS_OK;
-}
-
-/* The servers to ask. */
-static enum mtasts_status find_servers(struct mtasts_resolver *resolver,
-                                       const struct mtasts_resolver_options *options, char *error) {
-  if (options->server_count > 0)
-    return take_servers(resolver, options, error);
-  if (mtasts_server_resolvconf(MTASTS_RESOLVCONF, RESOLVCONF_SERVERS, resolver->servers,
-                               &resolver->count) != MTASTS_OK) {
-    snprintf(error, ERROR_SIZE, "%s: %s; name a DNS server in the configuration", MTASTS_RESOLVCONF,
-             strerrordesc_np(errno));
-    return MTASTS_IO;
-  }
-  if (errno != 0)
-    snprintf(resolver->trouble, sizeof resolver->trouble,
-             "%s: %s; the DNS server on this machine is asked (127.0.0.1)", MTASTS_RESOLVCONF,
-             strerrordesc_np(errno));
-  return MTASTS_OK;
-}
-
 static enum mtasts_status open_contexts(struct mtasts_resolver *resolver, char *error) {
-  for (size_t i = 0; i < resolver->count; i++) {
+  for (size_t i = 0; i < resolver->servers.count; i++) {
     int code = UB_INITFAIL;
     resolver->contexts[i] = ub_ctx_create_event(resolver->base);
     if (resolver->contexts[i]) {
       ub_ctx_debugout(resolver->contexts[i], NULL); /* else it writes queries' names to stderr */
-      code = configure(resolver->contexts[i], resolver, &resolver->servers[i]);
+      code = configure(resolver->contexts[i], resolver, &resolver->servers.list[i]);
     }
     if (code != 0) {
       snprintf(error, ERROR_SIZE, "libunbound: %s%s", ub_strerror(code),
@@ -261,7 +211,8 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
   made->resolvers = options->resolvers ? options->resolvers : 1;
   made->validates = options->trust_anchor != NULL;
   LIST_INIT(&made->queries);
-  enum mtasts_status status = find_servers(made, options, error);
+  enum mtasts_status status =
+      mtasts_servers_find(options->servers, options->server_count, &made->servers, error);
   if (status == MTASTS_OK && options->trust_anchor)
     status = mtasts_anchor_open(options->trust_anchor, error, &made->anchor);
   if (status == MTASTS_OK)
@@ -303,37 +254,13 @@ void mtasts_resolver_free(struct mtasts_resolver *resolver) {
     next = LIST_NEXT(query, link);
     query_free(query);
   }
-  for (size_t i = 0; i < resolver->count; i++)
+  for (size_t i = 0; i < resolver->servers.count; i++)
     ub_ctx_delete(resolver->contexts[i]);
   free(resolver);
 }
 
-const char *mtasts_resolver_trouble(const struct mtasts_resolver *resolver) {
-  return resolver->trouble;
-}
-
-size_t mtasts_resolver_count(const struct mtasts_resolver *resolver) {
-  return resolver->count;
-}
-
-void mtasts_resolver_servers(const struct mtasts_resolver *resolver, char *out) {
-  size_t used = 0;
-  out[0] = '\0';
-  for (size_t i = 0; i < resolver->count; i++)
-    used += (size_t)snprintf(out + used, MTASTS_RESOLVER_TEXT - used, "%s%s", i > 0 ? "," : "",
-                             resolver->servers[i].text);
-}
-
-bool mtasts_resolver_current(const struct mtasts_resolver *resolver,
-                             const struct mtasts_resolver_options *options) {
-  struct mtasts_resolver now = {.count = 0};
-  char error[ERROR_SIZE];
-  if (find_servers(&now, options, error) != MTASTS_OK)
-    return true; /* what cannot be read now is no news */
-  bool same = now.count == resolver->count && strcmp(now.trouble, resolver->trouble) == 0;
-  for (size_t i = 0; same && i < now.count; i++)
-    same = strcmp(now.servers[i].forward, resolver->servers[i].forward) == 0;
-  return same;
+const struct mtasts_servers *mtasts_resolver_servers(const struct mtasts_resolver *resolver) {
+  return &resolver->servers;
 }
 
 void mtasts_resolver_listen(struct mtasts_resolver *resolver, mtasts_resolver_heard_fn *heard,
@@ -429,7 +356,7 @@ static void take_failure(struct ask *ask) {
   const struct mtasts_resolver *resolver = ask->query->resolver;
   if (milliseconds() - ask->since >= try_of(resolver) * 9 / 10)
     ask->silent = true;
-  else if ((ask->error = mtasts_server_route(&resolver->servers[ask->server])) == 0)
+  else if ((ask->error = mtasts_server_route(&resolver->servers.list[ask->server])) == 0)
     ask->failed = true;
 }
 
@@ -473,7 +400,7 @@ static void ask_next(struct mtasts_dns_query *query, int64_t now) {
   struct ask *ask = &query->asks[query->asked];
   *ask = (struct ask){
       .query = query,
-      .server = (query->first + query->asked) % query->resolver->count,
+      .server = (query->first + query->asked) % query->resolver->servers.count,
   };
   query->asked++;
   query->hedge = now + HEDGE_MS;
@@ -513,16 +440,17 @@ static void tell_failure(const struct mtasts_dns_query *query, char *detail) {
   }
   if (failed && silent)
     snprintf(why, sizeof why, "SERVFAIL from %s, no answer from another server in %u s",
-             resolver->servers[failed->server].text, (unsigned)resolver->timeout);
+             resolver->servers.list[failed->server].text, (unsigned)resolver->timeout);
   else if (failed)
     snprintf(why, sizeof why, "SERVFAIL from the resolver");
   else if (silent)
     snprintf(why, sizeof why, "no answer in %u s", (unsigned)resolver->timeout);
   else if (lost)
-    snprintf(why, sizeof why, "%s cannot be asked: %s", resolver->servers[lost->server].text,
+    snprintf(why, sizeof why, "%s cannot be asked: %s", resolver->servers.list[lost->server].text,
              strerrordesc_np(lost->error));
   else
-    snprintf(why, sizeof why, "%s", *resolver->trouble ? resolver->trouble : "no server was asked");
+    snprintf(why, sizeof why, "%s",
+             *resolver->servers.trouble ? resolver->servers.trouble : "no server was asked");
   snprintf(text, sizeof text, "%s %.200s: %s", mtasts_rr_type_name(query->type), shown_name(query),
            why);
   mtasts_printable((struct mtasts_span){text, strlen(text)}, detail, MTASTS_DETAIL_MAX + 1);
@@ -552,7 +480,7 @@ static void step(evutil_socket_t socket, short what, void *context) {
   int64_t now = milliseconds();
   (void)socket;
   (void)what;
-  bool more = query->asked < query->resolver->count;
+  bool more = query->asked < query->resolver->servers.count;
   if (settled(query) || now >= query->deadline) {
     finish(query);
     return;
@@ -560,7 +488,7 @@ static void step(evutil_socket_t socket, short what, void *context) {
   ask_again(query, now);
   if (more && (now >= query->hedge || query->answer || !any_open(query)))
     ask_next(query, now);
-  more = query->asked < query->resolver->count;
+  more = query->asked < query->resolver->servers.count;
   if (!more && !any_open(query)) {
     finish(query);
     return;
@@ -600,5 +528,5 @@ enum mtasts_status mtasts_resolver_ask(struct mtasts_resolver *resolver, const c
 }
 
 bool mtasts_resolver_reachable(const struct mtasts_resolver *resolver, uint32_t timeout) {
-  return mtasts_server_answers(resolver->servers, resolver->count, timeout);
+  return mtasts_server_answers(resolver->servers.list, resolver->servers.count, timeout);
 }

@@ -23,17 +23,11 @@
 
 #include "discover.h"
 #include "dns_message.h"
-#include "server.h"
+#include "servers.h"
 
 struct event_base;
 struct mtasts_resolver;
 struct mtasts_dns_query;
-
-#define MTASTS_RESOLVER_SERVERS 8 /* at most; of resolv.conf the first three, as resolv.conf(5) */
-
-enum {
-  MTASTS_RESOLVER_TEXT = MTASTS_RESOLVER_SERVERS * MTASTS_SERVER_TEXT,
-};
 
 struct mtasts_resolver_options {
   const char *const *servers; /* ADDR or ADDR@PORT */
@@ -57,7 +51,7 @@ typedef void mtasts_dns_fn(void *context, const struct mtasts_dns_answer *answer
 
 /*
  * A server that cannot be asked now, such as one behind an interface that is not there, is left
- * out; mtasts_resolver_trouble says so. Without any server, every look-up fails.
+ * out; their trouble says so (servers.h). Without any server, every look-up fails.
  *
  * error: at least 256 bytes, a sentence on failure.
  *
@@ -74,19 +68,8 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
 /* Cancels what is in flight without calling back. May be called from a callback. */
 void mtasts_resolver_free(struct mtasts_resolver *resolver);
 
-/* What is wrong with the servers, a sentence: there is no resolv.conf, or no such interface. "":
- * nothing. Good for the resolver's life. */
-const char *mtasts_resolver_trouble(const struct mtasts_resolver *resolver);
-
-/* How many servers can be asked. */
-size_t mtasts_resolver_count(const struct mtasts_resolver *resolver);
-
-/* Their addresses, with commas between. out: MTASTS_RESOLVER_TEXT bytes. */
-void mtasts_resolver_servers(const struct mtasts_resolver *resolver, char *out);
-
-/* Would a resolver that is made now ask the same servers, and have the same trouble? */
-bool mtasts_resolver_current(const struct mtasts_resolver *resolver,
-                             const struct mtasts_resolver_options *options);
+/* Those that are asked. Good for the resolver's life. */
+const struct mtasts_servers *mtasts_resolver_servers(const struct mtasts_resolver *resolver);
 
 /*
  * Of each look-up that ends, before its callback: has a server answered it? why: NULL if so; else

@@ -341,7 +341,7 @@ static void link_local(void) {
   struct dns_server server;
   struct sockaddr_in6 address = {
       .sin6_family = AF_INET6, .sin6_port = htons(5302), .sin6_scope_id = 1};
-  char servers[MTASTS_RESOLVER_TEXT];
+  char servers[MTASTS_SERVERS_TEXT];
   CU_ASSERT_TRUE_FATAL(namespace_enter() && namespace_link_local("lo"));
   inet_pton(AF_INET6, "fe80::53", &address.sin6_addr);
   CU_ASSERT_TRUE_FATAL(dns_serve(&server, (const struct sockaddr *)&address, sizeof address, zone));
@@ -351,13 +351,13 @@ static void link_local(void) {
   result = ask(&f, "large.example", MTASTS_RR_TXT); /* over TCP */
   unit_check(result.outcome == MTASTS_DNS_ANSWER && server.tcp_queries > 0, "TCP: %s",
              result.detail);
-  mtasts_resolver_servers(f.resolver, servers);
+  mtasts_servers_write(mtasts_resolver_servers(f.resolver), servers);
   unit_check(strcmp(servers, scoped[0]) == 0, "servers: %s", servers);
   CU_ASSERT_TRUE(mtasts_resolver_reachable(f.resolver, 1));
   tear_down(&f);
 
   set_up(&f, &scoped[1], 1, 2);
-  CU_ASSERT_EQUAL(mtasts_resolver_count(f.resolver), 0);
+  CU_ASSERT_EQUAL(mtasts_resolver_servers(f.resolver)->count, 0);
   result = ask(&f, "txt.example", MTASTS_RR_TXT);
   unit_check(strcmp(result.detail,
                     "TXT txt.example: DNS server fe80::53%nowhere0@5302 cannot be asked: this "
@@ -368,7 +368,7 @@ static void link_local(void) {
   set_up(&f, scoped, 2, 2);
   result = ask(&f, "txt.example", MTASTS_RR_TXT);
   unit_check(result.outcome == MTASTS_DNS_ANSWER, "beside an unknown interface: %s", result.detail);
-  CU_ASSERT_TRUE(*mtasts_resolver_trouble(f.resolver));
+  CU_ASSERT_TRUE(*mtasts_resolver_servers(f.resolver)->trouble);
   tear_down(&f);
   dns_stop(&server);
 }
