@@ -53,11 +53,14 @@ static void tell_trouble(struct mtasts_dns_watch *watch) {
 
 /* what is heard */
 
+static void probe(struct mtasts_dns_watch *watch);
+
 static void on_heard(void *context, const char *name, uint16_t type, const char *why) {
   struct mtasts_dns_watch *watch = context;
   if (why)
     snprintf(watch->why, sizeof watch->why, "%s", why);
   tell(watch, mtasts_outage_heard(&watch->outage, name, type, !why, mtasts_uptime()));
+  probe(watch);
 }
 
 /* Its answer has been heard already. */

@@ -31,7 +31,7 @@ static enum mtasts_outage_news begin(struct mtasts_outage *outage, bool row, int
   outage->row = row;
   outage->since = now;
   outage->summary = now + MTASTS_OUTAGE_SUMMARY_MS;
-  outage->failed = row ? outage->domains_failed : outage->failed;
+  outage->probe = now + MTASTS_OUTAGE_PROBE_EVERY_MS;
   return MTASTS_OUTAGE_BEGINS;
 }
 
@@ -39,8 +39,11 @@ static enum mtasts_outage_news take_answer(struct mtasts_outage *outage, bool ro
   bool first = !outage->answered;
   bool ends = outage->out && !(root && outage->row);
   outage->answered = true;
-  outage->suspected = false;
-  if (!root)
+  if (!outage->out || ends) {
+    outage->suspected = false;
+    outage->over = true;
+  }
+  if (!root || ends)
     outage->domains_failed = 0;
   if (ends)
     outage->out = false;
@@ -59,8 +62,9 @@ static bool is_in_row(const struct mtasts_outage *outage, uint32_t hash) {
 static enum mtasts_outage_news take_failure(struct mtasts_outage *outage, const char *name,
                                             uint16_t type, int64_t now) {
   uint32_t hash = hash_of(name);
-  if (!outage->suspected && !outage->out && outage->domains_failed == 0)
+  if (outage->over && outage->domains_failed == 0)
     outage->failed = 0;
+  outage->over = false;
   outage->suspected = true;
   outage->failed++;
   outage->type = type;

@@ -39,6 +39,7 @@ struct mtasts_outage {
   bool row;                  /* the root is known, and many domains fail */
   bool suspected;            /* a look-up has failed since the last answer */
   bool answered;             /* these servers have answered anything */
+  bool over;                 /* no look-up has failed since the last answer */
   int64_t since;             /* the outage began; kept when it ends */
   int64_t summary;           /* when the next one is due */
   int64_t probe;             /* no probe before that */
