@@ -208,10 +208,10 @@ static void renew_dns(struct mtasts_netloop *loop) {
   net->resolver = NULL;
   net->validator = NULL;
   if (open_dns(loop, error) == MTASTS_OK) {
-    mtasts_tower_ground(&loop->tower);
+    mtasts_tower_abort(&loop->tower);
     mtasts_validator_free(old.validator);
     mtasts_resolver_free(old.resolver);
-    mtasts_tower_begin_anew(&loop->tower);
+    mtasts_tower_resume(&loop->tower);
     return;
   }
   mtasts_log(MTASTS_LOG_WARNING, "dns: %s; the DNS servers of before are asked", error);

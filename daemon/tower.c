@@ -350,7 +350,7 @@ enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
 
 static const enum mtasts_flight_list in_air[] = {MTASTS_FLIGHT_AIR, MTASTS_FLIGHT_AIR_BEHIND};
 
-void mtasts_tower_ground(struct mtasts_tower *tower) {
+void mtasts_tower_abort(struct mtasts_tower *tower) {
   struct mtasts_flight *flight;
   for (size_t i = 0; i < sizeof in_air / sizeof *in_air; i++)
     TAILQ_FOREACH(flight, &tower->flights.lists[in_air[i]], link) {
@@ -359,7 +359,7 @@ void mtasts_tower_ground(struct mtasts_tower *tower) {
     }
 }
 
-void mtasts_tower_begin_anew(struct mtasts_tower *tower) {
+void mtasts_tower_resume(struct mtasts_tower *tower) {
   struct mtasts_flight *next;
   for (size_t i = 0; i < sizeof in_air / sizeof *in_air; i++)
     for (struct mtasts_flight *flight = TAILQ_FIRST(&tower->flights.lists[in_air[i]]); flight;

@@ -84,11 +84,11 @@ enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
                                         const struct mtasts_domain *domain);
 
 /*
- * For another resolver: grounds what is in the air, so that nothing of tower->net is in use, and
- * begins it anew. Deadlines of those who wait stay. Not from inside a look-up's callback.
+ * For another resolver: ends the look-ups under way, so that nothing of tower->net is in use, and
+ * begins them again. Deadlines of those who wait stay. Not from inside a look-up's callback.
  */
-void mtasts_tower_ground(struct mtasts_tower *tower);
-void mtasts_tower_begin_anew(struct mtasts_tower *tower);
+void mtasts_tower_abort(struct mtasts_tower *tower);
+void mtasts_tower_resume(struct mtasts_tower *tower);
 
 /* Logs a failure of the cache, seldom. A cache that fails costs a line, not an answer; one that is
  * full has its own (store.h). Returns the status. */
