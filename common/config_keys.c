@@ -144,8 +144,8 @@ static const char *read_endpoint_or_none(const struct mtasts_key *key, const cha
 }
 
 static const char *read_server(const struct mtasts_key *key, const char *text, void *out) {
-  return mtasts_server_valid(text) ? read_text(key, text, out)
-                                   : "is not an ADDRESS or ADDRESS@PORT";
+  const char *fault = mtasts_server_fault(text);
+  return fault ? fault : read_text(key, text, out);
 }
 
 static const char *read_network(const struct mtasts_key *key, const char *text, void *out) {

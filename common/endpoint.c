@@ -3,6 +3,7 @@
 #include "ascii.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <sys/un.h>
 
@@ -92,17 +93,37 @@ bool mtasts_endpoint_parse(const char *text, struct sockaddr_storage *address, s
   return inet_endpoint(host, port, bracketed, address, size);
 }
 
-bool mtasts_server_valid(const char *text) {
-  struct mtasts_span host = {text, strcspn(text, "@")};
+/* Is the scope as it should be: there if the address is link-local, and an interface's name? */
+static const char *scope_fault(const struct in6_addr *address, bool is_v4,
+                               struct mtasts_span scope) {
+  bool scoped = scope.len > 0;
+  if (scoped && (is_v4 || !IN6_IS_ADDR_LINKLOCAL(address)))
+    return "names an interface, which only a link-local address does";
+  if (!scoped && !is_v4 && IN6_IS_ADDR_LINKLOCAL(address))
+    return "is link-local and has to name its interface, as in fe80::53%eth0";
+  if (scope.len == 1 || scope.len > IF_NAMESIZE) /* the % is part of it */
+    return "does not name an interface behind the %";
+  for (size_t i = 1; i < scope.len; i++)
+    if ((unsigned char)scope.data[i] <= ' ' || scope.data[i] == '/' || scope.data[i] == 0x7f)
+      return "does not name an interface behind the %";
+  return NULL;
+}
+
+const char *mtasts_server_fault(const char *text) {
+  static const char no_address[] = "is not an ADDRESS or ADDRESS@PORT";
+  struct mtasts_span all = {text, strcspn(text, "@")};
+  struct mtasts_span host = {text, strcspn(text, "%@")};
   struct in6_addr address;
   bool is_v4;
   unsigned port;
-  if (text[host.len] == '@') {
-    const char *digits = text + host.len + 1;
+  if (text[all.len] == '@') {
+    const char *digits = text + all.len + 1;
     if (!read_number((struct mtasts_span){digits, strlen(digits)}, 65535, &port) || port == 0)
-      return false;
+      return no_address;
   }
-  return read_address(host, &address, &is_v4);
+  if (!read_address(host, &address, &is_v4))
+    return no_address;
+  return scope_fault(&address, is_v4, skip(all, host.len));
 }
 
 bool mtasts_network_parse(const char *text, struct mtasts_network *network) {

@@ -16,8 +16,12 @@
  */
 bool mtasts_endpoint_parse(const char *text, struct sockaddr_storage *address, socklen_t *size);
 
-/* A DNS server: ADDR or ADDR@PORT, as libunbound takes it. */
-bool mtasts_server_valid(const char *text);
+/*
+ * A DNS server: ADDR or ADDR@PORT. A link-local IPv6 address names its interface, and no other
+ * address does (RFC 4007 section 11): fe80::53%eth0@53. Whether there is such an interface is not
+ * asked here. NULL: it is one; else what it is not, as in "is not an address".
+ */
+const char *mtasts_server_fault(const char *text);
 
 /* An IPv4 network is stored mapped (::ffff:a.b.c.d/96+n). */
 struct mtasts_network {

@@ -60,12 +60,9 @@ static void on_deadline(evutil_socket_t fd, short what, void *context) {
 
 /* Takes the reference over. */
 static void configure(struct mtasts_front *front, struct mtasts_snapshot *snapshot) {
-  struct mtasts_discover_settings settings = mtasts_config_settings(snapshot->config);
-  if (front->snapshot) /* as the net loop was opened */
-    settings.dane = front->settings.dane;
   mtasts_snapshot_release(front->snapshot);
   front->snapshot = snapshot;
-  front->settings = settings;
+  front->settings = mtasts_config_settings(snapshot->config);
 }
 
 static void take_answer(struct mtasts_front *front, const struct mtasts_job *job) {

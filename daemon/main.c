@@ -98,6 +98,8 @@ static const char *site_mode(const struct mtasts_config *config) {
 static void log_warnings(const struct mtasts_config *config) {
   if (config->site_mode == MTASTS_SITE_MONITOR)
     mtasts_log(MTASTS_LOG_WARNING, "site_mode=monitor: nothing is enforced");
+  if (config->dns.dnssec == MTASTS_DNSSEC_OFF)
+    mtasts_log(MTASTS_LOG_WARNING, "dns.dnssec=off: DANE is neither looked up nor claimed");
   if (*config->shared.url)
     mtasts_log(MTASTS_LOG_WARNING, "shared.url: " NOT_YET);
 }
@@ -540,8 +542,6 @@ static int serve(struct daemon *daemon) {
   mtasts_log(MTASTS_LOG_INFO, "start version=%s cache=%s %s overrides=%zu site_mode=%s",
              MTASTS_VERSION, config->cache.directory, daemon->doors.text, config->override_count,
              site_mode(config));
-  if (config->dns.dnssec == MTASTS_DNSSEC_OFF)
-    mtasts_log(MTASTS_LOG_WARNING, "dns.dnssec=off: DANE is neither looked up nor claimed");
   log_warnings(config);
   mtasts_service_notify("READY=1");
   mtasts_service_ready();

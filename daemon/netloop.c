@@ -5,11 +5,13 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "dns_watch.h"
 #include "entry_codec.h"
 #include "fetch.h"
 #include "log.h"
 #include "news.h"
 #include "resolver.h"
+#include "restart.h"
 #include "rounds.h"
 #include "tower.h"
 #include "validator.h"
@@ -25,6 +27,7 @@ struct mtasts_netloop {
   struct mtasts_use *use;
   struct mtasts_rounds rounds;
   int64_t went; /* on the last round, by mtasts_uptime */
+  struct mtasts_dns_watch dns;
   bool require_dnssec;
   struct event *mail;
   struct event *second;
@@ -37,16 +40,20 @@ static int64_t wall_clock(void) {
 
 /* jobs */
 
+static void renew_dns(struct mtasts_netloop *loop);
+
 static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   const struct mtasts_config *config = job->snapshot->config;
   struct mtasts_discover_settings settings = mtasts_config_settings(config);
-  if (loop->snapshot) /* as it was opened */
-    settings.dane = loop->tower.net.settings.dane;
+  bool renew = loop->snapshot && !mtasts_same_dns(loop->snapshot->config, config);
+  settings.resolver_back = loop->tower.net.settings.resolver_back;
   mtasts_snapshot_release(loop->snapshot);
   loop->snapshot = job->snapshot;
   job->snapshot = NULL;
   loop->tower.in_flight = config->refresh.in_flight;
   loop->tower.net.settings = settings;
+  if (renew)
+    renew_dns(loop);
 }
 
 static enum mtasts_status import(struct mtasts_netloop *loop, const struct mtasts_job *job) {
@@ -138,6 +145,11 @@ static void on_second(evutil_socket_t fd, short what, void *context) {
   (void)fd;
   (void)what;
   loop->went = uptime;
+  if (mtasts_dns_watch_go(&loop->dns, loop->snapshot->config->dns.servers.items,
+                          loop->snapshot->config->dns.servers.count))
+    renew_dns(loop);
+  loop->tower.net.settings.resolver_back =
+      atomic_load_explicit(&loop->tower.stats->resolver_back, memory_order_relaxed);
   mtasts_rounds_go(&loop->rounds, loop->tower.net.now(), elapsed);
 }
 
@@ -168,7 +180,8 @@ static enum mtasts_status open_validator(struct mtasts_netloop *loop,
   return mtasts_validator_new(loop->tower.base, &options, &loop->tower.net.validator);
 }
 
-static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
+/* Opens resolver and validator as they are configured. */
+static enum mtasts_status open_dns(struct mtasts_netloop *loop, char *error) {
   const struct mtasts_config *config = loop->snapshot->config;
   const struct mtasts_resolver_options resolver = {
       .servers = config->dns.servers.items,
@@ -176,6 +189,41 @@ static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
       .timeout = config->dns.timeout,
       .resolvers = loop->tower.net.settings.dane ? 2 : 1,
   };
+  struct mtasts_net *net = &loop->tower.net;
+  enum mtasts_status status =
+      mtasts_resolver_new(loop->tower.base, &resolver, error, &net->resolver);
+  if (status == MTASTS_OK && net->settings.dane)
+    status = open_validator(loop, &resolver, error);
+  if (status == MTASTS_OK)
+    mtasts_dns_watch_take(&loop->dns, net->resolver);
+  return status;
+}
+
+/* Has other servers, or another section dns, taken up. What is in the air begins anew with those;
+ * if they cannot be taken up, all goes on as before. */
+static void renew_dns(struct mtasts_netloop *loop) {
+  struct mtasts_net *net = &loop->tower.net;
+  const struct mtasts_net old = *net;
+  char error[256];
+  net->resolver = NULL;
+  net->validator = NULL;
+  if (open_dns(loop, error) == MTASTS_OK) {
+    mtasts_tower_abort(&loop->tower);
+    mtasts_validator_free(old.validator);
+    mtasts_resolver_free(old.resolver);
+    mtasts_tower_resume(&loop->tower);
+    return;
+  }
+  mtasts_log(MTASTS_LOG_WARNING, "dns: %s; the DNS servers of before are asked", error);
+  mtasts_validator_free(net->validator);
+  mtasts_resolver_free(net->resolver);
+  net->resolver = old.resolver;
+  net->validator = old.validator;
+  net->settings.dane = old.validator != NULL;
+}
+
+static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
+  const struct mtasts_config *config = loop->snapshot->config;
   const struct mtasts_fetcher_options fetcher = {
       .ca_file = config->https.ca_file,
       .timeout = config->https.timeout,
@@ -184,10 +232,10 @@ static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
   };
   struct mtasts_net *net = &loop->tower.net;
   net->now = wall_clock;
-  enum mtasts_status status =
-      mtasts_resolver_new(loop->tower.base, &resolver, error, &net->resolver);
-  if (status == MTASTS_OK && net->settings.dane)
-    status = open_validator(loop, &resolver, error);
+  snprintf(error, 256, "the net loop cannot be made: out of memory");
+  if (!mtasts_dns_watch_open(&loop->dns, loop->tower.base, loop->tower.stats, wall_clock))
+    return MTASTS_NO_MEMORY;
+  enum mtasts_status status = open_dns(loop, error);
   if (status == MTASTS_OK)
     status = mtasts_fetcher_new(loop->tower.base, &fetcher, error, &net->fetcher);
   return status;
@@ -256,6 +304,7 @@ void mtasts_netloop_free(struct mtasts_netloop *loop) {
   mtasts_tower_close(tower);
   mtasts_rounds_close(&loop->rounds);
   mtasts_fetcher_free(tower->net.fetcher);
+  mtasts_dns_watch_close(&loop->dns);
   mtasts_validator_free(tower->net.validator);
   mtasts_resolver_free(tower->net.resolver);
   if (loop->mail)

@@ -37,14 +37,17 @@ enum {
   MTASTS_RECHECK_EVERY = 60,
 };
 
-/* Opens resolver and fetcher. error: at least 256 bytes, a sentence on failure. */
+/* Opens resolver and fetcher; that there is no DNS server to be asked is logged, and no failure.
+ * error: at least 256 bytes, a sentence on failure. */
 enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *options, char *error,
                                       struct mtasts_netloop **netloop);
 
 /*
  * Runs, at a lower priority of its thread, until a STOP in the inbox; then commits what is learnt,
  * drops what is in flight (each of its jobs is answered with MTASTS_TIMEOUT), and returns. A
- * CONFIGURE changes what `refresh` says; resolver, validator and fetcher stay as they were opened.
+ * CONFIGURE changes what `refresh` says, and with another section dns, resolver and validator; the
+ * fetcher stays as it was opened. They are made anew, too, if resolv.conf names other servers: what
+ * is in the air then begins anew, with those.
  */
 void mtasts_netloop_run(struct mtasts_netloop *netloop);
 void mtasts_netloop_free(struct mtasts_netloop *netloop);

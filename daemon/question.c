@@ -132,6 +132,8 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   struct mtasts_entry entry;
   struct mtasts_finding finding = {.text = question->text, .domain = &question->domain};
   struct mtasts_use_place place = mtasts_use_seek(front->use, &question->domain);
+  front->settings.resolver_back =
+      atomic_load_explicit(&front->stats->resolver_back, memory_order_relaxed);
   enum mtasts_status status = mtasts_reader_get(front->reader, &question->domain, &entry);
   if (status == MTASTS_OK) {
     mtasts_discover_heed(&front->settings, &entry);

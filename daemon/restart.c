@@ -25,7 +25,7 @@ static bool same_cache(const struct mtasts_config *a, const struct mtasts_config
          a->cache.max_absent == b->cache.max_absent;
 }
 
-static bool same_dns(const struct mtasts_config *a, const struct mtasts_config *b) {
+bool mtasts_same_dns(const struct mtasts_config *a, const struct mtasts_config *b) {
   return same_list(&a->dns.servers, &b->dns.servers) && a->dns.dnssec == b->dns.dnssec &&
          same_text(a->dns.trust_anchor, b->dns.trust_anchor) && a->dns.timeout == b->dns.timeout;
 }
@@ -68,7 +68,6 @@ static const struct {
   bool (*same)(const struct mtasts_config *a, const struct mtasts_config *b);
 } parts[] = {
     {"cache", same_cache},
-    {"dns", same_dns},
     {"https", same_https},
     {"ask.socket", same_ask},
     {"socketmap.listen", same_socketmap},

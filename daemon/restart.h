@@ -11,4 +11,7 @@
 void mtasts_restart_needed(const struct mtasts_config *old, const struct mtasts_config *new,
                            char *out, size_t size);
 
+/* Is section dns the same? If not, the net loop makes another resolver. */
+bool mtasts_same_dns(const struct mtasts_config *a, const struct mtasts_config *b);
+
 #endif

@@ -66,6 +66,9 @@ struct mtasts_stats {
   atomic_ullong waited;                  /* milliseconds, all of those together */
   atomic_llong seen[MTASTS_LOOPS];       /* when a loop last read its inbox, by mtasts_uptime */
   atomic_bool store_fails;               /* the last commit failed */
+  /* When the DNS worked again after an outage, or for the first time; seconds since the epoch. The
+   * net loop's; the front loop's settings take it (discover.h). */
+  atomic_llong resolver_back;
 };
 
 static inline void mtasts_count(struct mtasts_stats *stats, enum mtasts_counter counter) {

@@ -348,6 +348,28 @@ enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
   return status;
 }
 
+static const enum mtasts_flight_list in_air[] = {MTASTS_FLIGHT_AIR, MTASTS_FLIGHT_AIR_BEHIND};
+
+void mtasts_tower_abort(struct mtasts_tower *tower) {
+  struct mtasts_flight *flight;
+  for (size_t i = 0; i < sizeof in_air / sizeof *in_air; i++)
+    TAILQ_FOREACH(flight, &tower->flights.lists[in_air[i]], link) {
+      mtasts_lookup_free(flight->lookup);
+      flight->lookup = NULL;
+    }
+}
+
+void mtasts_tower_resume(struct mtasts_tower *tower) {
+  struct mtasts_flight *next;
+  for (size_t i = 0; i < sizeof in_air / sizeof *in_air; i++)
+    for (struct mtasts_flight *flight = TAILQ_FIRST(&tower->flights.lists[in_air[i]]); flight;
+         flight = next) {
+      next = TAILQ_NEXT(flight, link);
+      start(tower, flight);
+    }
+  mtasts_tower_launch(tower);
+}
+
 /* the end */
 
 void mtasts_tower_clear(struct mtasts_tower *tower) {

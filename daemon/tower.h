@@ -83,6 +83,13 @@ void mtasts_tower_mind(struct mtasts_tower *tower, const struct mtasts_domain *d
 enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
                                         const struct mtasts_domain *domain);
 
+/*
+ * For another resolver: ends the look-ups under way, so that nothing of tower->net is in use, and
+ * begins them again. Deadlines of those who wait stay. Not from inside a look-up's callback.
+ */
+void mtasts_tower_abort(struct mtasts_tower *tower);
+void mtasts_tower_resume(struct mtasts_tower *tower);
+
 /* Logs a failure of the cache, seldom. A cache that fails costs a line, not an answer; one that is
  * full has its own (store.h). Returns the status. */
 enum mtasts_status mtasts_tower_complain(struct mtasts_tower *tower, enum mtasts_status status);

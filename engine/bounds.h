@@ -14,7 +14,10 @@ enum {
   MTASTS_CHECK_MIN = 60,          /* seconds; a shorter TTL counts as this */
   MTASTS_CHECK_MAX = 86400,       /* seconds; a longer TTL counts as this */
   MTASTS_UNVALIDATED_KEEP = 600,  /* seconds that DANE stays unknown where nothing validates */
-  MTASTS_RETRY_MIN = 300,       /* seconds between fetches of a failing id, RFC 8461 section 3.3 */
+  MTASTS_RETRY_MIN = 300,     /* seconds between fetches of a failing id, RFC 8461 section 3.3 */
+  MTASTS_DNS_RETRY_MAX = 300, /* seconds that a failure of the DNS counts: RFC 2308 section 7 */
+  MTASTS_UNRESOLVED_RETRY =
+      120, /* seconds to the next fetch, if the DNS fails for the policy host */
   MTASTS_EXPIRED_KEEP = 604800, /* seconds that an expired policy is kept, unused */
   MTASTS_NEAR_END = 172800,     /* seconds of an enforce policy's life that are its last ones */
 };

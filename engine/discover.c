@@ -36,10 +36,36 @@ static bool refresh_due(const struct mtasts_discover_settings *settings,
   return now < entry->fetched || now >= entry->fetched + refresh_after(settings, entry);
 }
 
+/* The wait after so many failures of the DNS in a row: a resolver is behind them more often than
+ * the domain, and none may be remembered for longer (RFC 2308 section 7, RFC 9520 section 3.2). */
+static int64_t dns_back_off(const struct mtasts_discover_settings *settings, int64_t first,
+                            uint32_t failures) {
+  int64_t wait = back_off(settings, first, failures);
+  return wait < MTASTS_DNS_RETRY_MAX ? wait : MTASTS_DNS_RETRY_MAX;
+}
+
+/* Has the resolver come back since the last look-up? */
+static bool forgiven(const struct mtasts_discover_settings *settings,
+                     const struct mtasts_entry *entry) {
+  return entry->checked <= settings->resolver_back;
+}
+
+/* Was it the DNS that stopped the last fetch, and has it come back since? Such a fetch waits for
+ * less than any other, by which it is known. */
+static bool fetch_forgiven(const struct mtasts_discover_settings *settings,
+                           const struct mtasts_entry *entry) {
+  return entry->retry_at - entry->checked < MTASTS_RETRY_MIN && forgiven(settings, entry);
+}
+
+static bool fetch_waits(const struct mtasts_discover_settings *settings,
+                        const struct mtasts_entry *entry, int64_t now) {
+  return now < entry->retry_at && !fetch_forgiven(settings, entry);
+}
+
 /* Is there a policy to be fetched, whatever the record says next? */
 static bool fetch_due(const struct mtasts_discover_settings *settings,
                       const struct mtasts_entry *entry, int64_t now) {
-  if (now < entry->retry_at)
+  if (fetch_waits(settings, entry, now))
     return false;
   /* RFC 8461 section 3.1: another id means another policy; ids have no order. */
   if (entry->record == MTASTS_RECORD_VALID &&
@@ -51,7 +77,8 @@ static bool fetch_due(const struct mtasts_discover_settings *settings,
 static bool txt_due(const struct mtasts_discover_settings *settings,
                     const struct mtasts_entry *entry, int64_t now) {
   return entry->record == MTASTS_RECORD_UNKNOWN || now < entry->checked ||
-         now >= entry->next_check || fetch_due(settings, entry, now);
+         now >= entry->next_check || fetch_due(settings, entry, now) ||
+         (entry->record == MTASTS_RECORD_ERROR && forgiven(settings, entry));
 }
 
 /* A time that lies further ahead than any may was set by a clock that was ahead. */
@@ -85,7 +112,7 @@ bool mtasts_discover_refresh_due(const struct mtasts_discover_settings *settings
     return false;
   if (now < entry->checked)
     return true; /* and retry_at is of a clock that was ahead, too */
-  return now >= entry->retry_at &&
+  return !fetch_waits(settings, entry, now) &&
          (now < entry->fetched || now >= entry->fetched + refresh_after(settings, entry) / 2);
 }
 
@@ -110,7 +137,9 @@ int64_t mtasts_discover_look_again(const struct mtasts_discover_settings *settin
     return refresh;
   int64_t retry = entry->retry_at;
   if (entry->record != MTASTS_RECORD_VALID) {
-    retry = entry->checked + back_off(settings, settings->retry_min, entry->failures);
+    retry = entry->checked + (entry->record == MTASTS_RECORD_ERROR
+                                  ? dns_back_off(settings, settings->retry_min, entry->failures)
+                                  : back_off(settings, settings->retry_min, entry->failures));
     if (retry < entry->next_check)
       retry = entry->next_check; /* nothing is asked before that */
     if (entry->retry_at > entry->checked && entry->retry_at < retry)
@@ -243,8 +272,8 @@ unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt
   d->needs &= ~(unsigned)MTASTS_NEED_TXT;
   d->changed = true;
   d->freshness = MTASTS_ASKED;
-  if (now < entry->checked)
-    entry->retry_at = 0; /* set by a clock that was ahead */
+  if (now < entry->checked || fetch_forgiven(d->settings, entry))
+    entry->retry_at = 0; /* the former was set by a clock that was ahead */
   if (entry->has_policy && now >= entry->expires + MTASTS_EXPIRED_KEEP)
     entry->has_policy = false;
 
@@ -256,7 +285,7 @@ unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt
     entry->record = MTASTS_RECORD_ERROR;
     fail(entry, answer->outcome == MTASTS_DNS_BOGUS ? MTASTS_ERROR_DNSSEC : MTASTS_ERROR_DNS,
          answer->detail);
-    entry->next_check = now + back_off(d->settings, MTASTS_CHECK_MIN, entry->failures);
+    entry->next_check = now + dns_back_off(d->settings, MTASTS_CHECK_MIN, entry->failures);
     break;
   case MTASTS_DNS_NODATA:
   case MTASTS_DNS_NXDOMAIN:
@@ -298,6 +327,18 @@ static int64_t fetch_wait(const struct mtasts_discover_settings *settings,
   return wait < half ? wait : half;
 }
 
+/* No policy host was asked, as the DNS does not tell where it is: that counts for one failure,
+ * however often, and RFC 8461 section 3.3 does not speak of it. */
+static void fail_unresolved(struct mtasts_discovery *d, enum mtasts_error error,
+                            struct mtasts_span detail, int64_t now) {
+  uint32_t failures = d->entry.failures;
+  if (d->entry.record == MTASTS_RECORD_VALID)
+    fail(&d->entry, error, detail);
+  if (failures > 0)
+    d->entry.failures = failures;
+  d->entry.retry_at = now + MTASTS_UNRESOLVED_RETRY;
+}
+
 static void fail_fetch(struct mtasts_discovery *d, enum mtasts_error error,
                        struct mtasts_span detail, int64_t now) {
   /* RFC 8461 section 3.3: five minutes or longer before the next try under this id. What is
@@ -330,7 +371,10 @@ unsigned mtasts_discover_policy(struct mtasts_discovery *d,
   d->needs &= ~(unsigned)MTASTS_NEED_POLICY;
   d->changed = true;
   if (answer->error != MTASTS_ERROR_NONE) {
-    fail_fetch(d, answer->error, answer->detail, now);
+    if (answer->unresolved)
+      fail_unresolved(d, answer->error, answer->detail, now);
+    else
+      fail_fetch(d, answer->error, answer->detail, now);
     return d->needs;
   }
   if (mtasts_policy_parse(answer->body, answer->store, &policy, &d->report) == MTASTS_OK) {

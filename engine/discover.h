@@ -32,6 +32,9 @@ struct mtasts_discover_settings {
   int64_t retry_min;        /* seconds, first step of the back-off, at least MTASTS_RETRY_MIN */
   int64_t retry_max;        /* seconds, its last */
   bool dane;                /* look DANE up: RFC 7672 */
+  /* When the resolver worked again: a failure of the DNS up to then makes no domain wait any
+   * longer, as it was the resolver's (RFC 9520 section 3.2). Seconds since the epoch; 0: never. */
+  int64_t resolver_back;
 };
 
 /* What a look-up came to. */
@@ -53,6 +56,7 @@ struct mtasts_txt_answer {
 
 struct mtasts_policy_answer {
   enum mtasts_error error;   /* MTASTS_ERROR_NONE: a body arrived */
+  bool unresolved;           /* the DNS failed to tell the policy host's addresses */
   struct mtasts_span body;   /* where it did */
   unsigned char *store;      /* body.len bytes for the parsed patterns */
   char *detail_store;        /* MTASTS_DETAIL_MAX bytes, for the reason a body is invalid */

@@ -68,6 +68,7 @@ struct mtasts_lookup {
   struct in6_addr addresses[MTASTS_FETCH_ADDRESSES];
   size_t address_count;
   bool aaaa_asked;
+  bool unresolved; /* the DNS failed for one of them, and there is no other */
 
   /* What the discovery's entry points into. */
   struct mtasts_entry known;
@@ -350,6 +351,7 @@ static void take_policy(struct mtasts_lookup *lookup, const struct mtasts_policy
 static void fail_policy(struct mtasts_lookup *lookup, enum mtasts_error error) {
   take_policy(lookup, &(struct mtasts_policy_answer){
                           .error = error,
+                          .unresolved = lookup->unresolved,
                           .detail = span_of(lookup->policy_detail),
                       });
 }
@@ -396,6 +398,8 @@ static void start_fetch(struct mtasts_lookup *lookup) {
   struct mtasts_addresses addresses = {lookup->addresses, lookup->address_count};
   uint64_t now = mtasts_trace_clock();
   snprintf(host, sizeof host, "mta-sts.%s", lookup->domain.name);
+  if (lookup->address_count > 0)
+    lookup->unresolved = false; /* what comes now is the policy host's doing */
   if (lookup->fetch_started == 0)
     lookup->first_fetch = now;
   lookup->fetch_started = now;
@@ -429,6 +433,8 @@ static void take_addresses(struct mtasts_lookup *lookup, unsigned which,
   struct mtasts_words words = {.length = 0};
   lookup->queries[which] = NULL;
   lookup->address_count = 0;
+  if (answer->outcome == MTASTS_DNS_FAILED)
+    lookup->unresolved = true;
   if (answer->outcome == MTASTS_DNS_ANSWER)
     add_addresses(lookup, &answer->message, &words);
   else if (answer->detail[0] && !lookup->policy_detail[0])

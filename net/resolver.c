@@ -16,13 +16,13 @@
 
 #include "anchor.h"
 #include "printable.h"
-#include "server.h"
 
 enum {
   ERROR_SIZE = 256,
-  RESOLVCONF_SERVERS = 3,
   HEDGE_MS = 1000,  /* of silence, before the next server is asked too */
   LINGER_MS = 200,  /* that libunbound goes on after our own timer */
+  TRIES = 3,        /* in one look-up (RFC 9520 section 3.1), unless that takes long */
+  TRY_MS = 1750,    /* at most, from one try to the next */
   SOCKETS_MIN = 16, /* libunbound's queries of one server in flight; more wait for their turn */
   SOCKETS_MAX = 1024,
   CLASS_IN = 1,
@@ -36,8 +36,9 @@ struct mtasts_resolver {
   bool validates;
   int anchor; /* while that is set up: a file in memory; else -1 */
   unsigned resolvers;
-  size_t count;
-  struct mtasts_server servers[MTASTS_RESOLVER_SERVERS];
+  struct mtasts_servers servers;
+  mtasts_resolver_heard_fn *heard;
+  void *heard_context;
   struct ub_ctx *contexts[MTASTS_RESOLVER_SERVERS]; /* one a server: the order is ours */
   LIST_HEAD(query_list, mtasts_dns_query) queries;
 };
@@ -46,8 +47,12 @@ struct mtasts_resolver {
 struct ask {
   struct mtasts_dns_query *query;
   size_t server;
-  int id; /* libunbound's */
+  int id;        /* libunbound's */
+  int64_t since; /* milliseconds: when libunbound was asked */
   bool open;
+  bool silent; /* libunbound has given the server up without an answer */
+  bool failed; /* the server has answered with a failure */
+  int error;   /* errno: there is no way to the server */
 };
 
 struct mtasts_dns_query {
@@ -76,8 +81,7 @@ static int64_t milliseconds(void) {
  * What libunbound is told, once for each server. The server alone counts: no cache, no memory of
  * failures. An infra-host-ttl that lies in the past is what keeps libunbound from doubling its
  * patience with a server for each query that some domain let time out, and from giving the server
- * up for everybody in the end. The tries of one query then are all of one length, and together
- * last a little longer than our own timer.
+ * up for everybody in the end. The tries of one query then are all of one length.
  */
 static const char settings[] = "server:\n"
                                "  module-config: \"%siterator\"\n"
@@ -128,10 +132,28 @@ static unsigned sockets_each(const struct mtasts_resolver *resolver) {
   unsigned most = SOCKETS_MAX / resolver->resolvers;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
     return SOCKETS_MIN;
-  rlim_t each = limit.rlim_cur / 2 / resolver->resolvers / resolver->count;
+  rlim_t each = limit.rlim_cur / 2 / resolver->resolvers / resolver->servers.count;
   if (each < SOCKETS_MIN)
     return SOCKETS_MIN;
   return each < most ? (unsigned)each : most;
+}
+
+/* Milliseconds from one try to the next. */
+static unsigned try_of(const struct mtasts_resolver *resolver) {
+  unsigned third = (resolver->timeout * 1000 + LINGER_MS) / TRIES;
+  return third < TRY_MS ? third : TRY_MS;
+}
+
+/*
+ * How many tries libunbound makes. It spends one on silence of that length (before 1.22, of twice
+ * that length, with another packet between), and one on an answer that is a failure. A look-up
+ * that is not validated is one question, so one try is enough, and we ask again ourselves. A
+ * validated one asks for keys and DS as well, each of which must survive a lost packet; and what
+ * libunbound gives up itself it calls bogus, so its patience must last longer than ours.
+ */
+static unsigned tries_of(const struct mtasts_resolver *resolver) {
+  unsigned each = try_of(resolver);
+  return resolver->validates ? (resolver->timeout * 1000 + LINGER_MS + each - 1) / each : 1;
 }
 
 /* libunbound reads options for forward zones from files only: this one is in memory. */
@@ -139,9 +161,6 @@ static int configure(struct ub_ctx *context, const struct mtasts_resolver *resol
                      const struct mtasts_server *server) {
   char path[sizeof "/proc/self/fd/" + 3 * sizeof(int)];
   char validating[sizeof validation + 3 * sizeof(int)] = "";
-  /* libunbound sends a try twice, the second time with less EDNS. */
-  unsigned tries = resolver->timeout < 4 ? 2 : (resolver->timeout + 1) / 2;
-  unsigned wait = (resolver->timeout * 1000 + LINGER_MS) / (2 * tries);
   unsigned sockets = sockets_each(resolver);
   int status = UB_READFILE;
   int file = memfd_create("mtasts-resolver", MFD_CLOEXEC);
@@ -149,8 +168,8 @@ static int configure(struct ub_ctx *context, const struct mtasts_resolver *resol
     return status;
   if (resolver->anchor >= 0)
     snprintf(validating, sizeof validating, validation, resolver->anchor);
-  if (dprintf(file, settings, *validating ? "validator " : "", sockets, sockets / 16 + 1, wait,
-              tries, validating, server->text) > 0) {
+  if (dprintf(file, settings, *validating ? "validator " : "", sockets, sockets / 16 + 1,
+              try_of(resolver), tries_of(resolver), validating, server->forward) > 0) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     status = ub_ctx_config(context, path);
   }
@@ -161,41 +180,13 @@ static int configure(struct ub_ctx *context, const struct mtasts_resolver *resol
   return status;
 }
 
-/* The servers to ask. */
-static enum mtasts_status find_servers(struct mtasts_resolver *resolver,
-                                       const struct mtasts_resolver_options *options, char *error) {
-  static const char resolvconf[] = "/etc/resolv.conf";
-  if (options->server_count > MTASTS_RESOLVER_SERVERS) {
-    snprintf(error, ERROR_SIZE, "%zu DNS servers are given, at most %d can be asked",
-             options->server_count, MTASTS_RESOLVER_SERVERS);
-    return MTASTS_INVALID;
-  }
-  for (size_t i = 0; i < options->server_count; i++) {
-    if (mtasts_server_parse(options->servers[i], &resolver->servers[i]) != MTASTS_OK) {
-      snprintf(error, ERROR_SIZE,
-               "\"%.80s\" is not the address of a DNS server (write ADDR or ADDR@PORT)",
-               options->servers[i]);
-      return MTASTS_INVALID;
-    }
-    resolver->count++;
-  }
-  if (resolver->count > 0)
-    return MTASTS_OK;
-  enum mtasts_status status =
-      mtasts_server_resolvconf(resolvconf, RESOLVCONF_SERVERS, resolver->servers, &resolver->count);
-  if (status != MTASTS_OK)
-    snprintf(error, ERROR_SIZE, "%s: %s; name a DNS server in the configuration", resolvconf,
-             strerrordesc_np(errno));
-  return status;
-}
-
 static enum mtasts_status open_contexts(struct mtasts_resolver *resolver, char *error) {
-  for (size_t i = 0; i < resolver->count; i++) {
+  for (size_t i = 0; i < resolver->servers.count; i++) {
     int code = UB_INITFAIL;
     resolver->contexts[i] = ub_ctx_create_event(resolver->base);
     if (resolver->contexts[i]) {
       ub_ctx_debugout(resolver->contexts[i], NULL); /* else it writes queries' names to stderr */
-      code = configure(resolver->contexts[i], resolver, &resolver->servers[i]);
+      code = configure(resolver->contexts[i], resolver, &resolver->servers.list[i]);
     }
     if (code != 0) {
       snprintf(error, ERROR_SIZE, "libunbound: %s%s", ub_strerror(code),
@@ -220,7 +211,8 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
   made->resolvers = options->resolvers ? options->resolvers : 1;
   made->validates = options->trust_anchor != NULL;
   LIST_INIT(&made->queries);
-  enum mtasts_status status = find_servers(made, options, error);
+  enum mtasts_status status =
+      mtasts_servers_find(options->servers, options->server_count, &made->servers, error);
   if (status == MTASTS_OK && options->trust_anchor)
     status = mtasts_anchor_open(options->trust_anchor, error, &made->anchor);
   if (status == MTASTS_OK)
@@ -262,9 +254,19 @@ void mtasts_resolver_free(struct mtasts_resolver *resolver) {
     next = LIST_NEXT(query, link);
     query_free(query);
   }
-  for (size_t i = 0; i < resolver->count; i++)
+  for (size_t i = 0; i < resolver->servers.count; i++)
     ub_ctx_delete(resolver->contexts[i]);
   free(resolver);
+}
+
+const struct mtasts_servers *mtasts_resolver_servers(const struct mtasts_resolver *resolver) {
+  return &resolver->servers;
+}
+
+void mtasts_resolver_listen(struct mtasts_resolver *resolver, mtasts_resolver_heard_fn *heard,
+                            void *context) {
+  resolver->heard = heard;
+  resolver->heard_context = context;
 }
 
 /* A message of the server that settles the query, with its bytes behind it, or NULL. */
@@ -301,6 +303,8 @@ const char *mtasts_rr_type_name(uint16_t type) {
     return "DNSKEY";
   case MTASTS_RR_MX:
     return "MX";
+  case MTASTS_RR_NS:
+    return "NS";
   case MTASTS_RR_TLSA:
     return "TLSA";
   case MTASTS_RR_TXT:
@@ -347,42 +351,69 @@ static bool settled(const struct mtasts_dns_query *query) {
   return query->answer && query->answer->outcome != MTASTS_DNS_BOGUS;
 }
 
+/* libunbound has no answer of the server, and does not say why. A server's failure comes before the
+ * first try has run out; what takes longer is silence, or so slow that it is asked for once more.
+ */
+static void take_failure(struct ask *ask) {
+  const struct mtasts_resolver *resolver = ask->query->resolver;
+  if (milliseconds() - ask->since >= try_of(resolver) * 9 / 10)
+    ask->silent = true;
+  else if ((ask->error = mtasts_server_route(&resolver->servers.list[ask->server])) == 0)
+    ask->failed = true;
+}
+
 /* libunbound has done with one server; this may come from inside ub_resolve_event. */
 static void receive(void *context, int rcode, void *packet, int size, int security, char *why_bogus,
                     int was_ratelimited) {
   struct ask *ask = context;
   struct mtasts_dns_query *query = ask->query;
+  struct mtasts_dns_answer *answer = NULL;
   (void)was_ratelimited;
   ask->open = false;
-  if (!settled(query) && rcode == MTASTS_RCODE_NOERROR && packet && size > 0) {
-    struct mtasts_dns_answer *answer = read_answer(packet, (size_t)size, query->type);
-    if (answer) {
-      judge(query, answer, security, why_bogus);
-      free(query->answer);
-      query->answer = answer;
-      if (settled(query))
-        query->resolver->preferred = ask->server;
-    }
+  if (rcode == MTASTS_RCODE_NOERROR && packet && size > 0)
+    answer = read_answer(packet, (size_t)size, query->type);
+  if (!answer) {
+    take_failure(ask);
+  } else if (settled(query)) {
+    free(answer);
+  } else {
+    judge(query, answer, security, why_bogus);
+    free(query->answer);
+    query->answer = answer;
+    if (settled(query))
+      query->resolver->preferred = ask->server;
   }
   event_active(query->timer, EV_TIMEOUT, 0);
 }
 
-/* Asks the next server. Returns false where libunbound will not. */
-static bool ask_next(struct mtasts_dns_query *query, int64_t now) {
-  struct mtasts_resolver *resolver = query->resolver;
+static void ask_server(struct ask *ask, int64_t now) {
+  const struct mtasts_dns_query *query = ask->query;
+  ask->since = now;
+  ask->open = true;
+  ask->silent = false;
+  if (ub_resolve_event(query->resolver->contexts[ask->server], shown_name(query), query->type,
+                       CLASS_IN, ask, receive, &ask->id) != 0) {
+    ask->open = false;
+    ask->error = ENOMEM;
+  }
+}
+
+static void ask_next(struct mtasts_dns_query *query, int64_t now) {
   struct ask *ask = &query->asks[query->asked];
   *ask = (struct ask){
       .query = query,
-      .server = (query->first + query->asked) % resolver->count,
-      .open = true,
+      .server = (query->first + query->asked) % query->resolver->servers.count,
   };
   query->asked++;
   query->hedge = now + HEDGE_MS;
-  int code = ub_resolve_event(resolver->contexts[ask->server], shown_name(query), query->type,
-                              CLASS_IN, ask, receive, &ask->id);
-  if (code != 0)
-    ask->open = false;
-  return code == 0;
+  ask_server(ask, now);
+}
+
+/* Asks those once more of which nothing was heard. */
+static void ask_again(struct mtasts_dns_query *query, int64_t now) {
+  for (size_t i = 0; i < query->asked; i++)
+    if (query->asks[i].silent)
+      ask_server(&query->asks[i], now);
 }
 
 static bool any_open(const struct mtasts_dns_query *query) {
@@ -392,17 +423,50 @@ static bool any_open(const struct mtasts_dns_query *query) {
   return false;
 }
 
+/* Why there is no answer: what the servers did. */
+static void tell_failure(const struct mtasts_dns_query *query, char *detail) {
+  const struct mtasts_resolver *resolver = query->resolver;
+  const struct ask *failed = NULL;
+  const struct ask *lost = NULL;
+  bool silent = false;
+  char why[ERROR_SIZE];
+  char text[DETAIL_MAX];
+  for (size_t i = 0; i < query->asked; i++) {
+    const struct ask *ask = &query->asks[i];
+    if (ask->failed && !failed)
+      failed = ask;
+    else if (ask->error != 0 && !lost)
+      lost = ask;
+    else if (ask->open || ask->silent)
+      silent = true;
+  }
+  if (failed && silent)
+    snprintf(why, sizeof why, "SERVFAIL from %s, no answer from another server in %u s",
+             resolver->servers.list[failed->server].text, (unsigned)resolver->timeout);
+  else if (failed)
+    snprintf(why, sizeof why, "SERVFAIL from the resolver");
+  else if (silent)
+    snprintf(why, sizeof why, "no answer in %u s", (unsigned)resolver->timeout);
+  else if (lost)
+    snprintf(why, sizeof why, "%s cannot be asked: %s", resolver->servers.list[lost->server].text,
+             strerrordesc_np(lost->error));
+  else
+    snprintf(why, sizeof why, "%s",
+             *resolver->servers.trouble ? resolver->servers.trouble : "no server was asked");
+  snprintf(text, sizeof text, "%s %.200s: %s", mtasts_rr_type_name(query->type), shown_name(query),
+           why);
+  mtasts_printable((struct mtasts_span){text, strlen(text)}, detail, MTASTS_DETAIL_MAX + 1);
+}
+
 /* Calls back with the answer, or with why there is none. */
-static void finish(struct mtasts_dns_query *query, bool timed_out) {
+static void finish(struct mtasts_dns_query *query) {
+  const struct mtasts_resolver *resolver = query->resolver;
   struct mtasts_dns_answer failed = {.outcome = MTASTS_DNS_FAILED};
-  const char *type = mtasts_rr_type_name(query->type);
-  const char *name = shown_name(query);
-  if (!query->answer && timed_out)
-    snprintf(failed.detail, sizeof failed.detail, "%s %.200s: no answer in %u s", type, name,
-             (unsigned)query->resolver->timeout);
-  else if (!query->answer)
-    snprintf(failed.detail, sizeof failed.detail, "%s %.200s: SERVFAIL from the resolver", type,
-             name);
+  if (!query->answer)
+    tell_failure(query, failed.detail);
+  if (resolver->heard)
+    resolver->heard(resolver->heard_context, query->name, query->type,
+                    query->answer ? NULL : failed.detail);
   struct mtasts_dns_answer *answer = query->answer;
   mtasts_dns_fn *callback = query->callback;
   void *context = query->context;
@@ -418,14 +482,19 @@ static void step(evutil_socket_t socket, short what, void *context) {
   int64_t now = milliseconds();
   (void)socket;
   (void)what;
-  bool more = query->asked < query->resolver->count;
-  if (settled(query) || now >= query->deadline || (!more && !any_open(query))) {
-    finish(query, now >= query->deadline);
+  bool more = query->asked < query->resolver->servers.count;
+  if (settled(query) || now >= query->deadline) {
+    finish(query);
     return;
   }
+  ask_again(query, now);
   if (more && (now >= query->hedge || query->answer || !any_open(query)))
     ask_next(query, now);
-  more = query->asked < query->resolver->count;
+  more = query->asked < query->resolver->servers.count;
+  if (!more && !any_open(query)) {
+    finish(query);
+    return;
+  }
   int64_t wake = more && query->hedge < query->deadline ? query->hedge : query->deadline;
   if (!any_open(query))
     wake = now;
@@ -461,5 +530,5 @@ enum mtasts_status mtasts_resolver_ask(struct mtasts_resolver *resolver, const c
 }
 
 bool mtasts_resolver_reachable(const struct mtasts_resolver *resolver, uint32_t timeout) {
-  return mtasts_server_answers(resolver->servers, resolver->count, timeout);
+  return mtasts_server_answers(resolver->servers.list, resolver->servers.count, timeout);
 }

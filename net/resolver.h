@@ -9,7 +9,11 @@
  * told (DNSSEC, RFC 4035), whatever the servers think of it, and remembers the
  * keys of zones: a key that failed for a minute. Without one nothing is validated.
  * The server that answered last is asked first; the next one is asked too when
- * it fails, or is silent for a second.
+ * it fails, or is silent for a second. A server that stays silent is asked again until the
+ * look-up's time is over, whatever patience libunbound has with it; a server that answers with a
+ * failure (SERVFAIL, REFUSED …) is not.
+ *
+ * The servers are those of the moment at which the resolver was made. For others, make another.
  *
  * SIGPIPE is ignored from then on in the whole process, and libunbound's log
  * goes nowhere: both are process-wide.
@@ -19,12 +23,11 @@
 
 #include "discover.h"
 #include "dns_message.h"
+#include "servers.h"
 
 struct event_base;
 struct mtasts_resolver;
 struct mtasts_dns_query;
-
-#define MTASTS_RESOLVER_SERVERS 8 /* at most; of resolv.conf the first three, as resolv.conf(5) */
 
 struct mtasts_resolver_options {
   const char *const *servers; /* ADDR or ADDR@PORT */
@@ -47,6 +50,9 @@ struct mtasts_dns_answer {
 typedef void mtasts_dns_fn(void *context, const struct mtasts_dns_answer *answer);
 
 /*
+ * A server that cannot be asked now, such as one behind an interface that is not there, is left
+ * out; their trouble says so (servers.h). Without any server, every look-up fails.
+ *
  * error: at least 256 bytes, a sentence on failure.
  *
  *   MTASTS_INVALID    a server is not an address, or there are too many; nothing in the anchor's
@@ -61,6 +67,18 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
 
 /* Cancels what is in flight without calling back. May be called from a callback. */
 void mtasts_resolver_free(struct mtasts_resolver *resolver);
+
+/* Those that are asked. Good for the resolver's life. */
+const struct mtasts_servers *mtasts_resolver_servers(const struct mtasts_resolver *resolver);
+
+/*
+ * Of each look-up that ends, before its callback: has a server answered it? why: NULL if so; else
+ * its failure, as in mtasts_dns_answer. May free nothing of the resolver's.
+ */
+typedef void mtasts_resolver_heard_fn(void *context, const char *name, uint16_t type,
+                                      const char *why);
+void mtasts_resolver_listen(struct mtasts_resolver *resolver, mtasts_resolver_heard_fn *heard,
+                            void *context);
 
 /* "TXT", "TLSA"; "DNS" for a type that is not asked for here. */
 const char *mtasts_rr_type_name(uint16_t type);

@@ -1,6 +1,8 @@
 #include "server.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,35 +11,93 @@
 #include <time.h>
 #include <unistd.h>
 
+enum {
+  YOUNG = 2, /* seconds since a change in which another may not show */
+};
+
+/* The interface by its name, else by its number. 0: there is none. */
+static uint32_t scope_of(const char *text) {
+  char name[IF_NAMESIZE];
+  uint32_t number = 0;
+  if (strlen(text) >= sizeof name)
+    return 0;
+  uint32_t index = if_nametoindex(text);
+  if (index > 0)
+    return index;
+  size_t digits = strspn(text, "0123456789");
+  if (digits < 1 || digits > 9 || text[digits])
+    return 0;
+  for (size_t i = 0; i < digits; i++)
+    number = number * 10 + (uint32_t)(text[i] - '0');
+  return if_indextoname(number, name) ? number : 0;
+}
+
+static bool read_port(const char *text, in_port_t *port) {
+  uint32_t number = 0;
+  size_t digits = strspn(text, "0123456789");
+  if (digits < 1 || digits > 5 || text[digits])
+    return false;
+  for (size_t i = 0; i < digits; i++)
+    number = number * 10 + (uint32_t)(text[i] - '0');
+  *port = htons((uint16_t)number);
+  return number > 0 && number <= UINT16_MAX;
+}
+
+static enum mtasts_status parse_ipv6(const char *host, const char *scope, in_port_t port,
+                                     struct mtasts_server *server) {
+  struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = port};
+  unsigned number = ntohs(port);
+  if (inet_pton(AF_INET6, host, &ipv6.sin6_addr) != 1 ||
+      IN6_IS_ADDR_LINKLOCAL(&ipv6.sin6_addr) != (scope != NULL))
+    return MTASTS_INVALID;
+  if (scope) {
+    if (!*scope || strlen(scope) >= IF_NAMESIZE)
+      return MTASTS_INVALID;
+    ipv6.sin6_scope_id = scope_of(scope);
+    if (ipv6.sin6_scope_id == 0)
+      return MTASTS_ABSENT;
+    snprintf(server->text, sizeof server->text, "%.45s%%%.15s@%u", host, scope, number);
+    snprintf(server->forward, sizeof server->forward, "%.45s%%%u@%u", host,
+             (unsigned)ipv6.sin6_scope_id, number);
+  }
+  memcpy(&server->address, &ipv6, sizeof ipv6);
+  server->size = sizeof ipv6;
+  return MTASTS_OK;
+}
+
 enum mtasts_status mtasts_server_parse(const char *text, struct mtasts_server *server) {
-  char host[NI_MAXHOST] = "";
+  char host[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE];
+  struct mtasts_server parsed = {.size = sizeof(struct sockaddr_in)};
+  struct sockaddr_in ipv4 = {.sin_family = AF_INET};
   size_t length = strcspn(text, "@");
-  const char *port = text[length] == '@' ? text + length + 1 : "53";
-  if (length >= sizeof host)
+  in_port_t port;
+  if (length >= sizeof host || !read_port(text[length] ? text + length + 1 : "53", &port))
     return MTASTS_INVALID;
   memcpy(host, text, length);
-
-  /* getaddrinfo also takes 127.1, which nobody means. */
-  struct in_addr ipv4;
-  if (!strchr(host, ':') && inet_pton(AF_INET, host, &ipv4) != 1)
-    return MTASTS_INVALID;
-  struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_DGRAM};
-  struct addrinfo *found = NULL;
-  size_t digits = strspn(port, "0123456789");
-  if (digits < 1 || digits > 5 || port[digits] || getaddrinfo(host, port, &hints, &found) != 0)
-    return MTASTS_INVALID;
-
-  struct mtasts_server parsed = {.size = found->ai_addrlen};
-  memcpy(&parsed.address, found->ai_addr, found->ai_addrlen);
-  freeaddrinfo(found);
-  in_port_t number = parsed.address.ss_family == AF_INET
-                         ? ((struct sockaddr_in *)&parsed.address)->sin_port
-                         : ((struct sockaddr_in6 *)&parsed.address)->sin6_port;
-  if (number == 0)
-    return MTASTS_INVALID;
-  snprintf(parsed.text, sizeof parsed.text, "%s@%u", host, (unsigned)ntohs(number));
+  host[length] = '\0';
+  char *scope = strchr(host, '%');
+  if (scope)
+    *scope++ = '\0';
+  ipv4.sin_port = port;
+  if (!scope && inet_pton(AF_INET, host, &ipv4.sin_addr) == 1) {
+    memcpy(&parsed.address, &ipv4, sizeof ipv4);
+  } else {
+    enum mtasts_status status = parse_ipv6(host, scope, port, &parsed);
+    if (status != MTASTS_OK)
+      return status;
+  }
+  if (!*parsed.text) {
+    snprintf(parsed.text, sizeof parsed.text, "%.45s@%u", host, (unsigned)ntohs(port));
+    memcpy(parsed.forward, parsed.text, sizeof parsed.forward);
+  }
   *server = parsed;
   return MTASTS_OK;
+}
+
+/* As the C library's resolver: without the file, or the right to read it, this machine is asked. */
+static bool is_no_file(int error) {
+  return error == ENOENT || error == ENOTDIR || error == EACCES || error == EPERM ||
+         error == ELOOP || error == EISDIR;
 }
 
 enum mtasts_status mtasts_server_resolvconf(const char *path, size_t most,
@@ -47,9 +107,11 @@ enum mtasts_status mtasts_server_resolvconf(const char *path, size_t most,
   size_t size = 0;
   size_t found = 0;
   FILE *file = fopen(path, "re");
-  if (!file)
+  int error = file ? 0 : errno;
+  if (!file && !is_no_file(error))
     return MTASTS_IO;
-  while (found < most && getline(&line, &size, file) > 0) {
+  errno = 0;
+  while (file && found < most && getline(&line, &size, file) > 0) {
     if (strncmp(line, keyword, sizeof keyword - 1) != 0)
       continue;
     char *address = line + sizeof keyword - 1;
@@ -59,12 +121,56 @@ enum mtasts_status mtasts_server_resolvconf(const char *path, size_t most,
     if (space > 0 && mtasts_server_parse(address, &servers[found]) == MTASTS_OK)
       found++;
   }
+  if (file && ferror(file))
+    error = errno;
   free(line);
-  fclose(file);
+  if (file)
+    fclose(file);
+  if (error != 0 && !is_no_file(error)) {
+    errno = error;
+    return MTASTS_IO;
+  }
   if (found == 0 && mtasts_server_parse("127.0.0.1", &servers[found]) == MTASTS_OK)
     found++;
   *count = found;
+  errno = error;
   return MTASTS_OK;
+}
+
+static bool same_time(struct timespec a, struct timespec b) {
+  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool mtasts_server_changed(const char *path, struct mtasts_server_stamp *stamp) {
+  struct mtasts_server_stamp now = {.error = 0};
+  struct timespec clock;
+  const struct stat *old = &stamp->file;
+  if (stat(path, &now.file) != 0) {
+    now.error = errno;
+    memset(&now.file, 0, sizeof now.file);
+  }
+  /* File times are as coarse as the kernel's tick, or as a second on some file systems. */
+  clock_gettime(CLOCK_REALTIME, &clock);
+  now.young = now.error == 0 && clock.tv_sec - now.file.st_ctim.tv_sec < YOUNG &&
+              clock.tv_sec - now.file.st_ctim.tv_sec > -YOUNG;
+  bool changed = stamp->young || now.error != stamp->error || now.file.st_dev != old->st_dev ||
+                 now.file.st_ino != old->st_ino || now.file.st_size != old->st_size ||
+                 now.file.st_mode != old->st_mode || now.file.st_uid != old->st_uid ||
+                 now.file.st_gid != old->st_gid || !same_time(now.file.st_mtim, old->st_mtim) ||
+                 !same_time(now.file.st_ctim, old->st_ctim);
+  *stamp = now;
+  return changed;
+}
+
+int mtasts_server_route(const struct mtasts_server *server) {
+  int error = 0;
+  int fd = socket(server->address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return errno;
+  if (connect(fd, (const struct sockaddr *)&server->address, server->size) != 0)
+    error = errno;
+  close(fd);
+  return error;
 }
 
 /* The NS records of the root: what every resolver knows. */

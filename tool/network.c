@@ -63,6 +63,11 @@ static int open_resolver(struct mtasts_net *net, struct event_base *base,
     mtasts_complain("resolver", "%s; name one with --resolver", error);
     return MTASTS_EXIT_AWAY;
   }
+  const struct mtasts_servers *servers = mtasts_resolver_servers(net->resolver);
+  if (*servers->trouble)
+    mtasts_complain("resolver", "%s", servers->trouble);
+  if (servers->count == 0)
+    return MTASTS_EXIT_AWAY;
   return net->settings.dane ? open_validator(net, base, config, &resolver) : MTASTS_EXIT_OK;
 }
 

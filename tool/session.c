@@ -160,8 +160,9 @@ static bool served(const struct mtasts_session *session) {
 
 static int set_up(struct mtasts_session *session) {
   const struct mtasts_options *options = session->options.options;
-  if (options->resolver && !mtasts_server_valid(options->resolver)) {
-    mtasts_complain(options->resolver, "--resolver takes an address, or ADDR@PORT");
+  const char *fault = options->resolver ? mtasts_server_fault(options->resolver) : NULL;
+  if (fault) {
+    mtasts_complain(options->resolver, "--resolver takes an address, or ADDR@PORT; this %s", fault);
     return MTASTS_EXIT_USAGE;
   }
   int code = mtasts_place_load(options, &session->place);

@@ -250,10 +250,16 @@ for pair in not-found:sts-policy-fetch-error no-mode:sts-policy-invalid self-sig
 done
 check 'plain_level: enforce' "$secure$(report good.example enforce)" "$(postfix good.example postfix-tlsrpt)"
 check 'plain_level: no record' 'NOTFOUND ' "$(postfix no-record.example postfix-tlsrpt)"
-configure 'dns { timeout = 3 dnssec = "require" }' 'site_mode = "monitor"' \
-  'shared { url = "redis://127.0.0.1:1/0" }'
+configure 'dns { servers = {"127.0.0.1@5999"} dnssec = "off" timeout = 1 }'
 kill -HUP $daemon
-check 'what needs a restart is named' yes "$(says 'only after a restart: dns')"
+check 'section dns is taken up' yes "$(says 'dns servers=127.0.0.1@5999 was_servers=127.0.0.1@53')"
+check 'a resolver that is not there is told' yes \
+  "$(says 'dns=broken servers=127.0.0.1@5999' || says 'dns=broken servers=127.0.0.1@5999')"
+check 'what is cached stays in force' 'enforce cache .*' "$(decision good)"
+configure 'https { timeout = 9 }' 'site_mode = "monitor"' 'shared { url = "redis://127.0.0.1:1/0" }'
+kill -HUP $daemon
+check 'that it works again, too' yes "$(says 'dns=works servers=127.0.0.1@53 after=')"
+check 'what needs a restart is named' yes "$(says 'only after a restart: https')"
 check 'what this version does not do is told' yes "$(says 'shared.url: .* not .* yet')"
 check 'monitor mode is told' yes "$(says 'site_mode=monitor: nothing is enforced')"
 check 'monitor mode enforces nothing' 'NOTFOUND ' "$(postfix good.example)"

@@ -27,6 +27,7 @@ struct world {
   char texts[TEXTS_MAX][1024];
   size_t text_count;
   enum mtasts_error https;
+  bool unresolved;
   char body[MTASTS_POLICY_MAX + 2];
   size_t body_len;
   char https_detail[MTASTS_DETAIL_MAX];
@@ -121,6 +122,7 @@ static size_t write_policy(char *out, size_t size, const char *mode, const char 
 
 static bool set_https(struct world *world, char *rest, char **words, size_t count) {
   world->https = MTASTS_ERROR_NONE;
+  world->unresolved = count >= 2 && strcmp(words[0], "unresolved") == 0;
   if (count >= 2 && strcmp(words[0], "raw") == 0) {
     world->body_len = 0;
     for (const char *c = rest + strlen("raw "); *c; c++) {
@@ -130,7 +132,7 @@ static bool set_https(struct world *world, char *rest, char **words, size_t coun
     }
     return true;
   }
-  if (count >= 2 && strcmp(words[0], "fetch-error") == 0)
+  if (world->unresolved || (count >= 2 && strcmp(words[0], "fetch-error") == 0))
     world->https = MTASTS_ERROR_POLICY_FETCH;
   else if (count >= 2 && strcmp(words[0], "webpki-invalid") == 0)
     world->https = MTASTS_ERROR_WEBPKI_INVALID;
@@ -260,6 +262,7 @@ static void answer_dane(struct outcome *outcome, const struct world *world) {
 
 static void answer_https(struct outcome *outcome, const struct world *world) {
   struct mtasts_policy_answer answer = {.error = world->https,
+                                        .unresolved = world->unresolved,
                                         .body = {world->body, world->body_len},
                                         .store = outcome->policy_store,
                                         .detail_store = outcome->detail_store,
@@ -483,6 +486,8 @@ static bool run_line(struct story *story, char *line) {
     return set_mx(world, words, count);
   else if (strcmp(command, "override") == 0)
     return set_override(world, words, count);
+  else if (strcmp(command, "resolver") == 0 && strcmp(words[0], "back") == 0)
+    story->settings.resolver_back = world->now;
   else if (strcmp(command, "wait") == 0)
     return pass_time(world, words[0]);
   else if (strcmp(command, "crash") == 0)

@@ -147,6 +147,8 @@ t 'no such configuration' 66 '' "$(one nosuch)" --config nosuch cache list
 t 'an unknown key' 78 '' "$(one 'broken:2')" --config broken cache list
 t 'an unknown key, query' 78 '' "$(one 'broken:2')" --config broken query example.com
 t 'a bad resolver' 64 '' "$(one 'nonsense: --resolver takes')" --resolver nonsense query example.com
+t 'a link-local resolver without its interface' 64 '' "$(one 'as in fe80::53%eth0')" --resolver fe80::53 query example.com
+t 'an interface that is not there' 69 '' "$(one 'fe80::53%nowhere0 cannot be asked: this machine has no such interface')" --resolver fe80::53%nowhere0 query example.com
 t 'a bad number of jobs' 64 '' "$(one '0: --jobs is')" warm --jobs 0
 t 'too many jobs' 64 '' "$(one '4097: --jobs is')" warm --jobs 4097
 t 'a list that is not there' 66 '' "$(one nosuch)" "${c[@]}" warm nosuch

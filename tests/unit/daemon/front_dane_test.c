@@ -72,13 +72,39 @@ static void test_dane_off(void) {
   raze_front();
 }
 
-/* Whether DANE is looked up is the net loop's to know, which was opened once. */
+/* Section dns is taken up without a restart, here as in the net loop. */
 static void test_dane_configured(void) {
   struct sample sample;
-  raise_front(WITH_DANE);
+  raise_front("");
+  known("a.example", governing(&sample));
+  ask(MTA, "postfix a.example", SECURE);
+  configure(WITH_DANE);
+  usleep(20000);
+  int fd = enter(MTA);
+  say(fd, "postfix a.example");
+  mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", true));
+  close(fd);
   configure("dns { dnssec = \"off\" }");
   usleep(20000);
-  known("a.example", governing(&sample));
+  ask(MTA, "postfix a.example", SECURE);
+  raze_front();
+}
+
+/* An outage of the resolver that is over makes no domain wait any longer. */
+static void test_resolver_back(void) {
+  struct sample sample;
+  struct mtasts_entry *failing;
+  raise_front("");
+  failing = recordless(&sample);
+  failing->record = MTASTS_RECORD_ERROR;
+  failing->error = MTASTS_ERROR_DNS;
+  known("a.example", failing);
+  known("b.example", recordless(&sample));
+  ask(MTA, "postfix a.example", "NOTFOUND ");
+  no_job("it waits");
+  atomic_store(&lab.stats.resolver_back, time(NULL));
+  ask(MTA, "postfix b.example", "NOTFOUND ");
+  no_job("its word was one of the domain's");
   int fd = enter(MTA);
   say(fd, "postfix a.example");
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", true));
@@ -159,6 +185,7 @@ const struct unit_test unit_tests[] = {
     {"a policy waits until it is known whether DANE comes first", test_dane},
     {"so does an override", test_override_and_dane},
     {"with dnssec off there is no DANE", test_dane_off},
-    {"a new configuration does not change that", test_dane_configured},
+    {"until a new configuration says otherwise", test_dane_configured},
+    {"what the resolver failed to answer is asked for when it is back", test_resolver_back},
     {NULL, NULL},
 };

@@ -23,9 +23,6 @@ static void each_key(void) {
       {"cache { directory = \"/a\" }", "cache"},
       {"cache { map_size = 2097152 }", "cache"},
       {"cache { max_absent = 5000 }", "cache"},
-      {"dns { servers = {\"127.0.0.1\"} }", "dns"},
-      {"dns { timeout = 3 }", "dns"},
-      {"dns { dnssec = \"off\" }", "dns"},
       {"https { allow_private = true }", "https"},
       {"https { ca_file = \"/a.pem\" }", "https"},
       {"ask { socket = \"/run/a\" }", "ask.socket"},
@@ -41,6 +38,7 @@ static void each_key(void) {
        "ask.socket, socketmap.listen, outcome.socket, metrics.listen, user or group"},
       {"log = \"stderr\" https { timeout = 9 }", "https, log"},
       /* Taken up at once. */
+      {"dns { servers = {\"127.0.0.1\"} timeout = 3 dnssec = \"off\" trust_anchor = \"/a\" }", ""},
       {"ask { deadline = 9 on_unknown = \"defer\" }", ""},
       {"refresh { interval = 3600 in_flight = 8 }", ""},
       {"socketmap { bracketed = false plain_level = \"may\" }", ""},
@@ -71,6 +69,26 @@ static void fits(void) {
   mtasts_config_free(new);
 }
 
+static void section_dns(void) {
+  static const char *const texts[] = {
+      "",
+      "dns { servers = {\"127.0.0.1\"} }",
+      "dns { servers = {\"127.0.0.1\", \"::1\"} }",
+      "dns { timeout = 3 }",
+      "dns { dnssec = \"off\" }",
+      "dns { trust_anchor = \"/a\" }",
+  };
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    for (size_t j = 0; j < sizeof texts / sizeof *texts; j++) {
+      struct mtasts_config *a = parse(texts[i]);
+      struct mtasts_config *b = parse(texts[j]);
+      unit_check(a && b && mtasts_same_dns(a, b) == (i == j), "%s, %s", texts[i], texts[j]);
+      mtasts_config_free(a);
+      mtasts_config_free(b);
+    }
+}
+
 const struct unit_test unit_tests[] = {{"each key that needs a restart is named", each_key},
                                        {"a list that is too long is cut", fits},
+                                       {"a change of section dns is found", section_dns},
                                        {NULL, NULL}};

@@ -31,6 +31,28 @@ static bool namespace_address(int fd, const char *interface, const char *address
   return ioctl(fd, SIOCSIFFLAGS, &request) == 0;
 }
 
+/* Adds fe80::53 to an interface, which is up, and waits until the kernel lets it be used. */
+__attribute__((unused)) static bool namespace_link_local(const char *interface) {
+  struct {
+    struct in6_addr address;
+    uint32_t prefix;
+    int index;
+  } request = {.prefix = 64, .index = (int)if_nametoindex(interface)};
+  int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+  inet_pton(AF_INET6, "fe80::53", &request.address);
+  bool usable = false;
+  struct sockaddr_in6 address = {.sin6_family = AF_INET6,
+                                 .sin6_addr = request.address,
+                                 .sin6_scope_id = (uint32_t)request.index};
+  bool added = ioctl(fd, SIOCSIFADDR, &request) == 0;
+  for (int i = 0; added && !usable && i < 100; i++) {
+    usable = bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    usleep(usable ? 0 : 20000);
+  }
+  close(fd);
+  return usable;
+}
+
 /* Enters it once a process. Says what is missing, and returns false, where that is not permitted.
  */
 static bool namespace_enter(void) {

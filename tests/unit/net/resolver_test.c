@@ -40,6 +40,8 @@ static const struct dns_line zone[] = {
     {"lossy.example", "LOSSY", ""},
     {"lossy.example", "A", "192.0.2.1"},
     {"*.drop.example", "DROP", ""},
+    {"slowfail.example", "SLOW", "1000"},
+    {"slowfail.example", "RCODE", "2"},
     {"host.test", "A", "192.0.2.1"},
     {NULL, NULL, NULL},
 };
@@ -264,6 +266,113 @@ static void next_server(void) {
   dns_stop(&second);
 }
 
+/* However often libunbound tries, and however long: our own time counts, and what the servers did.
+ */
+static void patience_is_ours(void) {
+  static const char *const silent_and_failing[] = {DEAD_SERVER, SERVER};
+  static const struct dns_line silent_zone[] = {{"*.example", "DROP", ""}, {NULL, NULL, NULL}};
+  struct fixture f;
+  set_up(&f, one_server, 1, 5);
+  struct result result = ask(&f, "x.drop.example", MTASTS_RR_TXT);
+  unit_check(strcmp(result.detail, "TXT x.drop.example: no answer in 5 s") == 0, "silent: %s",
+             result.detail);
+  unit_check(result.seconds > 4.9 && result.seconds < 6, "silent: %.1f s", result.seconds);
+  unit_check(f.server.queries >= 3, "silent: asked %u times", f.server.queries);
+  /* It answers again before that time is over. */
+  struct mtasts_dns_query *query;
+  struct result late = {.base = f.base};
+  atomic_store(&f.server.zone, silent_zone);
+  CU_ASSERT_EQUAL(
+      mtasts_resolver_ask(f.resolver, "txt.example", MTASTS_RR_TXT, take, &late, &query),
+      MTASTS_OK);
+  run_for(&f, 3200);
+  CU_ASSERT_EQUAL(late.calls, 0);
+  atomic_store(&f.server.zone, zone);
+  event_base_dispatch(f.base);
+  unit_check(late.outcome == MTASTS_DNS_ANSWER, "after 3 s: %s", late.detail);
+  tear_down(&f);
+
+  set_up(&f, silent_and_failing, 2, 3);
+  result = ask(&f, "servfail.example", MTASTS_RR_TXT);
+  unit_check(strcmp(result.detail, "TXT servfail.example: SERVFAIL from " SERVER
+                                   ", no answer from another server in 3 s") == 0,
+             "silent and failing: %s", result.detail);
+  unit_check(result.seconds > 2.9 && result.seconds < 4, "silent and failing: %.1f s",
+             result.seconds);
+  tear_down(&f);
+}
+
+static void failures_are_told_at_once(void) {
+  static const char *const two[] = {SERVER, SECOND_SERVER};
+  static const char *const unreachable[] = {"203.0.113.53"};
+  struct fixture f;
+  struct dns_server second;
+  set_up(&f, one_server, 1, 5);
+  struct result result = ask(&f, "servfail.example", MTASTS_RR_TXT);
+  unit_check(result.seconds < 0.5, "SERVFAIL: %.1f s", result.seconds);
+  unit_check(f.server.queries <= 3, "SERVFAIL: asked %u times", f.server.queries);
+  result = ask(&f, "slowfail.example", MTASTS_RR_TXT);
+  unit_check(strcmp(result.detail, "TXT slowfail.example: SERVFAIL from the resolver") == 0,
+             "slow SERVFAIL: %s", result.detail);
+  unit_check(result.seconds < 2.5, "slow SERVFAIL: %.1f s", result.seconds);
+  tear_down(&f);
+
+  set_up(&f, two, 2, 5);
+  CU_ASSERT_TRUE_FATAL(dns_start(&second, 5301, broken_zone));
+  result = ask(&f, "servfail.example", MTASTS_RR_TXT);
+  unit_check(strstr(result.detail, ": SERVFAIL from the resolver") != NULL && result.seconds < 0.5,
+             "two of them: %s in %.1f s", result.detail, result.seconds);
+  CU_ASSERT_TRUE(f.server.queries > 0 && second.queries > 0);
+  tear_down(&f);
+  dns_stop(&second);
+
+  set_up(&f, unreachable, 1, 5);
+  result = ask(&f, "txt.example", MTASTS_RR_TXT);
+  unit_check(strcmp(result.detail, "TXT txt.example: 203.0.113.53@53 cannot be asked: Network is "
+                                   "unreachable") == 0 &&
+                 result.seconds < 0.5,
+             "no way: %s in %.1f s", result.detail, result.seconds);
+  tear_down(&f);
+}
+
+static void link_local(void) {
+  static const char *const scoped[] = {"fe80::53%lo@5302", "fe80::53%nowhere0@5302"};
+  struct fixture f;
+  struct dns_server server;
+  struct sockaddr_in6 address = {
+      .sin6_family = AF_INET6, .sin6_port = htons(5302), .sin6_scope_id = 1};
+  char servers[MTASTS_SERVERS_TEXT];
+  CU_ASSERT_TRUE_FATAL(namespace_enter() && namespace_link_local("lo"));
+  inet_pton(AF_INET6, "fe80::53", &address.sin6_addr);
+  CU_ASSERT_TRUE_FATAL(dns_serve(&server, (const struct sockaddr *)&address, sizeof address, zone));
+  set_up(&f, scoped, 1, 2);
+  struct result result = ask(&f, "txt.example", MTASTS_RR_TXT);
+  unit_check(result.outcome == MTASTS_DNS_ANSWER, "fe80::53%%lo: %s", result.detail);
+  result = ask(&f, "large.example", MTASTS_RR_TXT); /* over TCP */
+  unit_check(result.outcome == MTASTS_DNS_ANSWER && server.tcp_queries > 0, "TCP: %s",
+             result.detail);
+  mtasts_servers_write(mtasts_resolver_servers(f.resolver), servers);
+  unit_check(strcmp(servers, scoped[0]) == 0, "servers: %s", servers);
+  CU_ASSERT_TRUE(mtasts_resolver_reachable(f.resolver, 1));
+  tear_down(&f);
+
+  set_up(&f, &scoped[1], 1, 2);
+  CU_ASSERT_EQUAL(mtasts_resolver_servers(f.resolver)->count, 0);
+  result = ask(&f, "txt.example", MTASTS_RR_TXT);
+  unit_check(strcmp(result.detail,
+                    "TXT txt.example: DNS server fe80::53%nowhere0@5302 cannot be asked: this "
+                    "machine has no such interface") == 0,
+             "unknown interface: %s", result.detail);
+  tear_down(&f);
+
+  set_up(&f, scoped, 2, 2);
+  result = ask(&f, "txt.example", MTASTS_RR_TXT);
+  unit_check(result.outcome == MTASTS_DNS_ANSWER, "beside an unknown interface: %s", result.detail);
+  CU_ASSERT_TRUE(*mtasts_resolver_servers(f.resolver)->trouble);
+  tear_down(&f);
+  dns_stop(&server);
+}
+
 static void cancelled(void) {
   struct fixture f;
   struct result results[3] = {{.calls = 0}};
@@ -303,9 +412,24 @@ static void freed_by_callback(void) {
 }
 
 static void bad_servers(void) {
-  static const char *const bad[] = {
-      "",          "example.com",   "127.1",        "1",   "127.0.0.1@", "127.0.0.1@0",
-      "::1@65536", "127.0.0.1@53x", "127.0.0.1:53", "@53", "1.2.3.4\"",  "::g"};
+  static const char *const bad[] = {"",
+                                    "example.com",
+                                    "127.1",
+                                    "1",
+                                    "127.0.0.1@",
+                                    "127.0.0.1@0",
+                                    "::1@65536",
+                                    "127.0.0.1@53x",
+                                    "127.0.0.1:53",
+                                    "@53",
+                                    "1.2.3.4\"",
+                                    "::g",
+                                    "fe80::53",
+                                    "fe80::53%",
+                                    "2001:db8::1%lo",
+                                    "127.0.0.1%lo",
+                                    "fe80::53%lo@0",
+                                    "fe80::53%a-name-of-an-interface-too-long"};
   static const char *const good[] = {"127.0.0.1", "::1", "::1@5353", "127.0.0.1@65535"};
   struct event_base *base = event_base_new();
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -381,6 +505,9 @@ const char *const unit_name = "resolver";
 const struct unit_test unit_tests[] = {
     {"each way to answer has its outcome, TTL and detail", outcomes},
     {"neither answers nor failures are cached", nothing_cached},
+    {"the time for a look-up is ours, and so is what is told", patience_is_ours},
+    {"failures are told at once, after each server was asked", failures_are_told_at_once},
+    {"a server with a link-local address is asked at its interface", link_local},
     {"domains whose queries time out harm no other domain", dead_domains_harm_nobody},
     {"the next server is asked when one is silent or fails", next_server},
     {"a cancelled query does not call back", cancelled},

@@ -23,9 +23,9 @@
  * TXT, MX ("10 mx.example"), A, AAAA, CNAME: a record. Of a whole name: RCODE (data: its number,
  * and the type that it is for where it is for one), DROP (no answer), LOSSY (the first query of
  * each run is dropped), TRUNCATE (over UDP), NOEDNS (FORMERR to EDNS), GARBAGE, CHECKED (SERVFAIL
- * but with the CD bit, as of a resolver that validates and has found it bogus). `*.` at the front
- * stands for anything. What the table does not settle is answered from the tree, where there is
- * one.
+ * but with the CD bit, as of a resolver that validates and has found it bogus), SLOW (data: after
+ * so many milliseconds). `*.` at the front stands for anything. What the table does not settle is
+ * answered from the tree, where there is one.
  */
 struct dns_line {
   const char *name;
@@ -222,6 +222,8 @@ static bool dns_answer(struct dns_server *server, const unsigned char *query, si
   if (dns_find(zone, name, "DROP") ||
       (dns_find(zone, name, "LOSSY") && !atomic_exchange(&server->lost, true)))
     return false;
+  if ((line = dns_find(zone, name, "SLOW")))
+    usleep((unsigned)strtoul(line->data, NULL, 10) * 1000);
   line = dns_find(zone, name, "RCODE");
   if (line && (!line->data[1] || dns_type(line->data + 2) == type)) {
     to->bytes[3] |= (unsigned char)(line->data[0] - '0');
@@ -314,20 +316,25 @@ static void *dns_run(void *context) {
   return NULL;
 }
 
+/* Serves at an address. */
+static bool dns_serve(struct dns_server *server, const struct sockaddr *address, socklen_t size,
+                      const struct dns_line *zone) {
+  memset(server, 0, sizeof *server);
+  server->zone = zone;
+  server->udp = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  server->tcp = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  setsockopt(server->tcp, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+  return bind(server->udp, address, size) == 0 && bind(server->tcp, address, size) == 0 &&
+         listen(server->tcp, 64) == 0 && pipe(server->stop) == 0 &&
+         pthread_create(&server->thread, NULL, dns_run, server) == 0;
+}
+
 /* Serves at 127.0.0.1 and that port. */
 __attribute__((unused)) static bool dns_start(struct dns_server *server, uint16_t port,
                                               const struct dns_line *zone) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  memset(server, 0, sizeof *server);
-  server->zone = zone;
-  server->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  server->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  setsockopt(server->tcp, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-  return bind(server->udp, (struct sockaddr *)&address, sizeof address) == 0 &&
-         bind(server->tcp, (struct sockaddr *)&address, sizeof address) == 0 &&
-         listen(server->tcp, 64) == 0 && pipe(server->stop) == 0 &&
-         pthread_create(&server->thread, NULL, dns_run, server) == 0;
+  return dns_serve(server, (const struct sockaddr *)&address, sizeof address, zone);
 }
 
 __attribute__((unused)) static void dns_stop(struct dns_server *server) {

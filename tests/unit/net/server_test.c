@@ -1,5 +1,7 @@
 #include "server.h"
 
+#include <errno.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,19 +37,119 @@ static void resolvconf(void) {
       {"nameserver example.com\nnameserver 1.1.1.1\n", "1.1.1.1@53"},
       {"nameservers 1.1.1.1\nnameserver2.2.2.2\n", "127.0.0.1@53"},
       {"nameserver fe80::1%lo\n", "fe80::1%lo@53"},
+      {"nameserver fe80::1%nowhere0\nnameserver fe80::1\nnameserver ::1\n", "::1@53"},
   };
   char servers[512];
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     read_text(cases[i].text, servers, sizeof servers);
     unit_check(strcmp(servers, cases[i].servers) == 0, "%s: %s", cases[i].text, servers);
   }
-  size_t count;
+  /* As resolv.conf(5) says of a file that is missing. */
+  size_t count = 0;
   struct mtasts_server server;
-  CU_ASSERT_EQUAL(mtasts_server_resolvconf("/nowhere/resolv.conf", 1, &server, &count), MTASTS_IO);
+  CU_ASSERT_EQUAL(mtasts_server_resolvconf("/nowhere/resolv.conf", 1, &server, &count), MTASTS_OK);
+  CU_ASSERT_EQUAL(errno, ENOENT);
+  unit_check(count == 1 && strcmp(server.text, "127.0.0.1@53") == 0, "missing: %s", server.text);
+  CU_ASSERT_EQUAL(mtasts_server_resolvconf("/tmp", 1, &server, &count), MTASTS_OK);
+  CU_ASSERT_EQUAL(errno, EISDIR);
+  CU_ASSERT_EQUAL(count, 1);
+}
+
+static void addresses(void) {
+  static const struct {
+    const char *text;
+    enum mtasts_status status;
+    const char *shown;
+    const char *forward;
+  } cases[] = {
+      {"192.0.2.1", MTASTS_OK, "192.0.2.1@53", "192.0.2.1@53"},
+      {"2001:db8::1@5353", MTASTS_OK, "2001:db8::1@5353", "2001:db8::1@5353"},
+      {"fe80::1%lo", MTASTS_OK, "fe80::1%lo@53", "fe80::1%1@53"},
+      {"fe80::1%lo@5353", MTASTS_OK, "fe80::1%lo@5353", "fe80::1%1@5353"},
+      {"fe80::1%1", MTASTS_OK, "fe80::1%1@53", "fe80::1%1@53"},
+      {"fe80::1%nowhere0", MTASTS_ABSENT, NULL, NULL},
+      {"fe80::1%4711", MTASTS_ABSENT, NULL, NULL},
+      {"fe80::1%99999999999", MTASTS_ABSENT, NULL, NULL},
+      {"fe80::1", MTASTS_INVALID, NULL, NULL},
+      {"fe80::1%", MTASTS_INVALID, NULL, NULL},
+      {"2001:db8::1%lo", MTASTS_INVALID, NULL, NULL},
+      {"192.0.2.1%lo", MTASTS_INVALID, NULL, NULL},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct mtasts_server server = {.size = 0};
+    enum mtasts_status status = mtasts_server_parse(cases[i].text, &server);
+    unit_check(status == cases[i].status, "%s: %s", cases[i].text, mtasts_status_name(status));
+    if (status == MTASTS_OK)
+      unit_check(strcmp(server.text, cases[i].shown) == 0 &&
+                     strcmp(server.forward, cases[i].forward) == 0,
+                 "%s: %s, %s", cases[i].text, server.text, server.forward);
+  }
+}
+
+static void write_file(const char *path, const char *text) {
+  FILE *file = fopen(path, "w");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+  fputs(text, file);
+  fclose(file);
+  /* As if it had been written long ago: only what changes may show. */
+  usleep(10000);
+}
+
+/* Takes a stamp that is not young, whatever the clock says. */
+static bool changed(const char *path, struct mtasts_server_stamp *stamp) {
+  bool result = mtasts_server_changed(path, stamp);
+  stamp->young = false;
+  return result;
+}
+
+static void changes(void) {
+  char directory[] = "/tmp/mtasts-server-XXXXXX";
+  char link[64], one[64], other[64];
+  struct mtasts_server_stamp stamp = {.error = 0};
+  CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(directory));
+  snprintf(link, sizeof link, "%s/resolv.conf", directory);
+  snprintf(one, sizeof one, "%s/one", directory);
+  snprintf(other, sizeof other, "%s/other", directory);
+  changed(link, &stamp);
+  CU_ASSERT_FALSE(changed(link, &stamp)); /* still missing */
+  CU_ASSERT_EQUAL(symlink("one", link), 0);
+  CU_ASSERT_FALSE(changed(link, &stamp)); /* a link to nothing */
+  write_file(one, "nameserver 192.0.2.1\n");
+  CU_ASSERT_TRUE(changed(link, &stamp)); /* appears behind the link */
+  CU_ASSERT_FALSE(changed(link, &stamp));
+  write_file(one, "nameserver 192.0.2.2\n");
+  CU_ASSERT_TRUE(changed(link, &stamp)); /* of the same size */
+  write_file(other, "nameserver 192.0.2.2\n");
+  CU_ASSERT_EQUAL(rename(other, one), 0);
+  CU_ASSERT_TRUE(changed(link, &stamp)); /* replaced */
+  write_file(other, "nameserver 192.0.2.3\n");
+  CU_ASSERT_FALSE(changed(link, &stamp));
+  unlink(link);
+  CU_ASSERT_EQUAL(symlink("other", link), 0);
+  CU_ASSERT_TRUE(changed(link, &stamp)); /* the link shows elsewhere */
+  chmod(other, 0);
+  CU_ASSERT_TRUE(changed(link, &stamp));
+  unlink(other);
+  CU_ASSERT_TRUE(changed(link, &stamp));
+  unlink(link);
+  unlink(one);
+  rmdir(directory);
+}
+
+static void young_files(void) {
+  struct mtasts_server_stamp stamp = {.error = 0};
+  char path[] = "/tmp/mtasts-server-XXXXXX";
+  close(mkstemp(path));
+  mtasts_server_changed(path, &stamp);
+  CU_ASSERT_TRUE(mtasts_server_changed(path, &stamp)); /* a later write might not show */
+  unlink(path);
 }
 
 const char *const unit_name = "server";
 const struct unit_test unit_tests[] = {
     {"resolv.conf names the servers", resolvconf},
+    {"addresses, link-local ones with their interface", addresses},
+    {"a file that changes is noticed, also behind links", changes},
+    {"a file that has just changed is read once more", young_files},
     {NULL, NULL},
 };

@@ -1,0 +1,156 @@
+#include "dns_watch.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "uptime.h"
+
+/* what is told */
+
+static void tell_servers(const struct mtasts_dns_watch *watch, char *servers) {
+  mtasts_servers_write(mtasts_resolver_servers(watch->resolver), servers);
+  if (!*servers)
+    snprintf(servers, MTASTS_SERVERS_TEXT, "none");
+}
+
+static void tell(struct mtasts_dns_watch *watch, enum mtasts_outage_news news) {
+  const struct mtasts_outage *outage = &watch->outage;
+  char servers[MTASTS_SERVERS_TEXT];
+  char why[4 * MTASTS_DETAIL_MAX + 3];
+  int64_t lasted = (mtasts_uptime() - outage->since) / 1000;
+  if (news == MTASTS_OUTAGE_FIRST || news == MTASTS_OUTAGE_ENDS)
+    atomic_store_explicit(&watch->stats->resolver_back, watch->now(), memory_order_relaxed);
+  if (news == MTASTS_OUTAGE_SAME || news == MTASTS_OUTAGE_FIRST)
+    return;
+  tell_servers(watch, servers);
+  mtasts_log_value((struct mtasts_span){watch->why, strlen(watch->why)}, why, sizeof why);
+  if (news == MTASTS_OUTAGE_BEGINS)
+    mtasts_log(MTASTS_LOG_WARNING,
+               "dns=broken servers=%s detail=%s: is the DNS server there, and does it answer this "
+               "machine? Until it works, policies that are cached stay in force, and nothing is "
+               "known of other domains",
+               servers, why);
+  else if (news == MTASTS_OUTAGE_LASTS)
+    mtasts_log(MTASTS_LOG_WARNING, "dns=broken servers=%s detail=%s since=%llds failed=%llu",
+               servers, why, (long long)lasted, outage->failed);
+  else
+    mtasts_log(MTASTS_LOG_INFO,
+               "dns=works servers=%s after=%llds failed=%llu: domains whose look-up failed are "
+               "looked up again when they are asked for",
+               servers, (long long)lasted, outage->failed);
+}
+
+static void tell_trouble(struct mtasts_dns_watch *watch) {
+  const struct mtasts_servers *servers = mtasts_resolver_servers(watch->resolver);
+  if (strcmp(watch->trouble, servers->trouble) == 0)
+    return;
+  snprintf(watch->trouble, sizeof watch->trouble, "%s", servers->trouble);
+  if (*watch->trouble)
+    mtasts_log(MTASTS_LOG_WARNING, "dns: %s; it is looked at again each second", watch->trouble);
+}
+
+/* what is heard */
+
+static void probe(struct mtasts_dns_watch *watch);
+
+static void on_heard(void *context, const char *name, uint16_t type, const char *why) {
+  struct mtasts_dns_watch *watch = context;
+  if (why)
+    snprintf(watch->why, sizeof watch->why, "%s", why);
+  tell(watch, mtasts_outage_heard(&watch->outage, name, type, !why, mtasts_uptime()));
+  probe(watch);
+}
+
+/* Its answer has been heard already. */
+static void on_probed(void *context, const struct mtasts_dns_answer *answer) {
+  struct mtasts_dns_watch *watch = context;
+  (void)answer;
+  watch->probe = NULL;
+  evtimer_del(watch->patience);
+}
+
+static void on_patience(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_dns_watch *watch = context;
+  bool root = !(watch->outage.out && watch->outage.row);
+  (void)fd;
+  (void)what;
+  mtasts_resolver_cancel(watch->probe);
+  watch->probe = NULL;
+  if (!root)
+    return; /* such an outage goes on */
+  snprintf(watch->why, sizeof watch->why, "NS .: no answer in %d s", MTASTS_OUTAGE_PROBE_MS / 1000);
+  tell(watch, mtasts_outage_heard(&watch->outage, "", MTASTS_RR_NS, false, mtasts_uptime()));
+}
+
+static void probe(struct mtasts_dns_watch *watch) {
+  const struct timeval patience = {.tv_sec = MTASTS_OUTAGE_PROBE_MS / 1000};
+  const char *name;
+  uint16_t type;
+  if (watch->probe || !mtasts_outage_wants_probe(&watch->outage, mtasts_uptime(), &name, &type))
+    return;
+  if (mtasts_resolver_ask(watch->resolver, name, type ? type : MTASTS_RR_NS, on_probed, watch,
+                          &watch->probe) == MTASTS_OK)
+    evtimer_add(watch->patience, &patience);
+}
+
+/* its life */
+
+bool mtasts_dns_watch_open(struct mtasts_dns_watch *watch, struct event_base *base,
+                           struct mtasts_stats *stats, int64_t (*now)(void)) {
+  *watch = (struct mtasts_dns_watch){.base = base, .stats = stats, .now = now};
+  watch->patience = evtimer_new(base, on_patience, watch);
+  mtasts_server_changed(MTASTS_RESOLVCONF, &watch->stamp);
+  return watch->patience != NULL;
+}
+
+static void let_go(struct mtasts_dns_watch *watch) {
+  mtasts_resolver_cancel(watch->probe);
+  watch->probe = NULL;
+  if (watch->patience)
+    evtimer_del(watch->patience);
+  if (watch->resolver)
+    mtasts_resolver_listen(watch->resolver, NULL, NULL);
+}
+
+void mtasts_dns_watch_take(struct mtasts_dns_watch *watch, struct mtasts_resolver *resolver) {
+  char was[MTASTS_SERVERS_TEXT] = "";
+  char servers[MTASTS_SERVERS_TEXT];
+  if (watch->resolver)
+    tell_servers(watch, was);
+  let_go(watch);
+  watch->resolver = resolver;
+  tell_servers(watch, servers);
+  if (*was && strcmp(was, servers) != 0)
+    mtasts_log(MTASTS_LOG_INFO, "dns servers=%s was_servers=%s", servers, was);
+  tell_trouble(watch);
+  mtasts_resolver_listen(resolver, on_heard, watch);
+  mtasts_outage_renew(&watch->outage);
+  probe(watch);
+}
+
+static bool any_scope(const struct mtasts_servers *servers) {
+  for (size_t i = 0; i < servers->count; i++)
+    if (strchr(servers->list[i].text, '%'))
+      return true;
+  return false;
+}
+
+bool mtasts_dns_watch_go(struct mtasts_dns_watch *watch, const char *const *named, size_t count) {
+  const struct mtasts_servers *servers = mtasts_resolver_servers(watch->resolver);
+  struct mtasts_servers found;
+  char error[MTASTS_SERVERS_ERROR];
+  bool changed = count == 0 && mtasts_server_changed(MTASTS_RESOLVCONF, &watch->stamp);
+  tell(watch, mtasts_outage_tick(&watch->outage, mtasts_uptime()));
+  probe(watch);
+  return (changed || any_scope(servers) || *servers->trouble) &&
+         mtasts_servers_find(named, count, &found, error) == MTASTS_OK &&
+         !mtasts_servers_same(&found, servers);
+}
+
+void mtasts_dns_watch_close(struct mtasts_dns_watch *watch) {
+  let_go(watch);
+  if (watch->patience)
+    event_free(watch->patience);
+}

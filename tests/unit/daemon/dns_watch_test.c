@@ -1,0 +1,203 @@
+#include "netloop_rig.h"
+
+#include <sys/mount.h>
+
+#include "dns_message.h"
+#include "server.h"
+
+const char *const unit_name = "daemon/dns_watch";
+
+static const struct dns_line silent_zone[] = {
+    {"*", "DROP", ""}, {"", "DROP", ""}, {NULL, NULL, NULL}};
+
+/* All names, the root too. */
+static void silence(struct dns_server *server, bool silent) {
+  atomic_store(&server->zone, silent ? silent_zone : zone);
+}
+
+static void give_configuration(struct rig *rig, const char *servers, const char *dnssec) {
+  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_CONFIGURE);
+  rig->servers = servers;
+  rig->dnssec = dnssec;
+  job->snapshot = configuration(rig, 4);
+  mtasts_queue_give(&rig->inbox, job);
+}
+
+static bool comes_to_be_logged(const struct rig *rig, const char *words, int seconds) {
+  for (int i = 0; i < 50 * seconds && logged(rig, words) == 0; i++)
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+  return logged(rig, words) > 0;
+}
+
+static void check_comes(const struct rig *rig, const char *words, int seconds) {
+  unit_check(comes_to_be_logged(rig, words, seconds), "not in the log: %s", words);
+}
+
+static bool second_server(struct dns_server *server) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(53)};
+  inet_pton(AF_INET, GLOBAL_ADDRESS, &address.sin_addr);
+  return dns_serve(server, (const struct sockaddr *)&address, sizeof address, zone);
+}
+
+/* What was asked while the resolver was away is found as soon as it is back. */
+static void outage(void) {
+  struct rig *rig = rig_new(4);
+  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "none.example").record, MTASTS_RECORD_ABSENT);
+  CU_ASSERT_TRUE(atomic_load(&rig->stats.resolver_back) > 0); /* it works at all */
+  silence(&rig->dns, true);
+  struct mtasts_entry entry = ask(rig, MTASTS_JOB_LOOK_UP, "good.example");
+  CU_ASSERT_EQUAL(entry.record, MTASTS_RECORD_ERROR);
+  check_comes(rig, "dns=broken servers=127.0.0.1@53 detail=\"NS .: no answer in ", 10);
+  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "other.example").record, MTASTS_RECORD_ERROR);
+  check_logged(rig, 1, "dns=broken");
+  check_logged(rig, 0, "dns=works");
+  int64_t lost = time(NULL);
+  silence(&rig->dns, false);
+  check_comes(rig, "dns=works servers=127.0.0.1@53 after=", 10);
+  CU_ASSERT_TRUE(atomic_load(&rig->stats.resolver_back) >= lost);
+  sleep(1); /* the loop's next round */
+  entry = ask(rig, MTASTS_JOB_LOOK_UP, "good.example");
+  CU_ASSERT_TRUE(entry.has_policy);
+  /* A domain that fails by itself makes no outage, and is remembered. */
+  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "servfail.example").record, MTASTS_RECORD_ERROR);
+  unsigned queries = rig->dns.asked[MTASTS_RR_TXT];
+  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "servfail.example").record, MTASTS_RECORD_ERROR);
+  CU_ASSERT_EQUAL(rig->dns.asked[MTASTS_RR_TXT], queries);
+  check_logged(rig, 1, "dns=broken");
+  end(rig);
+}
+
+/* Look-ups that are waiting for servers of before go on with the new ones. */
+static void other_servers(void) {
+  struct rig *rig = prepare();
+  struct dns_server second;
+  rig->dns_timeout = 20;
+  start(rig, 4);
+  CU_ASSERT_TRUE_FATAL(second_server(&second));
+  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "none.example").record, MTASTS_RECORD_ABSENT);
+  silence(&rig->dns, true);
+  give(rig, MTASTS_JOB_LOOK_UP, "good.example", true, 1);
+  give(rig, MTASTS_JOB_REFRESH, "none.example", true, 2);
+  nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+  give_configuration(rig, "servers = {\"" GLOBAL_ADDRESS "\"}", "dnssec = \"off\"");
+  for (unsigned i = 0; i < 2; i++) {
+    struct mtasts_job *job = take(rig, 5000);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+    struct mtasts_entry entry = entry_of(job);
+    unit_check(entry.record != MTASTS_RECORD_ERROR, "%s: fails", job->domain.name);
+    mtasts_job_free(job);
+  }
+  check_logged(rig, 1, "dns servers=" GLOBAL_ADDRESS "@53 was_servers=127.0.0.1@53");
+  /* The same section again changes nothing. */
+  give_configuration(rig, "servers = {\"" GLOBAL_ADDRESS "\"}", "dnssec = \"off\"");
+  ask(rig, MTASTS_JOB_LOOK_UP, "another.example");
+  check_logged(rig, 1, "dns servers=");
+  end(rig);
+  dns_stop(&second);
+}
+
+static void dnssec_on_and_off(void) {
+  struct tree *tree = tree_load("tests/data/dnssec/tree.txt");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(tree);
+  char *anchor = realpath("tests/data/dnssec/root.key", NULL);
+  char dnssec[512];
+  CU_ASSERT_PTR_NOT_NULL_FATAL(anchor);
+  snprintf(dnssec, sizeof dnssec, "dnssec = \"auto\"\n trust_anchor = \"%s\"", anchor);
+  free(anchor);
+  struct rig *rig = prepare();
+  atomic_store(&rig->dns.tree, tree);
+  start(rig, 4);
+  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "implicit.example").dane_expires, 0);
+  CU_ASSERT_EQUAL(rig->dns.asked[MTASTS_RR_DNSKEY], 0);
+  give_configuration(rig, rig->servers, dnssec);
+  CU_ASSERT_TRUE(ask(rig, MTASTS_JOB_LOOK_UP, "implicit.example").dane_expires > 0);
+  CU_ASSERT_TRUE(rig->dns.asked[MTASTS_RR_DNSKEY] > 0);
+  check_logged(rig, 0, "dnssec=");
+  give_configuration(rig, rig->servers, "dnssec = \"off\"");
+  unsigned keys = rig->dns.asked[MTASTS_RR_DNSKEY];
+  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "unsigned.example").dane_expires, 0);
+  CU_ASSERT_EQUAL(rig->dns.asked[MTASTS_RR_DNSKEY], keys);
+  end(rig);
+  free(tree);
+}
+
+/* Nothing is known of a server, and all goes on with what is cached. */
+static void no_server(void) {
+  struct rig *rig = prepare();
+  struct sample sample;
+  rig->servers = "servers = {\"fe80::53%nowhere0\"}";
+  start(rig, 4);
+  CU_ASSERT_EQUAL(import(rig, "cached.example", aged(&sample, MTASTS_MODE_ENFORCE, 86400, 100)),
+                  MTASTS_OK);
+  CU_ASSERT_TRUE(ask(rig, MTASTS_JOB_LOOK_UP, "cached.example").has_policy);
+  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "good.example").record, MTASTS_RECORD_ERROR);
+  check_logged(rig, 1,
+               "dns: DNS server fe80::53%nowhere0 cannot be asked: this machine has no such "
+               "interface");
+  check_comes(rig, "dns=broken servers=none", 5);
+  give_configuration(rig, "servers = {\"127.0.0.1\"}", "dnssec = \"off\"");
+  check_comes(rig, "dns=works servers=127.0.0.1@53", 5);
+  sleep(1);
+  CU_ASSERT_TRUE(ask(rig, MTASTS_JOB_LOOK_UP, "good.example").has_policy);
+  check_logged(rig, 1, "dns=broken");
+  end(rig);
+}
+
+/* A file of ours in the place of resolv.conf, in a mount namespace of the test. In a chroot that is
+ * no mount point it could be seen outside, so there is none. */
+static bool hide_resolvconf(const char *path) {
+  bool hidden = unshare(CLONE_NEWNS) == 0 &&
+                mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                mount(path, MTASTS_RESOLVCONF, NULL, MS_BIND, NULL) == 0;
+  if (!hidden)
+    perror("*** not tested: resolv.conf of the test's own");
+  return hidden;
+}
+
+static void write_resolvconf(const char *text) {
+  FILE *file = fopen(MTASTS_RESOLVCONF, "we");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+  fputs(text, file);
+  fclose(file);
+}
+
+static void resolvconf(void) {
+  char path[] = "/tmp/mtasts-resolvconf-XXXXXX";
+  struct dns_server second;
+  int fd = mkstemp(path);
+  CU_ASSERT_TRUE_FATAL(fd >= 0 && namespace_enter());
+  if (!hide_resolvconf(path)) {
+    CU_ASSERT_PTR_NULL(getenv("CI"));
+    close(fd);
+    unlink(path);
+    return;
+  }
+  struct rig *rig = prepare();
+  CU_ASSERT_TRUE_FATAL(second_server(&second));
+  silence(&rig->dns, true);
+  rig->servers = ""; /* those of resolv.conf, which is empty: 127.0.0.1 */
+  start(rig, 4);
+  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "good.example").record, MTASTS_RECORD_ERROR);
+  write_resolvconf("nameserver " GLOBAL_ADDRESS "\n");
+  check_comes(rig, "dns servers=" GLOBAL_ADDRESS "@53 was_servers=127.0.0.1@53", 5);
+  check_comes(rig, "dns=works", 5);
+  sleep(1);
+  CU_ASSERT_TRUE(ask(rig, MTASTS_JOB_LOOK_UP, "good.example").has_policy);
+  write_resolvconf("# once more\nnameserver " GLOBAL_ADDRESS "\nsearch example\n");
+  sleep(3);
+  check_logged(rig, 1, "dns servers="); /* they are the same */
+  end(rig);
+  dns_stop(&second);
+  umount(MTASTS_RESOLVCONF);
+  close(fd);
+  unlink(path);
+}
+
+const struct unit_test unit_tests[] = {
+    {"an outage is told, and ends the waits that it caused", outage},
+    {"other servers by a reload, also for what is in the air", other_servers},
+    {"DNSSEC by a reload", dnssec_on_and_off},
+    {"without a server that can be asked, all goes on", no_server},
+    {"other servers in resolv.conf", resolvconf},
+    {NULL, NULL},
+};
