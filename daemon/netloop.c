@@ -46,6 +46,7 @@ static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   loop->snapshot = job->snapshot;
   job->snapshot = NULL;
   loop->tower.in_flight = config->refresh.in_flight;
+  loop->tower.config = config;
   loop->tower.net.settings = settings;
 }
 
@@ -143,12 +144,12 @@ static void on_second(evutil_socket_t fd, short what, void *context) {
 
 /* its life */
 
-static void on_dnssec_check(void *context, bool news, const char *why, const char *remedy) {
+static void on_dnssec_check(void *context, const struct mtasts_validator_check *check) {
   const struct mtasts_netloop *loop = context;
-  if (why)
+  if (check->why)
     mtasts_count(loop->tower.stats, MTASTS_COUNT_DNSSEC_BROKEN);
-  if (news)
-    mtasts_news_tell_dnssec(why, remedy, loop->require_dnssec);
+  if (check->news)
+    mtasts_news_tell_dnssec(check, loop->require_dnssec);
 }
 
 static enum mtasts_status open_validator(struct mtasts_netloop *loop,
@@ -174,6 +175,8 @@ static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
       .servers = config->dns.servers.items,
       .server_count = config->dns.servers.count,
       .timeout = config->dns.timeout,
+      .insecure = config->dns.insecure.items,
+      .insecure_count = config->dns.insecure.count,
       .resolvers = loop->tower.net.settings.dane ? 2 : 1,
   };
   const struct mtasts_fetcher_options fetcher = {

@@ -150,16 +150,25 @@ static void tell_dane(const struct mtasts_news *news, struct mtasts_stats *stats
   }
 }
 
-void mtasts_news_tell_dnssec(const char *why, const char *remedy, bool required) {
+/* What becomes of mail until that is mended. */
+static const char *consequence(const struct mtasts_validator_check *check, bool required) {
+  if (check->silent)
+    return "what is known of DANE stays in force, and what does not validate is not believed";
+  return required ? "all mail is deferred, as dns.dnssec is require"
+                  : "DANE that is known stays in force for a day, of other domains it is not known "
+                    "and MTA-STS alone decides";
+}
+
+void mtasts_news_tell_dnssec(const struct mtasts_validator_check *check, bool required) {
   char detail[4 * MTASTS_DETAIL_MAX + 3];
-  if (!why) {
+  if (!check->why) {
     mtasts_log(MTASTS_LOG_INFO, "dnssec=works: DANE is looked up again");
     return;
   }
-  mtasts_log_value((struct mtasts_span){why, strlen(why)}, detail, sizeof detail);
-  mtasts_log(MTASTS_LOG_WARNING, "dnssec=broken detail=%s: %s; until then %s", detail, remedy,
-             required ? "all mail is deferred, as dns.dnssec is require"
-                      : "DANE is not known of, and MTA-STS alone decides");
+  mtasts_log_value((struct mtasts_span){check->why, strlen(check->why)}, detail, sizeof detail);
+  mtasts_log(MTASTS_LOG_WARNING, "dnssec=%s detail=%s: %s; until then %s",
+             check->silent ? "silent" : "broken", detail, check->remedy,
+             consequence(check, required));
 }
 
 void mtasts_news_tell(const struct mtasts_news *news, struct mtasts_stats *stats) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "anchor.h"
+#include "insecure.h"
 #include "printable.h"
 #include "server.h"
 
@@ -35,6 +36,7 @@ struct mtasts_resolver {
   size_t preferred; /* the server that answered last */
   bool validates;
   int anchor; /* while that is set up: a file in memory; else -1 */
+  const struct mtasts_resolver_options *options; /* while that is set up */
   unsigned resolvers;
   size_t count;
   struct mtasts_server servers[MTASTS_RESOLVER_SERVERS];
@@ -101,7 +103,6 @@ static const char settings[] = "server:\n"
                                "  key-cache-slabs: 1\n"
                                "  unknown-server-time-limit: %u\n"
                                "  outbound-msg-retry: %u\n"
-                               "  local-zone: \"test.\" nodefault\n"
                                "%s"
                                "forward-zone:\n"
                                "  name: \".\"\n"
@@ -150,7 +151,9 @@ static int configure(struct ub_ctx *context, const struct mtasts_resolver *resol
   if (resolver->anchor >= 0)
     snprintf(validating, sizeof validating, validation, resolver->anchor);
   if (dprintf(file, settings, *validating ? "validator " : "", sockets, sockets / 16 + 1, wait,
-              tries, validating, server->text) > 0) {
+              tries, validating, server->text) > 0 &&
+      mtasts_insecure_write(file, resolver->options->insecure,
+                            resolver->options->insecure_count)) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     status = ub_ctx_config(context, path);
   }
@@ -217,6 +220,7 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
   made->base = base;
   made->timeout = options->timeout ? options->timeout : 1;
   made->anchor = -1;
+  made->options = options;
   made->resolvers = options->resolvers ? options->resolvers : 1;
   made->validates = options->trust_anchor != NULL;
   LIST_INIT(&made->queries);
@@ -229,6 +233,7 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
     close(made->anchor);
     made->anchor = -1;
   }
+  made->options = NULL;
   if (status != MTASTS_OK) {
     mtasts_resolver_free(made);
     return status;

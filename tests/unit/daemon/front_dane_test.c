@@ -26,7 +26,9 @@ static void test_dane(void) {
   known("fresh.example", with_dane(governing(&sample), MTASTS_DANE_NONE, 300));
   ask(MTA, "postfix fresh.example", SECURE);
   no_job("all is fresh");
-  known("lapsed.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, -3600));
+  struct mtasts_entry *lapsed = with_dane(governing(&sample), MTASTS_DANE_USABLE, -3600);
+  lapsed->mx_expires = lapsed->dane_expires;
+  known("lapsed.example", lapsed);
   ask(MTA, "postfix lapsed.example", "OK dane-only");
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "lapsed.example", false));
   known("new.example", governing(&sample));
@@ -104,6 +106,31 @@ static void test_ports(void) {
   raze_front();
 }
 
+/* The postmaster's word: as if the domain had no DANE. Nothing of it is waited for, nor shown. */
+static void test_override_dane_off(void) {
+  struct sample sample;
+  raise_front(WITH_DANE "override \"a.example\" { dane = \"off\" }\n"
+                        "override \"b.example\" { mode = \"none\" dane = \"off\" }\n"
+                        "override \"c.example\" { dane = \"off\" until = \"2020-01-31\" }\n"
+                        "override \"d.example\" { mode = \"none\" }");
+  known("a.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
+  ask(MTA, "postfix a.example", SECURE);
+  mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", false)); /* its hosts were DANE's */
+  ask_like(MTA, "decision a.example", "OK ", "\"source\":\"override\"");
+  ask_like(MTA, "decision a.example", "OK ", "\"id\":\"20260101\"");
+  ask_like(MTA, "decision a.example", "OK ", "\"dane\":\"none\"");
+  struct mtasts_ruling ruling = ask_ruling("entry a.example");
+  CU_ASSERT_TRUE(ruling.known && ruling.dane_off && !ruling.overridden && ruling.entry.has_policy);
+  CU_ASSERT_EQUAL(mtasts_ruling_decide(&ruling, time(NULL)).verdict, MTASTS_VERDICT_ENFORCE);
+  ask(MTA, "postfix b.example", "NOTFOUND "); /* at once: nothing is to be learnt */
+  known("c.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
+  ask(MTA, "postfix c.example", "OK dane-only"); /* it has ended */
+  /* A failure of DNSSEC does not hold back mail for a domain that is to have no policy. */
+  known("d.example", with_dane(recordless(&sample), MTASTS_DANE_BOGUS, 300));
+  ask(MTA, "postfix d.example", "NOTFOUND ");
+  raze_front();
+}
+
 /* Whoever can hold answers up past the deadline must not end DANE with that. */
 static void test_late(void) {
   struct sample sample;
@@ -158,6 +185,7 @@ const struct unit_test unit_tests[] = {
     {"what is known binds at the deadline", test_late},
     {"a policy waits until it is known whether DANE comes first", test_dane},
     {"so does an override", test_override_and_dane},
+    {"an override says that there is no DANE", test_override_dane_off},
     {"with dnssec off there is no DANE", test_dane_off},
     {"a new configuration does not change that", test_dane_configured},
     {NULL, NULL},

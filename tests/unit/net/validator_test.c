@@ -28,6 +28,7 @@ struct fixture {
 
   unsigned checks;
   unsigned news;
+  bool silent; /* the last check */
   char why[256]; /* at the last check; "" where it was good */
   char remedy[256];
 };
@@ -41,12 +42,13 @@ struct result {
   char detail[MTASTS_DETAIL_MAX + 1];
 };
 
-static void checked(void *context, bool news, const char *why, const char *remedy) {
+static void checked(void *context, const struct mtasts_validator_check *check) {
   struct fixture *f = context;
   f->checks++;
-  f->news += news;
-  snprintf(f->why, sizeof f->why, "%s", why ? why : "");
-  snprintf(f->remedy, sizeof f->remedy, "%s", why ? remedy : "");
+  f->news += check->news;
+  f->silent = check->silent;
+  snprintf(f->why, sizeof f->why, "%s", check->why ? check->why : "");
+  snprintf(f->remedy, sizeof f->remedy, "%s", check->why ? check->remedy : "");
 }
 
 static void use_anchor(struct fixture *f, const char *name) {
