@@ -5,10 +5,12 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "ad_check.h"
 #include "entry_codec.h"
 #include "fetch.h"
 #include "log.h"
 #include "news.h"
+#include "overrides.h"
 #include "resolver.h"
 #include "rounds.h"
 #include "tower.h"
@@ -18,6 +20,8 @@ enum {
   NICE = 5, /* a handshake does not delay an answer of the front loop */
 };
 
+#define RESOLVCONF "/etc/resolv.conf"
+
 struct mtasts_netloop {
   struct mtasts_tower tower;
   struct mtasts_snapshot *snapshot;
@@ -26,6 +30,9 @@ struct mtasts_netloop {
   struct mtasts_rounds rounds;
   int64_t went; /* on the last round, by mtasts_uptime */
   bool require_dnssec;
+  struct mtasts_ad_check *ad_check;
+  enum mtasts_ad ad; /* as it was told */
+  struct mtasts_overrides overrides;
   struct event *mail;
   struct event *second;
   bool stopped;
@@ -42,6 +49,8 @@ static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   struct mtasts_discover_settings settings = mtasts_config_settings(config);
   if (loop->snapshot) /* as it was opened */
     settings.dane = loop->tower.net.settings.dane;
+  mtasts_overrides_take(&loop->overrides, config, loop->snapshot ? loop->snapshot->config : NULL,
+                        wall_clock());
   mtasts_snapshot_release(loop->snapshot);
   loop->snapshot = job->snapshot;
   job->snapshot = NULL;
@@ -139,6 +148,7 @@ static void on_second(evutil_socket_t fd, short what, void *context) {
   (void)fd;
   (void)what;
   loop->went = uptime;
+  mtasts_overrides_go(&loop->overrides, loop->snapshot->config, loop->tower.net.now());
   mtasts_rounds_go(&loop->rounds, loop->tower.net.now(), elapsed);
 }
 
@@ -169,6 +179,18 @@ static enum mtasts_status open_validator(struct mtasts_netloop *loop,
   return mtasts_validator_new(loop->tower.base, &options, &loop->tower.net.validator);
 }
 
+/* What the MTAs' resolver says. Silence is no news: the resolver may be starting. */
+static void on_ad_check(void *context, const struct mtasts_ad_answer *answer) {
+  struct mtasts_netloop *loop = context;
+  if (answer->ad == MTASTS_AD_UNKNOWN)
+    return;
+  atomic_store_explicit(&loop->tower.stats->host_ad, (int)answer->ad, memory_order_relaxed);
+  if (answer->ad == loop->ad)
+    return;
+  loop->ad = answer->ad;
+  mtasts_news_tell_ad(answer, loop->snapshot->config->dns.without_ad);
+}
+
 static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
   const struct mtasts_config *config = loop->snapshot->config;
   const struct mtasts_resolver_options resolver = {
@@ -191,6 +213,8 @@ static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
       mtasts_resolver_new(loop->tower.base, &resolver, error, &net->resolver);
   if (status == MTASTS_OK && net->settings.dane)
     status = open_validator(loop, &resolver, error);
+  if (status == MTASTS_OK && net->settings.dane)
+    status = mtasts_ad_check_new(loop->tower.base, RESOLVCONF, on_ad_check, loop, &loop->ad_check);
   if (status == MTASTS_OK)
     status = mtasts_fetcher_new(loop->tower.base, &fetcher, error, &net->fetcher);
   return status;
@@ -258,6 +282,7 @@ void mtasts_netloop_free(struct mtasts_netloop *loop) {
   struct mtasts_tower *tower = &loop->tower;
   mtasts_tower_close(tower);
   mtasts_rounds_close(&loop->rounds);
+  mtasts_ad_check_free(loop->ad_check);
   mtasts_fetcher_free(tower->net.fetcher);
   mtasts_validator_free(tower->net.validator);
   mtasts_resolver_free(tower->net.resolver);

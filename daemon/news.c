@@ -171,6 +171,28 @@ void mtasts_news_tell_dnssec(const struct mtasts_validator_check *check, bool re
              consequence(check, required));
 }
 
+void mtasts_news_tell_ad(const struct mtasts_ad_answer *answer, enum mtasts_without_ad without_ad) {
+  if (answer->ad == MTASTS_AD_MISSING)
+    mtasts_log(
+        MTASTS_LOG_WARNING,
+        "resolver=%s ad=missing: the resolver of /etc/resolv.conf does not validate, and sets "
+        "no AD bit for the signed root, so Postfix and Exim cannot use DANE: %s; run a "
+        "validating resolver on this host, such as unbound, and name it there%s",
+        answer->server,
+        without_ad == MTASTS_WITHOUT_AD_DANE
+            ? "mail for domains with TLSA records waits in their queues"
+            : "for domains with TLSA records an enforce policy decides, else TLS is demanded "
+              "without authentication (dns.without_ad)",
+        without_ad == MTASTS_WITHOUT_AD_DANE ? ", or see dns.without_ad in mtasts.conf(5)" : "");
+  else if (answer->ad == MTASTS_AD_SET && !answer->trusted)
+    mtasts_log(MTASTS_LOG_INFO,
+               "resolver=%s ad=set: DANE can be used, but by Exim only with `options trust-ad` in "
+               "/etc/resolv.conf",
+               answer->server);
+  else if (answer->ad == MTASTS_AD_SET)
+    mtasts_log(MTASTS_LOG_INFO, "resolver=%s ad=set: DANE can be used", answer->server);
+}
+
 void mtasts_news_tell(const struct mtasts_news *news, struct mtasts_stats *stats) {
   const struct mtasts_discovery *discovery = news->discovery;
   count(news, stats);

@@ -8,6 +8,8 @@
 #ifndef MTASTS_NEWS_H
 #define MTASTS_NEWS_H
 
+#include "ad_check.h"
+#include "config.h"
 #include "discover.h"
 #include "stats.h"
 #include "validator.h"
@@ -24,5 +26,8 @@ void mtasts_news_tell(const struct mtasts_news *news, struct mtasts_stats *stats
 
 /* DNSSEC does not work here any more, cannot be checked, or works again. required: dns.dnssec. */
 void mtasts_news_tell_dnssec(const struct mtasts_validator_check *check, bool required);
+
+/* What the MTAs' resolver does about the AD bit has changed. */
+void mtasts_news_tell_ad(const struct mtasts_ad_answer *answer, enum mtasts_without_ad without_ad);
 
 #endif

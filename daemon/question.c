@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ad_check.h"
 #include "ascii.h"
 #include "dane.h"
 #include "entry_codec.h"
@@ -93,8 +94,8 @@ static bool wait_for_kind(struct mtasts_front *front, const struct question *que
 
 /* what the cache knows */
 
-/* Is enough known to answer at once, whatever is due? An override's policy beats that of the domain,
- * never DANE. */
+/* Is enough known to answer at once, whatever is due? An override's policy beats that of the
+ * domain, never DANE. */
 static bool can_answer(const struct mtasts_discover_settings *settings,
                        const struct mtasts_entry *entry, const struct mtasts_override *override,
                        bool due, int64_t now) {
@@ -107,6 +108,24 @@ static bool can_answer(const struct mtasts_discover_settings *settings,
 static bool is_due(const struct mtasts_discover_settings *settings,
                    const struct mtasts_entry *entry, int64_t now) {
   return !entry || mtasts_discover_due(settings, entry, now) != 0;
+}
+
+/*
+ * Takes out of a stored entry what does not count here. An MTA whose resolver sets no AD bit cannot
+ * use TLSA records, and can do no more than defer: if the site wants its policy to decide then
+ * (dns.without_ad), they are such as cannot be used, and TLS is demanded (RFC 7672 section 2.2) or
+ * what an enforce policy demands.
+ */
+static void heed(const struct mtasts_front *front, const struct mtasts_discover_settings *settings,
+                 struct mtasts_entry *entry) {
+  mtasts_discover_heed(settings, entry);
+  if (config_of(front)->dns.without_ad == MTASTS_WITHOUT_AD_DANE ||
+      atomic_load_explicit(&front->stats->host_ad, memory_order_relaxed) != MTASTS_AD_MISSING)
+    return;
+  if (entry->dane == MTASTS_DANE_USABLE)
+    entry->dane = MTASTS_DANE_UNUSABLE;
+  else if (entry->dane == MTASTS_DANE_MIXED)
+    entry->dane = MTASTS_DANE_NONE;
 }
 
 /* What is known for certain governs, though nobody could look further: an unexpired policy (RFC
@@ -139,7 +158,7 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
       mtasts_settings_with(&front->settings, finding.override);
   enum mtasts_status status = mtasts_reader_get(front->reader, &question->domain, &entry);
   if (status == MTASTS_OK) {
-    mtasts_discover_heed(&settings, &entry);
+    heed(front, &settings, &entry);
     finding.entry = &entry;
   } else {
     mtasts_count_read(front->stats, status);
@@ -287,11 +306,10 @@ void mtasts_question_ahead(void *context, const struct mtasts_peer *peer,
       mtasts_domain_from_text(request->key, &domain) != MTASTS_OK)
     return;
   const struct mtasts_override *override = override_of(front, &domain, now);
-  const struct mtasts_discover_settings settings =
-      mtasts_settings_with(&front->settings, override);
+  const struct mtasts_discover_settings settings = mtasts_settings_with(&front->settings, override);
   bool known = mtasts_reader_get(front->reader, &domain, &entry) == MTASTS_OK;
   if (known)
-    mtasts_discover_heed(&settings, &entry);
+    heed(front, &settings, &entry);
   bool due = is_due(&settings, known ? &entry : NULL, now);
   if (!can_answer(&settings, known ? &entry : NULL, override, due, now))
     mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &domain);
@@ -326,13 +344,13 @@ size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtas
 
   if (job && job->status == MTASTS_OK &&
       mtasts_entry_decode(job->value, job->value_size, &entry) == MTASTS_OK) {
-    mtasts_discover_heed(&settings, &entry);
+    heed(front, &settings, &entry);
     finding.entry = &entry;
     finding.freshness = job->freshness;
   } else if (waiter->map == MTASTS_MAP_REFRESH || waiter->map == MTASTS_MAP_RECHECK) {
     return answer_done(job, "TEMP the answer cannot be read", out);
   } else if (mtasts_reader_get(front->reader, domain, &entry) == MTASTS_OK) {
-    mtasts_discover_heed(&settings, &entry);
+    heed(front, &settings, &entry);
     if (governs(&entry, now)) /* no news in time */
       finding.entry = &entry;
   }

@@ -66,6 +66,7 @@ struct mtasts_stats {
   atomic_ullong waited;                  /* milliseconds, all of those together */
   atomic_llong seen[MTASTS_LOOPS];       /* when a loop last read its inbox, by mtasts_uptime */
   atomic_bool store_fails;               /* the last commit failed */
+  atomic_int host_ad;                    /* enum mtasts_ad: of the resolver that the MTAs have */
 };
 
 static inline void mtasts_count(struct mtasts_stats *stats, enum mtasts_counter counter) {

@@ -133,8 +133,10 @@ static void refuse(evutil_socket_t socket, short what, void *context) {
 /* A bogus answer without any signature may be that of a zone of this site, which the signed parent
  * knows nothing of: says what to do then, at the cost of the end of libunbound's words. */
 static void hint_insecure(struct mtasts_dns_answer *answer) {
-  static const char hint[] = "; an unsigned zone of this site belongs in dns.insecure";
-  enum { ROOM = MTASTS_DETAIL_MAX - (sizeof hint - 1) };
+  static const char hint[] = "; if this is an unsigned zone of this site, name it in dns.insecure";
+  enum {
+    ROOM = MTASTS_DETAIL_MAX - (sizeof hint - 1)
+  };
   size_t length = strlen(answer->detail);
   if (length > ROOM)
     length = ROOM;
