@@ -124,9 +124,42 @@ check_mtastsd() {
   restart_mtastsd 'override "good.dane" { mode = "none" }' 'override "forged-mx.dane" { mode = "none" }' \
     'override "mixed.dane" { mode = "enforce" mx = {"*.mixed.dane"} }' \
     'override "no-tlsa.dane" { mode = "enforce" mx = {"*.no-tlsa.dane"} }'
-  check 'an override does not beat DANE' 'dane usable,defer bogus,dane usable,enforce none' \
-    "$(decision {good,forged-mx,mixed,no-tlsa}.dane)"
+  check 'an override does not beat DANE, but one of mode none lets mail go where DNSSEC fails' \
+    'dane usable,none bogus,dane usable,enforce none' "$(decision {good,forged-mx,mixed,no-tlsa}.dane)"
+  check_exempt
 }
+
+# By the postmaster's word domains have no DANE: with a cache that knows of it, and with none; by the
+# daemon, by the tool through it, by the tool alone with its cache, and by one that asks the DNS.
+check_exempt() {
+  local overrides=('override "good.dane" { dane = "off" }' 'override "bad-dane.dane" { dane = "off" }'
+    'override "forged-mx.dane" { mode = "none" dane = "off" until = "2999-12-31" }'
+    'override "dane-enforce.dane" { dane = "off" until = "2020-01-31" }')
+  local domain exempt=({good,bad-dane,forged-mx,dane-enforce}.dane)
+  local fates='none override none,enforce override none,none override none,dane cache usable'
+  local words='"\(.verdict) \(.source) \(.dane)"'
+  restart_mtastsd
+  for domain in "${exempt[@]}"; do ask refresh "$domain" >/dev/null; done
+  : >"$LAB_DIR/log/mtastsd"
+  restart_mtastsd "${overrides[@]}"
+  check 'overrides with dane = "off"' "$fates" "$(for domain in "${exempt[@]}"; do
+    ask decision "$domain" | sed 's/^OK //' | jq -r "$words"; done | paste -sd,)"
+  check 'they are told once' '4 1' "$(grep -c 'mtastsd: override domain=' "$LAB_DIR/log/mtastsd") $(
+    grep -c 'override domain=dane-enforce.dane dane=off until=2020-01-31: it has ended' "$LAB_DIR/log/mtastsd")"
+  check "Postfix's words of them" 'NOTFOUND ,OK secure match=mx.bad-dane.dane servername=hostname,NOTFOUND ' \
+    "$(for domain in "${exempt[@]:0:3}"; do ask postfix "$domain"; done | paste -sd,)"
+  mtastsd_conf "${overrides[@]}" 'user = "root"' 'group = "root"' >"$LAB_DIR/exempt.conf"
+  tool() { "$MTASTS" --config "$LAB_DIR/exempt.conf" "$@" --json query "${exempt[@]}" |
+    jq -r "$words" | paste -sd,; }
+  check 'the tool, by mtastsd' "$fates" "$(tool)"
+  stop mtastsd
+  check 'the tool alone, by the cache' "$fates" "$(tool)"
+  check 'the tool alone, by the DNS' "${fates//cache/network}" "$(tool --cache "$cache-exempt")"
+}
+
+# Partners whose TLSA records do not fit their certificates.
+exempt_overrides=('override "bad-dane.dane" { dane = "off" }'
+  'override "mismatch.dane" { mode = "none" dane = "off" until = "2999-12-31" }')
 
 check_mail_by_exim() {
   local -A limits=(
@@ -160,6 +193,18 @@ check_mail_by_exim() {
   expect 'exim sees again' blind@good.dane dane
   send smarthost smart@no-starttls.dane
   expect 'exim, a smart host with DANE' smart@no-starttls.dane 'dane implicit.dane'
+
+  # It looks for TLSA records by itself, too: not where an override says that there are none.
+  restart_mtastsd 'ask { deadline = 5 }' "${exempt_overrides[@]}"
+  clear_queue
+  send plain exempt@bad-dane.dane
+  send plain exempt@mismatch.dane
+  expect 'exim, dane = "off", by the policy' exempt@bad-dane.dane verified
+  expect 'exim, dane = "off", no policy' exempt@mismatch.dane tls
+  stop mtastsd
+  send plain alone@bad-dane.dane
+  expect 'exim, dane = "off", without mtastsd' alone@bad-dane.dane verified
+  start_mtastsd 'ask { deadline = 5 }'
 }
 
 check_mail_by_postfix() {
@@ -191,6 +236,15 @@ check_mail_by_postfix() {
   start_postfix
   flush
   expect 'postfix sees again, with a relay host that has DANE' blind@good.dane 'dane implicit.dane'
+  stop postfix
+  postfix_conf 'relayhost='
+  restart_mtastsd "${exempt_overrides[@]}"
+  start_postfix
+  send exempt@bad-dane.dane
+  send exempt@mismatch.dane
+  settle
+  expect 'postfix, dane = "off", by the policy' exempt@bad-dane.dane verified
+  expect 'postfix, dane = "off", no policy' exempt@mismatch.dane tls
 }
 
 start stripper && start claimer || failed=$((failed + 1))

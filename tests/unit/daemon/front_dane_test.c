@@ -1,4 +1,5 @@
 /* The front loop where DANE is looked up: it comes before policies and overrides. */
+#include "ad_check.h"
 #include "front.h"
 
 #include "front_lab.h"
@@ -131,6 +132,32 @@ static void test_override_dane_off(void) {
   raze_front();
 }
 
+/* Where the MTAs' resolver sets no AD bit, they could only defer: a setting lets the policy decide,
+ * or TLS. Nothing of that is stored. */
+static void test_without_ad(void) {
+  struct sample sample;
+  for (unsigned policy = 0; policy < 2; policy++) {
+    raise_front(policy ? WITH_DANE "dns { without_ad = \"policy\" }" : WITH_DANE);
+    known("a.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
+    known("m.example", with_dane(governing(&sample), MTASTS_DANE_MIXED, 300));
+    struct mtasts_entry *plain = with_dane(recordless(&sample), MTASTS_DANE_USABLE, 300);
+    plain->mx_state = MTASTS_MX_LISTED;
+    plain->mx_expires = plain->dane_expires;
+    known("b.example", plain);
+    for (int ad = MTASTS_AD_UNKNOWN; ad <= MTASTS_AD_MISSING; ad++) {
+      bool judged = policy && ad == MTASTS_AD_MISSING;
+      atomic_store(&lab.stats.host_ad, ad);
+      ask(MTA, "postfix a.example", judged ? SECURE : "OK dane-only");
+      ask(MTA, "postfix m.example", judged ? SECURE : "OK dane-only");
+      ask(MTA, "postfix b.example", judged ? "OK encrypt" : "OK dane-only");
+      struct mtasts_ruling ruling = ask_ruling("entry b.example");
+      CU_ASSERT_EQUAL(mtasts_ruling_decide(&ruling, time(NULL)).verdict,
+                      judged ? MTASTS_VERDICT_ENCRYPT : MTASTS_VERDICT_DANE);
+    }
+    raze_front();
+  }
+}
+
 /* Whoever can hold answers up past the deadline must not end DANE with that. */
 static void test_late(void) {
   struct sample sample;
@@ -186,6 +213,7 @@ const struct unit_test unit_tests[] = {
     {"a policy waits until it is known whether DANE comes first", test_dane},
     {"so does an override", test_override_and_dane},
     {"an override says that there is no DANE", test_override_dane_off},
+    {"where MTAs cannot use DANE, a setting lets the policy decide", test_without_ad},
     {"with dnssec off there is no DANE", test_dane_off},
     {"a new configuration does not change that", test_dane_configured},
     {NULL, NULL},
