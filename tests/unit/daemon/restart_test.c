@@ -25,6 +25,8 @@ static void each_key(void) {
       {"cache { max_absent = 5000 }", "cache"},
       {"dns { servers = {\"127.0.0.1\"} }", "dns"},
       {"dns { timeout = 3 }", "dns"},
+      {"dns { insecure = {\"corp.example.com\"} }", "dns"},
+      {"dns { without_ad = \"policy\" }", ""},
       {"dns { dnssec = \"off\" }", "dns"},
       {"https { allow_private = true }", "https"},
       {"https { ca_file = \"/a.pem\" }", "https"},
