@@ -101,8 +101,28 @@ restart_mtastsd() { # as start_mtastsd
 check_mtastsd() {
   local broken="mtastsd: dnssec=broken detail=\"the root's DNSKEY comes without signatures\".*"
   says() { grep -E 'dnssec' "$LAB_DIR/log/mtastsd" | sort | uniq -c | sed 's/^ *//'; }
+  : >"$LAB_DIR/log/mtastsd"
   restart_mtastsd
   check 'mtastsd' 'dane usable,dane usable' "$(decision good.dane dane-enforce.dane)"
+  says_ad() { # WORD: has it come to be said?
+    for ((i = 0; i < 100; i++)); do
+      grep -q " ad=$1: " "$LAB_DIR/log/mtastsd" && break
+      sleep 0.05
+    done
+    grep -Eo ' ad=[a-z]*: ' "$LAB_DIR/log/mtastsd" | xargs
+  }
+  check "the MTA's resolver sets no AD bit: mtastsd says so" 'ad=missing:' "$(says_ad missing)"
+  : >"$LAB_DIR/log/mtastsd"
+  restart_mtastsd 'dns { without_ad = "policy" }'
+  says_ad missing >/dev/null
+  check 'without the AD bit, the policy or TLS' 'encrypt unusable,enforce unusable,defer bogus' \
+    "$(decision "${blind[@]}")"
+  believe "$VALIDATOR"
+  : >"$LAB_DIR/log/mtastsd"
+  restart_mtastsd 'dns { without_ad = "policy" }'
+  check 'with it, DANE' 'ad=set: dane usable,dane usable,defer bogus' \
+    "$(says_ad set) $(decision "${blind[@]}")"
+  believe 127.0.0.1
   check "DANE of port 25 is not another port's" 'NOTFOUND ' "$(ask postfix '[implicit.dane]:587')"
   check 'Sendmail, which knows no DANE, gets the policy' \
     'OK secure match=mx.dane-enforce.dane servername=hostname' "$(ask sts dane-enforce.dane)"
