@@ -30,8 +30,8 @@ enum mtasts_dnssec {
   MTASTS_DNSSEC_OFF,
 };
 
-/* What MTAs are told of a domain with DANE where their resolver sets no AD bit, without which they
- * cannot use TLSA records. */
+/* What MTAs are answered about a domain with DANE if their resolver sets no AD bit, without which
+ * they cannot use TLSA records. */
 enum mtasts_without_ad {
   MTASTS_WITHOUT_AD_DANE,   /* that DANE decides: they defer */
   MTASTS_WITHOUT_AD_POLICY, /* an enforce policy decides; without one, TLS is demanded */
@@ -208,8 +208,8 @@ void mtasts_config_free(struct mtasts_config *config);
 /* What it says of discovery: `refresh`, and whether DANE is looked up. */
 struct mtasts_discover_settings mtasts_config_settings(const struct mtasts_config *config);
 
-/* The same for one domain, given the override in force for it, or NULL: with dane = "off" its DANE is
- * not looked up either. */
+/* The same for one domain, given the override in force for it, or NULL: with dane = "off" its DANE
+ * is not looked up either. */
 static inline struct mtasts_discover_settings
 mtasts_settings_with(const struct mtasts_discover_settings *settings,
                      const struct mtasts_override *override) {

@@ -46,7 +46,7 @@ bool mtasts_known_lists_own(const struct mtasts_known *known) {
 }
 
 /* What a host's state is worth. RFC 7672 section 2.2: a usable one stands for a check of its
- * certificate, and that is made only where DANE governs the domain. Else the policy judges the
+ * certificate, and that is made only if DANE governs the domain. Else the policy judges the
  * certificate, and needs its name. */
 static enum mtasts_dane worth(const struct mtasts_entry *entry, enum mtasts_dane host) {
   bool governs = entry->dane == MTASTS_DANE_USABLE || entry->dane == MTASTS_DANE_MIXED;

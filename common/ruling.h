@@ -6,9 +6,9 @@
  *   OK FRESHNESS [override] [dane-off] [monitor] [defer] LF VALUE
  *
  * FRESHNESS is `cached`, `asked` or `fetched`. `override`: the policy in VALUE is the
- * postmaster's. `dane-off`: by the postmaster's word the domain has no DANE. `monitor`: site_mode, enforce nothing. `defer`: on_unknown. One space stands
- * before each word. VALUE is what mtasts_entry_encode writes; empty where nothing is known and
- * nobody could be asked in time.
+ * postmaster's. `dane-off`: by the postmaster's word the domain has no DANE. `monitor`: site_mode,
+ * enforce nothing. `defer`: on_unknown. One space stands before each word. VALUE is what
+ * mtasts_entry_encode writes; empty where nothing is known and nobody could be asked in time.
  *
  * Pure functions; a reply's bytes are hostile.
  */

@@ -208,7 +208,7 @@ static void add_daemon(struct text *text, const struct mtasts_exposition *e) {
   int ad = atomic_load_explicit(&e->stats->host_ad, memory_order_relaxed);
   if (ad != MTASTS_AD_UNKNOWN)
     add_one(text, "mtasts_host_resolver_validates", GAUGE, ad == MTASTS_AD_SET,
-            "1 where the resolver of resolv.conf sets the AD bit, without which MTAs cannot use "
+            "1 if the resolver of resolv.conf sets the AD bit, without which MTAs cannot use "
             "DANE.");
   add_one(text, "mtasts_lookups_max", GAUGE, e->lookups_max,
           "Look-ups that may be under way at a time: refresh.in_flight.");

@@ -31,7 +31,7 @@ struct mtasts_netloop {
   int64_t went; /* on the last round, by mtasts_uptime */
   bool require_dnssec;
   struct mtasts_ad_check *ad_check;
-  enum mtasts_ad ad; /* as it was told */
+  enum mtasts_ad ad; /* as it was logged */
   struct mtasts_overrides overrides;
   struct event *mail;
   struct event *second;

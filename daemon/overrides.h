@@ -1,6 +1,6 @@
 /*
- * overrides.h: log lines about the overrides of the configuration. Each one in force is told once,
- * at the start or when a reload has changed it, and once more when its last day is over.
+ * overrides.h: log lines about the overrides of the configuration. Each one in force is logged
+ * once, at the start or when a reload has changed it, and once more when its last day is over.
  */
 #ifndef MTASTS_OVERRIDES_H
 #define MTASTS_OVERRIDES_H
@@ -12,7 +12,7 @@ enum {
 };
 
 struct mtasts_overrides {
-  int64_t seen; /* seconds since the epoch: what had ended by then is told */
+  int64_t seen; /* seconds since the epoch: what had ended by then is logged */
   int64_t next; /* when the next one ends; INT64_MAX: none does */
 };
 

@@ -31,7 +31,7 @@ struct mtasts_tower {
   const struct mtasts_use *use;
   struct mtasts_stats *stats;
   struct mtasts_queue *to_front;
-  uint32_t in_flight; /* look-ups at a time */
+  uint32_t in_flight;                 /* look-ups at a time */
   const struct mtasts_config *config; /* its overrides; NULL: there are none */
 
   /* The tower's. */

@@ -59,7 +59,7 @@ static bool lapsed(int64_t expires, int64_t now) {
   return now >= expires || now < expires - MTASTS_CHECK_MAX;
 }
 
-/* DANE that could not be validated anew is looked at again when its MX hosts are, however long ago
+/* DANE that could not be validated again is looked at when its MX hosts are, however long ago
  * it has lapsed. */
 static bool dane_due(const struct mtasts_entry *entry, int64_t now) {
   int64_t wait = entry->mx_expires - now;
@@ -375,7 +375,7 @@ static void fail_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *a
 }
 
 /*
- * Nothing could be validated. That is no news of DANE that still counts, or whoever stands on the
+ * Nothing could be validated. That is no news of DANE that still counts, or an attacker on the
  * way to the DNS could end it: by dropping or stripping what proves that DNSSEC works here. Such
  * DANE stays, with the hosts that it is of, for the day for which it counts after it has lapsed.
  */

@@ -15,7 +15,7 @@ enum {
   SERVERS = 3,          /* as resolv.conf(5) */
   PATIENCE = 2,         /* seconds for one server */
   EVERY = 3600,         /* seconds */
-  EVERY_UNKNOWN = 60,   /* the same where none has answered */
+  EVERY_UNKNOWN = 60,   /* the same if none has answered */
   HEAD = 12,            /* bytes */
   QUESTION = 5,         /* bytes: the root, type and class */
   REPLY = 4096,         /* bytes */

@@ -5,7 +5,7 @@
  * /etc/resolv.conf (RFC 4035 section 3.2.3), and without it a demand for DANE only makes them
  * defer. So that resolver is asked for a name that is known to be signed, the root's SOA, at once,
  * once an hour, and when resolv.conf has changed: by a plain query as an MTA would make it, to the
- * first server, and to the next one where that does not answer.
+ * first server, and to the next one if that does not answer.
  *
  * This is about the MTAs alone: mtastsd validates by itself and believes no AD bit.
  *
@@ -27,7 +27,7 @@ enum mtasts_ad {
 
 struct mtasts_ad_answer {
   enum mtasts_ad ad;
-  const char *server; /* ADDR@PORT that answered; "" where none did */
+  const char *server; /* ADDR@PORT that answered; "" if none did */
   bool trusted;       /* resolv.conf has `options trust-ad`, which glibc 2.31 and later want */
 };
 
@@ -38,7 +38,7 @@ enum mtasts_status mtasts_ad_check_new(struct event_base *base, const char *path
                                        mtasts_ad_fn *done, void *context,
                                        struct mtasts_ad_check **check);
 
-/* Asks anew: resolv.conf has changed. */
+/* Asks again: resolv.conf has changed. */
 void mtasts_ad_check_again(struct mtasts_ad_check *check);
 
 /* NULL is fine. May be called from the callback. */

@@ -152,8 +152,7 @@ static int configure(struct ub_ctx *context, const struct mtasts_resolver *resol
     snprintf(validating, sizeof validating, validation, resolver->anchor);
   if (dprintf(file, settings, *validating ? "validator " : "", sockets, sockets / 16 + 1, wait,
               tries, validating, server->text) > 0 &&
-      mtasts_insecure_write(file, resolver->options->insecure,
-                            resolver->options->insecure_count)) {
+      mtasts_insecure_write(file, resolver->options->insecure, resolver->options->insecure_count)) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     status = ub_ctx_config(context, path);
   }

@@ -12,7 +12,7 @@ enum {
   EVERY_BROKEN_MS = 60 * 1000,
   AGAIN_MS = 5000, /* where the check had no answer */
   RECHECK_MS = 60 * 1000,
-  TRIES = 3, /* without an answer, before that is told */
+  TRIES = 3, /* without an answer, before that is reported */
   WHY_SIZE = 256,
 };
 
@@ -37,7 +37,7 @@ struct mtasts_validator {
   enum health health;
   char why[WHY_SIZE]; /* it is broken */
   const char *remedy;
-  bool silent;     /* it works, but the last checks had no answer, and that was told */
+  bool silent;     /* it works, but the last checks had no answer, and that was reported */
   unsigned failed; /* checks without an answer, in a row */
   int64_t checked; /* milliseconds of the monotonic clock */
   struct event *timer;
@@ -158,10 +158,10 @@ static void take_validated(void *context, const struct mtasts_dns_answer *answer
   if (answer->outcome != MTASTS_DNS_BOGUS || validation->checked ||
       (!validator->checking &&
        milliseconds() - validator->checked < validator->options.recheck_after)) {
-    struct mtasts_dns_answer told = *answer;
+    struct mtasts_dns_answer hinted = *answer;
     if (answer->outcome == MTASTS_DNS_BOGUS && answer->message.rrsigs == 0)
-      hint_insecure(&told);
-    deliver(validation, &told);
+      hint_insecure(&hinted);
+    deliver(validation, &hinted);
     return;
   }
   release(validation->source);

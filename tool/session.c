@@ -305,10 +305,10 @@ static struct flight *take_off(struct mtasts_session *session,
 static void start(struct mtasts_session *session, const struct mtasts_question *question,
                   const struct mtasts_entry *known) {
   struct flight *flight = open_network(session) ? take_off(session, question) : NULL;
-  if (flight &&
-      mtasts_lookup_start(net_for(session, &question->domain), session->base, &question->domain,
-                          known, session->options.forced, looked_up, question->trace ? trace_lookup : NULL,
-                          flight, &flight->lookup) != MTASTS_OK) {
+  if (flight && mtasts_lookup_start(net_for(session, &question->domain), session->base,
+                                    &question->domain, known, session->options.forced, looked_up,
+                                    question->trace ? trace_lookup : NULL, flight,
+                                    &flight->lookup) != MTASTS_OK) {
     land(flight);
     halt(session, no_memory(question->domain.name));
   }
@@ -336,7 +336,7 @@ static const struct mtasts_entry *read_cache(struct mtasts_session *session,
   return NULL;
 }
 
-/* Is what is known enough, so that nobody is asked? An override's policy beats that of the domain,
+/* Is what is known enough to ask no further? An override's policy beats that of the domain,
  * never DANE. */
 static bool is_enough(const struct mtasts_session *session,
                       const struct mtasts_discover_settings *settings,
@@ -410,9 +410,7 @@ static void take_override(const struct mtasts_session *session, const struct fli
                                        .dane_off = ruling->dane_off,
                                        .no_policy = !ruling->overridden};
   /* No expiry is further away than max_age allows; the configuration has the true end. */
-  override->until = own                  ? own->until
-                    : ruling->overridden ? ruling->entry.expires
-                                         : INT64_MAX;
+  override->until = own ? own->until : ruling->overridden ? ruling->entry.expires : INT64_MAX;
   if (ruling->overridden)
     ruling->entry.has_policy = false;
   result->override = override;

@@ -144,7 +144,7 @@ check_mtastsd() {
   restart_mtastsd 'override "good.dane" { mode = "none" }' 'override "forged-mx.dane" { mode = "none" }' \
     'override "mixed.dane" { mode = "enforce" mx = {"*.mixed.dane"} }' \
     'override "no-tlsa.dane" { mode = "enforce" mx = {"*.no-tlsa.dane"} }'
-  check 'an override does not beat DANE, but one of mode none lets mail go where DNSSEC fails' \
+  check 'an override does not beat DANE, but one of mode none lets mail go if DNSSEC fails' \
     'dane usable,none bogus,dane usable,enforce none' "$(decision {good,forged-mx,mixed,no-tlsa}.dane)"
   check_exempt
 }
@@ -164,7 +164,7 @@ check_exempt() {
   restart_mtastsd "${overrides[@]}"
   check 'overrides with dane = "off"' "$fates" "$(for domain in "${exempt[@]}"; do
     ask decision "$domain" | sed 's/^OK //' | jq -r "$words"; done | paste -sd,)"
-  check 'they are told once' '4 1' "$(grep -c 'mtastsd: override domain=' "$LAB_DIR/log/mtastsd") $(
+  check 'they are logged once' '4 1' "$(grep -c 'mtastsd: override domain=' "$LAB_DIR/log/mtastsd") $(
     grep -c 'override domain=dane-enforce.dane dane=off until=2020-01-31: it has ended' "$LAB_DIR/log/mtastsd")"
   check "Postfix's words of them" 'NOTFOUND ,OK secure match=mx.bad-dane.dane servername=hostname,NOTFOUND ' \
     "$(for domain in "${exempt[@]:0:3}"; do ask postfix "$domain"; done | paste -sd,)"
@@ -214,7 +214,7 @@ check_mail_by_exim() {
   send smarthost smart@no-starttls.dane
   expect 'exim, a smart host with DANE' smart@no-starttls.dane 'dane implicit.dane'
 
-  # It looks for TLSA records by itself, too: not where an override says that there are none.
+  # It looks for TLSA records by itself, too: not if an override says that there are none.
   restart_mtastsd 'ask { deadline = 5 }' "${exempt_overrides[@]}"
   clear_queue
   send plain exempt@bad-dane.dane

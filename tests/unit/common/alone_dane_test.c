@@ -75,7 +75,7 @@ static void overridden(void) {
   CU_ASSERT_STRING_EQUAL(verdict(override, &entry), "none");
 }
 
-/* The postmaster's word is above DANE where it says so, until it ends. */
+/* The postmaster's word is above DANE if it says so, until it ends. */
 static void exempt(void) {
   static const char off[] = "override \"example.com\" { dane = \"off\" }";
   static const char none[] = "override \"example.com\" { mode = \"none\" dane = \"off\" }";

@@ -132,7 +132,7 @@ static void test_override_dane_off(void) {
   raze_front();
 }
 
-/* Where the MTAs' resolver sets no AD bit, they could only defer: a setting lets the policy decide,
+/* If the MTAs' resolver sets no AD bit, they could only defer: a setting lets the policy decide,
  * or TLS. Nothing of that is stored. */
 static void test_without_ad(void) {
   struct sample sample;
@@ -213,7 +213,7 @@ const struct unit_test unit_tests[] = {
     {"a policy waits until it is known whether DANE comes first", test_dane},
     {"so does an override", test_override_and_dane},
     {"an override says that there is no DANE", test_override_dane_off},
-    {"where MTAs cannot use DANE, a setting lets the policy decide", test_without_ad},
+    {"if MTAs cannot use DANE, a setting lets the policy decide", test_without_ad},
     {"with dnssec off there is no DANE", test_dane_off},
     {"a new configuration does not change that", test_dane_configured},
     {NULL, NULL},

@@ -55,7 +55,7 @@ static unsigned count(const char *lines, const char *word) {
   return found;
 }
 
-static void told(void) {
+static void logged(void) {
   struct mtasts_overrides overrides;
   struct mtasts_config *config =
       parse("override \"a.example\" { mode = \"none\" until = \"2027-01-31\" }\n"
@@ -112,7 +112,7 @@ static void many(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"each is told once, at the start, at a change and at its end", told},
+    {"each is logged once, at the start, at a change and at its end", logged},
     {"a multitude is counted", many},
     {NULL, NULL},
 };

@@ -128,7 +128,7 @@ static void refused(void) {
 
 const struct unit_test unit_tests[] = {
     {"the site's zones are asked for and exempt", validated},
-    {"and asked for where nothing is validated", plain},
+    {"and asked for if nothing is validated", plain},
     {"what is no zone is refused", refused},
     {NULL, NULL},
 };

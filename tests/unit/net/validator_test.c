@@ -274,7 +274,7 @@ static void coalesced(void) {
   tear_down(&f);
 }
 
-/* Somebody drops the answers to one question, and forges others without signatures: that proves
+/* An attacker drops the answers to one question, and forges others without signatures: that proves
  * nothing of what can be validated here, however long it lasts. */
 static void silenced(void) {
   static const struct dns_line attack[] = {
@@ -348,7 +348,7 @@ const struct unit_test unit_tests[] = {
     {"a check reads the anchor anew", anchor_renewed},
     {"a check is made once for all who wait for it", coalesced},
     {"a check without an answer does not end validation", silenced},
-    {"an unsigned zone is told of with its setting", hinted},
+    {"the reason of an unsigned zone names its setting", hinted},
     {"it may be freed at any time", freed},
     {NULL, NULL},
 };

@@ -64,7 +64,7 @@ static void test_dane(void) {
   made->ruling.entry.dane = MTASTS_DANE_USABLE;
   made->ruling.entry.dane_expires = made->now - 86400 + 1;
   judge(made, "", "mx1.good.example", "");
-  /* The policy asks for one where DANE counts no more, does not govern, or is off by an override. */
+  /* The policy asks for one if DANE counts no more, does not govern, or is off by an override. */
   made->ruling.entry.dane_expires = made->now - 86400;
   refuses(made);
   made->ruling.entry.dane_expires = made->now;
