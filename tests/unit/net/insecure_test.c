@@ -14,7 +14,9 @@
 const char *const unit_name = "insecure";
 
 static const char *const servers[] = {"127.0.0.1@5300"};
-static const char *const own[] = {"office.good.example", "KÖLN.example."};
+/* With one that is known, and one twice. */
+static const char *const own[] = {"office.good.example", "KÖLN.example.", "internal",
+                                  "office.good.example"};
 
 /* What only the site's own resolver knows, unsigned. */
 static const char *const names[] = {
@@ -78,7 +80,7 @@ static void reach(const char *anchor, enum mtasts_security security) {
                                             .timeout = 5,
                                             .trust_anchor = anchor,
                                             .insecure = own,
-                                            .insecure_count = 2};
+                                            .insecure_count = sizeof own / sizeof *own};
   struct event_base *base = event_base_new();
   struct mtasts_resolver *resolver = NULL;
   struct dns_server server;
