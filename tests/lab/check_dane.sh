@@ -162,12 +162,12 @@ check_exempt() {
   for domain in "${exempt[@]}"; do ask refresh "$domain" >/dev/null; done
   : >"$LAB_DIR/log/mtastsd"
   restart_mtastsd "${overrides[@]}"
-  check 'overrides with dane = "off"' "$fates" "$(for domain in "${exempt[@]}"; do
-    ask decision "$domain" | sed 's/^OK //' | jq -r "$words"; done | paste -sd,)"
+  check 'overrides with dane = "off"' "$fates" "$(printf '%s\n' "${exempt[@]}" | while read -r hop; do
+    ask decision "$hop" | sed 's/^OK //' | jq -r "$words"; done | paste -sd,)"
   check 'they are logged once' '4 1' "$(grep -c 'mtastsd: override domain=' "$LAB_DIR/log/mtastsd") $(
     grep -c 'override domain=dane-enforce.dane dane=off until=2020-01-31: it has ended' "$LAB_DIR/log/mtastsd")"
   check "Postfix's words of them" 'NOTFOUND ,OK secure match=mx.bad-dane.dane servername=hostname,NOTFOUND ' \
-    "$(for domain in "${exempt[@]:0:3}"; do ask postfix "$domain"; done | paste -sd,)"
+    "$(printf '%s\n' "${exempt[@]:0:3}" | while read -r hop; do ask postfix "$hop"; done | paste -sd,)"
   mtastsd_conf "${overrides[@]}" 'user = "root"' 'group = "root"' >"$LAB_DIR/exempt.conf"
   tool() { "$MTASTS" --config "$LAB_DIR/exempt.conf" "$@" --json query "${exempt[@]}" |
     jq -r "$words" | paste -sd,; }

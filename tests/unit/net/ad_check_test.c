@@ -44,20 +44,20 @@ static void checks(void) {
   static const struct {
     const char *resolvconf;
     const struct dns_line *zone;
-    bool claims;
     enum mtasts_ad ad;
+    bool claims;
     bool trusted;
   } cases[] = {
-      {"nameserver 127.0.0.1\n", sound, true, MTASTS_AD_SET, false},
-      {"nameserver 127.0.0.1\noptions edns0 trust-ad\n", sound, true, MTASTS_AD_SET, true},
-      {"options trust-ad\nnameserver 127.0.0.1\n", sound, false, MTASTS_AD_MISSING, true},
-      {"# options trust-ad\nnameserver 127.0.0.1\n", sound, false, MTASTS_AD_MISSING, false},
-      {"options trust-advice\n", sound, false, MTASTS_AD_MISSING, false}, /* none: this host */
-      {"nameserver 127.0.0.1\n", silent, true, MTASTS_AD_UNKNOWN, false},
-      {"nameserver 127.0.0.1\n", failing, true, MTASTS_AD_UNKNOWN, false},
+      {"nameserver 127.0.0.1\n", sound, MTASTS_AD_SET, true, false},
+      {"nameserver 127.0.0.1\noptions edns0 trust-ad\n", sound, MTASTS_AD_SET, true, true},
+      {"options trust-ad\nnameserver 127.0.0.1\n", sound, MTASTS_AD_MISSING, false, true},
+      {"# options trust-ad\nnameserver 127.0.0.1\n", sound, MTASTS_AD_MISSING, false, false},
+      {"options trust-advice\n", sound, MTASTS_AD_MISSING, false, false}, /* none: this host */
+      {"nameserver 127.0.0.1\n", silent, MTASTS_AD_UNKNOWN, true, false},
+      {"nameserver 127.0.0.1\n", failing, MTASTS_AD_UNKNOWN, true, false},
       /* As an MTA's library: the next one, once the first refuses. */
-      {"nameserver 127.0.0.9\nnameserver 127.0.0.1\n", sound, true, MTASTS_AD_SET, false},
-      {"nameserver 127.0.0.9\n", sound, true, MTASTS_AD_UNKNOWN, false},
+      {"nameserver 127.0.0.9\nnameserver 127.0.0.1\n", sound, MTASTS_AD_SET, true, false},
+      {"nameserver 127.0.0.9\n", sound, MTASTS_AD_UNKNOWN, true, false},
   };
   char path[] = "/tmp/mtasts-resolv-XXXXXX";
   struct tree *tree = tree_load("tests/data/dnssec/tree.txt");
