@@ -97,12 +97,18 @@ restart_mtastsd() { # as start_mtastsd
   start_mtastsd "$@"
 }
 
+# With an empty log, after the last word of the one before.
+restart_silent() { # as start_mtastsd
+  stop mtastsd
+  : >"$LAB_DIR/log/mtastsd"
+  start_mtastsd "$@"
+}
+
 # mtastsd with DNSSEC switched off, or blind; with a cache that knows DANE from better days, and back.
 check_mtastsd() {
   local broken="mtastsd: dnssec=broken detail=\"the root's DNSKEY comes without signatures\".*"
   says() { grep -E 'dnssec' "$LAB_DIR/log/mtastsd" | sort | uniq -c | sed 's/^ *//'; }
-  : >"$LAB_DIR/log/mtastsd"
-  restart_mtastsd
+  restart_silent
   check 'mtastsd' 'dane usable,dane usable' "$(decision good.dane dane-enforce.dane)"
   says_ad() { # WORD: has it come to be said?
     for ((i = 0; i < 100; i++)); do
@@ -112,14 +118,12 @@ check_mtastsd() {
     grep -Eo ' ad=[a-z]*: ' "$LAB_DIR/log/mtastsd" | xargs
   }
   check "the MTA's resolver sets no AD bit: mtastsd says so" 'ad=missing:' "$(says_ad missing)"
-  : >"$LAB_DIR/log/mtastsd"
-  restart_mtastsd 'dns { without_ad = "policy" }'
+  restart_silent 'dns { without_ad = "policy" }'
   says_ad missing >/dev/null
   check 'without the AD bit, the policy or TLS' 'encrypt unusable,enforce unusable,defer bogus' \
     "$(decision "${blind[@]}")"
   believe "$VALIDATOR"
-  : >"$LAB_DIR/log/mtastsd"
-  restart_mtastsd 'dns { without_ad = "policy" }'
+  restart_silent 'dns { without_ad = "policy" }'
   check 'with it, DANE' 'ad=set: dane usable,dane usable,defer bogus' \
     "$(says_ad set) $(decision "${blind[@]}")"
   believe 127.0.0.1
@@ -160,8 +164,7 @@ check_exempt() {
   local words='"\(.verdict) \(.source) \(.dane)"'
   restart_mtastsd
   for domain in "${exempt[@]}"; do ask refresh "$domain" >/dev/null; done
-  : >"$LAB_DIR/log/mtastsd"
-  restart_mtastsd "${overrides[@]}"
+  restart_silent "${overrides[@]}"
   check 'overrides with dane = "off"' "$fates" "$(printf '%s\n' "${exempt[@]}" | while read -r hop; do
     ask decision "$hop" | sed 's/^OK //' | jq -r "$words"; done | paste -sd,)"
   check 'they are logged once' '4 1' "$(grep -c 'mtastsd: override domain=' "$LAB_DIR/log/mtastsd") $(
