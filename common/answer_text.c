@@ -151,7 +151,8 @@ static void put_policy(struct writer *w, const struct mtasts_answer *answer) {
     PUT(w, "null");
     return;
   }
-  bool own = entry && answer->decision->source != MTASTS_SOURCE_OVERRIDE;
+  bool own = entry && (answer->decision->source != MTASTS_SOURCE_OVERRIDE ||
+                       (answer->override && answer->override->no_policy));
   PUT(w, "{\"mode\":");
   put_word(w, mtasts_mode_name(policy->mode));
   PUT(w, ",\"id\":");

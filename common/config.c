@@ -101,6 +101,7 @@ void mtasts_config_free(struct mtasts_config *config) {
     release(config->overrides[i].override.policy.mx.data);
   release(config->overrides);
   release(config->dns.servers.items);
+  release(config->dns.insecure.items);
   release(config->socketmap.listen.items);
   release(config->milter.networks.items);
   release(config->milter.local_mailers.items);
@@ -129,4 +130,11 @@ const struct mtasts_override *mtasts_config_override(const struct mtasts_config 
     found = bsearch(domain->name, config->overrides, config->override_count,
                     sizeof *config->overrides, compare);
   return found ? &found->override : NULL;
+}
+
+const struct mtasts_override *mtasts_config_override_at(const struct mtasts_config *config,
+                                                        const struct mtasts_domain *domain,
+                                                        int64_t now) {
+  const struct mtasts_override *override = mtasts_config_override(config, domain);
+  return override && now < override->until ? override : NULL;
 }

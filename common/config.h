@@ -30,6 +30,13 @@ enum mtasts_dnssec {
   MTASTS_DNSSEC_OFF,
 };
 
+/* What MTAs are answered about a domain with DANE if their resolver sets no AD bit, without which
+ * they cannot use TLSA records. */
+enum mtasts_without_ad {
+  MTASTS_WITHOUT_AD_DANE,   /* that DANE decides: they defer */
+  MTASTS_WITHOUT_AD_POLICY, /* an enforce policy decides; without one, TLS is demanded */
+};
+
 enum mtasts_on_unknown {
   MTASTS_UNKNOWN_DELIVER,
   MTASTS_UNKNOWN_DEFER,
@@ -97,6 +104,8 @@ struct mtasts_config {
     struct mtasts_strings servers; /* ADDR or ADDR@PORT; none: resolv.conf */
     enum mtasts_dnssec dnssec;
     const char *trust_anchor;
+    struct mtasts_strings insecure; /* zones that are not validated, beside the known ones */
+    enum mtasts_without_ad without_ad;
     uint32_t timeout; /* seconds */
   } dns;
   struct {
@@ -198,6 +207,21 @@ void mtasts_config_free(struct mtasts_config *config);
 
 /* What it says of discovery: `refresh`, and whether DANE is looked up. */
 struct mtasts_discover_settings mtasts_config_settings(const struct mtasts_config *config);
+
+/* The same for one domain, given the override in force for it, or NULL: with dane = "off" its DANE
+ * is not looked up either. */
+static inline struct mtasts_discover_settings
+mtasts_settings_with(const struct mtasts_discover_settings *settings,
+                     const struct mtasts_override *override) {
+  struct mtasts_discover_settings with = *settings;
+  with.dane = with.dane && !(override && override->dane_off);
+  return with;
+}
+
+/* The override in force for a domain at `now`, seconds since the epoch; NULL if there is none. */
+const struct mtasts_override *mtasts_config_override_at(const struct mtasts_config *config,
+                                                        const struct mtasts_domain *domain,
+                                                        int64_t now);
 
 /* The postmaster's override for a domain, by binary search; NULL where there is none. */
 const struct mtasts_override *mtasts_config_override(const struct mtasts_config *config,

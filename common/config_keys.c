@@ -187,6 +187,12 @@ static const char *read_domain(const struct mtasts_key *key, const char *text, v
                                                                       : "is not a domain";
 }
 
+/* A zone of the DNS: neither a next hop nor the root, which dnssec = "off" is for. */
+static const char *read_zone(const struct mtasts_key *key, const char *text, void *out) {
+  return strpbrk(text, "[]:") ? "is not a zone such as corp.example.com"
+                              : read_domain(key, text, out);
+}
+
 static const char *read_hop(const struct mtasts_key *key, const char *text, void *out) {
   struct mtasts_domain domain;
   enum mtasts_status status = *text ? mtasts_domain_from_text(span_of(text), &domain) : MTASTS_OK;
@@ -241,6 +247,8 @@ static const char *const risk_words[] = {"accept", "quarantine", "tempfail", "re
 static const char *const outbound_words[] = {"authenticated", "local", NULL};
 static const char *const site_words[] = {"enforce", "monitor", NULL};
 static const char *const log_words[] = {"syslog", "stderr", NULL};
+static const char *const without_ad_words[] = {"dane", "policy", NULL};
+static const char *const dane_words[] = {"on", "off", NULL};
 static const char *const mode_words[] = {"none", "testing", "enforce", NULL};
 
 #define AT(member)    .offset = offsetof(struct mtasts_config, member)
@@ -262,6 +270,8 @@ const struct mtasts_key mtasts_keys[] = {
   {"dns", "servers", "", read_server, AT(dns.servers), STRINGS},
   {"dns", "dnssec", "auto", read_choice, AT(dns.dnssec), .choices = dnssec_words},
   {"dns", "trust_anchor", "/usr/share/dns/root.key", read_path, AT(dns.trust_anchor)},
+  {"dns", "insecure", "", read_zone, AT(dns.insecure), STRINGS},
+  {"dns", "without_ad", "dane", read_choice, AT(dns.without_ad), .choices = without_ad_words},
   {"dns", "timeout", "5", read_count, AT(dns.timeout), .min = 1, .max = 60},
   {"https", "ca_file", "", read_path_or_none, AT(https.ca_file)},
   {"https", "timeout", "60", read_count, AT(https.timeout), .min = 1, .max = 60},
@@ -308,6 +318,7 @@ const struct mtasts_key mtasts_keys[] = {
   {"shared", "url", "", read_shared, AT(shared.url)},
   {"shared", "timeout", "0.2", read_count, AT(shared.timeout), .decimals = 3, .min = 1, .max = 60000},
   {"override", "mode", NULL, read_choice, DRAFT(mode), .choices = mode_words},
+  {"override", "dane", "on", read_choice, DRAFT(dane_off), .choices = dane_words},
   {"override", "until", "", read_until, DRAFT(until)},
   {"override", "mx", "", read_pattern, DRAFT(mx), STRINGS},
   {"root", "site_mode", "enforce", read_choice, AT(site_mode), .choices = site_words},

@@ -29,7 +29,7 @@ struct mtasts_key {
 };
 
 enum {
-  MTASTS_KEYS_MAX = 80
+  MTASTS_KEYS_MAX = 128
 };
 
 /* The keys of one section stand together. */
@@ -39,6 +39,7 @@ extern const size_t mtasts_key_count;
 /* An `override` section as it is written. */
 struct mtasts_override_draft {
   enum mtasts_mode mode;
+  unsigned dane_off; /* 0 or 1 */
   int64_t until;
   struct mtasts_strings mx;
 };

@@ -215,11 +215,11 @@ static void add_override(cfg_t *section, unsigned line) {
   }
   if (!read_title(cfg_title(section), line, &new.domain))
     return;
-  if (!(cfg_getopt(section, "mode")->flags & CFGF_MODIFIED)) {
-    fail(line, "override \"%s\": mode is missing", new.domain.name);
-    return;
-  }
   read_section(section, "override", &draft);
+  bool moded = cfg_getopt(section, "mode")->flags & CFGF_MODIFIED;
+  if (parsing->status == MTASTS_OK && !moded && (!draft.dane_off || draft.mx.count > 0))
+    fail(line, "override \"%s\": mode is missing%s", new.domain.name,
+         draft.dane_off ? ": mx stands with one" : "; only with dane = \"off\" it may be left out");
   if (parsing->status == MTASTS_OK && draft.mode != MTASTS_MODE_NONE && draft.mx.count == 0)
     fail(line, "override \"%s\": mx is missing: mode %s needs at least one mx pattern",
          new.domain.name, mtasts_mode_name(draft.mode));
@@ -230,6 +230,8 @@ static void add_override(cfg_t *section, unsigned line) {
 
   new.override.until = draft.until;
   new.override.policy.mode = draft.mode;
+  new.override.dane_off = draft.dane_off;
+  new.override.no_policy = !moded;
   size_t size = (config->override_count + 1) * sizeof new;
   struct mtasts_domain_override *grown = realloc(parsing->overrides, size);
   if (grown)

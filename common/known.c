@@ -1,5 +1,6 @@
 #include "known.h"
 
+#include "dane.h"
 #include "span.h"
 
 enum mtasts_verdict mtasts_known_verdict(const struct mtasts_known *known) {
@@ -44,14 +45,24 @@ bool mtasts_known_lists_own(const struct mtasts_known *known) {
   return false;
 }
 
+/* What a host's state is worth. RFC 7672 section 2.2: a usable one stands for a check of its
+ * certificate, and that is made only if DANE governs the domain. Else the policy judges the
+ * certificate, and needs its name. */
+static enum mtasts_dane worth(const struct mtasts_entry *entry, enum mtasts_dane host) {
+  bool governs = entry->dane == MTASTS_DANE_USABLE || entry->dane == MTASTS_DANE_MIXED;
+  return host == MTASTS_DANE_USABLE && !governs ? MTASTS_DANE_NONE : host;
+}
+
 enum mtasts_dane mtasts_known_dane(const struct mtasts_known *known, struct mtasts_span host) {
-  const struct mtasts_mx_list *list = &known->ruling.entry.mx;
+  const struct mtasts_entry *entry = &known->ruling.entry;
+  const struct mtasts_mx_list *list = &entry->mx;
   struct mtasts_domain name;
   struct mtasts_mx_host mx;
-  if (mtasts_domain_parse(host, &name) != MTASTS_OK)
+  if (known->ruling.dane_off || !mtasts_dane_counts(entry, known->now) ||
+      mtasts_domain_parse(host, &name) != MTASTS_OK)
     return MTASTS_DANE_NONE;
   for (size_t cursor = 0; mtasts_mx_next(list, &cursor, &mx);)
     if (mtasts_span_equal(mx.host, (struct mtasts_span){name.name, name.len}))
-      return mx.dane;
+      return worth(entry, mx.dane);
   return MTASTS_DANE_NONE;
 }

@@ -28,7 +28,9 @@ bool mtasts_known_lists(const struct mtasts_known *known, struct mtasts_span hos
  * date or not known. */
 bool mtasts_known_lists_own(const struct mtasts_known *known);
 
-/* The DANE state of one MX host. */
+/* The DANE state of one MX host. NONE if DANE of the domain counts no more, or is off by an
+ * override: its hosts' states stay in the entry. USABLE only if DANE governs the domain, so
+ * that the MTA checks the host's certificate by it. */
 enum mtasts_dane mtasts_known_dane(const struct mtasts_known *known, struct mtasts_span host);
 
 #endif

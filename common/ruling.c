@@ -17,6 +17,8 @@ size_t mtasts_ruling_write(const struct mtasts_ruling *ruling, char *out) {
   at = put(at, freshness_words[ruling->freshness]);
   if (known && ruling->overridden)
     at = put(at, " override");
+  if (ruling->dane_off)
+    at = put(at, " dane-off");
   if (ruling->monitor)
     at = put(at, " monitor");
   if (ruling->defer)
@@ -49,6 +51,7 @@ enum mtasts_status mtasts_ruling_read(struct mtasts_span payload, struct mtasts_
   if (!take(&payload, "OK ") || !take_freshness(&payload, &read.freshness))
     return MTASTS_CORRUPT;
   read.overridden = take(&payload, " override");
+  read.dane_off = take(&payload, " dane-off");
   read.monitor = take(&payload, " monitor");
   read.defer = take(&payload, " defer");
   read.known = payload.len > 1;
@@ -74,6 +77,9 @@ struct mtasts_policy mtasts_override_policy(const struct mtasts_override *overri
 void mtasts_ruling_override(struct mtasts_ruling *ruling, const struct mtasts_override *override,
                             int64_t now) {
   struct mtasts_entry *entry = &ruling->entry;
+  ruling->dane_off = override->dane_off;
+  if (override->no_policy)
+    return;
   ruling->known = true;
   ruling->overridden = true;
   entry->has_policy = true;
@@ -86,11 +92,15 @@ void mtasts_ruling_override(struct mtasts_ruling *ruling, const struct mtasts_ov
 struct mtasts_decision mtasts_ruling_decide(const struct mtasts_ruling *ruling, int64_t now) {
   if (!ruling->known)
     return mtasts_decide(NULL, NULL, ruling->freshness, now);
-  if (!ruling->overridden)
+  if (!ruling->overridden && !ruling->dane_off)
     return mtasts_decide(&ruling->entry, NULL, ruling->freshness, now);
-  struct mtasts_override override = {.policy = ruling->entry.policy, .until = INT64_MAX};
+  struct mtasts_override override = {.policy = ruling->entry.policy,
+                                     .until = INT64_MAX,
+                                     .dane_off = ruling->dane_off,
+                                     .no_policy = !ruling->overridden};
   struct mtasts_decision decision =
       mtasts_decide(&ruling->entry, &override, ruling->freshness, now);
-  decision.policy = &ruling->entry.policy;
+  if (ruling->overridden)
+    decision.policy = &ruling->entry.policy;
   return decision;
 }

@@ -3,12 +3,12 @@
  * `entry` map. That gives the whole decision as the cache keeps it, so that whoever asked and
  * whoever read the cache himself go on with the same struct:
  *
- *   OK FRESHNESS [override] [monitor] [defer] LF VALUE
+ *   OK FRESHNESS [override] [dane-off] [monitor] [defer] LF VALUE
  *
  * FRESHNESS is `cached`, `asked` or `fetched`. `override`: the policy in VALUE is the
- * postmaster's. `monitor`: site_mode, enforce nothing. `defer`: on_unknown. One space stands
- * before each word. VALUE is what mtasts_entry_encode writes; empty where nothing is known and
- * nobody could be asked in time.
+ * postmaster's. `dane-off`: by the postmaster's word the domain has no DANE. `monitor`: site_mode,
+ * enforce nothing. `defer`: on_unknown. One space stands before each word. VALUE is what
+ * mtasts_entry_encode writes; empty where nothing is known and nobody could be asked in time.
  *
  * Pure functions; a reply's bytes are hostile.
  */
@@ -27,6 +27,7 @@ struct mtasts_ruling {
   struct mtasts_entry entry; /* its policy is the override's where that is in force */
   enum mtasts_freshness freshness;
   bool overridden; /* known, and has_policy */
+  bool dane_off;   /* by an override: DANE of the entry counts for nothing */
   bool monitor;    /* decide and log, enforce nothing */
   bool defer;      /* where the verdict is unknown: defer, else deliver */
 };
@@ -46,7 +47,7 @@ enum mtasts_status mtasts_ruling_read(struct mtasts_span payload, struct mtasts_
  * published it for as long as it is. */
 struct mtasts_policy mtasts_override_policy(const struct mtasts_override *override, int64_t now);
 
-/* Puts it into a ruling. */
+/* Puts an override in force into a ruling. */
 void mtasts_ruling_override(struct mtasts_ruling *ruling, const struct mtasts_override *override,
                             int64_t now);
 

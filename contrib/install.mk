@@ -39,6 +39,8 @@ install: all ## install into $(DESTDIR)$(PREFIX)
 	install -m 644 contrib/tmpfiles/mtasts.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d
 	install -m 644 README.md CHANGES LICENSE contrib/mtasts.conf $(DESTDIR)$(DOCDIR)
 	for file in $(EXAMPLES); do install -D -m 644 $$file $(DESTDIR)$(DOCDIR)/$${file#contrib/}; done
+	@[ -n "$(DESTDIR)" ] || [ -e /usr/share/dns/root.key ] || \
+	  echo 'install: the root keys of DNSSEC are missing, and DANE with them: apt install dns-root-data'
 
 uninstall: ## remove what install put there
 	rm -f $(patsubst $(O)/%,$(DESTDIR)$(BINDIR)/%,$(TOOLS)) $(patsubst $(O)/%,$(DESTDIR)$(SBINDIR)/%,$(DAEMONS))

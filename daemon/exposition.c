@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "ad_check.h"
+
 /* Text that grows until there is no room; then it is of no use. */
 struct text {
   char *out;
@@ -203,6 +205,11 @@ static void add_daemon(struct text *text, const struct mtasts_exposition *e) {
   add(text, "mtasts_site_mode{mode=\"enforce\"} %d\nmtasts_site_mode{mode=\"monitor\"} %d\n",
       !e->monitor, e->monitor);
   add_one(text, "mtasts_overrides", GAUGE, e->overrides, "Overrides in the configuration.");
+  int ad = atomic_load_explicit(&e->stats->host_ad, memory_order_relaxed);
+  if (ad != MTASTS_AD_UNKNOWN)
+    add_one(text, "mtasts_host_resolver_validates", GAUGE, ad == MTASTS_AD_SET,
+            "1 if the resolver of resolv.conf sets the AD bit, without which MTAs cannot use "
+            "DANE.");
   add_one(text, "mtasts_lookups_max", GAUGE, e->lookups_max,
           "Look-ups that may be under way at a time: refresh.in_flight.");
 }

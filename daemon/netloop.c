@@ -5,14 +5,17 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "ad_check.h"
 #include "dns_watch.h"
 #include "entry_codec.h"
 #include "fetch.h"
 #include "log.h"
 #include "news.h"
+#include "overrides.h"
 #include "resolver.h"
 #include "restart.h"
 #include "rounds.h"
+#include "server.h"
 #include "tower.h"
 #include "validator.h"
 
@@ -29,6 +32,10 @@ struct mtasts_netloop {
   int64_t went; /* on the last round, by mtasts_uptime */
   struct mtasts_dns_watch dns;
   bool require_dnssec;
+  struct mtasts_ad_check *ad_check;
+  enum mtasts_ad ad;                     /* as it was logged */
+  struct mtasts_server_stamp resolvconf; /* of which the MTAs' resolver was taken */
+  struct mtasts_overrides overrides;
   struct event *mail;
   struct event *second;
   bool stopped;
@@ -47,10 +54,15 @@ static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   struct mtasts_discover_settings settings = mtasts_config_settings(config);
   bool renew = loop->snapshot && !mtasts_same_dns(loop->snapshot->config, config);
   settings.resolver_back = loop->tower.net.settings.resolver_back;
+  if (loop->snapshot && !renew) /* as it was opened */
+    settings.dane = loop->tower.net.settings.dane;
+  mtasts_overrides_take(&loop->overrides, config, loop->snapshot ? loop->snapshot->config : NULL,
+                        wall_clock());
   mtasts_snapshot_release(loop->snapshot);
   loop->snapshot = job->snapshot;
   job->snapshot = NULL;
   loop->tower.in_flight = config->refresh.in_flight;
+  loop->tower.config = config;
   loop->tower.net.settings = settings;
   if (renew)
     renew_dns(loop);
@@ -148,19 +160,22 @@ static void on_second(evutil_socket_t fd, short what, void *context) {
   if (mtasts_dns_watch_go(&loop->dns, loop->snapshot->config->dns.servers.items,
                           loop->snapshot->config->dns.servers.count))
     renew_dns(loop);
+  if (loop->ad_check && mtasts_server_changed(MTASTS_RESOLVCONF, &loop->resolvconf))
+    mtasts_ad_check_again(loop->ad_check);
   loop->tower.net.settings.resolver_back =
       atomic_load_explicit(&loop->tower.stats->resolver_back, memory_order_relaxed);
+  mtasts_overrides_go(&loop->overrides, loop->snapshot->config, loop->tower.net.now());
   mtasts_rounds_go(&loop->rounds, loop->tower.net.now(), elapsed);
 }
 
 /* its life */
 
-static void on_dnssec_check(void *context, bool news, const char *why, const char *remedy) {
+static void on_dnssec_check(void *context, const struct mtasts_validator_check *check) {
   const struct mtasts_netloop *loop = context;
-  if (why)
+  if (check->why)
     mtasts_count(loop->tower.stats, MTASTS_COUNT_DNSSEC_BROKEN);
-  if (news)
-    mtasts_news_tell_dnssec(why, remedy, loop->require_dnssec);
+  if (check->news)
+    mtasts_news_tell_dnssec(check, loop->require_dnssec);
 }
 
 static enum mtasts_status open_validator(struct mtasts_netloop *loop,
@@ -180,6 +195,28 @@ static enum mtasts_status open_validator(struct mtasts_netloop *loop,
   return mtasts_validator_new(loop->tower.base, &options, &loop->tower.net.validator);
 }
 
+/* What the MTAs' resolver says. Silence is no news: the resolver may be starting. */
+static void on_ad_check(void *context, const struct mtasts_ad_answer *answer) {
+  struct mtasts_netloop *loop = context;
+  if (answer->ad == MTASTS_AD_UNKNOWN)
+    return;
+  atomic_store_explicit(&loop->tower.stats->host_ad, (int)answer->ad, memory_order_relaxed);
+  if (answer->ad == loop->ad)
+    return;
+  loop->ad = answer->ad;
+  mtasts_news_tell_ad(answer, loop->snapshot->config->dns.without_ad);
+}
+
+/* Asks the MTAs' resolver from now on, if DANE is looked up here. */
+static enum mtasts_status open_ad_check(struct mtasts_netloop *loop) {
+  mtasts_ad_check_free(loop->ad_check);
+  loop->ad_check = NULL;
+  mtasts_server_changed(MTASTS_RESOLVCONF, &loop->resolvconf);
+  return loop->tower.net.settings.dane ? mtasts_ad_check_new(loop->tower.base, MTASTS_RESOLVCONF,
+                                                             on_ad_check, loop, &loop->ad_check)
+                                       : MTASTS_OK;
+}
+
 /* Opens resolver and validator as they are configured. */
 static enum mtasts_status open_dns(struct mtasts_netloop *loop, char *error) {
   const struct mtasts_config *config = loop->snapshot->config;
@@ -187,6 +224,8 @@ static enum mtasts_status open_dns(struct mtasts_netloop *loop, char *error) {
       .servers = config->dns.servers.items,
       .server_count = config->dns.servers.count,
       .timeout = config->dns.timeout,
+      .insecure = config->dns.insecure.items,
+      .insecure_count = config->dns.insecure.count,
       .resolvers = loop->tower.net.settings.dane ? 2 : 1,
   };
   struct mtasts_net *net = &loop->tower.net;
@@ -212,6 +251,7 @@ static void renew_dns(struct mtasts_netloop *loop) {
     mtasts_validator_free(old.validator);
     mtasts_resolver_free(old.resolver);
     mtasts_tower_resume(&loop->tower);
+    open_ad_check(loop); /* without memory it is not asked */
     return;
   }
   mtasts_log(MTASTS_LOG_WARNING, "dns: %s; the DNS servers of before are asked", error);
@@ -236,6 +276,8 @@ static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
   if (!mtasts_dns_watch_open(&loop->dns, loop->tower.base, loop->tower.stats, wall_clock))
     return MTASTS_NO_MEMORY;
   enum mtasts_status status = open_dns(loop, error);
+  if (status == MTASTS_OK)
+    status = open_ad_check(loop);
   if (status == MTASTS_OK)
     status = mtasts_fetcher_new(loop->tower.base, &fetcher, error, &net->fetcher);
   return status;
@@ -303,6 +345,7 @@ void mtasts_netloop_free(struct mtasts_netloop *loop) {
   struct mtasts_tower *tower = &loop->tower;
   mtasts_tower_close(tower);
   mtasts_rounds_close(&loop->rounds);
+  mtasts_ad_check_free(loop->ad_check);
   mtasts_fetcher_free(tower->net.fetcher);
   mtasts_dns_watch_close(&loop->dns);
   mtasts_validator_free(tower->net.validator);

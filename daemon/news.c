@@ -150,16 +150,47 @@ static void tell_dane(const struct mtasts_news *news, struct mtasts_stats *stats
   }
 }
 
-void mtasts_news_tell_dnssec(const char *why, const char *remedy, bool required) {
+/* What becomes of mail until that is mended. */
+static const char *consequence(const struct mtasts_validator_check *check, bool required) {
+  if (check->silent)
+    return "what is known of DANE stays in force, and what does not validate is not believed";
+  return required ? "all mail is deferred, as dns.dnssec is require"
+                  : "DANE that is known stays in force for a day, of other domains it is not known "
+                    "and MTA-STS alone decides";
+}
+
+void mtasts_news_tell_dnssec(const struct mtasts_validator_check *check, bool required) {
   char detail[4 * MTASTS_DETAIL_MAX + 3];
-  if (!why) {
+  if (!check->why) {
     mtasts_log(MTASTS_LOG_INFO, "dnssec=works: DANE is looked up again");
     return;
   }
-  mtasts_log_value((struct mtasts_span){why, strlen(why)}, detail, sizeof detail);
-  mtasts_log(MTASTS_LOG_WARNING, "dnssec=broken detail=%s: %s; until then %s", detail, remedy,
-             required ? "all mail is deferred, as dns.dnssec is require"
-                      : "DANE is not known of, and MTA-STS alone decides");
+  mtasts_log_value((struct mtasts_span){check->why, strlen(check->why)}, detail, sizeof detail);
+  mtasts_log(MTASTS_LOG_WARNING, "dnssec=%s detail=%s: %s; until then %s",
+             check->silent ? "silent" : "broken", detail, check->remedy,
+             consequence(check, required));
+}
+
+void mtasts_news_tell_ad(const struct mtasts_ad_answer *answer, enum mtasts_without_ad without_ad) {
+  if (answer->ad == MTASTS_AD_MISSING)
+    mtasts_log(
+        MTASTS_LOG_WARNING,
+        "resolver=%s ad=missing: the resolver of /etc/resolv.conf does not validate, and sets "
+        "no AD bit for the signed root, so Postfix and Exim cannot use DANE: %s; run a "
+        "validating resolver on this host, such as unbound, and name it there%s",
+        answer->server,
+        without_ad == MTASTS_WITHOUT_AD_DANE
+            ? "mail for domains with TLSA records waits in their queues"
+            : "for domains with TLSA records an enforce policy decides, else TLS is demanded "
+              "without authentication (dns.without_ad)",
+        without_ad == MTASTS_WITHOUT_AD_DANE ? ", or see dns.without_ad in mtasts.conf(5)" : "");
+  else if (answer->ad == MTASTS_AD_SET && !answer->trusted)
+    mtasts_log(MTASTS_LOG_INFO,
+               "resolver=%s ad=set: DANE can be used, but by Exim only with `options trust-ad` in "
+               "/etc/resolv.conf",
+               answer->server);
+  else if (answer->ad == MTASTS_AD_SET)
+    mtasts_log(MTASTS_LOG_INFO, "resolver=%s ad=set: DANE can be used", answer->server);
 }
 
 void mtasts_news_tell(const struct mtasts_news *news, struct mtasts_stats *stats) {

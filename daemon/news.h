@@ -8,8 +8,11 @@
 #ifndef MTASTS_NEWS_H
 #define MTASTS_NEWS_H
 
+#include "ad_check.h"
+#include "config.h"
 #include "discover.h"
 #include "stats.h"
+#include "validator.h"
 
 struct mtasts_news {
   const struct mtasts_domain *domain;
@@ -21,7 +24,10 @@ struct mtasts_news {
 
 void mtasts_news_tell(const struct mtasts_news *news, struct mtasts_stats *stats);
 
-/* DNSSEC does not work here any more, or works again (why: NULL). required: dns.dnssec. */
-void mtasts_news_tell_dnssec(const char *why, const char *remedy, bool required);
+/* DNSSEC does not work here any more, cannot be checked, or works again. required: dns.dnssec. */
+void mtasts_news_tell_dnssec(const struct mtasts_validator_check *check, bool required);
+
+/* What the MTAs' resolver does about the AD bit has changed. */
+void mtasts_news_tell_ad(const struct mtasts_ad_answer *answer, enum mtasts_without_ad without_ad);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ad_check.h"
 #include "ascii.h"
 #include "dane.h"
 #include "entry_codec.h"
@@ -93,17 +94,38 @@ static bool wait_for_kind(struct mtasts_front *front, const struct question *que
 
 /* what the cache knows */
 
-/* Is enough known to answer at once, whatever is due? An override beats a policy, never DANE. */
-static bool can_answer(const struct mtasts_front *front, const struct mtasts_entry *entry,
-                       const struct mtasts_override *override, bool due, int64_t now) {
-  if (override && (!front->settings.dane || (entry && mtasts_dane_counts(entry, now))))
+/* Is enough known to answer at once, whatever is due? An override's policy beats that of the
+ * domain, never DANE. */
+static bool can_answer(const struct mtasts_discover_settings *settings,
+                       const struct mtasts_entry *entry, const struct mtasts_override *override,
+                       bool due, int64_t now) {
+  if (override && !override->no_policy &&
+      (!settings->dane || (entry && mtasts_dane_counts(entry, now))))
     return true;
-  return !due || (entry && mtasts_discover_answers(&front->settings, entry, now));
+  return !due || (entry && mtasts_discover_answers(settings, entry, now));
 }
 
-static bool is_due(const struct mtasts_front *front, const struct mtasts_entry *entry,
-                   int64_t now) {
-  return !entry || mtasts_discover_due(&front->settings, entry, now) != 0;
+static bool is_due(const struct mtasts_discover_settings *settings,
+                   const struct mtasts_entry *entry, int64_t now) {
+  return !entry || mtasts_discover_due(settings, entry, now) != 0;
+}
+
+/*
+ * Takes out of a stored entry what does not count here. An MTA whose resolver sets no AD bit cannot
+ * use TLSA records, and can do no more than defer: if the site wants its policy to decide then
+ * (dns.without_ad), they are such as cannot be used, and TLS is demanded (RFC 7672 section 2.2) or
+ * what an enforce policy demands.
+ */
+static void heed(const struct mtasts_front *front, const struct mtasts_discover_settings *settings,
+                 struct mtasts_entry *entry) {
+  mtasts_discover_heed(settings, entry);
+  if (config_of(front)->dns.without_ad == MTASTS_WITHOUT_AD_DANE ||
+      atomic_load_explicit(&front->stats->host_ad, memory_order_relaxed) != MTASTS_AD_MISSING)
+    return;
+  if (entry->dane == MTASTS_DANE_USABLE)
+    entry->dane = MTASTS_DANE_UNUSABLE;
+  else if (entry->dane == MTASTS_DANE_MIXED)
+    entry->dane = MTASTS_DANE_NONE;
 }
 
 /* What is known for certain governs, though nobody could look further: an unexpired policy (RFC
@@ -114,8 +136,7 @@ static bool governs(const struct mtasts_entry *entry, int64_t now) {
 
 static const struct mtasts_override *override_of(const struct mtasts_front *front,
                                                  const struct mtasts_domain *domain, int64_t now) {
-  const struct mtasts_override *override = mtasts_config_override(config_of(front), domain);
-  return override && now < override->until ? override : NULL;
+  return mtasts_config_override_at(config_of(front), domain, now);
 }
 
 /* One name of junk mail is asked for once: a domain in use is one that was known already. */
@@ -134,19 +155,21 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   struct mtasts_use_place place = mtasts_use_seek(front->use, &question->domain);
   front->settings.resolver_back =
       atomic_load_explicit(&front->stats->resolver_back, memory_order_relaxed);
+  finding.override = override_of(front, &question->domain, question->now);
+  const struct mtasts_discover_settings settings =
+      mtasts_settings_with(&front->settings, finding.override);
   enum mtasts_status status = mtasts_reader_get(front->reader, &question->domain, &entry);
   if (status == MTASTS_OK) {
-    mtasts_discover_heed(&front->settings, &entry);
+    heed(front, &settings, &entry);
     finding.entry = &entry;
   } else {
     mtasts_count_read(front->stats, status);
   }
   mark_use(front->use, place, finding.entry, question->now);
-  finding.override = override_of(front, &question->domain, question->now);
-  bool due = is_due(front, finding.entry, question->now);
-  if (can_answer(front, finding.entry, finding.override, due, question->now)) {
+  bool due = is_due(&settings, finding.entry, question->now);
+  if (can_answer(&settings, finding.entry, finding.override, due, question->now)) {
     /* Behind an override nothing but DANE is wanted. */
-    if (due && (!finding.override || front->settings.dane))
+    if (due && (!finding.override || finding.override->no_policy || settings.dane))
       mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain);
     size_t size = reply(front, question->map, &finding, question->now, out);
     mtasts_count(front->stats, finding.override ? MTASTS_COUNT_OVERRIDES : MTASTS_COUNT_HITS);
@@ -284,9 +307,13 @@ void mtasts_question_ahead(void *context, const struct mtasts_peer *peer,
   if (!looks_up(mtasts_map_named(request->map, mtasts_peer_door(peer))) ||
       mtasts_domain_from_text(request->key, &domain) != MTASTS_OK)
     return;
+  const struct mtasts_override *override = override_of(front, &domain, now);
+  const struct mtasts_discover_settings settings = mtasts_settings_with(&front->settings, override);
   bool known = mtasts_reader_get(front->reader, &domain, &entry) == MTASTS_OK;
-  bool due = is_due(front, known ? &entry : NULL, now);
-  if (!can_answer(front, known ? &entry : NULL, override_of(front, &domain, now), due, now))
+  if (known)
+    heed(front, &settings, &entry);
+  bool due = is_due(&settings, known ? &entry : NULL, now);
+  if (!can_answer(&settings, known ? &entry : NULL, override, due, now))
     mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &domain);
 }
 
@@ -309,6 +336,9 @@ size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtas
   struct mtasts_entry entry;
   struct mtasts_finding finding = {.text = {waiter->text, waiter->text_len}, .domain = domain};
   int64_t now = time(NULL);
+  finding.override = override_of(front, domain, now);
+  const struct mtasts_discover_settings settings =
+      mtasts_settings_with(&front->settings, finding.override);
   if (waiter->map == MTASTS_MAP_REMOVE)
     return answer_done(job, "OK removed", out);
   if (waiter->map == MTASTS_MAP_IMPORT)
@@ -316,15 +346,15 @@ size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtas
 
   if (job && job->status == MTASTS_OK &&
       mtasts_entry_decode(job->value, job->value_size, &entry) == MTASTS_OK) {
+    heed(front, &settings, &entry);
     finding.entry = &entry;
     finding.freshness = job->freshness;
   } else if (waiter->map == MTASTS_MAP_REFRESH || waiter->map == MTASTS_MAP_RECHECK) {
     return answer_done(job, "TEMP the answer cannot be read", out);
   } else if (mtasts_reader_get(front->reader, domain, &entry) == MTASTS_OK) {
-    mtasts_discover_heed(&front->settings, &entry);
+    heed(front, &settings, &entry);
     if (governs(&entry, now)) /* no news in time */
       finding.entry = &entry;
   }
-  finding.override = override_of(front, domain, now);
   return reply(front, waiter->map, &finding, now, out);
 }

@@ -97,7 +97,7 @@ static size_t mta_reply(enum mtasts_map map, const struct mtasts_finding *findin
   };
   struct mtasts_decision decision = finding->decision;
   struct mtasts_policy policy;
-  if (decision.source == MTASTS_SOURCE_OVERRIDE) {
+  if (decision.source == MTASTS_SOURCE_OVERRIDE && !finding->override->no_policy) {
     policy = mtasts_override_policy(finding->override, now);
     decision.policy = &policy;
   }

@@ -26,7 +26,8 @@ static bool same_cache(const struct mtasts_config *a, const struct mtasts_config
 }
 
 bool mtasts_same_dns(const struct mtasts_config *a, const struct mtasts_config *b) {
-  return same_list(&a->dns.servers, &b->dns.servers) && a->dns.dnssec == b->dns.dnssec &&
+  return same_list(&a->dns.servers, &b->dns.servers) &&
+         same_list(&a->dns.insecure, &b->dns.insecure) && a->dns.dnssec == b->dns.dnssec &&
          same_text(a->dns.trust_anchor, b->dns.trust_anchor) && a->dns.timeout == b->dns.timeout;
 }
 

@@ -248,13 +248,14 @@ static void landed(void *context, const struct mtasts_discovery *discovery) {
 }
 
 /* Is what is known enough, so that nobody is asked? */
-static bool is_enough(const struct mtasts_tower *tower, const struct mtasts_flight *flight,
-                      const struct mtasts_entry *known, int64_t now) {
+static bool is_enough(const struct mtasts_discover_settings *settings,
+                      const struct mtasts_flight *flight, const struct mtasts_entry *known,
+                      int64_t now) {
   if (flight->demand.kind == MTASTS_JOB_REFRESH)
     return false;
   if (flight->demand.kind == MTASTS_JOB_RECHECK)
     return now >= known->checked && now - known->checked < MTASTS_RECHECK_EVERY;
-  return mtasts_discover_due(&tower->net.settings, known, now) == 0;
+  return mtasts_discover_due(settings, known, now) == 0;
 }
 
 /*
@@ -278,6 +279,19 @@ static enum mtasts_job_kind service_of(const struct mtasts_tower *tower,
                                                                : flight->demand.kind;
 }
 
+/* With what the domain is looked up: without DANE, if an override says so. */
+static const struct mtasts_net *net_for(struct mtasts_tower *tower,
+                                        const struct mtasts_domain *domain, int64_t now) {
+  const struct mtasts_override *override =
+      tower->config ? mtasts_config_override_at(tower->config, domain, now) : NULL;
+  if (!override || !override->dane_off)
+    return &tower->net;
+  tower->without_dane = tower->net;
+  tower->without_dane.validator = NULL;
+  tower->without_dane.settings.dane = false;
+  return &tower->without_dane;
+}
+
 /* The last result, where the store did not take it; else what the cache holds. */
 static const struct mtasts_entry *known_to(struct mtasts_tower *tower,
                                            const struct mtasts_flight *flight,
@@ -292,9 +306,12 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
   struct mtasts_entry entry;
   const struct mtasts_entry *known = known_to(tower, flight, &entry);
   int64_t now = tower->net.now();
+  const struct mtasts_net *net = net_for(tower, &flight->domain, now);
+  if (known)
+    mtasts_discover_heed(&net->settings, &entry);
   if (known && is_done_already(tower, flight, known, now))
     flight->demand.kind = MTASTS_JOB_LOOK_UP;
-  if (known && is_enough(tower, flight, known, now)) {
+  if (known && is_enough(&net->settings, flight, known, now)) {
     keep_answer(flight, known, MTASTS_CACHED);
     finish(tower, flight, MTASTS_OK);
     return;
@@ -305,7 +322,7 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
     entry.next_check = 0;
   }
   flight->serves = service_of(tower, flight, known, now);
-  if (mtasts_lookup_start(&tower->net, tower->base, &flight->domain, known,
+  if (mtasts_lookup_start(net, tower->base, &flight->domain, known,
                           flight->demand.kind == MTASTS_JOB_REFRESH, landed, NULL, flight,
                           &flight->lookup) != MTASTS_OK)
     finish(tower, flight, MTASTS_NO_MEMORY);

@@ -31,11 +31,13 @@ struct mtasts_tower {
   const struct mtasts_use *use;
   struct mtasts_stats *stats;
   struct mtasts_queue *to_front;
-  uint32_t in_flight; /* look-ups at a time */
+  uint32_t in_flight;                 /* look-ups at a time */
+  const struct mtasts_config *config; /* its overrides; NULL: there are none */
 
   /* The tower's. */
   struct mtasts_agenda *agenda;
   struct mtasts_reader *reader;
+  struct mtasts_net without_dane; /* of a domain whose override says dane = "off" */
   struct mtasts_flights flights;
   struct event *commit;
   struct mtasts_seldom complained; /* of a store that fails */

@@ -65,11 +65,15 @@ static struct mtasts_decision without_policy(const struct mtasts_entry *entry,
   };
 }
 
+static inline bool in_force(const struct mtasts_override *override, int64_t now) {
+  return override && now < override->until;
+}
+
 /* Inlined where DANE is heeded, so that the decision is put together in registers. */
 static inline struct mtasts_decision policy_alone(const struct mtasts_entry *entry,
                                                   const struct mtasts_override *override,
                                                   enum mtasts_freshness freshness, int64_t now) {
-  if (override && now < override->until)
+  if (in_force(override, now) && !override->no_policy)
     return by_policy(&override->policy, MTASTS_SOURCE_OVERRIDE);
   if (!entry)
     return (struct mtasts_decision){
@@ -93,8 +97,9 @@ struct mtasts_decision mtasts_decide_policy(const struct mtasts_entry *entry,
 }
 
 /* RFC 8461 section 2: MTA-STS does not override DANE; and DANE makes nothing weaker than an enforce
- * policy does. The one place where both meet. */
-static void heed_dane(struct mtasts_decision *decision, enum mtasts_dane dane) {
+ * policy does. The one place where both meet. released: the postmaster has said that the domain
+ * demands nothing (an override of mode none), so no failure of its DNSSEC holds its mail back. */
+static void heed_dane(struct mtasts_decision *decision, enum mtasts_dane dane, bool released) {
   bool enforce = decision->verdict == MTASTS_VERDICT_ENFORCE;
   switch (dane) {
   case MTASTS_DANE_USABLE:
@@ -117,10 +122,14 @@ static void heed_dane(struct mtasts_decision *decision, enum mtasts_dane dane) {
                      "section 2.2)";
     break;
   case MTASTS_DANE_BOGUS:
+    if (released)
+      break;
     decision->verdict = MTASTS_VERDICT_DEFER;
     decision->rule = "DNSSEC validation failed: deferred (RFC 7672 section 2.1.3)";
     break;
   case MTASTS_DANE_ERROR:
+    if (released)
+      break;
     decision->verdict = MTASTS_VERDICT_DEFER;
     decision->rule = "a look-up failed in a signed zone: deferred (RFC 7672 section 2.1.3)";
     break;
@@ -136,8 +145,16 @@ struct mtasts_decision mtasts_decide(const struct mtasts_entry *entry,
                                      const struct mtasts_override *override,
                                      enum mtasts_freshness freshness, int64_t now) {
   struct mtasts_decision decision = policy_alone(entry, override, freshness, now);
+  bool overridden = in_force(override, now);
+  if (overridden && override->dane_off) {
+    /* RFC 8461 section 2 binds MTA-STS, not the postmaster. */
+    if (decision.verdict != MTASTS_VERDICT_UNKNOWN)
+      decision.source = MTASTS_SOURCE_OVERRIDE;
+    return decision;
+  }
   if (entry && mtasts_dane_counts(entry, now))
-    heed_dane(&decision, entry->dane);
+    heed_dane(&decision, entry->dane,
+              overridden && !override->no_policy && override->policy.mode == MTASTS_MODE_NONE);
   return decision;
 }
 

@@ -86,10 +86,19 @@ static bool lapsed(int64_t expires, int64_t now) {
   return now >= expires || now < expires - MTASTS_CHECK_MAX;
 }
 
+/* DANE that could not be validated again is looked at when its MX hosts are, however long ago
+ * it has lapsed. */
+static bool dane_due(const struct mtasts_entry *entry, int64_t now) {
+  int64_t wait = entry->mx_expires - now;
+  return lapsed(entry->dane_expires, now) &&
+         (entry->dane_expires == 0 || wait <= 0 || wait > MTASTS_UNVALIDATED_KEEP ||
+          !mtasts_dane_binds(entry, now));
+}
+
 static bool mx_due(const struct mtasts_discover_settings *settings,
                    const struct mtasts_entry *entry, int64_t now) {
   return entry->mx_state == MTASTS_MX_UNKNOWN || lapsed(entry->mx_expires, now) ||
-         (settings->dane && lapsed(entry->dane_expires, now));
+         (settings->dane && dane_due(entry, now));
 }
 
 unsigned mtasts_discover_due(const struct mtasts_discover_settings *settings,
@@ -409,6 +418,23 @@ static void fail_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *a
     entry->dane_expires = again;
 }
 
+/*
+ * Nothing could be validated. That is no news of DANE that still counts, or an attacker on the
+ * way to the DNS could end it: by dropping or stripping what proves that DNSSEC works here. Such
+ * DANE stays, with the hosts that it is of, for the day for which it counts after it has lapsed.
+ */
+static void take_unvalidated(struct mtasts_discovery *d, struct mtasts_span detail, int64_t now) {
+  struct mtasts_entry *entry = &d->entry;
+  int64_t again = now + MTASTS_UNVALIDATED_KEEP;
+  if (!mtasts_dane_binds(entry, now)) {
+    set_dane(entry, MTASTS_DANE_UNKNOWN, again, detail);
+    return;
+  }
+  entry->mx_state = d->known_mx_state;
+  entry->mx = d->known_mx;
+  entry->mx_expires = again;
+}
+
 unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *answer,
                             int64_t now) {
   struct mtasts_entry *entry = &d->entry;
@@ -420,13 +446,15 @@ unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_a
     return d->needs;
   }
   bool unvalidated = d->settings->dane && answer->security == MTASTS_SECURITY_UNKNOWN;
+  d->known_mx_state = entry->mx_state;
+  d->known_mx = entry->mx;
   entry->mx_state = answer->state;
   entry->mx = answer->mx;
   entry->mx_expires = now + believed(answer->ttl);
   if (!d->settings->dane)
     set_dane(entry, MTASTS_DANE_NONE, 0, answer->detail);
   else if (unvalidated)
-    set_dane(entry, MTASTS_DANE_UNKNOWN, now + MTASTS_UNVALIDATED_KEEP, answer->detail);
+    take_unvalidated(d, answer->detail, now);
   else if (answer->security == MTASTS_SECURITY_SECURE && hosts)
     d->needs |= MTASTS_NEED_DANE;
   else
@@ -441,8 +469,16 @@ unsigned mtasts_discover_dane(struct mtasts_discovery *d, const struct mtasts_da
   enum mtasts_dane dane = mtasts_dane_of_hosts(&answer->mx);
   bool failing = dane == MTASTS_DANE_BOGUS || dane == MTASTS_DANE_ERROR;
   d->needs &= ~(unsigned)MTASTS_NEED_DANE;
+  if (answer->unvalidated) {
+    entry->mx = answer->mx;
+    take_unvalidated(d, answer->detail, now);
+    return d->needs;
+  }
   entry->mx = answer->mx;
   /* What holds mail back is looked at again soon. */
   set_dane(entry, dane, now + (failing ? MTASTS_CHECK_MIN : believed(answer->ttl)), answer->detail);
+  /* Both are looked up together. MX hosts that outlast their DANE are such as were kept with it. */
+  if (entry->mx_expires > entry->dane_expires)
+    entry->mx_expires = entry->dane_expires;
   return d->needs;
 }

@@ -83,6 +83,7 @@ struct mtasts_dane_answer {
   struct mtasts_mx_list mx;  /* the hosts of the MX answer, each with its state */
   uint32_t ttl;              /* seconds: the least of all that the states rest on */
   struct mtasts_span detail; /* of the first bogus or failing look-up, as above */
+  bool unvalidated;          /* an answer could not be validated: nothing is known of DANE */
 };
 
 /* Visible so that it can live in its owner; only `entry`, `changed`, `urgent`,
@@ -95,6 +96,8 @@ struct mtasts_discovery {
   struct mtasts_policy_report report; /* of the last body that was parsed */
 
   const struct mtasts_discover_settings *settings;
+  enum mtasts_mx_state known_mx_state; /* before the MX answer */
+  struct mtasts_mx_list known_mx;
   bool forced;
   unsigned needs;
 };

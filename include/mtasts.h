@@ -321,6 +321,8 @@ MTASTS_API const char *mtasts_source_name(enum mtasts_source source);
 struct mtasts_override {
   struct mtasts_policy policy; /* max_age unused */
   int64_t until;               /* in force while now < until; INT64_MAX for ever */
+  bool dane_off;               /* as if the domain had no DANE */
+  bool no_policy;              /* it says nothing of a policy: that of the domain governs */
 };
 
 struct mtasts_decision {

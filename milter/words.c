@@ -45,7 +45,9 @@ void mtasts_words_line(const struct mtasts_envelope *envelope, const struct mtas
   mtasts_text_number(text, fate->mx_listed);
   mtasts_text_put(text, "/");
   mtasts_text_number(text, fate->mx_count);
-  put_pair(text, " dane=", mtasts_dane_name(fate->dane));
+  /* That nothing can be validated here is no error of the domain. */
+  put_pair(text,
+           " dane=", fate->dane == MTASTS_DANE_UNKNOWN ? "unknown" : mtasts_dane_name(fate->dane));
   put_pair(text, " source=", mtasts_source_name(fate->source));
   mtasts_text_put(text, " ms=");
   mtasts_text_number(text, (uint64_t)(envelope->milliseconds > 0 ? envelope->milliseconds : 0));

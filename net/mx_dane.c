@@ -14,7 +14,6 @@
 enum {
   IN_FLIGHT = 16,                     /* hosts at a time */
   FAILED_TTL = 300,                   /* seconds until a host that failed is looked at again */
-  UNKNOWN_TTL = 60,                   /* the same where nothing can be validated any more */
   TLSA_HEAD = 3,                      /* bytes: usage, selector, matching type */
   NAME_SIZE = MTASTS_DOMAIN_MAX + 16, /* with the prefix */
 };
@@ -46,6 +45,7 @@ struct mtasts_mx_dane {
   size_t begun;
   size_t ended;
   uint32_t ttl;
+  bool unvalidated;      /* of the answers, one */
   enum mtasts_dane told; /* what `detail` is of */
   char detail[MTASTS_DETAIL_MAX + 1];
   unsigned char *packed;
@@ -181,8 +181,9 @@ static void note(struct host *host, const struct mtasts_dns_answer *answer) {
   host->validation = NULL;
   if (answer->outcome == MTASTS_DNS_FAILED || answer->outcome == MTASTS_DNS_BOGUS)
     return;
-  lower_ttl(host->dane,
-            answer->security == MTASTS_SECURITY_UNKNOWN ? UNKNOWN_TTL : answer->message.ttl);
+  if (answer->security == MTASTS_SECURITY_UNKNOWN)
+    host->dane->unvalidated = true;
+  lower_ttl(host->dane, answer->message.ttl);
 }
 
 static void take_tlsa(void *context, const struct mtasts_dns_answer *answer);
@@ -326,6 +327,7 @@ static void begin_hosts(struct mtasts_mx_dane *dane) {
 static void give_answer(struct mtasts_mx_dane *dane) {
   struct mtasts_mx_host hosts[MTASTS_MX_HOSTS_MAX];
   struct mtasts_dane_answer answer = {.ttl = dane->ttl,
+                                      .unvalidated = dane->unvalidated,
                                       .detail = {dane->detail, strlen(dane->detail)}};
   for (size_t i = 0; i < dane->count; i++) {
     const struct host *host = &dane->hosts[i];

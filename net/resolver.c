@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "anchor.h"
+#include "insecure.h"
 #include "printable.h"
 
 enum {
@@ -35,6 +36,7 @@ struct mtasts_resolver {
   size_t preferred; /* the server that answered last */
   bool validates;
   int anchor; /* while that is set up: a file in memory; else -1 */
+  const struct mtasts_resolver_options *options; /* while that is set up */
   unsigned resolvers;
   struct mtasts_servers servers;
   mtasts_resolver_heard_fn *heard;
@@ -105,7 +107,6 @@ static const char settings[] = "server:\n"
                                "  key-cache-slabs: 1\n"
                                "  unknown-server-time-limit: %u\n"
                                "  outbound-msg-retry: %u\n"
-                               "  local-zone: \"test.\" nodefault\n"
                                "%s"
                                "forward-zone:\n"
                                "  name: \".\"\n"
@@ -169,7 +170,8 @@ static int configure(struct ub_ctx *context, const struct mtasts_resolver *resol
   if (resolver->anchor >= 0)
     snprintf(validating, sizeof validating, validation, resolver->anchor);
   if (dprintf(file, settings, *validating ? "validator " : "", sockets, sockets / 16 + 1,
-              try_of(resolver), tries_of(resolver), validating, server->forward) > 0) {
+              try_of(resolver), tries_of(resolver), validating, server->forward) > 0 &&
+      mtasts_insecure_write(file, resolver->options->insecure, resolver->options->insecure_count)) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     status = ub_ctx_config(context, path);
   }
@@ -208,6 +210,7 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
   made->base = base;
   made->timeout = options->timeout ? options->timeout : 1;
   made->anchor = -1;
+  made->options = options;
   made->resolvers = options->resolvers ? options->resolvers : 1;
   made->validates = options->trust_anchor != NULL;
   LIST_INIT(&made->queries);
@@ -221,6 +224,7 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
     close(made->anchor);
     made->anchor = -1;
   }
+  made->options = NULL;
   if (status != MTASTS_OK) {
     mtasts_resolver_free(made);
     return status;

@@ -36,6 +36,10 @@ struct mtasts_resolver_options {
   /* A file of DS or DNSKEY records in zone format, or one that is kept by RFC 5011 (never written
    * here; keys that it does not trust, or no more, do not count). NULL: nothing is validated. */
   const char *trust_anchor;
+  /* Zones that are not validated though their parent is signed (domain names; without an anchor
+   * they count for nothing), beside the private ones that everybody has: insecure.h. */
+  const char *const *insecure;
+  size_t insecure_count;
   unsigned resolvers; /* among which the process's descriptors are shared; 0: this one alone */
 };
 

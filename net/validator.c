@@ -12,7 +12,7 @@ enum {
   EVERY_BROKEN_MS = 60 * 1000,
   AGAIN_MS = 5000, /* where the check had no answer */
   RECHECK_MS = 60 * 1000,
-  TRIES = 3, /* without an answer, before validation that worked is given up */
+  TRIES = 3, /* without an answer, before that is reported */
   WHY_SIZE = 256,
 };
 
@@ -32,10 +32,12 @@ struct mtasts_validator {
   struct event_base *base;
   struct mtasts_validator_options options;
   char *servers[MTASTS_RESOLVER_SERVERS]; /* what options.resolver points to */
+  char **insecure;
   char *anchor;
   enum health health;
   char why[WHY_SIZE]; /* it is broken */
   const char *remedy;
+  bool silent;     /* it works, but the last checks had no answer, and that was reported */
   unsigned failed; /* checks without an answer, in a row */
   int64_t checked; /* milliseconds of the monotonic clock */
   struct event *timer;
@@ -128,6 +130,19 @@ static void refuse(evutil_socket_t socket, short what, void *context) {
   deliver(validation, &answer);
 }
 
+/* A bogus answer without any signature may be that of a zone of this site, which the signed parent
+ * knows nothing of: says what to do then, at the cost of the end of libunbound's words. */
+static void hint_insecure(struct mtasts_dns_answer *answer) {
+  static const char hint[] = "; if this is an unsigned zone of this site, name it in dns.insecure";
+  enum {
+    ROOM = MTASTS_DETAIL_MAX - (sizeof hint - 1)
+  };
+  size_t length = strlen(answer->detail);
+  if (length > ROOM)
+    length = ROOM;
+  memcpy(answer->detail + length, hint, sizeof hint);
+}
+
 static void start_check(struct mtasts_validator *validator);
 
 static void take_plain(void *context, const struct mtasts_dns_answer *answer) {
@@ -143,7 +158,10 @@ static void take_validated(void *context, const struct mtasts_dns_answer *answer
   if (answer->outcome != MTASTS_DNS_BOGUS || validation->checked ||
       (!validator->checking &&
        milliseconds() - validator->checked < validator->options.recheck_after)) {
-    deliver(validation, answer);
+    struct mtasts_dns_answer hinted = *answer;
+    if (answer->outcome == MTASTS_DNS_BOGUS && answer->message.rrsigs == 0)
+      hint_insecure(&hinted);
+    deliver(validation, &hinted);
     return;
   }
   release(validation->source);
@@ -230,8 +248,13 @@ static void resume(struct mtasts_validator *validator) {
 /* The check has come to this. */
 static void conclude(struct mtasts_validator *validator, enum health health, bool news,
                      int64_t wait) {
-  const char *why = health == WORKS ? NULL : validator->why;
+  bool silent = health == WORKS && validator->silent;
+  struct mtasts_validator_check check = {.news = news, .silent = silent};
   mtasts_validator_fn *checked = validator->options.checked;
+  if (silent || health != WORKS) {
+    check.why = validator->why;
+    check.remedy = validator->remedy;
+  }
   validator->health = health;
   validator->checked = milliseconds();
   release(validator->checking);
@@ -239,7 +262,7 @@ static void conclude(struct mtasts_validator *validator, enum health health, boo
   resume(validator);
   set_timer(validator, any_parked(validator) ? AGAIN_MS : wait);
   if (checked)
-    checked(validator->options.context, news, why, validator->remedy);
+    checked(validator->options.context, &check);
 }
 
 static void succeed(struct mtasts_validator *validator) {
@@ -247,15 +270,38 @@ static void succeed(struct mtasts_validator *validator) {
   validator->source = validator->checking;
   validator->checking = NULL;
   validator->failed = 0;
-  conclude(validator, WORKS, validator->health == BROKEN, EVERY_MS);
+  bool news = validator->silent || validator->health == BROKEN;
+  validator->silent = false;
+  conclude(validator, WORKS, news, EVERY_MS);
+}
+
+static void set_trouble(struct mtasts_validator *validator, const char *why, const char *remedy) {
+  snprintf(validator->why, sizeof validator->why, "%s", why);
+  validator->remedy = remedy;
 }
 
 static void fail(struct mtasts_validator *validator, const char *why, const char *remedy,
                  int64_t wait) {
   bool news = validator->health != BROKEN || strcmp(validator->why, why) != 0;
-  snprintf(validator->why, sizeof validator->why, "%s", why);
-  validator->remedy = remedy;
+  set_trouble(validator, why, remedy);
+  validator->silent = false;
   conclude(validator, BROKEN, news, wait);
+}
+
+/* No answer to the check. If validation has worked, that is no reason to believe what cannot be
+ * validated: it takes no more than to drop this one question (RFC 7672 section 2.1.3). */
+static void hear_nothing(struct mtasts_validator *validator, const char *why) {
+  if (validator->health != WORKS) {
+    fail(validator, why, "is the DNS server there, and does it know DNSSEC?", AGAIN_MS);
+    return;
+  }
+  bool news = ++validator->failed == TRIES;
+  if (news)
+    set_trouble(validator, why,
+                "is the DNS server there? If it has become one that does not know DNSSEC, name "
+                "another one in dns.servers, or restart");
+  validator->silent = validator->failed >= TRIES;
+  conclude(validator, WORKS, news, validator->silent ? EVERY_BROKEN_MS : AGAIN_MS);
 }
 
 static void take_root(void *context, const struct mtasts_dns_answer *answer) {
@@ -263,12 +309,7 @@ static void take_root(void *context, const struct mtasts_dns_answer *answer) {
   char why[2 * WHY_SIZE];
   validator->check = NULL;
   if (answer->outcome == MTASTS_DNS_FAILED) {
-    /* No answer is no news of a way that is known to be good, for a while. */
-    if (validator->health == WORKS && ++validator->failed < TRIES)
-      conclude(validator, WORKS, false, AGAIN_MS);
-    else
-      fail(validator, answer->detail, "is the DNS server there, and does it know DNSSEC?",
-           AGAIN_MS);
+    hear_nothing(validator, answer->detail);
     return;
   }
   if (answer->outcome == MTASTS_DNS_ANSWER && answer->security == MTASTS_SECURITY_SECURE) {
@@ -305,7 +346,7 @@ static void start_check(struct mtasts_validator *validator) {
   if (validator->checking)
     snprintf(error, sizeof error, "%s", mtasts_status_name(status));
   fail(validator, error,
-       "install the package dns-root-data, or name in dns.trust_anchor a file with the root's keys",
+       "apt install dns-root-data, or name in dns.trust_anchor a file with the root's keys",
        EVERY_BROKEN_MS);
 }
 
@@ -327,6 +368,13 @@ static bool copy_options(struct mtasts_validator *validator) {
     if (!(validator->servers[i] = strdup(resolver->servers[i])))
       return false;
   resolver->servers = (const char *const *)validator->servers;
+  validator->insecure = calloc(resolver->insecure_count + 1, sizeof *validator->insecure);
+  if (!validator->insecure)
+    return false;
+  for (size_t i = 0; i < resolver->insecure_count; i++)
+    if (!(validator->insecure[i] = strdup(resolver->insecure[i])))
+      return false;
+  resolver->insecure = (const char *const *)validator->insecure;
   resolver->trust_anchor = validator->anchor = strdup(resolver->trust_anchor);
   if (validator->options.recheck_after == 0)
     validator->options.recheck_after = RECHECK_MS;
@@ -368,6 +416,9 @@ void mtasts_validator_free(struct mtasts_validator *validator) {
     event_free(validator->timer);
   for (size_t i = 0; i < MTASTS_RESOLVER_SERVERS; i++)
     free(validator->servers[i]);
+  for (size_t i = 0; validator->insecure && validator->insecure[i]; i++)
+    free(validator->insecure[i]);
+  free(validator->insecure);
   free(validator->anchor);
   free(validator);
 }

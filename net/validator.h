@@ -8,6 +8,10 @@
  * where that check is no older than a minute; else it is made again first, once for all who wait
  * for it, and the question asked anew. Each check reads the anchor again and forgets the keys.
  *
+ * A check without an answer is no news of a way on which validation has worked: anybody on it can
+ * drop one question. Everything is validated as before then, by the keys that are known, and what
+ * is not to be validated is BOGUS or FAILED.
+ *
  * Callbacks come from the loop. All in one thread.
  */
 #ifndef MTASTS_VALIDATOR_H
@@ -18,9 +22,15 @@
 struct mtasts_validator;
 struct mtasts_validation;
 
-/* A check has ended. why: NULL where validation works; else what is wrong, printable, and remedy:
- * what to do. news: it is otherwise than before; that it works the first time is none. */
-typedef void mtasts_validator_fn(void *context, bool news, const char *why, const char *remedy);
+/* What a check has come to. */
+struct mtasts_validator_check {
+  bool news;          /* it is otherwise than before; that it works the first time is none */
+  bool silent;        /* it had no answer: validation goes on by what was learnt before */
+  const char *why;    /* NULL if validation works; else what is wrong, printable */
+  const char *remedy; /* what to do about it */
+};
+
+typedef void mtasts_validator_fn(void *context, const struct mtasts_validator_check *check);
 
 struct mtasts_validator_options {
   /* With a trust anchor; all of it is copied. Look-ups get three fifths of its timeout: they stand

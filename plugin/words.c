@@ -166,6 +166,9 @@ void mtasts_words_policy(const struct mtasts_known *known, struct mtasts_span mx
     mtasts_text_put(text, " unknown=yes");
   if (known->ruling.monitor)
     mtasts_text_put(text, " monitor=yes");
+  /* Exim looks for TLSA records by itself if it may. */
+  if (known->ruling.dane_off)
+    mtasts_text_put(text, " dane=off");
   /* To look the MX hosts up costs Exim a query: only where those that mtastsd knows give no hope.
    */
   if (known->decision.verdict == MTASTS_VERDICT_ENFORCE && mx_list.len == 0 &&

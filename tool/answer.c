@@ -93,8 +93,11 @@ static void print_cached_policy(const struct mtasts_entry *entry, int64_t now) {
 }
 
 static void print_override(const struct mtasts_override *override, int64_t now) {
-  line("policy", "%s, by an override in the configuration",
-       mtasts_mode_name(override->policy.mode));
+  if (override->dane_off)
+    line("override", "dane = \"off\": as if the domain had no DANE");
+  if (!override->no_policy)
+    line("policy", "%s, by an override in the configuration",
+         mtasts_mode_name(override->policy.mode));
   if (override->until != INT64_MAX)
     time_line("", "ends", override->until, now);
   print_patterns(&override->policy.mx);
@@ -185,9 +188,10 @@ void mtasts_answer_print(const struct mtasts_answer *answer, int64_t now) {
   line("source", "%s", mtasts_source_name(decision->source));
   if (answer->monitor)
     line("site", "site_mode is monitor: nothing is enforced");
-  if (decision->source == MTASTS_SOURCE_OVERRIDE)
+  bool overridden = decision->source == MTASTS_SOURCE_OVERRIDE;
+  if (overridden)
     print_override(answer->override, now);
-  else if (entry && entry->has_policy)
+  if ((!overridden || answer->override->no_policy) && entry && entry->has_policy)
     print_cached_policy(entry, now);
   if (entry) {
     print_hosts(answer);

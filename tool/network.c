@@ -17,14 +17,15 @@ static struct {
 
 /* Whoever asks for a domain wants to know why nothing is said of DANE; but that there is no DNS at
  * all, whoever asked for more is told. */
-static void tell_check(void *context, bool news, const char *why, const char *remedy) {
+static void tell_check(void *context, const struct mtasts_validator_check *check) {
   const struct mtasts_config *config = told.config;
   (void)context;
-  if (!news || !mtasts_resolver_reachable(told.resolver, REACHABLE_WAIT))
+  if (!check->news || !mtasts_resolver_reachable(told.resolver, REACHABLE_WAIT))
     return;
-  if (why)
-    mtasts_complain("DNSSEC", "%s: %s; %s", why, remedy,
-                    config->dns.dnssec == MTASTS_DNSSEC_REQUIRE
+  if (check->why)
+    mtasts_complain("DNSSEC", "%s: %s; %s", check->why, check->remedy,
+                    check->silent ? "what is known of DANE stays in force"
+                    : config->dns.dnssec == MTASTS_DNSSEC_REQUIRE
                         ? "dns.dnssec is require, so mail is deferred"
                         : "MTA-STS decides alone");
   else
@@ -56,6 +57,8 @@ static int open_resolver(struct mtasts_net *net, struct event_base *base,
       .servers = named ? &named : config->dns.servers.items,
       .server_count = named ? 1 : config->dns.servers.count,
       .timeout = config->dns.timeout,
+      .insecure = config->dns.insecure.items,
+      .insecure_count = config->dns.insecure.count,
       .resolvers = net->settings.dane ? 2 : 1,
   };
   char error[256];

@@ -43,6 +43,7 @@ struct mtasts_session {
   struct event *more;  /* go on with the next questions */
   struct event *flush; /* NULL: nothing is stored */
   struct mtasts_net net;
+  struct mtasts_net without_dane; /* for a domain whose override says dane = "off" */
   LIST_HEAD(flights, flight) flights;
   unsigned in_flight;
   bool ended;             /* there is no next question */
@@ -244,8 +245,19 @@ static void store(struct mtasts_session *session, const struct mtasts_domain *do
 
 static const struct mtasts_override *override_of(const struct mtasts_session *session,
                                                  const struct mtasts_domain *domain, int64_t now) {
-  const struct mtasts_override *override = mtasts_config_override(session->place.config, domain);
-  return override && now < override->until ? override : NULL;
+  return mtasts_config_override_at(session->place.config, domain, now);
+}
+
+/* With what a domain is looked up, once the network is open. */
+static const struct mtasts_net *net_for(struct mtasts_session *session,
+                                        const struct mtasts_domain *domain) {
+  const struct mtasts_override *override = override_of(session, domain, wall_clock());
+  if (!override || !override->dane_off)
+    return &session->net;
+  session->without_dane = session->net;
+  session->without_dane.validator = NULL;
+  session->without_dane.settings.dane = false;
+  return &session->without_dane;
 }
 
 static void land(struct flight *flight) {
@@ -294,10 +306,10 @@ static struct flight *take_off(struct mtasts_session *session,
 static void start(struct mtasts_session *session, const struct mtasts_question *question,
                   const struct mtasts_entry *known) {
   struct flight *flight = open_network(session) ? take_off(session, question) : NULL;
-  if (flight &&
-      mtasts_lookup_start(&session->net, session->base, &question->domain, known,
-                          session->options.forced, looked_up, question->trace ? trace_lookup : NULL,
-                          flight, &flight->lookup) != MTASTS_OK) {
+  if (flight && mtasts_lookup_start(net_for(session, &question->domain), session->base,
+                                    &question->domain, known, session->options.forced, looked_up,
+                                    question->trace ? trace_lookup : NULL, flight,
+                                    &flight->lookup) != MTASTS_OK) {
     land(flight);
     halt(session, no_memory(question->domain.name));
   }
@@ -306,6 +318,7 @@ static void start(struct mtasts_session *session, const struct mtasts_question *
 /* What the cache knows; NULL where that is nothing. A damaged value is as good as none. */
 static const struct mtasts_entry *read_cache(struct mtasts_session *session,
                                              const struct mtasts_question *question,
+                                             const struct mtasts_discover_settings *settings,
                                              struct mtasts_entry *entry) {
   uint64_t since = microseconds();
   if (!session->reader)
@@ -313,7 +326,7 @@ static const struct mtasts_entry *read_cache(struct mtasts_session *session,
   enum mtasts_status status = mtasts_reader_get(session->reader, &question->domain, entry);
   if (status == MTASTS_OK) {
     trace(question, since, "5.1", "cache: known");
-    mtasts_discover_heed(&session->net.settings, entry);
+    mtasts_discover_heed(settings, entry);
     /* Whoever asks again has perhaps mended the resolver meanwhile. */
     if (entry->record == MTASTS_RECORD_ERROR)
       entry->next_check = 0;
@@ -324,10 +337,12 @@ static const struct mtasts_entry *read_cache(struct mtasts_session *session,
   return NULL;
 }
 
-/* Is what is known enough, so that nobody is asked? An override beats a policy, never DANE. */
-static bool is_enough(const struct mtasts_session *session, const struct mtasts_result *known) {
-  const struct mtasts_discover_settings *settings = &session->net.settings;
-  if (known->override &&
+/* Is what is known enough to ask no further? An override's policy beats that of the domain,
+ * never DANE. */
+static bool is_enough(const struct mtasts_session *session,
+                      const struct mtasts_discover_settings *settings,
+                      const struct mtasts_result *known) {
+  if (known->override && !known->override->no_policy &&
       (!settings->dane || (known->entry && mtasts_dane_counts(known->entry, known->now))))
     return true;
   return known->entry && !session->options.forced &&
@@ -345,8 +360,10 @@ static void begin_alone(struct mtasts_session *session, const struct mtasts_ques
   result.override = override_of(session, &question->domain, result.now);
   if (result.override)
     trace(question, microseconds(), "5", "override in mtasts.conf: in force");
-  result.entry = read_cache(session, question, &stored);
-  bool enough = session->options.options->offline || is_enough(session, &result);
+  const struct mtasts_discover_settings settings =
+      mtasts_settings_with(&session->net.settings, result.override);
+  result.entry = read_cache(session, question, &settings, &stored);
+  bool enough = session->options.options->offline || is_enough(session, &settings, &result);
   if (enough)
     session->options.done(session->options.context, question, &result);
   else
@@ -390,10 +407,13 @@ static void take_override(const struct mtasts_session *session, const struct fli
                           struct mtasts_ruling *ruling, struct mtasts_override *override,
                           struct mtasts_result *result) {
   const struct mtasts_override *own = override_of(session, &flight->question.domain, result->now);
-  override->policy = ruling->entry.policy;
+  *override = (struct mtasts_override){.policy = ruling->entry.policy,
+                                       .dane_off = ruling->dane_off,
+                                       .no_policy = !ruling->overridden};
   /* No expiry is further away than max_age allows; the configuration has the true end. */
-  override->until = own ? own->until : ruling->entry.expires;
-  ruling->entry.has_policy = false;
+  override->until = own ? own->until : ruling->overridden ? ruling->entry.expires : INT64_MAX;
+  if (ruling->overridden)
+    ruling->entry.has_policy = false;
   result->override = override;
 }
 
@@ -408,9 +428,9 @@ static void pass_on(struct flight *flight, struct mtasts_ruling *ruling) {
   };
   if (ruling->known)
     result.entry = &ruling->entry;
-  if (ruling->overridden)
+  if (ruling->overridden || ruling->dane_off)
     take_override(session, flight, ruling, &override, &result);
-  else if (ruling->known && session->options.forced)
+  if (!ruling->overridden && ruling->known && session->options.forced)
     result.freshness = freshness_since(&ruling->entry, flight->began);
   result.asked = !ruling->known || result.freshness != MTASTS_CACHED;
   session->asked += result.asked;

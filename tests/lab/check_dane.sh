@@ -97,12 +97,36 @@ restart_mtastsd() { # as start_mtastsd
   start_mtastsd "$@"
 }
 
+# With an empty log, after the last word of the one before.
+restart_silent() { # as start_mtastsd
+  stop mtastsd
+  : >"$LAB_DIR/log/mtastsd"
+  start_mtastsd "$@"
+}
+
 # mtastsd with DNSSEC switched off, or blind; with a cache that knows DANE from better days, and back.
 check_mtastsd() {
   local broken="mtastsd: dnssec=broken detail=\"the root's DNSKEY comes without signatures\".*"
   says() { grep -E 'dnssec' "$LAB_DIR/log/mtastsd" | sort | uniq -c | sed 's/^ *//'; }
-  restart_mtastsd
+  restart_silent
   check 'mtastsd' 'dane usable,dane usable' "$(decision good.dane dane-enforce.dane)"
+  says_ad() { # WORD: has it come to be said?
+    for ((i = 0; i < 100; i++)); do
+      grep -q " ad=$1: " "$LAB_DIR/log/mtastsd" && break
+      sleep 0.05
+    done
+    grep -Eo ' ad=[a-z]*: ' "$LAB_DIR/log/mtastsd" | xargs
+  }
+  check "the MTA's resolver sets no AD bit: mtastsd says so" 'ad=missing:' "$(says_ad missing)"
+  restart_silent 'dns { without_ad = "policy" }'
+  says_ad missing >/dev/null
+  check 'without the AD bit, the policy or TLS' 'encrypt unusable,enforce unusable,defer bogus' \
+    "$(decision "${blind[@]}")"
+  believe "$VALIDATOR"
+  restart_silent 'dns { without_ad = "policy" }'
+  check 'with it, DANE' 'ad=set: dane usable,dane usable,defer bogus' \
+    "$(says_ad set) $(decision "${blind[@]}")"
+  believe 127.0.0.1
   check "DANE of port 25 is not another port's" 'NOTFOUND ' "$(ask postfix '[implicit.dane]:587')"
   check 'Sendmail, which knows no DANE, gets the policy' \
     'OK secure match=mx.dane-enforce.dane servername=hostname' "$(ask sts dane-enforce.dane)"
@@ -124,9 +148,41 @@ check_mtastsd() {
   restart_mtastsd 'override "good.dane" { mode = "none" }' 'override "forged-mx.dane" { mode = "none" }' \
     'override "mixed.dane" { mode = "enforce" mx = {"*.mixed.dane"} }' \
     'override "no-tlsa.dane" { mode = "enforce" mx = {"*.no-tlsa.dane"} }'
-  check 'an override does not beat DANE' 'dane usable,defer bogus,dane usable,enforce none' \
-    "$(decision {good,forged-mx,mixed,no-tlsa}.dane)"
+  check 'an override does not beat DANE, but one of mode none lets mail go if DNSSEC fails' \
+    'dane usable,none bogus,dane usable,enforce none' "$(decision {good,forged-mx,mixed,no-tlsa}.dane)"
+  check_exempt
 }
+
+# By the postmaster's word domains have no DANE: with a cache that knows of it, and with none; by the
+# daemon, by the tool through it, by the tool alone with its cache, and by one that asks the DNS.
+check_exempt() {
+  local overrides=('override "good.dane" { dane = "off" }' 'override "bad-dane.dane" { dane = "off" }'
+    'override "forged-mx.dane" { mode = "none" dane = "off" until = "2999-12-31" }'
+    'override "dane-enforce.dane" { dane = "off" until = "2020-01-31" }')
+  local domain exempt=({good,bad-dane,forged-mx,dane-enforce}.dane)
+  local fates='none override none,enforce override none,none override none,dane cache usable'
+  local words='"\(.verdict) \(.source) \(.dane)"'
+  restart_mtastsd
+  for domain in "${exempt[@]}"; do ask refresh "$domain" >/dev/null; done
+  restart_silent "${overrides[@]}"
+  check 'overrides with dane = "off"' "$fates" "$(printf '%s\n' "${exempt[@]}" | while read -r hop; do
+    ask decision "$hop" | sed 's/^OK //' | jq -r "$words"; done | paste -sd,)"
+  check 'they are logged once' '4 1' "$(grep -c 'mtastsd: override domain=' "$LAB_DIR/log/mtastsd") $(
+    grep -c 'override domain=dane-enforce.dane dane=off until=2020-01-31: it has ended' "$LAB_DIR/log/mtastsd")"
+  check "Postfix's words of them" 'NOTFOUND ,OK secure match=mx.bad-dane.dane servername=hostname,NOTFOUND ' \
+    "$(printf '%s\n' "${exempt[@]:0:3}" | while read -r hop; do ask postfix "$hop"; done | paste -sd,)"
+  mtastsd_conf "${overrides[@]}" 'user = "root"' 'group = "root"' >"$LAB_DIR/exempt.conf"
+  tool() { "$MTASTS" --config "$LAB_DIR/exempt.conf" "$@" --json query "${exempt[@]}" |
+    jq -r "$words" | paste -sd,; }
+  check 'the tool, by mtastsd' "$fates" "$(tool)"
+  stop mtastsd
+  check 'the tool alone, by the cache' "$fates" "$(tool)"
+  check 'the tool alone, by the DNS' "${fates//cache/network}" "$(tool --cache "$cache-exempt")"
+}
+
+# Partners whose TLSA records do not fit their certificates.
+exempt_overrides=('override "bad-dane.dane" { dane = "off" }'
+  'override "mismatch.dane" { mode = "none" dane = "off" until = "2999-12-31" }')
 
 check_mail_by_exim() {
   local -A limits=(
@@ -160,6 +216,18 @@ check_mail_by_exim() {
   expect 'exim sees again' blind@good.dane dane
   send smarthost smart@no-starttls.dane
   expect 'exim, a smart host with DANE' smart@no-starttls.dane 'dane implicit.dane'
+
+  # It looks for TLSA records by itself, too: not if an override says that there are none.
+  restart_mtastsd 'ask { deadline = 5 }' "${exempt_overrides[@]}"
+  clear_queue
+  send plain exempt@bad-dane.dane
+  send plain exempt@mismatch.dane
+  expect 'exim, dane = "off", by the policy' exempt@bad-dane.dane verified
+  expect 'exim, dane = "off", no policy' exempt@mismatch.dane tls
+  stop mtastsd
+  send plain alone@bad-dane.dane
+  expect 'exim, dane = "off", without mtastsd' alone@bad-dane.dane verified
+  start_mtastsd 'ask { deadline = 5 }'
 }
 
 check_mail_by_postfix() {
@@ -191,6 +259,15 @@ check_mail_by_postfix() {
   start_postfix
   flush
   expect 'postfix sees again, with a relay host that has DANE' blind@good.dane 'dane implicit.dane'
+  stop postfix
+  postfix_conf 'relayhost='
+  restart_mtastsd "${exempt_overrides[@]}"
+  start_postfix
+  send exempt@bad-dane.dane
+  send exempt@mismatch.dane
+  settle
+  expect 'postfix, dane = "off", by the policy' exempt@bad-dane.dane verified
+  expect 'postfix, dane = "off", no policy' exempt@mismatch.dane tls
 }
 
 start stripper && start claimer || failed=$((failed + 1))

@@ -23,8 +23,8 @@ static void check_reply(struct mtasts_span payload) {
   require(size <= payload.len && size <= sizeof out);
   require(mtasts_ruling_read((struct mtasts_span){out, size}, &again) == MTASTS_OK);
   require(again.known == ruling.known && again.freshness == ruling.freshness &&
-          again.overridden == ruling.overridden && again.monitor == ruling.monitor &&
-          again.defer == ruling.defer);
+          again.overridden == ruling.overridden && again.dane_off == ruling.dane_off &&
+          again.monitor == ruling.monitor && again.defer == ruling.defer);
   struct mtasts_decision decision = mtasts_ruling_decide(&ruling, 1767225600);
   require(!decision.policy || decision.policy == &ruling.entry.policy);
   require(ruling.known || decision.verdict == MTASTS_VERDICT_UNKNOWN);

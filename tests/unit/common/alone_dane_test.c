@@ -71,12 +71,39 @@ static void overridden(void) {
   struct mtasts_entry entry = entry_of(300, MTASTS_DANE_USABLE, 0);
   CU_ASSERT_STRING_EQUAL(verdict(override, &entry), "dane");
   CU_ASSERT_STRING_EQUAL(verdict(override, NULL), "none");
+  entry.dane = MTASTS_DANE_BOGUS;
+  CU_ASSERT_STRING_EQUAL(verdict(override, &entry), "none");
+}
+
+/* The postmaster's word is above DANE if it says so, until it ends. */
+static void exempt(void) {
+  static const char off[] = "override \"example.com\" { dane = \"off\" }";
+  static const char none[] = "override \"example.com\" { mode = \"none\" dane = \"off\" }";
+  static const char ended[] = "override \"example.com\" { dane = \"off\" until = \"2027-01-14\" }";
+  static const char ends[] = "override \"example.com\" { dane = \"off\" until = \"2027-01-15\" }";
+  struct mtasts_entry entry = entry_of(10, MTASTS_DANE_USABLE, 0); /* 2027-01-15T08:00:00Z */
+  CU_ASSERT_STRING_EQUAL(verdict(off, &entry), "none");
+  CU_ASSERT_STRING_EQUAL(verdict(none, &entry), "none");
+  CU_ASSERT_STRING_EQUAL(verdict(none, NULL), "none");
+  CU_ASSERT_STRING_EQUAL(verdict(off, NULL), "unknown");
+  CU_ASSERT_STRING_EQUAL(verdict(ended, &entry), "dane");
+  CU_ASSERT_STRING_EQUAL(verdict(ends, &entry), "none");
+  entry = entry_of(300, MTASTS_DANE_BOGUS, 0);
+  entry.has_policy = true;
+  entry.policy.mode = MTASTS_MODE_ENFORCE;
+  entry.policy.max_age = DAY;
+  entry.policy.mx = (struct mtasts_names){(const unsigned char *)"\x0emx.example.com", 15, 1};
+  entry.fetched = now;
+  entry.expires = now + DAY;
+  CU_ASSERT_STRING_EQUAL(verdict(with, &entry), "defer");
+  CU_ASSERT_STRING_EQUAL(verdict(off, &entry), "enforce");
 }
 
 const struct unit_test unit_tests[] = {
     {"what was looked at counts until its next check", knows},
     {"DANE counts for a day after it has lapsed", dane},
     {"with dnssec off there is no DANE", without_dane},
-    {"an override does not beat DANE", overridden},
+    {"an override does not beat DANE, unless it says so", overridden},
+    {"an override that says so does, until it ends", exempt},
     {NULL, NULL},
 };

@@ -55,21 +55,23 @@ static bool same_entry(const struct mtasts_entry *a, const struct mtasts_entry *
 
 /* Every combination of words, with and without an entry. */
 static void round_trip(void) {
-  for (unsigned i = 0; i < 3 * 16; i++) {
+  for (unsigned i = 0; i < 3 * 32; i++) {
     struct mtasts_ruling ruling = {
         .known = i & 1,
         .entry = full_entry(),
-        .freshness = (enum mtasts_freshness)(i / 16),
+        .freshness = (enum mtasts_freshness)(i / 32),
         .overridden = (i & 3) == 3,
         .monitor = i & 4,
         .defer = i & 8,
+        .dane_off = i & 16,
     };
     struct mtasts_ruling back;
     size_t size = mtasts_ruling_write(&ruling, out);
     enum mtasts_status status = mtasts_ruling_read((struct mtasts_span){out, size}, &back);
     unit_check(status == MTASTS_OK && back.known == ruling.known &&
                    back.freshness == ruling.freshness && back.overridden == ruling.overridden &&
-                   back.monitor == ruling.monitor && back.defer == ruling.defer,
+                   back.monitor == ruling.monitor && back.defer == ruling.defer &&
+                   back.dane_off == ruling.dane_off,
                "combination %u", i);
     if (status == MTASTS_OK && back.known)
       unit_check(same_entry(&back.entry, &ruling.entry), "combination %u: another entry", i);
@@ -79,10 +81,10 @@ static void round_trip(void) {
 static void words(void) {
   struct mtasts_ruling ruling = {.entry = full_entry(), .freshness = MTASTS_ASKED, .defer = true};
   static const char unknown[] = "OK asked defer\n";
-  static const char all[] = "OK fetched override monitor defer\n";
+  static const char all[] = "OK fetched override dane-off monitor defer\n";
   size_t size = mtasts_ruling_write(&ruling, out);
   CU_ASSERT(size == sizeof unknown - 1 && memcmp(out, unknown, size) == 0);
-  ruling = (struct mtasts_ruling){true, full_entry(), MTASTS_FETCHED, true, true, true};
+  ruling = (struct mtasts_ruling){true, full_entry(), MTASTS_FETCHED, true, true, true, true};
   size = mtasts_ruling_write(&ruling, out);
   CU_ASSERT_EQUAL(size, sizeof all - 1 + mtasts_entry_size(&ruling.entry));
   CU_ASSERT(memcmp(out, all, sizeof all - 1) == 0);
@@ -129,7 +131,7 @@ static void heads(void) {
 }
 
 static void damage(void) {
-  struct mtasts_ruling ruling = {true, full_entry(), MTASTS_CACHED, true, true, true};
+  struct mtasts_ruling ruling = {true, full_entry(), MTASTS_CACHED, true, true, true, true};
   size_t size = mtasts_ruling_write(&ruling, out);
   bool known;
   CU_ASSERT_EQUAL(read_copy(out, size, &known), MTASTS_OK);
@@ -199,6 +201,17 @@ static void decisions(void) {
   ruling.freshness = MTASTS_CACHED;
   ruling.entry.policy.mode = MTASTS_MODE_TESTING;
   check_decision("overridden", &ruling, late, MTASTS_VERDICT_TESTING, MTASTS_SOURCE_OVERRIDE);
+  ruling.entry.dane = MTASTS_DANE_USABLE;
+  ruling.entry.dane_expires = T0 + 300;
+  check_decision("DANE", &ruling, T0, MTASTS_VERDICT_DANE, MTASTS_SOURCE_OVERRIDE);
+  ruling.dane_off = true;
+  check_decision("DANE off", &ruling, T0, MTASTS_VERDICT_TESTING, MTASTS_SOURCE_OVERRIDE);
+  ruling.overridden = false;
+  ruling.entry.policy.mode = MTASTS_MODE_ENFORCE;
+  check_decision("DANE off, own policy", &ruling, T0, MTASTS_VERDICT_ENFORCE,
+                 MTASTS_SOURCE_OVERRIDE);
+  ruling.dane_off = false;
+  check_decision("DANE on again", &ruling, T0, MTASTS_VERDICT_DANE, MTASTS_SOURCE_CACHE);
 }
 
 const struct unit_test unit_tests[] = {

@@ -1,5 +1,7 @@
 #include "exposition.h"
 
+#include "ad_check.h"
+
 #include "unit.h"
 
 #include <limits.h>
@@ -238,6 +240,7 @@ static void state_is_told(void) {
   has("mtasts_site_mode{mode=\"monitor\"} 1");
   has("mtasts_overrides 2");
   has("mtasts_lookups_max 256");
+  CU_ASSERT_PTR_NULL(strstr(text, "mtasts_host_resolver_validates")); /* it is not known */
   has("mtasts_cache_domains{state=\"policy\"} 3");
   has("mtasts_cache_domains{state=\"absent\"} 4");
   has("mtasts_cache_used_bytes 1000");
@@ -252,6 +255,13 @@ static void state_is_told(void) {
   has("mtasts_policies_expiring 11");
   has("mtasts_oldest_policy_age_seconds 500");
   has("mtasts_census_timestamp_seconds 1200");
+  atomic_store(&stats.host_ad, MTASTS_AD_MISSING);
+  expose(&exposition);
+  has("mtasts_host_resolver_validates 0");
+  atomic_store(&stats.host_ad, MTASTS_AD_SET);
+  expose(&exposition);
+  has("mtasts_host_resolver_validates 1");
+  check_format();
   exposition.now = 999; /* the clock was turned back */
   expose(&exposition);
   has("mtasts_oldest_policy_age_seconds 0");

@@ -1,4 +1,5 @@
 /* The front loop where DANE is looked up: it comes before policies and overrides. */
+#include "ad_check.h"
 #include "front.h"
 
 #include "front_lab.h"
@@ -26,7 +27,9 @@ static void test_dane(void) {
   known("fresh.example", with_dane(governing(&sample), MTASTS_DANE_NONE, 300));
   ask(MTA, "postfix fresh.example", SECURE);
   no_job("all is fresh");
-  known("lapsed.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, -3600));
+  struct mtasts_entry *lapsed = with_dane(governing(&sample), MTASTS_DANE_USABLE, -3600);
+  lapsed->mx_expires = lapsed->dane_expires;
+  known("lapsed.example", lapsed);
   ask(MTA, "postfix lapsed.example", "OK dane-only");
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "lapsed.example", false));
   known("new.example", governing(&sample));
@@ -130,6 +133,57 @@ static void test_ports(void) {
   raze_front();
 }
 
+/* The postmaster's word: as if the domain had no DANE. Nothing of it is waited for, nor shown. */
+static void test_override_dane_off(void) {
+  struct sample sample;
+  raise_front(WITH_DANE "override \"a.example\" { dane = \"off\" }\n"
+                        "override \"b.example\" { mode = \"none\" dane = \"off\" }\n"
+                        "override \"c.example\" { dane = \"off\" until = \"2020-01-31\" }\n"
+                        "override \"d.example\" { mode = \"none\" }");
+  known("a.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
+  ask(MTA, "postfix a.example", SECURE);
+  mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", false)); /* its hosts were DANE's */
+  ask_like(MTA, "decision a.example", "OK ", "\"source\":\"override\"");
+  ask_like(MTA, "decision a.example", "OK ", "\"id\":\"20260101\"");
+  ask_like(MTA, "decision a.example", "OK ", "\"dane\":\"none\"");
+  struct mtasts_ruling ruling = ask_ruling("entry a.example");
+  CU_ASSERT_TRUE(ruling.known && ruling.dane_off && !ruling.overridden && ruling.entry.has_policy);
+  CU_ASSERT_EQUAL(mtasts_ruling_decide(&ruling, time(NULL)).verdict, MTASTS_VERDICT_ENFORCE);
+  ask(MTA, "postfix b.example", "NOTFOUND "); /* at once: nothing is to be learnt */
+  known("c.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
+  ask(MTA, "postfix c.example", "OK dane-only"); /* it has ended */
+  /* A failure of DNSSEC does not hold back mail for a domain that is to have no policy. */
+  known("d.example", with_dane(recordless(&sample), MTASTS_DANE_BOGUS, 300));
+  ask(MTA, "postfix d.example", "NOTFOUND ");
+  raze_front();
+}
+
+/* If the MTAs' resolver sets no AD bit, they could only defer: a setting lets the policy decide,
+ * or TLS. Nothing of that is stored. */
+static void test_without_ad(void) {
+  struct sample sample;
+  for (unsigned policy = 0; policy < 2; policy++) {
+    raise_front(policy ? WITH_DANE "dns { without_ad = \"policy\" }" : WITH_DANE);
+    known("a.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
+    known("m.example", with_dane(governing(&sample), MTASTS_DANE_MIXED, 300));
+    struct mtasts_entry *plain = with_dane(recordless(&sample), MTASTS_DANE_USABLE, 300);
+    plain->mx_state = MTASTS_MX_LISTED;
+    plain->mx_expires = plain->dane_expires;
+    known("b.example", plain);
+    for (int ad = MTASTS_AD_UNKNOWN; ad <= MTASTS_AD_MISSING; ad++) {
+      bool judged = policy && ad == MTASTS_AD_MISSING;
+      atomic_store(&lab.stats.host_ad, ad);
+      ask(MTA, "postfix a.example", judged ? SECURE : "OK dane-only");
+      ask(MTA, "postfix m.example", judged ? SECURE : "OK dane-only");
+      ask(MTA, "postfix b.example", judged ? "OK encrypt" : "OK dane-only");
+      struct mtasts_ruling ruling = ask_ruling("entry b.example");
+      CU_ASSERT_EQUAL(mtasts_ruling_decide(&ruling, time(NULL)).verdict,
+                      judged ? MTASTS_VERDICT_ENCRYPT : MTASTS_VERDICT_DANE);
+    }
+    raze_front();
+  }
+}
+
 /* Whoever can hold answers up past the deadline must not end DANE with that. */
 static void test_late(void) {
   struct sample sample;
@@ -184,6 +238,8 @@ const struct unit_test unit_tests[] = {
     {"what is known binds at the deadline", test_late},
     {"a policy waits until it is known whether DANE comes first", test_dane},
     {"so does an override", test_override_and_dane},
+    {"an override says that there is no DANE", test_override_dane_off},
+    {"if MTAs cannot use DANE, a setting lets the policy decide", test_without_ad},
     {"with dnssec off there is no DANE", test_dane_off},
     {"until a new configuration says otherwise", test_dane_configured},
     {"what the resolver failed to answer is asked for when it is back", test_resolver_back},

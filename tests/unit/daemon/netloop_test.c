@@ -432,7 +432,7 @@ static void tells_of_broken_dnssec(void) {
        "auto",
        false,
        MTASTS_DANE_UNKNOWN,
-       {"dnssec=broken", "missing.key: No such file or directory\": install"}},
+       {"dnssec=broken", "missing.key: No such file or directory\": apt install dns-root-data"}},
   };
   struct tree *tree = tree_load("tests/data/dnssec/tree.txt");
   CU_ASSERT_PTR_NOT_NULL_FATAL(tree);

@@ -23,6 +23,7 @@ static void each_key(void) {
       {"cache { directory = \"/a\" }", "cache"},
       {"cache { map_size = 2097152 }", "cache"},
       {"cache { max_absent = 5000 }", "cache"},
+      {"dns { without_ad = \"policy\" }", ""},
       {"https { allow_private = true }", "https"},
       {"https { ca_file = \"/a.pem\" }", "https"},
       {"ask { socket = \"/run/a\" }", "ask.socket"},

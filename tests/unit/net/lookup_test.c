@@ -113,7 +113,9 @@ static void set_up(struct fixture *f) {
   CU_ASSERT_TRUE_FATAL(
       https_start(&f->https, "127.0.0.1", GLOBAL_ADDRESS, sites, &f->known, &f->unknown));
   CU_ASSERT_TRUE_FATAL(https_write_bundle(&f->known, f->ca_file));
-  bool ok = mtasts_resolver_new(f->base, &(struct mtasts_resolver_options){servers, 1, 2, NULL, 0},
+  bool ok = mtasts_resolver_new(f->base,
+                                &(struct mtasts_resolver_options){
+                                    .servers = servers, .server_count = 1, .timeout = 2},
                                 error, &f->net.resolver) == MTASTS_OK &&
             mtasts_fetcher_new(f->base,
                                &(struct mtasts_fetcher_options){

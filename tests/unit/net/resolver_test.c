@@ -92,7 +92,8 @@ static void take(void *context, const struct mtasts_dns_answer *answer) {
 }
 
 static bool set_up(struct fixture *f, const char *const *servers, size_t count, uint32_t timeout) {
-  struct mtasts_resolver_options options = {servers, count, timeout, NULL, 0};
+  struct mtasts_resolver_options options = {
+      .servers = servers, .server_count = count, .timeout = timeout};
   memset(f, 0, sizeof *f);
   bool ok = namespace_enter() && dns_start(&f->server, 5300, zone) &&
             (f->base = event_base_new()) != NULL &&
@@ -435,25 +436,31 @@ static void bad_servers(void) {
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     struct mtasts_resolver *resolver = NULL;
     char error[256] = "";
-    unit_check(mtasts_resolver_new(base, &(struct mtasts_resolver_options){&bad[i], 1, 1, NULL, 0},
+    unit_check(mtasts_resolver_new(base,
+                                   &(struct mtasts_resolver_options){
+                                       .servers = &bad[i], .server_count = 1, .timeout = 1},
                                    error, &resolver) == MTASTS_INVALID &&
                    strstr(error, "is not the address of a DNS server"),
                "\"%s\": %s", bad[i], error);
   }
   struct mtasts_resolver *resolver = NULL;
   char error[256] = "";
-  unit_check(mtasts_resolver_new(base, &(struct mtasts_resolver_options){good, 4, 1, NULL, 0},
-                                 error, &resolver) == MTASTS_OK,
-             "good servers: %s", error);
+  unit_check(
+      mtasts_resolver_new(
+          base, &(struct mtasts_resolver_options){.servers = good, .server_count = 4, .timeout = 1},
+          error, &resolver) == MTASTS_OK,
+      "good servers: %s", error);
   mtasts_resolver_free(resolver);
   const char *many[MTASTS_RESOLVER_SERVERS + 1];
   for (size_t i = 0; i < MTASTS_RESOLVER_SERVERS + 1; i++)
     many[i] = "127.0.0.1";
-  CU_ASSERT_EQUAL(
-      mtasts_resolver_new(
-          base, &(struct mtasts_resolver_options){many, MTASTS_RESOLVER_SERVERS + 1, 1, NULL, 0},
-          error, &resolver),
-      MTASTS_INVALID);
+  CU_ASSERT_EQUAL(mtasts_resolver_new(
+                      base,
+                      &(struct mtasts_resolver_options){.servers = many,
+                                                        .server_count = MTASTS_RESOLVER_SERVERS + 1,
+                                                        .timeout = 1},
+                      error, &resolver),
+                  MTASTS_INVALID);
   event_base_free(base);
 }
 
@@ -464,8 +471,10 @@ static void reachable(void) {
   set_up(&f, one_server, 1, 1);
   CU_ASSERT_TRUE(mtasts_resolver_reachable(f.resolver, 2));
   CU_ASSERT_EQUAL_FATAL(
-      mtasts_resolver_new(f.base, &(struct mtasts_resolver_options){servers, 1, 1, NULL, 0},
-                          f.error, &dead),
+      mtasts_resolver_new(
+          f.base,
+          &(struct mtasts_resolver_options){.servers = servers, .server_count = 1, .timeout = 1},
+          f.error, &dead),
       MTASTS_OK);
   CU_ASSERT_FALSE(mtasts_resolver_reachable(dead, 1));
   mtasts_resolver_free(dead);

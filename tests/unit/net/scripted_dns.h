@@ -39,6 +39,7 @@ struct dns_server {
   atomic_uint tcp_queries;
   atomic_bool lost;
   const struct tree *_Atomic tree;
+  atomic_bool claims;    /* that it validates: the AD bit in the tree's answers */
   atomic_bool strips;    /* signatures and proofs out of the tree's answers */
   atomic_uint asked[64]; /* queries of each type below that */
   int udp;
@@ -160,7 +161,7 @@ static void dns_answer_tree(const struct dns_server *server, const char *name, u
   struct dns_sections sections = {.packet = to};
   unsigned rcode = tree_answer(server->tree, name, type, !server->strips, dns_put_answer,
                                dns_put_authority, &sections);
-  to->bytes[3] |= (unsigned char)rcode;
+  to->bytes[3] |= (unsigned char)(rcode | (server->claims ? 0x20U : 0));
   to->bytes[6] = (unsigned char)(sections.answers >> 8);
   to->bytes[7] = (unsigned char)sections.answers;
   to->bytes[8] = (unsigned char)(sections.authorities >> 8);

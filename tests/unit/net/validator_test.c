@@ -28,6 +28,7 @@ struct fixture {
 
   unsigned checks;
   unsigned news;
+  bool silent;   /* the last check */
   char why[256]; /* at the last check; "" where it was good */
   char remedy[256];
 };
@@ -41,12 +42,13 @@ struct result {
   char detail[MTASTS_DETAIL_MAX + 1];
 };
 
-static void checked(void *context, bool news, const char *why, const char *remedy) {
+static void checked(void *context, const struct mtasts_validator_check *check) {
   struct fixture *f = context;
   f->checks++;
-  f->news += news;
-  snprintf(f->why, sizeof f->why, "%s", why ? why : "");
-  snprintf(f->remedy, sizeof f->remedy, "%s", why ? remedy : "");
+  f->news += check->news;
+  f->silent = check->silent;
+  snprintf(f->why, sizeof f->why, "%s", check->why ? check->why : "");
+  snprintf(f->remedy, sizeof f->remedy, "%s", check->why ? check->remedy : "");
 }
 
 static void use_anchor(struct fixture *f, const char *name) {
@@ -272,6 +274,54 @@ static void coalesced(void) {
   tear_down(&f);
 }
 
+/* An attacker drops the answers to one question, and forges others without signatures: that proves
+ * nothing of what can be validated here, however long it lasts. */
+static void silenced(void) {
+  static const struct dns_line attack[] = {
+      {"", "DROP", ""}, {"good.example", "MX", "10 mx.attacker.example"}, {NULL, NULL, NULL}};
+  static const struct dns_line refused[] = {{"", "RCODE", "2 DNSKEY"},
+                                            {"good.example", "MX", "10 mx.attacker.example"},
+                                            {NULL, NULL, NULL}};
+  static const struct dns_line *const attacks[] = {attack, refused};
+  for (size_t way = 0; way < 2; way++) {
+    struct fixture f;
+    set_up(&f, ANCHORS "root.key", false, 1);
+    struct result result = ask(&f, "good.example");
+    CHECK_ANSWER(result, MTASTS_DNS_ANSWER, MTASTS_SECURITY_SECURE);
+    f.server.zone = attacks[way];
+    for (unsigned i = 0; i < 5; i++) {
+      result = ask(&f, "good.example");
+      CHECK_ANSWER(result, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS);
+    }
+    CU_ASSERT_TRUE(f.checks > 4 && f.news == 1 && f.silent);
+    unit_check(strstr(f.why, "DNSKEY .: ") == f.why && strstr(f.remedy, "dns.servers"), "%s: %s",
+               f.why, f.remedy);
+    f.server.zone = sound;
+    result = ask(&f, "badsig.example");
+    CHECK_ANSWER(result, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS);
+    result = ask(&f, "good.example");
+    CHECK_ANSWER(result, MTASTS_DNS_ANSWER, MTASTS_SECURITY_SECURE);
+    CU_ASSERT_TRUE(f.news == 2 && !f.silent && !*f.why);
+    tear_down(&f);
+  }
+}
+
+/* What is bogus for want of signatures may be a zone of the site: the setting is named, to the end
+ * of the room. What is signed, if badly, is not. */
+static void hinted(void) {
+  static const struct dns_line unsigned_zone[] = {
+      {"office.good.example", "MX", "10 mx.office.good.example"}, {NULL, NULL, NULL}};
+  struct fixture f;
+  set_up(&f, ANCHORS "root.key", false, 0);
+  f.server.zone = unsigned_zone;
+  struct result result = ask(&f, "office.good.example");
+  CHECK_ANSWER(result, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS);
+  unit_check(strstr(result.detail, "name it in dns.insecure") != NULL, "%s", result.detail);
+  result = ask(&f, "badsig.example");
+  unit_check(strstr(result.detail, "dns.insecure") == NULL, "%s", result.detail);
+  tear_down(&f);
+}
+
 static void freed(void) {
   struct fixture f;
   struct result result = {.calls = 0};
@@ -297,6 +347,8 @@ const struct unit_test unit_tests[] = {
     {"bogus answers and keys that failed are not held against what is good", forgets},
     {"a check reads the anchor anew", anchor_renewed},
     {"a check is made once for all who wait for it", coalesced},
+    {"a check without an answer does not end validation", silenced},
+    {"the reason of an unsigned zone names its setting", hinted},
     {"it may be freed at any time", freed},
     {NULL, NULL},
 };

@@ -50,17 +50,34 @@ static void test_judge(void) {
   judge(known(&fixture, NULL), "b.example", "mx1.good.example", "");
 }
 
-static void test_dane(void) {
-  struct mtasts_known *made = known(&fixture, ENFORCE);
-  struct mtasts_mx_host host = {10, MTASTS_DANE_USABLE, {"mx1.good.example", 16}};
-  mtasts_mx_list_pack(&host, 1, fixture.hosts, &made->ruling.entry.mx);
-  judge(made, "", "mx1.good.example", "");
-  host.dane = MTASTS_DANE_UNUSABLE;
-  mtasts_mx_list_pack(&host, 1, fixture.hosts, &made->ruling.entry.mx);
+static void refuses(const struct mtasts_known *made) {
   char room[4096] = "";
   struct mtasts_text text = MTASTS_TEXT(room);
   mtasts_names_judge(made, span(""), span("mx1.good.example"), &text);
   CU_ASSERT(text.len > 0);
+}
+
+static void test_dane(void) {
+  struct mtasts_known *made = known(&fixture, ENFORCE);
+  struct mtasts_mx_host host = {10, MTASTS_DANE_USABLE, {"mx1.good.example", 16}};
+  mtasts_mx_list_pack(&host, 1, fixture.hosts, &made->ruling.entry.mx);
+  made->ruling.entry.dane = MTASTS_DANE_USABLE;
+  made->ruling.entry.dane_expires = made->now - 86400 + 1;
+  judge(made, "", "mx1.good.example", "");
+  /* The policy asks for one if DANE counts no more, does not govern, or is off by an override. */
+  made->ruling.entry.dane_expires = made->now - 86400;
+  refuses(made);
+  made->ruling.entry.dane_expires = made->now;
+  made->ruling.entry.dane = MTASTS_DANE_UNKNOWN;
+  refuses(made);
+  made->ruling.entry.dane = MTASTS_DANE_USABLE;
+  made->ruling.dane_off = true;
+  refuses(made);
+  made->ruling.dane_off = false;
+  judge(made, "", "mx1.good.example", "");
+  host.dane = MTASTS_DANE_UNUSABLE;
+  mtasts_mx_list_pack(&host, 1, fixture.hosts, &made->ruling.entry.mx);
+  refuses(made);
 }
 
 static void test_lost(void) {

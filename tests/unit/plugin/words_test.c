@@ -175,6 +175,12 @@ static void test_dane(void) {
                                    {20, MTASTS_DANE_NONE, {"a.wild.example", 14}}};
   CU_ASSERT_EQUAL(mtasts_known_dane(made, span("mx1.good.example")), MTASTS_DANE_NONE);
   mtasts_mx_list_pack(hosts, 2, fixture.hosts, &made->ruling.entry.mx);
+  made->ruling.dane_off = true;
+  made->ruling.entry.dane = MTASTS_DANE_MIXED;
+  made->ruling.entry.dane_expires = made->now;
+  CU_ASSERT_EQUAL(mtasts_known_dane(made, span("mx1.good.example")), MTASTS_DANE_NONE);
+  made->ruling.dane_off = false;
+  made->ruling.entry.dane_expires = made->now;
   CU_ASSERT_EQUAL(mtasts_known_dane(made, span("MX1.good.example.")), MTASTS_DANE_USABLE);
   CU_ASSERT_EQUAL(mtasts_known_dane(made, span("a.wild.example")), MTASTS_DANE_NONE);
   CU_ASSERT_EQUAL(mtasts_known_dane(made, span("")), MTASTS_DANE_NONE);

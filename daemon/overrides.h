@@ -1,0 +1,27 @@
+/*
+ * overrides.h: log lines about the overrides of the configuration. Each one in force is logged
+ * once, at the start or when a reload has changed it, and once more when its last day is over.
+ */
+#ifndef MTASTS_OVERRIDES_H
+#define MTASTS_OVERRIDES_H
+
+#include "config.h"
+
+enum {
+  MTASTS_OVERRIDES_TOLD = 100, /* lines of one configuration; the rest is counted */
+};
+
+struct mtasts_overrides {
+  int64_t seen; /* seconds since the epoch: what had ended by then is logged */
+  int64_t next; /* when the next one ends; INT64_MAX: none does */
+};
+
+/* A configuration is taken up, in the place of `before`, or at the start (NULL). */
+void mtasts_overrides_take(struct mtasts_overrides *overrides, const struct mtasts_config *config,
+                           const struct mtasts_config *before, int64_t now);
+
+/* Time has passed. Costs a comparison as long as none has ended. */
+void mtasts_overrides_go(struct mtasts_overrides *overrides, const struct mtasts_config *config,
+                         int64_t now);
+
+#endif
