@@ -1,6 +1,5 @@
 #include "lookup.h"
 
-#include <arpa/inet.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,19 +12,14 @@
 #include "fetch.h"
 #include "mx_dane.h"
 #include "mx_list.h"
+#include "policy_fetch.h"
 #include "resolver.h"
 #include "validator.h"
-
-enum {
-  ADDRESSES_EACH = MTASTS_FETCH_ADDRESSES / 2, /* of IPv4 and of IPv6 */
-};
 
 /* The questions to the DNS. */
 enum {
   TXT,
   MX,
-  A,
-  AAAA,
   QUESTIONS
 };
 
@@ -39,8 +33,6 @@ struct question {
 static const struct question questions[QUESTIONS] = {
     [TXT] = {"_mta-sts.", "TXT", "3.1", MTASTS_RR_TXT},
     [MX] = {"", "MX", "4.1", MTASTS_RR_MX},
-    [A] = {"mta-sts.", "A", "3.3", MTASTS_RR_A},
-    [AAAA] = {"mta-sts.", "AAAA", "3.3", MTASTS_RR_AAAA},
 };
 
 struct mtasts_lookup {
@@ -61,13 +53,7 @@ struct mtasts_lookup {
   struct mtasts_validation *mx_validation;
   struct mtasts_mx_dane *dane;
   uint64_t dane_started;
-  struct mtasts_fetch *fetch;
-  uint64_t first_fetch; /* microseconds */
-  uint64_t fetch_started;
-
-  struct in6_addr addresses[MTASTS_FETCH_ADDRESSES];
-  size_t address_count;
-  bool aaaa_asked;
+  struct mtasts_policy_fetch *fetch;
 
   /* What the discovery's entry points into. */
   struct mtasts_entry known;
@@ -82,7 +68,6 @@ struct mtasts_lookup {
 };
 
 static void advance(struct mtasts_lookup *lookup, unsigned needs);
-static void ask_aaaa(struct mtasts_lookup *lookup);
 
 static struct mtasts_span span_of(const char *text) {
   return (struct mtasts_span){text, strlen(text)};
@@ -100,22 +85,10 @@ static void trace(const struct mtasts_lookup *lookup, uint64_t started, const ch
 static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
                          const struct mtasts_dns_answer *answer, const struct mtasts_words *data) {
   const struct question *question = &questions[which];
-  struct mtasts_words words = {.length = 0};
-  if (!lookup->trace)
-    return;
-  if (answer->outcome == MTASTS_DNS_FAILED || answer->outcome == MTASTS_DNS_BOGUS) {
-    mtasts_words_add(&words, span_of(answer->detail));
-  } else {
-    mtasts_words_format(&words, "%s %s%s: ", question->type_name, question->prefix,
-                        lookup->domain.name);
-    if (answer->outcome == MTASTS_DNS_NXDOMAIN)
-      mtasts_words_add(&words, MTASTS_SPAN("no such name"));
-    else if (answer->outcome == MTASTS_DNS_NODATA)
-      mtasts_words_add(&words, MTASTS_SPAN("no such record"));
-    else
-      mtasts_words_add(&words, (struct mtasts_span){data->text, data->length});
-  }
-  trace(lookup, lookup->started[which], question->section, &words);
+  char name[MTASTS_DOMAIN_MAX + sizeof "_mta-sts."];
+  snprintf(name, sizeof name, "%s%s", question->prefix, lookup->domain.name);
+  mtasts_trace_answer(lookup->trace, lookup->context, lookup->started[which], question->section,
+                      question->type_name, name, answer, data);
 }
 
 /* asking the DNS */
@@ -306,7 +279,7 @@ static void take_dane(void *context, const struct mtasts_dane_answer *answer) {
   advance(lookup, mtasts_discover_dane(&lookup->discovery, answer, lookup->net->now()));
 }
 
-static void trace_dane(void *context, uint64_t microseconds, const char *section,
+static void pass_trace(void *context, uint64_t microseconds, const char *section,
                        const char *text) {
   const struct mtasts_lookup *lookup = context;
   lookup->trace(lookup->context, microseconds, section, text);
@@ -316,7 +289,7 @@ static void ask_dane(struct mtasts_lookup *lookup) {
   lookup->dane_started = mtasts_trace_clock();
   if (lookup->net->validator &&
       mtasts_mx_dane_start(lookup->net->validator, lookup->base, &lookup->mx, take_dane,
-                           lookup->trace ? trace_dane : NULL, lookup, &lookup->dane) == MTASTS_OK)
+                           lookup->trace ? pass_trace : NULL, lookup, &lookup->dane) == MTASTS_OK)
     return;
   /* What nobody can look at must not pass for hosts without DANE. */
   struct mtasts_mx_host host;
@@ -361,22 +334,9 @@ static void fail_start(struct mtasts_lookup *lookup) {
 
 static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
   struct mtasts_lookup *lookup = context;
-  struct mtasts_words words = {.length = 0};
-  lookup->fetch = NULL;
-  if (answer->error == MTASTS_ERROR_NONE)
-    mtasts_words_format(&words, "HTTPS mta-sts.%s: %ld, %zu bytes", lookup->domain.name,
-                        answer->status, answer->body.len);
-  else
-    mtasts_words_format(&words, "HTTPS mta-sts.%s: %s", lookup->domain.name, answer->detail);
-  trace(lookup, lookup->fetch_started, "3.3", &words);
   if (answer->error != MTASTS_ERROR_NONE) {
     snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "%s", answer->detail);
-    /* Policy hosts without IPv4, or with a broken one, are rare: the others are spared a query. */
-    if (answer->unreached && !lookup->aaaa_asked &&
-        mtasts_fetcher_needs_addresses(lookup->net->fetcher))
-      ask_aaaa(lookup);
-    else
-      fail_policy(lookup, answer->error);
+    fail_policy(lookup, answer->error);
     return;
   }
   lookup->policy_store = malloc(answer->body.len + 1);
@@ -391,80 +351,18 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
                       });
 }
 
-static void start_fetch(struct mtasts_lookup *lookup) {
-  char host[sizeof lookup->domain.name + sizeof "mta-sts."];
-  struct mtasts_addresses addresses = {lookup->addresses, lookup->address_count};
-  uint64_t now = mtasts_trace_clock();
-  snprintf(host, sizeof host, "mta-sts.%s", lookup->domain.name);
-  if (lookup->fetch_started == 0)
-    lookup->first_fetch = now;
-  lookup->fetch_started = now;
-  if (mtasts_fetcher_start(lookup->net->fetcher, host, &addresses,
-                           (uint32_t)((now - lookup->first_fetch) / 1000), take_body, lookup,
-                           &lookup->fetch) != MTASTS_OK)
-    fail_start(lookup);
-}
-
-/* Adds the addresses of one family, IPv4 mapped into IPv6. */
-static void add_addresses(struct mtasts_lookup *lookup, const struct mtasts_dns_message *message,
-                          struct mtasts_words *words) {
-  struct mtasts_rr rr;
-  size_t taken = 0;
-  for (size_t cursor = 0; taken < ADDRESSES_EACH && mtasts_dns_message_next(message, &cursor, &rr);
-       taken++) {
-    struct in6_addr *address = &lookup->addresses[lookup->address_count++];
-    *address = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
-    memcpy(&address->s6_addr[sizeof *address - rr.rdata_size], rr.message + rr.rdata,
-           rr.rdata_size);
-    char text[INET6_ADDRSTRLEN];
-    inet_ntop(message->type == MTASTS_RR_A ? AF_INET : AF_INET6, rr.message + rr.rdata, text,
-              sizeof text);
-    mtasts_words_format(words, "%s%s", taken > 0 ? ", " : "", text);
-  }
-}
-
-/* Takes one family's addresses, if it has any. */
-static void take_addresses(struct mtasts_lookup *lookup, unsigned which,
-                           const struct mtasts_dns_answer *answer) {
-  struct mtasts_words words = {.length = 0};
-  lookup->queries[which] = NULL;
-  lookup->address_count = 0;
-  if (answer->outcome == MTASTS_DNS_ANSWER)
-    add_addresses(lookup, &answer->message, &words);
-  else if (answer->detail[0] && !lookup->policy_detail[0])
-    snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "%s", answer->detail);
-  trace_answer(lookup, which, answer, &words);
-}
-
-static void take_aaaa(void *context, const struct mtasts_dns_answer *answer) {
-  struct mtasts_lookup *lookup = context;
-  take_addresses(lookup, AAAA, answer);
-  /* What went wrong with IPv4 is told where IPv6 has nothing to offer. */
-  if (lookup->address_count == 0 && lookup->policy_detail[0])
-    fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH);
-  else
-    start_fetch(lookup);
-}
-
-static void ask_aaaa(struct mtasts_lookup *lookup) {
-  lookup->aaaa_asked = true;
-  ask(lookup, AAAA, take_aaaa);
-}
-
-static void take_a(void *context, const struct mtasts_dns_answer *answer) {
-  struct mtasts_lookup *lookup = context;
-  take_addresses(lookup, A, answer);
-  if (lookup->address_count > 0)
-    start_fetch(lookup);
-  else
-    ask_aaaa(lookup);
-}
-
 static void ask_policy(struct mtasts_lookup *lookup) {
-  if (mtasts_fetcher_needs_addresses(lookup->net->fetcher))
-    ask(lookup, A, take_a);
-  else
-    start_fetch(lookup);
+  const struct mtasts_policy_fetch_options options = {
+      .base = lookup->base,
+      .resolver = lookup->net->resolver,
+      .fetcher = lookup->net->fetcher,
+      .domain = &lookup->domain,
+      .done = take_body,
+      .trace = lookup->trace ? pass_trace : NULL,
+      .context = lookup,
+  };
+  if (mtasts_policy_fetch_start(&options, &lookup->fetch) != MTASTS_OK)
+    fail_start(lookup);
 }
 
 /* the life of a look-up */
@@ -554,7 +452,7 @@ void mtasts_lookup_free(struct mtasts_lookup *lookup) {
     mtasts_resolver_cancel(lookup->queries[i]);
   mtasts_validation_cancel(lookup->mx_validation);
   mtasts_mx_dane_free(lookup->dane);
-  mtasts_fetch_cancel(lookup->fetch);
+  mtasts_policy_fetch_free(lookup->fetch);
   if (lookup->wake)
     event_free(lookup->wake);
   free(lookup->known_bytes);

@@ -2,9 +2,7 @@
  * lookup.h: one discovery in flight. It walks engine/discover.h's state machine,
  * asking the resolver and the fetcher for what the machine needs, and calls back
  * when the machine needs nothing more. TXT and MX are asked side by side; MX and
- * what DANE needs is validated. The
- * policy host's IPv4 addresses come first; IPv6 where there are none, or none can be reached:
- * one query in five is saved for all the others.
+ * what DANE needs is validated. The policy is fetched as policy_fetch.h has it.
  */
 #ifndef MTASTS_LOOKUP_H
 #define MTASTS_LOOKUP_H

@@ -140,8 +140,17 @@ static const struct fetch_case cases[] = {
      "policy of endless.example is larger than 65536 bytes"},
     {{.host = "partial.example", .response = OK TEXT "Content-Length: 100\r\n\r\n" HTTPS_POLICY},
      FETCH,
-     "fetching from partial.example: "},
-    {{.host = "abrupt.example", .manner = HTTPS_ABRUPT}, 0, ""},
+     "policy of partial.example is cut short: 59 bytes arrived, Content-Length is 100"},
+    {{.host = "two-lengths.example",
+      .response = OK TEXT "Content-Length: 59\r\nContent-Length: 60\r\n\r\n" HTTPS_POLICY},
+     FETCH,
+     "two-lengths.example sends no valid Content-Length"},
+    {{.host = "no-length.example", .response = OK TEXT "Content-Length: 5x\r\n\r\n" HTTPS_POLICY},
+     FETCH,
+     ""},
+    {{.host = "abrupt.example", .manner = HTTPS_ABRUPT},
+     FETCH,
+     "policy of abrupt.example may be cut short: it has no length, and no close_notify came"},
     {{.host = "silent.example", .manner = HTTPS_SILENT},
      FETCH,
      "silent.example did not send its policy within 2.0 s"},
@@ -266,7 +275,7 @@ static struct result fetch_from(struct fixture *f, const char *host, const char 
   struct result result = {.base = f->base};
   struct mtasts_fetch *fetch;
   CU_ASSERT_EQUAL_FATAL(
-      mtasts_fetcher_start(f->fetcher, host, &addresses, 0, take, &result, &fetch), MTASTS_OK);
+      mtasts_fetcher_start(f->fetcher, host, &addresses, take, NULL, &result, &fetch), MTASTS_OK);
   unit_check(result.calls == 0, "%s: answered from inside the call", host);
   event_base_dispatch(f->base);
   unit_check(result.calls == 1, "%s: %u answers", host, result.calls);
@@ -451,7 +460,7 @@ static void many(void) {
   for (size_t i = 0; i < FETCHES; i++) {
     results[i].base = f.base;
     CU_ASSERT_EQUAL(mtasts_fetcher_start(f.fetcher, i % 4 == 3 ? "silent.example" : "good.example",
-                                         &(struct mtasts_addresses){&address, 1}, 0, take,
+                                         &(struct mtasts_addresses){&address, 1}, take, NULL,
                                          &results[i], &fetches[i]),
                     MTASTS_OK);
   }

@@ -270,14 +270,15 @@ static void traces(void) {
       {"good.example", "3.3 A mta-sts.good.example: 127.0.0.1"},
       {"second.example", "3.3 A mta-sts.second.example: 127.0.0.9"},
       {"second.example", "3.3 AAAA mta-sts.second.example: ::ffff:127.0.0.1"},
-      {"second.example", "3.3 HTTPS mta-sts.second.example: 200, 59 bytes"},
-      {"good.example", "3.3 HTTPS mta-sts.good.example: 200, 59 bytes"},
+      {"second.example", "3.3 HTTPS mta-sts.second.example: 200, 59 bytes, address 127.0.0.1"},
+      {"good.example", "3.3 HTTPS mta-sts.good.example: 200, 59 bytes, address 127.0.0.1"},
       {"good.example", "3.2 policy: enforce, 1 mx pattern, max_age 604800"},
       {"nowhere.example", "3.1 TXT _mta-sts.nowhere.example: no such name"},
       {"no-record.example", "3.1 TXT _mta-sts.no-record.example: no such record"},
       {"servfail.example", "3.1 TXT _mta-sts.servfail.example: SERVFAIL from the resolver"},
       {"escape.example", "3.1 TXT _mta-sts.escape.example: \\x1b[2J v=STSv1;\\xff | another"},
-      {"404.example", "3.3 HTTPS mta-sts.404.example: HTTP status 404 from mta-sts.404.example"},
+      {"404.example", "3.3 HTTPS mta-sts.404.example: HTTP status 404 from mta-sts.404.example, "
+                      "address 127.0.0.1"},
       {"null.example", "4.1 MX null.example: takes no mail"},
       {"refused.example", "3.3 AAAA mta-sts.refused.example: SERVFAIL from the resolver"},
   };
