@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "deaf.h"
 #include "fetch.h"
 #include "namespace.h"
 #include "resolver.h"
@@ -43,6 +44,22 @@ static const struct dns_line zone[] = {
     {"_mta-sts.refused.example", "TXT", RECORD},
     {"mta-sts.refused.example", "A", "127.0.0.9"},
     {"mta-sts.refused.example", "RCODE", "2 AAAA"},
+    {"_mta-sts.silent-a.example", "TXT", RECORD}, /* the DNS never answers for IPv4 */
+    {"mta-sts.silent-a.example", "DROP", "A"},
+    {"mta-sts.silent-a.example", "AAAA", "::1"},
+    {"_mta-sts.silent-aaaa.example", "TXT", RECORD},
+    {"mta-sts.silent-aaaa.example", "A", "127.0.0.1"},
+    {"mta-sts.silent-aaaa.example", "DROP", "AAAA"},
+    {"_mta-sts.dead-a.example", "TXT", RECORD}, /* swallows SYNs */
+    {"mta-sts.dead-a.example", "A", "127.0.0.11"},
+    {"mta-sts.dead-a.example", "AAAA", "::1"},
+    {"_mta-sts.dead-aaaa.example", "TXT", RECORD},
+    {"mta-sts.dead-aaaa.example", "AAAA", "::1:9"},
+    {"mta-sts.dead-aaaa.example", "AAAA", "::1"},
+    {"_mta-sts.dead-two.example", "TXT", RECORD},
+    {"mta-sts.dead-two.example", "A", "127.0.0.11"},
+    {"mta-sts.dead-two.example", "A", "127.0.0.1"},
+    {"mta-sts.dead-two.example", "DROP", "AAAA"},
     PUBLISHES("invalid.example"),
     PUBLISHES("self.example"),
     PUBLISHES("404.example"),
@@ -67,6 +84,11 @@ static const struct dns_line beside_tree[] = {
 static const struct https_site sites[] = {
     {.host = "mta-sts.good.example"},
     {.host = "mta-sts.second.example"},
+    {.host = "mta-sts.silent-a.example"},
+    {.host = "mta-sts.silent-aaaa.example"},
+    {.host = "mta-sts.dead-a.example"},
+    {.host = "mta-sts.dead-aaaa.example"},
+    {.host = "mta-sts.dead-two.example"},
     {.host = "mta-sts.invalid.example",
      .response = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nversion: STSv2\n"},
     {.host = "mta-sts.self.example", .certificate = CERT_SELF_SIGNED},
@@ -110,8 +132,7 @@ static void set_up(struct fixture *f) {
   f->net.now = now;
   CU_ASSERT_TRUE_FATAL(namespace_enter());
   CU_ASSERT_TRUE_FATAL(dns_start(&f->dns, 53, zone));
-  CU_ASSERT_TRUE_FATAL(
-      https_start(&f->https, "127.0.0.1", GLOBAL_ADDRESS, sites, &f->known, &f->unknown));
+  CU_ASSERT_TRUE_FATAL(https_start(&f->https, "127.0.0.1", "::1", sites, &f->known, &f->unknown));
   CU_ASSERT_TRUE_FATAL(https_write_bundle(&f->known, f->ca_file));
   bool ok = mtasts_resolver_new(f->base, &(struct mtasts_resolver_options){servers, 1, 2, NULL, 0},
                                 error, &f->net.resolver) == MTASTS_OK &&
@@ -291,6 +312,55 @@ static void traces(void) {
   tear_down(&f);
 }
 
+/* One family that is dead, in the DNS or at its address, does not hold up the other. */
+static void families(void) {
+  static const struct {
+    const char *domain;
+    const char *address; /* that the policy comes from */
+  } cases[] = {
+      {"good.example", "127.0.0.1"},        {"silent-a.example", "::1"},
+      {"silent-aaaa.example", "127.0.0.1"}, {"dead-a.example", "::1"},
+      {"dead-aaaa.example", "::1"},         {"dead-two.example", "127.0.0.1"},
+  };
+  struct fixture f;
+  struct deaf_server ipv4;
+  struct deaf_server ipv6;
+  char line[256];
+  set_up(&f);
+  CU_ASSERT_TRUE_FATAL(namespace_ipv6("::1:9"));
+  CU_ASSERT_TRUE_FATAL(deaf_start(&ipv4, "127.0.0.11", DEAF_SILENT));
+  CU_ASSERT_TRUE_FATAL(deaf_start(&ipv6, "::1:9", DEAF_SILENT));
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const struct mtasts_entry *entry = look_up(&f, cases[i].domain, NULL, false);
+    unit_check(entry->has_policy, "%s: %.*s", cases[i].domain, (int)entry->detail.len,
+               entry->detail.data ? entry->detail.data : "");
+    snprintf(line, sizeof line, "3.3 HTTPS mta-sts.%s: 200, 59 bytes, address %s", cases[i].domain,
+             cases[i].address);
+    unit_check(traced(&f, line), "no \"%s\" in:\n%s", line, f.trace);
+  }
+  deaf_stop(&ipv4);
+  deaf_stop(&ipv6);
+  tear_down(&f);
+}
+
+/* The second family is asked for only where the first does not answer at once. */
+static void one_question(void) {
+  enum {
+    AAAA = 28,
+    TRIES = 20 /* of a machine that is busy */
+  };
+  struct fixture f;
+  bool spared = false;
+  set_up(&f);
+  for (int i = 0; i < TRIES && !spared; i++) {
+    unsigned before = f.dns.asked[AAAA];
+    look_up(&f, "good.example", NULL, true);
+    spared = f.dns.asked[AAAA] == before;
+  }
+  CU_ASSERT_TRUE(spared);
+  tear_down(&f);
+}
+
 static void open_validator(struct fixture *f) {
   static const char *const servers[] = {"127.0.0.1"};
   const struct mtasts_validator_options options = {
@@ -439,6 +509,8 @@ const char *const unit_name = "lookup";
 const struct unit_test unit_tests[] = {
     {"each way to publish comes to its entry", outcomes},
     {"the trace tells each step", traces},
+    {"a dead family of addresses does not hold up the other", families},
+    {"one family that answers costs one question", one_question},
     {"DANE comes of it, or why not", danes},
     {"what is known and fresh asks nobody; forced asks for all", cached},
     {"a look-up may be freed at any time", freed},
