@@ -46,6 +46,7 @@ static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   loop->snapshot = job->snapshot;
   job->snapshot = NULL;
   loop->tower.in_flight = config->refresh.in_flight;
+  loop->tower.net.deadline = config->refresh.deadline;
   loop->tower.net.settings = settings;
 }
 

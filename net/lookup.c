@@ -42,8 +42,11 @@ struct mtasts_lookup {
   void *context;
   struct event_base *base;
   struct event *wake;
+  struct event *expiry;
   struct mtasts_domain domain;
   bool begun;
+  bool expired;
+  uint64_t begin; /* microseconds */
   bool forced;
   unsigned asked; /* of the needs */
   struct mtasts_discovery discovery;
@@ -52,6 +55,7 @@ struct mtasts_lookup {
   uint64_t started[QUESTIONS]; /* microseconds */
   struct mtasts_validation *mx_validation;
   struct mtasts_mx_dane *dane;
+  bool dane_pending;
   uint64_t dane_started;
   struct mtasts_policy_fetch *fetch;
 
@@ -93,6 +97,12 @@ static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
 
 /* asking the DNS */
 
+#define TOO_LATE "given up after %.1f s, the time of a whole look-up"
+
+static double seconds_of(const struct mtasts_lookup *lookup) {
+  return (double)(mtasts_trace_clock() - lookup->begin) / 1e6;
+}
+
 static enum mtasts_status send_question(struct mtasts_lookup *lookup, unsigned which,
                                         const char *name, mtasts_dns_fn *callback) {
   const struct mtasts_net *net = lookup->net;
@@ -103,12 +113,25 @@ static enum mtasts_status send_question(struct mtasts_lookup *lookup, unsigned w
                              &lookup->queries[which]);
 }
 
+/* The time is over: the answer is that there was none. */
+static void fail_question(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *callback) {
+  const struct question *question = &questions[which];
+  struct mtasts_dns_answer none = {.outcome = MTASTS_DNS_FAILED};
+  snprintf(none.detail, sizeof none.detail, "%s %s%.150s: " TOO_LATE, question->type_name,
+           question->prefix, lookup->domain.name, seconds_of(lookup));
+  callback(lookup, &none);
+}
+
 /* Asks; the answer comes to the callback, at once where there is nobody to ask. */
 static void ask(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *callback) {
   const struct question *question = &questions[which];
   char name[MTASTS_DOMAIN_MAX + sizeof "_mta-sts."];
   struct mtasts_dns_answer none = {.outcome = MTASTS_DNS_NXDOMAIN};
   lookup->started[which] = mtasts_trace_clock();
+  if (lookup->expired) {
+    fail_question(lookup, which, callback);
+    return;
+  }
   int length = snprintf(name, sizeof name, "%s%s", question->prefix, lookup->domain.name);
   /* Longer than the DNS can hold: nobody can have published there. */
   if (length <= MTASTS_DOMAIN_MAX) {
@@ -271,6 +294,7 @@ static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
 
 static void take_dane(void *context, const struct mtasts_dane_answer *answer) {
   struct mtasts_lookup *lookup = context;
+  lookup->dane_pending = false;
   struct mtasts_words words = {.length = 0};
   enum mtasts_dane dane = mtasts_dane_of_hosts(&answer->mx);
   mtasts_words_format(&words, "DANE %s: %s%s", lookup->domain.name, mtasts_dane_name(dane),
@@ -286,17 +310,21 @@ static void pass_trace(void *context, uint64_t microseconds, const char *section
 }
 
 static void ask_dane(struct mtasts_lookup *lookup) {
+  char why[MTASTS_DETAIL_MAX + 1] = "DANE: out of memory";
   lookup->dane_started = mtasts_trace_clock();
-  if (lookup->net->validator &&
-      mtasts_mx_dane_start(lookup->net->validator, lookup->base, &lookup->mx, take_dane,
-                           lookup->trace ? pass_trace : NULL, lookup, &lookup->dane) == MTASTS_OK)
+  lookup->dane_pending = true;
+  if (lookup->expired)
+    snprintf(why, sizeof why, "DANE %.150s: " TOO_LATE, lookup->domain.name, seconds_of(lookup));
+  else if (lookup->net->validator &&
+           mtasts_mx_dane_start(lookup->net->validator, lookup->base, &lookup->mx, take_dane,
+                                lookup->trace ? pass_trace : NULL, lookup,
+                                &lookup->dane) == MTASTS_OK)
     return;
   /* What nobody can look at must not pass for hosts without DANE. */
   struct mtasts_mx_host host;
   for (size_t at = 0, next = 0; mtasts_mx_next(&lookup->mx, &next, &host); at = next)
     lookup->mx_store[at + MTASTS_MX_LIST_DANE] = MTASTS_DANE_ERROR;
-  take_dane(lookup, &(struct mtasts_dane_answer){.mx = lookup->mx,
-                                                 .detail = MTASTS_SPAN("DANE: out of memory")});
+  take_dane(lookup, &(struct mtasts_dane_answer){.mx = lookup->mx, .detail = span_of(why)});
 }
 
 /* the policy */
@@ -334,6 +362,8 @@ static void fail_start(struct mtasts_lookup *lookup) {
 
 static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
   struct mtasts_lookup *lookup = context;
+  mtasts_policy_fetch_free(lookup->fetch);
+  lookup->fetch = NULL;
   if (answer->error != MTASTS_ERROR_NONE) {
     snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "%s", answer->detail);
     fail_policy(lookup, answer->error);
@@ -351,6 +381,12 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
                       });
 }
 
+static void fail_late(struct mtasts_lookup *lookup) {
+  snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "mta-sts.%.150s: " TOO_LATE,
+           lookup->domain.name, seconds_of(lookup));
+  fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH);
+}
+
 static void ask_policy(struct mtasts_lookup *lookup) {
   const struct mtasts_policy_fetch_options options = {
       .base = lookup->base,
@@ -361,7 +397,9 @@ static void ask_policy(struct mtasts_lookup *lookup) {
       .trace = lookup->trace ? pass_trace : NULL,
       .context = lookup,
   };
-  if (mtasts_policy_fetch_start(&options, &lookup->fetch) != MTASTS_OK)
+  if (lookup->expired)
+    fail_late(lookup);
+  else if (mtasts_policy_fetch_start(&options, &lookup->fetch) != MTASTS_OK)
     fail_start(lookup);
 }
 
@@ -384,15 +422,48 @@ static void advance(struct mtasts_lookup *lookup, unsigned needs) {
     event_active(lookup->wake, EV_TIMEOUT, 0);
 }
 
+void mtasts_lookup_expire(struct mtasts_lookup *lookup) {
+  if (lookup->expired)
+    return;
+  lookup->expired = true;
+  /* What one of them needs next comes to its end inside the call. */
+  if (lookup->queries[TXT]) {
+    mtasts_resolver_cancel(lookup->queries[TXT]);
+    fail_question(lookup, TXT, take_txt);
+  }
+  if (lookup->queries[MX] || lookup->mx_validation) {
+    mtasts_resolver_cancel(lookup->queries[MX]);
+    mtasts_validation_cancel(lookup->mx_validation);
+    fail_question(lookup, MX, take_mx);
+  }
+  if (lookup->fetch) {
+    mtasts_policy_fetch_free(lookup->fetch);
+    lookup->fetch = NULL;
+    fail_late(lookup);
+  }
+  if (lookup->dane_pending)
+    mtasts_mx_dane_expire(lookup->dane);
+}
+
+static void on_expiry(evutil_socket_t socket, short what, void *context) {
+  (void)socket;
+  (void)what;
+  mtasts_lookup_expire(context);
+}
+
 static void wake(evutil_socket_t socket, short what, void *context) {
   struct mtasts_lookup *lookup = context;
   (void)socket;
   (void)what;
   if (lookup->begun) {
+    event_del(lookup->expiry);
     lookup->done(lookup->context, &lookup->discovery);
     return;
   }
   lookup->begun = true;
+  lookup->begin = mtasts_trace_clock();
+  if (lookup->net->deadline > 0)
+    event_add(lookup->expiry, &(struct timeval){.tv_sec = lookup->net->deadline});
   advance(lookup, mtasts_discover_begin(&lookup->discovery, &lookup->net->settings,
                                         lookup->known_bytes ? &lookup->known : NULL, lookup->forced,
                                         lookup->net->now()));
@@ -436,7 +507,8 @@ enum mtasts_status mtasts_lookup_start(const struct mtasts_net *net, struct even
   made->trace = trace_fn;
   made->context = context;
   made->wake = evtimer_new(base, wake, made);
-  if (!made->wake || (known && !copy_known(made, known))) {
+  made->expiry = evtimer_new(base, on_expiry, made);
+  if (!made->wake || !made->expiry || (known && !copy_known(made, known))) {
     mtasts_lookup_free(made);
     return MTASTS_NO_MEMORY;
   }
@@ -455,6 +527,8 @@ void mtasts_lookup_free(struct mtasts_lookup *lookup) {
   mtasts_policy_fetch_free(lookup->fetch);
   if (lookup->wake)
     event_free(lookup->wake);
+  if (lookup->expiry)
+    event_free(lookup->expiry);
   free(lookup->known_bytes);
   free(lookup->texts);
   free(lookup->policy_store);

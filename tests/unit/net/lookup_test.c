@@ -60,6 +60,11 @@ static const struct dns_line zone[] = {
     {"mta-sts.dead-two.example", "A", "127.0.0.11"},
     {"mta-sts.dead-two.example", "A", "127.0.0.1"},
     {"mta-sts.dead-two.example", "DROP", "AAAA"},
+    {"_mta-sts.late-record.example", "DROP", ""},
+    {"late-mx.example", "DROP", ""},
+    {"_mta-sts.late-address.example", "TXT", RECORD},
+    {"mta-sts.late-address.example", "DROP", ""},
+    PUBLISHES("late-policy.example"),
     PUBLISHES("invalid.example"),
     PUBLISHES("self.example"),
     PUBLISHES("404.example"),
@@ -89,6 +94,7 @@ static const struct https_site sites[] = {
     {.host = "mta-sts.dead-a.example"},
     {.host = "mta-sts.dead-aaaa.example"},
     {.host = "mta-sts.dead-two.example"},
+    {.host = "mta-sts.late-policy.example", .manner = HTTPS_SILENT},
     {.host = "mta-sts.invalid.example",
      .response = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nversion: STSv2\n"},
     {.host = "mta-sts.self.example", .certificate = CERT_SELF_SIGNED},
@@ -447,6 +453,66 @@ static void danes(void) {
   tear_down(&f);
 }
 
+/* What is not answered when the time of the whole look-up is over has failed. */
+static void deadlines(void) {
+  static const struct {
+    const char *domain;
+    const char *detail; /* begins with */
+    enum mtasts_record_state record;
+    enum mtasts_error error;
+    enum mtasts_mx_state mx_state;
+  } cases[] = {
+      {"late-record.example", "TXT _mta-sts.late-record.example: given up after ",
+       MTASTS_RECORD_ERROR, MTASTS_ERROR_DNS, MTASTS_MX_NXDOMAIN},
+      {"late-mx.example", "", MTASTS_RECORD_ABSENT, MTASTS_ERROR_NONE, MTASTS_MX_ERROR},
+      {"late-address.example", "mta-sts.late-address.example: given up after ", MTASTS_RECORD_VALID,
+       MTASTS_ERROR_POLICY_FETCH, MTASTS_MX_NXDOMAIN},
+      {"late-policy.example", "mta-sts.late-policy.example: given up after ", MTASTS_RECORD_VALID,
+       MTASTS_ERROR_POLICY_FETCH, MTASTS_MX_LISTED},
+  };
+  struct fixture f;
+  set_up(&f);
+  f.net.deadline = 1;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *domain = cases[i].domain;
+    const struct mtasts_entry *entry = look_up(&f, domain, NULL, false);
+    unit_check(entry->record == cases[i].record && entry->error == cases[i].error &&
+                   entry->mx_state == cases[i].mx_state,
+               "%s: record %s, error %s, MX %s", domain, mtasts_record_state_name(entry->record),
+               mtasts_error_name(entry->error), mtasts_mx_state_name(entry->mx_state));
+    unit_check(entry->detail.len >= strlen(cases[i].detail) &&
+                   (!*cases[i].detail ||
+                    memcmp(entry->detail.data, cases[i].detail, strlen(cases[i].detail)) == 0),
+               "%s: %.*s", domain, (int)entry->detail.len,
+               entry->detail.data ? entry->detail.data : "");
+  }
+  tear_down(&f);
+}
+
+/* At each of its steps; DANE that is not known by then holds mail back. */
+static void expired(void) {
+  struct fixture f;
+  set_up(&f);
+  set_up_dane(&f);
+  for (unsigned turns = 0; turns < 60; turns++) {
+    start(&f, "good.example", NULL, false);
+    for (unsigned i = 0; i < turns && f.calls == 0; i++)
+      event_base_loop(f.base, EVLOOP_ONCE);
+    bool early = f.calls == 0;
+    if (early) {
+      mtasts_lookup_expire(f.lookup);
+      mtasts_lookup_expire(f.lookup);
+      CU_ASSERT_EQUAL(f.calls, 0);
+      event_base_dispatch(f.base);
+    }
+    const struct mtasts_entry *entry = &f.discovery->entry;
+    unit_check(f.calls == 1, "after %u turns: %u answers", turns, f.calls);
+    unit_check(entry->dane != MTASTS_DANE_NONE, "after %u turns: no DANE", turns);
+    unit_check(early || entry->has_policy, "after %u turns: no policy", turns);
+  }
+  tear_down(&f);
+}
+
 static void cached(void) {
   struct fixture f;
   set_up(&f);
@@ -512,6 +578,8 @@ const struct unit_test unit_tests[] = {
     {"a dead family of addresses does not hold up the other", families},
     {"one family that answers costs one question", one_question},
     {"DANE comes of it, or why not", danes},
+    {"a look-up as a whole has a deadline", deadlines},
+    {"a look-up may expire at any time", expired},
     {"what is known and fresh asks nobody; forced asks for all", cached},
     {"a look-up may be freed at any time", freed},
     {NULL, NULL},
