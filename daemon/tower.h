@@ -38,6 +38,7 @@ struct mtasts_tower {
   struct mtasts_reader *reader;
   struct mtasts_flights flights;
   struct event *commit;
+  struct event *turn;              /* one in the air will have taken long */
   struct mtasts_seldom complained; /* of a store that fails */
 };
 

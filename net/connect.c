@@ -13,6 +13,7 @@
 
 enum {
   STAGGER_MS = 250,                           /* RFC 8305 section 5 */
+  PENDING_MAX = 4,                            /* at a time */
   OF_FAMILY_MAX = MTASTS_FETCH_ADDRESSES / 2, /* so that neither family crowds the other out */
 };
 
@@ -28,6 +29,7 @@ struct candidate {
   struct in6_addr address;
   enum state state;
   int socket;
+  uint64_t tried; /* when, by mtasts_trace_clock */
   struct event *ready;
 };
 
@@ -165,14 +167,33 @@ static int try(struct candidate *candidate) {
   return 0;
 }
 
+/* Makes room for one more socket: the one that is silent for the longest is given up. */
+static void bound_pending(struct mtasts_connector *connector) {
+  struct candidate *oldest = NULL;
+  size_t pending = 0;
+  for (size_t i = 0; i < connector->count; i++) {
+    struct candidate *candidate = &connector->candidates[i];
+    if (candidate->state != PENDING)
+      continue;
+    pending++;
+    if (!oldest || candidate->tried < oldest->tried)
+      oldest = candidate;
+  }
+  if (pending < PENDING_MAX)
+    return;
+  drop(oldest, FAILED);
+  connector->error = ETIMEDOUT;
+}
+
 static void on_next(evutil_socket_t fd, short what, void *context) {
   struct mtasts_connector *connector = context;
   struct candidate *candidate;
   (void)fd;
   (void)what;
   while ((candidate = choose(connector))) {
+    bound_pending(connector);
     connector->last = candidate;
-    connector->tried = mtasts_trace_clock();
+    connector->tried = candidate->tried = mtasts_trace_clock();
     int error = try(candidate);
     candidate->state = error ? FAILED : PENDING;
     if (!error)

@@ -6,9 +6,11 @@
  * once if that one fails. The first that completes is handed over, and the others
  * are closed; they can be tried again if what was handed over turns out to be useless.
  *
+ * Four sockets are open at a time at most: the one that is silent for the longest makes room.
+ *
  * Only addresses that may be connected to are ever connected to: globally routable
  * ones, unless all are allowed. At most MTASTS_FETCH_ADDRESSES are taken, of each family
- * half of them, so there are never more sockets than that.
+ * half of them.
  *
  * Callbacks come from the loop, never from inside a call, and may free the connector.
  * All in one thread.

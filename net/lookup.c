@@ -97,7 +97,7 @@ static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
 
 /* asking the DNS */
 
-#define TOO_LATE "given up after %.1f s, the time of a whole look-up"
+#define TOO_LATE "given up after %.1f s: the look-up takes too long"
 
 static double seconds_of(const struct mtasts_lookup *lookup) {
   return (double)(mtasts_trace_clock() - lookup->begin) / 1e6;
