@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "share.h"
+#include "organisation.h"
 
 struct mtasts_share {
   char name[MTASTS_DOMAIN_MAX + 1]; /* first: tsearch(3) compares by it */
@@ -35,7 +35,7 @@ static int compare_names(const void *a, const void *b) {
 
 static struct mtasts_share *share_of(struct mtasts_flights *flights,
                                      const struct mtasts_domain *domain) {
-  const char *name = mtasts_share_name(domain);
+  const char *name = domain->name + mtasts_organisation_start(domain->name, domain->len);
   struct mtasts_share *const *found = tfind(name, &flights->by_owner, compare_names);
   if (found)
     return *found;

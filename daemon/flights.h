@@ -3,7 +3,7 @@
  * the air, those that have landed and are answered after their commit, and those whose result the
  * store did not take.
  *
- * Each organisational domain (share.h) has so many in the air at most. Its other ones stand
+ * Each organisational domain (organisation.h) has so many in the air at most. Its other ones stand
  * aside from their list until one of them lands, so that they hold up nobody else's.
  */
 #ifndef MTASTS_FLIGHTS_H

@@ -1,4 +1,4 @@
-#include "share.h"
+#include "organisation.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,14 +25,13 @@ static void names(void) {
       {"x.xn--p1ai", "x.xn--p1ai"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    struct mtasts_domain domain = {.len = strlen(cases[i].domain)};
-    memcpy(domain.name, cases[i].domain, domain.len + 1);
-    const char *name = mtasts_share_name(&domain);
-    unit_check(strcmp(name, cases[i].name) == 0, "%s: %s", cases[i].domain, name);
+    const char *domain = cases[i].domain;
+    const char *name = domain + mtasts_organisation_start(domain, strlen(domain));
+    unit_check(strcmp(name, cases[i].name) == 0, "%s: %s", domain, name);
   }
 }
 
-const char *const unit_name = "share";
+const char *const unit_name = "organisation";
 const struct unit_test unit_tests[] = {
     {"the organisational domain is the end of a name", names},
     {NULL, NULL},
