@@ -13,7 +13,7 @@ enum {
   COMMIT_MS = 20, /* from the first of a group to its commit */
   COMPLAIN_MS = 60000,
   KEPT_MOST = 512, /* results that the store did not take */
-  SLOW_MS = 2000,  /* in the air; then its place is for others */
+  SLOW_MS = 1000,  /* in the air; then its place is for others */
 };
 
 static void on_commit(evutil_socket_t fd, short what, void *context);

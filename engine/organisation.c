@@ -9,8 +9,8 @@ enum {
 
 /* Is this what registries put between a country and its organisations? */
 static bool is_category(const char *label, size_t len) {
-  static const char *const categories[] = {"ac",  "co", "com", "edu", "go",
-                                           "gov", "ne", "net", "or",  "org"};
+  static const char categories[][4] = {"ac",  "co", "com", "edu", "go",
+                                       "gov", "ne", "net", "or",  "org"};
   for (size_t i = 0; i < sizeof categories / sizeof *categories; i++)
     if (strlen(categories[i]) == len && memcmp(categories[i], label, len) == 0)
       return true;

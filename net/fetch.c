@@ -17,9 +17,9 @@
 enum {
   ERROR_SIZE = 256,
   HTTPS_PORT = 443,
-  BUFFER_SIZE = 4096,  /* libcurl's, for each connection */
-  MORE_MS = 100,       /* of connecting, until other addresses would be welcome */
-  HANDSHAKE_MS = 1000, /* of TLS, until the next address is tried beside it */
+  BUFFER_SIZE = 4096, /* libcurl's, for each connection */
+  MORE_MS = 100,      /* of connecting, until other addresses would be welcome */
+  HANDSHAKE_MS = 500, /* of TLS, until the next address is tried beside it */
 };
 
 struct mtasts_fetcher {
@@ -86,10 +86,12 @@ static void free_event(struct event *event) {
 }
 
 static void fetch_free(struct mtasts_fetch *fetch) {
-  struct attempt *attempt;
+  struct attempt *next;
   LIST_REMOVE(fetch, link);
-  while ((attempt = LIST_FIRST(&fetch->attempts)))
+  for (struct attempt *attempt = LIST_FIRST(&fetch->attempts); attempt; attempt = next) {
+    next = LIST_NEXT(attempt, link);
     attempt_free(attempt);
+  }
   mtasts_connector_free(fetch->connector);
   free_event(fetch->welcome);
   free_event(fetch->unsecured);

@@ -10,7 +10,7 @@
  * framing: a body without a length must end with TLS's close_notify (response.h).
  *
  * An address that cannot be connected to, fails in the handshake or does not finish
- * it within a second, costs no more than that: the next one is tried beside it, and the
+ * it within half a second, costs no more than that: the next one is tried beside it, and the
  * first that answers counts. Each connection has a TLS session and a table of addresses of its own.
  *
  * Nothing in the environment counts. SIGPIPE is ignored from mtasts_fetcher_new

@@ -21,11 +21,11 @@
 
 /*
  * TXT, MX ("10 mx.example"), A, AAAA, CNAME: a record. Of a whole name: RCODE (data: its number,
- * and the type that it is for where it is for one), DROP (no answer; data: a type, or all), LOSSY (the first query of
- * each run is dropped), TRUNCATE (over UDP), NOEDNS (FORMERR to EDNS), GARBAGE, CHECKED (SERVFAIL
- * but with the CD bit, as of a resolver that validates and has found it bogus). `*.` at the front
- * stands for anything. What the table does not settle is answered from the tree, where there is
- * one.
+ * and the type that it is for where it is for one), DROP (no answer; data: a type, or all), LOSSY
+ * (the first query of each run is dropped), TRUNCATE (over UDP), NOEDNS (FORMERR to EDNS), GARBAGE,
+ * CHECKED (SERVFAIL but with the CD bit, as of a resolver that validates and has found it bogus).
+ * `*.` at the front stands for anything. What the table does not settle is answered from the tree,
+ * where there is one.
  */
 struct dns_line {
   const char *name;
