@@ -68,7 +68,7 @@ static void take(void *context, const struct mtasts_fetch_answer *answer) {
   struct fixture *f = context;
   f->error = answer->error;
   f->size = answer->body.len;
-  if (f->size < sizeof f->body)
+  if (f->size > 0 && f->size < sizeof f->body)
     memcpy(f->body, answer->body.data, f->size);
   snprintf(f->detail, sizeof f->detail, "%s", answer->detail);
   event_base_loopbreak(f->base);
