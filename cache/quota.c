@@ -16,11 +16,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "organisation.h"
 #include "writer.h"
 
 enum {
   SHARE = 64,
-  COUNTRY = 2,      /* letters of a country's top-level domain */
   ROWS = 2,         /* of scales; together they fit into the processor's cache */
   SCALES = 1 << 16, /* in a row */
   UNIT = 64,        /* bytes that weigh 1; 256 GiB are as heavy as anything */
@@ -33,41 +33,10 @@ struct scales {
   uint32_t weight[ROWS][SCALES];
 };
 
-/* Is this what registries put between a country and its organisations, as in co.uk? */
-static bool is_category(const unsigned char *label, size_t len) {
-  static const char *const categories[] = {"ac",  "co", "com", "edu", "go",
-                                           "gov", "ne", "net", "or",  "org"};
-  for (size_t i = 0; i < sizeof categories / sizeof *categories; i++)
-    if (strlen(categories[i]) == len && memcmp(categories[i], label, len) == 0)
-      return true;
-  return false;
-}
-
-/* Where the label begins that ends there. */
-static size_t label_start(const unsigned char *name, size_t end) {
-  while (end > 0 && name[end - 1] != '.')
-    end--;
-  return end;
-}
-
-/*
- * Where the organisational domain begins in a name: its last two labels, or three where they are a
- * category and a country. A guess, and meant to be one: the list of public suffixes is large, and
- * of the day. Where it is wrong, neighbours are weighed together, or (for whoever owns a category)
- * apart.
- */
-static size_t organisation_start(const unsigned char *name, size_t size) {
-  size_t last = label_start(name, size);
-  size_t start = last > 0 ? label_start(name, last - 1) : 0;
-  bool has_category =
-      start > 0 && size - last == COUNTRY && is_category(name + start, last - 1 - start);
-  return has_category ? label_start(name, start - 1) : start;
-}
-
 static uint64_t hash_of(const struct scales *scales, const MDB_val *key) {
   const unsigned char *name = key->mv_data;
   uint64_t hash = scales->store->salt;
-  for (size_t i = organisation_start(name, key->mv_size); i < key->mv_size; i++)
+  for (size_t i = mtasts_organisation_start(key->mv_data, key->mv_size); i < key->mv_size; i++)
     hash = (hash ^ name[i]) * 0x100000001b3;
   /* Every bit counts in each row. */
   hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15;

@@ -119,6 +119,7 @@ struct mtasts_config {
     uint32_t retry_min; /* seconds */
     uint32_t retry_max; /* seconds */
     uint32_t in_flight; /* look-ups */
+    uint32_t deadline;  /* seconds for one look-up */
   } refresh;
   struct {
     const char *socket; /* path */

@@ -281,6 +281,7 @@ const struct mtasts_key mtasts_keys[] = {
   {"refresh", "retry_min", "300", read_count, AT(refresh.retry_min), .min = 300, .max = YEAR},
   {"refresh", "retry_max", "86400", read_count, AT(refresh.retry_max), .min = 300, .max = YEAR},
   {"refresh", "in_flight", "256", read_count, AT(refresh.in_flight), .min = 1, .max = 10000},
+  {"refresh", "deadline", "20", read_count, AT(refresh.deadline), .min = 1, .max = 300},
   {"ask", "socket", "/run/mtasts/ask.sock", read_socket, AT(ask.socket)},
   {"ask", "deadline", "5", read_count, AT(ask.deadline), .decimals = 3, .min = 10, .max = 300000},
   {"ask", "on_unknown", "deliver", read_choice, AT(ask.on_unknown), .choices = unknown_words},

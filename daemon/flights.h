@@ -2,6 +2,9 @@
  * flights.h: the look-ups of the net loop, one a domain: those that wait for their turn, those in
  * the air, those that have landed and are answered after their commit, and those whose result the
  * store did not take.
+ *
+ * Each organisational domain (organisation.h) has so many in the air at most. Its other ones stand
+ * aside from their list until one of them lands, so that they hold up nobody else's.
  */
 #ifndef MTASTS_FLIGHTS_H
 #define MTASTS_FLIGHTS_H
@@ -17,6 +20,7 @@ enum mtasts_flight_list {
   MTASTS_FLIGHT_BEHIND,     /* for its turn, behind those */
   MTASTS_FLIGHT_AIR,        /* somebody waited for it when it began */
   MTASTS_FLIGHT_AIR_BEHIND, /* nobody did */
+  MTASTS_FLIGHT_AIR_SLOW,   /* in the air, but its place is another's: it takes long */
   MTASTS_FLIGHT_LANDED,
   MTASTS_FLIGHT_KEPT, /* answered; nobody wants anything, but what was learnt is known here alone */
   MTASTS_FLIGHT_LISTS,
@@ -29,6 +33,9 @@ struct mtasts_demand {
   bool waited;
   struct mtasts_jobs jobs; /* to be answered */
 };
+
+/* What the domains of one owner have. */
+struct mtasts_share;
 
 struct mtasts_flight {
   struct mtasts_domain domain; /* first: tsearch(3) compares flights and domains by it */
@@ -46,7 +53,12 @@ struct mtasts_flight {
   size_t value_size; /* bytes */
   bool unsaved;      /* the store did not take it */
 
+  struct mtasts_share *share;
+  int64_t since; /* in the air, by mtasts_uptime */
+  bool cut;      /* it was told to end */
+
   enum mtasts_flight_list list;
+  bool aside; /* not in that list: its owner has enough in the air */
   TAILQ_ENTRY(mtasts_flight) link;
 };
 
@@ -55,6 +67,8 @@ TAILQ_HEAD(mtasts_flight_queue, mtasts_flight);
 struct mtasts_flights {
   void *owner;
   void *by_domain; /* tsearch(3) */
+  void *by_owner;  /* shares, likewise */
+  LIST_HEAD(mtasts_share_list, mtasts_share) shares;
   struct mtasts_flight_queue lists[MTASTS_FLIGHT_LISTS];
   size_t counts[MTASTS_FLIGHT_LISTS];
 };
@@ -63,6 +77,15 @@ void mtasts_flights_init(struct mtasts_flights *flights, void *owner);
 
 struct mtasts_flight *mtasts_flights_find(const struct mtasts_flights *flights,
                                           const struct mtasts_domain *domain);
+/* The first of a list whose owner has fewer than `most` in the air; NULL: there is none. Those
+ * before it stand aside. */
+struct mtasts_flight *mtasts_flights_next(struct mtasts_flights *flights,
+                                          enum mtasts_flight_list list, size_t most);
+/* Any; NULL: there is none. */
+struct mtasts_flight *mtasts_flights_any(const struct mtasts_flights *flights);
+/* How many its owner has in the air. */
+size_t mtasts_flight_company(const struct mtasts_flight *flight);
+
 /* Of a domain that has none; at the end of a list. NULL: no memory. */
 struct mtasts_flight *mtasts_flights_add(struct mtasts_flights *flights,
                                          const struct mtasts_domain *domain,

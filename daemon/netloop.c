@@ -63,6 +63,7 @@ static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   job->snapshot = NULL;
   loop->tower.in_flight = config->refresh.in_flight;
   loop->tower.config = config;
+  loop->tower.net.deadline = config->refresh.deadline;
   loop->tower.net.settings = settings;
   if (renew)
     renew_dns(loop);

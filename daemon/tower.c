@@ -13,15 +13,18 @@ enum {
   COMMIT_MS = 20, /* from the first of a group to its commit */
   COMPLAIN_MS = 60000,
   KEPT_MOST = 512, /* results that the store did not take */
+  SLOW_MS = 1000,  /* in the air; then its place is for others */
 };
 
 static void on_commit(evutil_socket_t fd, short what, void *context);
+static void on_turn(evutil_socket_t fd, short what, void *context);
 
 bool mtasts_tower_open(struct mtasts_tower *tower) {
   mtasts_flights_init(&tower->flights, tower);
   tower->agenda = mtasts_agenda_new(MTASTS_AGENDA_MOST);
   tower->commit = evtimer_new(tower->base, on_commit, tower);
-  return tower->agenda && tower->commit &&
+  tower->turn = evtimer_new(tower->base, on_turn, tower);
+  return tower->agenda && tower->commit && tower->turn &&
          mtasts_reader_new(mtasts_store_cache(tower->store), &tower->reader) == MTASTS_OK;
 }
 
@@ -187,9 +190,14 @@ enum mtasts_status mtasts_tower_request(struct mtasts_tower *tower,
 
 /* flights */
 
-static size_t in_the_air(const struct mtasts_tower *tower) {
+/* Places that are taken. */
+static size_t places(const struct mtasts_tower *tower) {
   const size_t *counts = tower->flights.counts;
   return counts[MTASTS_FLIGHT_AIR] + counts[MTASTS_FLIGHT_AIR_BEHIND];
+}
+
+static size_t in_the_air(const struct mtasts_tower *tower) {
+  return places(tower) + tower->flights.counts[MTASTS_FLIGHT_AIR_SLOW];
 }
 
 const struct mtasts_entry *mtasts_tower_known(struct mtasts_tower *tower,
@@ -328,18 +336,68 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
     finish(tower, flight, MTASTS_NO_MEMORY);
 }
 
+/* Too many take long: ends one, of the owner who has the most in the air. Its result comes from the
+ * loop. */
+static void end_one(struct mtasts_tower *tower) {
+  struct mtasts_flight *chosen = NULL;
+  struct mtasts_flight *flight;
+  TAILQ_FOREACH(flight, &tower->flights.lists[MTASTS_FLIGHT_AIR_SLOW], link)
+  if (!flight->cut && flight->lookup &&
+      (!chosen || mtasts_flight_company(flight) > mtasts_flight_company(chosen)))
+    chosen = flight;
+  if (!chosen)
+    return;
+  chosen->cut = true;
+  mtasts_lookup_expire(chosen->lookup);
+}
+
+/*
+ * Others wait: the one of that kind that is in the air for the longest gives up its place, if it
+ * takes long. It goes on beside the places, as long as there are not too many of those either.
+ * False: not yet.
+ */
+static bool make_place(struct mtasts_tower *tower, enum mtasts_flight_list kind) {
+  struct mtasts_flights *flights = &tower->flights;
+  struct mtasts_flight *oldest = TAILQ_FIRST(&flights->lists[kind]);
+  if (!oldest)
+    return false;
+  int64_t left = oldest->since + SLOW_MS - mtasts_uptime();
+  if (left > 0) {
+    const struct timeval wait = {left / 1000, left % 1000 * 1000};
+    if (!evtimer_pending(tower->turn, NULL))
+      evtimer_add(tower->turn, &wait);
+    return false;
+  }
+  if (flights->counts[MTASTS_FLIGHT_AIR_SLOW] >= tower->in_flight)
+    end_one(tower);
+  mtasts_flights_move(flights, oldest, MTASTS_FLIGHT_AIR_SLOW);
+  return true;
+}
+
 /* A quarter of the places is kept for each: hosts that never answer hold up those of their own
- * kind, but neither can questions stop all refreshing, nor refreshing all questions. */
+ * kind, but neither can questions stop all refreshing, nor refreshing all questions. One owner has
+ * a quarter at most. */
 static void launch(struct mtasts_tower *tower, enum mtasts_flight_list from,
                    enum mtasts_flight_list to) {
   struct mtasts_flights *flights = &tower->flights;
   size_t most = tower->in_flight - tower->in_flight / 4;
+  size_t share = tower->in_flight / 4 > 0 ? tower->in_flight / 4 : 1;
   struct mtasts_flight *flight;
-  while ((flight = TAILQ_FIRST(&flights->lists[from])) && flights->counts[to] < most &&
-         in_the_air(tower) < tower->in_flight) {
+  while ((flight = mtasts_flights_next(flights, from, share))) {
+    if ((flights->counts[to] >= most || places(tower) >= tower->in_flight) &&
+        !make_place(tower, to))
+      break;
     mtasts_flights_move(flights, flight, to);
+    flight->since = mtasts_uptime();
+    flight->cut = false;
     start(tower, flight);
   }
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *context) {
+  (void)fd;
+  (void)what;
+  mtasts_tower_launch(context);
 }
 
 void mtasts_tower_launch(struct mtasts_tower *tower) {
@@ -360,6 +418,7 @@ enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
   if (flight && flight->lookup) {
     mtasts_lookup_free(flight->lookup);
     flight->lookup = NULL;
+    flight->cut = false;
     start(tower, flight);
   }
   return status;
@@ -391,19 +450,20 @@ void mtasts_tower_resume(struct mtasts_tower *tower) {
 
 void mtasts_tower_clear(struct mtasts_tower *tower) {
   commit(tower);
-  for (int list = 0; list < MTASTS_FLIGHT_LISTS; list++)
-    for (struct mtasts_flight *flight; (flight = TAILQ_FIRST(&tower->flights.lists[list]));) {
-      mtasts_lookup_free(flight->lookup);
-      answer_all(tower, flight, &flight->demand, MTASTS_TIMEOUT);
-      answer_all(tower, flight, &flight->next, MTASTS_TIMEOUT);
-      mtasts_flights_remove(&tower->flights, flight);
-    }
+  for (struct mtasts_flight *flight; (flight = mtasts_flights_any(&tower->flights));) {
+    mtasts_lookup_free(flight->lookup);
+    answer_all(tower, flight, &flight->demand, MTASTS_TIMEOUT);
+    answer_all(tower, flight, &flight->next, MTASTS_TIMEOUT);
+    mtasts_flights_remove(&tower->flights, flight);
+  }
 }
 
 void mtasts_tower_close(struct mtasts_tower *tower) {
   if (tower->commit) {
     mtasts_tower_clear(tower);
     event_free(tower->commit);
+    if (tower->turn)
+      event_free(tower->turn);
   }
   mtasts_reader_free(tower->reader);
   mtasts_agenda_free(tower->agenda);

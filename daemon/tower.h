@@ -40,6 +40,7 @@ struct mtasts_tower {
   struct mtasts_net without_dane; /* of a domain whose override says dane = "off" */
   struct mtasts_flights flights;
   struct event *commit;
+  struct event *turn;              /* one in the air will have taken long */
   struct mtasts_seldom complained; /* of a store that fails */
 };
 

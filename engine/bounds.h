@@ -11,6 +11,7 @@ enum {
   MTASTS_EXTENSION_NAME_MAX = 32, /* RFC 8461 sections 3.1 and 3.2 */
   MTASTS_MAX_AGE_DIGITS = 10,     /* RFC 8461 section 3.2 */
   MTASTS_MX_HOSTS_MAX = 128,      /* MX hosts kept of one domain, by preference */
+  MTASTS_DANE_HOSTS_MAX = 20,     /* of those, whose DANE is looked up */
   MTASTS_CHECK_MIN = 60,          /* seconds; a shorter TTL counts as this */
   MTASTS_CHECK_MAX = 86400,       /* seconds; a longer TTL counts as this */
   MTASTS_UNVALIDATED_KEEP = 600,  /* seconds that DANE stays unknown where nothing validates */

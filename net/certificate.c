@@ -59,69 +59,79 @@ static void format_issuer(const X509 *certificate, char *out, size_t size) {
 }
 
 /* Adds to the detail, which is cut where it is full. */
-__attribute__((format(printf, 2, 3))) static void add(struct mtasts_certificate_fault *fault,
+__attribute__((format(printf, 2, 3))) static void add(struct mtasts_tls_watch *watch,
                                                       const char *format, ...) {
-  size_t length = strlen(fault->detail);
+  size_t length = strlen(watch->detail);
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(fault->detail + length, sizeof fault->detail - length, format, arguments);
+  vsnprintf(watch->detail + length, sizeof watch->detail - length, format, arguments);
   va_end(arguments);
 }
 
 /* What is wrong, as the end of a sentence that begins with the certificate. */
-static void describe(struct mtasts_certificate_fault *fault, int error, const X509 *certificate) {
+static void describe(struct mtasts_tls_watch *watch, int error, const X509 *certificate) {
   char words[2 * NAMES_MAX + 32];
   switch (error) {
   case X509_V_ERR_CERT_HAS_EXPIRED:
     format_day(X509_get0_notAfter(certificate), words, sizeof words);
-    add(fault, " expired %s", words);
+    add(watch, " expired %s", words);
     break;
   case X509_V_ERR_CERT_NOT_YET_VALID:
     format_day(X509_get0_notBefore(certificate), words, sizeof words);
-    add(fault, " is not valid before %s", words);
+    add(watch, " is not valid before %s", words);
     break;
   case X509_V_ERR_HOSTNAME_MISMATCH:
     list_names(certificate, words, sizeof words);
     if (words[0])
-      add(fault, " is not for that name (it names %s)", words);
+      add(watch, " is not for that name (it names %s)", words);
     else
-      add(fault, " has no subjectAltName");
+      add(watch, " has no subjectAltName");
     break;
   case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    add(fault, " is self-signed");
+    add(watch, " is self-signed");
     break;
   case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
   case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     format_issuer(certificate, words, NAMES_MAX);
-    add(fault, " is signed by an unknown authority (%s)", words);
+    add(watch, " is signed by an unknown authority (%s)", words);
     break;
   default:
-    add(fault, " is refused: %s", X509_verify_cert_error_string(error));
+    add(watch, " is refused: %s", X509_verify_cert_error_string(error));
   }
 }
 
 static int verify(int accepted, X509_STORE_CTX *store) {
   const SSL *tls = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-  struct mtasts_certificate_fault *fault = SSL_CTX_get_app_data(SSL_get_SSL_CTX(tls));
+  struct mtasts_tls_watch *watch = SSL_CTX_get_app_data(SSL_get_SSL_CTX(tls));
   const X509 *certificate = X509_STORE_CTX_get_current_cert(store);
-  if (accepted || fault->detail[0])
+  if (accepted || watch->detail[0])
     return accepted;
   bool leaf = X509_STORE_CTX_get_error_depth(store) == 0;
-  add(fault, "%s of %s", leaf ? "certificate" : "an issuer's certificate", fault->host);
+  add(watch, "%s of %s", leaf ? "certificate" : "an issuer's certificate", watch->host);
   if (certificate)
-    describe(fault, X509_STORE_CTX_get_error(store), certificate);
+    describe(watch, X509_STORE_CTX_get_error(store), certificate);
   else
-    add(fault, " is refused");
+    add(watch, " is refused");
   return 0;
 }
 
-bool mtasts_certificate_watch(SSL_CTX *tls, struct mtasts_certificate_fault *fault) {
+static void note_progress(const SSL *tls, int where, int value) {
+  struct mtasts_tls_watch *watch = SSL_CTX_get_app_data(SSL_get_SSL_CTX(tls));
+  if (where & SSL_CB_HANDSHAKE_DONE)
+    watch->secured = true;
+  /* The low byte is the alert, the high one its level. */
+  if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value & 0xff) == SSL_AD_CLOSE_NOTIFY)
+    watch->closed = true;
+}
+
+bool mtasts_certificate_watch(SSL_CTX *tls, struct mtasts_tls_watch *watch) {
   X509_VERIFY_PARAM *param = SSL_CTX_get0_param(tls);
   X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
                                              X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, verify);
-  return X509_VERIFY_PARAM_set1_host(param, fault->host, 0) == 1 &&
-         SSL_CTX_set_app_data(tls, fault) == 1;
+  SSL_CTX_set_info_callback(tls, note_progress);
+  return X509_VERIFY_PARAM_set1_host(param, watch->host, 0) == 1 &&
+         SSL_CTX_set_app_data(tls, watch) == 1;
 }

@@ -1,5 +1,6 @@
 /*
- * certificate.h: judging a policy host's certificate inside the TLS handshake.
+ * certificate.h: judging a policy host's certificate inside the TLS handshake, and
+ * watching how far the session gets and how it ends.
  *
  * RFC 8461 section 3.3: valid chain, and a DNS-ID (subjectAltName) of the policy
  * host, wildcards as RFC 6125 has them, never the CN. libcurl's own check does
@@ -12,14 +13,18 @@
 
 #include "mtasts.h"
 
-/* Why a certificate was refused; zeroed before use, and empty while nothing was. */
-struct mtasts_certificate_fault {
+/* What is known of a TLS session; zeroed before use, but for the host. */
+struct mtasts_tls_watch {
   const char *host;
-  char detail[MTASTS_DETAIL_MAX + 1]; /* "certificate of mta-sts.example.com expired 2021-01-01" */
+  bool secured; /* the handshake is complete */
+  bool closed;  /* the peer has sent its close_notify: nothing that it sent is missing */
+  char detail[MTASTS_DETAIL_MAX + 1]; /* why the certificate is refused, or "": "certificate of
+                                         mta-sts.example.com expired 2021-01-01" */
 };
 
-/* Has handshakes of the context verify their peer as fault->host, and write down the first fault.
- * Returns false without memory. */
-bool mtasts_certificate_watch(SSL_CTX *tls, struct mtasts_certificate_fault *fault);
+/* Has handshakes of the context verify their peer as watch->host, and write down the first fault,
+ * the end of the handshake, and the peer's close_notify. It is of one session. Returns false
+ * without memory. */
+bool mtasts_certificate_watch(SSL_CTX *tls, struct mtasts_tls_watch *watch);
 
 #endif

@@ -1,7 +1,5 @@
 #include "fetch.h"
 
-#include <arpa/inet.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <openssl/err.h>
@@ -11,18 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
-#include "address.h"
-#include "ascii.h"
-#include "certificate.h"
-#include "printable.h"
+#include "response.h"
+#include "trace.h"
 
 enum {
   ERROR_SIZE = 256,
   HTTPS_PORT = 443,
-  HEADER_BYTES_MAX = 65536,
-  BUFFER_SIZE = 4096, /* libcurl's, for each fetch in flight */
-  BODY_FIRST = 1024,
+  BUFFER_SIZE = 4096, /* libcurl's, for each connection */
+  MORE_MS = 100,      /* of connecting, until other addresses would be welcome */
+  HANDSHAKE_MS = 500, /* of TLS, until the next address is tried beside it */
 };
 
 struct mtasts_fetcher {
@@ -36,189 +33,70 @@ struct mtasts_fetcher {
   LIST_HEAD(fetch_list, mtasts_fetch) fetches;
 };
 
+/* One connection, and libcurl's work on it. */
+struct attempt {
+  LIST_ENTRY(attempt) link;
+  struct mtasts_fetch *fetch;
+  CURLSH *share; /* holds the table of addresses, for this one alone */
+  struct curl_slist *pin;
+  struct in6_addr address;
+  int socket; /* connected; -1: it is libcurl's, or libcurl makes one to the proxy */
+  struct mtasts_response response;
+};
+
 struct mtasts_fetch {
   LIST_ENTRY(mtasts_fetch) link;
   struct mtasts_fetcher *fetcher;
   mtasts_fetch_fn *callback;
+  mtasts_fetch_more_fn *more; /* NULL: nothing more to ask for */
   void *context;
-  CURL *easy;
-  CURLSH *share; /* holds the table of addresses, for this fetch alone */
-  struct curl_slist *pins;
-  struct event *refusal; /* where there is nothing to connect to */
-  struct in6_addr addresses[MTASTS_FETCH_ADDRESSES];
-  size_t address_count;
-  uint32_t time_left; /* milliseconds */
-  size_t header_bytes;
-  char *body;
-  size_t size;
-  size_t capacity;
-  bool connected; /* TCP */
-  bool too_large;
-  struct mtasts_certificate_fault fault;
-  char curl_error[CURL_ERROR_SIZE];
+  uint64_t started;
+  struct mtasts_connector *connector; /* NULL: by a proxy */
+  LIST_HEAD(attempt_list, attempt) attempts;
+  bool complete;             /* there will be no other addresses */
+  struct event *welcome;     /* MORE_MS are over */
+  struct event *unsecured;   /* HANDSHAKE_MS are over */
+  struct event *unconnected; /* half of the time is over */
+  struct in6_addr refused;   /* an address that may not be used; unspecified: none */
+  bool any_usable;
+  struct mtasts_fetch_answer failure; /* of the last attempt that failed before it was secured */
   char host[MTASTS_DOMAIN_MAX + 1];
 };
 
-/* the answer */
-
-__attribute__((format(printf, 3, 4))) static void
-fail(struct mtasts_fetch_answer *answer, enum mtasts_error error, const char *format, ...) {
-  char text[2 * MTASTS_DETAIL_MAX];
-  va_list arguments;
-  va_start(arguments, format);
-  int length = vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  answer->error = error;
-  mtasts_printable((struct mtasts_span){text, length < 0 ? 0 : strlen(text)}, answer->detail,
-                   sizeof answer->detail);
-}
-
-/* Are all fields of that name just this word, by letter case ignored, up to a `;`? *count is how
- * many there are; *value the last of them. */
-static bool fields_are(struct mtasts_fetch *fetch, const char *name, struct mtasts_span word,
-                       size_t *count, const char **value) {
-  struct curl_header *field;
-  bool all = true;
-  *value = "";
-  for (*count = 0;
-       curl_easy_header(fetch->easy, name, *count, CURLH_HEADER, -1, &field) == CURLHE_OK;
-       ++*count) {
-    size_t length = strcspn(field->value, ";");
-    while (length > 0 && mtasts_is_wsp(field->value[length - 1]))
-      length--;
-    bool same = length == word.len;
-    for (size_t i = 0; same && i < length; i++)
-      same = mtasts_lower(field->value[i]) == word.data[i];
-    all = all && same;
-    *value = field->value;
-  }
-  return all;
-}
-
-/* RFC 8461 section 3.3: text/plain. A coding was not asked for, and can hide a large body. */
-static void judge_header(struct mtasts_fetch *fetch, struct mtasts_fetch_answer *answer) {
-  size_t count;
-  const char *value;
-  if (!fields_are(fetch, "Content-Type", MTASTS_SPAN("text/plain"), &count, &value))
-    fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s sends media type %s, not text/plain", fetch->host,
-         value);
-  else if (count != 1)
-    fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s sends %s", fetch->host,
-         count ? "several media types" : "no media type; text/plain is required");
-  else if (!fields_are(fetch, "Content-Encoding", MTASTS_SPAN("identity"), &count, &value) ||
-           !fields_are(fetch, "Transfer-Encoding", MTASTS_SPAN("chunked"), &count, &value))
-    fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s sends the policy in coding %s, unasked",
-         fetch->host, value);
-}
-
-/* How far did it get before the time was over? */
-static void judge_timeout(struct mtasts_fetch *fetch, struct mtasts_fetch_answer *answer) {
-  curl_off_t secured = 0;
-  curl_off_t total = 0;
-  curl_easy_getinfo(fetch->easy, CURLINFO_APPCONNECT_TIME_T, &secured);
-  curl_easy_getinfo(fetch->easy, CURLINFO_TOTAL_TIME_T, &total);
-  const char *what = "did not send its policy";
-  answer->unreached = !fetch->connected;
-  if (answer->unreached)
-    what = "did not accept a connection";
-  else if (secured == 0)
-    what = "did not finish the TLS handshake";
-  fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s %s within %.1f s", fetch->host, what,
-       (double)total / 1e6);
-}
-
-static void judge_failure(struct mtasts_fetch *fetch, CURLcode result,
-                          struct mtasts_fetch_answer *answer) {
-  const char *words = fetch->curl_error[0] ? fetch->curl_error : curl_easy_strerror(result);
-  long error = 0;
-  switch ((int)result) {
-  case CURLE_PEER_FAILED_VERIFICATION:
-    fail(answer, MTASTS_ERROR_WEBPKI_INVALID, "certificate of %s is refused: %s", fetch->host,
-         words);
-    break;
-  case CURLE_SSL_CONNECT_ERROR:
-    fail(answer, MTASTS_ERROR_POLICY_FETCH, "TLS handshake with %s failed: %s", fetch->host, words);
-    break;
-  case CURLE_OPERATION_TIMEDOUT:
-    judge_timeout(fetch, answer);
-    break;
-  case CURLE_COULDNT_CONNECT:
-    answer->unreached = true;
-    curl_easy_getinfo(fetch->easy, CURLINFO_OS_ERRNO, &error);
-    fail(answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s", fetch->host,
-         error > 0 ? strerrordesc_np((int)error) : words);
-    break;
-  default:
-    fail(answer, MTASTS_ERROR_POLICY_FETCH, "fetching from %s: %s", fetch->host, words);
-  }
-}
-
-static void judge(struct mtasts_fetch *fetch, CURLcode result, struct mtasts_fetch_answer *answer) {
-  curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &answer->status);
-  if (answer->status > 0 && answer->status < 200)
-    answer->status = 0; /* interim only */
-  if (fetch->fault.detail[0])
-    fail(answer, MTASTS_ERROR_WEBPKI_INVALID, "%s", fetch->fault.detail);
-  else if (answer->status >= 300 && answer->status < 400)
-    /* RFC 8461 section 3.3: redirects MUST NOT be followed */
-    fail(answer, MTASTS_ERROR_POLICY_FETCH, "HTTP status %ld from %s: a redirect is not followed",
-         answer->status, fetch->host);
-  else if (answer->status != 0 && answer->status != 200)
-    fail(answer, MTASTS_ERROR_POLICY_FETCH, "HTTP status %ld from %s", answer->status, fetch->host);
-  else if (fetch->header_bytes > HEADER_BYTES_MAX)
-    fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s sends more than %d bytes of header", fetch->host,
-         HEADER_BYTES_MAX);
-  else if (fetch->too_large || result == CURLE_FILESIZE_EXCEEDED)
-    fail(answer, MTASTS_ERROR_POLICY_FETCH, "policy of %s is larger than %d bytes", fetch->host,
-         MTASTS_POLICY_MAX);
-  else if (result != CURLE_OK)
-    judge_failure(fetch, result, answer);
-  else
-    judge_header(fetch, answer);
-  if (answer->error == MTASTS_ERROR_NONE)
-    answer->body = (struct mtasts_span){fetch->body ? fetch->body : "", fetch->size};
-}
-
 /* the life of a fetch */
 
+static void attempt_free(struct attempt *attempt) {
+  LIST_REMOVE(attempt, link);
+  if (attempt->response.easy) {
+    curl_multi_remove_handle(attempt->fetch->fetcher->multi, attempt->response.easy);
+    curl_easy_cleanup(attempt->response.easy);
+  }
+  if (attempt->share)
+    curl_share_cleanup(attempt->share);
+  curl_slist_free_all(attempt->pin);
+  if (attempt->socket >= 0)
+    close(attempt->socket);
+  free(attempt->response.body);
+  free(attempt);
+}
+
+static void free_event(struct event *event) {
+  if (event)
+    event_free(event);
+}
+
 static void fetch_free(struct mtasts_fetch *fetch) {
+  struct attempt *next;
   LIST_REMOVE(fetch, link);
-  if (fetch->easy) {
-    curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
-    curl_easy_cleanup(fetch->easy);
+  for (struct attempt *attempt = LIST_FIRST(&fetch->attempts); attempt; attempt = next) {
+    next = LIST_NEXT(attempt, link);
+    attempt_free(attempt);
   }
-  if (fetch->share)
-    curl_share_cleanup(fetch->share);
-  curl_slist_free_all(fetch->pins);
-  if (fetch->refusal)
-    event_free(fetch->refusal);
-  free(fetch->body);
+  mtasts_connector_free(fetch->connector);
+  free_event(fetch->welcome);
+  free_event(fetch->unsecured);
+  free_event(fetch->unconnected);
   free(fetch);
-}
-
-/* Calls back, and frees what the callback no longer needs; it may start and cancel others. */
-static void finish(struct mtasts_fetch *fetch, const struct mtasts_fetch_answer *answer) {
-  mtasts_fetch_fn *callback = fetch->callback;
-  void *context = fetch->context;
-  char *body = fetch->body;
-  fetch->body = NULL;
-  fetch_free(fetch);
-  callback(context, answer);
-  free(body);
-}
-
-static void collect(struct mtasts_fetcher *fetcher) {
-  CURLMsg *message;
-  int left;
-  while ((message = curl_multi_info_read(fetcher->multi, &left))) {
-    struct mtasts_fetch *fetch = NULL;
-    struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_NONE};
-    if (message->msg != CURLMSG_DONE)
-      continue;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&fetch);
-    judge(fetch, message->data.result, &answer);
-    finish(fetch, &answer);
-  }
 }
 
 void mtasts_fetch_cancel(struct mtasts_fetch *fetch) {
@@ -226,83 +104,119 @@ void mtasts_fetch_cancel(struct mtasts_fetch *fetch) {
     fetch_free(fetch);
 }
 
+/* Calls back, after the fetch is freed: the callback may start and cancel others. */
+static void finish(struct mtasts_fetch *fetch, const struct mtasts_fetch_answer *answer,
+                   char *body) {
+  mtasts_fetch_fn *callback = fetch->callback;
+  void *context = fetch->context;
+  fetch_free(fetch);
+  callback(context, answer);
+  free(body);
+}
+
+static double seconds_since(uint64_t then) {
+  return (double)(mtasts_trace_clock() - then) / 1e6;
+}
+
+/* Ends a fetch that has no connection, and will have none. */
+static void give_up(struct mtasts_fetch *fetch) {
+  struct mtasts_fetch_answer answer = fetch->failure;
+  int error = fetch->connector ? mtasts_connector_error(fetch->connector) : 0;
+  char text[INET6_ADDRSTRLEN];
+  if (answer.error == MTASTS_ERROR_NONE && fetch->any_usable && error != 0)
+    mtasts_response_fail(&answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s",
+                         fetch->host, strerrordesc_np(error));
+  else if (answer.error == MTASTS_ERROR_NONE && fetch->any_usable)
+    mtasts_response_fail(&answer, MTASTS_ERROR_POLICY_FETCH,
+                         "%s did not accept a connection within %.1f s", fetch->host,
+                         seconds_since(fetch->started));
+  else if (answer.error == MTASTS_ERROR_NONE && IN6_IS_ADDR_UNSPECIFIED(&fetch->refused))
+    mtasts_response_fail(&answer, MTASTS_ERROR_POLICY_FETCH, "%s has no address", fetch->host);
+  else if (answer.error == MTASTS_ERROR_NONE) {
+    mtasts_address_text(&fetch->refused, text, sizeof text);
+    mtasts_response_fail(&answer, MTASTS_ERROR_POLICY_FETCH,
+                         "address %s of %s is not globally routable", text, fetch->host);
+  }
+  finish(fetch, &answer, NULL);
+}
+
+/* The addresses at hand do not do: asks for others, once. */
+static void want_more(struct mtasts_fetch *fetch) {
+  mtasts_fetch_more_fn *more = fetch->more;
+  fetch->more = NULL;
+  if (more)
+    more(fetch->context);
+}
+
+/* An attempt has ended without a word from the policy host. */
+static void go_on(struct mtasts_fetch *fetch) {
+  if (mtasts_connector_has_more(fetch->connector))
+    mtasts_connector_go(fetch->connector);
+  else if (LIST_EMPTY(&fetch->attempts) && fetch->complete)
+    give_up(fetch);
+  else
+    want_more(fetch);
+}
+
+static bool may_go_on(const struct mtasts_fetch *fetch, const struct attempt *failed) {
+  return fetch->connector && !failed->response.tls.secured && !failed->response.tls.detail[0] &&
+         (mtasts_connector_has_more(fetch->connector) || !fetch->complete ||
+          LIST_NEXT(LIST_FIRST(&fetch->attempts), link));
+}
+
+static void end_attempt(struct attempt *attempt, CURLcode result) {
+  struct mtasts_fetch *fetch = attempt->fetch;
+  struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_NONE, .address = attempt->address};
+  mtasts_response_judge(&attempt->response, result, &answer);
+  if (may_go_on(fetch, attempt)) {
+    fetch->failure = answer;
+    attempt_free(attempt);
+    go_on(fetch);
+    return;
+  }
+  char *body = attempt->response.body;
+  attempt->response.body = NULL;
+  finish(fetch, &answer, body);
+}
+
+static void collect(struct mtasts_fetcher *fetcher) {
+  CURLMsg *message;
+  int left;
+  while ((message = curl_multi_info_read(fetcher->multi, &left))) {
+    struct attempt *attempt = NULL;
+    if (message->msg != CURLMSG_DONE)
+      continue;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&attempt);
+    end_attempt(attempt, message->data.result);
+  }
+}
+
 /* what libcurl calls */
 
-static size_t take_body(char *data, size_t unit, size_t count, void *context) {
-  struct mtasts_fetch *fetch = context;
-  size_t size = unit * count;
-  long status = 0;
-  curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
-  if (status != 200)
-    return 0;
-  if (size > MTASTS_POLICY_MAX - fetch->size) {
-    fetch->too_large = true;
-    return 0;
-  }
-  if (fetch->size + size > fetch->capacity) {
-    size_t capacity = fetch->capacity ? fetch->capacity : BODY_FIRST;
-    while (capacity < fetch->size + size)
-      capacity *= 2;
-    char *grown = realloc(fetch->body, capacity);
-    if (!grown)
-      return 0;
-    fetch->body = grown;
-    fetch->capacity = capacity;
-  }
-  memcpy(fetch->body + fetch->size, data, size);
-  fetch->size += size;
-  return size;
-}
-
-static size_t take_header(char *data, size_t unit, size_t count, void *context) {
-  struct mtasts_fetch *fetch = context;
-  (void)data;
-  fetch->header_bytes += unit * count;
-  return fetch->header_bytes > HEADER_BYTES_MAX ? 0 : unit * count;
-}
-
 static CURLcode set_up_tls(CURL *easy, void *tls, void *context) {
-  struct mtasts_fetch *fetch = context;
+  struct attempt *attempt = context;
   (void)easy;
-  fetch->connected = true;
-  return mtasts_certificate_watch(tls, &fetch->fault) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+  attempt->response.connected = true;
+  return mtasts_certificate_watch(tls, &attempt->response.tls) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 
-/* An address as one of IPv6. Returns false for other families and ports. */
-static bool read_address(const struct sockaddr *socket, struct in6_addr *address) {
-  if (socket->sa_family == AF_INET6) {
-    struct sockaddr_in6 ipv6;
-    memcpy(&ipv6, socket, sizeof ipv6);
-    *address = ipv6.sin6_addr;
-    return ntohs(ipv6.sin6_port) == HTTPS_PORT;
-  }
-  if (socket->sa_family != AF_INET)
-    return false;
-  struct sockaddr_in ipv4;
-  memcpy(&ipv4, socket, sizeof ipv4);
-  *address = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
-  memcpy(&address->s6_addr[12], &ipv4.sin_addr, sizeof ipv4.sin_addr);
-  return ntohs(ipv4.sin_port) == HTTPS_PORT;
-}
-
-static bool may_connect(const struct mtasts_fetcher *fetcher, const struct in6_addr *address) {
-  return fetcher->allow_private || mtasts_address_global(address);
-}
-
-/* The last word on where a connection goes: whatever libcurl believes, only to an address that
- * was pinned, and that is allowed. */
+/* Gives libcurl the one socket that is connected; a proxy's it may open itself. */
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *to) {
-  const struct mtasts_fetch *fetch = context;
-  struct in6_addr address;
-  bool pinned = !mtasts_fetcher_needs_addresses(fetch->fetcher);
-  if (!pinned && read_address(&to->addr, &address) && may_connect(fetch->fetcher, &address))
-    for (size_t i = 0; i < fetch->address_count && !pinned; i++)
-      pinned = memcmp(&address, &fetch->addresses[i], sizeof address) == 0;
-  if (purpose != CURLSOCKTYPE_IPCXN || !pinned) {
+  struct attempt *attempt = context;
+  if (purpose == CURLSOCKTYPE_IPCXN && !attempt->fetch->connector)
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+  int fd = attempt->socket;
+  attempt->socket = -1;
+  if (fd < 0)
     errno = EACCES;
-    return CURL_SOCKET_BAD;
-  }
-  return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+  return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static int set_up_socket(void *context, curl_socket_t fd, curlsocktype purpose) {
+  const struct attempt *attempt = context;
+  (void)fd;
+  (void)purpose;
+  return attempt->fetch->connector ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
 }
 
 /* libcurl's own resolver is about to be used: never. */
@@ -319,63 +233,65 @@ bool mtasts_fetcher_needs_addresses(const struct mtasts_fetcher *fetcher) {
   return fetcher->proxy[0] == '\0';
 }
 
-/* What tells libcurl the addresses of the host; nothing where a proxy looks them up. */
-static bool pin(struct mtasts_fetch *fetch) {
-  if (fetch->address_count == 0)
+/* What tells libcurl the address of the host; nothing where a proxy looks it up. */
+static bool pin(struct attempt *attempt) {
+  const struct mtasts_fetch *fetch = attempt->fetch;
+  char text[INET6_ADDRSTRLEN];
+  char entry[sizeof fetch->host + sizeof ":443:[]" + sizeof text];
+  if (!fetch->connector)
     return true;
-  char entry[sizeof fetch->host +
-             sizeof ":443:" + MTASTS_FETCH_ADDRESSES * (INET6_ADDRSTRLEN + sizeof "[],")];
-  size_t length = (size_t)snprintf(entry, sizeof entry, "%s:%d:", fetch->host, HTTPS_PORT);
-  for (size_t i = 0; i < fetch->address_count; i++) {
-    const struct in6_addr *address = &fetch->addresses[i];
-    char text[INET6_ADDRSTRLEN];
-    bool mapped = IN6_IS_ADDR_V4MAPPED(address);
-    inet_ntop(mapped ? AF_INET : AF_INET6, mapped ? &address->s6_addr[12] : address->s6_addr, text,
-              sizeof text);
-    length += (size_t)snprintf(entry + length, sizeof entry - length, mapped ? "%s%s" : "%s[%s]",
-                               i ? "," : "", text);
-  }
-  fetch->pins = curl_slist_append(NULL, entry);
-  return fetch->pins != NULL;
+  mtasts_address_text(&attempt->address, text, sizeof text);
+  snprintf(entry, sizeof entry, strchr(text, ':') ? "%s:%d:[%s]" : "%s:%d:%s", fetch->host,
+           HTTPS_PORT, text);
+  attempt->pin = curl_slist_append(NULL, entry);
+  return attempt->pin != NULL;
 }
 
-static bool set_up(struct mtasts_fetch *fetch) {
+/* What is left of so many milliseconds; at least one. */
+static long left_of(const struct mtasts_fetch *fetch, uint64_t milliseconds) {
+  uint64_t spent = (mtasts_trace_clock() - fetch->started) / 1000;
+  return spent < milliseconds ? (long)(milliseconds - spent) : 1;
+}
+
+static bool set_up(struct attempt *attempt) {
+  const struct mtasts_fetch *fetch = attempt->fetch;
   const struct mtasts_fetcher *fetcher = fetch->fetcher;
+  const uint64_t timeout = (uint64_t)fetcher->timeout * 1000;
   char url[sizeof fetch->host + sizeof "https:///.well-known/mta-sts.txt"];
-  CURL *easy = fetch->easy = curl_easy_init();
-  fetch->share = curl_share_init();
-  if (!easy || !fetch->share || !pin(fetch) ||
-      curl_share_setopt(fetch->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) != CURLSHE_OK)
+  CURL *easy = curl_easy_init();
+  attempt->share = curl_share_init();
+  attempt->response.easy = easy;
+  attempt->response.tls.host = fetch->host;
+  attempt->response.started = fetch->started;
+  if (!easy || !attempt->share || !pin(attempt) ||
+      curl_share_setopt(attempt->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) != CURLSHE_OK)
     return false;
   snprintf(url, sizeof url, "https://%s/.well-known/mta-sts.txt", fetch->host);
-  bool ok = true;
+  bool ok = mtasts_response_collect(&attempt->response, easy);
 #define SET(option, value) (ok = curl_easy_setopt(easy, option, value) == CURLE_OK && ok)
   SET(CURLOPT_URL, url);
   SET(CURLOPT_PROTOCOLS_STR, "https");
   SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   SET(CURLOPT_USERAGENT, "mtasts/" MTASTS_VERSION);
   SET(CURLOPT_NOSIGNAL, 1L);
-  SET(CURLOPT_PRIVATE, fetch);
-  SET(CURLOPT_ERRORBUFFER, fetch->curl_error);
-  SET(CURLOPT_TIMEOUT_MS, (long)fetch->time_left);
-  SET(CURLOPT_CONNECTTIMEOUT_MS, (long)fetcher->timeout * 1000 / 2);
+  SET(CURLOPT_PRIVATE, attempt);
+  SET(CURLOPT_TIMEOUT_MS, left_of(fetch, timeout));
+  SET(CURLOPT_CONNECTTIMEOUT_MS, left_of(fetch, timeout / 2));
   SET(CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
   SET(CURLOPT_MAXFILESIZE, (long)MTASTS_POLICY_MAX);
   SET(CURLOPT_FOLLOWLOCATION, 0L);
   SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-  SET(CURLOPT_WRITEFUNCTION, take_body);
-  SET(CURLOPT_WRITEDATA, fetch);
-  SET(CURLOPT_HEADERFUNCTION, take_header);
-  SET(CURLOPT_HEADERDATA, fetch);
   /* "" keeps the environment's proxies out as well */
   SET(CURLOPT_PROXY, fetcher->proxy);
   SET(CURLOPT_NOPROXY, "");
-  SET(CURLOPT_SHARE, fetch->share);
-  SET(CURLOPT_RESOLVE, fetch->pins);
+  SET(CURLOPT_SHARE, attempt->share);
+  SET(CURLOPT_RESOLVE, attempt->pin);
   if (mtasts_fetcher_needs_addresses(fetcher))
     SET(CURLOPT_RESOLVER_START_FUNCTION, refuse_to_resolve);
   SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
-  SET(CURLOPT_OPENSOCKETDATA, fetch);
+  SET(CURLOPT_OPENSOCKETDATA, attempt);
+  SET(CURLOPT_SOCKOPTFUNCTION, set_up_socket);
+  SET(CURLOPT_SOCKOPTDATA, attempt);
   SET(CURLOPT_FRESH_CONNECT, 1L);
   SET(CURLOPT_FORBID_REUSE, 1L);
   SET(CURLOPT_SSL_SESSIONID_CACHE, 0L); /* a resumed session is not verified */
@@ -386,43 +302,135 @@ static bool set_up(struct mtasts_fetch *fetch) {
   SET(CURLOPT_CAINFO, fetcher->ca_file);
   SET(CURLOPT_CAPATH, NULL);
   SET(CURLOPT_SSL_CTX_FUNCTION, set_up_tls);
-  SET(CURLOPT_SSL_CTX_DATA, fetch);
+  SET(CURLOPT_SSL_CTX_DATA, attempt);
 #undef SET
   return ok;
 }
 
-/* Answers from the loop where there is no address to connect to. */
-static void refuse(evutil_socket_t socket, short what, void *context) {
-  struct mtasts_fetch *fetch = context;
-  struct mtasts_fetch_answer answer = {.unreached = true};
-  char text[INET6_ADDRSTRLEN];
-  (void)socket;
-  (void)what;
-  const struct in6_addr *first = &fetch->addresses[0];
-  bool mapped = IN6_IS_ADDR_V4MAPPED(first);
-  inet_ntop(mapped ? AF_INET : AF_INET6, mapped ? &first->s6_addr[12] : first->s6_addr, text,
-            sizeof text);
-  if (IN6_IS_ADDR_UNSPECIFIED(first))
-    fail(&answer, MTASTS_ERROR_POLICY_FETCH, "%s has no address", fetch->host);
-  else
-    fail(&answer, MTASTS_ERROR_POLICY_FETCH, "address %s of %s is not globally routable", text,
-         fetch->host);
-  finish(fetch, &answer);
+/* Starts an attempt on a connected socket, which is its own, or by the proxy. Returns false without
+ * memory. */
+static bool attempt_start(struct mtasts_fetch *fetch, int fd, const struct in6_addr *address) {
+  struct attempt *made = calloc(1, sizeof *made);
+  if (!made) {
+    if (fd >= 0)
+      close(fd);
+    return false;
+  }
+  made->fetch = fetch;
+  made->socket = fd;
+  if (address)
+    made->address = *address;
+  LIST_INSERT_HEAD(&fetch->attempts, made, link);
+  if (set_up(made) && curl_multi_add_handle(fetch->fetcher->multi, made->response.easy) == CURLM_OK)
+    return true;
+  attempt_free(made);
+  return false;
 }
 
-/* Keeps those that may be connected to; where there are none, the first one, for the message. */
-static void keep_addresses(struct mtasts_fetch *fetch, const struct mtasts_addresses *addresses) {
-  for (size_t i = 0; i < addresses->count && fetch->address_count < MTASTS_FETCH_ADDRESSES; i++)
-    if (may_connect(fetch->fetcher, &addresses->items[i]))
-      fetch->addresses[fetch->address_count++] = addresses->items[i];
-  if (fetch->address_count == 0 && addresses->count > 0)
-    fetch->addresses[0] = addresses->items[0];
+static void add_milliseconds(struct event *event, long milliseconds) {
+  event_add(event, &(struct timeval){milliseconds / 1000, milliseconds % 1000 * 1000});
+}
+
+static void on_connected(void *context, int fd, const struct in6_addr *address) {
+  struct mtasts_fetch *fetch = context;
+  event_del(fetch->welcome);
+  add_milliseconds(fetch->unsecured, HANDSHAKE_MS);
+  if (attempt_start(fetch, fd, address))
+    return;
+  mtasts_response_fail(&fetch->failure, MTASTS_ERROR_POLICY_FETCH,
+                       "fetching from %s: out of memory", fetch->host);
+  go_on(fetch);
+}
+
+static void on_spent(void *context) {
+  go_on(context);
+}
+
+static void on_welcome(evutil_socket_t fd, short what, void *context) {
+  (void)fd;
+  (void)what;
+  want_more(context);
+}
+
+static bool is_secured(const struct mtasts_fetch *fetch) {
+  const struct attempt *attempt;
+  LIST_FOREACH(attempt, &fetch->attempts, link)
+  if (attempt->response.tls.secured)
+    return true;
+  return false;
+}
+
+/* The server accepted the connection and says nothing: another address may do better. */
+static void on_unsecured(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_fetch *fetch = context;
+  (void)fd;
+  (void)what;
+  if (!is_secured(fetch))
+    go_on(fetch);
+}
+
+/* The time for connecting is over; for a handshake in progress, libcurl sees to that. */
+static void on_unconnected(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_fetch *fetch = context;
+  (void)fd;
+  (void)what;
+  fetch->complete = true;
+  fetch->more = NULL;
+  if (LIST_EMPTY(&fetch->attempts))
+    give_up(fetch);
+  else
+    mtasts_connector_stop(fetch->connector);
+}
+
+static void add_addresses(struct mtasts_fetch *fetch, const struct mtasts_addresses *addresses) {
+  for (size_t i = 0; i < addresses->count; i++)
+    if (mtasts_connector_add(fetch->connector, &addresses->items[i]))
+      fetch->any_usable = true;
+    else if (IN6_IS_ADDR_UNSPECIFIED(&fetch->refused))
+      fetch->refused = addresses->items[i];
+}
+
+void mtasts_fetch_add(struct mtasts_fetch *fetch, const struct mtasts_addresses *addresses,
+                      bool last) {
+  if (!fetch->connector)
+    return;
+  fetch->complete = fetch->complete || last;
+  add_addresses(fetch, addresses);
+  /* Not beside a handshake that has only just begun. */
+  if (LIST_EMPTY(&fetch->attempts) ||
+      (!is_secured(fetch) && !evtimer_pending(fetch->unsecured, NULL)))
+    mtasts_connector_go(fetch->connector);
+}
+
+/* Begins to connect. Returns false without memory. */
+static bool begin(struct mtasts_fetch *fetch, const struct mtasts_addresses *addresses) {
+  const struct mtasts_fetcher *fetcher = fetch->fetcher;
+  const struct mtasts_connector_options options = {
+      .port = HTTPS_PORT,
+      .allow_private = fetcher->allow_private,
+      .connected = on_connected,
+      .spent = on_spent,
+      .context = fetch,
+  };
+  if (!mtasts_fetcher_needs_addresses(fetcher))
+    return attempt_start(fetch, -1, NULL);
+  fetch->connector = mtasts_connector_new(fetcher->base, &options);
+  fetch->welcome = evtimer_new(fetcher->base, on_welcome, fetch);
+  fetch->unsecured = evtimer_new(fetcher->base, on_unsecured, fetch);
+  fetch->unconnected = evtimer_new(fetcher->base, on_unconnected, fetch);
+  if (!fetch->connector || !fetch->welcome || !fetch->unsecured || !fetch->unconnected)
+    return false;
+  add_addresses(fetch, addresses);
+  add_milliseconds(fetch->welcome, MORE_MS);
+  add_milliseconds(fetch->unconnected, (long)fetcher->timeout * 1000 / 2);
+  mtasts_connector_go(fetch->connector);
+  return true;
 }
 
 enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher, const char *host,
-                                        const struct mtasts_addresses *addresses, uint32_t spent,
-                                        mtasts_fetch_fn *callback, void *context,
-                                        struct mtasts_fetch **fetch) {
+                                        const struct mtasts_addresses *addresses,
+                                        mtasts_fetch_fn *callback, mtasts_fetch_more_fn *more,
+                                        void *context, struct mtasts_fetch **fetch) {
   if (strlen(host) > MTASTS_DOMAIN_MAX)
     return MTASTS_INVALID;
   struct mtasts_fetch *made = calloc(1, sizeof *made);
@@ -430,22 +438,14 @@ enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher, const ch
     return MTASTS_NO_MEMORY;
   made->fetcher = fetcher;
   made->callback = callback;
+  made->more = more;
+  made->complete = !more;
   made->context = context;
-  made->time_left = spent < fetcher->timeout * 1000 ? fetcher->timeout * 1000 - spent : 1;
+  made->started = mtasts_trace_clock();
+  LIST_INIT(&made->attempts);
   snprintf(made->host, sizeof made->host, "%s", host);
-  made->fault.host = made->host;
   LIST_INSERT_HEAD(&fetcher->fetches, made, link);
-  keep_addresses(made, addresses);
-  bool started;
-  if (made->address_count == 0 && mtasts_fetcher_needs_addresses(fetcher)) {
-    made->refusal = evtimer_new(fetcher->base, refuse, made);
-    started = made->refusal != NULL;
-    if (started)
-      event_active(made->refusal, EV_TIMEOUT, 0);
-  } else {
-    started = set_up(made) && curl_multi_add_handle(fetcher->multi, made->easy) == CURLM_OK;
-  }
-  if (!started) {
+  if (!begin(made, addresses)) {
     fetch_free(made);
     return MTASTS_NO_MEMORY;
   }

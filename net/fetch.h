@@ -5,10 +5,13 @@
  * TLS 1.2 or better; the certificate must be valid for the policy host by its
  * SAN (DNS-ID, RFC 6125 wildcards, never the CN); status 200, text/plain, no
  * redirect, no content coding, at most MTASTS_POLICY_MAX bytes as received;
- * only to the addresses given (the first MTASTS_FETCH_ADDRESSES), and of those
- * only to globally routable ones unless allow_private. Each fetch has a
- * connection, a TLS session and a table of addresses of its own. A body without
- * a length ends where the connection does, also without TLS's close_notify.
+ * only to the addresses given, and of those only to globally routable ones unless
+ * allow_private (connect.h). A policy that was cut short is an error, whatever its
+ * framing: a body without a length must end with TLS's close_notify (response.h).
+ *
+ * An address that cannot be connected to, fails in the handshake or does not finish
+ * it within half a second, costs no more than that: the next one is tried beside it, and the
+ * first that answers counts. Each connection has a TLS session and a table of addresses of its own.
  *
  * Nothing in the environment counts. SIGPIPE is ignored from mtasts_fetcher_new
  * on in the whole process: OpenSSL writes to sockets that may be closed.
@@ -18,13 +21,12 @@
 
 #include <netinet/in.h>
 
+#include "connect.h"
 #include "mtasts.h"
 
 struct event_base;
 struct mtasts_fetcher;
 struct mtasts_fetch;
-
-#define MTASTS_FETCH_ADDRESSES 8
 
 struct mtasts_fetcher_options {
   const char *ca_file; /* PEM bundle; NULL or "": the system's */
@@ -43,12 +45,17 @@ struct mtasts_addresses {
 struct mtasts_fetch_answer {
   enum mtasts_error error;            /* NONE, POLICY_FETCH, WEBPKI_INVALID */
   long status;                        /* of HTTP; 0 where none arrived */
-  bool unreached;                     /* no connection: other addresses may do better */
+  bool unresolved;                    /* the DNS failed to tell the addresses (policy_fetch.h) */
+  struct in6_addr address;            /* that it came from; unspecified: none, or a proxy */
   struct mtasts_span body;            /* good for the callback */
   char detail[MTASTS_DETAIL_MAX + 1]; /* "HTTP status 404 from mta-sts.example.com" */
 };
 
 typedef void mtasts_fetch_fn(void *context, const struct mtasts_fetch_answer *answer);
+
+/* The addresses that are known answer slowly, or not: others would be welcome. Called once at
+ * most. The fetch then waits for the last mtasts_fetch_add, as long as there is time. */
+typedef void mtasts_fetch_more_fn(void *context);
 
 /*
  * error: at least 256 bytes, a sentence on failure.
@@ -70,15 +77,19 @@ bool mtasts_fetcher_needs_addresses(const struct mtasts_fetcher *fetcher);
  * Fetches https://host/.well-known/mta-sts.txt. The callback comes exactly once, from
  * the loop, unless the fetch is cancelled first. host: a name as mtasts_domain_parse gives
  * it. The addresses are copied; with none, or none that may be used, the answer is an error.
- * spent: milliseconds of the timeout that are gone already, with other addresses. Connecting
- * may take half of the timeout.
+ * more: NULL if there are no others. Connecting may take half of the timeout.
  *   MTASTS_INVALID    the host is longer than a name can be
  *   MTASTS_NO_MEMORY
  */
 enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher, const char *host,
-                                        const struct mtasts_addresses *addresses, uint32_t spent,
-                                        mtasts_fetch_fn *callback, void *context,
-                                        struct mtasts_fetch **fetch);
+                                        const struct mtasts_addresses *addresses,
+                                        mtasts_fetch_fn *callback, mtasts_fetch_more_fn *more,
+                                        void *context, struct mtasts_fetch **fetch);
+
+/* Adds addresses to one that was started with `more`. last: there will be no others. */
+void mtasts_fetch_add(struct mtasts_fetch *fetch, const struct mtasts_addresses *addresses,
+                      bool last);
+
 void mtasts_fetch_cancel(struct mtasts_fetch *fetch);
 
 #endif

@@ -1,6 +1,5 @@
 #include "lookup.h"
 
-#include <arpa/inet.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,19 +12,14 @@
 #include "fetch.h"
 #include "mx_dane.h"
 #include "mx_list.h"
+#include "policy_fetch.h"
 #include "resolver.h"
 #include "validator.h"
-
-enum {
-  ADDRESSES_EACH = MTASTS_FETCH_ADDRESSES / 2, /* of IPv4 and of IPv6 */
-};
 
 /* The questions to the DNS. */
 enum {
   TXT,
   MX,
-  A,
-  AAAA,
   QUESTIONS
 };
 
@@ -39,8 +33,6 @@ struct question {
 static const struct question questions[QUESTIONS] = {
     [TXT] = {"_mta-sts.", "TXT", "3.1", MTASTS_RR_TXT},
     [MX] = {"", "MX", "4.1", MTASTS_RR_MX},
-    [A] = {"mta-sts.", "A", "3.3", MTASTS_RR_A},
-    [AAAA] = {"mta-sts.", "AAAA", "3.3", MTASTS_RR_AAAA},
 };
 
 struct mtasts_lookup {
@@ -50,8 +42,11 @@ struct mtasts_lookup {
   void *context;
   struct event_base *base;
   struct event *wake;
+  struct event *expiry;
   struct mtasts_domain domain;
   bool begun;
+  bool expired;
+  uint64_t begin; /* microseconds */
   bool forced;
   unsigned asked; /* of the needs */
   struct mtasts_discovery discovery;
@@ -60,15 +55,9 @@ struct mtasts_lookup {
   uint64_t started[QUESTIONS]; /* microseconds */
   struct mtasts_validation *mx_validation;
   struct mtasts_mx_dane *dane;
+  bool dane_pending;
   uint64_t dane_started;
-  struct mtasts_fetch *fetch;
-  uint64_t first_fetch; /* microseconds */
-  uint64_t fetch_started;
-
-  struct in6_addr addresses[MTASTS_FETCH_ADDRESSES];
-  size_t address_count;
-  bool aaaa_asked;
-  bool unresolved; /* the DNS failed for one of them, and there is no other */
+  struct mtasts_policy_fetch *fetch;
 
   /* What the discovery's entry points into. */
   struct mtasts_entry known;
@@ -83,7 +72,6 @@ struct mtasts_lookup {
 };
 
 static void advance(struct mtasts_lookup *lookup, unsigned needs);
-static void ask_aaaa(struct mtasts_lookup *lookup);
 
 static struct mtasts_span span_of(const char *text) {
   return (struct mtasts_span){text, strlen(text)};
@@ -101,25 +89,19 @@ static void trace(const struct mtasts_lookup *lookup, uint64_t started, const ch
 static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
                          const struct mtasts_dns_answer *answer, const struct mtasts_words *data) {
   const struct question *question = &questions[which];
-  struct mtasts_words words = {.length = 0};
-  if (!lookup->trace)
-    return;
-  if (answer->outcome == MTASTS_DNS_FAILED || answer->outcome == MTASTS_DNS_BOGUS) {
-    mtasts_words_add(&words, span_of(answer->detail));
-  } else {
-    mtasts_words_format(&words, "%s %s%s: ", question->type_name, question->prefix,
-                        lookup->domain.name);
-    if (answer->outcome == MTASTS_DNS_NXDOMAIN)
-      mtasts_words_add(&words, MTASTS_SPAN("no such name"));
-    else if (answer->outcome == MTASTS_DNS_NODATA)
-      mtasts_words_add(&words, MTASTS_SPAN("no such record"));
-    else
-      mtasts_words_add(&words, (struct mtasts_span){data->text, data->length});
-  }
-  trace(lookup, lookup->started[which], question->section, &words);
+  char name[MTASTS_DOMAIN_MAX + sizeof "_mta-sts."];
+  snprintf(name, sizeof name, "%s%s", question->prefix, lookup->domain.name);
+  mtasts_trace_answer(lookup->trace, lookup->context, lookup->started[which], question->section,
+                      question->type_name, name, answer, data);
 }
 
 /* asking the DNS */
+
+#define TOO_LATE "given up after %.1f s: the look-up takes too long"
+
+static double seconds_of(const struct mtasts_lookup *lookup) {
+  return (double)(mtasts_trace_clock() - lookup->begin) / 1e6;
+}
 
 static enum mtasts_status send_question(struct mtasts_lookup *lookup, unsigned which,
                                         const char *name, mtasts_dns_fn *callback) {
@@ -131,12 +113,25 @@ static enum mtasts_status send_question(struct mtasts_lookup *lookup, unsigned w
                              &lookup->queries[which]);
 }
 
+/* The time is over: the answer is that there was none. */
+static void fail_question(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *callback) {
+  const struct question *question = &questions[which];
+  struct mtasts_dns_answer none = {.outcome = MTASTS_DNS_FAILED};
+  snprintf(none.detail, sizeof none.detail, "%s %s%.150s: " TOO_LATE, question->type_name,
+           question->prefix, lookup->domain.name, seconds_of(lookup));
+  callback(lookup, &none);
+}
+
 /* Asks; the answer comes to the callback, at once where there is nobody to ask. */
 static void ask(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *callback) {
   const struct question *question = &questions[which];
   char name[MTASTS_DOMAIN_MAX + sizeof "_mta-sts."];
   struct mtasts_dns_answer none = {.outcome = MTASTS_DNS_NXDOMAIN};
   lookup->started[which] = mtasts_trace_clock();
+  if (lookup->expired) {
+    fail_question(lookup, which, callback);
+    return;
+  }
   int length = snprintf(name, sizeof name, "%s%s", question->prefix, lookup->domain.name);
   /* Longer than the DNS can hold: nobody can have published there. */
   if (length <= MTASTS_DOMAIN_MAX) {
@@ -299,6 +294,7 @@ static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
 
 static void take_dane(void *context, const struct mtasts_dane_answer *answer) {
   struct mtasts_lookup *lookup = context;
+  lookup->dane_pending = false;
   struct mtasts_words words = {.length = 0};
   enum mtasts_dane dane = mtasts_dane_of_hosts(&answer->mx);
   mtasts_words_format(&words, "DANE %s: %s%s", lookup->domain.name, mtasts_dane_name(dane),
@@ -307,24 +303,28 @@ static void take_dane(void *context, const struct mtasts_dane_answer *answer) {
   advance(lookup, mtasts_discover_dane(&lookup->discovery, answer, lookup->net->now()));
 }
 
-static void trace_dane(void *context, uint64_t microseconds, const char *section,
+static void pass_trace(void *context, uint64_t microseconds, const char *section,
                        const char *text) {
   const struct mtasts_lookup *lookup = context;
   lookup->trace(lookup->context, microseconds, section, text);
 }
 
 static void ask_dane(struct mtasts_lookup *lookup) {
+  char why[MTASTS_DETAIL_MAX + 1] = "DANE: out of memory";
   lookup->dane_started = mtasts_trace_clock();
-  if (lookup->net->validator &&
-      mtasts_mx_dane_start(lookup->net->validator, lookup->base, &lookup->mx, take_dane,
-                           lookup->trace ? trace_dane : NULL, lookup, &lookup->dane) == MTASTS_OK)
+  lookup->dane_pending = true;
+  if (lookup->expired)
+    snprintf(why, sizeof why, "DANE %.150s: " TOO_LATE, lookup->domain.name, seconds_of(lookup));
+  else if (lookup->net->validator &&
+           mtasts_mx_dane_start(lookup->net->validator, lookup->base, &lookup->mx, take_dane,
+                                lookup->trace ? pass_trace : NULL, lookup,
+                                &lookup->dane) == MTASTS_OK)
     return;
   /* What nobody can look at must not pass for hosts without DANE. */
   struct mtasts_mx_host host;
   for (size_t at = 0, next = 0; mtasts_mx_next(&lookup->mx, &next, &host); at = next)
     lookup->mx_store[at + MTASTS_MX_LIST_DANE] = MTASTS_DANE_ERROR;
-  take_dane(lookup, &(struct mtasts_dane_answer){.mx = lookup->mx,
-                                                 .detail = MTASTS_SPAN("DANE: out of memory")});
+  take_dane(lookup, &(struct mtasts_dane_answer){.mx = lookup->mx, .detail = span_of(why)});
 }
 
 /* the policy */
@@ -348,37 +348,26 @@ static void take_policy(struct mtasts_lookup *lookup, const struct mtasts_policy
 }
 
 /* There is no body; policy_detail says why. */
-static void fail_policy(struct mtasts_lookup *lookup, enum mtasts_error error) {
+static void fail_policy(struct mtasts_lookup *lookup, enum mtasts_error error, bool unresolved) {
   take_policy(lookup, &(struct mtasts_policy_answer){
                           .error = error,
-                          .unresolved = lookup->unresolved,
+                          .unresolved = unresolved,
                           .detail = span_of(lookup->policy_detail),
                       });
 }
 
 static void fail_start(struct mtasts_lookup *lookup) {
   snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "no policy can be fetched now");
-  fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH);
+  fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH, false);
 }
 
 static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
   struct mtasts_lookup *lookup = context;
-  struct mtasts_words words = {.length = 0};
+  mtasts_policy_fetch_free(lookup->fetch);
   lookup->fetch = NULL;
-  if (answer->error == MTASTS_ERROR_NONE)
-    mtasts_words_format(&words, "HTTPS mta-sts.%s: %ld, %zu bytes", lookup->domain.name,
-                        answer->status, answer->body.len);
-  else
-    mtasts_words_format(&words, "HTTPS mta-sts.%s: %s", lookup->domain.name, answer->detail);
-  trace(lookup, lookup->fetch_started, "3.3", &words);
   if (answer->error != MTASTS_ERROR_NONE) {
     snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "%s", answer->detail);
-    /* Policy hosts without IPv4, or with a broken one, are rare: the others are spared a query. */
-    if (answer->unreached && !lookup->aaaa_asked &&
-        mtasts_fetcher_needs_addresses(lookup->net->fetcher))
-      ask_aaaa(lookup);
-    else
-      fail_policy(lookup, answer->error);
+    fail_policy(lookup, answer->error, answer->unresolved);
     return;
   }
   lookup->policy_store = malloc(answer->body.len + 1);
@@ -393,84 +382,26 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
                       });
 }
 
-static void start_fetch(struct mtasts_lookup *lookup) {
-  char host[sizeof lookup->domain.name + sizeof "mta-sts."];
-  struct mtasts_addresses addresses = {lookup->addresses, lookup->address_count};
-  uint64_t now = mtasts_trace_clock();
-  snprintf(host, sizeof host, "mta-sts.%s", lookup->domain.name);
-  if (lookup->address_count > 0)
-    lookup->unresolved = false; /* what comes now is the policy host's doing */
-  if (lookup->fetch_started == 0)
-    lookup->first_fetch = now;
-  lookup->fetch_started = now;
-  if (mtasts_fetcher_start(lookup->net->fetcher, host, &addresses,
-                           (uint32_t)((now - lookup->first_fetch) / 1000), take_body, lookup,
-                           &lookup->fetch) != MTASTS_OK)
-    fail_start(lookup);
-}
-
-/* Adds the addresses of one family, IPv4 mapped into IPv6. */
-static void add_addresses(struct mtasts_lookup *lookup, const struct mtasts_dns_message *message,
-                          struct mtasts_words *words) {
-  struct mtasts_rr rr;
-  size_t taken = 0;
-  for (size_t cursor = 0; taken < ADDRESSES_EACH && mtasts_dns_message_next(message, &cursor, &rr);
-       taken++) {
-    struct in6_addr *address = &lookup->addresses[lookup->address_count++];
-    *address = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
-    memcpy(&address->s6_addr[sizeof *address - rr.rdata_size], rr.message + rr.rdata,
-           rr.rdata_size);
-    char text[INET6_ADDRSTRLEN];
-    inet_ntop(message->type == MTASTS_RR_A ? AF_INET : AF_INET6, rr.message + rr.rdata, text,
-              sizeof text);
-    mtasts_words_format(words, "%s%s", taken > 0 ? ", " : "", text);
-  }
-}
-
-/* Takes one family's addresses, if it has any. */
-static void take_addresses(struct mtasts_lookup *lookup, unsigned which,
-                           const struct mtasts_dns_answer *answer) {
-  struct mtasts_words words = {.length = 0};
-  lookup->queries[which] = NULL;
-  lookup->address_count = 0;
-  if (answer->outcome == MTASTS_DNS_FAILED)
-    lookup->unresolved = true;
-  if (answer->outcome == MTASTS_DNS_ANSWER)
-    add_addresses(lookup, &answer->message, &words);
-  else if (answer->detail[0] && !lookup->policy_detail[0])
-    snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "%s", answer->detail);
-  trace_answer(lookup, which, answer, &words);
-}
-
-static void take_aaaa(void *context, const struct mtasts_dns_answer *answer) {
-  struct mtasts_lookup *lookup = context;
-  take_addresses(lookup, AAAA, answer);
-  /* What went wrong with IPv4 is told where IPv6 has nothing to offer. */
-  if (lookup->address_count == 0 && lookup->policy_detail[0])
-    fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH);
-  else
-    start_fetch(lookup);
-}
-
-static void ask_aaaa(struct mtasts_lookup *lookup) {
-  lookup->aaaa_asked = true;
-  ask(lookup, AAAA, take_aaaa);
-}
-
-static void take_a(void *context, const struct mtasts_dns_answer *answer) {
-  struct mtasts_lookup *lookup = context;
-  take_addresses(lookup, A, answer);
-  if (lookup->address_count > 0)
-    start_fetch(lookup);
-  else
-    ask_aaaa(lookup);
+static void fail_late(struct mtasts_lookup *lookup) {
+  snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "mta-sts.%.150s: " TOO_LATE,
+           lookup->domain.name, seconds_of(lookup));
+  fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH, false);
 }
 
 static void ask_policy(struct mtasts_lookup *lookup) {
-  if (mtasts_fetcher_needs_addresses(lookup->net->fetcher))
-    ask(lookup, A, take_a);
-  else
-    start_fetch(lookup);
+  const struct mtasts_policy_fetch_options options = {
+      .base = lookup->base,
+      .resolver = lookup->net->resolver,
+      .fetcher = lookup->net->fetcher,
+      .domain = &lookup->domain,
+      .done = take_body,
+      .trace = lookup->trace ? pass_trace : NULL,
+      .context = lookup,
+  };
+  if (lookup->expired)
+    fail_late(lookup);
+  else if (mtasts_policy_fetch_start(&options, &lookup->fetch) != MTASTS_OK)
+    fail_start(lookup);
 }
 
 /* the life of a look-up */
@@ -492,15 +423,48 @@ static void advance(struct mtasts_lookup *lookup, unsigned needs) {
     event_active(lookup->wake, EV_TIMEOUT, 0);
 }
 
+void mtasts_lookup_expire(struct mtasts_lookup *lookup) {
+  if (lookup->expired)
+    return;
+  lookup->expired = true;
+  /* What one of them needs next comes to its end inside the call. */
+  if (lookup->queries[TXT]) {
+    mtasts_resolver_cancel(lookup->queries[TXT]);
+    fail_question(lookup, TXT, take_txt);
+  }
+  if (lookup->queries[MX] || lookup->mx_validation) {
+    mtasts_resolver_cancel(lookup->queries[MX]);
+    mtasts_validation_cancel(lookup->mx_validation);
+    fail_question(lookup, MX, take_mx);
+  }
+  if (lookup->fetch) {
+    mtasts_policy_fetch_free(lookup->fetch);
+    lookup->fetch = NULL;
+    fail_late(lookup);
+  }
+  if (lookup->dane_pending)
+    mtasts_mx_dane_expire(lookup->dane);
+}
+
+static void on_expiry(evutil_socket_t socket, short what, void *context) {
+  (void)socket;
+  (void)what;
+  mtasts_lookup_expire(context);
+}
+
 static void wake(evutil_socket_t socket, short what, void *context) {
   struct mtasts_lookup *lookup = context;
   (void)socket;
   (void)what;
   if (lookup->begun) {
+    event_del(lookup->expiry);
     lookup->done(lookup->context, &lookup->discovery);
     return;
   }
   lookup->begun = true;
+  lookup->begin = mtasts_trace_clock();
+  if (lookup->net->deadline > 0)
+    event_add(lookup->expiry, &(struct timeval){.tv_sec = lookup->net->deadline});
   advance(lookup, mtasts_discover_begin(&lookup->discovery, &lookup->net->settings,
                                         lookup->known_bytes ? &lookup->known : NULL, lookup->forced,
                                         lookup->net->now()));
@@ -544,7 +508,8 @@ enum mtasts_status mtasts_lookup_start(const struct mtasts_net *net, struct even
   made->trace = trace_fn;
   made->context = context;
   made->wake = evtimer_new(base, wake, made);
-  if (!made->wake || (known && !copy_known(made, known))) {
+  made->expiry = evtimer_new(base, on_expiry, made);
+  if (!made->wake || !made->expiry || (known && !copy_known(made, known))) {
     mtasts_lookup_free(made);
     return MTASTS_NO_MEMORY;
   }
@@ -560,9 +525,11 @@ void mtasts_lookup_free(struct mtasts_lookup *lookup) {
     mtasts_resolver_cancel(lookup->queries[i]);
   mtasts_validation_cancel(lookup->mx_validation);
   mtasts_mx_dane_free(lookup->dane);
-  mtasts_fetch_cancel(lookup->fetch);
+  mtasts_policy_fetch_free(lookup->fetch);
   if (lookup->wake)
     event_free(lookup->wake);
+  if (lookup->expiry)
+    event_free(lookup->expiry);
   free(lookup->known_bytes);
   free(lookup->texts);
   free(lookup->policy_store);

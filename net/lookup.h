@@ -2,9 +2,12 @@
  * lookup.h: one discovery in flight. It walks engine/discover.h's state machine,
  * asking the resolver and the fetcher for what the machine needs, and calls back
  * when the machine needs nothing more. TXT and MX are asked side by side; MX and
- * what DANE needs is validated. The
- * policy host's IPv4 addresses come first; IPv6 where there are none, or none can be reached:
- * one query in five is saved for all the others.
+ * what DANE needs is validated. The policy is fetched as policy_fetch.h has it.
+ *
+ * A look-up has a deadline as a whole, so that one domain cannot hold a place for as long
+ * as all its servers can be slow one after the other. What is not answered by then has
+ * failed, as if its server had been silent: DANE that is not known by then holds mail back
+ * (RFC 7672 section 2.1.3), a policy that is not fetched by then leaves what is cached in force.
  */
 #ifndef MTASTS_LOOKUP_H
 #define MTASTS_LOOKUP_H
@@ -25,6 +28,7 @@ struct mtasts_net {
   struct mtasts_fetcher *fetcher;
   struct mtasts_discover_settings settings;
   int64_t (*now)(void); /* seconds since the epoch */
+  uint32_t deadline;    /* seconds for one look-up as a whole; 0: none */
 };
 
 /* Called once, from the loop. The discovery is good until the look-up is freed. */
@@ -39,6 +43,9 @@ enum mtasts_status mtasts_lookup_start(const struct mtasts_net *net, struct even
                                        const struct mtasts_entry *known, bool forced,
                                        mtasts_lookup_fn *done, mtasts_trace_fn *trace,
                                        void *context, struct mtasts_lookup **lookup);
+
+/* Ends it now as if its deadline had come; the callback comes from the loop. */
+void mtasts_lookup_expire(struct mtasts_lookup *lookup);
 
 /* Frees, cancelling what is still in flight. May be called from the callback. */
 void mtasts_lookup_free(struct mtasts_lookup *lookup);

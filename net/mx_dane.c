@@ -12,7 +12,6 @@
 #include "validator.h"
 
 enum {
-  IN_FLIGHT = 16,                     /* hosts at a time */
   FAILED_TTL = 300,                   /* seconds until a host that failed is looked at again */
   TLSA_HEAD = 3,                      /* bytes: usage, selector, matching type */
   NAME_SIZE = MTASTS_DOMAIN_MAX + 16, /* with the prefix */
@@ -32,6 +31,7 @@ struct host {
   struct mtasts_validation *validation;
   char *why;        /* its IPv4 look-up failed; NULL: it did not, or no memory */
   uint64_t started; /* microseconds */
+  bool ended;
   char asked[NAME_SIZE];
 };
 
@@ -42,6 +42,7 @@ struct mtasts_mx_dane {
   void *context;
   struct event *wake;
   size_t count;
+  size_t looked_at; /* the first ones */
   size_t begun;
   size_t ended;
   uint32_t ttl;
@@ -152,6 +153,7 @@ static void begin_hosts(struct mtasts_mx_dane *dane);
 static void end(struct host *host, enum mtasts_dane state, const char *detail) {
   struct mtasts_mx_dane *dane = host->dane;
   host->state = state;
+  host->ended = true;
   if (gravity(state) > 0)
     lower_ttl(dane, FAILED_TTL);
   if (gravity(state) > gravity(dane->told)) {
@@ -313,15 +315,29 @@ static void take_a(void *context, const struct mtasts_dns_answer *answer) {
 
 /* its life */
 
-/* Begins as many as may be in flight. The end comes from the loop: this runs inside other steps,
- * and the callback may free all this. */
+/* Begins all that are looked at, side by side. The end comes from the loop: this runs inside other
+ * steps, and the callback may free all this. */
 static void begin_hosts(struct mtasts_mx_dane *dane) {
-  while (dane->begun < dane->count && dane->begun - dane->ended < IN_FLIGHT) {
+  while (dane->begun < dane->looked_at) {
     struct host *host = &dane->hosts[dane->begun++];
     ask(host, "", &host->name, MTASTS_RR_A, take_a);
   }
-  if (dane->ended == dane->count)
+  if (dane->ended == dane->looked_at)
     event_active(dane->wake, EV_TIMEOUT, 0);
+}
+
+void mtasts_mx_dane_expire(struct mtasts_mx_dane *dane) {
+  dane->begun = dane->looked_at; /* none is begun any more */
+  for (size_t i = 0; i < dane->looked_at; i++) {
+    struct host *host = &dane->hosts[i];
+    char why[MTASTS_DETAIL_MAX + 1];
+    if (host->ended)
+      continue;
+    mtasts_validation_cancel(host->validation);
+    host->validation = NULL;
+    snprintf(why, sizeof why, "DANE of %s: given up, the look-up takes too long", host->name.name);
+    end(host, MTASTS_DANE_ERROR, why);
+  }
 }
 
 static void give_answer(struct mtasts_mx_dane *dane) {
@@ -369,7 +385,11 @@ enum mtasts_status mtasts_mx_dane_start(struct mtasts_validator *validator, stru
     host->preference = listed.preference;
     host->name.len = listed.host.len;
     memcpy(host->name.name, listed.host.data, listed.host.len);
+    host->state = MTASTS_DANE_LOST;
   }
+  /* RFC 5321 section 5.1 lets a client stop behind the hosts that are preferred. All that a domain
+   * can list would take hundreds of questions. */
+  made->looked_at = made->count < MTASTS_DANE_HOSTS_MAX ? made->count : MTASTS_DANE_HOSTS_MAX;
   made->packed = malloc(hosts->size + 1);
   made->wake = evtimer_new(base, wake, made);
   if (!made->packed || !made->wake) {

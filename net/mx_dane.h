@@ -5,6 +5,9 @@
  * A host's IPv6 addresses are asked for where it has no IPv4 ones or they fail: DANE needs one
  * answer that validates, not both. TLSA records are asked for only behind secure addresses, as the
  * name servers of many unsigned zones get such questions wrong.
+ *
+ * Only the MTASTS_DANE_HOSTS_MAX hosts that are preferred are looked at. Those behind them
+ * must not be used, as LOST ones.
  */
 #ifndef MTASTS_MX_DANE_H
 #define MTASTS_MX_DANE_H
@@ -27,6 +30,10 @@ enum mtasts_status mtasts_mx_dane_start(struct mtasts_validator *validator, stru
                                         const struct mtasts_mx_list *hosts, mtasts_mx_dane_fn *done,
                                         mtasts_trace_fn *trace, void *context,
                                         struct mtasts_mx_dane **dane);
+
+/* Ends it now: hosts that are not through have failed, so that they are not used. The callback
+ * comes from the loop. Not after the callback. */
+void mtasts_mx_dane_expire(struct mtasts_mx_dane *dane);
 
 /* Frees, cancelling what is still in flight. May be called from the callback. */
 void mtasts_mx_dane_free(struct mtasts_mx_dane *dane);

@@ -11,6 +11,8 @@
 typedef void mtasts_trace_fn(void *context, uint64_t microseconds, const char *section,
                              const char *text);
 
+struct mtasts_dns_answer;
+
 enum {
   MTASTS_TRACE_MAX = 1024 /* bytes of one text */
 };
@@ -26,7 +28,13 @@ void mtasts_words_add(struct mtasts_words *words, struct mtasts_span bytes);
 __attribute__((format(printf, 2, 3))) void mtasts_words_format(struct mtasts_words *words,
                                                                const char *format, ...);
 
-/* Of the monotonic clock. */
+/* Traces what came of a question: `data`, or why there is none. trace: NULL is fine. started: by
+ * mtasts_trace_clock. */
+void mtasts_trace_answer(mtasts_trace_fn *trace, void *context, uint64_t started,
+                         const char *section, const char *type_name, const char *name,
+                         const struct mtasts_dns_answer *answer, const struct mtasts_words *data);
+
+/* Microseconds of the monotonic clock. */
 uint64_t mtasts_trace_clock(void);
 
 #endif

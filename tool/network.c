@@ -100,6 +100,7 @@ int mtasts_network_open(struct mtasts_net *net, struct event_base *base,
                         const struct mtasts_options *options, const struct mtasts_config *config) {
   if (net->fetcher)
     return MTASTS_EXIT_OK;
+  net->deadline = config->refresh.deadline;
   int code = open_resolver(net, base, options, config);
   return code == MTASTS_EXIT_OK ? open_fetcher(net, base, options, config) : code;
 }

@@ -226,7 +226,7 @@ static bool open_daemon(struct week *week) {
       MTASTS_OK)
     return false;
   *tower = (struct mtasts_tower){.base = week->base,
-                                 .net = {&week->script, NULL, NULL, settings, clock_now},
+                                 .net = {&week->script, NULL, NULL, settings, clock_now, 0},
                                  .store = week->store,
                                  .use = week->use,
                                  .stats = &week->stats,

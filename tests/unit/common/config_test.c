@@ -76,6 +76,7 @@ static void check_defaults(const struct mtasts_config *c) {
   CU_ASSERT_STRING_EQUAL(c->https.proxy, "");
   CU_ASSERT(c->refresh.interval == 86400 && c->refresh.retry_min == 300);
   CU_ASSERT(c->refresh.retry_max == 86400 && c->refresh.in_flight == 256);
+  CU_ASSERT_EQUAL(c->refresh.deadline, 20);
   CU_ASSERT_STRING_EQUAL(c->ask.socket, "/run/mtasts/ask.sock");
   CU_ASSERT(c->ask.deadline == 5000 && c->ask.on_unknown == MTASTS_UNKNOWN_DELIVER);
   CU_ASSERT(c->ask.access.mode == 0660 && c->ask.access.gid == c->gid);
@@ -169,6 +170,7 @@ static void every_key_is_kept(void) {
   CU_ASSERT_STRING_EQUAL(c->https.proxy, "http://proxy.example.net:3128");
   CU_ASSERT(c->refresh.interval == 300 && c->refresh.retry_min == 301);
   CU_ASSERT(c->refresh.retry_max == 302 && c->refresh.in_flight == 1);
+  CU_ASSERT_EQUAL(c->refresh.deadline, 2);
   CU_ASSERT_STRING_EQUAL(c->ask.socket, "/tmp/ask");
   CU_ASSERT(c->ask.deadline == 250 && c->ask.on_unknown == MTASTS_UNKNOWN_DEFER);
   CU_ASSERT(c->ask.access.mode == 0600 && c->ask.access.gid == 0);

@@ -93,6 +93,36 @@ static void refreshes_beside_questions(void) {
   end(rig);
 }
 
+/* Looks up a good domain while many wait for servers that answer nothing. */
+static void check_beside(const char *names, unsigned count) {
+  enum {
+    TIMEOUT = 30,       /* seconds: of the slow ones */
+    IN_TIME_MS = 12000, /* the good one; on a quiet machine two seconds at most */
+    GOOD = 1,
+    SLOW = 100
+  };
+  struct rig *rig = prepare();
+  struct mtasts_job *job;
+  char name[64];
+  rig->dns_timeout = TIMEOUT;
+  start(rig, 8);
+  for (unsigned i = 0; i < count; i++) {
+    snprintf(name, sizeof name, "%u%s", i, names);
+    give(rig, MTASTS_JOB_LOOK_UP, name, true, SLOW + i);
+  }
+  give(rig, MTASTS_JOB_LOOK_UP, "good.example", true, GOOD);
+  while ((job = take(rig, IN_TIME_MS)) && (uintptr_t)job->token != GOOD)
+    mtasts_job_free(job);
+  unit_check(job && job->status == MTASTS_OK, "%u of *%s: no answer in time", count, names);
+  mtasts_job_free(job);
+  end(rig);
+}
+
+static void is_not_held_up(void) {
+  check_beside(".slow.example", 500);
+  check_beside("slow.example", 24); /* each of an owner of its own */
+}
+
 static void is_full_some_time_and_stops(void) {
   enum {
     HALF = MTASTS_NET_WAITING_MAX / 2,
@@ -460,6 +490,7 @@ const struct unit_test unit_tests[] = {
     {"one look-up a domain, however many ask", is_one_flight_for_many},
     {"what somebody waits for goes first", serves_the_waiting_first},
     {"questions cannot stop all refreshing", refreshes_beside_questions},
+    {"slow domains hold up others for moments", is_not_held_up},
     {"takes no more than it may, and stops at once", is_full_some_time_and_stops},
     {"a refresh during a look-up is done after it", does_a_refresh_after_a_look_up},
     {"a recheck asks at most once a minute", rechecks_once_a_minute},

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "deaf.h"
 #include "namespace.h"
 #include "scripted_https.h"
 #include "unit.h"
@@ -140,8 +141,17 @@ static const struct fetch_case cases[] = {
      "policy of endless.example is larger than 65536 bytes"},
     {{.host = "partial.example", .response = OK TEXT "Content-Length: 100\r\n\r\n" HTTPS_POLICY},
      FETCH,
-     "fetching from partial.example: "},
-    {{.host = "abrupt.example", .manner = HTTPS_ABRUPT}, 0, ""},
+     "policy of partial.example is cut short: 59 bytes arrived, Content-Length is 100"},
+    {{.host = "two-lengths.example",
+      .response = OK TEXT "Content-Length: 59\r\nContent-Length: 60\r\n\r\n" HTTPS_POLICY},
+     FETCH,
+     "two-lengths.example sends no valid Content-Length"},
+    {{.host = "no-length.example", .response = OK TEXT "Content-Length: 5x\r\n\r\n" HTTPS_POLICY},
+     FETCH,
+     ""},
+    {{.host = "abrupt.example", .manner = HTTPS_ABRUPT},
+     FETCH,
+     "policy of abrupt.example may be cut short: it has no length, and no close_notify came"},
     {{.host = "silent.example", .manner = HTTPS_SILENT},
      FETCH,
      "silent.example did not send its policy within 2.0 s"},
@@ -197,6 +207,7 @@ struct result {
   size_t size;
   char body[sizeof HTTPS_POLICY];
   char detail[MTASTS_DETAIL_MAX + 1];
+  char address[INET6_ADDRSTRLEN];
 };
 
 static void take(void *context, const struct mtasts_fetch_answer *answer) {
@@ -207,6 +218,7 @@ static void take(void *context, const struct mtasts_fetch_answer *answer) {
   if (answer->body.len == sizeof HTTPS_POLICY - 1)
     memcpy(result->body, answer->body.data, answer->body.len);
   snprintf(result->detail, sizeof result->detail, "%s", answer->detail);
+  mtasts_address_text(&answer->address, result->address, sizeof result->address);
   if (result->base)
     event_base_loopbreak(result->base);
 }
@@ -266,7 +278,7 @@ static struct result fetch_from(struct fixture *f, const char *host, const char 
   struct result result = {.base = f->base};
   struct mtasts_fetch *fetch;
   CU_ASSERT_EQUAL_FATAL(
-      mtasts_fetcher_start(f->fetcher, host, &addresses, 0, take, &result, &fetch), MTASTS_OK);
+      mtasts_fetcher_start(f->fetcher, host, &addresses, take, NULL, &result, &fetch), MTASTS_OK);
   unit_check(result.calls == 0, "%s: answered from inside the call", host);
   event_base_dispatch(f->base);
   unit_check(result.calls == 1, "%s: %u answers", host, result.calls);
@@ -345,6 +357,102 @@ static void silent_handshake(void) {
   CU_ASSERT_STRING_EQUAL(result.detail,
                          "good.example did not finish the TLS handshake within 1.0 s");
   close(fd);
+  tear_down(&f);
+}
+
+/* A server that takes the connection and then fails or hangs costs a moment, where there are
+ * others. */
+static void useless_servers(void) {
+  struct fixture f;
+  struct deaf_server mute;
+  struct deaf_server resets;
+  set_up(&f, true, 30);
+  CU_ASSERT_TRUE_FATAL(deaf_start(&mute, "127.0.0.9", DEAF_MUTE));
+  CU_ASSERT_TRUE_FATAL(deaf_start(&resets, "127.0.0.10", DEAF_RESETS));
+  static const char *const lists[] = {
+      "127.0.0.9,127.0.0.1",
+      "127.0.0.10,127.0.0.1",
+      "127.0.0.7,127.0.0.10,127.0.0.9,127.0.0.1",
+  };
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    time_t began = time(NULL);
+    struct result result = fetch_from(&f, "good.example", lists[i]);
+    unit_check(result.error == MTASTS_ERROR_NONE, "%s: %s", lists[i], result.detail);
+    CU_ASSERT_STRING_EQUAL(result.address, "127.0.0.1");
+    unit_check(time(NULL) - began < 10, "%s: late", lists[i]);
+  }
+  struct result result = fetch_from(&f, "good.example", "127.0.0.10,127.0.0.7");
+  CU_ASSERT_EQUAL(result.error, MTASTS_ERROR_POLICY_FETCH);
+  /* A certificate that is refused is the policy host's word, whatever others would have sent. */
+  result = fetch_from(&f, "self.example", "127.0.0.1,127.0.0.7");
+  CU_ASSERT_EQUAL(result.error, MTASTS_ERROR_WEBPKI_INVALID);
+  deaf_stop(&mute);
+  deaf_stop(&resets);
+  tear_down(&f);
+}
+
+/* A fetch whose addresses come in two parts. */
+struct parts {
+  struct result result; /* first */
+  struct mtasts_fetch *fetch;
+  const char *second; /* "": none */
+  unsigned asked;
+};
+
+static void give_second(void *context) {
+  struct parts *parts = context;
+  struct in6_addr address = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+  struct mtasts_addresses addresses = {&address, parts->second[0] != '\0'};
+  parts->asked++;
+  if (addresses.count > 0)
+    CU_ASSERT_EQUAL(inet_pton(AF_INET, parts->second, &address.s6_addr[12]), 1);
+  mtasts_fetch_add(parts->fetch, &addresses, true);
+}
+
+static void more_addresses(void) {
+  static const struct {
+    const char *first;
+    const char *second;
+    const char *detail; /* "": the policy comes */
+    unsigned asked;
+  } pairs[] = {
+      {"127.0.0.1", "127.0.0.7", "", 0},
+      {"127.0.0.7", "127.0.0.1", "", 1},  /* refuses */
+      {"127.0.0.9", "127.0.0.1", "", 1},  /* silent */
+      {"127.0.0.10", "127.0.0.1", "", 1}, /* mute */
+      {"", "127.0.0.1", "", 1},
+      {"127.0.0.7", "", "cannot connect to good.example: Connection refused", 1},
+      {"127.0.0.9", "", "good.example did not accept a connection within ", 1},
+      {"127.0.0.10", "", "good.example did not finish the TLS handshake within ", 1},
+      {"", "", "good.example has no address", 1},
+  };
+  struct fixture f;
+  struct deaf_server silent;
+  struct deaf_server mute;
+  set_up(&f, true, 6);
+  CU_ASSERT_TRUE_FATAL(deaf_start(&silent, "127.0.0.9", DEAF_SILENT));
+  CU_ASSERT_TRUE_FATAL(deaf_start(&mute, "127.0.0.10", DEAF_MUTE));
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    struct parts parts = {.result.base = f.base, .second = pairs[i].second};
+    struct in6_addr address = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    struct mtasts_addresses addresses = {&address, pairs[i].first[0] != '\0'};
+    inet_pton(AF_INET, pairs[i].first, &address.s6_addr[12]);
+    CU_ASSERT_EQUAL_FATAL(mtasts_fetcher_start(f.fetcher, "good.example", &addresses, take,
+                                               give_second, &parts, &parts.fetch),
+                          MTASTS_OK);
+    CU_ASSERT_EQUAL(parts.asked, 0);
+    event_base_dispatch(f.base);
+    const struct result *result = &parts.result;
+    unit_check(result->calls == 1 && (parts.asked == pairs[i].asked || !pairs[i].asked),
+               "%s, then %s: %u answers, asked for more %u times", pairs[i].first, pairs[i].second,
+               result->calls, parts.asked);
+    unit_check(pairs[i].detail[0]
+                   ? strncmp(result->detail, pairs[i].detail, strlen(pairs[i].detail)) == 0
+                   : result->error == MTASTS_ERROR_NONE,
+               "%s, then %s: %s", pairs[i].first, pairs[i].second, result->detail);
+  }
+  deaf_stop(&silent);
+  deaf_stop(&mute);
   tear_down(&f);
 }
 
@@ -451,7 +559,7 @@ static void many(void) {
   for (size_t i = 0; i < FETCHES; i++) {
     results[i].base = f.base;
     CU_ASSERT_EQUAL(mtasts_fetcher_start(f.fetcher, i % 4 == 3 ? "silent.example" : "good.example",
-                                         &(struct mtasts_addresses){&address, 1}, 0, take,
+                                         &(struct mtasts_addresses){&address, 1}, take, NULL,
                                          &results[i], &fetches[i]),
                     MTASTS_OK);
   }
@@ -479,6 +587,8 @@ const struct unit_test unit_tests[] = {
     {"the request is as plain as can be", request},
     {"only the given addresses are connected to, and only global ones", addresses},
     {"a server that is silent in the handshake is left", silent_handshake},
+    {"a server that hangs or fails in the handshake costs a moment", useless_servers},
+    {"addresses may come in two parts", more_addresses},
     {"a proxy that is configured is used", by_proxy},
     {"a bundle without certificates is an error", bundles},
     {"many at once, cancelled and freed", many},

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "deaf.h"
 #include "fetch.h"
 #include "namespace.h"
 #include "resolver.h"
@@ -43,6 +44,27 @@ static const struct dns_line zone[] = {
     {"_mta-sts.refused.example", "TXT", RECORD},
     {"mta-sts.refused.example", "A", "127.0.0.9"},
     {"mta-sts.refused.example", "RCODE", "2 AAAA"},
+    {"_mta-sts.silent-a.example", "TXT", RECORD}, /* the DNS never answers for IPv4 */
+    {"mta-sts.silent-a.example", "DROP", "A"},
+    {"mta-sts.silent-a.example", "AAAA", "::1"},
+    {"_mta-sts.silent-aaaa.example", "TXT", RECORD},
+    {"mta-sts.silent-aaaa.example", "A", "127.0.0.1"},
+    {"mta-sts.silent-aaaa.example", "DROP", "AAAA"},
+    {"_mta-sts.dead-a.example", "TXT", RECORD}, /* swallows SYNs */
+    {"mta-sts.dead-a.example", "A", "127.0.0.11"},
+    {"mta-sts.dead-a.example", "AAAA", "::1"},
+    {"_mta-sts.dead-aaaa.example", "TXT", RECORD},
+    {"mta-sts.dead-aaaa.example", "AAAA", "::1:9"},
+    {"mta-sts.dead-aaaa.example", "AAAA", "::1"},
+    {"_mta-sts.dead-two.example", "TXT", RECORD},
+    {"mta-sts.dead-two.example", "A", "127.0.0.11"},
+    {"mta-sts.dead-two.example", "A", "127.0.0.1"},
+    {"mta-sts.dead-two.example", "DROP", "AAAA"},
+    {"_mta-sts.late-record.example", "DROP", ""},
+    {"late-mx.example", "DROP", ""},
+    {"_mta-sts.late-address.example", "TXT", RECORD},
+    {"mta-sts.late-address.example", "DROP", ""},
+    PUBLISHES("late-policy.example"),
     PUBLISHES("invalid.example"),
     PUBLISHES("self.example"),
     PUBLISHES("404.example"),
@@ -67,6 +89,12 @@ static const struct dns_line beside_tree[] = {
 static const struct https_site sites[] = {
     {.host = "mta-sts.good.example"},
     {.host = "mta-sts.second.example"},
+    {.host = "mta-sts.silent-a.example"},
+    {.host = "mta-sts.silent-aaaa.example"},
+    {.host = "mta-sts.dead-a.example"},
+    {.host = "mta-sts.dead-aaaa.example"},
+    {.host = "mta-sts.dead-two.example"},
+    {.host = "mta-sts.late-policy.example", .manner = HTTPS_SILENT},
     {.host = "mta-sts.invalid.example",
      .response = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nversion: STSv2\n"},
     {.host = "mta-sts.self.example", .certificate = CERT_SELF_SIGNED},
@@ -110,8 +138,7 @@ static void set_up(struct fixture *f) {
   f->net.now = now;
   CU_ASSERT_TRUE_FATAL(namespace_enter());
   CU_ASSERT_TRUE_FATAL(dns_start(&f->dns, 53, zone));
-  CU_ASSERT_TRUE_FATAL(
-      https_start(&f->https, "127.0.0.1", GLOBAL_ADDRESS, sites, &f->known, &f->unknown));
+  CU_ASSERT_TRUE_FATAL(https_start(&f->https, "127.0.0.1", "::1", sites, &f->known, &f->unknown));
   CU_ASSERT_TRUE_FATAL(https_write_bundle(&f->known, f->ca_file));
   bool ok = mtasts_resolver_new(f->base,
                                 &(struct mtasts_resolver_options){
@@ -272,14 +299,15 @@ static void traces(void) {
       {"good.example", "3.3 A mta-sts.good.example: 127.0.0.1"},
       {"second.example", "3.3 A mta-sts.second.example: 127.0.0.9"},
       {"second.example", "3.3 AAAA mta-sts.second.example: ::ffff:127.0.0.1"},
-      {"second.example", "3.3 HTTPS mta-sts.second.example: 200, 59 bytes"},
-      {"good.example", "3.3 HTTPS mta-sts.good.example: 200, 59 bytes"},
+      {"second.example", "3.3 HTTPS mta-sts.second.example: 200, 59 bytes, address 127.0.0.1"},
+      {"good.example", "3.3 HTTPS mta-sts.good.example: 200, 59 bytes, address 127.0.0.1"},
       {"good.example", "3.2 policy: enforce, 1 mx pattern, max_age 604800"},
       {"nowhere.example", "3.1 TXT _mta-sts.nowhere.example: no such name"},
       {"no-record.example", "3.1 TXT _mta-sts.no-record.example: no such record"},
       {"servfail.example", "3.1 TXT _mta-sts.servfail.example: SERVFAIL from the resolver"},
       {"escape.example", "3.1 TXT _mta-sts.escape.example: \\x1b[2J v=STSv1;\\xff | another"},
-      {"404.example", "3.3 HTTPS mta-sts.404.example: HTTP status 404 from mta-sts.404.example"},
+      {"404.example", "3.3 HTTPS mta-sts.404.example: HTTP status 404 from mta-sts.404.example, "
+                      "address 127.0.0.1"},
       {"null.example", "4.1 MX null.example: takes no mail"},
       {"refused.example", "3.3 AAAA mta-sts.refused.example: SERVFAIL from the resolver"},
   };
@@ -289,6 +317,55 @@ static void traces(void) {
     look_up(&f, cases[i].domain, NULL, false);
     unit_check(traced(&f, cases[i].line), "no \"%s\" in:\n%s", cases[i].line, f.trace);
   }
+  tear_down(&f);
+}
+
+/* One family that is dead, in the DNS or at its address, does not hold up the other. */
+static void families(void) {
+  static const struct {
+    const char *domain;
+    const char *address; /* that the policy comes from */
+  } cases[] = {
+      {"good.example", "127.0.0.1"},        {"silent-a.example", "::1"},
+      {"silent-aaaa.example", "127.0.0.1"}, {"dead-a.example", "::1"},
+      {"dead-aaaa.example", "::1"},         {"dead-two.example", "127.0.0.1"},
+  };
+  struct fixture f;
+  struct deaf_server ipv4;
+  struct deaf_server ipv6;
+  char line[256];
+  set_up(&f);
+  CU_ASSERT_TRUE_FATAL(namespace_ipv6("::1:9"));
+  CU_ASSERT_TRUE_FATAL(deaf_start(&ipv4, "127.0.0.11", DEAF_SILENT));
+  CU_ASSERT_TRUE_FATAL(deaf_start(&ipv6, "::1:9", DEAF_SILENT));
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const struct mtasts_entry *entry = look_up(&f, cases[i].domain, NULL, false);
+    unit_check(entry->has_policy, "%s: %.*s", cases[i].domain, (int)entry->detail.len,
+               entry->detail.data ? entry->detail.data : "");
+    snprintf(line, sizeof line, "3.3 HTTPS mta-sts.%s: 200, 59 bytes, address %s", cases[i].domain,
+             cases[i].address);
+    unit_check(traced(&f, line), "no \"%s\" in:\n%s", line, f.trace);
+  }
+  deaf_stop(&ipv4);
+  deaf_stop(&ipv6);
+  tear_down(&f);
+}
+
+/* The second family is asked for only where the first does not answer at once. */
+static void one_question(void) {
+  enum {
+    AAAA = 28,
+    TRIES = 20 /* of a machine that is busy */
+  };
+  struct fixture f;
+  bool spared = false;
+  set_up(&f);
+  for (int i = 0; i < TRIES && !spared; i++) {
+    unsigned before = f.dns.asked[AAAA];
+    look_up(&f, "good.example", NULL, true);
+    spared = f.dns.asked[AAAA] == before;
+  }
+  CU_ASSERT_TRUE(spared);
   tear_down(&f);
 }
 
@@ -378,6 +455,66 @@ static void danes(void) {
   tear_down(&f);
 }
 
+/* What is not answered when the time of the whole look-up is over has failed. */
+static void deadlines(void) {
+  static const struct {
+    const char *domain;
+    const char *detail; /* begins with */
+    enum mtasts_record_state record;
+    enum mtasts_error error;
+    enum mtasts_mx_state mx_state;
+  } cases[] = {
+      {"late-record.example", "TXT _mta-sts.late-record.example: given up after ",
+       MTASTS_RECORD_ERROR, MTASTS_ERROR_DNS, MTASTS_MX_NXDOMAIN},
+      {"late-mx.example", "", MTASTS_RECORD_ABSENT, MTASTS_ERROR_NONE, MTASTS_MX_ERROR},
+      {"late-address.example", "mta-sts.late-address.example: given up after ", MTASTS_RECORD_VALID,
+       MTASTS_ERROR_POLICY_FETCH, MTASTS_MX_NXDOMAIN},
+      {"late-policy.example", "mta-sts.late-policy.example: given up after ", MTASTS_RECORD_VALID,
+       MTASTS_ERROR_POLICY_FETCH, MTASTS_MX_LISTED},
+  };
+  struct fixture f;
+  set_up(&f);
+  f.net.deadline = 1;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *domain = cases[i].domain;
+    const struct mtasts_entry *entry = look_up(&f, domain, NULL, false);
+    unit_check(entry->record == cases[i].record && entry->error == cases[i].error &&
+                   entry->mx_state == cases[i].mx_state,
+               "%s: record %s, error %s, MX %s", domain, mtasts_record_state_name(entry->record),
+               mtasts_error_name(entry->error), mtasts_mx_state_name(entry->mx_state));
+    unit_check(entry->detail.len >= strlen(cases[i].detail) &&
+                   (!*cases[i].detail ||
+                    memcmp(entry->detail.data, cases[i].detail, strlen(cases[i].detail)) == 0),
+               "%s: %.*s", domain, (int)entry->detail.len,
+               entry->detail.data ? entry->detail.data : "");
+  }
+  tear_down(&f);
+}
+
+/* At each of its steps; DANE that is not known by then holds mail back. */
+static void expired(void) {
+  struct fixture f;
+  set_up(&f);
+  set_up_dane(&f);
+  for (unsigned turns = 0; turns < 60; turns++) {
+    start(&f, "good.example", NULL, false);
+    for (unsigned i = 0; i < turns && f.calls == 0; i++)
+      event_base_loop(f.base, EVLOOP_ONCE);
+    bool early = f.calls == 0;
+    if (early) {
+      mtasts_lookup_expire(f.lookup);
+      mtasts_lookup_expire(f.lookup);
+      CU_ASSERT_EQUAL(f.calls, 0);
+      event_base_dispatch(f.base);
+    }
+    const struct mtasts_entry *entry = &f.discovery->entry;
+    unit_check(f.calls == 1, "after %u turns: %u answers", turns, f.calls);
+    unit_check(entry->dane != MTASTS_DANE_NONE, "after %u turns: no DANE", turns);
+    unit_check(early || entry->has_policy, "after %u turns: no policy", turns);
+  }
+  tear_down(&f);
+}
+
 static void cached(void) {
   struct fixture f;
   set_up(&f);
@@ -440,7 +577,11 @@ const char *const unit_name = "lookup";
 const struct unit_test unit_tests[] = {
     {"each way to publish comes to its entry", outcomes},
     {"the trace tells each step", traces},
+    {"a dead family of addresses does not hold up the other", families},
+    {"one family that answers costs one question", one_question},
     {"DANE comes of it, or why not", danes},
+    {"a look-up as a whole has a deadline", deadlines},
+    {"a look-up may expire at any time", expired},
     {"what is known and fresh asks nobody; forced asks for all", cached},
     {"a look-up may be freed at any time", freed},
     {NULL, NULL},

@@ -235,7 +235,7 @@ static void queries(void) {
   tear_down(&f);
 }
 
-/* More than are looked at at a time. */
+/* Those that are preferred are looked at, and the others not used. */
 static void many(void) {
   char text[MTASTS_MX_HOSTS_MAX * 32] = "";
   size_t length = 0;
@@ -245,7 +245,32 @@ static void many(void) {
     length += (size_t)snprintf(text + length, sizeof text - length, "n%d%s ", i, GOOD);
   look(&f, text);
   CU_ASSERT_EQUAL(f.answer.mx.count, MTASTS_MX_HOSTS_MAX);
-  CU_ASSERT_EQUAL(f.server.asked[1], MTASTS_MX_HOSTS_MAX);
+  CU_ASSERT_EQUAL(f.server.asked[1], MTASTS_DANE_HOSTS_MAX);
+  struct mtasts_mx_host host;
+  size_t lost = 0;
+  for (size_t cursor = 0; mtasts_mx_next(&f.answer.mx, &cursor, &host);)
+    lost += host.dane == MTASTS_DANE_LOST;
+  CU_ASSERT_EQUAL(lost, MTASTS_MX_HOSTS_MAX - MTASTS_DANE_HOSTS_MAX);
+  tear_down(&f);
+}
+
+/* What is not through when the time is over has failed. */
+static void expired(void) {
+  struct fixture f;
+  set_up(&f);
+  for (unsigned turns = 0; turns < 20; turns++) {
+    start(&f, "mx" GOOD " a.silent" GOOD " alias-plain" GOOD);
+    for (unsigned i = 0; i < turns && f.calls == 0; i++)
+      event_base_loop(f.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    if (f.calls == 0)
+      mtasts_mx_dane_expire(f.dane);
+    CU_ASSERT_EQUAL(f.calls, 0);
+    event_base_dispatch(f.base);
+    CU_ASSERT_EQUAL(f.calls, 1);
+    unit_check(strstr(states(&f), "error") != NULL, "after %u turns: %s", turns, states(&f));
+    unit_check(memmem(f.answer.detail.data, f.answer.detail.len, "given up", 8) != NULL,
+               "after %u turns: %.*s", turns, (int)f.answer.detail.len, f.answer.detail.data);
+  }
   tear_down(&f);
 }
 
@@ -284,7 +309,8 @@ const char *const unit_name = "mx_dane";
 const struct unit_test unit_tests[] = {
     {"each host comes to its state, with the least TTL and the worst failure", hosts},
     {"nothing is asked in vain", queries},
-    {"many hosts are all looked at", many},
+    {"of many hosts those that are preferred are looked at", many},
+    {"what is not through in time has failed", expired},
     {"hosts are looked at side by side", side_by_side},
     {"it may be freed at any time", freed},
     {NULL, NULL},

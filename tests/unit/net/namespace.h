@@ -6,6 +6,8 @@
 #define TEST_NAMESPACE_H
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <linux/ipv6.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -51,6 +53,26 @@ __attribute__((unused)) static bool namespace_link_local(const char *interface) 
   }
   close(fd);
   return usable;
+}
+
+/* Adds an IPv6 address to lo, if it is not there, and waits until it can be used. */
+__attribute__((unused)) static bool namespace_ipv6(const char *address) {
+  struct in6_ifreq request = {.ifr6_prefixlen = 128, .ifr6_ifindex = (int)if_nametoindex("lo")};
+  struct sockaddr_in6 name = {.sin6_family = AF_INET6};
+  int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  inet_pton(AF_INET6, address, &request.ifr6_addr);
+  name.sin6_addr = request.ifr6_addr;
+  bool added = fd >= 0 && (ioctl(fd, SIOCSIFADDR, &request) == 0 || errno == EEXIST);
+  bool ok = false;
+  for (int i = 0; added && !ok && i < 500; i++) {
+    ok = bind(fd, (struct sockaddr *)&name, sizeof name) == 0;
+    if (!ok)
+      usleep(10000);
+  }
+  if (!ok)
+    perror("*** network namespace: IPv6 on lo");
+  close(fd);
+  return ok;
 }
 
 /* Enters it once a process. Says what is missing, and returns false, where that is not permitted.

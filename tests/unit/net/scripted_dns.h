@@ -21,11 +21,11 @@
 
 /*
  * TXT, MX ("10 mx.example"), A, AAAA, CNAME: a record. Of a whole name: RCODE (data: its number,
- * and the type that it is for where it is for one), DROP (no answer), LOSSY (the first query of
- * each run is dropped), TRUNCATE (over UDP), NOEDNS (FORMERR to EDNS), GARBAGE, CHECKED (SERVFAIL
- * but with the CD bit, as of a resolver that validates and has found it bogus), SLOW (data: after
- * so many milliseconds). `*.` at the front stands for anything. What the table does not settle is
- * answered from the tree, where there is one.
+ * and the type that it is for where it is for one), DROP (no answer; data: a type, or all), LOSSY
+ * (the first query of each run is dropped), TRUNCATE (over UDP), NOEDNS (FORMERR to EDNS), GARBAGE,
+ * CHECKED (SERVFAIL but with the CD bit, as of a resolver that validates and has found it bogus),
+ * SLOW (data: after so many milliseconds). `*.` at the front stands for anything. What the table
+ * does not settle is answered from the tree, where there is one.
  */
 struct dns_line {
   const char *name;
@@ -220,7 +220,8 @@ static bool dns_answer(struct dns_server *server, const unsigned char *query, si
   dns_put(to, query, end);
   memcpy(to->bytes + 2, "\x81\x80\0\1\0\0\0\0\0\0", 10);
   const struct dns_line *line;
-  if (dns_find(zone, name, "DROP") ||
+  const struct dns_line *drop = dns_find(zone, name, "DROP");
+  if ((drop && (!drop->data[0] || dns_type(drop->data) == type)) ||
       (dns_find(zone, name, "LOSSY") && !atomic_exchange(&server->lost, true)))
     return false;
   if ((line = dns_find(zone, name, "SLOW")))

@@ -36,6 +36,13 @@ enum https_manner {
   HTTPS_ABRUPT,  /* closes without TLS's word for it */
 };
 
+/* How a connection ends after its response. */
+enum https_ending {
+  HTTPS_NOTIFIED, /* close_notify, and then the TCP connection */
+  HTTPS_CLOSED,   /* the TCP connection alone */
+  HTTPS_RESET,    /* the same, by RST */
+};
+
 struct https_site {
   const char *host;     /* in SNI */
   const char *response; /* status line, header and body; NULL: the good one */
@@ -60,6 +67,10 @@ struct https_server {
   int listeners[2];
   int stop[2];
   atomic_uint connections;
+  /* For all sites, while no connection is open: */
+  size_t cut; /* bytes that are missing at the end of each response */
+  enum https_ending ending;
+  int tls_version;    /* at most; 0: the newest */
   char request[2048]; /* the last one */
   pthread_t acceptor;
   pthread_t workers[HTTPS_CONNECTIONS_MAX];
@@ -187,15 +198,19 @@ static void https_answer(struct https_server *server, SSL *tls) {
     return;
   }
   const char *response = site->response ? site->response : HTTPS_GOOD_RESPONSE;
-  bool open = SSL_write(tls, response, (int)strlen(response)) > 0;
+  int length = (int)(strlen(response) - server->cut);
+  bool open = length == 0 || SSL_write(tls, response, length) > 0;
   while (open && (site->manner == HTTPS_ENDLESS || site->manner == HTTPS_SLOW)) {
     bool slow = site->manner == HTTPS_SLOW;
     char filler[1000];
     memset(filler, 'x', sizeof filler);
     open = !https_wait(server, slow ? 100 : 0) && SSL_write(tls, filler, slow ? 1 : 1000) > 0;
   }
-  if (open && site->manner != HTTPS_ABRUPT)
+  if (open && site->manner != HTTPS_ABRUPT && server->ending == HTTPS_NOTIFIED)
     SSL_shutdown(tls);
+  if (server->ending == HTTPS_RESET)
+    setsockopt(SSL_get_fd(tls), SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
+               sizeof(struct linger));
 }
 
 struct https_connection {
@@ -210,6 +225,8 @@ static void *https_serve(void *context) {
   setsockopt(connection.fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){5, 0},
              sizeof(struct timeval));
   SSL *tls = SSL_new(connection.server->contexts[0]);
+  if (connection.server->tls_version)
+    SSL_set_max_proto_version(tls, connection.server->tls_version);
   SSL_set_fd(tls, connection.fd);
   if (SSL_accept(tls) == 1)
     https_answer(connection.server, tls);
@@ -239,11 +256,14 @@ static void *https_accept(void *context) {
 }
 
 static int https_listen(const char *text) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(443)};
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  inet_pton(AF_INET, text, &address.sin_addr);
+  struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(443)};
+  struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(443)};
+  bool is_ipv4 = inet_pton(AF_INET, text, &ipv4.sin_addr) == 1;
+  inet_pton(AF_INET6, text, &ipv6.sin6_addr);
+  const struct sockaddr *address = is_ipv4 ? (struct sockaddr *)&ipv4 : (struct sockaddr *)&ipv6;
+  int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-  if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 128) != 0) {
+  if (bind(fd, address, is_ipv4 ? sizeof ipv4 : sizeof ipv6) != 0 || listen(fd, 128) != 0) {
     perror(text);
     close(fd);
     return -1;

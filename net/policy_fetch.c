@@ -1,0 +1,231 @@
+#include "policy_fetch.h"
+
+#include <arpa/inet.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dns_message.h"
+#include "resolver.h"
+
+enum {
+  OF_ANSWER_MAX = 32, /* addresses of one answer that are looked at */
+  SILENCE_MS = 200,   /* of the question for IPv4, until IPv6 is asked for too */
+};
+
+enum {
+  A,
+  AAAA,
+  FAMILIES
+};
+
+struct family {
+  struct mtasts_dns_query *query;
+  uint64_t started;
+  bool asked;
+  bool answered;
+};
+
+struct mtasts_policy_fetch {
+  struct mtasts_policy_fetch_options options;
+  struct family families[FAMILIES];
+  struct mtasts_fetch *fetch;
+  uint64_t fetch_started;
+  struct event *wake;
+  bool failed;
+  bool unresolved;
+  char detail[MTASTS_DETAIL_MAX + 1]; /* what the DNS failed with first */
+  char host[sizeof(struct mtasts_domain) + sizeof "mta-sts."];
+};
+
+static const char *const type_names[FAMILIES] = {[A] = "A", [AAAA] = "AAAA"};
+static const uint16_t types[FAMILIES] = {[A] = MTASTS_RR_A, [AAAA] = MTASTS_RR_AAAA};
+
+static void ask(struct mtasts_policy_fetch *fetch, unsigned which);
+
+/* Fails from the loop; the detail says why. */
+static void fail_soon(struct mtasts_policy_fetch *fetch) {
+  fetch->failed = true;
+  event_active(fetch->wake, EV_TIMEOUT, 0);
+}
+
+/* HTTPS */
+
+static void trace_body(const struct mtasts_policy_fetch *fetch,
+                       const struct mtasts_fetch_answer *answer) {
+  const struct mtasts_policy_fetch_options *options = &fetch->options;
+  struct mtasts_words words = {.length = 0};
+  char address[INET6_ADDRSTRLEN];
+  if (!options->trace)
+    return;
+  mtasts_address_text(&answer->address, address, sizeof address);
+  bool known = !IN6_IS_ADDR_UNSPECIFIED(&answer->address);
+  if (answer->error == MTASTS_ERROR_NONE)
+    mtasts_words_format(&words, "HTTPS %s: %ld, %zu bytes", fetch->host, answer->status,
+                        answer->body.len);
+  else
+    mtasts_words_format(&words, "HTTPS %s: %s", fetch->host, answer->detail);
+  if (known)
+    mtasts_words_format(&words, ", address %s", address);
+  options->trace(options->context, mtasts_trace_clock() - fetch->fetch_started, "3.3", words.text);
+}
+
+static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
+  struct mtasts_policy_fetch *fetch = context;
+  fetch->fetch = NULL;
+  for (unsigned i = 0; i < FAMILIES; i++) {
+    mtasts_resolver_cancel(fetch->families[i].query);
+    fetch->families[i].query = NULL;
+  }
+  evtimer_del(fetch->wake);
+  trace_body(fetch, answer);
+  fetch->options.done(fetch->options.context, answer);
+}
+
+static void ask_other(void *context) {
+  struct mtasts_policy_fetch *fetch = context;
+  if (!fetch->families[AAAA].asked)
+    ask(fetch, AAAA);
+}
+
+static void start_fetch(struct mtasts_policy_fetch *fetch, const struct mtasts_addresses *addresses,
+                        bool last) {
+  fetch->fetch_started = mtasts_trace_clock();
+  if (mtasts_fetcher_start(fetch->options.fetcher, fetch->host, addresses, take_body,
+                           last ? NULL : ask_other, fetch, &fetch->fetch) == MTASTS_OK)
+    return;
+  snprintf(fetch->detail, sizeof fetch->detail, "no policy can be fetched now");
+  fail_soon(fetch);
+}
+
+/* the addresses */
+
+/* IPv4 mapped into IPv6. */
+static size_t read_addresses(const struct mtasts_dns_message *message, struct in6_addr *addresses) {
+  struct mtasts_rr rr;
+  size_t count = 0;
+  for (size_t cursor = 0; count < OF_ANSWER_MAX && mtasts_dns_message_next(message, &cursor, &rr);
+       count++) {
+    struct in6_addr *address = &addresses[count];
+    *address = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    memcpy(&address->s6_addr[sizeof *address - rr.rdata_size], rr.message + rr.rdata,
+           rr.rdata_size);
+  }
+  return count;
+}
+
+static void trace_addresses(const struct mtasts_policy_fetch *fetch, unsigned which,
+                            const struct mtasts_dns_answer *answer,
+                            const struct mtasts_addresses *addresses) {
+  struct mtasts_words words = {.length = 0};
+  char text[INET6_ADDRSTRLEN];
+  for (size_t i = 0; i < addresses->count; i++) {
+    const unsigned char *bytes = addresses->items[i].s6_addr;
+    text[0] = '\0';
+    inet_ntop(which == A ? AF_INET : AF_INET6, which == A ? bytes + 12 : bytes, text, sizeof text);
+    mtasts_words_format(&words, "%s%s", i > 0 ? ", " : "", text);
+  }
+  mtasts_trace_answer(fetch->options.trace, fetch->options.context, fetch->families[which].started,
+                      "3.3", type_names[which], fetch->host, answer, &words);
+}
+
+static void take_addresses(struct mtasts_policy_fetch *fetch, unsigned which,
+                           const struct mtasts_dns_answer *answer) {
+  struct in6_addr items[OF_ANSWER_MAX];
+  struct mtasts_addresses addresses = {items, 0};
+  fetch->families[which].query = NULL;
+  fetch->families[which].answered = true;
+  bool last = fetch->families[A].answered && fetch->families[AAAA].answered;
+  if (answer->outcome == MTASTS_DNS_FAILED)
+    fetch->unresolved = true;
+  if (answer->outcome == MTASTS_DNS_ANSWER)
+    addresses.count = read_addresses(&answer->message, items);
+  else if (answer->detail[0] && !fetch->detail[0])
+    snprintf(fetch->detail, sizeof fetch->detail, "%s", answer->detail);
+  trace_addresses(fetch, which, answer, &addresses);
+  if (fetch->fetch)
+    mtasts_fetch_add(fetch->fetch, &addresses, last);
+  else if (addresses.count > 0)
+    start_fetch(fetch, &addresses, last);
+  else if (!last)
+    ask_other(fetch);
+  else if (fetch->detail[0])
+    fail_soon(fetch);
+  else
+    start_fetch(fetch, &addresses, last); /* says that there is none */
+}
+
+static void take_a(void *context, const struct mtasts_dns_answer *answer) {
+  take_addresses(context, A, answer);
+}
+
+static void take_aaaa(void *context, const struct mtasts_dns_answer *answer) {
+  take_addresses(context, AAAA, answer);
+}
+
+static void ask(struct mtasts_policy_fetch *fetch, unsigned which) {
+  struct family *family = &fetch->families[which];
+  struct mtasts_dns_answer none = {.outcome = MTASTS_DNS_NXDOMAIN};
+  mtasts_dns_fn *take = which == A ? take_a : take_aaaa;
+  family->asked = true;
+  family->started = mtasts_trace_clock();
+  /* Longer than the DNS can hold: nobody can have published there. */
+  if (strlen(fetch->host) <= MTASTS_DOMAIN_MAX) {
+    if (mtasts_resolver_ask(fetch->options.resolver, fetch->host, types[which], take, fetch,
+                            &family->query) == MTASTS_OK)
+      return;
+    none.outcome = MTASTS_DNS_FAILED;
+    snprintf(none.detail, sizeof none.detail, "%s: cannot be asked", type_names[which]);
+  }
+  take(fetch, &none);
+}
+
+/* its life */
+
+static void on_wake(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_policy_fetch *fetch = context;
+  struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_POLICY_FETCH,
+                                       .unresolved = fetch->unresolved};
+  (void)fd;
+  (void)what;
+  if (!fetch->failed) {
+    ask_other(fetch);
+    return;
+  }
+  snprintf(answer.detail, sizeof answer.detail, "%s", fetch->detail);
+  fetch->options.done(fetch->options.context, &answer);
+}
+
+enum mtasts_status mtasts_policy_fetch_start(const struct mtasts_policy_fetch_options *options,
+                                             struct mtasts_policy_fetch **fetch) {
+  struct mtasts_policy_fetch *made = calloc(1, sizeof *made);
+  if (!made)
+    return MTASTS_NO_MEMORY;
+  made->options = *options;
+  snprintf(made->host, sizeof made->host, "mta-sts.%s", options->domain->name);
+  made->wake = evtimer_new(options->base, on_wake, made);
+  if (!made->wake) {
+    mtasts_policy_fetch_free(made);
+    return MTASTS_NO_MEMORY;
+  }
+  *fetch = made;
+  if (!mtasts_fetcher_needs_addresses(options->fetcher)) {
+    start_fetch(made, &(struct mtasts_addresses){NULL, 0}, true);
+    return MTASTS_OK;
+  }
+  evtimer_add(made->wake, &(struct timeval){.tv_usec = SILENCE_MS * 1000});
+  ask(made, A);
+  return MTASTS_OK;
+}
+
+void mtasts_policy_fetch_free(struct mtasts_policy_fetch *fetch) {
+  if (!fetch)
+    return;
+  for (unsigned i = 0; i < FAMILIES; i++)
+    mtasts_resolver_cancel(fetch->families[i].query);
+  mtasts_fetch_cancel(fetch->fetch);
+  if (fetch->wake)
+    event_free(fetch->wake);
+  free(fetch);
+}

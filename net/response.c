@@ -1,0 +1,250 @@
+#include "response.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ascii.h"
+#include "printable.h"
+#include "trace.h"
+
+enum {
+  HEADER_BYTES_MAX = 65536,
+  BODY_FIRST = 1024,
+};
+
+/* what libcurl hands in */
+
+static size_t take_body(char *data, size_t unit, size_t count, void *context) {
+  struct mtasts_response *response = context;
+  size_t size = unit * count;
+  long status = 0;
+  curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &status);
+  if (status != 200)
+    return 0;
+  if (size > MTASTS_POLICY_MAX - response->size) {
+    response->too_large = true;
+    return 0;
+  }
+  if (response->size + size > response->capacity) {
+    size_t capacity = response->capacity ? response->capacity : BODY_FIRST;
+    while (capacity < response->size + size)
+      capacity *= 2;
+    char *grown = realloc(response->body, capacity);
+    if (!grown)
+      return 0;
+    response->body = grown;
+    response->capacity = capacity;
+  }
+  memcpy(response->body + response->size, data, size);
+  response->size += size;
+  return size;
+}
+
+/* One line of the header for each call. Interim responses and a proxy's come first. */
+static size_t take_header(char *data, size_t unit, size_t count, void *context) {
+  static const char version[] = "HTTP/";
+  struct mtasts_response *response = context;
+  size_t size = unit * count;
+  response->header_bytes += size;
+  if (response->header_bytes > HEADER_BYTES_MAX)
+    return 0;
+  if (size >= sizeof version - 1 && memcmp(data, version, sizeof version - 1) == 0)
+    response->in_body = false;
+  else if (size > 0 && size <= 2 && data[size - 1] == '\n' && (size == 1 || data[0] == '\r'))
+    response->in_body = true;
+  return size;
+}
+
+bool mtasts_response_collect(struct mtasts_response *response, CURL *easy) {
+  response->easy = easy;
+  return curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_WRITEDATA, response) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_HEADERDATA, response) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, response->curl_error) == CURLE_OK;
+}
+
+/* the answer */
+
+void mtasts_response_fail(struct mtasts_fetch_answer *answer, enum mtasts_error error,
+                          const char *format, ...) {
+  char text[2 * MTASTS_DETAIL_MAX];
+  va_list arguments;
+  va_start(arguments, format);
+  int length = vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  answer->error = error;
+  mtasts_printable((struct mtasts_span){text, length < 0 ? 0 : strlen(text)}, answer->detail,
+                   sizeof answer->detail);
+}
+
+/* Are all fields of that name just this word, by letter case ignored, up to a `;`? *count is how
+ * many there are; *value the last of them. */
+static bool fields_are(const struct mtasts_response *response, const char *name,
+                       struct mtasts_span word, size_t *count, const char **value) {
+  struct curl_header *field;
+  bool all = true;
+  *value = "";
+  for (*count = 0;
+       curl_easy_header(response->easy, name, *count, CURLH_HEADER, -1, &field) == CURLHE_OK;
+       ++*count) {
+    size_t length = strcspn(field->value, ";");
+    while (length > 0 && mtasts_is_wsp(field->value[length - 1]))
+      length--;
+    bool same = length == word.len;
+    for (size_t i = 0; same && i < length; i++)
+      same = mtasts_lower(field->value[i]) == word.data[i];
+    all = all && same;
+    *value = field->value;
+  }
+  return all;
+}
+
+/* RFC 8461 section 3.3: text/plain. A coding was not asked for, and can hide a large body. */
+static void judge_header(const struct mtasts_response *response,
+                         struct mtasts_fetch_answer *answer) {
+  size_t count;
+  const char *value;
+  if (!fields_are(response, "Content-Type", MTASTS_SPAN("text/plain"), &count, &value))
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH,
+                         "%s sends media type %s, not text/plain", response->tls.host, value);
+  else if (count != 1)
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s sends %s", response->tls.host,
+                         count ? "several media types" : "no media type; text/plain is required");
+  else if (!fields_are(response, "Content-Encoding", MTASTS_SPAN("identity"), &count, &value) ||
+           !fields_are(response, "Transfer-Encoding", MTASTS_SPAN("chunked"), &count, &value))
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH,
+                         "%s sends the policy in coding %s, unasked", response->tls.host, value);
+}
+
+/* Reads a length. Returns false for what is none, or larger than a policy can be. */
+static bool read_length(const char *text, size_t *length) {
+  size_t value = 0;
+  if (!*text)
+    return false;
+  for (; mtasts_is_digit(*text) && value <= MTASTS_POLICY_MAX; text++)
+    value = value * 10 + (size_t)(*text - '0');
+  *length = value;
+  return *text == '\0' && value <= MTASTS_POLICY_MAX;
+}
+
+/* Did the connection end? Versions of libcurl have several words for it. */
+static bool has_ended(const struct mtasts_response *response, CURLcode result) {
+  return response->tls.secured && (result == CURLE_OK || result == CURLE_PARTIAL_FILE ||
+                                   result == CURLE_RECV_ERROR || result == CURLE_GOT_NOTHING);
+}
+
+/*
+ * Is the body as long as it was meant to be? RFC 9112 section 6.3: chunks come first, and libcurl
+ * counts them. Then Content-Length, which must be one number. Else the body ends with the
+ * connection. Anybody on the way can end that (section 9.8), but cannot forge a close_notify.
+ */
+static void judge_length(const struct mtasts_response *response, CURLcode result,
+                         struct mtasts_fetch_answer *answer) {
+  const char *host = response->tls.host;
+  size_t chunked;
+  size_t lengths;
+  size_t length = 0;
+  const char *value;
+  fields_are(response, "Transfer-Encoding", MTASTS_SPAN("chunked"), &chunked, &value);
+  fields_are(response, "Content-Length", MTASTS_SPAN(""), &lengths, &value);
+  if (chunked > 0) {
+    if (result != CURLE_OK)
+      mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH,
+                           "policy of %s is cut short: its last chunk is missing", host);
+  } else if (lengths > 1 || (lengths == 1 && !read_length(value, &length))) {
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s sends no valid Content-Length",
+                         host);
+  } else if (lengths == 1 && length != response->size) {
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH,
+                         "policy of %s is cut short: %zu bytes arrived, Content-Length is %zu",
+                         host, response->size, length);
+  } else if (lengths == 0 && !response->tls.closed) {
+    mtasts_response_fail(
+        answer, MTASTS_ERROR_POLICY_FETCH,
+        "policy of %s may be cut short: it has no length, and no close_notify came", host);
+  }
+}
+
+static void judge_end(const struct mtasts_response *response, CURLcode result,
+                      struct mtasts_fetch_answer *answer) {
+  if (!response->in_body) {
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH,
+                         "%s ended the connection before its header was complete",
+                         response->tls.host);
+    return;
+  }
+  judge_header(response, answer);
+  if (answer->error == MTASTS_ERROR_NONE)
+    judge_length(response, result, answer);
+}
+
+/* How far did it get before the time was over? */
+static void judge_timeout(const struct mtasts_response *response,
+                          struct mtasts_fetch_answer *answer) {
+  const char *what = "did not send its policy";
+  if (!response->connected)
+    what = "did not accept a connection";
+  else if (!response->tls.secured)
+    what = "did not finish the TLS handshake";
+  mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s %s within %.1f s", response->tls.host,
+                       what, (double)(mtasts_trace_clock() - response->started) / 1e6);
+}
+
+static void judge_failure(const struct mtasts_response *response, CURLcode result,
+                          struct mtasts_fetch_answer *answer) {
+  const char *words = response->curl_error[0] ? response->curl_error : curl_easy_strerror(result);
+  const char *host = response->tls.host;
+  long error = 0;
+  switch ((int)result) {
+  case CURLE_PEER_FAILED_VERIFICATION:
+    mtasts_response_fail(answer, MTASTS_ERROR_WEBPKI_INVALID, "certificate of %s is refused: %s",
+                         host, words);
+    break;
+  case CURLE_SSL_CONNECT_ERROR:
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "TLS handshake with %s failed: %s",
+                         host, words);
+    break;
+  case CURLE_OPERATION_TIMEDOUT:
+    judge_timeout(response, answer);
+    break;
+  case CURLE_COULDNT_CONNECT:
+    curl_easy_getinfo(response->easy, CURLINFO_OS_ERRNO, &error);
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s", host,
+                         error > 0 ? strerrordesc_np((int)error) : words);
+    break;
+  default:
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "fetching from %s: %s", host, words);
+  }
+}
+
+void mtasts_response_judge(struct mtasts_response *response, CURLcode result,
+                           struct mtasts_fetch_answer *answer) {
+  curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &answer->status);
+  if (answer->status > 0 && answer->status < 200)
+    answer->status = 0; /* interim only */
+  if (response->tls.detail[0])
+    mtasts_response_fail(answer, MTASTS_ERROR_WEBPKI_INVALID, "%s", response->tls.detail);
+  else if (answer->status >= 300 && answer->status < 400)
+    /* RFC 8461 section 3.3: redirects MUST NOT be followed */
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH,
+                         "HTTP status %ld from %s: a redirect is not followed", answer->status,
+                         response->tls.host);
+  else if (answer->status != 0 && answer->status != 200)
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "HTTP status %ld from %s",
+                         answer->status, response->tls.host);
+  else if (response->header_bytes > HEADER_BYTES_MAX)
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s sends more than %d bytes of header",
+                         response->tls.host, HEADER_BYTES_MAX);
+  else if (response->too_large || result == CURLE_FILESIZE_EXCEEDED)
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "policy of %s is larger than %d bytes",
+                         response->tls.host, MTASTS_POLICY_MAX);
+  else if (has_ended(response, result))
+    judge_end(response, result, answer);
+  else
+    judge_failure(response, result, answer);
+  if (answer->error == MTASTS_ERROR_NONE)
+    answer->body = (struct mtasts_span){response->body ? response->body : "", response->size};
+}
