@@ -23,6 +23,7 @@
 #include "metrics.h"
 #include "netloop.h"
 #include "privilege.h"
+#include "process.h"
 #include "program.h"
 #include "restart.h"
 #include "service.h"
@@ -567,6 +568,7 @@ int main(int argc, char **argv) {
       .doors.metrics_fd = -1,
       .signals = -1,
   };
+  mtasts_process_begin();
   int code = mtasts_program_begin(&daemon.program, argc, argv, &daemon.config);
   if (code >= 0 || !daemon.config)
     return code;

@@ -17,6 +17,7 @@
 #include "keeper.h"
 #include "listen.h"
 #include "privilege.h"
+#include "process.h"
 #include "program.h"
 #include "service.h"
 
@@ -187,6 +188,7 @@ static int run_keeper(void) {
 }
 
 int main(int argc, char **argv) {
+  mtasts_process_begin();
   int code = mtasts_program_begin(&milter.program, argc, argv, &initial);
   if (code >= 0)
     return code;

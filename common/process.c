@@ -1,0 +1,24 @@
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+/* The lowest free descriptor is the one that is wanted, since those below it are taken already.
+ * Standard input cannot be read, and the others cannot be written to. Not close-on-exec: none of
+ * the three is. */
+static void take(int fd) {
+  if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+    return;
+  /* A chroot may have no /dev/null. */
+  if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+    (void)!open("/", O_PATH);
+}
+
+void mtasts_process_begin(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    take(fd);
+  signal(SIGCHLD, SIG_DFL);
+}
