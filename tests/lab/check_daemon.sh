@@ -240,6 +240,25 @@ check 'and changes nothing' 'none override .* -' "$(decision good)"
 configure 'socketmap { plain_level = "may" }'
 kill -HUP $daemon
 check 'plain_level' yes "$(says 'reload overrides=0 site_mode=enforce')"
+# As systemd reloads: the unit's commands in turn, until one fails
+reload_unit() { # UNIT PROGRAM
+  local command
+  while read -r command; do
+    command=${command//@PREFIX@\/sbin\/$2 /$MTASTS${2#mtasts} --config $conf }
+    MAINPID=$daemon bash -c "$command" 2>&1 || return
+  done < <(sed -n 's/^ExecReload=//p' "$here/../../contrib/systemd/$1")
+}
+cp "$conf" "$LAB_DIR/good.conf"
+configure 'override "good.example" { mode = "worse nonsense" }'
+for program in mtastsd mtasts-milter; do
+  out=$(reload_unit $program.service $program)
+  check "systemctl reload $program with a mistake: exit code" 78 $?
+  check 'and its words' ".*mtastsd.conf:$(grep -n nonsense "$conf" | cut -d: -f1): .*" "$out"
+done
+check 'a bad file did not come to the daemon' 1 "$(grep -c 'old configuration' "$log")"
+cp "$LAB_DIR/good.conf" "$conf"
+check 'systemctl reload without one' 0 "$(reload_unit mtastsd.service mtastsd >/dev/null; echo $?)"
+check 'is a reload' yes "$(for ((i = 0; i < 60; i++)); do [ "$(grep -c 'reload overrides=0' "$log")" = 2 ] && echo yes && break; sleep 0.05; done)"
 check 'plain_level: testing' "OK may$(report testing.example testing)" \
   "$(postfix testing.example postfix-tlsrpt)"
 for pair in not-found:sts-policy-fetch-error no-mode:sts-policy-invalid self-signed:sts-webpki-invalid; do
@@ -367,14 +386,31 @@ check 'and healthy again' ok "$(health_comes_to 200)"
 stop_daemon
 
 # In the background
+processes() { # PROGRAM: those that read $conf
+  local process
+  for process in /proc/[0-9]*; do
+    [ "$process/exe" -ef "$1" ] && grep -qzxF "$conf" "$process/cmdline" 2>/dev/null && echo "${process#/proc/}"
+  done
+}
 check 'in the background: the command returns' 0 "$(exit_code "$MTASTS"d --config "$conf")"
 check 'when it is ready' 'enforce cache 20260101T000000 -' "$(decision good)"
-for process in /proc/[0-9]*; do
-  [ "$process/exe" -ef "$MTASTS"d ] && grep -qzxF "$conf" "$process/cmdline" &&
-    daemon=${process#/proc/}
-done
+daemon=$(processes "$MTASTS"d)
 check 'a second: its exit code' 75 "$(exit_code "$MTASTS"d --config "$conf")"
 check 'a second: its words' 'mtastsd: .*ask.sock: another server listens there' "$(cat "$LAB_DIR/out")"
 stop_daemon
 check 'SIGTERM: the sockets are gone' '' "$(ls "$LAB_DIR/run")"
+
+# Started by what has closed its standard descriptors, and ignores its children
+for closed in '<&-' '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+  timeout -s KILL 10 bash -c "trap '' CHLD; exec '${MTASTS}d' --config '$conf' $closed"
+  check "with $closed: the command returns" 0 $?
+  daemon=$(processes "$MTASTS"d)
+  check "with $closed: it serves" 'enforce cache 20260101T000000 -' "$(decision good)"
+  check "with $closed: no more than one" '[0-9]+' "$daemon"
+  kill -HUP $daemon
+  sleep 0.2
+  stop_daemon
+  check "with $closed: SIGTERM ends it" '' "$(ls "$LAB_DIR/run")"
+done
+check 'the tool without a standard output' 74 "$(timeout 10 "$MTASTS" --config "$conf" cache stats >&- 2>&-; echo $?)"
 daemon=''

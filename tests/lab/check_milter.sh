@@ -565,6 +565,15 @@ check_socket() {
   keeper=$(parent_called "$milter" --config "$conf")
   kill "$keeper"
   check 'and stops' yes "$(until_so gone "$keeper" && echo yes)"
+  local closed
+  for closed in '<&-' '2>&-' '<&- >&- 2>&-'; do
+    timeout -s KILL 10 bash -c "trap '' CHLD; exec '$milter' --config '$conf' $closed"
+    check "with $closed: the command returns" 0 $?
+    check "with $closed: it serves" "$flagged" "$(message K4 a@good.example)"
+    keeper=$(parent_called "$milter" --config "$conf")
+    kill "$keeper"
+    check "with $closed: it stops" yes "$(until_so gone "$keeper" && echo yes)"
+  done
   keeper=''
 }
 
