@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* The lowest free descriptor is the one that is wanted, since those below it are taken already.
@@ -21,4 +22,13 @@ void mtasts_process_begin(void) {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
     take(fd);
   signal(SIGCHLD, SIG_DFL);
+}
+
+unsigned long mtasts_process_descriptors(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return 0;
+  rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = limit.rlim_max;
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : before;
 }

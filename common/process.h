@@ -17,4 +17,8 @@
  */
 void mtasts_process_begin(void);
 
+/* Raises the limit of descriptors to the most that the process may have. Returns how many that is;
+ * 0: it is not known. */
+unsigned long mtasts_process_descriptors(void);
+
 #endif

@@ -96,6 +96,9 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
   case MTASTS_JOB_CONFIGURE:
     configure(loop, job);
     break;
+  case MTASTS_JOB_LISTEN: /* the front loop's */
+  case MTASTS_JOB_OUTCOMES:
+    break;
   case MTASTS_JOB_PING:
     mtasts_loop_note(tower->stats, MTASTS_LOOP_NET);
     break;

@@ -385,6 +385,66 @@ limit_files unlimited:
 check 'and healthy again' ok "$(health_comes_to 200)"
 stop_daemon
 
+# Addresses that others have, or that are not there yet
+cat >"$LAB_DIR/holder" <<'END'
+use IO::Socket::INET;
+my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => shift, ReuseAddr => 1) or die $!;
+$0 = "other";
+$| = 1;
+print "ready\n";
+sleep 60;
+END
+hold_port() { # PORT
+  perl "$LAB_DIR/holder" "$1" >"$LAB_DIR/held" &
+  idle=$!
+  for ((i = 0; i < 60; i++)); do [ -s "$LAB_DIR/held" ] && break; sleep 0.05; done
+}
+configure
+sed -i 's/"inet:127.0.0.1:8461"/&, "inet:127.0.0.77:8461", "inet:192.0.2.77:8465"/' "$conf"
+hold_port 8461
+start_daemon
+check 'a port that another has: the others serve' 'enforce cache 20260101T000000 -' "$(decision good)"
+check 'who has it is told' yes "$(says "127.0.0.1:8461: Address already in use: process $idle (other) listens there; the other")"
+check 'an address that is not there is told' yes "$(says '192.0.2.77:8465: .*: this host does not have that address, or not yet; the other')"
+check '/healthz tells it' ".*127.0.0.1:8461: .*process $idle \(other\).*192.0.2.77:8465.*" "$(health_comes_to 503)"
+check 'each is told once' 2 "$(grep -c 'the other sockets serve' "$log")"
+kill $idle
+wait $idle 2>/dev/null
+idle=''
+ip address add 192.0.2.77/32 dev lo
+listens_now() { # ADDRESS: within ten seconds
+  local i
+  for ((i = 0; i < 200; i++)); do said "$1: listening there now" && echo yes && return; sleep 0.05; done
+  tail -n 3 "$log"
+}
+check 'the port is taken when it is free' yes "$(listens_now 127.0.0.1:8461)"
+check 'and the address when it is there' yes "$(listens_now 192.0.2.77:8465)"
+check 'it serves there' "[0-9]+:$secure" "$(timeout 5 bash -c \
+  'exec 5<>/dev/tcp/127.0.0.1/8461; printf "20:postfix good.example," >&5; IFS= read -r -d , -u 5 reply; echo "$reply"')"
+check '/healthz is content' ok "$(health_comes_to 200)"
+ip address del 192.0.2.77/32 dev lo
+
+# Sockets and the cache that are removed under it
+rm "$ask_socket" "$map_socket" "$outcome_socket"
+check 'sockets that were removed are made again' yes "$(for ((i = 0; i < 200; i++)); do
+  [ -S "$ask_socket" ] && [ -S "$map_socket" ] && [ -S "$outcome_socket" ] && echo yes && break; sleep 0.05; done)"
+check 'which is told' 3 "$(grep -c 'was removed: a new socket is in its place' "$log")"
+check 'it serves there' 'enforce cache 20260101T000000 -' "$(decision good)"
+! may_change_user || check 'with the same modes' '660 666 660' \
+  "$(stat -c '%a' "$ask_socket" "$map_socket" "$outcome_socket" | xargs)"
+outcomes_before=$(metric mtasts_outcomes_total)
+printf '%s' "$outcome" | "$LAB_TOOLS/ask" -d "$outcome_socket"
+check 'outcomes are taken there' $((outcomes_before + 1)) "$(for ((i = 0; i < 60; i++)); do
+  n=$(metric mtasts_outcomes_total); [ "$n" != "$outcomes_before" ] && break; sleep 0.05; done; echo "$n")"
+mv "$cache" "$cache.moved"
+check 'a cache that was renamed is told' yes "$(for ((i = 0; i < 200; i++)); do
+  said 'was renamed or removed while it is in use' && echo yes && break; sleep 0.05; done)"
+check 'and by /healthz' "the cache $cache was renamed .*" "$(health_comes_to 503)"
+check 'what is known goes on' 'enforce cache 20260101T000000 -' "$(decision good)"
+mv "$cache.moved" "$cache"
+check 'until it is back' ok "$(health_comes_to 200)"
+stop_daemon
+
 # In the background
 processes() { # PROGRAM: those that read $conf
   local process
@@ -396,7 +456,7 @@ check 'in the background: the command returns' 0 "$(exit_code "$MTASTS"d --confi
 check 'when it is ready' 'enforce cache 20260101T000000 -' "$(decision good)"
 daemon=$(processes "$MTASTS"d)
 check 'a second: its exit code' 75 "$(exit_code "$MTASTS"d --config "$conf")"
-check 'a second: its words' 'mtastsd: .*ask.sock: another server listens there' "$(cat "$LAB_DIR/out")"
+check 'a second: its words' "mtastsd: .*ask.sock: another server listens there: process $daemon \(mtastsd\)" "$(cat "$LAB_DIR/out")"
 stop_daemon
 check 'SIGTERM: the sockets are gone' '' "$(ls "$LAB_DIR/run")"
 
