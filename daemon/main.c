@@ -424,6 +424,7 @@ static void on_rest(evutil_socket_t fd, short what, void *context) {
   (void)fd;
   (void)what;
   give_memory_back(context);
+  mtasts_log_rest();
 }
 
 /* Waits for one, and answers meanwhile whoever asks how we do. */
@@ -458,6 +459,7 @@ static int stop_threads(struct daemon *daemon, int code) {
   daemon->metrics = NULL;
   if (!stop_thread(daemon, &daemon->front_thread) || !stop_thread(daemon, &daemon->net_thread)) {
     mtasts_log(MTASTS_LOG_WARNING, "told twice to stop: what waited got no answer");
+    mtasts_log_close();
     _exit(code); /* the cache takes no harm */
   }
   log_stats(daemon, "stop");
@@ -573,5 +575,6 @@ int main(int argc, char **argv) {
   code = daemon.snapshot ? run(&daemon)
                          : mtasts_program_fail(&daemon.program, EX_OSERR, "out of memory");
   close_all(&daemon);
+  mtasts_log_close();
   return code;
 }

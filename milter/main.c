@@ -165,6 +165,7 @@ static void stop(void) {
     mtasts_log(MTASTS_LOG_WARNING, "%u messages under way are cut off", left);
   mtasts_filter_counts(counts, sizeof counts);
   mtasts_log(MTASTS_LOG_INFO, "stop %s", counts);
+  mtasts_log_close();
   _exit(EX_OK); /* with no destructors: libmilter's threads still run */
 }
 
@@ -202,6 +203,7 @@ static int run_keeper(void) {
   if (milter.own)
     mtasts_listen_remove(&milter.listening);
   mtasts_config_free(initial);
+  mtasts_log_close();
   return code;
 }
 

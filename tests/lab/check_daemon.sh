@@ -333,6 +333,42 @@ check 'and questions answered' 'enforce cache' "$(
 stop_daemon
 exec 4>&-
 
+# A system log that does not read
+if may_change_user; then
+  configure 'log = "syslog"'
+  mkdir "$LAB_DIR/dev"
+  "$LAB_TOOLS/ask" -l "$LAB_DIR/dev/log" >"$LAB_DIR/syslogged" &
+  idle=$!
+  for ((i = 0; i < 60; i++)); do [ -S "$LAB_DIR/dev/log" ] && break; sleep 0.05; done
+  chmod 666 "$LAB_DIR/dev/log"
+  : >"$log"
+  # shellcheck disable=SC2016 # the inner shell's
+  NOTIFY_SOCKET=@nobody unshare -m bash -c 'for f in null zero random urandom; do
+      : >"$1/$f" && mount --bind "/dev/$f" "$1/$f" || exit; done
+    mount --rbind "$1" /dev && exec "$2" --config "$3"' _ "$LAB_DIR/dev" "$MTASTS"d "$conf" &
+  daemon=$!
+  for ((i = 0; i < 100; i++)); do grep -q 'start version=' "$LAB_DIR/syslogged" && break; sleep 0.05; done
+  check 'a line of the system log' "<22>[A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} mtastsd\\[$daemon\\]: start version=.*" \
+    "$(grep 'start version=' "$LAB_DIR/syslogged")"
+  kill -STOP $idle
+  for ((i = 0; i < 1000; i++)); do
+    printf '%s' "${outcome//good.example/d$i.example}"; printf '\0'
+  done | while IFS= read -r -d '' one; do printf '%s' "$one" | "$LAB_TOOLS/ask" -d "$outcome_socket"; done
+  kill -USR1 $daemon
+  check 'a system log that does not read: questions are answered' 'enforce cache' "$(
+    timeout 3 "$LAB_TOOLS/ask" "$ask_socket" decision good.example |
+      sed 's/^OK //' | jq -r '.verdict + " " + .source')"
+  kill -CONT $idle
+  check 'and when it reads, the lines are there' yes "$(for ((i = 0; i < 100; i++)); do
+    grep -q 'stats {"requests"' "$LAB_DIR/syslogged" && echo yes && break; sleep 0.05; done)"
+  stop_daemon
+  check 'to the last' 1 "$(for ((i = 0; i < 40; i++)); do
+    grep -q ': stop {' "$LAB_DIR/syslogged" && break; sleep 0.05; done; grep -c ': stop {' "$LAB_DIR/syslogged")"
+  kill $idle
+  wait $idle 2>/dev/null
+  idle=''
+fi
+
 # Starts after a bad end
 configure
 "$LAB_TOOLS/ask" -l "$LAB_DIR/notify" >"$LAB_DIR/notified" &
