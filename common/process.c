@@ -7,6 +7,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+enum {
+  LEAST = 6,      /* of a share */
+  MOST = 1 << 20, /* descriptors that are of any use */
+};
+
 /* The lowest free descriptor is the one that is wanted, since those below it are taken already.
  * Standard input cannot be read, and the others cannot be written to. Not close-on-exec: none of
  * the three is. */
@@ -24,11 +29,21 @@ void mtasts_process_begin(void) {
   signal(SIGCHLD, SIG_DFL);
 }
 
-unsigned long mtasts_process_descriptors(void) {
+void mtasts_process_raise_descriptors(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return 0;
-  rlim_t before = limit.rlim_cur;
+    return;
   limit.rlim_cur = limit.rlim_max;
-  return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : before;
+  setrlimit(RLIMIT_NOFILE, &limit); /* or it stays as it is */
+}
+
+struct mtasts_descriptors mtasts_process_descriptors(void) {
+  struct rlimit limit;
+  unsigned share = LEAST;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > MOST)
+    limit.rlim_cur = MOST;
+  if (limit.rlim_cur > MTASTS_DESCRIPTORS_RESERVE + 3 * LEAST)
+    share = (unsigned)(limit.rlim_cur - MTASTS_DESCRIPTORS_RESERVE) / 3;
+  return (struct mtasts_descriptors){
+      .peers = share, .lookups = share / MTASTS_DESCRIPTORS_LOOKUP, .queries = share};
 }

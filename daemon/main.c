@@ -146,13 +146,19 @@ static int catch_signals(struct daemon *daemon) {
   return mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
 }
 
-/* Memory and descriptors. Returns how many peers there may be: half of the descriptors are for
- * look-ups. */
-static unsigned prepare_process(void) {
+/* Memory and descriptors. Returns how many peers there may be. */
+static unsigned prepare_process(const struct daemon *daemon) {
   mallopt(M_ARENA_MAX, 2); /* the front loop's, and one for all that is not in a hurry */
   mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
-  unsigned long peers = mtasts_process_descriptors() / 2;
-  return peers > 0 && peers < MTASTS_PEERS_MAX ? (unsigned)peers : MTASTS_PEERS_MAX;
+  mtasts_process_raise_descriptors();
+  struct mtasts_descriptors shares = mtasts_process_descriptors();
+  if (shares.lookups < daemon->config->refresh.in_flight)
+    mtasts_program_warn(
+        &daemon->program,
+        "few descriptors (ulimit -n, LimitNOFILE= of the unit): at most %u look-ups "
+        "at a time, and %u connections",
+        shares.lookups, shares.peers);
+  return shares.peers < MTASTS_PEERS_MAX ? shares.peers : MTASTS_PEERS_MAX;
 }
 
 static int open_doors(struct daemon *daemon) {
@@ -334,7 +340,7 @@ static int open_upkeep(struct daemon *daemon) {
 }
 
 static int open_all(struct daemon *daemon) {
-  unsigned peers_max = prepare_process();
+  unsigned peers_max = prepare_process(daemon);
   int code = open_doors(daemon);
   if (code == EX_OK)
     code = drop_root(daemon);

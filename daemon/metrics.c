@@ -16,6 +16,7 @@
 #include "exposition.h"
 #include "health.h"
 #include "http.h"
+#include "netloop.h"
 
 enum {
   TICK_S = 5, /* between signs of life, and steps of the census */
@@ -115,7 +116,7 @@ static size_t write_metrics(struct mtasts_metrics *server, char *out, size_t siz
       .healthy = mtasts_health_check(&server->health, words),
       .monitor = config->site_mode == MTASTS_SITE_MONITOR,
       .map_size_max = server->map_size_max,
-      .lookups_max = config->refresh.in_flight,
+      .lookups_max = mtasts_netloop_lookups(config),
       .overrides = config->override_count,
       .started = server->started,
       .now = time(NULL),

@@ -9,6 +9,7 @@
 #include "fetch.h"
 #include "log.h"
 #include "news.h"
+#include "process.h"
 #include "resolver.h"
 #include "rounds.h"
 #include "tower.h"
@@ -35,6 +36,11 @@ static int64_t wall_clock(void) {
   return (int64_t)time(NULL);
 }
 
+uint32_t mtasts_netloop_lookups(const struct mtasts_config *config) {
+  unsigned share = mtasts_process_descriptors().lookups;
+  return share < config->refresh.in_flight ? share : config->refresh.in_flight;
+}
+
 /* jobs */
 
 static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
@@ -45,7 +51,7 @@ static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   mtasts_snapshot_release(loop->snapshot);
   loop->snapshot = job->snapshot;
   job->snapshot = NULL;
-  loop->tower.in_flight = config->refresh.in_flight;
+  loop->tower.in_flight = mtasts_netloop_lookups(config);
   loop->tower.net.settings = settings;
 }
 

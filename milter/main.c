@@ -209,7 +209,7 @@ static int run_keeper(void) {
 
 int main(int argc, char **argv) {
   mtasts_process_begin();
-  mtasts_process_descriptors();
+  mtasts_process_raise_descriptors();
   int code = mtasts_program_begin(&milter.program, argc, argv, &initial);
   if (code >= 0)
     return code;

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,8 +81,37 @@ static void children_can_be_waited_for(void) {
   CU_ASSERT_EQUAL(in_child(start_a_child, 0), 0);
 }
 
+/* With that limit: the shares and the reserve are no more than it, and none is empty. */
+static int share(int most) {
+  struct rlimit limit = {.rlim_cur = (rlim_t)most / 2, .rlim_max = (rlim_t)most};
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return 1;
+  mtasts_process_raise_descriptors();
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur != (rlim_t)most)
+    return 2;
+  struct mtasts_descriptors shares = mtasts_process_descriptors();
+  unsigned sum = MTASTS_DESCRIPTORS_RESERVE + shares.peers + shares.queries +
+                 shares.lookups * MTASTS_DESCRIPTORS_LOOKUP;
+  if (shares.peers < 6 || shares.queries < 6 || shares.lookups < 3)
+    return 3;
+  if (most >= 70 && (sum > (unsigned)most || sum + 6 < (unsigned)most))
+    return 4;
+  return 0;
+}
+
+static void descriptors(void) {
+  const int limits[] = {32, 64, 70, 100, 256, 512, 1024, 4096, 20000};
+  struct rlimit mine;
+  CU_ASSERT(getrlimit(RLIMIT_NOFILE, &mine) == 0);
+  for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+    int step = (rlim_t)limits[i] <= mine.rlim_max ? in_child(share, limits[i]) : 0;
+    unit_check(step == 0, "a limit of %d: step %d", limits[i], step);
+  }
+}
+
 const struct unit_test unit_tests[] = {
     {"standard descriptors that are closed are taken", closed_descriptors_are_taken},
     {"those that are open stay as they are", open_ones_stay},
     {"children can be waited for", children_can_be_waited_for},
+    {"descriptors are shared out", descriptors},
     {NULL, NULL}};
