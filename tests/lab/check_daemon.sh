@@ -3,7 +3,7 @@
 
 ask_socket=$LAB_DIR/run/ask.sock map_socket=$LAB_DIR/run/socketmap.sock
 outcome_socket=$LAB_DIR/run/tlsrpt.sock conf=$LAB_DIR/mtastsd.conf log=$LAB_DIR/log/mtastsd
-daemon='' idle=''
+daemon='' idle='' run_with=()
 trap 'kill $daemon $idle 2>/dev/null' EXIT
 
 # The lab's configuration, our sockets, and what else is given. Root starts it, and becomes nobody.
@@ -24,7 +24,7 @@ may_change_user() { setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/d
 start_daemon() {
   local i
   : >"$log"
-  "$MTASTS"d --config "$conf" --foreground 2>>"$log" &
+  "${run_with[@]}" "$MTASTS"d --config "$conf" --foreground 2>>"$log" &
   daemon=$!
   for ((i = 0; i < 100; i++)); do
     said 'start version=' && return
@@ -509,4 +509,26 @@ for closed in '<&-' '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
   check "with $closed: SIGTERM ends it" '' "$(ls "$LAB_DIR/run")"
 done
 check 'the tool without a standard output' 74 "$(timeout 10 "$MTASTS" --config "$conf" cache stats >&- 2>&-; echo $?)"
+
+# Few descriptors: no look-up may fail for want of one. All are asked for at once over one connection,
+# which the malformed request at the end closes.
+mapfile -t enforced < <(awk -F'|' '!/^#/ && $6 ~ /^ *enforce / && $1 ~ /^[a-z0-9-]+ *$/ {
+  gsub(/ /, "", $1); print $1 ".example" }' "$here/domains")
+netstrings() { # DOMAIN…
+  local domain
+  for domain; do printf '%d:decision %s,' $((9 + ${#domain})) "$domain"; done
+  printf 'the end'
+}
+configure
+for limit in 64 128; do
+  rm -rf "$cache"
+  run_with=(prlimit "--nofile=$((limit / 2)):$limit")
+  start_daemon
+  run_with=()
+  check "$limit descriptors: it is told" yes "$(says 'few descriptors .*: at most [0-9]* look-ups')"
+  check 'the limit is raised' "$limit" "$(awk '/^Max open files/ { print $4 }' "/proc/$daemon/limits")"
+  check "${#enforced[@]} domains at once: all are enforced" "${#enforced[@]}" "$(
+    netstrings "${enforced[@]}" | timeout 60 "$LAB_TOOLS/ask" -r "$ask_socket" | grep -o '"verdict":"enforce"' | wc -l)"
+  stop_daemon
+done
 daemon=''
