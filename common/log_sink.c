@@ -87,6 +87,9 @@ static int send_system(const char *line, size_t size) {
 /* What of a line a terminal does not take is left out. */
 static int send_error(const char *line, size_t size) {
   int fd = out.fd >= 0 ? out.fd : STDERR_FILENO;
+  /* A program may have another stream in its place, in memory. */
+  if (fileno(stderr) != STDERR_FILENO)
+    return fwrite(line, 1, size, stderr) == size ? 0 : EIO;
   ssize_t n = send(fd, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (n < 0 && errno == ENOTSOCK) {
     /* A pipe takes all of a line for which poll sees room (pipe(7): PIPE_BUF). */
