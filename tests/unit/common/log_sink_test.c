@@ -177,6 +177,7 @@ static void standard_error(void) {
     int status = -1;
     CU_ASSERT_FATAL((i == 0 ? pipe(ends) : socketpair(AF_UNIX, SOCK_STREAM, 0, ends)) == 0);
     fflush(NULL);
+    usleep(300000); /* the thread of the tests before ends, which TSan allows no fork beside */
     pid_t child = fork();
     if (child == 0)
       _exit(fill_standard_error(ends[1]));
@@ -198,21 +199,29 @@ static void standard_error(void) {
 static void fork_while_lines_wait(void) {
   int status = -1;
   unsigned twice = 0;
+  int go[2];
+  char byte;
   int fd = listen_there();
+  CU_ASSERT_FATAL(pipe(go) == 0);
   mtasts_log_sink_open(MTASTS_LOG_SYSLOG, path);
   write_numbers(100);
   pid_t child = fork();
   if (child == 0) {
     alarm(60);
+    (void)!read(go[0], &byte, 1);
     mtasts_log_sink_write(MTASTS_LOG_INFO, "child", "alive");
     mtasts_log_sink_drain(20000);
     _exit(0);
   }
-  for (int i = 0; i < 101; i++)
+  for (int i = 0; i < 100; i++)
     twice += strstr(read_line(fd), ": number 5.") != NULL;
   CU_ASSERT_EQUAL(twice, 1);
+  CU_ASSERT(write(go[1], "", 1) == 1);
+  matches(read_line(fd), " child\\[[0-9]+\\]: alive$");
   waitpid(child, &status, 0);
   CU_ASSERT_EQUAL(status, 0);
+  close(go[0]);
+  close(go[1]);
   close(fd);
   unlink(path);
   mtasts_log_sink_open(MTASTS_LOG_STDERR, NULL);
