@@ -172,8 +172,8 @@ struct mtasts_config {
   const char *user;
   const char *group;
   uid_t uid;         /* (uid_t)-1 where the default user is missing */
-  gid_t gid;         /* (gid_t)-1 likewise */
-  bool user_missing; /* the default user or group does not exist: keep your own, say so once */
+  gid_t gid;         /* of the user, if the default group is missing; (gid_t)-1 without either */
+  bool user_missing; /* the default user does not exist: keep your own, say so once */
   enum mtasts_log_sink log;
   void *tree; /* libconfuse's, which holds the strings */
 };

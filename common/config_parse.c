@@ -284,6 +284,11 @@ static void resolve_accounts(struct mtasts_config *config) {
   const struct group *group = mtasts_accounts_wanted ? getgrnam(config->group) : NULL;
   config->uid = user ? user->pw_uid : (uid_t)-1;
   config->gid = group ? group->gr_gid : (gid_t)-1;
+  /* A user that is there, of a file that names no group: its own one, rather than stay root. */
+  if (user && !group) {
+    config->gid = user->pw_gid;
+    config->user_missing = false;
+  }
   for (size_t i = 0; i < sizeof gids / sizeof *gids; i++)
     if (*gids[i] == (gid_t)-1)
       *gids[i] = config->gid;

@@ -9,9 +9,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "holder.h"
+
 enum {
   MODE_DIRECTORY = 0755,
-  MODE_ALL = 0777,
+  MODE_ALL = 07777,
+  PORT_FREE = 1024, /* those below are for root */
 };
 
 __attribute__((format(printf, 2, 3))) static bool fail(char *error, const char *format, ...) {
@@ -85,6 +88,16 @@ static bool clear_place(const struct sockaddr_un *at, int type, char *error) {
          fail(error, "the dead socket %s cannot be removed: %s", at->sun_path, strerror(errno));
 }
 
+/* The umask may have taken something from it. By the descriptor, since the name may be another
+ * file's by now; an O_PATH descriptor has no fchmod, but a name under /proc. */
+static bool give_mode(int fd, const struct stat *file, mode_t mode) {
+  char name[32];
+  if ((file->st_mode & MODE_ALL) == mode)
+    return true;
+  snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+  return chmod(name, mode) == 0;
+}
+
 /*
  * Gives the socket that was just bound to its owner and group, and remembers which file it is. The
  * descriptor of the file sees to it that this is no link, and no other file, whatever
@@ -100,7 +113,8 @@ static bool give_socket(const char *path, const struct mtasts_access *access,
     return false;
   errno = EPERM;
   bool given = fstat(fd, &file) == 0 && S_ISSOCK(file.st_mode) && file.st_nlink == 1 &&
-               file.st_uid == geteuid() && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0;
+               file.st_uid == geteuid() && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0 &&
+               give_mode(fd, &file, access->mode);
   int saved = errno;
   close(fd);
   errno = saved;
@@ -109,8 +123,8 @@ static bool give_socket(const char *path, const struct mtasts_access *access,
   return given;
 }
 
-/* A stream socket cannot be connected to yet; a datagram socket has its mode from the start, so
- * that until it has its group nobody but we may send. */
+/* A stream socket cannot be connected to yet. A datagram socket has no more than its mode from the
+ * start, since the socket's own mode is what bind gives its file (unix_bind_bsd in Linux). */
 static bool bind_unix(int type, const struct mtasts_access *access,
                       const struct mtasts_config *config, struct mtasts_listening *listening,
                       char *error) {
@@ -118,10 +132,8 @@ static bool bind_unix(int type, const struct mtasts_access *access,
   memcpy(&at, &listening->address, sizeof at);
   if (!make_directory(at.sun_path, config, error) || !clear_place(&at, type, error))
     return false;
-  mode_t before = umask(MODE_ALL & ~access->mode);
-  int rc = bind(listening->fd, (const struct sockaddr *)&at, sizeof at);
-  umask(before);
-  if (rc != 0)
+  if (fchmod(listening->fd, access->mode) != 0 ||
+      bind(listening->fd, (const struct sockaddr *)&at, sizeof at) != 0)
     return fail(error, "%s: %s", at.sun_path, strerror(errno));
   if (!give_socket(at.sun_path, access, config, listening)) {
     fail(error, "%s cannot be given its owner and group: %s", at.sun_path, strerror(errno));
@@ -133,15 +145,22 @@ static bool bind_unix(int type, const struct mtasts_access *access,
   return true;
 }
 
-void mtasts_listen_remove(const struct mtasts_listening *listening) {
+bool mtasts_listen_in_place(const struct mtasts_listening *listening) {
   struct sockaddr_un at;
   struct stat found;
   if (listening->address.ss_family != AF_UNIX)
+    return true;
+  memcpy(&at, &listening->address, sizeof at);
+  return lstat(at.sun_path, &found) == 0 && S_ISSOCK(found.st_mode) &&
+         found.st_dev == listening->device && found.st_ino == listening->inode;
+}
+
+void mtasts_listen_remove(const struct mtasts_listening *listening) {
+  struct sockaddr_un at;
+  if (listening->address.ss_family != AF_UNIX || !mtasts_listen_in_place(listening))
     return;
   memcpy(&at, &listening->address, sizeof at);
-  if (lstat(at.sun_path, &found) == 0 && S_ISSOCK(found.st_mode) &&
-      found.st_dev == listening->device && found.st_ino == listening->inode)
-    unlink(at.sun_path);
+  unlink(at.sun_path);
 }
 
 /* all sockets */
@@ -185,4 +204,34 @@ bool mtasts_listen(const char *endpoint, int type, const struct mtasts_access *a
   }
   *listening = made;
   return true;
+}
+
+/* errors */
+
+static unsigned port_of(const struct sockaddr_storage *address) {
+  struct sockaddr_in at; /* the port of IPv6 stands at the same place */
+  memcpy(&at, address, sizeof at);
+  return ntohs(at.sin_port);
+}
+
+void mtasts_listen_explain(const char *endpoint, int number, char error[MTASTS_LISTEN_ERROR]) {
+  struct sockaddr_storage address;
+  socklen_t size;
+  char holder[MTASTS_HOLDER_WORDS];
+  size_t used = strlen(error);
+  const char *more = NULL;
+  if (!mtasts_endpoint_parse(endpoint, &address, &size))
+    return;
+  bool is_unix = address.ss_family == AF_UNIX;
+  if (number == EADDRINUSE && mtasts_holder_find(&address, holder))
+    snprintf(error + used, MTASTS_LISTEN_ERROR - used, ": %s%s", holder,
+             is_unix ? "" : " listens there");
+  else if (number == EADDRNOTAVAIL)
+    more = "this host does not have that address, or not yet";
+  else if (number == EAFNOSUPPORT)
+    more = "this host has no IPv6";
+  else if (number == EACCES && !is_unix && port_of(&address) < PORT_FREE)
+    more = "ports below 1024 are for root; take another one";
+  if (more)
+    snprintf(error + used, MTASTS_LISTEN_ERROR - used, ": %s", more);
 }

@@ -1,5 +1,6 @@
 /*
- * listen.h: the sockets that mtastsd opens itself, before it gives up root.
+ * listen.h: the sockets that our programs open themselves: at the start, before root is given up,
+ * and later where one could not be opened then or was removed.
  *
  * A unix socket gets just the mode and group of its `access`, and its directory is made where it
  * is missing (0755); where root does it, both belong to the configuration's user. Others
@@ -7,7 +8,7 @@
  * server is replaced; a living one, or a file that is no socket, is not.
  *
  * Root works here in a directory that is somebody else's, so no name is followed or trusted twice.
- * For a process with one thread: the umask is changed for a moment.
+ * Any thread; the umask is left alone. /proc has to be there.
  */
 #ifndef MTASTS_LISTEN_H
 #define MTASTS_LISTEN_H
@@ -24,7 +25,7 @@ struct mtasts_listening {
 };
 
 enum {
-  MTASTS_LISTEN_ERROR = 256, /* bytes for a sentence */
+  MTASTS_LISTEN_ERROR = 512, /* bytes for a sentence */
 };
 
 /*
@@ -35,6 +36,15 @@ enum {
 bool mtasts_listen(const char *endpoint, int type, const struct mtasts_access *access,
                    const struct mtasts_config *config, struct mtasts_listening *listening,
                    char error[MTASTS_LISTEN_ERROR]);
+
+/*
+ * Adds to `error` what else is known of a failure of mtasts_listen, whose errno is `number`: which
+ * process listens there (holder.h), or what the error means. Takes as long as that does.
+ */
+void mtasts_listen_explain(const char *endpoint, int number, char error[MTASTS_LISTEN_ERROR]);
+
+/* Is the unix socket still the one at its path? True of other sockets. */
+bool mtasts_listen_in_place(const struct mtasts_listening *listening);
 
 /* Removes the unix socket, where it still is the one there. Works on when fd is closed. */
 void mtasts_listen_remove(const struct mtasts_listening *listening);

@@ -1,45 +1,59 @@
 #include "log.h"
 
-#include "ascii.h"
-#include "printable.h"
-
-#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <syslog.h>
+#include <time.h>
+
+#include "ascii.h"
+#include "log_repeat.h"
+#include "log_sink.h"
+#include "printable.h"
+
+enum {
+  CLOSE_MS = 500,
+};
 
 static struct {
   const char *program;
-  enum mtasts_log_sink sink;
   enum mtasts_log_level limit;
-} log_state = {"mtasts", MTASTS_LOG_STDERR, MTASTS_LOG_INFO};
+  pthread_mutex_t lock; /* over `repeat` */
+  struct mtasts_log_repeat repeat;
+} log_state = {.program = "mtasts", .limit = MTASTS_LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER};
 
-static int priority(enum mtasts_log_level level) {
-  switch (level) {
-  case MTASTS_LOG_ERROR:
-    return LOG_ERR;
-  case MTASTS_LOG_WARNING:
-    return LOG_WARNING;
-  case MTASTS_LOG_INFO:
-    return LOG_INFO;
-  case MTASTS_LOG_DEBUG:
-    return LOG_DEBUG;
-  }
-  return LOG_ERR;
+static int64_t uptime(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 void mtasts_log_open(const char *program, enum mtasts_log_sink sink, enum mtasts_log_level limit) {
   log_state.program = program;
-  log_state.sink = sink;
   log_state.limit = limit;
-  if (sink == MTASTS_LOG_SYSLOG)
-    openlog(program, LOG_PID | LOG_NDELAY, LOG_MAIL);
+  mtasts_log_sink_open(sink, NULL);
 }
 
-/* Where nobody reads the log, a line is lost, rather than that who writes it waits for ever. */
-static bool has_room(FILE *file) {
-  struct pollfd out = {.fd = fileno(file), .events = POLLOUT};
-  return poll(&out, 1, 0) != 0;
+/* now: force if it is the last time. */
+static void sum_up(int64_t now, bool force) {
+  char line[MTASTS_LOG_LINE_MAX];
+  enum mtasts_log_level level;
+  bool more;
+  do {
+    pthread_mutex_lock(&log_state.lock);
+    more = mtasts_log_repeat_sum(&log_state.repeat, now, force, &level, line);
+    pthread_mutex_unlock(&log_state.lock);
+    if (more)
+      mtasts_log_sink_write(level, log_state.program, line);
+  } while (more);
+}
+
+void mtasts_log_rest(void) {
+  sum_up(uptime(), false);
+}
+
+void mtasts_log_close(void) {
+  sum_up(uptime(), true);
+  mtasts_log_sink_drain(CLOSE_MS);
 }
 
 void mtasts_log(enum mtasts_log_level level, const char *format, ...) {
@@ -55,10 +69,13 @@ void mtasts_log(enum mtasts_log_level level, const char *format, ...) {
     return;
   size_t len = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
   mtasts_printable((struct mtasts_span){text, len}, line, sizeof line);
-  if (log_state.sink == MTASTS_LOG_SYSLOG)
-    syslog(priority(level), "%s", line);
-  else if (has_room(stderr))
-    fprintf(stderr, "%s: %s\n", log_state.program, line);
+  int64_t now = uptime();
+  sum_up(now, false);
+  pthread_mutex_lock(&log_state.lock);
+  bool admitted = mtasts_log_repeat_admits(&log_state.repeat, level, line, now);
+  pthread_mutex_unlock(&log_state.lock);
+  if (admitted)
+    mtasts_log_sink_write(level, log_state.program, line);
 }
 
 static bool is_bare(char c) {

@@ -4,9 +4,12 @@
 #include <grp.h>
 #include <unistd.h>
 
-/* Could the process become root once more, by its user or by its group? */
+/* Could the process become root once more, by its user or by its group? Not asked of one that stays
+ * root: it may take any group, and is meant to. */
 static bool could_return(const struct mtasts_config *config) {
-  return (config->uid != 0 && seteuid(0) == 0) || (config->gid != 0 && setegid(0) == 0);
+  if (config->uid == 0)
+    return false;
+  return seteuid(0) == 0 || (config->gid != 0 && setegid(0) == 0);
 }
 
 enum mtasts_status mtasts_privilege_drop(const struct mtasts_config *config) {

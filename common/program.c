@@ -9,7 +9,16 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "privilege.h"
 #include "service.h"
+
+static void tell(const struct mtasts_program *program, enum mtasts_log_level level,
+                 const char *sentence) {
+  mtasts_log(level, "%s", sentence);
+  /* systemd's journal would have it twice. */
+  if (program->sink != MTASTS_LOG_STDERR && !getenv("JOURNAL_STREAM"))
+    fprintf(stderr, "%s: %s\n", program->name, sentence);
+}
 
 int mtasts_program_fail(const struct mtasts_program *program, int code, const char *format, ...) {
   char sentence[MTASTS_PROGRAM_ERROR];
@@ -17,11 +26,17 @@ int mtasts_program_fail(const struct mtasts_program *program, int code, const ch
   va_start(arguments, format);
   vsnprintf(sentence, sizeof sentence, format, arguments);
   va_end(arguments);
-  mtasts_log(MTASTS_LOG_ERROR, "%s", sentence);
-  /* systemd's journal would have it twice. */
-  if (program->sink != MTASTS_LOG_STDERR && !getenv("JOURNAL_STREAM"))
-    fprintf(stderr, "%s: %s\n", program->name, sentence);
+  tell(program, MTASTS_LOG_ERROR, sentence);
   return code;
+}
+
+void mtasts_program_warn(const struct mtasts_program *program, const char *format, ...) {
+  char sentence[MTASTS_PROGRAM_ERROR];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(sentence, sizeof sentence, format, arguments);
+  va_end(arguments);
+  tell(program, MTASTS_LOG_WARNING, sentence);
 }
 
 void mtasts_program_keep_old(const char *why) {
@@ -122,4 +137,12 @@ int mtasts_program_settle(struct mtasts_program *program, const struct mtasts_co
     return -1;
   return mtasts_program_fail(program, EX_OSERR, "cannot go into the background: %s",
                              strerror(errno));
+}
+
+int mtasts_program_drop_root(const struct mtasts_program *program,
+                             const struct mtasts_config *config) {
+  if (mtasts_privilege_drop(config) == MTASTS_OK)
+    return EX_OK;
+  return mtasts_program_fail(program, EX_NOPERM, "cannot become user %s and group %s: %s",
+                             config->user, config->group, strerror(errno));
 }

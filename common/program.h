@@ -33,9 +33,17 @@ int mtasts_program_begin(struct mtasts_program *program, int argc, char **argv,
  * -1 to go on, or the exit code; see mtasts_service_background. */
 int mtasts_program_settle(struct mtasts_program *program, const struct mtasts_config *config);
 
+/* mtasts_privilege_drop, and its failure is told. Returns the exit code, EX_OK if all is well. */
+int mtasts_program_drop_root(const struct mtasts_program *program,
+                             const struct mtasts_config *config);
+
 /* Tells a failure: to the log, and to whoever started us and waits. Returns the code. */
 __attribute__((format(printf, 3, 4))) int mtasts_program_fail(const struct mtasts_program *program,
                                                               int code, const char *format, ...);
+
+/* Tells a warning at the start, likewise. */
+__attribute__((format(printf, 2, 3))) void mtasts_program_warn(const struct mtasts_program *program,
+                                                               const char *format, ...);
 
 /* Tells that a reload has found a mistake. */
 void mtasts_program_keep_old(const char *why);

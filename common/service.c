@@ -22,7 +22,7 @@ enum {
 /* A decimal number without a sign; -1 for anything else. */
 static long read_number(const char *text) {
   long number = 0;
-  if (!text || !*text || strlen(text) > 9)
+  if (!text || !*text || strlen(text) > 15)
     return -1;
   for (; *text; text++) {
     if (!mtasts_is_digit(*text))
@@ -85,6 +85,15 @@ void mtasts_service_notify(const char *state) {
   (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
                 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
   close(fd);
+}
+
+int64_t mtasts_service_watchdog(void) {
+  const char *pid = getenv("WATCHDOG_PID");
+  long interval = read_number(getenv("WATCHDOG_USEC"));
+  bool ours = !pid || read_number(pid) == getpid();
+  unsetenv("WATCHDOG_USEC");
+  unsetenv("WATCHDOG_PID");
+  return ours && interval > 0 ? interval / 1000 : 0;
 }
 
 /* the background */

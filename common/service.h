@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
   MTASTS_SERVICE_SOCKETS = 16, /* at most, from sd_listen_fds(3) */
@@ -27,6 +28,10 @@ size_t mtasts_service_sockets(struct mtasts_service_socket sockets[MTASTS_SERVIC
 /* Tells systemd (NOTIFY_SOCKET): "READY=1", "RELOADING=1\nMONOTONIC_USEC=…", "STOPPING=1",
  * "STATUS=…". Nothing where nobody listens. */
 void mtasts_service_notify(const char *state);
+
+/* Within how many milliseconds systemd wants each "WATCHDOG=1" (WATCHDOG_USEC, WATCHDOG_PID; see
+ * sd_watchdog_enabled(3)); 0: it wants none. No child inherits the variables. */
+int64_t mtasts_service_watchdog(void);
 
 /*
  * Goes into the background: forks, and leads a session of its own. The parent waits until

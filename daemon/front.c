@@ -86,6 +86,22 @@ static void on_drain_over(evutil_socket_t fd, short what, void *context) {
   event_base_loopbreak(front->base);
 }
 
+/* Takes the descriptor out of the job, unless there is no memory. */
+static void listen_on(struct mtasts_front *front, struct mtasts_job *job) {
+  if (mtasts_socketmap_replace(front->socketmap, job->old, job->fd, job->door))
+    job->fd = -1;
+}
+
+static void take_outcomes(struct mtasts_front *front, struct mtasts_job *job) {
+  struct mtasts_outcomes *made =
+      mtasts_outcomes_new(front->base, job->fd, &front->waiters, front->stats);
+  if (!made)
+    return;
+  job->fd = -1;
+  mtasts_outcomes_free(front->outcomes);
+  front->outcomes = made;
+}
+
 static void stop(struct mtasts_front *front) {
   struct timeval timeout = milliseconds(DRAIN_MS);
   event_add(&front->drain_event, &timeout);
@@ -103,6 +119,12 @@ static void on_inbox(evutil_socket_t fd, short what, void *context) {
     switch (job->kind) {
     case MTASTS_JOB_CONFIGURE:
       configure(front, mtasts_snapshot_hold(job->snapshot));
+      break;
+    case MTASTS_JOB_LISTEN:
+      listen_on(front, job);
+      break;
+    case MTASTS_JOB_OUTCOMES:
+      take_outcomes(front, job);
       break;
     case MTASTS_JOB_PING:
       mtasts_loop_note(front->stats, MTASTS_LOOP_FRONT);

@@ -36,6 +36,7 @@ __attribute__((format(printf, 2, 3))) static void complain(char *words, const ch
 bool mtasts_health_check(const struct mtasts_health *health, char words[MTASTS_HEALTH_WORDS]) {
   static const char *const names[] = {[MTASTS_LOOP_FRONT] = "front", [MTASTS_LOOP_NET] = "net"};
   struct mtasts_cache_space space;
+  char closed[MTASTS_HEALTH_WORDS];
   words[0] = '\0';
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++) {
     int64_t silence = mtasts_health_silence(health, loop);
@@ -48,6 +49,11 @@ bool mtasts_health_check(const struct mtasts_health *health, char words[MTASTS_H
     complain(words, "the cache cannot be read: %s\n", mtasts_status_name(status));
   if (atomic_load_explicit(&health->stats->store_fails, memory_order_relaxed))
     complain(words, "the cache cannot be written: see the log\n");
+  if (health->place && health->place->lost)
+    complain(words, "the cache %s was renamed or removed: put it back, or restart mtastsd\n",
+             health->place->directory);
+  if (health->doors && mtasts_doors_closed(health->doors, closed, sizeof closed) > 0)
+    complain(words, "%s", closed);
   bool well = words[0] == '\0';
   if (well)
     complain(words, "ok\n");

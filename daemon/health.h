@@ -1,5 +1,5 @@
 /*
- * health.h: are both loops alive, and can the cache be read and written?
+ * health.h: are both loops alive, is every socket open, and can the cache be read and written?
  *
  * Each loop is asked for a sign of life through its inbox, one question at a time, so that a loop
  * that hangs is known by the age of the question it has not read. Nothing is asked of a loop while
@@ -10,17 +10,20 @@
 #ifndef MTASTS_HEALTH_H
 #define MTASTS_HEALTH_H
 
-#include "job.h"
+#include "cache_place.h"
+#include "doors.h"
 #include "stats.h"
 
 enum {
   MTASTS_HEALTH_SILENCE_MS = 30000, /* a loop that has been silent for longer hangs */
-  MTASTS_HEALTH_WORDS = 512,        /* bytes, with the NUL */
+  MTASTS_HEALTH_WORDS = 2048,       /* bytes, with the NUL */
 };
 
 struct mtasts_health {
   struct mtasts_stats *stats;
   struct mtasts_cache *cache;
+  const struct mtasts_doors *doors;       /* NULL: none */
+  const struct mtasts_cache_place *place; /* NULL: none */
   struct mtasts_queue *inboxes[MTASTS_LOOPS];
   int64_t asked[MTASTS_LOOPS]; /* by mtasts_uptime; 0: not yet */
 };

@@ -10,8 +10,10 @@
 
 struct mtasts_job *mtasts_job_new(enum mtasts_job_kind kind) {
   struct mtasts_job *job = calloc(1, sizeof *job);
-  if (job)
-    job->kind = kind;
+  if (!job)
+    return NULL;
+  job->kind = kind;
+  job->fd = job->old = -1;
   return job;
 }
 
@@ -19,6 +21,8 @@ void mtasts_job_free(struct mtasts_job *job) {
   if (!job)
     return;
   mtasts_snapshot_release(job->snapshot);
+  if (job->fd >= 0)
+    close(job->fd);
   free(job->value);
   free(job);
 }

@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <sys/queue.h>
 
-#include "mtasts.h"
+#include "socketmap.h"
 
 struct mtasts_snapshot;
 
@@ -22,6 +22,8 @@ enum mtasts_job_kind {
   MTASTS_JOB_REMOVE,    /* from the cache */
   MTASTS_JOB_IMPORT,    /* `value` into the cache */
   MTASTS_JOB_CONFIGURE, /* `snapshot` is in force from now on; its reference goes along */
+  MTASTS_JOB_LISTEN,    /* serve at `fd`, as at `door`, in place of `old` */
+  MTASTS_JOB_OUTCOMES,  /* take outcomes from `fd`, in place of what they came from before */
   MTASTS_JOB_PING,      /* note that this was read: mtasts_loop_note */
   MTASTS_JOB_STOP,      /* drain and end */
 };
@@ -32,6 +34,9 @@ struct mtasts_job {
   bool waited; /* somebody waits: goes before what nobody waits for */
   struct mtasts_domain domain;
   struct mtasts_snapshot *snapshot;
+  int fd;  /* of LISTEN and OUTCOMES; goes along; -1: none */
+  int old; /* a socket that the front loop listens at; -1: none */
+  enum mtasts_door door;
   void *token; /* the front loop's own; NULL: no answer wanted */
 
   /*

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <time.h>
@@ -22,15 +21,16 @@
 #include "front.h"
 #include "metrics.h"
 #include "netloop.h"
-#include "privilege.h"
+#include "process.h"
 #include "program.h"
 #include "restart.h"
 #include "service.h"
 #include "stamp.h"
 #include "store.h"
+#include "thread.h"
+#include "upkeep.h"
 
 enum {
-  STACK_SIZE = 1 << 20,  /* bytes; what is not touched costs nothing */
   LOCKED_WAIT_MS = 5000, /* a tool that is just writing the cache will end */
   LOCKED_STEP_MS = 100,
   TRIM_THRESHOLD = 1 << 17, /* bytes; free memory above that goes back to the system */
@@ -39,25 +39,11 @@ enum {
 
 #define NOT_YET "this version does not know it yet"
 
-struct daemon;
-
-struct thread {
-  const char *name;
-  void (*run)(struct daemon *daemon);
-  struct mtasts_queue *queue;
-  struct mtasts_job *stop; /* made at the start, so that stopping cannot fail */
-  struct daemon *daemon;
-  pthread_t id;
-  bool started;
-  atomic_bool ended;
-};
-
 /* Everything, in the order in which it is opened. */
 struct daemon {
   struct mtasts_program program;
   struct mtasts_config *config; /* at the start; `snapshot` owns it */
   struct mtasts_snapshot *snapshot;
-  pthread_t main;
   struct event_base *base; /* of this thread */
   int signals;             /* a signalfd */
   struct event *signalled;
@@ -74,8 +60,10 @@ struct daemon {
   struct mtasts_netloop *netloop;
   struct mtasts_front *front;
   struct mtasts_metrics *metrics; /* NULL: none */
-  struct thread net_thread;
-  struct thread front_thread;
+  struct mtasts_cache_place place;
+  struct mtasts_upkeep *upkeep;
+  struct mtasts_thread net_thread;
+  struct mtasts_thread front_thread;
 };
 
 /* words */
@@ -147,7 +135,6 @@ static int catch_signals(struct daemon *daemon) {
     sigaddset(&signals, waited_for[i]);
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
   signal(SIGPIPE, SIG_IGN);
-  daemon->main = pthread_self();
   daemon->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
   daemon->base = event_base_new();
   if (daemon->base) {
@@ -161,25 +148,34 @@ static int catch_signals(struct daemon *daemon) {
   return mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
 }
 
-/* Memory and descriptors. Returns how many peers there may be: half of the descriptors are for
- * look-ups. */
-static unsigned prepare_process(void) {
-  struct rlimit limit;
+/* Memory and descriptors. Returns how many peers there may be. */
+static unsigned prepare_process(const struct daemon *daemon) {
   mallopt(M_ARENA_MAX, 2); /* the front loop's, and one for all that is not in a hurry */
   mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return MTASTS_PEERS_MAX;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-    getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur / 2 < MTASTS_PEERS_MAX ? (unsigned)(limit.rlim_cur / 2) : MTASTS_PEERS_MAX;
+  mtasts_process_raise_descriptors();
+  struct mtasts_descriptors shares = mtasts_process_descriptors();
+  if (shares.lookups < daemon->config->refresh.in_flight)
+    mtasts_program_warn(
+        &daemon->program,
+        "few descriptors (ulimit -n, LimitNOFILE= of the unit): at most %u look-ups "
+        "at a time, and %u connections",
+        shares.lookups, shares.peers);
+  return shares.peers < MTASTS_PEERS_MAX ? shares.peers : MTASTS_PEERS_MAX;
 }
 
 static int open_doors(struct daemon *daemon) {
   char error[MTASTS_LISTEN_ERROR];
-  if (mtasts_doors_open(&daemon->doors, daemon->config, error))
+  const struct mtasts_doors *doors = &daemon->doors;
+  bool served = mtasts_doors_open(&daemon->doors, daemon->config, error);
+  int number = errno;
+  for (size_t i = 0; served && i < doors->place_count; i++)
+    if (!doors->places[i].open)
+      mtasts_program_warn(&daemon->program,
+                          "%s; the other sockets serve, and this one is tried every %d seconds",
+                          doors->places[i].why, MTASTS_DOORS_RETRY);
+  if (served)
     return EX_OK;
-  return mtasts_program_fail(&daemon->program, mtasts_program_code_of_listen(errno), "%s", error);
+  return mtasts_program_fail(&daemon->program, mtasts_program_code_of_listen(number), "%s", error);
 }
 
 /* Root makes the directory of the cache for the user it becomes, who may not make it himself. */
@@ -196,10 +192,7 @@ static int drop_root(struct daemon *daemon) {
   }
   if (config->uid == geteuid() && config->gid == getegid()) /* of a namespace, perhaps */
     return EX_OK;
-  if (mtasts_privilege_drop(config) == MTASTS_OK)
-    return EX_OK;
-  return mtasts_program_fail(&daemon->program, EX_NOPERM, "cannot become user %s and group %s: %s",
-                             config->user, config->group, strerror(errno));
+  return mtasts_program_drop_root(&daemon->program, config);
 }
 
 /* What is wrong before the store is open, open_cache says better. */
@@ -319,15 +312,37 @@ static int open_metrics(struct daemon *daemon) {
       .stats = &daemon->stats,
       .cache = mtasts_store_cache(daemon->store),
       .use = daemon->use,
+      .doors = &daemon->doors,
+      .place = &daemon->place,
       .inboxes = {[MTASTS_LOOP_FRONT] = &daemon->to_front, [MTASTS_LOOP_NET] = &daemon->to_net},
   };
-  if (options.fd < 0 || (daemon->metrics = mtasts_metrics_new(&options)))
+  bool wanted = options.fd >= 0 || *daemon->config->metrics.listen;
+  if (!wanted || (daemon->metrics = mtasts_metrics_new(&options)))
     return EX_OK;
   return mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
 }
 
+static int open_upkeep(struct daemon *daemon) {
+  const struct mtasts_upkeep_options options = {
+      .base = daemon->base,
+      .doors = &daemon->doors,
+      .place = &daemon->place,
+      .metrics = daemon->metrics,
+      .health =
+          {.stats = &daemon->stats,
+           .inboxes =
+               {[MTASTS_LOOP_FRONT] = &daemon->to_front, [MTASTS_LOOP_NET] = &daemon->to_net}},
+      .watchdog = mtasts_service_watchdog(),
+  };
+  mtasts_cache_place_note(&daemon->place, daemon->config->cache.directory);
+  daemon->upkeep = mtasts_upkeep_new(&options);
+  return daemon->upkeep
+             ? EX_OK
+             : mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
+}
+
 static int open_all(struct daemon *daemon) {
-  unsigned peers_max = prepare_process();
+  unsigned peers_max = prepare_process(daemon);
   int code = open_doors(daemon);
   if (code == EX_OK)
     code = drop_root(daemon);
@@ -343,7 +358,9 @@ static int open_all(struct daemon *daemon) {
   }
   if (code == EX_OK)
     code = open_front(daemon, peers_max);
-  return code == EX_OK ? open_metrics(daemon) : code;
+  if (code == EX_OK)
+    code = open_metrics(daemon);
+  return code == EX_OK ? open_upkeep(daemon) : code;
 }
 
 /* While the cache is still ours. */
@@ -356,6 +373,7 @@ static void keep_use(const struct daemon *daemon) {
 }
 
 static void close_all(struct daemon *daemon) {
+  mtasts_upkeep_free(daemon->upkeep);
   mtasts_doors_remove(&daemon->doors);
   mtasts_metrics_free(daemon->metrics);
   mtasts_front_free(daemon->front);
@@ -382,37 +400,22 @@ static void close_all(struct daemon *daemon) {
 
 /* threads */
 
-static void run_net(struct daemon *daemon) {
-  mtasts_netloop_run(daemon->netloop);
+static void run_net(void *context) {
+  mtasts_netloop_run(context);
 }
 
-static void run_front(struct daemon *daemon) {
-  mtasts_front_run(daemon->front);
+static void run_front(void *context) {
+  mtasts_front_run(context);
 }
 
-static void *run_thread(void *context) {
-  struct thread *thread = context;
-  pthread_setname_np(pthread_self(), thread->name);
-  thread->run(thread->daemon);
-  atomic_store(&thread->ended, true);
-  pthread_kill(thread->daemon->main, SIGUSR2);
-  return NULL;
-}
-
-static bool start_thread(struct daemon *daemon, struct thread *thread, const char *name,
-                         void (*run)(struct daemon *), struct mtasts_queue *queue) {
-  pthread_attr_t attributes;
-  thread->name = name;
-  thread->run = run;
-  thread->queue = queue;
-  thread->daemon = daemon;
-  thread->stop = mtasts_job_new(MTASTS_JOB_STOP);
-  if (!thread->stop || pthread_attr_init(&attributes) != 0)
-    return false;
-  pthread_attr_setstacksize(&attributes, STACK_SIZE);
-  thread->started = pthread_create(&thread->id, &attributes, run_thread, thread) == 0;
-  pthread_attr_destroy(&attributes);
-  return thread->started;
+static bool start_threads(struct daemon *daemon) {
+  daemon->net_thread = (struct mtasts_thread){
+      .name = "mtasts-net", .run = run_net, .context = daemon->netloop, .queue = &daemon->to_net};
+  daemon->front_thread = (struct mtasts_thread){.name = "mtasts-front",
+                                                .run = run_front,
+                                                .context = daemon->front,
+                                                .queue = &daemon->to_front};
+  return mtasts_thread_start(&daemon->net_thread) && mtasts_thread_start(&daemon->front_thread);
 }
 
 /* glibc keeps what a burst of look-ups has used in pieces; a daemon at rest has no
@@ -429,6 +432,7 @@ static void on_rest(evutil_socket_t fd, short what, void *context) {
   (void)fd;
   (void)what;
   give_memory_back(context);
+  mtasts_log_rest();
 }
 
 /* Waits for one, and answers meanwhile whoever asks how we do. */
@@ -439,7 +443,7 @@ static int next_signal(struct daemon *daemon) {
 }
 
 /* False: it was told to hurry, and the thread still runs. */
-static bool stop_thread(struct daemon *daemon, struct thread *thread) {
+static bool stop_thread(struct daemon *daemon, struct mtasts_thread *thread) {
   if (!thread->started)
     return true;
   mtasts_queue_give(thread->queue, thread->stop);
@@ -456,11 +460,14 @@ static bool stop_thread(struct daemon *daemon, struct thread *thread) {
 /* First who answers, then who writes: what waits is answered, what is learnt is kept. */
 static int stop_threads(struct daemon *daemon, int code) {
   mtasts_service_notify("STOPPING=1");
+  mtasts_upkeep_free(daemon->upkeep);
+  daemon->upkeep = NULL;
   mtasts_doors_remove(&daemon->doors);
   mtasts_metrics_free(daemon->metrics);
   daemon->metrics = NULL;
   if (!stop_thread(daemon, &daemon->front_thread) || !stop_thread(daemon, &daemon->net_thread)) {
     mtasts_log(MTASTS_LOG_WARNING, "told twice to stop: what waited got no answer");
+    mtasts_log_close();
     _exit(code); /* the cache takes no harm */
   }
   log_stats(daemon, "stop");
@@ -535,15 +542,14 @@ static int wait_for_end(struct daemon *daemon) {
 
 static int serve(struct daemon *daemon) {
   const struct mtasts_config *config = daemon->config;
-  if (!start_thread(daemon, &daemon->net_thread, "mtasts-net", run_net, &daemon->to_net) ||
-      !start_thread(daemon, &daemon->front_thread, "mtasts-front", run_front, &daemon->to_front))
+  if (!start_threads(daemon))
     return stop_threads(
         daemon, mtasts_program_fail(&daemon->program, EX_OSERR, "a thread cannot be started"));
   mtasts_log(MTASTS_LOG_INFO, "start version=%s cache=%s %s overrides=%zu site_mode=%s",
              MTASTS_VERSION, config->cache.directory, daemon->doors.text, config->override_count,
              site_mode(config));
   log_warnings(config);
-  mtasts_service_notify("READY=1");
+  mtasts_upkeep_notify(&daemon->doors, "READY=1");
   mtasts_service_ready();
   return stop_threads(daemon, wait_for_end(daemon));
 }
@@ -567,6 +573,7 @@ int main(int argc, char **argv) {
       .doors.metrics_fd = -1,
       .signals = -1,
   };
+  mtasts_process_begin();
   int code = mtasts_program_begin(&daemon.program, argc, argv, &daemon.config);
   if (code >= 0 || !daemon.config)
     return code;
@@ -574,5 +581,6 @@ int main(int argc, char **argv) {
   code = daemon.snapshot ? run(&daemon)
                          : mtasts_program_fail(&daemon.program, EX_OSERR, "out of memory");
   close_all(&daemon);
+  mtasts_log_close();
   return code;
 }

@@ -16,6 +16,7 @@
 #include "exposition.h"
 #include "health.h"
 #include "http.h"
+#include "netloop.h"
 
 enum {
   TICK_S = 5, /* between signs of life, and steps of the census */
@@ -115,7 +116,7 @@ static size_t write_metrics(struct mtasts_metrics *server, char *out, size_t siz
       .healthy = mtasts_health_check(&server->health, words),
       .monitor = config->site_mode == MTASTS_SITE_MONITOR,
       .map_size_max = server->map_size_max,
-      .lookups_max = config->refresh.in_flight,
+      .lookups_max = mtasts_netloop_lookups(config),
       .overrides = config->override_count,
       .started = server->started,
       .now = time(NULL),
@@ -279,20 +280,25 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
   (void)what;
   mtasts_health_ask(&server->health);
   mtasts_census_move(&server->census, time(NULL));
-  event_add(&server->knock, NULL);
+  if (server->fd >= 0)
+    event_add(&server->knock, NULL);
   event_add(&server->tick, &(struct timeval){.tv_sec = TICK_S});
 }
 
 struct mtasts_metrics *mtasts_metrics_new(const struct mtasts_metrics_options *options) {
   struct mtasts_metrics *made = calloc(1, sizeof *made);
   if (!made) {
-    close(options->fd);
+    if (options->fd >= 0)
+      close(options->fd);
     return NULL;
   }
   made->base = options->base;
   made->fd = options->fd;
   made->stats = options->stats;
-  made->health = (struct mtasts_health){.stats = options->stats, .cache = options->cache};
+  made->health = (struct mtasts_health){.stats = options->stats,
+                                        .cache = options->cache,
+                                        .doors = options->doors,
+                                        .place = options->place};
   memcpy(made->health.inboxes, options->inboxes, sizeof made->health.inboxes);
   made->census = (struct mtasts_census){.cache = options->cache, .use = options->use};
   made->map_size_max = options->snapshot->config->cache.map_size_max;
@@ -302,10 +308,20 @@ struct mtasts_metrics *mtasts_metrics_new(const struct mtasts_metrics_options *o
   event_assign(&made->knock, made->base, made->fd, EV_READ | EV_PERSIST, on_knock, made);
   event_assign(&made->tick, made->base, -1, 0, on_tick, made);
   /* The first one at once. */
-  if (event_add(&made->knock, NULL) == 0 && event_add(&made->tick, &(struct timeval){0}) == 0)
+  if ((made->fd < 0 || event_add(&made->knock, NULL) == 0) &&
+      event_add(&made->tick, &(struct timeval){0}) == 0)
     return made;
   mtasts_metrics_free(made);
   return NULL;
+}
+
+void mtasts_metrics_listen(struct mtasts_metrics *metrics, int fd) {
+  event_del(&metrics->knock);
+  if (metrics->fd >= 0)
+    close(metrics->fd);
+  metrics->fd = fd;
+  event_assign(&metrics->knock, metrics->base, fd, EV_READ | EV_PERSIST, on_knock, metrics);
+  event_add(&metrics->knock, NULL); /* or at the next tick */
 }
 
 void mtasts_metrics_configure(struct mtasts_metrics *metrics, struct mtasts_snapshot *snapshot) {
@@ -320,7 +336,8 @@ void mtasts_metrics_free(struct mtasts_metrics *metrics) {
     close_client(client); /* NOLINT(clang-analyzer-unix.Malloc): likewise */
   event_del(&metrics->knock);
   event_del(&metrics->tick);
-  close(metrics->fd);
+  if (metrics->fd >= 0)
+    close(metrics->fd);
   mtasts_snapshot_release(metrics->snapshot);
   free(metrics);
 }

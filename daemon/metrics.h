@@ -12,7 +12,8 @@
 #ifndef MTASTS_METRICS_H
 #define MTASTS_METRICS_H
 
-#include "job.h"
+#include "cache_place.h"
+#include "doors.h"
 #include "snapshot.h"
 #include "stats.h"
 #include "use.h"
@@ -22,11 +23,13 @@ struct mtasts_metrics;
 
 struct mtasts_metrics_options {
   struct event_base *base;
-  int fd;                           /* listening, non-blocking; the metrics' from now on */
+  int fd; /* listening, non-blocking, the metrics' from now on; -1: mtasts_metrics_listen follows */
   struct mtasts_snapshot *snapshot; /* a reference of its own is held */
   struct mtasts_stats *stats;
   struct mtasts_cache *cache;
   const struct mtasts_use *use;
+  const struct mtasts_doors *doors;       /* NULL: none */
+  const struct mtasts_cache_place *place; /* NULL: none */
   struct mtasts_queue *inboxes[MTASTS_LOOPS];
 };
 
@@ -37,6 +40,10 @@ enum {
 
 /* NULL: no memory, or the loop does not take it; the descriptor is closed all the same. */
 struct mtasts_metrics *mtasts_metrics_new(const struct mtasts_metrics_options *options);
+
+/* Serves at that socket, which is the metrics' from now on, in place of what it served at before.
+ */
+void mtasts_metrics_listen(struct mtasts_metrics *metrics, int fd);
 
 /* The configuration that is in force from now on. */
 void mtasts_metrics_configure(struct mtasts_metrics *metrics, struct mtasts_snapshot *snapshot);

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "news.h"
 #include "overrides.h"
+#include "process.h"
 #include "resolver.h"
 #include "restart.h"
 #include "rounds.h"
@@ -45,6 +46,11 @@ static int64_t wall_clock(void) {
   return (int64_t)time(NULL);
 }
 
+uint32_t mtasts_netloop_lookups(const struct mtasts_config *config) {
+  unsigned share = mtasts_process_descriptors().lookups;
+  return share < config->refresh.in_flight ? share : config->refresh.in_flight;
+}
+
 /* jobs */
 
 static void renew_dns(struct mtasts_netloop *loop);
@@ -61,7 +67,7 @@ static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   mtasts_snapshot_release(loop->snapshot);
   loop->snapshot = job->snapshot;
   job->snapshot = NULL;
-  loop->tower.in_flight = config->refresh.in_flight;
+  loop->tower.in_flight = mtasts_netloop_lookups(config);
   loop->tower.config = config;
   loop->tower.net.deadline = config->refresh.deadline;
   loop->tower.net.settings = settings;
@@ -115,6 +121,9 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
     break;
   case MTASTS_JOB_CONFIGURE:
     configure(loop, job);
+    break;
+  case MTASTS_JOB_LISTEN: /* the front loop's */
+  case MTASTS_JOB_OUTCOMES:
     break;
   case MTASTS_JOB_PING:
     mtasts_loop_note(tower->stats, MTASTS_LOOP_NET);

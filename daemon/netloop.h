@@ -37,6 +37,9 @@ enum {
   MTASTS_RECHECK_EVERY = 60,
 };
 
+/* How many look-ups may be under way: refresh.in_flight, or fewer if descriptors are few. */
+uint32_t mtasts_netloop_lookups(const struct mtasts_config *config);
+
 /* Opens resolver and fetcher; that there is no DNS server to be asked is logged, and no failure.
  * error: at least 256 bytes, a sentence on failure. */
 enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *options, char *error,

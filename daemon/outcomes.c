@@ -9,9 +9,12 @@
 
 #include "log.h"
 #include "outcome.h"
+#include "uptime.h"
 
 enum {
-  BURST = 64, /* datagrams in a row, before the loop sees to other things */
+  LINES_BURST = 100, /* log lines in a row, */
+  LINE_MS = 200,     /* and one in so long */
+  BURST = 64,        /* datagrams in a row, before the loop sees to other things */
 };
 
 struct mtasts_outcomes {
@@ -19,6 +22,7 @@ struct mtasts_outcomes {
   int fd;
   struct mtasts_waiters *waiters;
   struct mtasts_stats *stats;
+  struct mtasts_pace lines;
   char datagram[MTASTS_OUTCOME_MAX];
 };
 
@@ -34,10 +38,23 @@ static const char *policy_name(enum mtasts_outcome_policy policy) {
   return "no-policy-found";
 }
 
+/* Whoever may tell outcomes may tell any number of them, of any domain. */
+static void tell(struct mtasts_outcomes *outcomes, const struct mtasts_outcome *outcome) {
+  char mx[2 * MTASTS_DOMAIN_MAX];
+  unsigned long held = outcomes->lines.held;
+  if (!mtasts_pace(&outcomes->lines, LINE_MS, LINES_BURST))
+    return;
+  if (held > 0)
+    mtasts_log(MTASTS_LOG_INFO, "outcomes: %lu more sessions that failed are not logged", held);
+  outcomes->lines.held = 0;
+  mtasts_log_value((struct mtasts_span){outcome->mx, strlen(outcome->mx)}, mx, sizeof mx);
+  mtasts_log(MTASTS_LOG_INFO, "outcome domain=%s policy=%s result=%s mx=%s", outcome->domain.name,
+             policy_name(outcome->policy), mtasts_outcome_result_name(outcome->result), mx);
+}
+
 static void take(struct mtasts_outcomes *outcomes, size_t size) {
   struct mtasts_span datagram = {outcomes->datagram, size};
   struct mtasts_outcome outcome;
-  char mx[2 * MTASTS_DOMAIN_MAX];
   mtasts_count(outcomes->stats, MTASTS_COUNT_OUTCOMES);
   if (size > sizeof outcomes->datagram || mtasts_outcome_read(datagram, &outcome) != MTASTS_OK) {
     mtasts_count(outcomes->stats, MTASTS_COUNT_OUTCOME_MALFORMED);
@@ -46,9 +63,7 @@ static void take(struct mtasts_outcomes *outcomes, size_t size) {
   if (!outcome.failed)
     return;
   mtasts_count(outcomes->stats, MTASTS_COUNT_OUTCOME_FAILURES);
-  mtasts_log_value((struct mtasts_span){outcome.mx, strlen(outcome.mx)}, mx, sizeof mx);
-  mtasts_log(MTASTS_LOG_INFO, "outcome domain=%s policy=%s result=%s mx=%s", outcome.domain.name,
-             policy_name(outcome.policy), mtasts_outcome_result_name(outcome.result), mx);
+  tell(outcomes, &outcome);
   if (outcome.policy == MTASTS_OUTCOME_STS)
     mtasts_waiters_look_behind(outcomes->waiters, MTASTS_JOB_RECHECK, &outcome.domain);
 }
@@ -73,6 +88,7 @@ struct mtasts_outcomes *mtasts_outcomes_new(struct event_base *base, int fd,
   if (!made)
     return NULL;
   made->fd = fd;
+  made->lines = (struct mtasts_pace){0};
   made->waiters = waiters;
   made->stats = stats;
   event_assign(&made->event, base, fd, EV_READ | EV_PERSIST, on_datagrams, made);

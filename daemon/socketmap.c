@@ -141,6 +141,24 @@ bool mtasts_socketmap_listen(struct mtasts_socketmap *server, int fd, enum mtast
   return true;
 }
 
+bool mtasts_socketmap_replace(struct mtasts_socketmap *server, int old, int fd,
+                              enum mtasts_door kind) {
+  struct mtasts_door_event *door = SLIST_FIRST(&server->doors);
+  while (door && door->fd != old)
+    door = SLIST_NEXT(door, link);
+  if (server->draining || !mtasts_socketmap_listen(server, fd, kind))
+    return false;
+  if (!door)
+    return true;
+  for (int i = 0; i < SOMAXCONN && let_in(door); i++)
+    continue;
+  SLIST_REMOVE(&server->doors, door, mtasts_door_event, link);
+  event_del(&door->event);
+  close(door->fd);
+  free(door);
+  return true;
+}
+
 static void close_doors(struct mtasts_socketmap *server) {
   event_del(&server->pause);
   for (struct mtasts_door_event *door; (door = SLIST_FIRST(&server->doors));) {

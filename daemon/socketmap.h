@@ -66,6 +66,12 @@ void mtasts_socketmap_free(struct mtasts_socketmap *socketmap);
  * on. False: no memory. */
 bool mtasts_socketmap_listen(struct mtasts_socketmap *socketmap, int fd, enum mtasts_door door);
 
+/* Accepts there in place of at `old`, which nobody can connect to any more: those that wait at it
+ * are let in, and it is closed. The same as mtasts_socketmap_listen if `old` is none of its
+ * sockets. */
+bool mtasts_socketmap_replace(struct mtasts_socketmap *socketmap, int old, int fd,
+                              enum mtasts_door door);
+
 /* Accepts no more, and closes each connection as soon as it has been given the replies it waits
  * for. `drained` (may be NULL) is told, from the loop, when none is left. */
 void mtasts_socketmap_drain(struct mtasts_socketmap *socketmap, void (*drained)(void *context));

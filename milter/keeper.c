@@ -13,8 +13,9 @@
 #include "service.h"
 
 enum {
-  RELOAD = 'r', /* the keeper's one order; that it says no more means stop */
-  DONE = 'd',   /* the child serves, or has reloaded */
+  RELOAD = 'r', /* the keeper's orders; that it says no more means stop */
+  CHECK = 'c',
+  DONE = 'd', /* the child serves, or has reloaded */
 };
 
 static void signals_of_keeper(sigset_t *set) {
@@ -75,17 +76,26 @@ static void have_reloaded(const struct mtasts_keeper *keeper) {
     mtasts_service_notify("READY=1");
 }
 
+/* Nothing is waited for: a child that hangs must not keep its keeper from signals. */
+static void have_checked(const struct mtasts_keeper *keeper) {
+  char word = CHECK;
+  (void)!send(keeper->control, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 int mtasts_keeper_watch(const struct mtasts_keeper *keeper, void (*ready)(void)) {
   bool stopping = false;
   char word;
   int status;
-  int number;
   sigset_t set;
+  const struct timespec pause = {.tv_sec = MTASTS_KEEPER_CHECK};
   signals_of_keeper(&set);
   if (hear(keeper->control, &word))
     ready();
   while (waitpid(keeper->child, &status, WNOHANG) != keeper->child) {
-    if (sigwait(&set, &number) != 0 || number == SIGCHLD)
+    int number = sigtimedwait(&set, NULL, &pause);
+    if (number < 0 && errno == EAGAIN && !stopping)
+      have_checked(keeper);
+    if (number < 0 || number == SIGCHLD)
       continue;
     if (number == SIGHUP && !stopping) {
       have_reloaded(keeper);
@@ -113,8 +123,11 @@ static void *take_orders(void *unused) {
   char word;
   (void)unused;
   while (hear(child.control, &word)) {
-    if (word == RELOAD)
-      child.orders->reload();
+    if (word == CHECK) {
+      child.orders->check();
+      continue;
+    }
+    child.orders->reload();
     say(child.control, DONE);
   }
   child.orders->stop();

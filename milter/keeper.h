@@ -22,10 +22,15 @@ bool mtasts_keeper_fork(struct mtasts_keeper *keeper);
  * serves. */
 int mtasts_keeper_watch(const struct mtasts_keeper *keeper, void (*ready)(void));
 
+enum {
+  MTASTS_KEEPER_CHECK = 10, /* seconds between checks */
+};
+
 /* The child's part: what it is told, in a thread of its own. */
 struct mtasts_keeper_orders {
   void (*reload)(void);
-  void (*stop)(void); /* does not return */
+  void (*check)(void); /* is all still as it was? Every MTASTS_KEEPER_CHECK seconds */
+  void (*stop)(void);  /* does not return */
 };
 
 /* Says that it serves, and waits for orders from now on. False: no thread. orders: static. */

@@ -16,7 +16,7 @@
 #include "filter.h"
 #include "keeper.h"
 #include "listen.h"
-#include "privilege.h"
+#include "process.h"
 #include "program.h"
 #include "service.h"
 
@@ -65,17 +65,11 @@ static int open_socket(void) {
   }
   milter.own = mtasts_listen(config->milter.listen, SOCK_STREAM, &config->milter.access, config,
                              &milter.listening, error);
-  return milter.own ? EX_OK
-                    : mtasts_program_fail(&milter.program, mtasts_program_code_of_listen(errno),
-                                          "%s", error);
-}
-
-static int drop_root(void) {
-  const struct mtasts_config *config = initial;
-  if (mtasts_privilege_drop(config) == MTASTS_OK)
+  if (milter.own)
     return EX_OK;
-  return mtasts_program_fail(&milter.program, EX_NOPERM, "cannot become user %s and group %s: %s",
-                             config->user, config->group, strerror(errno));
+  int number = errno;
+  mtasts_listen_explain(config->milter.listen, number, error);
+  return mtasts_program_fail(&milter.program, mtasts_program_code_of_listen(number), "%s", error);
 }
 
 /* the filter */
@@ -107,6 +101,31 @@ static void reload(void) {
   }
   say_start("reload", config);
   mtasts_filter_configure(snapshot);
+}
+
+/* A new socket takes the place of one that was removed. libmilter goes on with its descriptor, and
+ * sees what that has become when its poll returns, within some seconds. */
+static void check(void) {
+  struct mtasts_listening made;
+  char error[MTASTS_LISTEN_ERROR];
+  static bool told;
+  if (!milter.own || mtasts_listen_in_place(&milter.listening))
+    return;
+  bool listens = mtasts_listen(initial->milter.listen, SOCK_STREAM, &initial->milter.access,
+                               initial, &made, error);
+  if (listens && dup3(made.fd, milter.listening.fd, O_CLOEXEC) >= 0) {
+    close(made.fd);
+    made.fd = milter.listening.fd;
+    milter.listening = made;
+    mtasts_log(MTASTS_LOG_WARNING, "%s was removed: a new socket is in its place",
+               initial->milter.listen);
+  } else if (!told) {
+    mtasts_log(MTASTS_LOG_ERROR,
+               "%s was removed, and a new socket cannot be put there: %s; it is tried again every "
+               "%d seconds",
+               initial->milter.listen, listens ? strerror(errno) : error, MTASTS_KEEPER_CHECK);
+  }
+  told = !listens;
 }
 
 /* libmilter listens from now on where nobody comes: at a name that the kernel made up, and in place
@@ -146,10 +165,11 @@ static void stop(void) {
     mtasts_log(MTASTS_LOG_WARNING, "%u messages under way are cut off", left);
   mtasts_filter_counts(counts, sizeof counts);
   mtasts_log(MTASTS_LOG_INFO, "stop %s", counts);
+  mtasts_log_close();
   _exit(EX_OK); /* with no destructors: libmilter's threads still run */
 }
 
-static const struct mtasts_keeper_orders orders = {.reload = reload, .stop = stop};
+static const struct mtasts_keeper_orders orders = {.reload = reload, .check = check, .stop = stop};
 
 static int run_filter(void) {
   char address[24];
@@ -183,10 +203,13 @@ static int run_keeper(void) {
   if (milter.own)
     mtasts_listen_remove(&milter.listening);
   mtasts_config_free(initial);
+  mtasts_log_close();
   return code;
 }
 
 int main(int argc, char **argv) {
+  mtasts_process_begin();
+  mtasts_process_raise_descriptors();
   int code = mtasts_program_begin(&milter.program, argc, argv, &initial);
   if (code >= 0)
     return code;
@@ -195,7 +218,7 @@ int main(int argc, char **argv) {
     return code;
   code = open_socket();
   if (code == EX_OK)
-    code = drop_root();
+    code = mtasts_program_drop_root(&milter.program, initial);
   if (code != EX_OK)
     return code;
   if (!mtasts_keeper_fork(&milter.keeper))

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/queue.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unbound-event.h>
 #include <unbound.h>
@@ -17,14 +16,15 @@
 #include "anchor.h"
 #include "insecure.h"
 #include "printable.h"
+#include "process.h"
 
 enum {
   ERROR_SIZE = 256,
-  HEDGE_MS = 1000,  /* of silence, before the next server is asked too */
-  LINGER_MS = 200,  /* that libunbound goes on after our own timer */
-  TRIES = 3,        /* in one look-up (RFC 9520 section 3.1), unless that takes long */
-  TRY_MS = 1750,    /* at most, from one try to the next */
-  SOCKETS_MIN = 16, /* libunbound's queries of one server in flight; more wait for their turn */
+  HEDGE_MS = 1000, /* of silence, before the next server is asked too */
+  LINGER_MS = 200, /* that libunbound goes on after our own timer */
+  TRIES = 3,       /* in one look-up (RFC 9520 section 3.1), unless that takes long */
+  TRY_MS = 1750,   /* at most, from one try to the next */
+  SOCKETS_MIN = 2, /* libunbound's queries of one server in flight; more wait for their turn */
   SOCKETS_MAX = 1024,
   CLASS_IN = 1,
   DETAIL_MAX = 1024, /* bytes of libunbound's words that are looked at */
@@ -126,17 +126,15 @@ static const char validation[] = "  trust-anchor-file: \"/proc/self/fd/%d\"\n"
                                  "  val-bogus-ttl: 1\n"
                                  "  aggressive-nsec: no\n";
 
-/* A share of the descriptors that the process may open: half for us, among resolvers and their
- * servers. A thousand of them cost 1 MB of memory. */
+/* Its share of the descriptors, among resolvers and their servers. A thousand of them cost 1 MB of
+ * memory. */
 static unsigned sockets_each(const struct mtasts_resolver *resolver) {
-  struct rlimit limit;
   unsigned most = SOCKETS_MAX / resolver->resolvers;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return SOCKETS_MIN;
-  rlim_t each = limit.rlim_cur / 2 / resolver->resolvers / resolver->servers.count;
+  unsigned share = mtasts_process_descriptors().queries;
+  unsigned each = share / resolver->resolvers / (unsigned)resolver->servers.count;
   if (each < SOCKETS_MIN)
     return SOCKETS_MIN;
-  return each < most ? (unsigned)each : most;
+  return each < most ? each : most;
 }
 
 /* Milliseconds from one try to the next. */

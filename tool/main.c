@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "out.h"
+#include "process.h"
 
 static const struct mtasts_command *const commands[] = {
     &mtasts_command_query,        &mtasts_command_warm,         &mtasts_command_refresh,
@@ -147,6 +148,8 @@ static int dispatch(struct mtasts_options *options, int argc, char **argv) {
 
 int main(int argc, char **argv) {
   struct mtasts_options options = {0};
+  mtasts_process_begin();
+  mtasts_process_raise_descriptors();
   int code = argc > 0 ? dispatch(&options, argc - 1, argv + 1) : MTASTS_EXIT_USAGE;
   mtasts_options_free(&options);
   /* A full disk or a closed pipe must not look like success. */

@@ -3,7 +3,7 @@
 
 ask_socket=$LAB_DIR/run/ask.sock map_socket=$LAB_DIR/run/socketmap.sock
 outcome_socket=$LAB_DIR/run/tlsrpt.sock conf=$LAB_DIR/mtastsd.conf log=$LAB_DIR/log/mtastsd
-daemon='' idle=''
+daemon='' idle='' run_with=()
 trap 'kill $daemon $idle 2>/dev/null' EXIT
 
 # The lab's configuration, our sockets, and what else is given. Root starts it, and becomes nobody.
@@ -24,7 +24,7 @@ may_change_user() { setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/d
 start_daemon() {
   local i
   : >"$log"
-  "$MTASTS"d --config "$conf" --foreground 2>>"$log" &
+  "${run_with[@]}" "$MTASTS"d --config "$conf" --foreground 2>>"$log" &
   daemon=$!
   for ((i = 0; i < 100; i++)); do
     said 'start version=' && return
@@ -240,6 +240,25 @@ check 'and changes nothing' 'none override .* -' "$(decision good)"
 configure 'socketmap { plain_level = "may" }'
 kill -HUP $daemon
 check 'plain_level' yes "$(says 'reload overrides=0 site_mode=enforce')"
+# As systemd reloads: the unit's commands in turn, until one fails
+reload_unit() { # UNIT PROGRAM
+  local command
+  while read -r command; do
+    command=${command//@PREFIX@\/sbin\/$2 /$MTASTS${2#mtasts} --config $conf }
+    MAINPID=$daemon bash -c "$command" 2>&1 || return
+  done < <(sed -n 's/^ExecReload=//p' "$here/../../contrib/systemd/$1")
+}
+cp "$conf" "$LAB_DIR/good.conf"
+configure 'override "good.example" { mode = "worse nonsense" }'
+for program in mtastsd mtasts-milter; do
+  out=$(reload_unit $program.service $program)
+  check "systemctl reload $program with a mistake: exit code" 78 $?
+  check 'and its words' ".*mtastsd.conf:$(grep -n nonsense "$conf" | cut -d: -f1): .*" "$out"
+done
+check 'a bad file did not come to the daemon' 1 "$(grep -c 'old configuration' "$log")"
+cp "$LAB_DIR/good.conf" "$conf"
+check 'systemctl reload without one' 0 "$(reload_unit mtastsd.service mtastsd >/dev/null; echo $?)"
+check 'is a reload' yes "$(for ((i = 0; i < 60; i++)); do [ "$(grep -c 'reload overrides=0' "$log")" = 2 ] && echo yes && break; sleep 0.05; done)"
 check 'plain_level: testing' "OK may$(report testing.example testing)" \
   "$(postfix testing.example postfix-tlsrpt)"
 for pair in not-found:sts-policy-fetch-error no-mode:sts-policy-invalid self-signed:sts-webpki-invalid; do
@@ -320,6 +339,42 @@ check 'and questions answered' 'enforce cache' "$(
 stop_daemon
 exec 4>&-
 
+# A system log that does not read
+if may_change_user; then
+  configure 'log = "syslog"'
+  mkdir "$LAB_DIR/dev"
+  "$LAB_TOOLS/ask" -l "$LAB_DIR/dev/log" >"$LAB_DIR/syslogged" &
+  idle=$!
+  for ((i = 0; i < 60; i++)); do [ -S "$LAB_DIR/dev/log" ] && break; sleep 0.05; done
+  chmod 666 "$LAB_DIR/dev/log"
+  : >"$log"
+  # shellcheck disable=SC2016 # the inner shell's
+  NOTIFY_SOCKET=@nobody unshare -m bash -c 'for f in null zero random urandom; do
+      : >"$1/$f" && mount --bind "/dev/$f" "$1/$f" || exit; done
+    mount --rbind "$1" /dev && exec "$2" --config "$3"' _ "$LAB_DIR/dev" "$MTASTS"d "$conf" &
+  daemon=$!
+  for ((i = 0; i < 100; i++)); do grep -q 'start version=' "$LAB_DIR/syslogged" && break; sleep 0.05; done
+  check 'a line of the system log' "<22>[A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} mtastsd\\[$daemon\\]: start version=.*" \
+    "$(grep 'start version=' "$LAB_DIR/syslogged")"
+  kill -STOP $idle
+  for ((i = 0; i < 1000; i++)); do
+    printf '%s' "${outcome//good.example/d$i.example}"; printf '\0'
+  done | while IFS= read -r -d '' one; do printf '%s' "$one" | "$LAB_TOOLS/ask" -d "$outcome_socket"; done
+  kill -USR1 $daemon
+  check 'a system log that does not read: questions are answered' 'enforce cache' "$(
+    timeout 3 "$LAB_TOOLS/ask" "$ask_socket" decision good.example |
+      sed 's/^OK //' | jq -r '.verdict + " " + .source')"
+  kill -CONT $idle
+  check 'and when it reads, the lines are there' yes "$(for ((i = 0; i < 100; i++)); do
+    grep -q 'stats {"requests"' "$LAB_DIR/syslogged" && echo yes && break; sleep 0.05; done)"
+  stop_daemon
+  check 'to the last' 1 "$(for ((i = 0; i < 40; i++)); do
+    grep -q ': stop {' "$LAB_DIR/syslogged" && break; sleep 0.05; done; grep -c ': stop {' "$LAB_DIR/syslogged")"
+  kill $idle
+  wait $idle 2>/dev/null
+  idle=''
+fi
+
 # Starts after a bad end
 configure
 "$LAB_TOOLS/ask" -l "$LAB_DIR/notify" >"$LAB_DIR/notified" &
@@ -372,15 +427,114 @@ limit_files unlimited:
 check 'and healthy again' ok "$(health_comes_to 200)"
 stop_daemon
 
+# Addresses that others have, or that are not there yet
+cat >"$LAB_DIR/holder" <<'END'
+use IO::Socket::INET;
+my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => shift, ReuseAddr => 1) or die $!;
+$0 = "other";
+$| = 1;
+print "ready\n";
+sleep 60;
+END
+hold_port() { # PORT
+  perl "$LAB_DIR/holder" "$1" >"$LAB_DIR/held" &
+  idle=$!
+  for ((i = 0; i < 60; i++)); do [ -s "$LAB_DIR/held" ] && break; sleep 0.05; done
+}
+configure
+sed -i 's/"inet:127.0.0.1:8461"/&, "inet:127.0.0.77:8461", "inet:192.0.2.77:8465"/' "$conf"
+hold_port 8461
+start_daemon
+check 'a port that another has: the others serve' 'enforce cache 20260101T000000 -' "$(decision good)"
+check 'who has it is told' yes "$(says "127.0.0.1:8461: Address already in use: process $idle (other) listens there; the other")"
+check 'an address that is not there is told' yes "$(says '192.0.2.77:8465: .*: this host does not have that address, or not yet; the other')"
+check '/healthz tells it' ".*127.0.0.1:8461: .*process $idle \(other\).*192.0.2.77:8465.*" "$(health_comes_to 503)"
+check 'each is told once' 2 "$(grep -c 'the other sockets serve' "$log")"
+kill $idle
+wait $idle 2>/dev/null
+idle=''
+ip address add 192.0.2.77/32 dev lo
+listens_now() { # ADDRESS: within ten seconds
+  local i
+  for ((i = 0; i < 200; i++)); do said "$1: listening there now" && echo yes && return; sleep 0.05; done
+  tail -n 3 "$log"
+}
+check 'the port is taken when it is free' yes "$(listens_now 127.0.0.1:8461)"
+check 'and the address when it is there' yes "$(listens_now 192.0.2.77:8465)"
+check 'it serves there' "[0-9]+:$secure" "$(timeout 5 bash -c \
+  'exec 5<>/dev/tcp/127.0.0.1/8461; printf "20:postfix good.example," >&5; IFS= read -r -d , -u 5 reply; echo "$reply"')"
+check '/healthz is content' ok "$(health_comes_to 200)"
+ip address del 192.0.2.77/32 dev lo
+
+# Sockets and the cache that are removed under it
+rm "$ask_socket" "$map_socket" "$outcome_socket"
+check 'sockets that were removed are made again' yes "$(for ((i = 0; i < 200; i++)); do
+  [ -S "$ask_socket" ] && [ -S "$map_socket" ] && [ -S "$outcome_socket" ] && echo yes && break; sleep 0.05; done)"
+check 'which is told' 3 "$(grep -c 'was removed: a new socket is in its place' "$log")"
+check 'it serves there' 'enforce cache 20260101T000000 -' "$(decision good)"
+! may_change_user || check 'with the same modes' '660 666 660' \
+  "$(stat -c '%a' "$ask_socket" "$map_socket" "$outcome_socket" | xargs)"
+outcomes_before=$(metric mtasts_outcomes_total)
+printf '%s' "$outcome" | "$LAB_TOOLS/ask" -d "$outcome_socket"
+check 'outcomes are taken there' $((outcomes_before + 1)) "$(for ((i = 0; i < 60; i++)); do
+  n=$(metric mtasts_outcomes_total); [ "$n" != "$outcomes_before" ] && break; sleep 0.05; done; echo "$n")"
+mv "$cache" "$cache.moved"
+check 'a cache that was renamed is told' yes "$(for ((i = 0; i < 200; i++)); do
+  said 'was renamed or removed while it is in use' && echo yes && break; sleep 0.05; done)"
+check 'and by /healthz' "the cache $cache was renamed .*" "$(health_comes_to 503)"
+check 'what is known goes on' 'enforce cache 20260101T000000 -' "$(decision good)"
+mv "$cache.moved" "$cache"
+check 'until it is back' ok "$(health_comes_to 200)"
+stop_daemon
+
 # In the background
+processes() { # PROGRAM: those that read $conf
+  local process
+  for process in /proc/[0-9]*; do
+    [ "$process/exe" -ef "$1" ] && grep -qzxF "$conf" "$process/cmdline" 2>/dev/null && echo "${process#/proc/}"
+  done
+}
 check 'in the background: the command returns' 0 "$(exit_code "$MTASTS"d --config "$conf")"
 check 'when it is ready' 'enforce cache 20260101T000000 -' "$(decision good)"
-for process in /proc/[0-9]*; do
-  [ "$process/exe" -ef "$MTASTS"d ] && grep -qzxF "$conf" "$process/cmdline" &&
-    daemon=${process#/proc/}
-done
+daemon=$(processes "$MTASTS"d)
 check 'a second: its exit code' 75 "$(exit_code "$MTASTS"d --config "$conf")"
-check 'a second: its words' 'mtastsd: .*ask.sock: another server listens there' "$(cat "$LAB_DIR/out")"
+check 'a second: its words' "mtastsd: .*ask.sock: another server listens there: process $daemon \(mtastsd\)" "$(cat "$LAB_DIR/out")"
 stop_daemon
 check 'SIGTERM: the sockets are gone' '' "$(ls "$LAB_DIR/run")"
+
+# Started by what has closed its standard descriptors, and ignores its children
+for closed in '<&-' '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+  timeout -s KILL 10 bash -c "trap '' CHLD; exec '${MTASTS}d' --config '$conf' $closed"
+  check "with $closed: the command returns" 0 $?
+  daemon=$(processes "$MTASTS"d)
+  check "with $closed: it serves" 'enforce cache 20260101T000000 -' "$(decision good)"
+  check "with $closed: no more than one" '[0-9]+' "$daemon"
+  kill -HUP $daemon
+  sleep 0.2
+  stop_daemon
+  check "with $closed: SIGTERM ends it" '' "$(ls "$LAB_DIR/run")"
+done
+check 'the tool without a standard output' 74 "$(timeout 10 "$MTASTS" --config "$conf" cache stats >&- 2>&-; echo $?)"
+
+# Few descriptors: no look-up may fail for want of one. All are asked for at once over one connection,
+# which the malformed request at the end closes.
+mapfile -t enforced < <(awk -F'|' '!/^#/ && $6 ~ /^ *enforce / && $1 ~ /^[a-z0-9-]+ *$/ {
+  gsub(/ /, "", $1); print $1 ".example" }' "$here/domains")
+netstrings() { # DOMAIN…
+  local domain
+  for domain; do printf '%d:decision %s,' $((9 + ${#domain})) "$domain"; done
+  printf 'the end'
+}
+configure
+for limit in 64 128; do
+  rm -rf "$cache"
+  run_with=(prlimit "--nofile=$((limit / 2)):$limit")
+  start_daemon
+  run_with=()
+  check "$limit descriptors: it is told" yes "$(says 'few descriptors .*: at most [0-9]* look-ups')"
+  check 'the limit is raised' "$limit" "$(awk '/^Max open files/ { print $4 }' "/proc/$daemon/limits")"
+  check "${#enforced[@]} domains at once: all are enforced" "${#enforced[@]}" "$(
+    netstrings "${enforced[@]}" | timeout 60 "$LAB_TOOLS/ask" -r "$ask_socket" | grep -o '"verdict":"enforce"' | wc -l)"
+  stop_daemon
+done
 daemon=''

@@ -540,7 +540,7 @@ check_socket() {
   ! may_change_user || check 'root has become nobody' '(65534 ?){16}' "$(
     awk '/^(Uid|Gid):/ { $1 = ""; print }' "/proc/$keeper/status" "/proc/$filter/status" | xargs)"
   check 'another server is there already' 75 "$(exit_code "$milter" --config "$conf" --foreground)"
-  check 'which is told' '.*milter.sock.*' "$(cat "$LAB_DIR/out")"
+  check 'which is told' ".*milter.sock: another server listens there: process ($keeper|$filter) \(mtasts-milter\)" "$(cat "$LAB_DIR/out")"
   check 'and left alone' "$flagged" "$(message K1 a@good.example)"
   kill -STOP "$keeper"
   kill -KILL "$filter"
@@ -565,7 +565,29 @@ check_socket() {
   keeper=$(parent_called "$milter" --config "$conf")
   kill "$keeper"
   check 'and stops' yes "$(until_so gone "$keeper" && echo yes)"
+  local closed
+  for closed in '<&-' '2>&-' '<&- >&- 2>&-'; do
+    timeout -s KILL 10 bash -c "trap '' CHLD; exec '$milter' --config '$conf' $closed"
+    check "with $closed: the command returns" 0 $?
+    check "with $closed: it serves" "$flagged" "$(message K4 a@good.example)"
+    keeper=$(parent_called "$milter" --config "$conf")
+    kill "$keeper"
+    check "with $closed: it stops" yes "$(until_so gone "$keeper" && echo yes)"
+  done
   keeper=''
+}
+
+check_removed() {
+  configure
+  start_milter
+  rm "$socket"
+  check 'a socket that was removed is made again' yes "$(for ((i = 0; i < 300; i++)); do
+    [ -S "$socket" ] && echo yes && break; sleep 0.1; done)"
+  check 'which is told' yes "$(says 'was removed: a new socket is in its place')"
+  sleep 6 # libmilter's poll
+  check 'it serves there' "$flagged" "$(message K5 a@good.example)"
+  stop_milter
+  check 'and removes it' '' "$(find "$milter_dir" -name milter.sock)"
 }
 
 check_systemd() {
@@ -627,6 +649,7 @@ check_reload
 check_away
 check_stop
 check_socket
+check_removed
 check_systemd
 stop_daemon
 check 'no sanitizer has found anything' '' "$(grep -E 'ERROR: |runtime error|WARNING: ThreadSanitizer' "$log" "$log.before")"

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +108,19 @@ static void check_defaults(const struct mtasts_config *c) {
   CU_ASSERT_STRING_EQUAL(c->group, "mtasts");
   CU_ASSERT(c->log == MTASTS_LOG_SYSLOG);
   CU_ASSERT(c->user_missing == (c->uid == (uid_t)-1 || c->gid == (gid_t)-1));
+}
+
+/* A user that is there gives up root, whether or not there is a group mtasts. */
+static void a_user_brings_its_group(void) {
+  struct mtasts_config *c = parse("user = \"nobody\"\n");
+  const struct passwd *nobody = getpwnam("nobody");
+  const struct group *group = getgrnam("mtasts");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(nobody);
+  CU_ASSERT(!c->user_missing && c->uid == nobody->pw_uid);
+  CU_ASSERT_EQUAL(c->gid, group ? group->gr_gid : nobody->pw_gid);
+  CU_ASSERT_EQUAL(c->ask.access.gid, c->gid);
+  mtasts_config_free(c);
 }
 
 static void no_file_is_the_defaults(void) {
@@ -423,6 +438,7 @@ static void errors_fit(void) {
 const struct unit_test unit_tests[] = {
     {"texts: taken, or refused with line and key", texts},
     {"no file is mtasts.conf(5)'s defaults", no_file_is_the_defaults},
+    {"a user without a group brings its own", a_user_brings_its_group},
     {"contrib/mtasts.conf shows every key with its default", example_shows_the_defaults},
     {"every key is kept", every_key_is_kept},
     {"overrides are found by policy domain", overrides_are_found},

@@ -72,6 +72,36 @@ static int stays_root(void) {
   return mtasts_privilege_drop(&config) == MTASTS_OK && is_user(0) && is_group(0) ? 0 : 1;
 }
 
+/* Root may take any group back, and is asked to stay root: that is no failure. */
+static int stays_root_of_another_group(void) {
+  const struct mtasts_config config = {.uid = 0, .gid = GID};
+  const gid_t more[] = {4713};
+  if (geteuid() != 0 || setgroups(1, more) != 0)
+    return NOT_TRIED;
+  if (mtasts_privilege_drop(&config) != MTASTS_OK)
+    return 1;
+  if (!is_user(0) || !is_group(GID) || getgroups(0, NULL) != 0)
+    return 2;
+  return mtasts_privilege_drop(&config) == MTASTS_OK && is_group(GID) ? 0 : 3;
+}
+
+static int drops_into_root_s_group(void) {
+  const struct mtasts_config config = {.uid = UID, .gid = 0};
+  if (geteuid() != 0 || setgroups(0, NULL) != 0)
+    return NOT_TRIED;
+  if (mtasts_privilege_drop(&config) != MTASTS_OK)
+    return 1;
+  return is_user(UID) && is_group(0) && seteuid(0) != 0 ? 0 : 2;
+}
+
+/* Started as the user that it would become. */
+static int is_that_user(void) {
+  const struct mtasts_config config = {.uid = UID, .gid = GID};
+  if (geteuid() != 0 || setgroups(0, NULL) != 0 || setgid(GID) != 0 || setuid(UID) != 0)
+    return NOT_TRIED;
+  return mtasts_privilege_drop(&config) == MTASTS_OK && is_user(UID) && is_group(GID) ? 0 : 1;
+}
+
 static int user_is_missing(void) {
   const struct mtasts_config config = {.user = "mtasts",
                                        .group = "mtasts",
@@ -137,6 +167,12 @@ static int is_not_root(void) {
                                                                                              : 1;
 }
 
+static void test_combinations(void) {
+  check_in_child("user root with another group", stays_root_of_another_group);
+  check_in_child("a user with root's group", drops_into_root_s_group);
+  check_in_child("started as the user itself", is_that_user);
+}
+
 static void test_drops(void) {
   check_in_child("dropping root", drops);
 }
@@ -162,6 +198,7 @@ static void test_is_not_root(void) {
 const struct unit_test unit_tests[] = {
     {"root becomes the user and group, alone and for good", test_drops},
     {"user = root stays root", test_stays_root},
+    {"root with another group, a user with root's, and the user itself", test_combinations},
     {"without the default user it stays and says so", test_user_is_missing},
     {"user = root works where root may change no groups", test_is_root_of_namespace},
     {"who could become root again is refused", test_can_return},

@@ -2,6 +2,7 @@
 
 #include "unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,16 +194,168 @@ static int open_several(void) {
   return is_there("ask") || is_there("one") || is_there("two") || is_there("outcome") ? 96 : 0;
 }
 
-static void several(void) {
+/* sockets that cannot be opened, or not any more */
+
+static struct {
+  enum mtasts_door_kind kind;
+  int fd, old;
+  unsigned count;
+  bool refuse;
+} taken;
+
+static bool take(void *context, enum mtasts_door_kind kind, int fd, int old) {
+  (void)context;
+  if (taken.refuse)
+    return false;
+  taken.kind = kind;
+  taken.fd = fd;
+  taken.old = old;
+  taken.count++;
+  return true;
+}
+
+static int listen_as_another(const char *file, int type) {
+  struct sockaddr_un at = address_of(file);
+  int fd = socket(AF_UNIX, type, 0);
+  return bind(fd, (const struct sockaddr *)&at, sizeof at) == 0 &&
+                 (type == SOCK_DGRAM || listen(fd, 1) == 0)
+             ? fd
+             : -1;
+}
+
+/* What is said of the places that are not open has these words in it. */
+static bool closed_are(const struct mtasts_doors *doors, size_t count, const char *words) {
+  char lines[2048];
+  size_t got = mtasts_doors_closed(doors, lines, sizeof lines);
+  if (got == count && strstr(lines, words) && (count > 0) == (lines[0] != '\0'))
+    return true;
+  fprintf(stderr, "%zu closed: %s", got, lines);
+  return false;
+}
+
+static int open_beside_others(void) {
+  static struct mtasts_doors doors;
+  char error[MTASTS_LISTEN_ERROR] = "";
+  char words[64];
+  int ask = listen_as_another("ask", SOCK_STREAM);
+  int outcome = listen_as_another("outcome", SOCK_DGRAM);
+  with_metrics = true;
+  int metrics = listen_as_another("metrics", SOCK_STREAM);
+  struct mtasts_config *config = configure();
+  if (!mtasts_doors_open(&doors, config, error) || doors.listener_count != 2 ||
+      doors.outcome_fd >= 0 || doors.metrics_fd >= 0)
+    return 90;
+  snprintf(words, sizeof words, "/ask: another server listens there: this process itself");
+  if (!closed_are(&doors, 3, words) || mtasts_doors_tend(&doors, take, NULL) ||
+      !closed_are(&doors, 3, words))
+    return 91;
+  const int others[] = {ask, outcome, metrics};
+  const enum mtasts_door_kind kinds[] = {MTASTS_KIND_ASK, MTASTS_KIND_OUTCOME, MTASTS_KIND_METRICS};
+  for (size_t i = 0; i < 3; i++) {
+    close(others[i]);
+    taken.refuse = true;
+    if (!mtasts_doors_tend(&doors, take, NULL) || !closed_are(&doors, 3 - i, "out of memory"))
+      return 92;
+    taken.refuse = false;
+    if (!mtasts_doors_tend(&doors, take, NULL) || taken.count != i + 1 || taken.kind != kinds[i] ||
+        taken.old != -1 || (kinds[i] != MTASTS_KIND_OUTCOME && !is_reached(taken.fd)))
+      return 93;
+  }
+  if (!closed_are(&doors, 0, "") || mtasts_doors_tend(&doors, take, NULL))
+    return 94;
+  mtasts_doors_remove(&doors);
+  return is_there("ask") || is_there("outcome") || is_there("metrics") ? 95 : 0;
+}
+
+static int open_nothing(void) {
+  static struct mtasts_doors doors;
+  char error[MTASTS_LISTEN_ERROR] = "";
+  listen_as_another("ask", SOCK_STREAM);
+  listen_as_another("one", SOCK_STREAM);
+  listen_as_another("two", SOCK_STREAM);
+  struct mtasts_config *config = configure();
+  return !mtasts_doors_open(&doors, config, error) && errno == EADDRINUSE &&
+                 strstr(error, "/ask: another server")
+             ? 0
+             : 90;
+}
+
+/* The file of each kind of socket goes, and another one comes. */
+static int replace_removed(void) {
+  static struct mtasts_doors doors;
+  char error[MTASTS_LISTEN_ERROR] = "";
+  const char *const files[] = {"ask", "two", "outcome"};
+  const enum mtasts_door_kind kinds[] = {MTASTS_KIND_ASK, MTASTS_KIND_SOCKETMAP,
+                                         MTASTS_KIND_OUTCOME};
+  if (!mtasts_doors_open(&doors, configure(), error))
+    return 90;
+  const int fds[] = {doors.listeners[0].fd, doors.listeners[2].fd, doors.outcome_fd};
+  for (unsigned i = 0; i < 3; i++) {
+    struct sockaddr_un at = address_of(files[i]);
+    if (unlink(at.sun_path) != 0 || !mtasts_doors_tend(&doors, take, NULL) ||
+        taken.count != i + 1 || taken.kind != kinds[i] || taken.old != fds[i] ||
+        !is_there(files[i]) || !closed_are(&doors, 0, ""))
+      return 91;
+    close(taken.old);
+  }
+  /* A file is in the way, for a while. */
+  struct sockaddr_un at = address_of("ask");
+  int old = doors.places[0].listening.fd;
+  if (unlink(at.sun_path) != 0 || mkdir(at.sun_path, 0700) != 0 ||
+      !mtasts_doors_tend(&doors, take, NULL) || taken.count != 3 ||
+      !closed_are(&doors, 1, "is in the way") || mtasts_doors_tend(&doors, take, NULL))
+    return 92;
+  if (rmdir(at.sun_path) != 0 || !mtasts_doors_tend(&doors, take, NULL) || taken.count != 4 ||
+      taken.old != old || !is_reached(taken.fd))
+    return 93;
+  mtasts_doors_remove(&doors);
+  return is_there("ask") || is_there("two") || is_there("outcome") ? 94 : 0;
+}
+
+/* systemd's own cannot be made again by us. */
+static int lose_systemd_s(void) {
+  static struct mtasts_doors doors;
+  const struct given given = {"ask", SOCK_STREAM};
+  char error[MTASTS_LISTEN_ERROR] = "";
+  closefrom(FIRST);
+  give(&given, 1, "ask");
+  if (!mtasts_doors_open(&doors, configure(), error) || mtasts_doors_tend(&doors, take, NULL))
+    return 90;
+  unlink(address_of("ask").sun_path);
+  if (!mtasts_doors_tend(&doors, take, NULL) || taken.count != 0 ||
+      !closed_are(&doors, 1, "systemctl restart") || mtasts_doors_tend(&doors, take, NULL))
+    return 91;
+  mtasts_doors_remove(&doors);
+  return 0;
+}
+
+static void check_in_child(int (*run)(void)) {
   int status = -1;
   memcpy(directory + sizeof directory - 7, "XXXXXX", 6);
   CU_ASSERT_FATAL(mkdtemp(directory) != NULL);
   pid_t child = fork();
   if (child == 0)
-    _exit(open_several());
+    _exit(run());
   waitpid(child, &status, 0);
   unit_check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status >> 8);
+  const char *const all[] = {"ask", "one", "two", "outcome", "metrics"};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    unlink(address_of(all[i]).sun_path);
   CU_ASSERT(rmdir(directory) == 0);
+}
+
+static void several(void) {
+  check_in_child(open_several);
+}
+
+static void beside_others(void) {
+  check_in_child(open_beside_others);
+  check_in_child(open_nothing);
+}
+
+static void removed(void) {
+  check_in_child(replace_removed);
+  check_in_child(lose_systemd_s);
 }
 
 static void own(void) {
@@ -248,4 +401,7 @@ const struct unit_test unit_tests[] = {
     {"one that is not where the configuration says comes on top", in_another_place},
     {"without names they are known by type and address", by_address},
     {"metrics are served where they are wanted, or systemd's socket for them is", metrics},
+    {"what others hold keeps nothing else from serving, and is taken when it is free",
+     beside_others},
+    {"a unix socket that was removed is made again", removed},
     {NULL, NULL}};

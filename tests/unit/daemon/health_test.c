@@ -100,8 +100,29 @@ static void a_cache_that_fails_is_told(void) {
   raze_site();
 }
 
+static void what_is_not_open_is_told(void) {
+  static struct mtasts_doors doors;
+  struct mtasts_cache_place place = {.directory = "/var/lib/x"};
+  raise_site();
+  site.health.doors = &doors;
+  site.health.place = &place;
+  doors.place_count = 2;
+  doors.places[0].open = true;
+  doors.places[1].open = true;
+  says(true, "ok\n");
+  doors.places[1].open = false;
+  snprintf(doors.places[1].why, sizeof doors.places[1].why, "inet:127.0.0.1:1: taken");
+  says(false, "inet:127.0.0.1:1: taken\n");
+  place.lost = true;
+  says(false, "the cache /var/lib/x was renamed or removed: put it back, or restart mtastsd\n"
+              "inet:127.0.0.1:1: taken\n");
+  raze_site();
+}
+
 const struct unit_test unit_tests[] = {
     {"each loop is asked again when it has answered", loops_are_asked_in_turn},
     {"a loop that has not moved for half a minute is told", a_loop_that_hangs_is_told},
     {"a cache that cannot be written, or read, is told", a_cache_that_fails_is_told},
+    {"so is a socket that is not open, and a cache that is not in its place",
+     what_is_not_open_is_told},
     {NULL, NULL}};

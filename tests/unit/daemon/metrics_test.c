@@ -251,6 +251,18 @@ static void a_reload_is_told(void) {
   raze_site();
 }
 
+/* The port was another's at first; later it is served at, and then at another one. */
+static void a_socket_comes_later(void) {
+  raise_site();
+  struct sockaddr_in first = site.address;
+  mtasts_metrics_listen(site.metrics, listen_there());
+  expect(REQUEST("GET /healthz"), "HTTP/1.1 200 OK\r\n", "ok\n");
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&first, sizeof first), -1);
+  close(fd);
+  raze_site();
+}
+
 const struct unit_test unit_tests[] = {
     {"metrics and health", pages},
     {"what is not there, not done, or no request", refusals},
@@ -258,4 +270,5 @@ const struct unit_test unit_tests[] = {
     {"where all places are taken, the oldest makes room", the_oldest_makes_room},
     {"slow clients are dropped", slow_clients_are_dropped},
     {"the configuration in force is told", a_reload_is_told},
+    {"a socket comes later", a_socket_comes_later},
     {NULL, NULL}};

@@ -37,7 +37,48 @@ static void test_outcomes(void) {
   raze_front();
 }
 
+/* Lines of the log that begin so, which went to the file. */
+static unsigned lines_that_begin(FILE *file, const char *words) {
+  char line[512];
+  unsigned count = 0;
+  rewind(file);
+  while (fgets(line, sizeof line, file)) {
+    const char *text = strstr(line, ": ");
+    count += text && strncmp(text + 2, words, strlen(words)) == 0;
+  }
+  return count;
+}
+
+static void test_flood(void) {
+  char datagram[256];
+  FILE *log = tmpfile();
+  int before = dup(STDERR_FILENO);
+  raise_front("");
+  dup2(fileno(log), STDERR_FILENO);
+  for (int i = 0; i < 1000; i++) {
+    int len = snprintf(datagram, sizeof datagram,
+                       "{\"dpv\":\"1\",\"d\":\"d%d.example\",\"policies\":[{\"policy-type\":9,"
+                       "\"failure-details\":[{\"c\":203,\"n\":\"mx\"}],\"f\":1}]}",
+                       i);
+    tell(datagram, (size_t)len);
+  }
+  for (int i = 0; i < 1000 && counted(MTASTS_COUNT_OUTCOME_FAILURES) < 1000; i++)
+    usleep(10000);
+  usleep(500000);
+  tell(datagram, strlen(datagram));
+  for (int i = 0; i < 1000 && counted(MTASTS_COUNT_OUTCOME_FAILURES) < 1001; i++)
+    usleep(10000);
+  raze_front();
+  dup2(before, STDERR_FILENO);
+  close(before);
+  unsigned written = lines_that_begin(log, "outcome domain=");
+  unit_check(written >= 100 && written < 300, "%u lines", written);
+  CU_ASSERT_EQUAL(lines_that_begin(log, "outcomes: "), 1);
+  fclose(log);
+}
+
 const struct unit_test unit_tests[] = {
     {"outcomes are counted, and failures looked after", test_outcomes},
+    {"a flood of them is counted, and not logged one by one", test_flood},
     {NULL, NULL},
 };

@@ -28,6 +28,10 @@ static void reload(void) {
   tell('r');
 }
 
+static void check(void) {
+  tell('c');
+}
+
 static void reload_and_crash(void) {
   signal(SIGABRT, SIG_DFL);
   abort();
@@ -48,10 +52,10 @@ __attribute__((noreturn)) static void stop_badly(void) {
   _exit(EX_TEMPFAIL);
 }
 
-static const struct mtasts_keeper_orders good = {reload, stop};
-static const struct mtasts_keeper_orders crashes = {reload_and_crash, stop};
-static const struct mtasts_keeper_orders hangs = {reload, stop_never};
-static const struct mtasts_keeper_orders fails = {reload, stop_badly};
+static const struct mtasts_keeper_orders good = {reload, check, stop};
+static const struct mtasts_keeper_orders crashes = {reload_and_crash, check, stop};
+static const struct mtasts_keeper_orders hangs = {reload, check, stop_never};
+static const struct mtasts_keeper_orders fails = {reload, check, stop_badly};
 
 /* the keeper's part */
 
@@ -117,6 +121,20 @@ static void reloads_and_stops(void) {
   }
 }
 
+/* Whatever comes meanwhile; and no answer to it is taken for that to a reload. */
+static void checks(void) {
+  pid_t keeper = start(&good, 0);
+  CU_ASSERT_EQUAL(event(), 'R');
+  char first = event();
+  unit_check(first == 'c' || first == '?', "%c", first); /* it comes after just as long */
+  CU_ASSERT(first == 'c' || event() == 'c');
+  kill(keeper, SIGHUP);
+  CU_ASSERT_EQUAL(event(), 'r');
+  kill(keeper, SIGTERM);
+  CU_ASSERT_EQUAL(event(), 's');
+  CU_ASSERT_EQUAL(code_of(keeper), EX_OK);
+}
+
 static void at_once(void) {
   pid_t keeper = start(&good, 0);
   CU_ASSERT_EQUAL(event(), 'R');
@@ -162,7 +180,10 @@ static void keeper_killed(void) {
   CU_ASSERT_EQUAL(code_of(keeper), -1);
 }
 
-const struct unit_test unit_tests[] = {
-    {"reloads and stops", reloads_and_stops},          {"several signals at once", at_once},
-    {"told twice to stop, it does", told_twice},       {"a child that ends", child_ends},
-    {"a child whose keeper is killed", keeper_killed}, {NULL, NULL}};
+const struct unit_test unit_tests[] = {{"reloads and stops", reloads_and_stops},
+                                       {"the child is told to check from time to time", checks},
+                                       {"several signals at once", at_once},
+                                       {"told twice to stop, it does", told_twice},
+                                       {"a child that ends", child_ends},
+                                       {"a child whose keeper is killed", keeper_killed},
+                                       {NULL, NULL}};

@@ -1,0 +1,26 @@
+/*
+ * cache_place.h: is the cache still where the configuration says? A directory that is renamed or
+ * removed stays open: mtastsd goes on in it, and its neighbours find nothing there.
+ *
+ * For one thread: that of main.c.
+ */
+#ifndef MTASTS_DAEMON_CACHE_PLACE_H
+#define MTASTS_DAEMON_CACHE_PLACE_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+struct mtasts_cache_place {
+  const char *directory; /* of the configuration; NULL: nothing was noted yet */
+  dev_t device;          /* of data.mdb, with inode */
+  ino_t inode;
+  bool lost; /* at the last check */
+};
+
+/* To be called when the cache has been opened. The directory's name is kept. */
+void mtasts_cache_place_note(struct mtasts_cache_place *place, const char *directory);
+
+/* Looks again, and logs a change. */
+void mtasts_cache_place_check(struct mtasts_cache_place *place);
+
+#endif

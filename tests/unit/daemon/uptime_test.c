@@ -1,0 +1,36 @@
+#include "uptime.h"
+
+#include "unit.h"
+
+#include <unistd.h>
+
+const char *const unit_name = "daemon/uptime";
+
+static void seldom(void) {
+  struct mtasts_seldom seldom = {0};
+  CU_ASSERT_TRUE(mtasts_seldom(&seldom, 100));
+  CU_ASSERT_FALSE(mtasts_seldom(&seldom, 100));
+  CU_ASSERT_EQUAL(seldom.held, 1);
+  usleep(150000);
+  CU_ASSERT_TRUE(mtasts_seldom(&seldom, 100));
+}
+
+static void pace(void) {
+  struct mtasts_pace pace = {0};
+  unsigned done = 0;
+  for (int i = 0; i < 1000; i++)
+    done += mtasts_pace(&pace, 1000, 50);
+  CU_ASSERT(done >= 50 && done <= 55); /* a machine that stalls meanwhile lets some more */
+  CU_ASSERT_EQUAL(pace.held, 1000 - done);
+  usleep(1200000);
+  CU_ASSERT_TRUE(mtasts_pace(&pace, 1000, 50));
+  /* After a rest all of it is there again, and no more. */
+  pace.spent = 0;
+  done = 0;
+  for (int i = 0; i < 1000; i++)
+    done += mtasts_pace(&pace, 1000, 50);
+  CU_ASSERT(done >= 50 && done <= 55);
+}
+
+const struct unit_test unit_tests[] = {
+    {"now and then", seldom}, {"so many in a row and a second", pace}, {NULL, NULL}};
