@@ -13,6 +13,8 @@
 
 enum {
   READERS_MAX = 1024, /* reader slots of a lock file that we are the first to open */
+  READER_SIZE = 64,   /* bytes of a slot: MDB_reader in LMDB's mdb.c */
+  LOCK_HEAD = 128,    /* bytes before the slots: MDB_txninfo */
   OPEN_TRIES = 3,
 };
 
@@ -68,10 +70,20 @@ static int check_format(MDB_txn *txn, MDB_dbi dbi) {
   return 0;
 }
 
+/* Processes that were killed leave their reader slots taken. */
+static int begin_first(struct mtasts_cache *cache, MDB_txn **txn) {
+  int dead;
+  int rc = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, txn);
+  if (rc != MDB_READERS_FULL)
+    return rc;
+  rc = mdb_reader_check(cache->env, &dead);
+  return rc == 0 ? mdb_txn_begin(cache->env, NULL, MDB_RDONLY, txn) : rc;
+}
+
 static int open_databases(struct mtasts_cache *cache) {
   MDB_txn *txn;
   MDB_stat stat;
-  int rc = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &txn);
+  int rc = begin_first(cache, &txn);
   if (rc != 0)
     return rc;
   if ((rc = mdb_dbi_open(txn, NULL, 0, &cache->main)) != 0 ||
@@ -125,6 +137,8 @@ int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned 
      * hazard 4). Without one no writer has ever run here. */
     if ((rc = mtasts_data_judge(fd, &data)) == 0 &&
         (rc = mtasts_files_find(fd, MTASTS_FILE_LOCK, &lock)) == 0 &&
+        (rc = mtasts_files_reserve(fd, MTASTS_FILE_LOCK, LOCK_HEAD + READERS_MAX * READER_SIZE)) ==
+            0 &&
         (rc = open_judged(cache, directory, &data, flags, map_size)) != 0)
       mtasts_env_close(cache);
   }

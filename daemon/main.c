@@ -27,6 +27,7 @@
 #include "restart.h"
 #include "service.h"
 #include "stamp.h"
+#include "status.h"
 #include "store.h"
 
 enum {
@@ -253,12 +254,12 @@ static int open_cache(struct daemon *daemon) {
     return mtasts_program_fail(&daemon->program, code_of(status),
                                "cache: another process is writing %s; is mtastsd running already?",
                                directory);
-  if (status == MTASTS_PERMISSION)
+  if (status == MTASTS_PERMISSION && errno != EROFS && errno != ELOOP)
     return mtasts_program_fail(&daemon->program, code_of(status),
                                "cache: %s: permission denied; give it to user %s (chown -R)",
                                directory, daemon->config->user);
   return mtasts_program_fail(&daemon->program, code_of(status), "cache: %s: %s", directory,
-                             status == MTASTS_IO ? strerror(errno) : mtasts_status_name(status));
+                             mtasts_env_reason(status, errno));
 }
 
 static bool open_queues(struct daemon *daemon) {

@@ -1,12 +1,15 @@
 #include "place.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon.h"
+#include "files.h"
 #include "out.h"
 #include "stamp.h"
+#include "status.h"
 
 static int exit_code_of_config(enum mtasts_status status) {
   if (status == MTASTS_NO_FILE)
@@ -37,10 +40,19 @@ static void warn(void *context, const char *sentence) {
   mtasts_complain(place->directory, "%s", sentence);
 }
 
+static bool has_data(const char *directory) {
+  struct stat found;
+  int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  bool there = fd >= 0 && mtasts_files_find(fd, MTASTS_FILE_DATA, &found) == 0;
+  if (fd >= 0)
+    close(fd);
+  return there;
+}
+
 enum mtasts_status mtasts_place_write(struct mtasts_place *place) {
   const struct mtasts_config *config = place->config;
   struct mtasts_store_options options = mtasts_store_defaults;
-  place->creating = true;
+  place->creating = !has_data(place->directory);
   options.map_size = config->cache.map_size;
   options.map_size_max = config->cache.map_size_max;
   options.max_policies = config->cache.max_policies;
@@ -64,24 +76,52 @@ static bool is_daemons(const struct mtasts_place *place) {
          mtasts_daemon_is_there(place->config);
 }
 
-int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status status) {
-  const char *where = place->directory;
-  switch (status) {
-  case MTASTS_NO_FILE:
-    if (place->creating) {
-      mtasts_complain(
-          where,
-          "cannot create a cache here: a directory above is missing, or something is in its place");
-      return MTASTS_EXIT_CREATE;
-    }
-    mtasts_complain(where, "no cache here; mtasts query and mtasts warm make one");
-    return MTASTS_EXIT_NOFILE;
-  case MTASTS_PERMISSION:
-    mtasts_complain(where,
+static int complain_no_file(const struct mtasts_place *place, int error) {
+  if (error == ENOTDIR) {
+    mtasts_complain(place->directory, "is not a directory, or what stands above it is none");
+    return place->creating ? MTASTS_EXIT_CREATE : MTASTS_EXIT_NOFILE;
+  }
+  if (place->creating) {
+    mtasts_complain(place->directory, "cannot create a cache here: a directory above is missing");
+    return MTASTS_EXIT_CREATE;
+  }
+  mtasts_complain(place->directory, "no cache here; mtasts query and mtasts warm make one");
+  return MTASTS_EXIT_NOFILE;
+}
+
+static int complain_permission(const struct mtasts_place *place, int error) {
+  if (error == EROFS)
+    mtasts_complain(place->directory,
+                    "the cache cannot be written: read-only file system; mount it for writing, or "
+                    "name another cache with --cache DIR");
+  else if (error == ELOOP)
+    mtasts_complain(place->directory, "%s; remove that",
+                    mtasts_env_reason(MTASTS_PERMISSION, error));
+  else
+    mtasts_complain(place->directory,
                     "permission denied; run as user %s or root, or name another cache with "
                     "--cache DIR",
                     place->config->user);
-    return MTASTS_EXIT_DENIED;
+  return MTASTS_EXIT_DENIED;
+}
+
+/* The disk is full, or broken; or the table of readers is full. */
+static int complain_io(const struct mtasts_place *place, enum mtasts_status status, int error) {
+  bool full = error == ENOSPC || error == EDQUOT;
+  mtasts_complain(place->directory, "the cache cannot be used: %s%s",
+                  mtasts_env_reason(status, error),
+                  full ? "; make room on its disk, or name another cache with --cache DIR" : "");
+  return full && place->creating ? MTASTS_EXIT_CREATE : MTASTS_EXIT_IO;
+}
+
+int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status status) {
+  int error = errno;
+  const char *where = place->directory;
+  switch (status) {
+  case MTASTS_NO_FILE:
+    return complain_no_file(place, error);
+  case MTASTS_PERMISSION:
+    return complain_permission(place, error);
   case MTASTS_CORRUPT:
     mtasts_complain(where,
                     "data.mdb is damaged, cut short or of another version; move the directory "
@@ -112,9 +152,7 @@ int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status s
   case MTASTS_IO:
     break;
   }
-  mtasts_complain(where, "the cache cannot be used: %s",
-                  errno != 0 ? strerror(errno) : mtasts_status_name(status));
-  return MTASTS_EXIT_IO;
+  return complain_io(place, status, error);
 }
 
 int mtasts_place_open(const struct mtasts_options *options, enum mtasts_access_wanted wanted,

@@ -37,7 +37,8 @@ enum mtasts_access_wanted {
 int mtasts_place_open(const struct mtasts_options *options, enum mtasts_access_wanted wanted,
                       struct mtasts_place *place);
 
-/* Says what is wrong with the cache and what to do; returns the exit code. */
+/* Says what is wrong with the cache, by the status and the errno that came with it, and what to do;
+ * returns the exit code. */
 int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status status);
 
 /*

@@ -78,6 +78,9 @@ void mtasts_session_stop(struct mtasts_session *session);
 
 enum mtasts_storing mtasts_session_storing(const struct mtasts_session *session);
 
+/* The exit code that says why nothing is stored; 0 where it is, or was not wanted. It was told. */
+int mtasts_session_unstored(const struct mtasts_session *session);
+
 /* Commits and closes. Returns code, or another where that is 0 and storing failed. */
 int mtasts_session_close(struct mtasts_session *session, int code);
 

@@ -373,6 +373,34 @@ head -c 65536 /dev/urandom >noise/data.mdb
 t 'a cache of random bytes' 74 '' "$(one 'noise: data.mdb is damaged')" --cache noise cache list
 : >file
 t 'a file in the place of the cache' 73 '' "$(one 'file')" --cache file cache import six
+echo over.example >over-list
+
+# Disks that are full, or may only be read. A cache that cannot be opened, created or written costs a
+# warning, not the answer, and what is in it is still read.
+printf 'override "over.example" { mode = "enforce" mx = {"x.example"} }\n' | cat conf - >over
+mkdir full
+if unshare -rm mount -t tmpfs none full 2>/dev/null; then
+  cp -r cache kept
+  on() { # SCRIPT: the tool's world in the directory `full`
+    as=(unshare -rm sh -c "$1"' && exec "$@"' sh)
+  }
+  on 'mount -t tmpfs -o size=64k none full && { cat /dev/zero >full/filler 2>/dev/null; true; }'
+  t 'a full disk, query' 0 "$(has '"verdict":"enforce"')" "$(one 'full/c: .*No space left on device')" --config over --cache full/c --json query over.example
+  t 'a full disk, warm' 0 "$(has '1 domains')" "$(one 'No space left on device')" --config over --cache full/c warm over-list
+  t 'a full disk, refresh' 73 '' "$(one 'No space left on device')" --config over --cache full/c refresh over.example
+  t 'a full disk, import' 73 '' "$(one 'No space left on device')" --cache full/c cache import six
+  on 'mount -t tmpfs -o size=2m none full && cp -r kept full/c && : >full/c/lock.mdb && { cat /dev/zero >full/filler 2>/dev/null; true; }'
+  t 'a disk that became full' 0 "$(has '"verdict":"enforce".*"source":"cache"')" "$(one 'No space left on device')" --config conf --cache full/c --json query one.example
+  t 'a disk that became full, offline' 0 "$(has '"verdict":"enforce".*"source":"cache"')" "$(one 'No space left on device')" --cache full/c --json query --offline one.example
+  t 'a disk that became full, list' 74 '' "$(one 'No space left on device')" --cache full/c cache list
+  on 'mount --bind kept full && mount -o remount,bind,ro full'
+  t 'a file system that may only be read' 0 "$(has '"verdict":"enforce".*"source":"cache"')" "$(one 'read-only file system')" --config conf --cache full --json query one.example
+  t 'the same, list' 0 '.*one.example.*' '' --cache full cache list
+  t 'the same, import' 77 '' "$(one 'read-only file system')" --cache full cache import six
+  t 'the same, a new cache' 77 '' "$(one 'read-only file system')" --cache full/c cache import six
+  as=()
+fi
+
 if [ "$(id -u)" = 0 ]; then # who may do anything: be somebody else
   cp "$MTASTS" mtasts
   MTASTS=$dir/mtasts
@@ -382,7 +410,10 @@ if [ "$(id -u)" = 0 ]; then # who may do anything: be somebody else
 fi
 mkdir -m 0555 shut
 t 'a directory where nothing may be made' 77 '' "$(one 'permission denied')" --cache shut/cache cache import six
-t 'the same, query' 77 '' "$(one 'permission denied')" --cache shut/cache query one.example
+t 'the same, query' 0 "$(has '"verdict":"enforce"')" "$(one 'permission denied')" --config over --cache shut/cache --json query over.example
+t 'the same, warm' 0 "$(has '1 domains')" "$(one 'permission denied')" --config over --cache shut/cache warm over-list
+t 'the same, refresh' 77 '' "$(one 'permission denied')" --config over --cache shut/cache refresh over.example
+t 'a file in the place of the cache, query' 0 "$(has '"verdict":"enforce"')" "$(one 'file: is not a directory')" --config over --cache file --json query over.example
 chmod 0 cache/data.mdb
 t 'a cache that may not be read' 77 '' "$(one 'permission denied')" "${c[@]}" cache list
 chmod 0 conf
