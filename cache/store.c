@@ -119,12 +119,13 @@ enum mtasts_status mtasts_store_open(const char *directory,
   if (getrandom(&made->salt, sizeof made->salt, GRND_NONBLOCK) < 0)
     made->salt = (uint64_t)mtasts_store_uptime();
   made->directory = strdup(directory);
+  made->name = options->name ? options->name : made->directory;
   enum mtasts_status status = mtasts_env_status(made->directory ? open_store(made) : ENOMEM);
   if (status == MTASTS_CORRUPT)
     mtasts_store_warn(made, MTASTS_CONCERN_DAMAGE,
                       "%s/" MTASTS_FILE_DATA " is damaged or of another version: move it away, "
                       "and the cache starts anew",
-                      directory);
+                      options->name ? options->name : directory);
   int saved = errno;
   if (status != MTASTS_OK)
     mtasts_store_close(made);
@@ -269,7 +270,7 @@ static int write_singly(struct mtasts_store *store) {
   mtasts_store_warn(store, MTASTS_CONCERN_FULL,
                     "the cache %s is full, and %zu answers were not stored: raise map_size_max or "
                     "lower max_policies and max_absent",
-                    store->directory, refused);
+                    store->name, refused);
   return MDB_MAP_FULL;
 }
 

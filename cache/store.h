@@ -31,6 +31,7 @@ struct mtasts_store_options {
   uint64_t max_absent;   /* domains */
   uid_t uid;             /* owner of what root creates, (uid_t)-1: root */
   gid_t gid;             /* likewise */
+  const char *name;      /* of the directory, in sentences; NULL: its path */
   /* Told what an administrator should know: one sentence, no newline. May be NULL. */
   void (*warn)(void *context, const char *sentence);
   /* Is the domain in use of late? Those that are not make room first. NULL: nobody knows. Called

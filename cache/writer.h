@@ -30,6 +30,7 @@ struct mtasts_store {
   struct mtasts_cache cache;
   struct mtasts_store_options options;
   char *directory;
+  const char *name; /* of it, in sentences */
   int directory_fd;
   int lock_fd;
   struct mtasts_change *pending[MTASTS_STORE_GROUP];

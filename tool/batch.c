@@ -246,6 +246,7 @@ int mtasts_batch_run(struct mtasts_batch *batch) {
     return MTASTS_EXIT_USAGE;
   const struct mtasts_session_options options = {
       .options = batch->options,
+      .place = batch->place,
       .jobs = fit_jobs(jobs),
       .forced = batch->forced,
       .storing = batch->forced,

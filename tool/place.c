@@ -10,6 +10,7 @@
 #include "out.h"
 #include "stamp.h"
 #include "status.h"
+#include "tree_check.h"
 
 static int exit_code_of_config(enum mtasts_status status) {
   if (status == MTASTS_NO_FILE)
@@ -17,22 +18,52 @@ static int exit_code_of_config(enum mtasts_status status) {
   return status == MTASTS_PERMISSION ? MTASTS_EXIT_DENIED : MTASTS_EXIT_CONFIG;
 }
 
-int mtasts_place_load(const struct mtasts_options *options, struct mtasts_place *place) {
+static int load_config(const struct mtasts_options *options, struct mtasts_place *place) {
   char error[1024];
   enum mtasts_status status =
       mtasts_config_load(options->config, error, sizeof error, &place->config);
-  if (status != MTASTS_OK) {
-    mtasts_complain("configuration", "%s", error);
-    return exit_code_of_config(status);
-  }
-  place->directory = options->cache ? options->cache : place->config->cache.directory;
+  if (status == MTASTS_OK)
+    return MTASTS_EXIT_OK;
+  mtasts_complain("configuration", "%s", error);
+  return exit_code_of_config(status);
+}
+
+static const char *first_of(const char *path, const char *other) {
+  return path && *path ? path : other;
+}
+
+int mtasts_place_load(const struct mtasts_options *options, enum mtasts_access_wanted wanted,
+                      struct mtasts_place *place) {
+  int code = place->directory ? MTASTS_EXIT_OK : load_config(options, place);
+  if (code != MTASTS_EXIT_OK || place->directory)
+    return code;
+  const struct mtasts_config *config = place->config;
+  place->directory = first_of(options->cache, config->cache.directory);
+  place->ca_file = first_of(options->ca_file, first_of(config->https.ca_file, NULL));
   place->named = options->cache || options->config;
-  return MTASTS_EXIT_OK;
+  return mtasts_identity_take(config, place->directory, wanted == MTASTS_CREATE, place->ca_file,
+                              &place->identity);
+}
+
+const char *mtasts_place_path(const struct mtasts_place *place) {
+  return first_of(place->identity.path, place->directory);
+}
+
+const char *mtasts_place_ca_file(const struct mtasts_place *place) {
+  return first_of(place->identity.ca_file, place->ca_file);
+}
+
+/* A stamp is believed by the user alone whose it is, and root has only become that user. */
+static enum mtasts_status check(const struct mtasts_place *place) {
+  const char *path = mtasts_place_path(place);
+  if (place->identity.refused != 0)
+    return mtasts_env_status(place->identity.refused);
+  return place->identity.changed ? mtasts_tree_check(path) : mtasts_stamp_check(path);
 }
 
 enum mtasts_status mtasts_place_read(struct mtasts_place *place) {
-  enum mtasts_status status = mtasts_stamp_check(place->directory);
-  return status == MTASTS_OK ? mtasts_cache_open(place->directory, &place->cache) : status;
+  enum mtasts_status status = check(place);
+  return status == MTASTS_OK ? mtasts_cache_open(mtasts_place_path(place), &place->cache) : status;
 }
 
 static void warn(void *context, const char *sentence) {
@@ -52,20 +83,17 @@ static bool has_data(const char *directory) {
 enum mtasts_status mtasts_place_write(struct mtasts_place *place) {
   const struct mtasts_config *config = place->config;
   struct mtasts_store_options options = mtasts_store_defaults;
-  place->creating = !has_data(place->directory);
+  place->creating = !has_data(mtasts_place_path(place));
   options.map_size = config->cache.map_size;
   options.map_size_max = config->cache.map_size_max;
   options.max_policies = config->cache.max_policies;
   options.max_absent = config->cache.max_absent;
   options.warn = warn;
   options.context = place;
-  if (geteuid() == 0) { /* nobody else can give files away */
-    options.uid = config->uid;
-    options.gid = config->gid;
-  }
-  enum mtasts_status status = mtasts_stamp_check(place->directory);
+  options.name = place->directory;
+  enum mtasts_status status = check(place);
   if (status == MTASTS_OK)
-    status = mtasts_store_open(place->directory, &options, &place->store);
+    status = mtasts_store_open(mtasts_place_path(place), &options, &place->store);
   if (status == MTASTS_OK)
     place->cache = mtasts_store_cache(place->store);
   return status;
@@ -157,7 +185,7 @@ int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status s
 
 int mtasts_place_open(const struct mtasts_options *options, enum mtasts_access_wanted wanted,
                       struct mtasts_place *place) {
-  int code = place->config ? MTASTS_EXIT_OK : mtasts_place_load(options, place);
+  int code = mtasts_place_load(options, wanted, place);
   if (code != MTASTS_EXIT_OK)
     return code;
   enum mtasts_status status = MTASTS_OK;
@@ -172,7 +200,7 @@ int mtasts_place_open(const struct mtasts_options *options, enum mtasts_access_w
   return status == MTASTS_OK ? MTASTS_EXIT_OK : mtasts_place_complain(place, status);
 }
 
-int mtasts_place_close(struct mtasts_place *place, int code) {
+int mtasts_place_close_cache(struct mtasts_place *place, int code) {
   if (place->store) {
     enum mtasts_status status = mtasts_store_flush(place->store);
     if (status != MTASTS_OK && code == MTASTS_EXIT_OK)
@@ -181,6 +209,14 @@ int mtasts_place_close(struct mtasts_place *place, int code) {
   } else {
     mtasts_cache_close(place->cache);
   }
+  place->store = NULL;
+  place->cache = NULL;
+  return code;
+}
+
+int mtasts_place_close(struct mtasts_place *place, int code) {
+  code = mtasts_place_close_cache(place, code);
+  mtasts_identity_release(&place->identity);
   mtasts_config_free(place->config);
   *place = (struct mtasts_place){0};
   return code;

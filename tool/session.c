@@ -108,7 +108,12 @@ static int set_up(struct mtasts_session *session) {
     mtasts_complain(options->resolver, "--resolver takes an address, or ADDR@PORT");
     return MTASTS_EXIT_USAGE;
   }
-  int code = mtasts_place_load(options, &session->cache.place);
+  if (session->options.place) {
+    session->cache.place = *session->options.place;
+    *session->options.place = (struct mtasts_place){.config = NULL};
+  }
+  int code =
+      mtasts_place_load(options, mtasts_session_cache_wanted(options), &session->cache.place);
   if (code != MTASTS_EXIT_OK)
     return code;
   session->net.now = wall_clock;
@@ -159,8 +164,9 @@ static bool halt(struct mtasts_session *session, int code) {
 static bool open_network(struct mtasts_session *session) {
   if (session->unconnected != MTASTS_EXIT_OK)
     return false;
-  int code = mtasts_network_open(&session->net, session->base, session->options.options,
-                                 session->cache.place.config);
+  int code =
+      mtasts_network_open(&session->net, session->base, session->options.options,
+                          session->cache.place.config, mtasts_place_ca_file(&session->cache.place));
   session->unconnected = code;
   if (code != MTASTS_EXIT_OK && session->options.loyal)
     halt(session, code);

@@ -58,16 +58,19 @@ static int open_to_read(struct mtasts_session_cache *cache, const struct mtasts_
 }
 
 /* Answers of another resolver or other trust are no business of the common cache. */
-static bool is_left_alone(const struct mtasts_session_cache *cache,
-                          const struct mtasts_options *options) {
-  return (options->resolver || options->ca_file) && !cache->place.named;
+static bool is_left_alone(const struct mtasts_options *options) {
+  return (options->resolver || options->ca_file) && !options->cache && !options->config;
+}
+
+enum mtasts_access_wanted mtasts_session_cache_wanted(const struct mtasts_options *options) {
+  return options->offline || is_left_alone(options) ? MTASTS_READ : MTASTS_CREATE;
 }
 
 int mtasts_session_cache_open(struct mtasts_session_cache *cache,
                               const struct mtasts_options *options, bool storing) {
   if (options->offline)
     return open_to_read(cache, options);
-  if (is_left_alone(cache, options)) {
+  if (is_left_alone(options)) {
     if (!storing)
       return MTASTS_EXIT_OK;
     mtasts_complain("cache", "with --resolver or --ca-file name it with --cache or --config");
@@ -102,7 +105,8 @@ enum mtasts_status mtasts_session_cache_get(struct mtasts_session_cache *cache,
     return mtasts_reader_get(cache->reader, domain, entry);
   if (!cache->consulted)
     return MTASTS_ABSENT;
-  enum mtasts_status status = mtasts_tree_read(cache->place.directory, domain, cache->value, entry);
+  enum mtasts_status status =
+      mtasts_tree_read(mtasts_place_path(&cache->place), domain, cache->value, entry);
   return status == MTASTS_NO_FILE ? MTASTS_ABSENT : status;
 }
 

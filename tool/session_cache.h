@@ -21,7 +21,10 @@ struct mtasts_session_cache {
   unsigned char value[MTASTS_ENTRY_SIZE_MAX]; /* read without a reader */
 };
 
-/* Opens what may be opened; place.config is loaded. storing: without a cache to write to there is
+/* What the place is to be loaded for. */
+enum mtasts_access_wanted mtasts_session_cache_wanted(const struct mtasts_options *options);
+
+/* Opens what may be opened; the place is loaded. storing: without a cache to write to there is
  * no use in the session. Complains; returns an exit code where the session cannot go on. */
 int mtasts_session_cache_open(struct mtasts_session_cache *cache,
                               const struct mtasts_options *options, bool storing);

@@ -401,6 +401,60 @@ if unshare -rm mount -t tmpfs none full 2>/dev/null; then
   as=()
 fi
 
+# Root gives up root before it opens a cache or the network.
+if [ "$(id -u)" = 0 ] && setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/dev/null; then
+  printf 'user = "nobody"\ngroup = "nogroup"\n' | cat conf - >nobodys
+  chmod 600 nobodys
+  who() { # CACHE: the user, the capabilities and "no new privileges" of a command that works there
+    local pid i
+    rm -f lines
+    mkfifo lines
+    exec 9<>lines
+    "$MTASTS" --config nobodys --cache "$1" warm <&9 >out 2>err 9<&- &
+    pid=$!
+    for ((i = 0; i < 500; i++)); do
+      find "/proc/$pid/fd" -lname '*data.mdb' | grep -q . && break
+      sleep 0.02
+    done
+    awk '/^(Uid|CapEff|CapPrm|NoNewPrivs)/ { printf "%s ", $2 }' "/proc/$pid/status"
+    kill -9 "$pid"
+    wait "$pid" 2>/dev/null
+    exec 9>&-
+  }
+  none='0000000000000000 0000000000000000'
+  cp -r cache nobodys-cache
+  chown -R 65534:65534 nobodys-cache
+  is "who works in another user's cache" "65534 $none 1 " "$(who nobodys-cache)"
+  is 'and the owner of what is made there' 65534 "$(stat -c %u nobodys-cache/writer.lock)"
+  is "who works in root's own cache" "0 $none 1 " "$(who cache)"
+  is 'who works in a new cache' "65534 $none 1 " "$(who new-cache)"
+  is 'and whose that is' '65534 750' "$(stat -c '%u %a' new-cache)"
+  cp -r nobodys-cache open-cache
+  chmod 777 open-cache
+  chown root open-cache
+  is 'who works in a cache that anybody may write to' "65534 $none 1 " "$(who open-cache)"
+  t 'a configuration and a cache that only root comes to' 0 '.*one.example.*' '' --config nobodys --cache nobodys-cache cache list
+  t 'the same, in two steps' 0 "$(has '0 domains')" '' --config nobodys --cache nobodys-cache refresh
+  if cp /etc/ssl/certs/ca-certificates.crt roots-own.pem 2>/dev/null; then
+    chmod 600 roots-own.pem
+    t 'certificates that only root may read' 0 "$(has '0 domains')" '' --config nobodys --cache nobodys-cache --ca-file roots-own.pem warm /dev/null
+  fi
+  cp six roots-own
+  chmod 600 roots-own
+  t 'an input that only root may read' 0 'imported 6, bad lines 0' '' --config nobodys --cache nobodys-cache cache import roots-own
+  cp -r nobodys-cache linked
+  chown -R 65534:65534 linked
+  ln -sf "$dir/roots-own" linked/lock.mdb
+  before=$(sha256sum roots-own)
+  t 'a link in the place of a file' 77 '' "$(one 'a symbolic link')" --config nobodys --cache linked cache stats
+  is 'and what it points to' "$before" "$(sha256sum roots-own)"
+  cp -r nobodys-cache forged
+  head -c 40960 /dev/urandom | dd of=forged/data.mdb bs=4096 seek=2 conv=notrunc status=none
+  chown -R 65534:65534 forged
+  stat -c 'closed in order: %d %i, %s bytes, %.9Y, %.9Z' forged/data.mdb >forged/writer.lock
+  t 'a forged stamp' 74 '' "$(one 'forged: data.mdb is damaged')" --config nobodys --cache forged cache list
+fi
+
 if [ "$(id -u)" = 0 ]; then # who may do anything: be somebody else
   cp "$MTASTS" mtasts
   MTASTS=$dir/mtasts
