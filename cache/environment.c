@@ -56,6 +56,7 @@ void mtasts_env_destroy(struct mtasts_cache *cache) {
   mtasts_env_close(cache);
   pthread_mutex_destroy(&cache->lock);
   munmap(cache->mark, sizeof *cache->mark);
+  free(cache->directory);
 }
 
 static int check_format(MDB_txn *txn, MDB_dbi dbi) {
@@ -124,7 +125,7 @@ static int open_judged(struct mtasts_cache *cache, const char *directory,
   return open_databases(cache);
 }
 
-int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned flags,
+static int open_any(struct mtasts_cache *cache, const char *directory, unsigned flags,
                     size_t map_size) {
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
@@ -146,6 +147,16 @@ int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned 
   return rc;
 }
 
+int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned flags,
+                    size_t map_size) {
+  char *named = strdup(directory);
+  if (!named)
+    return ENOMEM;
+  free(cache->directory);
+  cache->directory = named;
+  return open_any(cache, named, flags, map_size);
+}
+
 void mtasts_env_close(struct mtasts_cache *cache) {
   /* In a child LMDB would free the parent's reader slots: leave it all to the exit. */
   if (cache->env && !mtasts_env_forked(cache))
@@ -162,6 +173,21 @@ int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size) {
    * goes on as if it had not. What is left of it belongs to transactions that are still to end. */
   if (rc != 0 && rc != EINVAL)
     cache->env = NULL;
+  for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
+    mtasts_reader_release(reader);
+  pthread_mutex_unlock(&cache->lock);
+  return rc;
+}
+
+int mtasts_env_reopen(struct mtasts_cache *cache, unsigned flags, size_t map_size) {
+  pthread_mutex_lock(&cache->lock);
+  for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next) {
+    mtasts_reader_hold(reader);
+    mdb_txn_abort(reader->txn);
+    reader->txn = NULL;
+  }
+  mtasts_env_close(cache);
+  int rc = open_any(cache, cache->directory, flags, map_size);
   for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
     mtasts_reader_release(reader);
   pthread_mutex_unlock(&cache->lock);

@@ -12,6 +12,7 @@
 
 #include "data_file.h"
 #include "stamp.h"
+#include "status.h"
 #include "tree_check.h"
 #include "writer.h"
 
@@ -90,8 +91,28 @@ static int make_files(struct mtasts_store *store, const struct mtasts_owner *own
 }
 
 /* NOMETASYNC: a crash may lose the last group, never the environment. */
+enum {
+  WRITER_FLAGS = MDB_NOMETASYNC
+};
+
 static int open_environment(struct mtasts_store *store) {
-  return mtasts_env_open(&store->cache, store->directory, MDB_NOMETASYNC, store->options.map_size);
+  return mtasts_env_open(&store->cache, store->directory, WRITER_FLAGS, store->options.map_size);
+}
+
+bool mtasts_store_revive(struct mtasts_store *store) {
+  MDB_txn *txn;
+  int rc = mtasts_store_begin(store, &txn);
+  if (rc == 0)
+    mdb_txn_abort(txn);
+  if (rc != MDB_PANIC && rc != EBADF)
+    return false;
+  store->hurt = true;
+  rc = mtasts_env_reopen(&store->cache, WRITER_FLAGS, store->options.map_size);
+  enum mtasts_status status = mtasts_env_status(rc);
+  mtasts_store_warn(
+      store, MTASTS_CONCERN_REVIVED, "writing the cache %s has failed: %s", store->name,
+      rc == 0 ? "it was opened anew, and is read as before" : mtasts_env_reason(status, errno));
+  return rc == 0;
 }
 
 static int open_store(struct mtasts_store *store) {
@@ -153,7 +174,7 @@ void mtasts_store_close(struct mtasts_store *store) {
   enum mtasts_status status = store->cache.env ? mtasts_store_flush(store) : MTASTS_IO;
   for (size_t i = 0; i < store->count; i++)
     free(store->pending[i]);
-  bool in_order = (status == MTASTS_OK || status == MTASTS_FULL) &&
+  bool in_order = !store->hurt && (status == MTASTS_OK || status == MTASTS_FULL) &&
                   mdb_env_sync(store->cache.env, 1) == 0 && has_its_name(store);
   mtasts_env_destroy(&store->cache);
   if (in_order)
@@ -248,6 +269,17 @@ static int write_growing(struct mtasts_store *store, struct mtasts_change *const
   return rc;
 }
 
+/* Once more, if the environment had to be opened anew. */
+static int write_reviving(struct mtasts_store *store) {
+  int rc = write_growing(store, store->pending, store->count);
+  if (rc == 0 || rc == MDB_MAP_FULL || !mtasts_store_revive(store))
+    return rc;
+  rc = write_growing(store, store->pending, store->count);
+  if (rc != 0 && rc != MDB_MAP_FULL)
+    mtasts_store_revive(store);
+  return rc;
+}
+
 /* The map is as large as it may be, and has no room for the group: one after the other then. */
 static int write_singly(struct mtasts_store *store) {
   size_t refused = 0;
@@ -279,9 +311,9 @@ enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
     return MTASTS_FORKED;
   if (store->count == 0 && !store->note_pending)
     return MTASTS_OK;
-  int rc = write_growing(store, store->pending, store->count);
-  if (rc == MDB_MAP_FULL)
-    rc = write_singly(store);
+  int rc = write_reviving(store);
+  if (rc == MDB_MAP_FULL && (rc = write_singly(store)) != 0 && rc != MDB_MAP_FULL)
+    mtasts_store_revive(store);
   if (rc != 0 && rc != MDB_MAP_FULL)
     return mtasts_env_status(rc);
   for (; store->count > 0; store->count--)
@@ -289,6 +321,8 @@ enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
   mtasts_watch_others(store);
   /* Eviction that found no page free itself is nobody's loss: the next commit frees some. */
   int held = mtasts_quota_hold(store);
+  if (held != 0 && held != MDB_MAP_FULL)
+    mtasts_store_revive(store);
   return mtasts_env_status(rc == 0 && held != MDB_MAP_FULL ? held : rc);
 }
 
