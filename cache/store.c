@@ -35,8 +35,9 @@ const struct mtasts_store_options mtasts_store_defaults = {
 struct mtasts_change {
   struct mtasts_domain domain;
   bool removal;
-  bool policy; /* which database it goes to */
-  size_t size; /* bytes */
+  bool policy;  /* which database it goes to */
+  bool failure; /* of a look-up that came to no policy */
+  size_t size;  /* bytes */
   unsigned char value[];
 };
 
@@ -201,6 +202,16 @@ int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn) {
   return mdb_txn_begin(store->cache.env, NULL, 0, txn);
 }
 
+/* Who could not read the policy that is here, and then learnt nothing, must not end it: it governs
+ * until it expires (RFC 8461 section 3.3). */
+static bool is_governed(const struct mtasts_store *store, MDB_txn *txn, MDB_val *key) {
+  struct mtasts_entry entry;
+  MDB_val value;
+  return mdb_get(txn, store->cache.policies, key, &value) == 0 &&
+         mtasts_entry_decode(value.mv_data, value.mv_size, &entry) == MTASTS_OK &&
+         mtasts_entry_live(&entry, store->now);
+}
+
 /* A domain is in one database only: whichever it goes to, it leaves the other. */
 static int write_change(struct mtasts_store *store, MDB_txn *txn,
                         const struct mtasts_change *change) {
@@ -208,6 +219,8 @@ static int write_change(struct mtasts_store *store, MDB_txn *txn,
   const MDB_dbi dbi[] = {cache->absent, cache->policies};
   MDB_val key = {change->domain.len, (void *)(uintptr_t)change->domain.name};
   MDB_val value = {change->size, (void *)(uintptr_t)change->value};
+  if (change->failure && is_governed(store, txn, &key))
+    return 0;
   for (int i = 0; i < 2; i++) {
     bool goes_here = !change->removal && change->policy == (i == 1);
     int rc = goes_here ? mdb_put(txn, dbi[i], &key, &value, 0) : mdb_del(txn, dbi[i], &key, NULL);
@@ -364,6 +377,7 @@ enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mta
   change->domain = *domain;
   change->removal = false;
   change->policy = entry->has_policy;
+  change->failure = !entry->has_policy && entry->error != MTASTS_ERROR_NONE;
   change->size = mtasts_entry_encode(entry, change->value);
   /* What could not be read back is not stored. */
   struct mtasts_entry stored;

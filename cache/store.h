@@ -65,9 +65,10 @@ void mtasts_store_close(struct mtasts_store *store);
 struct mtasts_cache *mtasts_store_cache(struct mtasts_store *store);
 
 /*
- * Collects a change (copies the entry); commits when MTASTS_STORE_GROUP are pending, and
- * then returns what mtasts_store_flush does. MTASTS_INVALID: the entry breaks a rule of
- * mtasts.h and could not be read back.
+ * Collects a change (copies the entry), which takes the place of what is there; but an entry that
+ * has an error and no policy never takes that of an unexpired policy. Commits when
+ * MTASTS_STORE_GROUP are pending, and then returns what mtasts_store_flush does. MTASTS_INVALID:
+ * the entry breaks a rule of mtasts.h and could not be read back.
  *
  * MTASTS_FULL may also be said of this change alone, an entry without a policy, which is dropped
  * then while the others stay pending: where policies leave no room below the reserve, so that it
