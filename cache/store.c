@@ -37,7 +37,9 @@ struct mtasts_change {
   bool removal;
   bool policy;  /* which database it goes to */
   bool failure; /* of a look-up that came to no policy */
-  size_t size;  /* bytes */
+  bool yields;  /* to an entry that was looked up later */
+  int64_t checked;
+  size_t size; /* bytes */
   unsigned char value[];
 };
 
@@ -212,6 +214,17 @@ static bool is_governed(const struct mtasts_store *store, MDB_txn *txn, MDB_val 
          mtasts_entry_live(&entry, store->now);
 }
 
+static bool is_older(const struct mtasts_store *store, MDB_txn *txn, MDB_val *key,
+                     int64_t checked) {
+  struct mtasts_entry entry;
+  MDB_val value;
+  int rc = mdb_get(txn, store->cache.policies, key, &value);
+  if (rc == MDB_NOTFOUND)
+    rc = mdb_get(txn, store->cache.absent, key, &value);
+  return rc == 0 && mtasts_entry_decode(value.mv_data, value.mv_size, &entry) == MTASTS_OK &&
+         entry.checked > checked;
+}
+
 /* A domain is in one database only: whichever it goes to, it leaves the other. */
 static int write_change(struct mtasts_store *store, MDB_txn *txn,
                         const struct mtasts_change *change) {
@@ -219,7 +232,8 @@ static int write_change(struct mtasts_store *store, MDB_txn *txn,
   const MDB_dbi dbi[] = {cache->absent, cache->policies};
   MDB_val key = {change->domain.len, (void *)(uintptr_t)change->domain.name};
   MDB_val value = {change->size, (void *)(uintptr_t)change->value};
-  if (change->failure && is_governed(store, txn, &key))
+  if ((change->failure && is_governed(store, txn, &key)) ||
+      (change->yields && is_older(store, txn, &key, change->checked)))
     return 0;
   for (int i = 0; i < 2; i++) {
     bool goes_here = !change->removal && change->policy == (i == 1);
@@ -345,6 +359,10 @@ static enum mtasts_status add(struct mtasts_store *store, struct mtasts_change *
     const struct mtasts_domain *other = &store->pending[i]->domain;
     if (other->len == change->domain.len &&
         memcmp(other->name, change->domain.name, other->len) == 0) {
+      if (change->yields && store->pending[i]->checked > change->checked) {
+        free(change);
+        return MTASTS_OK;
+      }
       free(store->pending[i]);
       store->pending[i] = change;
       return MTASTS_OK;
@@ -362,8 +380,8 @@ static enum mtasts_status add(struct mtasts_store *store, struct mtasts_change *
   return store->count == MTASTS_STORE_GROUP ? mtasts_store_flush(store) : MTASTS_OK;
 }
 
-enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mtasts_domain *domain,
-                                    const struct mtasts_entry *entry, int64_t now) {
+static enum mtasts_status put(struct mtasts_store *store, const struct mtasts_domain *domain,
+                              const struct mtasts_entry *entry, bool yields, int64_t now) {
   if (mtasts_env_forked(&store->cache))
     return MTASTS_FORKED;
   if (!entry->has_policy && (mtasts_watch_paused(store) || mtasts_quota_crowded(store)))
@@ -377,6 +395,8 @@ enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mta
   change->domain = *domain;
   change->removal = false;
   change->policy = entry->has_policy;
+  change->yields = yields;
+  change->checked = entry->checked;
   change->failure = !entry->has_policy && entry->error != MTASTS_ERROR_NONE;
   change->size = mtasts_entry_encode(entry, change->value);
   /* What could not be read back is not stored. */
@@ -388,6 +408,17 @@ enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mta
   }
   store->now = now;
   return add(store, change);
+}
+
+enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mtasts_domain *domain,
+                                    const struct mtasts_entry *entry, int64_t now) {
+  return put(store, domain, entry, false, now);
+}
+
+enum mtasts_status mtasts_store_put_older(struct mtasts_store *store,
+                                          const struct mtasts_domain *domain,
+                                          const struct mtasts_entry *entry, int64_t now) {
+  return put(store, domain, entry, true, now);
 }
 
 static struct mtasts_change *removal_of(const struct mtasts_domain *domain) {

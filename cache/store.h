@@ -80,6 +80,12 @@ struct mtasts_cache *mtasts_store_cache(struct mtasts_store *store);
 enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mtasts_domain *domain,
                                     const struct mtasts_entry *entry, int64_t now);
 
+/* The same, of an entry that may be older than what is there, or pending: the one that was looked
+ * up last stays. */
+enum mtasts_status mtasts_store_put_older(struct mtasts_store *store,
+                                          const struct mtasts_domain *domain,
+                                          const struct mtasts_entry *entry, int64_t now);
+
 /* Commits at once what is pending and the removal; MTASTS_ABSENT if it was not there. */
 enum mtasts_status mtasts_store_remove(struct mtasts_store *store,
                                        const struct mtasts_domain *domain);

@@ -9,22 +9,10 @@
 
 #include "data_file.h"
 #include "environment.h"
+#include "page.h"
 
-/* The pages of LMDB 0.9 (MDB_page, MDB_node and MDB_db in its mdb.c), in this machine's order. */
-_Static_assert(sizeof(size_t) == sizeof(uint64_t), "with shorter words LMDB's pages are others");
 enum {
-  PAGE_HEADER = 16, /* number (8), pad (2), flags (2), lower (2), upper (2) or pages (4) */
-  AT_FLAGS = 10,
-  AT_LOWER = 12,
-  AT_UPPER = 14,
-  BRANCH = 0x01,
-  LEAF = 0x02,
-  OVERFLOW_PAGES = 0x04,
-  NODE_HEADER = 8, /* size or page number, low and high (2 each), flags (2), size of the key (2) */
-  NODE_BIG = 0x01, /* the data is the number of its overflow pages */
-  NODE_TREE = 0x02,
   TREE_SIZE = sizeof(struct mtasts_tree_record),
-  DEPTH_MAX = 32,
   PAGE_MAX = 65536,
   TREES_MAX = 2,     /* one in the other: ours lie in the main one */
   COMMITS_APART = 1, /* that a read may span: a third one writes where its pages were */
@@ -64,18 +52,6 @@ static struct walk walk_of(int fd, const struct mtasts_data_trees *trees) {
                        .last_free = trees->last_page,
                        .newest = trees->transaction,
                        .pages_left = pages};
-}
-
-static uint16_t get_16(const unsigned char *at) {
-  uint16_t value;
-  memcpy(&value, at, sizeof value);
-  return value;
-}
-
-static uint64_t get_64(const unsigned char *at) {
-  uint64_t value;
-  memcpy(&value, at, sizeof value);
-  return value;
 }
 
 /* False: these pages, which lie within the file or are free beyond it, were not all new. */

@@ -16,7 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "aside.h"
 #include "doors.h"
 #include "files.h"
 #include "front.h"
@@ -25,6 +24,7 @@
 #include "privilege.h"
 #include "program.h"
 #include "restart.h"
+#include "salvage.h"
 #include "service.h"
 #include "stamp.h"
 #include "status.h"
@@ -230,13 +230,18 @@ static enum mtasts_status try_cache(struct daemon *daemon) {
   enum mtasts_status status = mtasts_stamp_check(directory);
   if (status == MTASTS_OK)
     status = mtasts_store_open(directory, &options, &daemon->store);
-  if (status != MTASTS_CORRUPT || (status = mtasts_cache_aside(directory)) != MTASTS_OK)
+  struct mtasts_salvaged salvaged;
+  if (status != MTASTS_CORRUPT ||
+      (status = mtasts_cache_recover(directory, &options, time(NULL), &daemon->store, &salvaged)) !=
+          MTASTS_OK)
     return status;
+  mtasts_count(&daemon->stats, MTASTS_COUNT_STORE_FAILURES);
   mtasts_log(MTASTS_LOG_ERROR,
-             "cache: %s/data.mdb is damaged or of another version: it is now %s, and the cache "
-             "starts empty",
-             directory, MTASTS_FILE_DAMAGED);
-  return mtasts_store_open(directory, &options, &daemon->store);
+             "cache: %s/data.mdb is damaged or of another version: it is now %s, and what could be "
+             "read of it is in a new one: %llu domains; %llu places were damaged",
+             directory, MTASTS_FILE_DAMAGED, (unsigned long long)salvaged.domains,
+             (unsigned long long)salvaged.damaged);
+  return MTASTS_OK;
 }
 
 static int open_cache(struct daemon *daemon) {
