@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon.h"
@@ -80,10 +81,9 @@ static bool has_data(const char *directory) {
   return there;
 }
 
-enum mtasts_status mtasts_place_write(struct mtasts_place *place) {
+static struct mtasts_store_options store_options(struct mtasts_place *place) {
   const struct mtasts_config *config = place->config;
   struct mtasts_store_options options = mtasts_store_defaults;
-  place->creating = !has_data(mtasts_place_path(place));
   options.map_size = config->cache.map_size;
   options.map_size_max = config->cache.map_size_max;
   options.max_policies = config->cache.max_policies;
@@ -91,9 +91,25 @@ enum mtasts_status mtasts_place_write(struct mtasts_place *place) {
   options.warn = warn;
   options.context = place;
   options.name = place->directory;
+  return options;
+}
+
+enum mtasts_status mtasts_place_write(struct mtasts_place *place) {
+  const struct mtasts_store_options options = store_options(place);
+  place->creating = !has_data(mtasts_place_path(place));
   enum mtasts_status status = check(place);
   if (status == MTASTS_OK)
     status = mtasts_store_open(mtasts_place_path(place), &options, &place->store);
+  if (status == MTASTS_OK)
+    place->cache = mtasts_store_cache(place->store);
+  return status;
+}
+
+enum mtasts_status mtasts_place_recover(struct mtasts_place *place,
+                                        struct mtasts_salvaged *salvaged) {
+  const struct mtasts_store_options options = store_options(place);
+  enum mtasts_status status =
+      mtasts_cache_recover(mtasts_place_path(place), &options, time(NULL), &place->store, salvaged);
   if (status == MTASTS_OK)
     place->cache = mtasts_store_cache(place->store);
   return status;
@@ -151,9 +167,9 @@ int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status s
   case MTASTS_PERMISSION:
     return complain_permission(place, error);
   case MTASTS_CORRUPT:
-    mtasts_complain(where,
-                    "data.mdb is damaged, cut short or of another version; move the directory "
-                    "away, it will be rebuilt");
+    mtasts_complain(
+        where, "data.mdb is damaged, cut short or of another version; mtasts cache salvage puts "
+               "what can be read of it into a new one");
     return MTASTS_EXIT_IO;
   case MTASTS_LOCKED:
     mtasts_complain(where, "%s",

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "discover.h"
 #include "identity.h"
+#include "salvage.h"
 #include "store.h"
 
 struct mtasts_place {
@@ -20,6 +21,10 @@ struct mtasts_place {
   struct mtasts_store *store; /* NULL: nothing is written */
   struct mtasts_cache *cache; /* NULL: no cache; the store's, where that is open */
 };
+
+/* Moves a damaged cache aside, and opens a new one with what could be read of it. */
+enum mtasts_status mtasts_place_recover(struct mtasts_place *place,
+                                        struct mtasts_salvaged *salvaged);
 
 enum mtasts_access_wanted {
   MTASTS_READ,

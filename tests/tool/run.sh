@@ -368,6 +368,22 @@ cp -r cache inside
 size=$(stat -c %s inside/data.mdb)
 head -c $((size - 8192)) /dev/urandom | dd of=inside/data.mdb bs=4096 seek=2 conv=notrunc status=none
 t 'garbage behind the first pages' 74 '' "$(one 'inside: data.mdb is damaged')" --cache inside cache list
+cp -r inside kept-inside
+t 'salvage of what garbage left' 0 '0 domains salvaged, [0-9]+ places damaged' "$(one 'inside: the damaged file is kept as data.mdb.damaged')" --cache inside cache salvage
+t 'and the new cache' 0 '0 domains, 0 damaged' '' --cache inside cache verify
+cp -r cache hurt
+perl -e 'open F, "+<", "hurt/data.mdb"; seek F, 4096 * 2 + 10, 0; print F chr 0x12; for (3 .. (-s F) / 4096 - 1) { seek F, 4096 * $_ + 11, 0; print F chr 0x80 }' 
+t 'flags of pages in memory' 74 '' "$(one 'hurt: data.mdb is damaged.*mtasts cache salvage')" --cache hurt cache list
+rm -rf hurt
+cp -r cache hurt
+perl -e 'open F, "+<", "hurt/data.mdb"; for (0, 1) { seek F, 4096 * $_ + 96, 0; print F "x" }'
+t 'a count that is wrong' 74 '' "$(one 'hurt: data.mdb is damaged')" --cache hurt cache list
+t 'all is salvaged' 0 '\{"domains":5,"damaged":0\}' "$(one 'is kept as')" --cache hurt --json cache salvage
+is 'and as it was' '' "$(diff <("$MTASTS" --cache cache cache export | grep -v long.lapsed) <("$MTASTS" --cache hurt cache export))"
+t 'salvage of a sound cache' 0 '0 domains salvaged, 0 places damaged' "$(one 'nothing is damaged')" --cache hurt cache salvage
+t 'salvage of a file' 0 '5 domains salvaged, 0 places damaged' '' --cache salvaged cache salvage hurt/data.mdb.damaged
+t 'salvage of no file' 66 '' "$(one nosuch)" --cache salvaged cache salvage nosuch
+t 'salvage where no cache is' 66 '' "$(one 'no cache here')" --cache nothing cache salvage
 cp -r cache noise
 head -c 65536 /dev/urandom >noise/data.mdb
 t 'a cache of random bytes' 74 '' "$(one 'noise: data.mdb is damaged')" --cache noise cache list
