@@ -235,7 +235,7 @@ static enum mtasts_status try_cache(struct daemon *daemon) {
       (status = mtasts_cache_recover(directory, &options, time(NULL), &daemon->store, &salvaged)) !=
           MTASTS_OK)
     return status;
-  mtasts_count(&daemon->stats, MTASTS_COUNT_STORE_FAILURES);
+  mtasts_count(&daemon->stats, MTASTS_COUNT_CACHE_DAMAGES);
   mtasts_log(MTASTS_LOG_ERROR,
              "cache: %s/data.mdb is damaged or of another version: it is now %s, and what could be "
              "read of it is in a new one: %llu domains; %llu places were damaged",

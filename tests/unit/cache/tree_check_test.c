@@ -147,8 +147,28 @@ static void test_found(void) {
   directory_free(path);
 }
 
+/* A file of more than a gibibyte, most of it a hole, as its meta pages tell of it. */
+static void test_large(void) {
+  const uint64_t last = (3ULL << 30) / 4096;
+  char path[32];
+  char file[PATH_SIZE];
+  struct mtasts_data_trees trees;
+  make_cache(path);
+  file_path(file, path, "data.mdb");
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  CU_ASSERT_EQUAL_FATAL(ftruncate(fd, (off_t)(last + 1) * 4096), 0);
+  for (off_t meta = 0; meta <= 4096; meta += 4096)
+    CU_ASSERT_EQUAL(pwrite(fd, &last, sizeof last, meta + 136), sizeof last);
+  CU_ASSERT_FATAL(mtasts_data_trees(fd, &trees) == 0 && trees.last_page == last);
+  CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_OK);
+  CU_ASSERT(finds(path, fd, (off_t)trees.main.root * 4096 + 10, 1, 2));
+  close(fd);
+  directory_free(path);
+}
+
 const struct unit_test unit_tests[] = {
     {"nothing is found in a sound cache, whatever was done to it", test_sound},
     {"flags, counts and free pages that LMDB would die of", test_found},
+    {"a file of any length", test_large},
     {NULL, NULL},
 };
