@@ -1,24 +1,72 @@
 #include "aside.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "environment.h"
 #include "files.h"
 
+#define DATED MTASTS_FILE_DAMAGED "-"
+
+enum {
+  NAME_SIZE = 64, /* bytes */
+};
+
+/* Of the dated ones; the oldest is the first by its name. */
+static size_t find_oldest(int directory, char oldest[NAME_SIZE]) {
+  size_t count = 0;
+  int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *list = copy >= 0 ? fdopendir(copy) : NULL;
+  if (!list) {
+    if (copy >= 0)
+      close(copy);
+    return 0;
+  }
+  for (struct dirent *file; (file = readdir(list));) {
+    size_t len = strlen(file->d_name);
+    if (strncmp(file->d_name, DATED, sizeof DATED - 1) != 0 || len >= NAME_SIZE)
+      continue;
+    if (count == 0 || strcmp(file->d_name, oldest) < 0)
+      memcpy(oldest, file->d_name, len + 1);
+    count++;
+  }
+  closedir(list);
+  return count;
+}
+
+/* That is a help for a postmaster: where it fails, the newest takes the older one's place. */
+static void date_older(int directory) {
+  char name[NAME_SIZE];
+  struct stat found;
+  struct tm utc;
+  if (mtasts_files_find(directory, MTASTS_FILE_DAMAGED, &found) != 0 ||
+      !gmtime_r(&found.st_ctim.tv_sec, &utc) ||
+      strftime(name, sizeof name, DATED "%Y%m%dT%H%M%SZ", &utc) == 0)
+    return;
+  (void)renameat2(directory, MTASTS_FILE_DAMAGED, directory, name, RENAME_NOREPLACE);
+  while (find_oldest(directory, name) > MTASTS_ASIDE_MOST && unlinkat(directory, name, 0) == 0)
+    continue;
+}
+
 /* lock.mdb goes when the new data.mdb is made (data_file.c). */
 static int rename_data(int directory) {
+  date_older(directory);
   if (renameat(directory, MTASTS_FILE_DATA, directory, MTASTS_FILE_DAMAGED) != 0)
     return errno;
   return fsync(directory) == 0 ? 0 : errno;
 }
 
-enum mtasts_status mtasts_cache_aside(const char *directory) {
+enum mtasts_status mtasts_cache_aside(const char *directory, int *file) {
   const struct mtasts_owner nobody = {(uid_t)-1, (gid_t)-1};
   int lock = -1;
+  if (file)
+    *file = -1;
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int rc = fd >= 0 ? 0 : errno;
   if (rc == 0)
@@ -27,6 +75,8 @@ enum mtasts_status mtasts_cache_aside(const char *directory) {
     rc = errno;
   if (rc == 0)
     rc = rename_data(fd);
+  if (rc == 0 && file)
+    *file = openat(fd, MTASTS_FILE_DAMAGED, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (lock >= 0)
     close(lock);
   if (fd >= 0)

@@ -8,14 +8,21 @@
 
 #define MTASTS_FILE_DAMAGED "data.mdb.damaged"
 
+enum {
+  MTASTS_ASIDE_MOST = 3, /* that are kept beside the newest */
+};
+
 /*
- * Renames data.mdb to data.mdb.damaged, in the place of an older one. Who opens the store next
- * makes an empty one; readers keep the old file until they reopen.
+ * Renames data.mdb to data.mdb.damaged. One that is there gets the date of its own damage behind
+ * its name, data.mdb.damaged-20260131T235959Z, and of those the newest MTASTS_ASIDE_MOST stay. Who
+ * opens the store next makes an empty one; readers keep the old file until they reopen.
+ *
+ * fd: not NULL: gets the file, open to read, or -1. The caller closes it.
  *
  *   MTASTS_OK          done
  *   MTASTS_LOCKED      another process writes this cache: it has perhaps mended it
  *   MTASTS_PERMISSION, MTASTS_NO_FILE, MTASTS_IO
  */
-enum mtasts_status mtasts_cache_aside(const char *directory);
+enum mtasts_status mtasts_cache_aside(const char *directory, int *fd);
 
 #endif

@@ -13,6 +13,8 @@
 
 enum {
   READERS_MAX = 1024, /* reader slots of a lock file that we are the first to open */
+  READER_SIZE = 64,   /* bytes of a slot: MDB_reader in LMDB's mdb.c */
+  LOCK_HEAD = 128,    /* bytes before the slots: MDB_txninfo */
   OPEN_TRIES = 3,
 };
 
@@ -54,6 +56,7 @@ void mtasts_env_destroy(struct mtasts_cache *cache) {
   mtasts_env_close(cache);
   pthread_mutex_destroy(&cache->lock);
   munmap(cache->mark, sizeof *cache->mark);
+  free(cache->directory);
 }
 
 static int check_format(MDB_txn *txn, MDB_dbi dbi) {
@@ -68,10 +71,20 @@ static int check_format(MDB_txn *txn, MDB_dbi dbi) {
   return 0;
 }
 
+/* Processes that were killed leave their reader slots taken. */
+static int begin_first(struct mtasts_cache *cache, MDB_txn **txn) {
+  int dead;
+  int rc = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, txn);
+  if (rc != MDB_READERS_FULL)
+    return rc;
+  rc = mdb_reader_check(cache->env, &dead);
+  return rc == 0 ? mdb_txn_begin(cache->env, NULL, MDB_RDONLY, txn) : rc;
+}
+
 static int open_databases(struct mtasts_cache *cache) {
   MDB_txn *txn;
   MDB_stat stat;
-  int rc = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &txn);
+  int rc = begin_first(cache, &txn);
   if (rc != 0)
     return rc;
   if ((rc = mdb_dbi_open(txn, NULL, 0, &cache->main)) != 0 ||
@@ -112,7 +125,7 @@ static int open_judged(struct mtasts_cache *cache, const char *directory,
   return open_databases(cache);
 }
 
-int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned flags,
+static int open_any(struct mtasts_cache *cache, const char *directory, unsigned flags,
                     size_t map_size) {
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
@@ -125,11 +138,23 @@ int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned 
      * hazard 4). Without one no writer has ever run here. */
     if ((rc = mtasts_data_judge(fd, &data)) == 0 &&
         (rc = mtasts_files_find(fd, MTASTS_FILE_LOCK, &lock)) == 0 &&
+        (rc = mtasts_files_reserve(fd, MTASTS_FILE_LOCK, LOCK_HEAD + READERS_MAX * READER_SIZE)) ==
+            0 &&
         (rc = open_judged(cache, directory, &data, flags, map_size)) != 0)
       mtasts_env_close(cache);
   }
   close(fd);
   return rc;
+}
+
+int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned flags,
+                    size_t map_size) {
+  char *named = strdup(directory);
+  if (!named)
+    return ENOMEM;
+  free(cache->directory);
+  cache->directory = named;
+  return open_any(cache, named, flags, map_size);
 }
 
 void mtasts_env_close(struct mtasts_cache *cache) {
@@ -148,6 +173,21 @@ int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size) {
    * goes on as if it had not. What is left of it belongs to transactions that are still to end. */
   if (rc != 0 && rc != EINVAL)
     cache->env = NULL;
+  for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
+    mtasts_reader_release(reader);
+  pthread_mutex_unlock(&cache->lock);
+  return rc;
+}
+
+int mtasts_env_reopen(struct mtasts_cache *cache, unsigned flags, size_t map_size) {
+  pthread_mutex_lock(&cache->lock);
+  for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next) {
+    mtasts_reader_hold(reader);
+    mdb_txn_abort(reader->txn);
+    reader->txn = NULL;
+  }
+  mtasts_env_close(cache);
+  int rc = open_any(cache, cache->directory, flags, map_size);
   for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
     mtasts_reader_release(reader);
   pthread_mutex_unlock(&cache->lock);

@@ -18,8 +18,9 @@
 #include "status.h"
 
 struct mtasts_cache {
-  MDB_env *env; /* NULL: not open, or lost; read while a reader is held */
-  MDB_dbi main; /* holds the other two, and the format */
+  MDB_env *env;    /* NULL: not open, or lost; read while a reader is held */
+  char *directory; /* that was opened last */
+  MDB_dbi main;    /* holds the other two, and the format */
   MDB_dbi policies;
   MDB_dbi absent;
   size_t page_size; /* bytes */
@@ -63,6 +64,10 @@ void mtasts_env_close(struct mtasts_cache *cache);
 /* Maps so many bytes; 0: as many as another process has made of it. Where memory is short that may
  * end in no map at all, and in EBADF from whoever reads or writes later. */
 int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size);
+
+/* After LMDB has given the environment up: opens it anew, under the readers, which go on. If that
+ * fails there is no environment, and what it was is returned. */
+int mtasts_env_reopen(struct mtasts_cache *cache, unsigned flags, size_t map_size);
 
 /*
  * Begins to read: the newest commit, until mtasts_reader_end. Between the two no other

@@ -30,7 +30,7 @@ int mtasts_files_directory(const char *path, const struct mtasts_owner *owner, i
 int mtasts_files_find(int directory, const char *name, struct stat *found) {
   if (fstatat(directory, name, found, AT_SYMLINK_NOFOLLOW) != 0)
     return errno;
-  return S_ISREG(found->st_mode) ? 0 : EPERM;
+  return S_ISREG(found->st_mode) ? 0 : ELOOP;
 }
 
 int mtasts_files_open(int directory, const char *name, mode_t mode,
@@ -48,5 +48,19 @@ int mtasts_files_open(int directory, const char *name, mode_t mode,
     close(opened);
   else
     *fd = opened;
+  return rc;
+}
+
+int mtasts_files_reserve(int directory, const char *name, off_t size) {
+  struct stat found;
+  int rc = 0;
+  int fd = openat(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    return 0;
+  if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode) &&
+      fallocate(fd, 0, 0, found.st_size > 0 ? found.st_size : size) != 0 &&
+      (errno == ENOSPC || errno == EDQUOT))
+    rc = errno;
+  close(fd);
   return rc;
 }

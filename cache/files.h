@@ -2,7 +2,7 @@
  * files.h: making and finding the files of a cache directory.
  *
  * Nothing here follows a symbolic link in the place of a file, or takes anything but a
- * regular file for one (EPERM). Functions return 0 or an errno.
+ * regular file for one (ELOOP). Functions return 0 or an errno.
  */
 #ifndef MTASTS_CACHE_FILES_H
 #define MTASTS_CACHE_FILES_H
@@ -36,5 +36,13 @@ int mtasts_files_find(int directory, const char *name, struct stat *found);
  * this mode, whatever the umask. */
 int mtasts_files_open(int directory, const char *name, mode_t mode,
                       const struct mtasts_owner *owner, int *fd);
+
+/*
+ * Gives a file that will be mapped and written to its place on the disk, from its beginning to its
+ * end, or to `size` bytes where it is empty: who writes through a map where the disk is full dies
+ * of SIGBUS. ENOSPC, EDQUOT: there is no room. Anything else that is wrong with the file is left
+ * for who opens it to say.
+ */
+int mtasts_files_reserve(int directory, const char *name, off_t size);
 
 #endif

@@ -17,22 +17,14 @@ struct meta_page {
   uint32_t version;
   void *address;
   size_t map_size;
-  struct {
-    uint32_t page_size; /* in the first of the two */
-    uint16_t flags;
-    uint16_t depth;
-    size_t branch_pages;
-    size_t leaf_pages;
-    size_t overflow_pages;
-    size_t entries;
-    size_t root;
-  } tree[2]; /* free pages, main database */
+  struct mtasts_tree_record tree[2]; /* free pages, main database */
   size_t last_page;
   size_t transaction;
 };
 
 enum {
   META_FLAG = 0x08,
+  TREE_FLAGS = 0x7f, /* those that say how a tree is laid out, and MDB_FIXEDMAP */
   META_PAGES = 2,
   META_VERSION = 1,
   PAGE_SIZE_MIN = 512,
@@ -41,14 +33,28 @@ enum {
 #define META_MAGIC 0xBEEFC0DE
 #define NO_ROOT    SIZE_MAX
 
-static bool meta_holds(const struct meta_page *meta) {
-  if ((meta->flags & META_FLAG) == 0 || meta->magic != META_MAGIC || meta->version != META_VERSION)
+/* LMDB sorts keys by these flags, and believes the page size of either page. */
+static bool meta_holds(const struct meta_page *meta, size_t page_size) {
+  if (meta->flags != META_FLAG || meta->magic != META_MAGIC || meta->version != META_VERSION ||
+      meta->tree[0].page_size != page_size ||
+      (meta->tree[0].flags & TREE_FLAGS) != MDB_INTEGERKEY ||
+      (meta->tree[1].flags & TREE_FLAGS) != 0)
     return false;
   for (int i = 0; i < 2; i++)
     if (meta->tree[i].root != NO_ROOT &&
         (meta->tree[i].root < META_PAGES || meta->tree[i].root > meta->last_page))
       return false;
   return true;
+}
+
+static size_t newest_of(const struct meta_page meta[2]) {
+  return meta[1].transaction > meta[0].transaction;
+}
+
+/* LMDB takes the page of a commit by the parity of the commit's number. */
+static bool pair_holds(const struct meta_page meta[2], size_t page_size) {
+  return meta_holds(&meta[0], page_size) && meta_holds(&meta[1], page_size) &&
+         meta[newest_of(meta)].transaction % META_PAGES == newest_of(meta);
 }
 
 /* *pages: that the file has. */
@@ -65,7 +71,7 @@ static int read_meta(int fd, struct meta_page meta[2], size_t *page_size, size_t
   if (fstat(fd, &file) != 0)
     return errno;
   *pages = (size_t)file.st_size / *page_size;
-  return meta_holds(&meta[0]) && meta_holds(&meta[1]) ? 0 : MDB_INVALID;
+  return pair_holds(meta, *page_size) ? 0 : MDB_INVALID;
 }
 
 /* Does the file have all pages that the two speak of? */
@@ -82,13 +88,13 @@ static int read_trees(int fd, struct mtasts_data_trees *trees, bool whole) {
     return rc;
   if (is_whole(meta, pages) != whole)
     return MDB_INVALID;
-  const struct meta_page *newest = &meta[meta[1].transaction > meta[0].transaction];
+  const struct meta_page *newest = &meta[newest_of(meta)];
   *trees = (struct mtasts_data_trees){
       .page_size = page_size,
       .last_page = newest->last_page,
       .transaction = newest->transaction,
-      .free_root = newest->tree[0].root,
-      .root = newest->tree[1].root,
+      .free = newest->tree[0],
+      .main = newest->tree[1],
       .map_size = newest->map_size,
       .pages = pages,
   };

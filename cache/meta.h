@@ -15,15 +15,27 @@ struct mtasts_data_file {
   size_t map_size; /* bytes, of its last writer */
 };
 
+/* What LMDB keeps of a tree (MDB_db in its mdb.c), in a meta page or in a node. */
+struct mtasts_tree_record {
+  uint32_t page_size; /* of the file, in that of the free pages */
+  uint16_t flags;
+  uint16_t depth;
+  uint64_t branch_pages;
+  uint64_t leaf_pages;
+  uint64_t overflow_pages;
+  uint64_t entries;
+  uint64_t root; /* SIZE_MAX: empty */
+};
+
 /* The newest commit, as the meta pages tell. */
 struct mtasts_data_trees {
   size_t page_size;
   size_t last_page;
   size_t transaction;
-  size_t free_root; /* SIZE_MAX: empty */
-  size_t root;      /* of the main database; likewise */
-  size_t map_size;  /* bytes */
-  size_t pages;     /* that the file has */
+  struct mtasts_tree_record free;
+  struct mtasts_tree_record main;
+  size_t map_size; /* bytes */
+  size_t pages;    /* that the file has */
 };
 
 /* MDB_INVALID: as mtasts_data_judge says it. */

@@ -4,6 +4,7 @@
 
 #include "environment.h"
 #include "order.h"
+#include "tree_check.h"
 
 enum {
   TRIES = 4 /* of beginning to read, while other processes change the map */
@@ -124,6 +125,17 @@ static int find(struct mtasts_reader *reader, const struct mtasts_domain *domain
   return 0;
 }
 
+/* LMDB does not read any more (a commit of its has failed, its map is lost, the table of readers is
+ * full): the file is read without it. What is in it governs; only if it cannot be read
+ * either is the failure told. */
+static enum mtasts_status read_without(struct mtasts_reader *reader, int failure,
+                                       const struct mtasts_domain *domain,
+                                       struct mtasts_entry *entry) {
+  enum mtasts_status status =
+      mtasts_tree_read(reader->cache->directory, domain, reader->value, entry);
+  return status == MTASTS_OK || status == MTASTS_ABSENT ? status : mtasts_env_status(failure);
+}
+
 enum mtasts_status mtasts_reader_get(struct mtasts_reader *reader,
                                      const struct mtasts_domain *domain,
                                      struct mtasts_entry *entry) {
@@ -131,10 +143,10 @@ enum mtasts_status mtasts_reader_get(struct mtasts_reader *reader,
   if (mtasts_env_forked(reader->cache))
     return MTASTS_FORKED;
   int rc = mtasts_reader_begin(reader);
-  if (rc == 0) {
-    rc = find(reader, domain, &size);
-    mtasts_reader_end(reader);
-  }
+  if (rc != 0)
+    return read_without(reader, rc, domain, entry);
+  rc = find(reader, domain, &size);
+  mtasts_reader_end(reader);
   if (rc != 0)
     return mtasts_env_status(rc);
   return mtasts_entry_decode(reader->value, size, entry);

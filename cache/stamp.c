@@ -50,9 +50,13 @@ static bool fits(int directory) {
   int fd = openat(directory, MTASTS_FILE_WRITER, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return false;
-  ssize_t size = pread(fd, left, sizeof left - 1, 0);
+  struct stat file;
+  bool own = fstat(fd, &file) == 0 && file.st_uid == geteuid();
+  ssize_t size = own ? pread(fd, left, sizeof left - 1, 0) : -1;
   close(fd);
-  return size > 0 && stamp_of(directory, stamp) == 0 && strcmp(left, stamp) == 0;
+  own =
+      own && mtasts_files_find(directory, MTASTS_FILE_DATA, &file) == 0 && file.st_uid == geteuid();
+  return own && size > 0 && stamp_of(directory, stamp) == 0 && strcmp(left, stamp) == 0;
 }
 
 enum mtasts_status mtasts_stamp_check(const char *directory) {

@@ -8,8 +8,9 @@
  * in a copy, in a file that was restored, or that anybody has touched, there is none that fits, and
  * all is looked at.
  *
- * writer.lock is written by whom the cache's group trusts (DESIGN.md). Whoever forges a stamp can
- * have the check left out, but cannot write what would be checked.
+ * A stamp is believed by the user alone who owns both files: another user could be made to map a
+ * damaged file. Of the group, who may write writer.lock can have the check left out, but cannot
+ * write what would be checked.
  */
 #ifndef MTASTS_CACHE_STAMP_H
 #define MTASTS_CACHE_STAMP_H

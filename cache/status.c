@@ -2,8 +2,17 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <string.h>
+
+static int errno_of(int rc) {
+  if (rc == MDB_READERS_FULL)
+    return EUSERS;
+  return rc > 0 ? rc : EIO;
+}
 
 enum mtasts_status mtasts_env_status(int rc) {
+  if (rc != 0)
+    errno = errno_of(rc);
   switch (rc) {
   case 0:
     return MTASTS_OK;
@@ -30,7 +39,16 @@ enum mtasts_status mtasts_env_status(int rc) {
   case ENOMEM:
     return MTASTS_NO_MEMORY;
   default:
-    errno = rc > 0 ? rc : EIO;
     return MTASTS_IO;
   }
+}
+
+const char *mtasts_env_reason(enum mtasts_status status, int error) {
+  bool told = status == MTASTS_IO || status == MTASTS_PERMISSION || status == MTASTS_NO_FILE;
+  if (error == EUSERS && status == MTASTS_IO)
+    return "all places in its table of readers (lock.mdb) are taken by processes that live; see "
+           "which with `fuser -v lock.mdb`, and end those that are too many";
+  if (error == ELOOP)
+    return "a symbolic link, or something else that is no regular file, is in the place of a file";
+  return told && error != 0 ? strerror(error) : mtasts_status_name(status);
 }

@@ -6,7 +6,13 @@
 
 #include "mtasts.h"
 
-/* MTASTS_IO with errno set for what has no status of its own. */
+/* Sets errno where that is not 0: the errno that it is, EUSERS for a full table of readers, else
+ * EIO.
+ */
 enum mtasts_status mtasts_env_status(int rc);
+
+/* Why a cache cannot be used, in words: the status, and errno as it was left with it. Constant, or
+ * the C library's. */
+const char *mtasts_env_reason(enum mtasts_status status, int error);
 
 #endif

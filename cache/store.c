@@ -12,6 +12,7 @@
 
 #include "data_file.h"
 #include "stamp.h"
+#include "status.h"
 #include "tree_check.h"
 #include "writer.h"
 
@@ -34,7 +35,10 @@ const struct mtasts_store_options mtasts_store_defaults = {
 struct mtasts_change {
   struct mtasts_domain domain;
   bool removal;
-  bool policy; /* which database it goes to */
+  bool policy;  /* which database it goes to */
+  bool failure; /* of a look-up that came to no policy */
+  bool yields;  /* to an entry that was looked up later */
+  int64_t checked;
   size_t size; /* bytes */
   unsigned char value[];
 };
@@ -90,8 +94,28 @@ static int make_files(struct mtasts_store *store, const struct mtasts_owner *own
 }
 
 /* NOMETASYNC: a crash may lose the last group, never the environment. */
+enum {
+  WRITER_FLAGS = MDB_NOMETASYNC
+};
+
 static int open_environment(struct mtasts_store *store) {
-  return mtasts_env_open(&store->cache, store->directory, MDB_NOMETASYNC, store->options.map_size);
+  return mtasts_env_open(&store->cache, store->directory, WRITER_FLAGS, store->options.map_size);
+}
+
+bool mtasts_store_revive(struct mtasts_store *store) {
+  MDB_txn *txn;
+  int rc = mtasts_store_begin(store, &txn);
+  if (rc == 0)
+    mdb_txn_abort(txn);
+  if (rc != MDB_PANIC && rc != EBADF)
+    return false;
+  store->hurt = true;
+  rc = mtasts_env_reopen(&store->cache, WRITER_FLAGS, store->options.map_size);
+  enum mtasts_status status = mtasts_env_status(rc);
+  mtasts_store_warn(
+      store, MTASTS_CONCERN_REVIVED, "writing the cache %s has failed: %s", store->name,
+      rc == 0 ? "it was opened anew, and is read as before" : mtasts_env_reason(status, errno));
+  return rc == 0;
 }
 
 static int open_store(struct mtasts_store *store) {
@@ -119,12 +143,13 @@ enum mtasts_status mtasts_store_open(const char *directory,
   if (getrandom(&made->salt, sizeof made->salt, GRND_NONBLOCK) < 0)
     made->salt = (uint64_t)mtasts_store_uptime();
   made->directory = strdup(directory);
+  made->name = options->name ? options->name : made->directory;
   enum mtasts_status status = mtasts_env_status(made->directory ? open_store(made) : ENOMEM);
   if (status == MTASTS_CORRUPT)
     mtasts_store_warn(made, MTASTS_CONCERN_DAMAGE,
                       "%s/" MTASTS_FILE_DATA " is damaged or of another version: move it away, "
                       "and the cache starts anew",
-                      directory);
+                      options->name ? options->name : directory);
   int saved = errno;
   if (status != MTASTS_OK)
     mtasts_store_close(made);
@@ -152,7 +177,7 @@ void mtasts_store_close(struct mtasts_store *store) {
   enum mtasts_status status = store->cache.env ? mtasts_store_flush(store) : MTASTS_IO;
   for (size_t i = 0; i < store->count; i++)
     free(store->pending[i]);
-  bool in_order = (status == MTASTS_OK || status == MTASTS_FULL) &&
+  bool in_order = !store->hurt && (status == MTASTS_OK || status == MTASTS_FULL) &&
                   mdb_env_sync(store->cache.env, 1) == 0 && has_its_name(store);
   mtasts_env_destroy(&store->cache);
   if (in_order)
@@ -179,6 +204,27 @@ int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn) {
   return mdb_txn_begin(store->cache.env, NULL, 0, txn);
 }
 
+/* Who could not read the policy that is here, and then learnt nothing, must not end it: it governs
+ * until it expires (RFC 8461 section 3.3). */
+static bool is_governed(const struct mtasts_store *store, MDB_txn *txn, MDB_val *key) {
+  struct mtasts_entry entry;
+  MDB_val value;
+  return mdb_get(txn, store->cache.policies, key, &value) == 0 &&
+         mtasts_entry_decode(value.mv_data, value.mv_size, &entry) == MTASTS_OK &&
+         mtasts_entry_live(&entry, store->now);
+}
+
+static bool is_older(const struct mtasts_store *store, MDB_txn *txn, MDB_val *key,
+                     int64_t checked) {
+  struct mtasts_entry entry;
+  MDB_val value;
+  int rc = mdb_get(txn, store->cache.policies, key, &value);
+  if (rc == MDB_NOTFOUND)
+    rc = mdb_get(txn, store->cache.absent, key, &value);
+  return rc == 0 && mtasts_entry_decode(value.mv_data, value.mv_size, &entry) == MTASTS_OK &&
+         entry.checked > checked;
+}
+
 /* A domain is in one database only: whichever it goes to, it leaves the other. */
 static int write_change(struct mtasts_store *store, MDB_txn *txn,
                         const struct mtasts_change *change) {
@@ -186,6 +232,9 @@ static int write_change(struct mtasts_store *store, MDB_txn *txn,
   const MDB_dbi dbi[] = {cache->absent, cache->policies};
   MDB_val key = {change->domain.len, (void *)(uintptr_t)change->domain.name};
   MDB_val value = {change->size, (void *)(uintptr_t)change->value};
+  if ((change->failure && is_governed(store, txn, &key)) ||
+      (change->yields && is_older(store, txn, &key, change->checked)))
+    return 0;
   for (int i = 0; i < 2; i++) {
     bool goes_here = !change->removal && change->policy == (i == 1);
     int rc = goes_here ? mdb_put(txn, dbi[i], &key, &value, 0) : mdb_del(txn, dbi[i], &key, NULL);
@@ -247,6 +296,17 @@ static int write_growing(struct mtasts_store *store, struct mtasts_change *const
   return rc;
 }
 
+/* Once more, if the environment had to be opened anew. */
+static int write_reviving(struct mtasts_store *store) {
+  int rc = write_growing(store, store->pending, store->count);
+  if (rc == 0 || rc == MDB_MAP_FULL || !mtasts_store_revive(store))
+    return rc;
+  rc = write_growing(store, store->pending, store->count);
+  if (rc != 0 && rc != MDB_MAP_FULL)
+    mtasts_store_revive(store);
+  return rc;
+}
+
 /* The map is as large as it may be, and has no room for the group: one after the other then. */
 static int write_singly(struct mtasts_store *store) {
   size_t refused = 0;
@@ -269,7 +329,7 @@ static int write_singly(struct mtasts_store *store) {
   mtasts_store_warn(store, MTASTS_CONCERN_FULL,
                     "the cache %s is full, and %zu answers were not stored: raise map_size_max or "
                     "lower max_policies and max_absent",
-                    store->directory, refused);
+                    store->name, refused);
   return MDB_MAP_FULL;
 }
 
@@ -278,9 +338,9 @@ enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
     return MTASTS_FORKED;
   if (store->count == 0 && !store->note_pending)
     return MTASTS_OK;
-  int rc = write_growing(store, store->pending, store->count);
-  if (rc == MDB_MAP_FULL)
-    rc = write_singly(store);
+  int rc = write_reviving(store);
+  if (rc == MDB_MAP_FULL && (rc = write_singly(store)) != 0 && rc != MDB_MAP_FULL)
+    mtasts_store_revive(store);
   if (rc != 0 && rc != MDB_MAP_FULL)
     return mtasts_env_status(rc);
   for (; store->count > 0; store->count--)
@@ -288,6 +348,8 @@ enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
   mtasts_watch_others(store);
   /* Eviction that found no page free itself is nobody's loss: the next commit frees some. */
   int held = mtasts_quota_hold(store);
+  if (held != 0 && held != MDB_MAP_FULL)
+    mtasts_store_revive(store);
   return mtasts_env_status(rc == 0 && held != MDB_MAP_FULL ? held : rc);
 }
 
@@ -297,6 +359,10 @@ static enum mtasts_status add(struct mtasts_store *store, struct mtasts_change *
     const struct mtasts_domain *other = &store->pending[i]->domain;
     if (other->len == change->domain.len &&
         memcmp(other->name, change->domain.name, other->len) == 0) {
+      if (change->yields && store->pending[i]->checked > change->checked) {
+        free(change);
+        return MTASTS_OK;
+      }
       free(store->pending[i]);
       store->pending[i] = change;
       return MTASTS_OK;
@@ -314,8 +380,8 @@ static enum mtasts_status add(struct mtasts_store *store, struct mtasts_change *
   return store->count == MTASTS_STORE_GROUP ? mtasts_store_flush(store) : MTASTS_OK;
 }
 
-enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mtasts_domain *domain,
-                                    const struct mtasts_entry *entry, int64_t now) {
+static enum mtasts_status put(struct mtasts_store *store, const struct mtasts_domain *domain,
+                              const struct mtasts_entry *entry, bool yields, int64_t now) {
   if (mtasts_env_forked(&store->cache))
     return MTASTS_FORKED;
   if (!entry->has_policy && (mtasts_watch_paused(store) || mtasts_quota_crowded(store)))
@@ -329,6 +395,9 @@ enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mta
   change->domain = *domain;
   change->removal = false;
   change->policy = entry->has_policy;
+  change->yields = yields;
+  change->checked = entry->checked;
+  change->failure = !entry->has_policy && entry->error != MTASTS_ERROR_NONE;
   change->size = mtasts_entry_encode(entry, change->value);
   /* What could not be read back is not stored. */
   struct mtasts_entry stored;
@@ -339,6 +408,17 @@ enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mta
   }
   store->now = now;
   return add(store, change);
+}
+
+enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mtasts_domain *domain,
+                                    const struct mtasts_entry *entry, int64_t now) {
+  return put(store, domain, entry, false, now);
+}
+
+enum mtasts_status mtasts_store_put_older(struct mtasts_store *store,
+                                          const struct mtasts_domain *domain,
+                                          const struct mtasts_entry *entry, int64_t now) {
+  return put(store, domain, entry, true, now);
 }
 
 static struct mtasts_change *removal_of(const struct mtasts_domain *domain) {

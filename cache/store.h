@@ -31,6 +31,7 @@ struct mtasts_store_options {
   uint64_t max_absent;   /* domains */
   uid_t uid;             /* owner of what root creates, (uid_t)-1: root */
   gid_t gid;             /* likewise */
+  const char *name;      /* of the directory, in sentences; NULL: its path */
   /* Told what an administrator should know: one sentence, no newline. May be NULL. */
   void (*warn)(void *context, const char *sentence);
   /* Is the domain in use of late? Those that are not make room first. NULL: nobody knows. Called
@@ -64,9 +65,10 @@ void mtasts_store_close(struct mtasts_store *store);
 struct mtasts_cache *mtasts_store_cache(struct mtasts_store *store);
 
 /*
- * Collects a change (copies the entry); commits when MTASTS_STORE_GROUP are pending, and
- * then returns what mtasts_store_flush does. MTASTS_INVALID: the entry breaks a rule of
- * mtasts.h and could not be read back.
+ * Collects a change (copies the entry), which takes the place of what is there; but an entry that
+ * has an error and no policy never takes that of an unexpired policy. Commits when
+ * MTASTS_STORE_GROUP are pending, and then returns what mtasts_store_flush does. MTASTS_INVALID:
+ * the entry breaks a rule of mtasts.h and could not be read back.
  *
  * MTASTS_FULL may also be said of this change alone, an entry without a policy, which is dropped
  * then while the others stay pending: where policies leave no room below the reserve, so that it
@@ -77,6 +79,12 @@ struct mtasts_cache *mtasts_store_cache(struct mtasts_store *store);
  */
 enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mtasts_domain *domain,
                                     const struct mtasts_entry *entry, int64_t now);
+
+/* The same, of an entry that may be older than what is there, or pending: the one that was looked
+ * up last stays. */
+enum mtasts_status mtasts_store_put_older(struct mtasts_store *store,
+                                          const struct mtasts_domain *domain,
+                                          const struct mtasts_entry *entry, int64_t now);
 
 /* Commits at once what is pending and the removal; MTASTS_ABSENT if it was not there. */
 enum mtasts_status mtasts_store_remove(struct mtasts_store *store,

@@ -9,27 +9,20 @@
 
 #include "data_file.h"
 #include "environment.h"
+#include "page.h"
 
-/* The pages of LMDB 0.9 (MDB_page, MDB_node and MDB_db in its mdb.c), in this machine's order. */
-_Static_assert(sizeof(size_t) == sizeof(uint64_t), "with shorter words LMDB's pages are others");
 enum {
-  PAGE_HEADER = 16, /* number (8), pad (2), flags (2), lower (2), upper (2) or pages (4) */
-  AT_FLAGS = 10,
-  AT_LOWER = 12,
-  AT_UPPER = 14,
-  BRANCH = 0x01,
-  LEAF = 0x02,
-  OVERFLOW_PAGES = 0x04,
-  KINDS = 0x6f,    /* all kinds of pages; ours are but these three */
-  NODE_HEADER = 8, /* size or page number, low and high (2 each), flags (2), size of the key (2) */
-  NODE_BIG = 0x01, /* the data is the number of its overflow pages */
-  NODE_TREE = 0x02,
-  TREE_SIZE = 48,
-  AT_TREE_FLAGS = 4,
-  AT_ROOT = 40,
-  DEPTH_MAX = 32,
+  TREE_SIZE = sizeof(struct mtasts_tree_record),
+  PAGE_MAX = 65536,
+  TREES_MAX = 2,     /* one in the other: ours lie in the main one */
   COMMITS_APART = 1, /* that a read may span: a third one writes where its pages were */
   READ_TRIES = 3,
+};
+
+/* What was counted in a tree. */
+struct tally {
+  uint64_t branch, leaf, overflow, entries;
+  size_t depth; /* of its leaves; 0: none was seen */
 };
 
 struct walk {
@@ -41,6 +34,14 @@ struct walk {
   uint64_t held;     /* the page that is in a path's buffer; 0: none */
   bool free_pages;   /* is this LMDB's own tree of free pages? */
   uint64_t freed_by; /* there: the transaction of the last list */
+  uint64_t newest;   /* transaction: the last that may have freed a page */
+  /* A bit for each page that was seen in a tree or in a list of free ones; NULL: on a path to one
+   * key nobody counts. LMDB would write over a page that is both, or in two places. */
+  unsigned char *seen;
+  struct tally tally; /* of the tree that is walked */
+  unsigned trees;     /* that this one lies in, and itself */
+  unsigned char
+      starts[PAGE_MAX / 16]; /* of a page: a bit for each even place where a node begins */
 };
 
 static struct walk walk_of(int fd, const struct mtasts_data_trees *trees) {
@@ -49,24 +50,24 @@ static struct walk walk_of(int fd, const struct mtasts_data_trees *trees) {
                        .page_size = trees->page_size,
                        .last_page = pages - 1,
                        .last_free = trees->last_page,
+                       .newest = trees->transaction,
                        .pages_left = pages};
 }
 
-static uint16_t get_16(const unsigned char *at) {
-  uint16_t value;
-  memcpy(&value, at, sizeof value);
-  return value;
-}
-
-static uint64_t get_64(const unsigned char *at) {
-  uint64_t value;
-  memcpy(&value, at, sizeof value);
-  return value;
+/* False: these pages, which lie within the file or are free beyond it, were not all new. */
+static bool mark(const struct walk *walk, uint64_t number, uint64_t count) {
+  for (; walk->seen && count > 0; number++, count--) {
+    unsigned char bit = (unsigned char)(1U << number % 8);
+    if (walk->seen[number / 8] & bit)
+      return false;
+    walk->seen[number / 8] |= bit;
+  }
+  return true;
 }
 
 /* Reads a page that says itself that it has this number. */
 static bool read_page(struct walk *walk, uint64_t number, unsigned char *page) {
-  if (number < 2 || number > walk->last_page || walk->pages_left == 0)
+  if (number < 2 || number > walk->last_page || walk->pages_left == 0 || !mark(walk, number, 1))
     return false;
   walk->pages_left--;
   return pread(walk->fd, page, walk->page_size, (off_t)(number * walk->page_size)) ==
@@ -83,7 +84,13 @@ struct node {
   const unsigned char *data;
 };
 
-static bool overflow_holds(const struct walk *walk, const struct node *node) {
+static struct mtasts_tree_record record_of(const struct node *node) {
+  struct mtasts_tree_record record;
+  memcpy(&record, node->data, sizeof record);
+  return record;
+}
+
+static bool overflow_holds(struct walk *walk, const struct node *node) {
   unsigned char head[PAGE_HEADER];
   uint64_t number = get_64(node->data);
   uint32_t pages;
@@ -91,9 +98,10 @@ static bool overflow_holds(const struct walk *walk, const struct node *node) {
       pread(walk->fd, head, sizeof head, (off_t)(number * walk->page_size)) != sizeof head)
     return false;
   memcpy(&pages, head + AT_LOWER, sizeof pages);
-  return get_64(head) == number && (get_16(head + AT_FLAGS) & KINDS) == OVERFLOW_PAGES &&
+  walk->tally.overflow += pages;
+  return get_64(head) == number && get_16(head + AT_FLAGS) == OVERFLOW_PAGES &&
          pages <= walk->last_page - number + 1 && pages <= walk->pages_left &&
-         node->size + PAGE_HEADER <= pages * walk->page_size;
+         node->size + PAGE_HEADER <= pages * walk->page_size && mark(walk, number, pages);
 }
 
 /* The node at this place of a page; false where it does not lie within. */
@@ -110,7 +118,7 @@ static bool read_node(const struct walk *walk, const unsigned char *page, size_t
   node->child = (uint64_t)node->size | (uint64_t)flags << 32;
   if (node->key.len > room || node->key.len > MTASTS_KEY_MAX)
     return false;
-  if (get_16(page + AT_FLAGS) & BRANCH)
+  if (get_16(page + AT_FLAGS) == BRANCH)
     return true;
   if (node->key.len == 0)
     return false;
@@ -121,7 +129,7 @@ static bool read_node(const struct walk *walk, const unsigned char *page, size_t
   if (node->big)
     return room >= sizeof(uint64_t);
   if (node->tree)
-    return node->size == TREE_SIZE && room >= TREE_SIZE && get_16(node->data + AT_TREE_FLAGS) == 0;
+    return node->size == TREE_SIZE && room >= TREE_SIZE && record_of(node).flags == 0;
   return flags == 0 && node->size <= room;
 }
 
@@ -131,14 +139,45 @@ static size_t least_nodes(const struct walk *walk, unsigned kind) {
   return kind == BRANCH && !walk->free_pages ? 2 : 1;
 }
 
-/* The page's own header: where its nodes are listed, from PAGE_HEADER to *lower. */
+/* The page's own header: where its nodes are listed, from PAGE_HEADER to *lower. All flags count:
+ * one that LMDB keeps for pages in memory makes it write to the map. */
 static bool page_holds(const struct walk *walk, const unsigned char *page, size_t *lower) {
-  unsigned kind = get_16(page + AT_FLAGS) & KINDS;
+  unsigned kind = get_16(page + AT_FLAGS);
   size_t upper = get_16(page + AT_UPPER);
   *lower = get_16(page + AT_LOWER);
   return (kind == BRANCH || kind == LEAF) &&
          *lower >= PAGE_HEADER + least_nodes(walk, kind) * sizeof(uint16_t) && *lower <= upper &&
          upper <= walk->page_size && *lower % 2 == 0;
+}
+
+/* Bytes of a node that begins there, as LMDB counts them when it moves or removes one. */
+static size_t size_at(const unsigned char *page, size_t at) {
+  size_t size = (size_t)NODE_HEADER + get_16(page + at + 6);
+  if (get_16(page + AT_FLAGS) != BRANCH)
+    size += get_16(page + at + 4) == NODE_BIG
+                ? sizeof(uint64_t)
+                : (size_t)get_16(page + at) | (size_t)get_16(page + at + 2) << 16;
+  return size + size % 2;
+}
+
+/* Do the nodes lie one behind the other, with nothing between them, to the end of the page? LMDB
+ * moves them by their sizes. */
+static bool nodes_tile(struct walk *walk, const unsigned char *page, size_t lower) {
+  size_t left = (lower - PAGE_HEADER) / sizeof(uint16_t);
+  memset(walk->starts, 0, walk->page_size / 16);
+  for (size_t at = PAGE_HEADER; at < lower; at += 2) {
+    size_t start = get_16(page + at);
+    if (start % 2 != 0 || start >= walk->page_size)
+      return false;
+    walk->starts[start / 16] |= (unsigned char)(1U << start / 2 % 8);
+  }
+  size_t at = get_16(page + AT_UPPER);
+  for (; at + NODE_HEADER <= walk->page_size && left > 0; left--) {
+    if (at % 2 != 0 || !(walk->starts[at / 16] & 1U << at / 2 % 8))
+      return false;
+    at += size_at(page, at);
+  }
+  return at == walk->page_size && left == 0;
 }
 
 /* Copies a part of a leaf node's data, which lies in its page or in overflow pages. */
@@ -165,10 +204,10 @@ static bool free_list_holds(struct walk *walk, const struct node *node) {
     return false;
   walk->freed_by = get_64((const unsigned char *)node->key.data);
   uint64_t *numbers = malloc(count * sizeof *numbers + 1);
-  bool holds = numbers && walk->freed_by > before &&
+  bool holds = numbers && walk->freed_by > before && walk->freed_by <= walk->newest &&
                read_data(walk, node, sizeof count, count * sizeof *numbers, numbers);
   for (uint64_t i = 0; i < count && holds; i++) {
-    holds = numbers[i] >= 2 && numbers[i] < last;
+    holds = numbers[i] >= 2 && numbers[i] < last && mark(walk, numbers[i], 1);
     last = numbers[i];
   }
   free(numbers);
@@ -180,36 +219,69 @@ static bool free_key_holds(const struct node *node, size_t at) {
   return at == PAGE_HEADER || node->key.len == sizeof(uint64_t);
 }
 
-static bool tree_holds(struct walk *walk, uint64_t root, unsigned depth);
+static bool tree_holds(struct walk *walk, const struct mtasts_tree_record *record);
 
-static bool nodes_hold(struct walk *walk, const unsigned char *page, unsigned depth) {
-  bool branch = get_16(page + AT_FLAGS) & BRANCH;
+static bool subtree_holds(struct walk *walk, uint64_t root, size_t level);
+
+/* What hangs on a node. */
+static bool node_holds(struct walk *walk, const struct node *node, bool branch, size_t at,
+                       size_t level) {
+  if (branch && !subtree_holds(walk, node->child, level + 1))
+    return false;
+  if (node->big && !overflow_holds(walk, node))
+    return false;
+  if (walk->free_pages)
+    return branch ? free_key_holds(node, at) : free_list_holds(walk, node);
+  if (!node->tree)
+    return true;
+  const struct mtasts_tree_record record = record_of(node);
+  return tree_holds(walk, &record);
+}
+
+/* Counts the page, and goes through its nodes. */
+static bool nodes_hold(struct walk *walk, const unsigned char *page, size_t level) {
+  bool branch = get_16(page + AT_FLAGS) == BRANCH;
+  struct tally *tally = &walk->tally;
   struct node node;
   size_t lower;
-  if (!page_holds(walk, page, &lower))
+  if (!page_holds(walk, page, &lower) || !nodes_tile(walk, page, lower))
     return false;
+  if (!branch) {
+    tally->entries += (lower - PAGE_HEADER) / sizeof(uint16_t);
+    if (tally->depth != 0 && tally->depth != level)
+      return false;
+    tally->depth = level;
+  }
+  *(branch ? &tally->branch : &tally->leaf) += 1;
   for (size_t at = PAGE_HEADER; at < lower; at += 2) {
     node = (struct node){.data = NULL};
-    if (!read_node(walk, page, at, &node))
-      return false;
-    if (branch && !tree_holds(walk, node.child, depth - 1))
-      return false;
-    if (node.tree && !tree_holds(walk, get_64(node.data + AT_ROOT), depth - 1))
-      return false;
-    if (node.big && !overflow_holds(walk, &node))
-      return false;
-    if (walk->free_pages && !(branch ? free_key_holds(&node, at) : free_list_holds(walk, &node)))
+    if (!read_node(walk, page, at, &node) || !node_holds(walk, &node, branch, at, level))
       return false;
   }
   return true;
 }
 
-static bool tree_holds(struct walk *walk, uint64_t root, unsigned depth) {
-  if (root == UINT64_MAX)
-    return true; /* empty */
-  unsigned char *page = depth > 0 ? malloc(walk->page_size) : NULL;
-  bool holds = page && read_page(walk, root, page) && nodes_hold(walk, page, depth);
+/* level: pages from the root of its tree to this one, with both. */
+static bool subtree_holds(struct walk *walk, uint64_t root, size_t level) {
+  unsigned char *page = level <= DEPTH_MAX ? malloc(walk->page_size) : NULL;
+  bool holds = page && read_page(walk, root, page) && nodes_hold(walk, page, level);
   free(page);
+  return holds;
+}
+
+/* LMDB believes what a record says of its tree. */
+static bool tree_holds(struct walk *walk, const struct mtasts_tree_record *record) {
+  const struct tally outer = walk->tally;
+  struct tally *tally = &walk->tally;
+  *tally = (struct tally){.depth = 0};
+  walk->trees++;
+  bool holds = walk->trees <= TREES_MAX &&
+               (record->root == UINT64_MAX || subtree_holds(walk, record->root, 1)) &&
+               tally->branch == record->branch_pages && tally->leaf == record->leaf_pages &&
+               tally->overflow == record->overflow_pages && tally->entries == record->entries &&
+               tally->depth == record->depth;
+  walk->tally = outer;
+  walk->trees--;
   return holds;
 }
 
@@ -267,13 +339,16 @@ static bool path_holds(struct walk *walk, uint64_t root, struct mtasts_span key,
   return false;
 }
 
-/* Walks the trees of the newest commit. */
+/* Walks the trees of the newest commit. No memory for it: false, as a file that was not looked at
+ * is not to be believed. */
 static bool trees_hold(int fd, const struct mtasts_data_trees *trees) {
   struct walk walk = walk_of(fd, trees);
-  if (!tree_holds(&walk, trees->root, DEPTH_MAX))
-    return false;
+  walk.seen = calloc(trees->last_page / 8 + 1, 1);
+  bool holds = walk.seen && tree_holds(&walk, &trees->main);
   walk.free_pages = true;
-  return tree_holds(&walk, trees->free_root, DEPTH_MAX);
+  holds = holds && tree_holds(&walk, &trees->free);
+  free(walk.seen);
+  return holds;
 }
 
 /* errno is set where it fails. */
@@ -294,10 +369,8 @@ enum mtasts_status mtasts_tree_check(const char *directory) {
     return MTASTS_OK;
   /* What is wrong with the file as a whole, opening it says better. A transaction number that
    * moved on means that its writer has used old pages again under our eyes. */
-  bool damaged = mtasts_data_trees(fd, &before) == 0 &&
-                 before.last_page < MTASTS_TREE_CHECK_MAX / before.page_size &&
-                 !trees_hold(fd, &before) && mtasts_data_trees(fd, &after) == 0 &&
-                 after.transaction == before.transaction;
+  bool damaged = mtasts_data_trees(fd, &before) == 0 && !trees_hold(fd, &before) &&
+                 mtasts_data_trees(fd, &after) == 0 && after.transaction == before.transaction;
   close(fd);
   return damaged ? MTASTS_CORRUPT : MTASTS_OK;
 }
@@ -334,13 +407,13 @@ static enum mtasts_status read_value(int fd, const struct mtasts_data_trees *tre
   struct mtasts_span key = {domain->name, domain->len};
   struct node node;
   uint64_t roots[2];
-  if (!path_holds(&walk, trees->root, span_of(MTASTS_DB_FORMAT_KEY), page, &node) ||
+  if (!path_holds(&walk, trees->main.root, span_of(MTASTS_DB_FORMAT_KEY), page, &node) ||
       !is_format(&node))
     return MTASTS_CORRUPT;
   for (size_t i = 0; i < 2; i++) {
-    if (!path_holds(&walk, trees->root, span_of(databases[i]), page, &node) || !node.tree)
+    if (!path_holds(&walk, trees->main.root, span_of(databases[i]), page, &node) || !node.tree)
       return MTASTS_CORRUPT;
-    roots[i] = get_64(node.data + AT_ROOT);
+    roots[i] = record_of(&node).root;
   }
   for (size_t i = 0; i < 2; i++) {
     if (!path_holds(&walk, roots[i], key, page, &node))

@@ -10,12 +10,10 @@
 
 #include "mtasts.h"
 
-#define MTASTS_TREE_CHECK_MAX (1U << 30) /* bytes; a longer file is not walked */
-
 /*
- *   MTASTS_OK       sound; or longer than MTASTS_TREE_CHECK_MAX, or written to meanwhile (which
- *                   its writer could not do if it were damaged), or not there
- *   MTASTS_CORRUPT  a page is not what the tree says it is
+ *   MTASTS_OK       sound; or written to meanwhile (which its writer could not do if it were
+ *                   damaged), or not there
+ *   MTASTS_CORRUPT  a page is not what the tree says it is, is used twice, or used and free
  */
 enum mtasts_status mtasts_tree_check(const char *directory);
 

@@ -48,6 +48,8 @@ static int sweep_both(struct mtasts_store *store, mtasts_judge_fn *judge, int64_
     rc = mtasts_sweep(store, &sweep);
   }
   *removed = sweep.removed;
+  if (rc != 0 && rc != MDB_MAP_FULL)
+    mtasts_store_revive(store);
   return rc;
 }
 
@@ -86,6 +88,8 @@ enum mtasts_status mtasts_store_clear(struct mtasts_store *store, uint64_t *remo
   if (status != MTASTS_OK && status != MTASTS_FULL)
     return status;
   int rc = empty(store, removed);
+  if (rc != 0 && rc != MDB_MAP_FULL)
+    mtasts_store_revive(store);
   /* Where the list of freed pages finds no room, entry by entry. */
   return mtasts_env_status(rc == MDB_MAP_FULL ? sweep_both(store, NULL, 0, removed) : rc);
 }

@@ -49,7 +49,7 @@ static bool somebody_lags(struct mtasts_store *store) {
     mtasts_store_warn(store, MTASTS_CONCERN_READER,
                       "process %ld has been reading the cache %s for %zu commits, and the file "
                       "grows until it ends: restart that process",
-                      laggard.pid, store->directory, behind);
+                      laggard.pid, store->name, behind);
   return true;
 }
 
@@ -69,12 +69,12 @@ static void judge_pause(struct mtasts_store *store) {
     mtasts_store_warn(store, MTASTS_CONCERN_PAUSED,
                       "the cache %s takes %d %% of map_size_max since process %ld reads: domains "
                       "without a policy are not stored until it ends",
-                      store->directory, MTASTS_STORE_PAUSE, store->laggard.pid);
+                      store->name, MTASTS_STORE_PAUSE, store->laggard.pid);
   else
     mtasts_store_warn(store, MTASTS_CONCERN_RESUMED,
                       "nobody keeps the cache %s from using its free pages any more: domains "
                       "without a policy are stored again",
-                      store->directory);
+                      store->name);
 }
 
 /* Whoever removes the file takes it from everybody else; we go on with it as long as we live. */
@@ -85,7 +85,7 @@ static void check_file(struct mtasts_store *store) {
     mtasts_store_warn(store, MTASTS_CONCERN_GONE,
                       "%s/" MTASTS_FILE_DATA " was removed while it was in use: what is known is "
                       "lost when this process ends, and nobody else can read it; restart it",
-                      store->directory);
+                      store->name);
 }
 
 void mtasts_watch_others(struct mtasts_store *store) {

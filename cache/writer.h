@@ -17,6 +17,7 @@ enum mtasts_concern {
   MTASTS_CONCERN_PAUSED,
   MTASTS_CONCERN_RESUMED,
   MTASTS_CONCERN_GONE,
+  MTASTS_CONCERN_REVIVED,
   MTASTS_CONCERNS,
 };
 
@@ -30,6 +31,7 @@ struct mtasts_store {
   struct mtasts_cache cache;
   struct mtasts_store_options options;
   char *directory;
+  const char *name; /* of it, in sentences */
   int directory_fd;
   int lock_fd;
   struct mtasts_change *pending[MTASTS_STORE_GROUP];
@@ -39,6 +41,7 @@ struct mtasts_store {
   int64_t others_checked;          /* likewise */
   struct mtasts_laggard laggard;   /* that was named last */
   bool paused;                     /* are entries without a policy refused? */
+  bool hurt;                       /* has LMDB given up the environment? Then no stamp is left */
   bool crowded;                    /* likewise: did policies alone leave no room for one? */
   uint64_t salt;                   /* of the hash of organisational domains, see quota.c */
   uint64_t removed;                /* by the last group that was written */
@@ -55,6 +58,10 @@ mtasts_store_warn(struct mtasts_store *store, enum mtasts_concern concern, const
 
 /* Begins to write; mtasts_data_commit ends it. */
 int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn);
+
+/* After a failure: if LMDB has given up the environment, for good, as it does when a meta page
+ * cannot be written, opens it anew, so that reading and writing go on. True: it did. */
+bool mtasts_store_revive(struct mtasts_store *store);
 
 /* Writes the note that is pending. */
 int mtasts_note_write(struct mtasts_store *store, MDB_txn *txn);

@@ -83,6 +83,8 @@ static const struct {
      "Datagrams that were no outcome."},
     {"mtasts_cache_failures_total", COUNTER, MTASTS_COUNT_STORE_FAILURES,
      "Reads or writes of the cache that failed. One that is full has not failed."},
+    {"mtasts_cache_damages_total", COUNTER, MTASTS_COUNT_CACHE_DAMAGES,
+     "Starts with a damaged cache, of which what could be read was kept."},
 };
 
 static void add_counts(struct text *text, const struct mtasts_stats *stats) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "question.h"
+#include "status.h"
 
 enum {
   DRAIN_MS = 2500, /* for look-ups under way, of the three seconds that a STOP may take */
@@ -203,7 +204,7 @@ enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options, 
   configure(made, mtasts_snapshot_hold(options->snapshot));
   enum mtasts_status status = mtasts_reader_new(options->cache, &made->reader);
   if (status != MTASTS_OK)
-    snprintf(error, 256, "the cache cannot be read: %s", mtasts_status_name(status));
+    snprintf(error, 256, "the cache cannot be read: %s", mtasts_env_reason(status, errno));
   else if (!make_loop(made, options)) {
     snprintf(error, 256, "the front loop cannot be made: %s", strerror(errno));
     status = MTASTS_IO;

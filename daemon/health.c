@@ -1,9 +1,11 @@
 #include "health.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "status.h"
 #include "walk.h"
 
 static bool has_answered(const struct mtasts_health *health, enum mtasts_loop loop) {
@@ -46,7 +48,7 @@ bool mtasts_health_check(const struct mtasts_health *health, char words[MTASTS_H
   }
   enum mtasts_status status = mtasts_cache_space(health->cache, &space);
   if (status != MTASTS_OK)
-    complain(words, "the cache cannot be read: %s\n", mtasts_status_name(status));
+    complain(words, "the cache cannot be read: %s\n", mtasts_env_reason(status, errno));
   if (atomic_load_explicit(&health->stats->store_fails, memory_order_relaxed))
     complain(words, "the cache cannot be written: see the log\n");
   if (health->place && health->place->lost)

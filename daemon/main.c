@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "aside.h"
 #include "doors.h"
 #include "files.h"
 #include "front.h"
@@ -24,8 +23,10 @@
 #include "process.h"
 #include "program.h"
 #include "restart.h"
+#include "salvage.h"
 #include "service.h"
 #include "stamp.h"
+#include "status.h"
 #include "store.h"
 #include "thread.h"
 #include "upkeep.h"
@@ -224,13 +225,18 @@ static enum mtasts_status try_cache(struct daemon *daemon) {
   enum mtasts_status status = mtasts_stamp_check(directory);
   if (status == MTASTS_OK)
     status = mtasts_store_open(directory, &options, &daemon->store);
-  if (status != MTASTS_CORRUPT || (status = mtasts_cache_aside(directory)) != MTASTS_OK)
+  struct mtasts_salvaged salvaged;
+  if (status != MTASTS_CORRUPT ||
+      (status = mtasts_cache_recover(directory, &options, time(NULL), &daemon->store, &salvaged)) !=
+          MTASTS_OK)
     return status;
+  mtasts_count(&daemon->stats, MTASTS_COUNT_CACHE_DAMAGES);
   mtasts_log(MTASTS_LOG_ERROR,
-             "cache: %s/data.mdb is damaged or of another version: it is now %s, and the cache "
-             "starts empty",
-             directory, MTASTS_FILE_DAMAGED);
-  return mtasts_store_open(directory, &options, &daemon->store);
+             "cache: %s/data.mdb is damaged or of another version: it is now %s, and what could be "
+             "read of it is in a new one: %llu domains; %llu places were damaged",
+             directory, MTASTS_FILE_DAMAGED, (unsigned long long)salvaged.domains,
+             (unsigned long long)salvaged.damaged);
+  return MTASTS_OK;
 }
 
 static int open_cache(struct daemon *daemon) {
@@ -248,12 +254,12 @@ static int open_cache(struct daemon *daemon) {
     return mtasts_program_fail(&daemon->program, code_of(status),
                                "cache: another process is writing %s; is mtastsd running already?",
                                directory);
-  if (status == MTASTS_PERMISSION)
+  if (status == MTASTS_PERMISSION && errno != EROFS && errno != ELOOP)
     return mtasts_program_fail(&daemon->program, code_of(status),
                                "cache: %s: permission denied; give it to user %s (chown -R)",
                                directory, daemon->config->user);
   return mtasts_program_fail(&daemon->program, code_of(status), "cache: %s: %s", directory,
-                             status == MTASTS_IO ? strerror(errno) : mtasts_status_name(status));
+                             mtasts_env_reason(status, errno));
 }
 
 static bool open_queues(struct daemon *daemon) {

@@ -27,6 +27,7 @@ static const char *const names[MTASTS_COUNTERS] = {
     [MTASTS_COUNT_OUTCOME_MALFORMED] = "outcome_malformed",
     [MTASTS_COUNT_RECHECKS] = "rechecks",
     [MTASTS_COUNT_STORE_FAILURES] = "store_failures",
+    [MTASTS_COUNT_CACHE_DAMAGES] = "cache_damages",
     [MTASTS_COUNT_IN_FLIGHT] = "in_flight",
     [MTASTS_COUNT_WAITING] = "waiting",
     [MTASTS_COUNT_CONNECTIONS] = "connections",

@@ -41,6 +41,7 @@ enum mtasts_counter {
   MTASTS_COUNT_OUTCOME_MALFORMED, /* datagrams that were no outcome */
   MTASTS_COUNT_RECHECKS,          /* TXT records looked at again after a failure */
   MTASTS_COUNT_STORE_FAILURES,    /* reads or writes of the cache */
+  MTASTS_COUNT_CACHE_DAMAGES,     /* starts with a damaged cache */
   MTASTS_COUNT_IN_FLIGHT,         /* now */
   MTASTS_COUNT_WAITING,           /* look-ups that wait for their turn, now */
   MTASTS_COUNT_CONNECTIONS,       /* now */

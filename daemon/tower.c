@@ -8,6 +8,7 @@
 #include "log.h"
 #include "netloop.h"
 #include "news.h"
+#include "status.h"
 
 enum {
   COMMIT_MS = 20, /* from the first of a group to its commit */
@@ -132,7 +133,7 @@ enum mtasts_status mtasts_tower_complain(struct mtasts_tower *tower, enum mtasts
   mtasts_count(tower->stats, MTASTS_COUNT_STORE_FAILURES);
   if (mtasts_seldom(&tower->complained, COMPLAIN_MS))
     mtasts_log(MTASTS_LOG_WARNING, "the cache fails, and goes on with what it has: %s",
-               status == MTASTS_IO ? strerror(error) : mtasts_status_name(status));
+               mtasts_env_reason(status, error));
   return status;
 }
 

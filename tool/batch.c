@@ -222,14 +222,17 @@ static int run_session(struct mtasts_batch *batch) {
   mtasts_wipe();
   const char *trouble = mtasts_session_trouble(batch->session);
   bool stored = mtasts_session_storing(batch->session) != MTASTS_STORING_NOWHERE;
+  int unstored = mtasts_session_unstored(batch->session);
   code = mtasts_session_close(batch->session, code == MTASTS_EXIT_OK ? batch->code : code);
   print_summary(batch);
   if (trouble)
     mtasts_complain(batch->name, "%s; stopped after %" PRIu64 " domains (%s)", trouble,
                     batch->counts.done, batch->rest);
-  if (!stored && batch->counts.done > batch->counts.cached)
+  if (!stored && batch->counts.done > batch->counts.cached) {
     mtasts_complain(batch->name, "nothing was stored: there is no cache to write to; name one with "
                                  "--cache, and see -v");
+    code = code == MTASTS_EXIT_OK ? unstored : code;
+  }
   if (code == MTASTS_EXIT_OK && batch->signal != 0) {
     mtasts_complain(batch->name, "interrupted%s", stored ? "; what was learnt is stored" : "");
     return 128 + batch->signal;
@@ -243,6 +246,7 @@ int mtasts_batch_run(struct mtasts_batch *batch) {
     return MTASTS_EXIT_USAGE;
   const struct mtasts_session_options options = {
       .options = batch->options,
+      .place = batch->place,
       .jobs = fit_jobs(jobs),
       .forced = batch->forced,
       .storing = batch->forced,

@@ -22,10 +22,11 @@ struct mtasts_counts {
 struct mtasts_batch {
   /* Set before the run. */
   const struct mtasts_options *options;
-  const char *name; /* of the command */
-  bool forced;      /* ask anew, and be able to store it */
-  const char *rest; /* a remark for where mtastsd goes away: what becomes of the rest */
-  int pipe;         /* what `next` reads from and must not wait for; -1: nothing */
+  const char *name;           /* of the command */
+  struct mtasts_place *place; /* as in session.h */
+  bool forced;                /* ask anew, and be able to store it */
+  const char *rest;           /* a remark for where mtastsd goes away: what becomes of the rest */
+  int pipe;                   /* what `next` reads from and must not wait for; -1: nothing */
   /* How many domains are to come, for a bar; 0: unknown. Only called where a bar is shown. */
   uint64_t (*total)(void *context);
   enum mtasts_supply (*next)(void *context, struct mtasts_domain *domain);

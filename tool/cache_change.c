@@ -12,6 +12,7 @@
 #include "json.h"
 #include "out.h"
 #include "place.h"
+#include "status.h"
 #include "tree_check.h"
 #include "walk.h"
 
@@ -60,7 +61,7 @@ static int remove_here(const struct mtasts_place *place, const struct mtasts_dom
 static int run_remove(const struct mtasts_options *options) {
   struct mtasts_place place = {0};
   uint64_t removed = 0;
-  int worst = mtasts_place_load(options, &place);
+  int worst = mtasts_place_load(options, MTASTS_CHANGE, &place);
   if (worst == MTASTS_EXIT_OK && !mtasts_daemon_serves(options, place.config))
     worst = mtasts_place_open(options, MTASTS_CHANGE, &place);
   if (worst != MTASTS_EXIT_OK)
@@ -153,10 +154,12 @@ static int print_verification(const struct mtasts_options *options,
 
 /* Looks at every page, whatever the stamp says, before LMDB believes any. */
 static int open_checked(const struct mtasts_options *options, struct mtasts_place *place) {
-  int code = mtasts_place_load(options, place);
+  int code = mtasts_place_load(options, MTASTS_CHANGE, place);
   if (code != MTASTS_EXIT_OK)
     return code;
-  enum mtasts_status status = mtasts_tree_check(place->directory);
+  enum mtasts_status status = place->identity.refused != 0
+                                  ? mtasts_env_status(place->identity.refused)
+                                  : mtasts_tree_check(mtasts_place_path(place));
   if (status != MTASTS_OK)
     return mtasts_place_complain(place, status);
   return mtasts_place_open(options, options->repair ? MTASTS_CHANGE : MTASTS_READ, place);

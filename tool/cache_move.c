@@ -135,7 +135,7 @@ static int import_lines(struct import *import) {
 }
 
 static int open_import(const struct mtasts_options *options, int fd, struct import *import) {
-  int code = mtasts_place_load(options, &import->place);
+  int code = mtasts_place_load(options, MTASTS_CREATE, &import->place);
   if (code != MTASTS_EXIT_OK)
     return code;
   const struct mtasts_config *config = import->place.config;

@@ -47,5 +47,6 @@ extern const struct mtasts_command mtasts_command_cache_verify;
 extern const struct mtasts_command mtasts_command_cache_compact;
 extern const struct mtasts_command mtasts_command_cache_export;
 extern const struct mtasts_command mtasts_command_cache_import;
+extern const struct mtasts_command mtasts_command_cache_salvage;
 
 #endif

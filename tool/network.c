@@ -75,12 +75,9 @@ static int open_resolver(struct mtasts_net *net, struct event_base *base,
 }
 
 static int open_fetcher(struct mtasts_net *net, struct event_base *base,
-                        const struct mtasts_options *options, const struct mtasts_config *config) {
-  const char *named = options->ca_file;
+                        const struct mtasts_config *config, const char *ca_file) {
   const struct mtasts_fetcher_options fetcher = {
-      .ca_file = named                    ? named
-                 : *config->https.ca_file ? config->https.ca_file
-                                          : NULL,
+      .ca_file = ca_file,
       .timeout = config->https.timeout,
       .allow_private = config->https.allow_private,
       .proxy = *config->https.proxy ? config->https.proxy : NULL,
@@ -97,12 +94,13 @@ static int open_fetcher(struct mtasts_net *net, struct event_base *base,
 }
 
 int mtasts_network_open(struct mtasts_net *net, struct event_base *base,
-                        const struct mtasts_options *options, const struct mtasts_config *config) {
+                        const struct mtasts_options *options, const struct mtasts_config *config,
+                        const char *ca_file) {
   if (net->fetcher)
     return MTASTS_EXIT_OK;
   net->deadline = config->refresh.deadline;
   int code = open_resolver(net, base, options, config);
-  return code == MTASTS_EXIT_OK ? open_fetcher(net, base, options, config) : code;
+  return code == MTASTS_EXIT_OK ? open_fetcher(net, base, config, ca_file) : code;
 }
 
 void mtasts_network_close(struct mtasts_net *net) {

@@ -11,12 +11,14 @@
 struct event_base;
 
 /*
- * Opens resolver, validator where the settings want DANE, and fetcher; what is open stays. The
+ * Opens resolver, validator where the settings want DANE, and fetcher; what is open stays. ca_file:
+ * the certificates to trust, NULL for the system's. The
  * configuration must outlive them. Complains and returns an exit code on failure; also complains
  * once of DNSSEC that does not work here.
  */
 int mtasts_network_open(struct mtasts_net *net, struct event_base *base,
-                        const struct mtasts_options *options, const struct mtasts_config *config);
+                        const struct mtasts_options *options, const struct mtasts_config *config,
+                        const char *ca_file);
 
 void mtasts_network_close(struct mtasts_net *net);
 

@@ -1,12 +1,17 @@
 #include "place.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon.h"
+#include "files.h"
 #include "out.h"
 #include "stamp.h"
+#include "status.h"
+#include "tree_check.h"
 
 static int exit_code_of_config(enum mtasts_status status) {
   if (status == MTASTS_NO_FILE)
@@ -14,22 +19,52 @@ static int exit_code_of_config(enum mtasts_status status) {
   return status == MTASTS_PERMISSION ? MTASTS_EXIT_DENIED : MTASTS_EXIT_CONFIG;
 }
 
-int mtasts_place_load(const struct mtasts_options *options, struct mtasts_place *place) {
+static int load_config(const struct mtasts_options *options, struct mtasts_place *place) {
   char error[1024];
   enum mtasts_status status =
       mtasts_config_load(options->config, error, sizeof error, &place->config);
-  if (status != MTASTS_OK) {
-    mtasts_complain("configuration", "%s", error);
-    return exit_code_of_config(status);
-  }
-  place->directory = options->cache ? options->cache : place->config->cache.directory;
+  if (status == MTASTS_OK)
+    return MTASTS_EXIT_OK;
+  mtasts_complain("configuration", "%s", error);
+  return exit_code_of_config(status);
+}
+
+static const char *first_of(const char *path, const char *other) {
+  return path && *path ? path : other;
+}
+
+int mtasts_place_load(const struct mtasts_options *options, enum mtasts_access_wanted wanted,
+                      struct mtasts_place *place) {
+  int code = place->directory ? MTASTS_EXIT_OK : load_config(options, place);
+  if (code != MTASTS_EXIT_OK || place->directory)
+    return code;
+  const struct mtasts_config *config = place->config;
+  place->directory = first_of(options->cache, config->cache.directory);
+  place->ca_file = first_of(options->ca_file, first_of(config->https.ca_file, NULL));
   place->named = options->cache || options->config;
-  return MTASTS_EXIT_OK;
+  return mtasts_identity_take(config, place->directory, wanted == MTASTS_CREATE, place->ca_file,
+                              &place->identity);
+}
+
+const char *mtasts_place_path(const struct mtasts_place *place) {
+  return first_of(place->identity.path, place->directory);
+}
+
+const char *mtasts_place_ca_file(const struct mtasts_place *place) {
+  return first_of(place->identity.ca_file, place->ca_file);
+}
+
+/* A stamp is believed by the user alone whose it is, and root has only become that user. */
+static enum mtasts_status check(const struct mtasts_place *place) {
+  const char *path = mtasts_place_path(place);
+  if (place->identity.refused != 0)
+    return mtasts_env_status(place->identity.refused);
+  return place->identity.changed ? mtasts_tree_check(path) : mtasts_stamp_check(path);
 }
 
 enum mtasts_status mtasts_place_read(struct mtasts_place *place) {
-  enum mtasts_status status = mtasts_stamp_check(place->directory);
-  return status == MTASTS_OK ? mtasts_cache_open(place->directory, &place->cache) : status;
+  enum mtasts_status status = check(place);
+  return status == MTASTS_OK ? mtasts_cache_open(mtasts_place_path(place), &place->cache) : status;
 }
 
 static void warn(void *context, const char *sentence) {
@@ -37,23 +72,44 @@ static void warn(void *context, const char *sentence) {
   mtasts_complain(place->directory, "%s", sentence);
 }
 
-enum mtasts_status mtasts_place_write(struct mtasts_place *place) {
+static bool has_data(const char *directory) {
+  struct stat found;
+  int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  bool there = fd >= 0 && mtasts_files_find(fd, MTASTS_FILE_DATA, &found) == 0;
+  if (fd >= 0)
+    close(fd);
+  return there;
+}
+
+static struct mtasts_store_options store_options(struct mtasts_place *place) {
   const struct mtasts_config *config = place->config;
   struct mtasts_store_options options = mtasts_store_defaults;
-  place->creating = true;
   options.map_size = config->cache.map_size;
   options.map_size_max = config->cache.map_size_max;
   options.max_policies = config->cache.max_policies;
   options.max_absent = config->cache.max_absent;
   options.warn = warn;
   options.context = place;
-  if (geteuid() == 0) { /* nobody else can give files away */
-    options.uid = config->uid;
-    options.gid = config->gid;
-  }
-  enum mtasts_status status = mtasts_stamp_check(place->directory);
+  options.name = place->directory;
+  return options;
+}
+
+enum mtasts_status mtasts_place_write(struct mtasts_place *place) {
+  const struct mtasts_store_options options = store_options(place);
+  place->creating = !has_data(mtasts_place_path(place));
+  enum mtasts_status status = check(place);
   if (status == MTASTS_OK)
-    status = mtasts_store_open(place->directory, &options, &place->store);
+    status = mtasts_store_open(mtasts_place_path(place), &options, &place->store);
+  if (status == MTASTS_OK)
+    place->cache = mtasts_store_cache(place->store);
+  return status;
+}
+
+enum mtasts_status mtasts_place_recover(struct mtasts_place *place,
+                                        struct mtasts_salvaged *salvaged) {
+  const struct mtasts_store_options options = store_options(place);
+  enum mtasts_status status =
+      mtasts_cache_recover(mtasts_place_path(place), &options, time(NULL), &place->store, salvaged);
   if (status == MTASTS_OK)
     place->cache = mtasts_store_cache(place->store);
   return status;
@@ -64,28 +120,56 @@ static bool is_daemons(const struct mtasts_place *place) {
          mtasts_daemon_is_there(place->config);
 }
 
-int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status status) {
-  const char *where = place->directory;
-  switch (status) {
-  case MTASTS_NO_FILE:
-    if (place->creating) {
-      mtasts_complain(
-          where,
-          "cannot create a cache here: a directory above is missing, or something is in its place");
-      return MTASTS_EXIT_CREATE;
-    }
-    mtasts_complain(where, "no cache here; mtasts query and mtasts warm make one");
-    return MTASTS_EXIT_NOFILE;
-  case MTASTS_PERMISSION:
-    mtasts_complain(where,
+static int complain_no_file(const struct mtasts_place *place, int error) {
+  if (error == ENOTDIR) {
+    mtasts_complain(place->directory, "is not a directory, or what stands above it is none");
+    return place->creating ? MTASTS_EXIT_CREATE : MTASTS_EXIT_NOFILE;
+  }
+  if (place->creating) {
+    mtasts_complain(place->directory, "cannot create a cache here: a directory above is missing");
+    return MTASTS_EXIT_CREATE;
+  }
+  mtasts_complain(place->directory, "no cache here; mtasts query and mtasts warm make one");
+  return MTASTS_EXIT_NOFILE;
+}
+
+static int complain_permission(const struct mtasts_place *place, int error) {
+  if (error == EROFS)
+    mtasts_complain(place->directory,
+                    "the cache cannot be written: read-only file system; mount it for writing, or "
+                    "name another cache with --cache DIR");
+  else if (error == ELOOP)
+    mtasts_complain(place->directory, "%s; remove that",
+                    mtasts_env_reason(MTASTS_PERMISSION, error));
+  else
+    mtasts_complain(place->directory,
                     "permission denied; run as user %s or root, or name another cache with "
                     "--cache DIR",
                     place->config->user);
-    return MTASTS_EXIT_DENIED;
+  return MTASTS_EXIT_DENIED;
+}
+
+/* The disk is full, or broken; or the table of readers is full. */
+static int complain_io(const struct mtasts_place *place, enum mtasts_status status, int error) {
+  bool full = error == ENOSPC || error == EDQUOT;
+  mtasts_complain(place->directory, "the cache cannot be used: %s%s",
+                  mtasts_env_reason(status, error),
+                  full ? "; make room on its disk, or name another cache with --cache DIR" : "");
+  return full && place->creating ? MTASTS_EXIT_CREATE : MTASTS_EXIT_IO;
+}
+
+int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status status) {
+  int error = errno;
+  const char *where = place->directory;
+  switch (status) {
+  case MTASTS_NO_FILE:
+    return complain_no_file(place, error);
+  case MTASTS_PERMISSION:
+    return complain_permission(place, error);
   case MTASTS_CORRUPT:
-    mtasts_complain(where,
-                    "data.mdb is damaged, cut short or of another version; move the directory "
-                    "away, it will be rebuilt");
+    mtasts_complain(
+        where, "data.mdb is damaged, cut short or of another version; mtasts cache salvage puts "
+               "what can be read of it into a new one");
     return MTASTS_EXIT_IO;
   case MTASTS_LOCKED:
     mtasts_complain(where, "%s",
@@ -112,14 +196,12 @@ int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status s
   case MTASTS_IO:
     break;
   }
-  mtasts_complain(where, "the cache cannot be used: %s",
-                  errno != 0 ? strerror(errno) : mtasts_status_name(status));
-  return MTASTS_EXIT_IO;
+  return complain_io(place, status, error);
 }
 
 int mtasts_place_open(const struct mtasts_options *options, enum mtasts_access_wanted wanted,
                       struct mtasts_place *place) {
-  int code = place->config ? MTASTS_EXIT_OK : mtasts_place_load(options, place);
+  int code = mtasts_place_load(options, wanted, place);
   if (code != MTASTS_EXIT_OK)
     return code;
   enum mtasts_status status = MTASTS_OK;
@@ -134,7 +216,7 @@ int mtasts_place_open(const struct mtasts_options *options, enum mtasts_access_w
   return status == MTASTS_OK ? MTASTS_EXIT_OK : mtasts_place_complain(place, status);
 }
 
-int mtasts_place_close(struct mtasts_place *place, int code) {
+int mtasts_place_close_cache(struct mtasts_place *place, int code) {
   if (place->store) {
     enum mtasts_status status = mtasts_store_flush(place->store);
     if (status != MTASTS_OK && code == MTASTS_EXIT_OK)
@@ -143,6 +225,14 @@ int mtasts_place_close(struct mtasts_place *place, int code) {
   } else {
     mtasts_cache_close(place->cache);
   }
+  place->store = NULL;
+  place->cache = NULL;
+  return code;
+}
+
+int mtasts_place_close(struct mtasts_place *place, int code) {
+  code = mtasts_place_close_cache(place, code);
+  mtasts_identity_release(&place->identity);
   mtasts_config_free(place->config);
   *place = (struct mtasts_place){0};
   return code;

@@ -11,6 +11,7 @@
 
 struct refresh {
   const struct mtasts_options *options;
+  struct mtasts_place place;
   struct mtasts_discover_settings settings;
   struct mtasts_list domains;
   int64_t now;
@@ -30,18 +31,18 @@ static bool choose(void *context, const struct mtasts_domain *domain, enum mtast
 
 /* The cache is closed again before the session opens it to write. */
 static int choose_all(struct refresh *refresh) {
-  struct mtasts_place place = {0};
-  int code = mtasts_place_open(refresh->options, MTASTS_READ, &place);
+  struct mtasts_place *place = &refresh->place;
+  int code = mtasts_place_open(refresh->options, MTASTS_READ, place);
   if (code != MTASTS_EXIT_OK)
-    return mtasts_place_close(&place, code);
-  refresh->settings = mtasts_config_settings(place.config);
+    return code;
+  refresh->settings = mtasts_config_settings(place->config);
   refresh->now = time(NULL);
-  enum mtasts_status status = mtasts_cache_walk(place.cache, choose, refresh);
+  enum mtasts_status status = mtasts_cache_walk(place->cache, choose, refresh);
   if (refresh->memory)
     status = MTASTS_NO_MEMORY;
   if (status != MTASTS_OK)
-    code = mtasts_place_complain(&place, status);
-  return mtasts_place_close(&place, code);
+    code = mtasts_place_complain(place, status);
+  return mtasts_place_close_cache(place, code);
 }
 
 static int take_named(struct refresh *refresh) {
@@ -79,6 +80,7 @@ static int run(const struct mtasts_options *options) {
   if (code == MTASTS_EXIT_OK) {
     struct mtasts_batch batch = {
         .options = options,
+        .place = named ? NULL : &refresh.place,
         .name = "refresh",
         .forced = true,
         .rest = "what was learnt is stored",
@@ -90,7 +92,7 @@ static int run(const struct mtasts_options *options) {
     code = mtasts_batch_run(&batch);
   }
   mtasts_list_free(&refresh.domains);
-  return code;
+  return mtasts_place_close(&refresh.place, code);
 }
 
 const struct mtasts_command mtasts_command_refresh = {

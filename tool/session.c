@@ -1,8 +1,6 @@
 #include "session.h"
 
 #include <event2/event.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -14,14 +12,18 @@
 #include "endpoint.h"
 #include "network.h"
 #include "out.h"
-#include "place.h"
 #include "resolver.h"
 #include "ruling.h"
+#include "session_cache.h"
+#include "span.h"
 
 enum {
   BURST = 256,        /* cached answers in a row, before the loop sees to other things */
   FLUSH_MS = 100,     /* at most, from an answer to its commit */
   REACHABLE_WAIT = 2, /* seconds for any DNS server to show that it is there */
+  /* Deadlines of mtastsd that a refresh may take: a dead resolver costs a look-up of the record and
+   * one of the policy host. */
+  REFRESH_WAITS = 4,
 };
 
 struct flight {
@@ -30,15 +32,16 @@ struct flight {
   struct mtasts_question question;
   struct mtasts_lookup *lookup; /* NULL: mtastsd was asked */
   bool refreshing;              /* mtastsd was asked to refresh; the question proper is next */
+  bool late;                    /* it has not done so in time */
+  unsigned waits;               /* how often it was asked to */
   int64_t began;                /* that */
 };
 
 struct mtasts_session {
   struct mtasts_session_options options;
-  struct mtasts_place place;
-  struct mtasts_asker *asker;   /* NULL: mtastsd was never asked */
-  bool alone;                   /* without mtastsd: the cache is ours, and the network */
-  struct mtasts_reader *reader; /* NULL: no cache */
+  struct mtasts_session_cache cache;
+  struct mtasts_asker *asker; /* NULL: mtastsd was never asked */
+  bool alone;                 /* without mtastsd: the cache is ours, and the network */
   struct event_base *base;
   struct event *more;  /* go on with the next questions */
   struct event *flush; /* NULL: nothing is stored */
@@ -46,11 +49,11 @@ struct mtasts_session {
   struct mtasts_net without_dane; /* for a domain whose override says dane = "off" */
   LIST_HEAD(flights, flight) flights;
   unsigned in_flight;
-  bool ended;             /* there is no next question */
-  bool halted;            /* by mtasts_session_stop, or for `code` */
-  int code;               /* why it could not go on */
-  const char *trouble;    /* with mtastsd, which ended it */
-  enum mtasts_status put; /* what storing came to, the first time that it failed */
+  bool ended;          /* there is no next question */
+  bool halted;         /* by mtasts_session_stop, or for `code` */
+  int code;            /* why it could not go on */
+  int unconnected;     /* an exit code: why there is no network; 0: there is, or it was not tried */
+  const char *trouble; /* with mtastsd, which ended it */
   uint64_t asked, dns_failed;
 };
 
@@ -66,63 +69,6 @@ static uint64_t microseconds(void) {
 
 /* opening */
 
-__attribute__((format(printf, 2, 3))) static void note(const struct mtasts_session *session,
-                                                       const char *format, ...) {
-  char sentence[512];
-  va_list arguments;
-  if (!session->options.options->verbose)
-    return;
-  va_start(arguments, format);
-  vsnprintf(sentence, sizeof sentence, format, arguments);
-  va_end(arguments);
-  mtasts_complain(session->place.directory, "%s", sentence);
-}
-
-/* A cache that somebody named must work. The default one is used where it may be: an ordinary
- * user's `mtasts query` needs no set-up. */
-static int go_without(const struct mtasts_session *session, enum mtasts_status status) {
-  if (session->place.named)
-    return mtasts_place_complain(&session->place, status);
-  note(session, "no cache is used (%s)", mtasts_status_name(status));
-  return MTASTS_EXIT_OK;
-}
-
-static int open_to_read(struct mtasts_session *session) {
-  enum mtasts_status status = mtasts_place_read(&session->place);
-  if (status == MTASTS_OK)
-    return MTASTS_EXIT_OK;
-  if (status != MTASTS_CORRUPT && status != MTASTS_NO_FILE)
-    return go_without(session, status);
-  if (session->place.named || status == MTASTS_CORRUPT)
-    mtasts_place_complain(&session->place, status);
-  return MTASTS_EXIT_OK; /* as if nothing were known */
-}
-
-static int open_cache(struct mtasts_session *session) {
-  const struct mtasts_options *options = session->options.options;
-  if (options->offline)
-    return open_to_read(session);
-  /* Answers of another resolver or other trust are no business of the common cache. */
-  if ((options->resolver || options->ca_file) && !session->place.named) {
-    if (!session->options.storing)
-      return MTASTS_EXIT_OK;
-    mtasts_complain("cache", "with --resolver or --ca-file name it with --cache or --config");
-    return MTASTS_EXIT_USAGE;
-  }
-  enum mtasts_status status = mtasts_place_write(&session->place);
-  if (status == MTASTS_OK)
-    return MTASTS_EXIT_OK;
-  if (session->options.storing)
-    return mtasts_place_complain(&session->place, status);
-  if (status == MTASTS_CORRUPT)
-    return mtasts_place_complain(&session->place, status), MTASTS_EXIT_OK;
-  if (mtasts_place_read(&session->place) != MTASTS_OK)
-    return go_without(session, status);
-  note(session, "answers are not stored: %s",
-       status == MTASTS_LOCKED ? "another process is writing this cache" : "no permission");
-  return MTASTS_EXIT_OK;
-}
-
 static void flush(evutil_socket_t fd, short what, void *context);
 static void fill(evutil_socket_t fd, short what, void *context);
 static bool open_network(struct mtasts_session *session);
@@ -134,19 +80,17 @@ static int no_memory(const char *what) {
 
 static int open_alone(struct mtasts_session *session) {
   session->alone = true;
-  int code = open_cache(session);
+  int code = mtasts_session_cache_open(&session->cache, session->options.options,
+                                       session->options.storing);
   if (code != MTASTS_EXIT_OK)
     return code;
-  if (session->place.cache &&
-      mtasts_reader_new(session->place.cache, &session->reader) != MTASTS_OK)
-    note(session, "the cache cannot be read");
-  if (session->place.store && !(session->flush = evtimer_new(session->base, flush, session)))
+  if (session->cache.place.store && !(session->flush = evtimer_new(session->base, flush, session)))
     return no_memory("event loop");
   return MTASTS_EXIT_OK;
 }
 
 static int open_asker(struct mtasts_session *session) {
-  session->asker = mtasts_asker_new(session->base, session->place.config->ask.socket);
+  session->asker = mtasts_asker_new(session->base, session->cache.place.config->ask.socket);
   if (session->options.jobs > MTASTS_ASKER_MAX)
     session->options.jobs = MTASTS_ASKER_MAX;
   return session->asker ? MTASTS_EXIT_OK : no_memory("mtastsd");
@@ -156,7 +100,7 @@ static int open_asker(struct mtasts_session *session) {
 static bool served(const struct mtasts_session *session) {
   const struct mtasts_options *options = session->options.options;
   return !options->offline && !options->explain &&
-         mtasts_daemon_serves(options, session->place.config);
+         mtasts_daemon_serves(options, session->cache.place.config);
 }
 
 static int set_up(struct mtasts_session *session) {
@@ -166,11 +110,16 @@ static int set_up(struct mtasts_session *session) {
     mtasts_complain(options->resolver, "--resolver takes an address, or ADDR@PORT; this %s", fault);
     return MTASTS_EXIT_USAGE;
   }
-  int code = mtasts_place_load(options, &session->place);
+  if (session->options.place) {
+    session->cache.place = *session->options.place;
+    *session->options.place = (struct mtasts_place){.config = NULL};
+  }
+  int code =
+      mtasts_place_load(options, mtasts_session_cache_wanted(options), &session->cache.place);
   if (code != MTASTS_EXIT_OK)
     return code;
   session->net.now = wall_clock;
-  session->net.settings = mtasts_config_settings(session->place.config);
+  session->net.settings = mtasts_config_settings(session->cache.place.config);
   session->base = event_base_new();
   if (session->base)
     session->more = event_new(session->base, -1, 0, fill, session);
@@ -180,7 +129,7 @@ static int set_up(struct mtasts_session *session) {
   /* What was named must be good, even where the cache will answer. */
   if (code == MTASTS_EXIT_OK && !options->offline && (options->resolver || options->ca_file) &&
       !open_network(session))
-    code = session->code;
+    code = session->unconnected;
   return code;
 }
 
@@ -213,10 +162,17 @@ static bool halt(struct mtasts_session *session, int code) {
   return false;
 }
 
+/* False: there is none. A batch ends then; else what is cached still answers. */
 static bool open_network(struct mtasts_session *session) {
-  int code = mtasts_network_open(&session->net, session->base, session->options.options,
-                                 session->place.config);
-  return code == MTASTS_EXIT_OK || halt(session, code);
+  if (session->unconnected != MTASTS_EXIT_OK)
+    return false;
+  int code =
+      mtasts_network_open(&session->net, session->base, session->options.options,
+                          session->cache.place.config, mtasts_place_ca_file(&session->cache.place));
+  session->unconnected = code;
+  if (code != MTASTS_EXIT_OK && session->options.loyal)
+    halt(session, code);
+  return code == MTASTS_EXIT_OK;
 }
 
 /* one domain */
@@ -234,18 +190,15 @@ static void trace_lookup(void *context, uint64_t took, const char *section, cons
 
 static void store(struct mtasts_session *session, const struct mtasts_domain *domain,
                   const struct mtasts_entry *entry) {
-  if (!session->place.store || session->put != MTASTS_OK)
-    return;
-  session->put = mtasts_store_put(session->place.store, domain, entry, wall_clock());
   /* The first of a group waits this long for others; a full group is committed by the store. */
-  struct timeval wait = {.tv_usec = FLUSH_MS * 1000};
-  if (mtasts_store_pending(session->place.store) == 1)
+  const struct timeval wait = {.tv_usec = FLUSH_MS * 1000};
+  if (mtasts_session_cache_put(&session->cache, domain, entry, wall_clock()))
     event_add(session->flush, &wait);
 }
 
 static const struct mtasts_override *override_of(const struct mtasts_session *session,
                                                  const struct mtasts_domain *domain, int64_t now) {
-  return mtasts_config_override_at(session->place.config, domain, now);
+  return mtasts_config_override_at(session->cache.place.config, domain, now);
 }
 
 /* With what a domain is looked up, once the network is open. */
@@ -274,7 +227,7 @@ static void looked_up(void *context, const struct mtasts_discovery *discovery) {
       .entry = &discovery->entry,
       .freshness = discovery->freshness,
       .asked = true,
-      .monitor = session->place.config->site_mode == MTASTS_SITE_MONITOR,
+      .monitor = session->cache.place.config->site_mode == MTASTS_SITE_MONITOR,
       .now = wall_clock(),
   };
   result.override = override_of(session, &flight->question.domain, result.now);
@@ -303,9 +256,19 @@ static struct flight *take_off(struct mtasts_session *session,
   return flight;
 }
 
+/* Nobody can be asked: an unexpired policy governs all the same (RFC 8461 section 3.3). */
+static void answer_unasked(struct mtasts_session *session, const struct mtasts_question *question,
+                           struct mtasts_result *result, struct mtasts_entry *stored) {
+  if (result->entry) {
+    stored->error = MTASTS_ERROR_DNS;
+    stored->detail = MTASTS_SPAN("the network could not be opened: nobody was asked");
+  }
+  session->options.done(session->options.context, question, result);
+}
+
 static void start(struct mtasts_session *session, const struct mtasts_question *question,
                   const struct mtasts_entry *known) {
-  struct flight *flight = open_network(session) ? take_off(session, question) : NULL;
+  struct flight *flight = take_off(session, question);
   if (flight && mtasts_lookup_start(net_for(session, &question->domain), session->base,
                                     &question->domain, known, session->options.forced, looked_up,
                                     question->trace ? trace_lookup : NULL, flight,
@@ -321,9 +284,9 @@ static const struct mtasts_entry *read_cache(struct mtasts_session *session,
                                              const struct mtasts_discover_settings *settings,
                                              struct mtasts_entry *entry) {
   uint64_t since = microseconds();
-  if (!session->reader)
+  if (!session->cache.consulted)
     return NULL;
-  enum mtasts_status status = mtasts_reader_get(session->reader, &question->domain, entry);
+  enum mtasts_status status = mtasts_session_cache_get(&session->cache, &question->domain, entry);
   if (status == MTASTS_OK) {
     trace(question, since, "5.1", "cache: known");
     mtasts_discover_heed(settings, entry);
@@ -350,7 +313,7 @@ static bool is_enough(const struct mtasts_session *session,
 }
 
 static void begin_alone(struct mtasts_session *session, const struct mtasts_question *question) {
-  const struct mtasts_config *config = session->place.config;
+  const struct mtasts_config *config = session->cache.place.config;
   struct mtasts_entry stored;
   struct mtasts_result result = {
       .freshness = MTASTS_CACHED,
@@ -366,8 +329,10 @@ static void begin_alone(struct mtasts_session *session, const struct mtasts_ques
   bool enough = session->options.options->offline || is_enough(session, &settings, &result);
   if (enough)
     session->options.done(session->options.context, question, &result);
-  else
+  else if (open_network(session))
     start(session, question, result.entry);
+  else if (!session->halted)
+    answer_unasked(session, question, &result, &stored);
 }
 
 /* one domain, through mtastsd */
@@ -386,7 +351,7 @@ static void give_up_asking(struct flight *flight, enum mtasts_status status) {
     return;
   }
   if (!session->alone) {
-    mtasts_daemon_complain(session->place.config, status, "going on without it");
+    mtasts_daemon_complain(session->cache.place.config, status, "going on without it");
     int code = open_alone(session);
     if (code != MTASTS_EXIT_OK)
       halt(session, code);
@@ -417,6 +382,15 @@ static void take_override(const struct mtasts_session *session, const struct fli
   result->override = override;
 }
 
+/* A refresh that is not done yet is no word against the cached policy, which governs (RFC 8461
+ * section 3.3). */
+static void tell_late(const struct flight *flight, struct mtasts_entry *entry) {
+  if (entry->checked >= flight->began || entry->error != MTASTS_ERROR_NONE)
+    return; /* it was done meanwhile, or there is a reason already */
+  entry->error = MTASTS_ERROR_DNS;
+  entry->detail = MTASTS_SPAN("mtastsd could not refresh it in time, and goes on trying");
+}
+
 /* An unknown ruling: mtastsd has no answer yet. */
 static void pass_on(struct flight *flight, struct mtasts_ruling *ruling) {
   struct mtasts_session *session = flight->session;
@@ -428,11 +402,13 @@ static void pass_on(struct flight *flight, struct mtasts_ruling *ruling) {
   };
   if (ruling->known)
     result.entry = &ruling->entry;
+  if (flight->late && ruling->known && !ruling->overridden)
+    tell_late(flight, &ruling->entry);
   if (ruling->overridden || ruling->dane_off)
     take_override(session, flight, ruling, &override, &result);
   if (!ruling->overridden && ruling->known && session->options.forced)
     result.freshness = freshness_since(&ruling->entry, flight->began);
-  result.asked = !ruling->known || result.freshness != MTASTS_CACHED;
+  result.asked = !ruling->known || result.freshness != MTASTS_CACHED || flight->late;
   session->asked += result.asked;
   session->dns_failed += result.asked && ruling->known && ruling->entry.error == MTASTS_ERROR_DNS;
   session->options.done(session->options.context, &flight->question, &result);
@@ -441,14 +417,15 @@ static void pass_on(struct flight *flight, struct mtasts_ruling *ruling) {
 
 static enum mtasts_status ask(struct flight *flight);
 
-/* The reply to the refresh. True: the question proper is out. Where it is not done yet, there is no
- * answer that would be new. */
-static bool refreshed(struct flight *flight, struct mtasts_span reply, enum mtasts_status *status) {
-  flight->refreshing = false;
-  if (mtasts_daemon_says(&reply, "OK"))
-    return (*status = ask(flight)) == MTASTS_OK;
-  *status = mtasts_daemon_says(&reply, "TEMP") ? MTASTS_OK : MTASTS_CORRUPT;
-  return false;
+/* The reply to the refresh. Not done yet: waits on for what is under way, and in the end asks for
+ * what is known. Returns what asking came to. */
+static enum mtasts_status refreshed(struct flight *flight, struct mtasts_span reply) {
+  bool ok = mtasts_daemon_says(&reply, "OK");
+  if (!ok && !mtasts_daemon_says(&reply, "TEMP"))
+    return MTASTS_CORRUPT;
+  flight->late = !ok;
+  flight->refreshing = !ok && ++flight->waits < REFRESH_WAITS;
+  return ask(flight);
 }
 
 static void answered(void *context, enum mtasts_status status, struct mtasts_span reply) {
@@ -456,7 +433,7 @@ static void answered(void *context, enum mtasts_status status, struct mtasts_spa
   struct mtasts_session *session = flight->session;
   struct mtasts_ruling ruling = {.known = false};
   if (status == MTASTS_OK && flight->refreshing) {
-    if (refreshed(flight, reply, &status))
+    if ((status = refreshed(flight, reply)) == MTASTS_OK)
       return;
   } else if (status == MTASTS_OK) {
     status = mtasts_ruling_read(reply, &ruling);
@@ -473,7 +450,7 @@ static enum mtasts_status ask(struct flight *flight) {
   const struct mtasts_domain *domain = &flight->question.domain;
   return mtasts_asker_ask(session->asker, flight->refreshing ? "refresh" : "entry",
                           (struct mtasts_span){domain->name, domain->len},
-                          mtasts_daemon_patience(session->place.config), answered, flight);
+                          mtasts_daemon_patience(session->cache.place.config), answered, flight);
 }
 
 static void begin_asking(struct mtasts_session *session, const struct mtasts_question *question) {
@@ -491,8 +468,7 @@ static void flush(evutil_socket_t fd, short what, void *context) {
   struct mtasts_session *session = context;
   (void)fd;
   (void)what;
-  if (session->put == MTASTS_OK && mtasts_store_pending(session->place.store) > 0)
-    session->put = mtasts_store_flush(session->place.store);
+  mtasts_session_cache_flush(&session->cache);
 }
 
 static void fill(evutil_socket_t fd, short what, void *context) {
@@ -528,13 +504,15 @@ void mtasts_session_stop(struct mtasts_session *session) {
 
 /* Tells a broken resolver from a broken domain. */
 static int check_resolver(struct mtasts_session *session) {
+  if (session->unconnected != MTASTS_EXIT_OK)
+    return session->unconnected;
   if (session->asked == 0 || session->dns_failed < session->asked)
     return MTASTS_EXIT_OK;
   if (!open_network(session))
-    return session->code;
+    return session->unconnected;
   if (mtasts_resolver_reachable(session->net.resolver, REACHABLE_WAIT))
     return MTASTS_EXIT_OK;
-  const struct mtasts_strings *servers = &session->place.config->dns.servers;
+  const struct mtasts_strings *servers = &session->cache.place.config->dns.servers;
   const char *named = session->options.options->resolver;
   if (!named && servers->count > 0)
     named = servers->items[0];
@@ -559,10 +537,14 @@ const char *mtasts_session_trouble(const struct mtasts_session *session) {
   return session->trouble;
 }
 
+int mtasts_session_unstored(const struct mtasts_session *session) {
+  return session->cache.unstored;
+}
+
 enum mtasts_storing mtasts_session_storing(const struct mtasts_session *session) {
-  if (session->put != MTASTS_OK)
+  if (session->cache.put != MTASTS_OK)
     return MTASTS_STORING_FAILED;
-  return session->alone && !session->place.store ? MTASTS_STORING_NOWHERE : MTASTS_STORING;
+  return session->alone && !session->cache.place.store ? MTASTS_STORING_NOWHERE : MTASTS_STORING;
 }
 
 int mtasts_session_close(struct mtasts_session *session, int code) {
@@ -579,12 +561,7 @@ int mtasts_session_close(struct mtasts_session *session, int code) {
     event_free(session->more);
   if (session->base)
     event_base_free(session->base);
-  mtasts_reader_free(session->reader);
-  if (session->put != MTASTS_OK) {
-    int failed = mtasts_place_complain(&session->place, session->put);
-    code = code == MTASTS_EXIT_OK ? failed : code;
-  }
-  code = mtasts_place_close(&session->place, code);
+  code = mtasts_session_cache_close(&session->cache, code);
   free(session);
   return code;
 }

@@ -15,6 +15,7 @@
 #include "lookup.h"
 
 struct event_base;
+struct mtasts_place;
 struct mtasts_session;
 
 struct mtasts_question {
@@ -46,10 +47,11 @@ enum mtasts_storing {
 
 struct mtasts_session_options {
   const struct mtasts_options *options;
-  unsigned jobs; /* look-ups in flight at most */
-  bool forced;   /* ask anew, whatever is cached */
-  bool storing;  /* without a cache to write to there is no use in it */
-  bool loyal;    /* once mtastsd is asked, nobody else is: where it goes, the run ends */
+  struct mtasts_place *place; /* loaded, and taken over; NULL: the session loads its own */
+  unsigned jobs;              /* look-ups in flight at most */
+  bool forced;                /* ask anew, whatever is cached */
+  bool storing;               /* without a cache to write to there is no use in it */
+  bool loyal; /* once mtastsd is asked, nobody else is: where it goes, the run ends */
   enum mtasts_supply (*next)(void *context, struct mtasts_question *question);
   void (*done)(void *context, const struct mtasts_question *question,
                const struct mtasts_result *result);
@@ -77,6 +79,9 @@ void mtasts_session_wake(struct mtasts_session *session);
 void mtasts_session_stop(struct mtasts_session *session);
 
 enum mtasts_storing mtasts_session_storing(const struct mtasts_session *session);
+
+/* The exit code that says why nothing is stored; 0 where it is, or was not wanted. It was told. */
+int mtasts_session_unstored(const struct mtasts_session *session);
 
 /* Commits and closes. Returns code, or another where that is 0 and storing failed. */
 int mtasts_session_close(struct mtasts_session *session, int code);

@@ -406,6 +406,13 @@ check 'a corrupt cache is told' yes "$(says 'data.mdb is damaged')"
 check 'and moved aside' 20000 "$(stat -c %s "$cache/data.mdb.damaged")"
 check 'mail goes on' 'enforce network 20260101T000000 -' "$(decision good)"
 stop_daemon
+printf 'xx' | dd of="$cache/data.mdb" bs=1 seek=96 conv=notrunc status=none # a count of pages
+printf 'xx' | dd of="$cache/data.mdb" bs=1 seek=4192 conv=notrunc status=none
+start_daemon
+check 'a damaged cache is salvaged' yes "$(says 'in a new one: 1 domains')"
+check 'and its policies are in force' 'enforce cache 20260101T000000 -' "$(decision good)"
+check 'and the one before is kept' 1 "$(ls "$cache" | grep -c 'data.mdb.damaged-')"
+stop_daemon
 
 # A disk that is full, to the daemon at least
 limit_files() { # LIMIT

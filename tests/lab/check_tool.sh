@@ -228,6 +228,18 @@ sleep 4
 check 'the answers later' 'silent none cache,drip none cache' "$(tool --json query silent.example drip.example >"$LAB_DIR/out"; verdicts)"
 stop_daemon
 
+# The resolver is dead: the cached policy governs, and the error says why (RFC 8461 section 3.3).
+tool_conf 0.3 "$LAB_DIR/tool-dead" | sed 's|^dns .*|dns { servers = {"127.0.0.1@9"} dnssec = "off" timeout = 1 }|' >"$conf"
+"$MTASTS" --config "$LAB_CONF" --cache "$LAB_DIR/tool-dead" query good.example >"$LAB_DIR/out" 2>&1
+check 'a dead resolver, without mtastsd' 69 "$(run tool --json query --refresh good.example)"
+check 'a dead resolver, without mtastsd: answer' 'good enforce stale' "$(verdicts)"
+start_daemon
+check 'a dead resolver' 69 "$(run tool --json query --refresh good.example)"
+check 'a dead resolver: answer' 'good enforce stale' "$(verdicts)"
+check 'a dead resolver: error' dns-error "$(jq -r .error.type "$LAB_DIR/out")"
+check 'a dead resolver: complaint' "mtasts: resolver: 127.0.0.1@9: no answer${said}" "$(<"$LAB_DIR/err")"
+stop_daemon
+
 # Who may not use the socket does without. Only root can become somebody else.
 if setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/dev/null; then
   start_daemon

@@ -370,11 +370,109 @@ cp -r cache inside
 size=$(stat -c %s inside/data.mdb)
 head -c $((size - 8192)) /dev/urandom | dd of=inside/data.mdb bs=4096 seek=2 conv=notrunc status=none
 t 'garbage behind the first pages' 74 '' "$(one 'inside: data.mdb is damaged')" --cache inside cache list
+cp -r inside kept-inside
+t 'salvage of what garbage left' 0 '0 domains salvaged, [0-9]+ places damaged' "$(one 'inside: the damaged file is kept as data.mdb.damaged')" --cache inside cache salvage
+t 'and the new cache' 0 '0 domains, 0 damaged' '' --cache inside cache verify
+cp -r cache hurt
+perl -e 'open F, "+<", "hurt/data.mdb"; seek F, 4096 * 2 + 10, 0; print F chr 0x12; for (3 .. (-s F) / 4096 - 1) { seek F, 4096 * $_ + 11, 0; print F chr 0x80 }' 
+t 'flags of pages in memory' 74 '' "$(one 'hurt: data.mdb is damaged.*mtasts cache salvage')" --cache hurt cache list
+rm -rf hurt
+cp -r cache hurt
+perl -e 'open F, "+<", "hurt/data.mdb"; for (0, 1) { seek F, 4096 * $_ + 96, 0; print F "x" }'
+t 'a count that is wrong' 74 '' "$(one 'hurt: data.mdb is damaged')" --cache hurt cache list
+t 'all is salvaged' 0 '\{"domains":5,"damaged":0\}' "$(one 'is kept as')" --cache hurt --json cache salvage
+is 'and as it was' '' "$(diff <("$MTASTS" --cache cache cache export | grep -v long.lapsed) <("$MTASTS" --cache hurt cache export))"
+t 'salvage of a sound cache' 0 '0 domains salvaged, 0 places damaged' "$(one 'nothing is damaged')" --cache hurt cache salvage
+t 'salvage of a file' 0 '5 domains salvaged, 0 places damaged' '' --cache salvaged cache salvage hurt/data.mdb.damaged
+t 'salvage of no file' 66 '' "$(one nosuch)" --cache salvaged cache salvage nosuch
+t 'salvage where no cache is' 66 '' "$(one 'no cache here')" --cache nothing cache salvage
 cp -r cache noise
 head -c 65536 /dev/urandom >noise/data.mdb
 t 'a cache of random bytes' 74 '' "$(one 'noise: data.mdb is damaged')" --cache noise cache list
 : >file
 t 'a file in the place of the cache' 73 '' "$(one 'file')" --cache file cache import six
+echo over.example >over-list
+
+# Disks that are full, or may only be read. A cache that cannot be opened, created or written costs a
+# warning, not the answer, and what is in it is still read.
+printf 'override "over.example" { mode = "enforce" mx = {"x.example"} }\n' | cat conf - >over
+mkdir full
+if unshare -rm mount -t tmpfs none full 2>/dev/null; then
+  cp -r cache kept
+  on() { # SCRIPT: the tool's world in the directory `full`
+    as=(unshare -rm sh -c "$1"' && exec "$@"' sh)
+  }
+  on 'mount -t tmpfs -o size=64k none full && { cat /dev/zero >full/filler 2>/dev/null; true; }'
+  t 'a full disk, query' 0 "$(has '"verdict":"enforce"')" "$(one 'full/c: .*No space left on device')" --config over --cache full/c --json query over.example
+  t 'a full disk, warm' 0 "$(has '1 domains')" "$(one 'No space left on device')" --config over --cache full/c warm over-list
+  t 'a full disk, refresh' 73 '' "$(one 'No space left on device')" --config over --cache full/c refresh over.example
+  t 'a full disk, import' 73 '' "$(one 'No space left on device')" --cache full/c cache import six
+  on 'mount -t tmpfs -o size=2m none full && cp -r kept full/c && : >full/c/lock.mdb && { cat /dev/zero >full/filler 2>/dev/null; true; }'
+  t 'a disk that became full' 0 "$(has '"verdict":"enforce".*"source":"cache"')" "$(one 'No space left on device')" --config conf --cache full/c --json query one.example
+  t 'a disk that became full, offline' 0 "$(has '"verdict":"enforce".*"source":"cache"')" "$(one 'No space left on device')" --cache full/c --json query --offline one.example
+  t 'a disk that became full, list' 74 '' "$(one 'No space left on device')" --cache full/c cache list
+  on 'mount --bind kept full && mount -o remount,bind,ro full'
+  t 'a file system that may only be read' 0 "$(has '"verdict":"enforce".*"source":"cache"')" "$(one 'read-only file system')" --config conf --cache full --json query one.example
+  t 'the same, list' 0 '.*one.example.*' '' --cache full cache list
+  t 'the same, import' 77 '' "$(one 'read-only file system')" --cache full cache import six
+  t 'the same, a new cache' 77 '' "$(one 'read-only file system')" --cache full/c cache import six
+  as=()
+fi
+
+# Root gives up root before it opens a cache or the network.
+if [ "$(id -u)" = 0 ] && setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/dev/null; then
+  printf 'user = "nobody"\ngroup = "nogroup"\n' | cat conf - >nobodys
+  chmod 600 nobodys
+  who() { # CACHE: the user, the capabilities and "no new privileges" of a command that works there
+    local pid i
+    rm -f lines
+    mkfifo lines
+    exec 9<>lines
+    "$MTASTS" --config nobodys --cache "$1" warm <&9 >out 2>err 9<&- &
+    pid=$!
+    for ((i = 0; i < 500; i++)); do
+      find "/proc/$pid/fd" -lname '*data.mdb' | grep -q . && break
+      sleep 0.02
+    done
+    awk '/^(Uid|CapEff|CapPrm|NoNewPrivs)/ { printf "%s ", $2 }' "/proc/$pid/status"
+    kill -9 "$pid"
+    wait "$pid" 2>/dev/null
+    exec 9>&-
+  }
+  none='0000000000000000 0000000000000000'
+  cp -r cache nobodys-cache
+  chown -R 65534:65534 nobodys-cache
+  is "who works in another user's cache" "65534 $none 1 " "$(who nobodys-cache)"
+  is 'and the owner of what is made there' 65534 "$(stat -c %u nobodys-cache/writer.lock)"
+  is "who works in root's own cache" "0 $none 1 " "$(who cache)"
+  is 'who works in a new cache' "65534 $none 1 " "$(who new-cache)"
+  is 'and whose that is' '65534 750' "$(stat -c '%u %a' new-cache)"
+  cp -r nobodys-cache open-cache
+  chmod 777 open-cache
+  chown root open-cache
+  is 'who works in a cache that anybody may write to' "65534 $none 1 " "$(who open-cache)"
+  t 'a configuration and a cache that only root comes to' 0 '.*one.example.*' '' --config nobodys --cache nobodys-cache cache list
+  t 'the same, in two steps' 0 "$(has '0 domains')" '' --config nobodys --cache nobodys-cache refresh
+  if cp /etc/ssl/certs/ca-certificates.crt roots-own.pem 2>/dev/null; then
+    chmod 600 roots-own.pem
+    t 'certificates that only root may read' 0 "$(has '0 domains')" '' --config nobodys --cache nobodys-cache --ca-file roots-own.pem warm /dev/null
+  fi
+  cp six roots-own
+  chmod 600 roots-own
+  t 'an input that only root may read' 0 'imported 6, bad lines 0' '' --config nobodys --cache nobodys-cache cache import roots-own
+  cp -r nobodys-cache linked
+  chown -R 65534:65534 linked
+  ln -sf "$dir/roots-own" linked/lock.mdb
+  before=$(sha256sum roots-own)
+  t 'a link in the place of a file' 77 '' "$(one 'a symbolic link')" --config nobodys --cache linked cache stats
+  is 'and what it points to' "$before" "$(sha256sum roots-own)"
+  cp -r nobodys-cache forged
+  head -c 40960 /dev/urandom | dd of=forged/data.mdb bs=4096 seek=2 conv=notrunc status=none
+  chown -R 65534:65534 forged
+  stat -c 'closed in order: %d %i, %s bytes, %.9Y, %.9Z' forged/data.mdb >forged/writer.lock
+  t 'a forged stamp' 74 '' "$(one 'forged: data.mdb is damaged')" --config nobodys --cache forged cache list
+fi
+
 if [ "$(id -u)" = 0 ]; then # who may do anything: be somebody else
   cp "$MTASTS" mtasts
   MTASTS=$dir/mtasts
@@ -384,7 +482,10 @@ if [ "$(id -u)" = 0 ]; then # who may do anything: be somebody else
 fi
 mkdir -m 0555 shut
 t 'a directory where nothing may be made' 77 '' "$(one 'permission denied')" --cache shut/cache cache import six
-t 'the same, query' 77 '' "$(one 'permission denied')" --cache shut/cache query one.example
+t 'the same, query' 0 "$(has '"verdict":"enforce"')" "$(one 'permission denied')" --config over --cache shut/cache --json query over.example
+t 'the same, warm' 0 "$(has '1 domains')" "$(one 'permission denied')" --config over --cache shut/cache warm over-list
+t 'the same, refresh' 77 '' "$(one 'permission denied')" --config over --cache shut/cache refresh over.example
+t 'a file in the place of the cache, query' 0 "$(has '"verdict":"enforce"')" "$(one 'file: is not a directory')" --config over --cache file --json query over.example
 chmod 0 cache/data.mdb
 t 'a cache that may not be read' 77 '' "$(one 'permission denied')" "${c[@]}" cache list
 chmod 0 conf

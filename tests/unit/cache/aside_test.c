@@ -28,10 +28,39 @@ static bool is_there(const char *path, const char *name) {
   return access(file, F_OK) == 0;
 }
 
-static void forget_damaged(const char *path) {
+/* Removes what was moved aside; how many files that were. */
+static unsigned forget_damaged(const char *path) {
   char file[PATH_SIZE];
-  file_path(file, path, MTASTS_FILE_DAMAGED);
-  CU_ASSERT_EQUAL(unlink(file), 0);
+  unsigned count = 0;
+  DIR *list = opendir(path);
+  for (struct dirent *entry; (entry = readdir(list));)
+    if (strncmp(entry->d_name, MTASTS_FILE_DAMAGED, strlen(MTASTS_FILE_DAMAGED)) == 0) {
+      file_path(file, path, entry->d_name);
+      CU_ASSERT_EQUAL(unlink(file), 0);
+      count++;
+    }
+  closedir(list);
+  return count;
+}
+
+/* Older ones keep the date of their damage, and the newest of them stay. */
+static void test_older(void) {
+  char path[32];
+  directory_new(path);
+  for (int year = 2020; year < 2026; year++) {
+    char name[64];
+    snprintf(name, sizeof name, MTASTS_FILE_DAMAGED "-%d0101T000000Z", year);
+    spoil(path, name, "old");
+  }
+  spoil(path, MTASTS_FILE_DAMAGED, "older");
+  spoil(path, "data.mdb", "newest");
+  CU_ASSERT_EQUAL(mtasts_cache_aside(path, NULL), MTASTS_OK);
+  CU_ASSERT(holds(path, MTASTS_FILE_DAMAGED, "newest"));
+  CU_ASSERT(is_there(path, MTASTS_FILE_DAMAGED "-20250101T000000Z"));
+  CU_ASSERT(is_there(path, MTASTS_FILE_DAMAGED "-20240101T000000Z"));
+  CU_ASSERT(!is_there(path, MTASTS_FILE_DAMAGED "-20230101T000000Z"));
+  CU_ASSERT_EQUAL(forget_damaged(path), MTASTS_ASIDE_MOST + 1);
+  directory_free(path);
 }
 
 static void damaged_goes_aside(void) {
@@ -48,7 +77,7 @@ static void damaged_goes_aside(void) {
     snprintf(bytes, sizeof bytes, "garbage %d", i);
     spoil(path, "data.mdb", bytes);
     CU_ASSERT(mtasts_store_open(path, &mtasts_store_defaults, &store) == MTASTS_CORRUPT);
-    CU_ASSERT(mtasts_cache_aside(path) == MTASTS_OK);
+    CU_ASSERT(mtasts_cache_aside(path, NULL) == MTASTS_OK);
     CU_ASSERT(holds(path, MTASTS_FILE_DAMAGED, bytes));
     CU_ASSERT(!is_there(path, "data.mdb"));
 
@@ -69,10 +98,10 @@ static void a_writer_is_left_alone(void) {
   char path[32];
   directory_new(path);
   struct mtasts_store *store = store_open(path);
-  CU_ASSERT(mtasts_cache_aside(path) == MTASTS_LOCKED);
+  CU_ASSERT(mtasts_cache_aside(path, NULL) == MTASTS_LOCKED);
   CU_ASSERT(is_there(path, "data.mdb") && !is_there(path, MTASTS_FILE_DAMAGED));
   mtasts_store_close(store);
-  CU_ASSERT(mtasts_cache_aside(path) == MTASTS_OK);
+  CU_ASSERT(mtasts_cache_aside(path, NULL) == MTASTS_OK);
   forget_damaged(path);
   directory_free(path);
 }
@@ -80,13 +109,14 @@ static void a_writer_is_left_alone(void) {
 static void nothing_to_move(void) {
   char path[32];
   directory_new(path);
-  CU_ASSERT(mtasts_cache_aside(path) == MTASTS_NO_FILE);
+  CU_ASSERT(mtasts_cache_aside(path, NULL) == MTASTS_NO_FILE);
   directory_free(path);
-  CU_ASSERT(mtasts_cache_aside(path) == MTASTS_NO_FILE);
+  CU_ASSERT(mtasts_cache_aside(path, NULL) == MTASTS_NO_FILE);
 }
 
 const struct unit_test unit_tests[] = {
     {"a damaged data.mdb is kept beside a new one", damaged_goes_aside},
     {"not under the hands of a writer", a_writer_is_left_alone},
     {"no cache, nothing moved", nothing_to_move},
+    {"those before are kept, dated and bounded", test_older},
     {NULL, NULL}};

@@ -376,7 +376,7 @@ static void make_free_pages(char path[32]) {
 static off_t find_list(int fd, bool big, unsigned char *leaf, size_t *node) {
   struct mtasts_data_trees trees;
   CU_ASSERT_EQUAL_FATAL(mtasts_data_trees(fd, &trees), 0);
-  off_t root = (off_t)trees.free_root * 4096;
+  off_t root = (off_t)trees.free.root * 4096;
   CU_ASSERT_EQUAL_FATAL(pread(fd, leaf, 4096, root), 4096);
   CU_ASSERT_EQUAL_FATAL(*field(leaf, 10), 0x02);
   for (size_t at = 16; at < *field(leaf, 12); at += 2) {
@@ -433,7 +433,7 @@ static void test_free_keys(void) {
   off_t key = (off_t)node + 8;
   struct mtasts_data_trees trees;
   CU_ASSERT_EQUAL_FATAL(mtasts_data_trees(fd, &trees), 0);
-  off_t root = (off_t)trees.free_root * 4096;
+  off_t root = (off_t)trees.free.root * 4096;
   const uint64_t none = 0;
   CU_ASSERT_EQUAL(pwrite(fd, &none, sizeof none, root + key), sizeof none);
   CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_CORRUPT);

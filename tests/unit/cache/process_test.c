@@ -1,10 +1,13 @@
 /* Several processes and threads on one cache: real ones, forked and killed. */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
 
 #include "fixture.h"
+#include "status.h"
+#include "tree_check.h"
 
 const char *const unit_name = "cache/process";
 
@@ -468,7 +471,48 @@ static void test_threads(void) {
   directory_free(path);
 }
 
+/* Takes as many places in the table of readers as there are. */
+static void crowd(const char *path, int told) {
+  struct mtasts_cache *cache;
+  struct mtasts_reader *reader;
+  if (mtasts_cache_open(path, &cache) != MTASTS_OK)
+    _exit(1);
+  while (mtasts_reader_new(cache, &reader) == MTASTS_OK)
+    continue;
+  tell(told);
+  wait_for_ever();
+}
+
+/* Who lives in all places is named as the reason; who died there is no hindrance. */
+static void test_full_table(void) {
+  static unsigned char value[MTASTS_ENTRY_SIZE_MAX];
+  char path[32];
+  struct mtasts_cache *cache;
+  struct mtasts_store *store;
+  struct sample sample;
+  struct mtasts_entry entry;
+  directory_new(path);
+  store = store_open(path);
+  store_put(store, "a.example", policy(&sample, "1"));
+  mtasts_store_close(store);
+  struct child crowding = start(crowd, path);
+  await(&crowding);
+  enum mtasts_status status = mtasts_cache_open(path, &cache);
+  CU_ASSERT(status == MTASTS_IO && errno == EUSERS);
+  CU_ASSERT_PTR_NOT_NULL(strstr(mtasts_env_reason(status, errno), "fuser"));
+  status = mtasts_store_open(path, &mtasts_store_defaults, &store);
+  CU_ASSERT(status == MTASTS_IO && errno == EUSERS);
+  struct mtasts_domain key = domain("a.example");
+  CU_ASSERT_EQUAL(mtasts_tree_read(path, &key, value, &entry), MTASTS_OK);
+  stop(&crowding);
+  CU_ASSERT_EQUAL_FATAL(mtasts_cache_open(path, &cache), MTASTS_OK);
+  CU_ASSERT_EQUAL(look_up(cache, "a.example", &entry), MTASTS_OK);
+  mtasts_cache_close(cache);
+  directory_free(path);
+}
+
 const struct unit_test unit_tests[] = {
+    {"a full table of readers is named, and cleared of the dead", test_full_table},
     {"readers see whole commits while another process writes", test_one_writes_many_read},
     {"killed writers leave a cache that can be read", test_killed_writers},
     {"who lags is named, who died is cleared", test_readers},

@@ -149,6 +149,17 @@ static void lengthen_stamp(const struct place *place) {
   CU_ASSERT_EQUAL(pwrite(place->lock, "1", 1, file.st_size), 1);
 }
 
+/* Only the owner of both files may believe it. */
+static void test_owners(void) {
+  if (geteuid() != 0)
+    return;
+  struct place place = damaged_with_stamp();
+  CU_ASSERT_EQUAL(mtasts_stamp_check(place.path), MTASTS_OK);
+  CU_ASSERT_EQUAL(fchown(place.lock, 65534, 65534), 0);
+  CU_ASSERT_EQUAL(mtasts_stamp_check(place.path), MTASTS_CORRUPT);
+  place_free(&place);
+}
+
 static void test_touched(void) {
   static const struct {
     const char *what;
@@ -241,6 +252,7 @@ const struct unit_test unit_tests[] = {
     {"what has a stamp that fits is not checked", test_fits},
     {"a stamp that was not taken back for good is taken again", test_not_synced},
     {"what was touched since is checked", test_touched},
+    {"a stamp of another user's is not believed", test_owners},
     {"writers take the stamp back, and leave one in the end", test_writers},
     {"a file that was restored meanwhile gets none", test_restored},
     {"a child leaves no stamp", test_child},

@@ -64,6 +64,11 @@ enum mtasts_storing mtasts_session_storing(const struct mtasts_session *s) {
   return MTASTS_STORING;
 }
 
+int mtasts_session_unstored(const struct mtasts_session *s) {
+  (void)s;
+  return MTASTS_EXIT_OK;
+}
+
 int mtasts_session_close(struct mtasts_session *s, int code) {
   event_base_free(s->base);
   return code;

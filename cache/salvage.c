@@ -1,0 +1,223 @@
+#include "salvage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "environment.h"
+#include "meta.h"
+#include "page.h"
+
+enum {
+  PAGE_USUAL = 4096, /* bytes, if the meta pages cannot be believed */
+  FREE_VISITS_MAX = 1 << 20,
+};
+
+struct salvage {
+  int fd;
+  size_t page_size;
+  uint64_t pages;
+  unsigned char *free;  /* a bit for each page that is free */
+  uint64_t visits;      /* of pages of the tree of free ones: ends every circle */
+  unsigned char *value; /* of MTASTS_ENTRY_SIZE_MAX */
+  struct mtasts_store *store;
+  int64_t now;
+  struct mtasts_salvaged done;
+};
+
+/* A node, as far as it lies within its page. */
+struct found {
+  const unsigned char *key;
+  size_t key_size;
+  const unsigned char *data;
+  size_t size; /* bytes of the data, wherever it is */
+  uint16_t flags;
+  uint64_t child; /* in a branch */
+};
+
+static bool read_page(const struct salvage *salvage, uint64_t number, unsigned char *page) {
+  return number >= 2 && number < salvage->pages &&
+         pread(salvage->fd, page, salvage->page_size, (off_t)(number * salvage->page_size)) ==
+             (ssize_t)salvage->page_size &&
+         get_64(page) == number;
+}
+
+/* How many nodes the page lists, as far as that can be. */
+static size_t count_nodes(const struct salvage *salvage, const unsigned char *page) {
+  size_t lower = get_16(page + AT_LOWER);
+  return lower < PAGE_HEADER || lower > salvage->page_size
+             ? 0
+             : (lower - PAGE_HEADER) / sizeof(uint16_t);
+}
+
+static bool find_node(const struct salvage *salvage, const unsigned char *page, size_t index,
+                      struct found *found) {
+  size_t offset = get_16(page + PAGE_HEADER + index * sizeof(uint16_t));
+  if (offset < PAGE_HEADER || offset + NODE_HEADER > salvage->page_size)
+    return false;
+  const unsigned char *start = page + offset;
+  size_t room = salvage->page_size - offset - NODE_HEADER;
+  found->flags = get_16(start + AT_NODE_FLAGS);
+  found->key = start + NODE_HEADER;
+  found->key_size = get_16(start + AT_KEY_SIZE);
+  if (found->key_size > room)
+    return false;
+  found->data = found->key + found->key_size;
+  found->size = (size_t)get_16(start) | (size_t)get_16(start + 2) << 16;
+  found->child = (uint64_t)found->size | (uint64_t)found->flags << 32;
+  if (get_16(page + AT_FLAGS) == BRANCH)
+    return true;
+  room -= found->key_size;
+  return (found->flags == NODE_BIG ? sizeof(uint64_t) : found->size) <= room;
+}
+
+/* The data of a leaf's node, in its page or in others: up to `most` bytes of it. */
+static bool read_data(const struct salvage *salvage, const struct found *found, size_t most,
+                      void *out) {
+  size_t size = found->size < most ? found->size : most;
+  if (found->flags != NODE_BIG) {
+    memcpy(out, found->data, size);
+    return true;
+  }
+  uint64_t number = get_64(found->data);
+  unsigned char head[PAGE_HEADER];
+  off_t at = (off_t)(number * salvage->page_size);
+  return number >= 2 && number < salvage->pages &&
+         pread(salvage->fd, head, sizeof head, at) == (ssize_t)sizeof head &&
+         get_64(head) == number && get_16(head + AT_FLAGS) == OVERFLOW_PAGES &&
+         pread(salvage->fd, out, size, at + PAGE_HEADER) == (ssize_t)size;
+}
+
+/* free pages */
+
+static void note_free(struct salvage *salvage, const struct found *found) {
+  size_t most = (salvage->pages + 1) * sizeof(uint64_t);
+  size_t size = found->size < most ? found->size : most;
+  unsigned char *list = malloc(size + 1);
+  if (list && size >= sizeof(uint64_t) && read_data(salvage, found, size, list)) {
+    uint64_t count = get_64(list);
+    for (uint64_t i = 1; i <= count && (i + 1) * sizeof(uint64_t) <= size; i++) {
+      uint64_t number = get_64(list + i * sizeof(uint64_t));
+      if (number < salvage->pages)
+        salvage->free[number / 8] |= (unsigned char)(1U << number % 8);
+    }
+  }
+  free(list);
+}
+
+static void find_free(struct salvage *salvage, uint64_t root, unsigned depth) {
+  struct found found;
+  if (root == UINT64_MAX || depth == 0 || salvage->visits == 0)
+    return;
+  salvage->visits--;
+  unsigned char *page = malloc(salvage->page_size);
+  if (page && read_page(salvage, root, page)) {
+    unsigned kind = get_16(page + AT_FLAGS);
+    salvage->free[root / 8] |= (unsigned char)(1U << root % 8); /* it holds no domain */
+    for (size_t i = 0; i < count_nodes(salvage, page); i++) {
+      if (!find_node(salvage, page, i, &found))
+        continue;
+      if (kind == BRANCH)
+        find_free(salvage, found.child, depth - 1);
+      else if (kind == LEAF && found.key_size == sizeof(uint64_t))
+        note_free(salvage, &found);
+    }
+  }
+  free(page);
+}
+
+/* domains */
+
+static void keep(struct salvage *salvage, const struct mtasts_domain *domain,
+                 const struct mtasts_entry *entry) {
+  if (mtasts_store_useless(entry, salvage->now))
+    return;
+  enum mtasts_status status = mtasts_store_put_older(salvage->store, domain, entry, salvage->now);
+  if (status == MTASTS_OK)
+    salvage->done.domains++;
+  else if (status != MTASTS_FULL)
+    salvage->done.status = status;
+}
+
+/* Other nodes than those of domains have no dot in their key: names of trees, transactions. */
+static void take_node(struct salvage *salvage, const struct found *found) {
+  struct mtasts_domain domain;
+  struct mtasts_entry entry;
+  struct mtasts_span name = {(const char *)found->key, found->key_size};
+  if (mtasts_domain_parse(name, &domain) != MTASTS_OK || domain.len != name.len ||
+      memcmp(domain.name, name.data, name.len) != 0 || !memchr(name.data, '.', name.len))
+    return;
+  if (found->size <= MTASTS_ENTRY_SIZE_MAX &&
+      read_data(salvage, found, found->size, salvage->value) &&
+      mtasts_entry_decode(salvage->value, found->size, &entry) == MTASTS_OK &&
+      mtasts_entry_check(&entry))
+    keep(salvage, &domain, &entry);
+  else
+    salvage->done.damaged++;
+}
+
+static void take_pages(struct salvage *salvage, unsigned char *page) {
+  struct found found;
+  for (uint64_t number = 2; number < salvage->pages && salvage->done.status == MTASTS_OK;
+       number++) {
+    if (salvage->free[number / 8] & 1U << number % 8 || !read_page(salvage, number, page) ||
+        get_16(page + AT_FLAGS) != LEAF)
+      continue;
+    size_t count = count_nodes(salvage, page);
+    salvage->done.damaged += count == 0;
+    for (size_t i = 0; i < count; i++)
+      if (find_node(salvage, page, i, &found))
+        take_node(salvage, &found);
+      else
+        salvage->done.damaged++;
+  }
+}
+
+struct mtasts_salvaged mtasts_salvage(int fd, struct mtasts_store *store, int64_t now) {
+  struct salvage salvage = {.fd = fd, .store = store, .now = now, .visits = FREE_VISITS_MAX};
+  struct mtasts_data_trees trees;
+  struct stat file;
+  if (fstat(fd, &file) != 0) {
+    salvage.done.status = MTASTS_IO;
+    return salvage.done;
+  }
+  bool told = mtasts_data_trees(fd, &trees) == 0 || mtasts_data_short(fd, &trees) == 0;
+  salvage.page_size = told ? trees.page_size : PAGE_USUAL;
+  salvage.pages = (uint64_t)file.st_size / salvage.page_size;
+  salvage.free = calloc(salvage.pages / 8 + 1, 1);
+  salvage.value = malloc(MTASTS_ENTRY_SIZE_MAX);
+  unsigned char *page = malloc(salvage.page_size);
+  if (!salvage.free || !salvage.value || !page) {
+    salvage.done.status = MTASTS_NO_MEMORY;
+  } else {
+    if (told)
+      find_free(&salvage, trees.free.root, DEPTH_MAX);
+    take_pages(&salvage, page);
+    enum mtasts_status status = mtasts_store_flush(store);
+    if (salvage.done.status == MTASTS_OK && status != MTASTS_FULL)
+      salvage.done.status = status;
+  }
+  free(page);
+  free(salvage.value);
+  free(salvage.free);
+  return salvage.done;
+}
+
+enum mtasts_status mtasts_cache_recover(const char *directory,
+                                        const struct mtasts_store_options *options, int64_t now,
+                                        struct mtasts_store **store,
+                                        struct mtasts_salvaged *salvaged) {
+  int fd = -1;
+  *salvaged = (struct mtasts_salvaged){.status = MTASTS_OK};
+  enum mtasts_status status = mtasts_cache_aside(directory, &fd);
+  if (status == MTASTS_OK)
+    status = mtasts_store_open(directory, options, store);
+  if (status == MTASTS_OK)
+    *salvaged = mtasts_salvage(fd, *store, now);
+  int error = errno;
+  if (fd >= 0)
+    close(fd);
+  errno = error;
+  return status;
+}

@@ -1,0 +1,33 @@
+/*
+ * salvage.h: what can be read of a damaged data.mdb goes into a new cache.
+ *
+ * The file is read page by page, whatever its trees say, and each value by itself: it has a
+ * checksum. Pages that the file says are free are left out, as they hold what was there before. If
+ * a domain is met twice all the same, the one that was looked up last counts.
+ */
+#ifndef MTASTS_CACHE_SALVAGE_H
+#define MTASTS_CACHE_SALVAGE_H
+
+#include "aside.h"
+#include "store.h"
+
+struct mtasts_salvaged {
+  uint64_t domains;          /* put into the cache */
+  uint64_t damaged;          /* values, or pages of them, that were there and cannot be read */
+  enum mtasts_status status; /* of reading and storing */
+};
+
+/* Puts what the file holds into the store, and commits it. */
+struct mtasts_salvaged mtasts_salvage(int fd, struct mtasts_store *store, int64_t now);
+
+/*
+ * Moves a damaged data.mdb aside (aside.h), opens an empty store in its place, and salvages. The
+ * cache is of use if MTASTS_OK is returned, whatever came of salvaging. Else as mtasts_cache_aside
+ * and mtasts_store_open.
+ */
+enum mtasts_status mtasts_cache_recover(const char *directory,
+                                        const struct mtasts_store_options *options, int64_t now,
+                                        struct mtasts_store **store,
+                                        struct mtasts_salvaged *salvaged);
+
+#endif

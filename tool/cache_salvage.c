@@ -1,0 +1,84 @@
+/*
+ * mtasts cache salvage: what can be read of a damaged cache, in a new one.
+ */
+#include <inttypes.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "input.h"
+#include "json.h"
+#include "out.h"
+#include "place.h"
+
+static int print_salvaged(const struct mtasts_options *options,
+                          const struct mtasts_salvaged *salvaged) {
+  if (options->json)
+    return mtasts_json_print(json_pack("{s:I,s:I}", "domains", (json_int_t)salvaged->domains,
+                                       "damaged", (json_int_t)salvaged->damaged));
+  printf("%" PRIu64 " domains salvaged, %" PRIu64 " places damaged\n", salvaged->domains,
+         salvaged->damaged);
+  return MTASTS_EXIT_OK;
+}
+
+/* The cache's own data.mdb, which is moved aside. A sound one stays. */
+static int salvage_own(const struct mtasts_options *options, struct mtasts_place *place) {
+  struct mtasts_salvaged salvaged = {.status = MTASTS_OK};
+  enum mtasts_status status = mtasts_place_read(place);
+  if (status == MTASTS_OK) {
+    mtasts_complain(place->directory, "nothing is damaged; the cache stays as it is");
+    return print_salvaged(options, &salvaged);
+  }
+  if (status == MTASTS_CORRUPT)
+    status = mtasts_place_recover(place, &salvaged);
+  if (status == MTASTS_OK)
+    status = salvaged.status;
+  if (status != MTASTS_OK)
+    return mtasts_place_complain(place, status);
+  mtasts_complain(place->directory, "the damaged file is kept as " MTASTS_FILE_DAMAGED);
+  return print_salvaged(options, &salvaged);
+}
+
+static int salvage_file(const struct mtasts_options *options, int fd, struct mtasts_place *place) {
+  int code = mtasts_place_open(options, MTASTS_CREATE, place);
+  if (code != MTASTS_EXIT_OK)
+    return code;
+  struct mtasts_salvaged salvaged = mtasts_salvage(fd, place->store, time(NULL));
+  if (salvaged.status != MTASTS_OK)
+    return mtasts_place_complain(place, salvaged.status);
+  return print_salvaged(options, &salvaged);
+}
+
+static int run(const struct mtasts_options *options) {
+  struct mtasts_place place = {0};
+  int code;
+  if (options->words.count == 0) {
+    code = mtasts_place_load(options, MTASTS_CHANGE, &place);
+    if (code == MTASTS_EXIT_OK)
+      code = salvage_own(options, &place);
+    return mtasts_place_close(&place, code);
+  }
+  int fd = mtasts_input_open(options->words.items[0], &code);
+  if (fd < 0)
+    return code;
+  code = salvage_file(options, fd, &place);
+  if (fd != STDIN_FILENO)
+    close(fd);
+  return mtasts_place_close(&place, code);
+}
+
+const struct mtasts_command mtasts_command_cache_salvage = {
+    .name = "cache salvage",
+    .arguments = "[FILE]",
+    .summary = "Puts what can be read of a damaged cache into a new one",
+    .help = "Without FILE the cache's own data.mdb, if it is damaged: it is kept "
+            "as\n" MTASTS_FILE_DAMAGED
+            ". With FILE a data.mdb from elsewhere, into the cache that is there; of a\n"
+            "domain that both have, what was looked up last stays. mtastsd does the former by\n"
+            "itself when it starts.\n\n"
+            "Examples:\n"
+            "  mtasts cache salvage\n"
+            "  mtasts cache salvage /var/lib/mtasts/" MTASTS_FILE_DAMAGED "\n",
+    .least = 0,
+    .most = 1,
+    .run = run,
+};
