@@ -159,7 +159,7 @@ send_mail() {
   local mta server
   for mta in "${mtas[@]}"; do
     ("by_$mta") || wrong "${mta^}" 'mail to ten domains' 'that it starts' 'what it said above'
-    for server in sendmail syslog postfix milter mtastsd; do stop $server; done
+    for server in "${part_servers[@]}"; do stop "$server"; done
   done
 }
 
