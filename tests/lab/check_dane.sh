@@ -290,7 +290,7 @@ fi
 . "$here/postfix.sh"
 if why=$(root_cannot_run postfix); then
   skip "$why"
-elif raise_postfix "$inet_map" && postfix_conf smtp_dns_support_level=dnssec && believe "$VALIDATOR" &&
+elif open_postfix && raise_postfix "$inet_map" && postfix_conf smtp_dns_support_level=dnssec && believe "$VALIDATOR" &&
   start_mtastsd && start_postfix; then
   check_mail_by_postfix
   stop postfix

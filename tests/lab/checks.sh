@@ -14,7 +14,8 @@ counts=$LAB_DIR/part.counts
   echo "checks: $MTASTS is not built. Run: make" >&2
   exit 69
 }
-[ $# -gt 0 ] || set -- parts table changes cache input daemon tool milter exim postfix sendmail dane
+[ $# -gt 0 ] || set -- parts table changes cache input daemon tool milter exim postfix sendmail dane \
+  other-exim other-postfix other-sendmail other-dane
 
 # The processes in this network namespace, which is the lab's own.
 ours() {
@@ -25,13 +26,23 @@ ours() {
   done
 }
 
+# Is it one of the lab's servers, or a child of one? A part may have started it again.
+serves_the_lab() { # PID
+  local pid=$1
+  while [ "${pid:-1}" -gt 1 ]; do
+    [[ $servers != *" $pid "* ]] || return 0
+    pid=$(sed -n 's/^PPid:\t//p' "/proc/$pid/status" 2>/dev/null)
+  done
+  return 1
+}
+
 # Ends what a part has left behind.
 clean_up() { # PID… that were there before
-  local server pid before=" $* "
+  local server pid servers=' ' before=" $* "
   for server in "${part_servers[@]}"; do stop "$server"; done
-  for server in "${lab_servers[@]}"; do before+="$(cat "$LAB_DIR/$server.started" 2>/dev/null) "; done
+  for server in "${lab_servers[@]}"; do servers+="$(cat "$LAB_DIR/$server.started" 2>/dev/null) "; done
   for pid in $(ours); do
-    [[ $before == *" $pid "* ]] || kill -KILL "$pid" 2>/dev/null
+    [[ $before == *" $pid "* ]] || serves_the_lab "$pid" || kill -KILL "$pid" 2>/dev/null
   done
 }
 
