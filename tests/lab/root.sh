@@ -70,6 +70,13 @@ raise_root() { # MTA
 
 in_root() { chroot "$(root_of "$1")" "${@:2}"; } # MTA COMMAND…
 
+# From here on $MTASTS is the tool of that root's Debian, run there.
+tool_in_root() { # MTA
+  local tool=$LAB_DIR/${of_other}mtasts
+  printf '#!/bin/sh\nexec chroot "%s" "%s" "$@"\n' "$(root_of "$1")" "$built/mtasts" >"$tool" &&
+    chmod 755 "$tool" && MTASTS=$tool
+}
+
 # Before $LAB_DIR is removed: through a root that is still there, that would remove the sources too.
 lower_roots() {
   local root
