@@ -4,6 +4,7 @@
 #   tests/lab/lab run tests/bench/deliveries.sh
 # Interleaved rounds, each a queue run over as many messages; fails where the median of the ratios
 # is below 95 %.
+# shellcheck disable=SC2154 # mta_root is of exim.sh
 set -uo pipefail
 rounds=${1:-15} messages=40 least=95
 here=$(cd "$(dirname "$0")/../lab" && pwd)

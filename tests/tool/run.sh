@@ -2,6 +2,7 @@
 # The tool as people and scripts meet it: commands, exit codes, output, bad input. Needs no
 # network and no rights. MTASTS names the tool (build/mtasts). Ends with `N passed, N failed`.
 set -u
+# shellcheck source=/dev/null
 . "$(dirname "$0")/../environment.sh"
 MTASTS=$(realpath "${MTASTS:-build/mtasts}")
 unset NO_COLOR
