@@ -82,7 +82,7 @@ check-here: tests $(if $(filter other lab,$(TIERS)),other)
 # With the other Debian's compiler and libraries, into a tree of its own. With a sanitizer there is none.
 other: ## build everything in a root of the other Debian as well (as root)
 ifeq ($(findstring -fsanitize,$(CFLAGS)),)
-	@tests/lab/other true 2>/dev/null || exit 0; \
+	@export O=$(O); tests/lab/other true 2>/dev/null || exit 0; \
 	  tests/lab/other make -s -j$$(nproc) O=$(O)-other WERROR=-Werror tests
 endif
 
