@@ -45,7 +45,7 @@ check 'a part that fails leaves the next one well' '2 passed, 1 failed' "$(run_p
 check 'a part that dies' '1 passed, 1 failed' "$(run_parts dies next)"
 check 'a part that dies: what is said' '.*FAILED dies: it ended before its last check .*' "$(<"$LAB_DIR/out")"
 check 'a part that ends early' '1 passed, 1 failed' "$(run_parts exits next)"
-check 'a part that hangs' '0 passed, 1 failed' "$(run_parts LAB_PART_SECONDS=3 hangs)"
+check 'a part that hangs' '0 passed, 1 failed' "$(run_parts LAB_PART_SECONDS=3 LAB_PART_GRACE=1 hangs)"
 check 'and the next one' '1 passed, 0 failed' "$(run_parts next)"
 
 # Order, characters, words and times.

@@ -31,24 +31,10 @@ compare() {
   [ "$detail" = - ] || check "$about: error.detail" ".*($detail).*" "$got_detail"
 }
 
-check_table() {
-  each_domain question
-  mtasts --json query "${questions[@]}" >"$LAB_DIR/table.json"
-  check 'query of all domains: exit code' 0 $?
-  while IFS=$'\t' read -r asked answer; do
-    answers_of[$asked]=$answer
-  done < <(jq -r "$flatten" "$LAB_DIR/table.json")
-  [ -s "$LAB_DIR/table.json" ] && each_domain compare
-}
-
-. "$here/root.sh"
-. "$here/mtastsd.sh"
-if [ -z "$debian" ]; then
-  check_table
-elif why=$(root_cannot_run exim); then
-  skip "$why"
-elif raise_root exim && tool_in_root exim; then
-  check_table
-else
-  failed=$((failed + 1))
-fi
+each_domain question
+mtasts --json query "${questions[@]}" >"$LAB_DIR/table.json"
+check 'query of all domains: exit code' 0 $?
+while IFS=$'\t' read -r asked answer; do
+  answers_of[$asked]=$answer
+done < <(jq -r "$flatten" "$LAB_DIR/table.json")
+[ -s "$LAB_DIR/table.json" ] && each_domain compare

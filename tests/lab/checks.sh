@@ -15,7 +15,7 @@ counts=$LAB_DIR/part.counts
   exit 69
 }
 [ $# -gt 0 ] || set -- parts table changes cache input daemon tool milter exim postfix sendmail dane \
-  other-table other-exim other-postfix other-sendmail other-dane
+  other-table other-changes other-daemon other-tool other-milter other-exim other-postfix other-sendmail other-dane
 
 # The processes in this network namespace, which is the lab's own.
 ours() {
@@ -59,7 +59,7 @@ run_part() { # PART
   local before status p=0 f=0
   rm -f "$counts"
   before=$(ours)
-  timeout --foreground -k 10 "${LAB_PART_SECONDS:-1200}" "$here/part" "$1"
+  timeout --foreground -k "${LAB_PART_GRACE:-10}" "${LAB_PART_SECONDS:-1200}" "$here/part" "$1"
   status=$?
   if ! read -r p f _ 2>/dev/null <"$counts"; then
     echo "FAILED $1: it ended before its last check (exit status $status)"

@@ -43,7 +43,7 @@ root_cannot_run() { # MTA
     echo "there is no $tar; as root: tests/lab/roots $of_other$1"
   elif [ ! -d "$lower" ]; then
     echo "there is no $lower; as root: tests/lab/roots"
-  elif [ -n "$of_other" ] && grep -qE '__(a|t)san_init' "$MTASTS"; then
+  elif [ -n "$of_other" ] && grep -qE '__(a|t)san_init' "${LAB_TOOLS%/tests/lab}/mtasts"; then
     echo "nothing of the other Debian's is built with a sanitizer"
   elif [ ! -x "$built/mtastsd" ]; then
     echo "$built/mtastsd is not built: make${debian:+ other}"
@@ -70,11 +70,15 @@ raise_root() { # MTA
 
 in_root() { chroot "$(root_of "$1")" "${@:2}"; } # MTA COMMAND…
 
-# From here on $MTASTS is the tool of that root's Debian, run there.
-tool_in_root() { # MTA
-  local tool=$LAB_DIR/${of_other}mtasts
-  printf '#!/bin/sh\nexec chroot "%s" "%s" "$@"\n' "$(root_of "$1")" "$built/mtasts" >"$tool" &&
-    chmod 755 "$tool" && MTASTS=$tool
+# Our programs as that root's Debian has built them, each run there: $MTASTS, and its neighbours in a directory.
+programs_in_root() { # MTA
+  local programs=$LAB_DIR/${of_other}programs program
+  mkdir -p "$programs"
+  for program in mtasts mtastsd mtasts-milter; do
+    printf '#!/bin/sh\nexec chroot "%s" "%s" "$@"\n' "$(root_of "$1")" "$built/$program" >"$programs/$program" &&
+      chmod 755 "$programs/$program" || return
+  done
+  MTASTS=$programs/mtasts
 }
 
 # Before $LAB_DIR is removed: through a root that is still there, that would remove the sources too.
