@@ -276,7 +276,7 @@ check 'leave the first alone' 'enforce cache .*' "$(decision good)"
 
 # Memory and privileges
 anonymous() { awk '/^RssAnon/ { print $2 }' /proc/$daemon/status; } # KiB
-if ! grep -qE "__(a|t)san_init" "$built/mtastsd"; then
+if ! grep -qE "__(a|t)san_init" "$MTASTS"d; then
   for ((i = 0; i < 15 && $(anonymous) >= 8192; i++)); do sleep 1; done # it gives memory back
   check 'memory at rest' yes "$([ "$(anonymous)" -lt 8192 ] && echo yes)"
 fi
@@ -376,7 +376,7 @@ stop_daemon
 check 'in the background: the command returns' 0 "$(exit_code "$MTASTS"d --config "$conf")"
 check 'when it is ready' 'enforce cache 20260101T000000 -' "$(decision good)"
 for process in /proc/[0-9]*; do
-  [ "$process/exe" -ef "$built/mtastsd" ] && grep -qzxF "$conf" "$process/cmdline" &&
+  [ "$process/exe" -ef "$MTASTS"d ] && grep -qzxF "$conf" "$process/cmdline" &&
     daemon=${process#/proc/}
 done
 check 'a second: its exit code' 75 "$(exit_code "$MTASTS"d --config "$conf")"

@@ -27,7 +27,7 @@ $*
 END
 }
 may_change_user() { setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/dev/null; }
-sanitized() { grep -qE "__(a|t)san_init" "$built/mtasts-milter"; }
+sanitized() { grep -qE "__(a|t)san_init" "$milter"; }
 
 # Waits until the command succeeds, five seconds at most.
 until_so() { # COMMAND…
@@ -562,7 +562,7 @@ check_socket() {
   check 'a missing one' 66 "$(exit_code "$milter" --config "$LAB_DIR/missing.conf")"
   check 'in the background: the command returns' 0 "$(exit_code "$milter" --config "$conf")"
   check 'when it serves' "$flagged" "$(message K3 a@good.example)"
-  keeper=$(parent_called "$built/mtasts-milter" --config "$conf")
+  keeper=$(parent_called "$milter" --config "$conf")
   kill "$keeper"
   check 'and stops' yes "$(until_so gone "$keeper" && echo yes)"
   keeper=''

@@ -15,7 +15,7 @@ counts=$LAB_DIR/part.counts
   exit 69
 }
 [ $# -gt 0 ] || set -- parts table changes cache input daemon tool milter exim postfix sendmail dane \
-  other-table other-changes other-daemon other-tool other-milter other-exim other-postfix other-sendmail other-dane
+  other-table other-changes other-exim other-postfix other-sendmail other-dane
 
 # The processes in this network namespace, which is the lab's own.
 ours() {

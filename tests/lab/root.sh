@@ -70,15 +70,11 @@ raise_root() { # MTA
 
 in_root() { chroot "$(root_of "$1")" "${@:2}"; } # MTA COMMAND…
 
-# Our programs as that root's Debian has built them, each run there: $MTASTS, and its neighbours in a directory.
-programs_in_root() { # MTA
-  local programs=$LAB_DIR/${of_other}programs program
-  mkdir -p "$programs"
-  for program in mtasts mtastsd mtasts-milter; do
-    printf '#!/bin/sh\nexec chroot "%s" "%s" "$@"\n' "$(root_of "$1")" "$built/$program" >"$programs/$program" &&
-      chmod 755 "$programs/$program" || return
-  done
-  MTASTS=$programs/mtasts
+# From here on $MTASTS is the tool as that root's Debian has built it, run there.
+tool_in_root() { # MTA
+  local tool=$LAB_DIR/${of_other}mtasts
+  printf '#!/bin/sh\nexec chroot "%s" "%s" "$@"\n' "$(root_of "$1")" "$built/mtasts" >"$tool" &&
+    chmod 755 "$tool" && MTASTS=$tool
 }
 
 # Before $LAB_DIR is removed: through a root that is still there, that would remove the sources too.
