@@ -61,25 +61,33 @@ $(SCENARIOS): $(O)/tests/scenarios/scenarios.o $(call archives,cache)
 -include tests/lab/lab.mk
 include tests/proof/proof.mk
 
-TIERS ?= units scenarios corpora tool proof lab
+TIERS ?= units scenarios corpora tool proof other lab
 TESTED := $(PROGRAMS) $(PLUGINS) $(LIBS) $(UNITS) $(SCENARIOS) $(REPLAYS)
 
-.PHONY: deps roots check check-here tests bench fuzz asan tsan demo
+.PHONY: deps roots check check-here tests other bench fuzz asan tsan demo
 deps: ## install the Debian packages that building and testing need
 	@contrib/deps
 
 # The lab skips what it has no root for, and in CI counts that as a failure.
-roots: deps ## install other MTAs in roots of their own, for the lab (as root)
+roots: deps ## install other MTAs, and the other Debian's, in roots of their own, for the lab (as root)
 	@tests/lab/roots || :
 
 tests: $(TESTED) $(LAB) $(PROOF)
 
 check: roots ## build and run every test
 	@$(MAKE) --no-print-directory check-here
-check-here: tests
+check-here: tests $(if $(filter other lab,$(TIERS)),other)
 	@tests/run $(O) $(TIERS)
 
-demo: roots ## raise a private internet, ask for ten domains, show what comes of it
+# With the other Debian's compiler and libraries, into a tree of its own. With a sanitizer there is none.
+other: ## build everything in a root of the other Debian as well (as root)
+ifeq ($(findstring -fsanitize,$(CFLAGS)),)
+	@export O=$(O); tests/lab/other true 2>/dev/null || exit 0; \
+	  tests/lab/other make -s -j$$(nproc) O=$(O)-other WERROR=-Werror tests
+endif
+
+demo: deps ## raise a private internet, ask for ten domains, show what comes of it
+	@tests/lab/roots postfix sendmail || :
 	@$(MAKE) --no-print-directory -s demo-here
 .PHONY: demo-here
 demo-here: $(PROGRAMS) $(PLUGINS) $(LAB)
@@ -175,7 +183,8 @@ $(NOOP_MILTER): $(NOOP_MILTER).o
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,milter) -lpthread
 
 .PHONY: bench bench-here
-bench: roots ## measure, each figure beside its limit: docs/performance.md; PARTS="decision dane" for some
+bench: deps ## measure, each figure beside its limit: docs/performance.md; PARTS="decision dane" for some
+	@tests/lab/roots postfix || :
 	@$(MAKE) --no-print-directory bench-here
 BENCHES := $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(READERS_BENCH) \
            $(ANSWER_BENCHES) $(ASK_BENCH) $(DISK_BENCH) $(FLOOD_BENCH) $(WEEK_BENCH) \

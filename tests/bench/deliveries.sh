@@ -4,6 +4,7 @@
 #   tests/lab/lab run tests/bench/deliveries.sh
 # Interleaved rounds, each a queue run over as many messages; fails where the median of the ratios
 # is below 95 %.
+# shellcheck disable=SC2154 # mta_root is of exim.sh
 set -uo pipefail
 rounds=${1:-15} messages=40 least=95
 here=$(cd "$(dirname "$0")/../lab" && pwd)
@@ -16,7 +17,7 @@ here=$(cd "$(dirname "$0")/../lab" && pwd)
 
 why=$(exim_cannot_run) && { echo "deliveries: not measured: $why" >&2; exit 69; }
 raise_exim && start_mtastsd || exit 70
-trap 'stop mtastsd; umount /var/spool/exim4 "$EXIM_DIR/control" 2>/dev/null' EXIT
+trap 'stop mtastsd; umount "$mta_root/var/spool/exim4" "$mta_root$EXIM_DIR/control" 2>/dev/null' EXIT
 
 # The same configuration without contrib/exim, and with its demands of TLS, in the place of one that
 # Exim trusts; with a queue of its own.
@@ -35,7 +36,7 @@ sed -e '/^\.include/d' -e "1i spool_directory = $EXIM_DIR/control" \
 END
 mkdir "$EXIM_DIR/control"
 # In memory both of them: how a disk's file system finds room for a new file depends on the directory.
-for queue in "$EXIM_DIR/control" /var/spool/exim4; do
+for queue in "$mta_root$EXIM_DIR/control" "$mta_root/var/spool/exim4"; do
   mount -t tmpfs -o mode=750 tmpfs "$queue" && chown Debian-exim: "$queue" || exit 70
 done
 

@@ -28,7 +28,7 @@ clean() {
 trap clean EXIT
 
 # Where the mail goes does not count: it is thrown away.
-raise_postfix '' '' && start_mtastsd 'milter { local_mailers = {"local"} }' && start_milter || exit 70
+open_postfix && raise_postfix '' '' && start_mtastsd 'milter { local_mailers = {"local"} }' && start_milter || exit 70
 chroot "$mta_root" "$noop" "unix:$POSTFIX_DIR/run/noop.sock" >/dev/null 2>&1 &
 noop_pid=$!
 for ((i = 0; i < 100; i++)); do

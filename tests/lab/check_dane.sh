@@ -270,11 +270,10 @@ check_mail_by_postfix() {
   expect 'postfix, dane = "off", no policy' exempt@mismatch.dane tls
 }
 
+. "$here/exim.sh"
 start stripper && start claimer || failed=$((failed + 1))
 check_queries
 check_blindness
-
-. "$here/exim.sh"
 if why=$(exim_cannot_run); then
   skip "$why"
 elif raise_exim && start_mtastsd 'ask { deadline = 5 }'; then
@@ -290,7 +289,7 @@ fi
 . "$here/postfix.sh"
 if why=$(root_cannot_run postfix); then
   skip "$why"
-elif raise_postfix "$inet_map" && postfix_conf smtp_dns_support_level=dnssec && believe "$VALIDATOR" &&
+elif open_postfix && raise_postfix "$inet_map" && postfix_conf smtp_dns_support_level=dnssec && believe "$VALIDATOR" &&
   start_mtastsd && start_postfix; then
   check_mail_by_postfix
   stop postfix

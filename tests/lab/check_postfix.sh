@@ -29,8 +29,12 @@ deliver_all() {
 send_one() { send "$as@$domain"; }
 check_one() {
   local limit=${limits[$name]:-}
-  expect "$as, $name: $proves${limit:+ (Postfix 3.7: $limit)}" "$as@$domain" \
+  expect "$as, $name: $proves${limit:+ (Postfix $postfix_version: $limit)}" "$as@$domain" \
     "${limit:-${words[$name]:-$outcome}}"
+  if knows_sts && [ "$outcome" = 'deferred none of its MX hosts' ]; then
+    check "$as, $name: the mail log names the host" ".*MX name '[^ ']*' does not match STS MX pattern for '$domain'" \
+      "$(grep "STS MX pattern for '$domain'" "$postfix_log" | tail -n 1)"
+  fi
   check_flagged "${limit:-$outcome}"
 }
 
@@ -236,7 +240,7 @@ check_advice() {
 house='inline:{house-rule.mail.example=encrypt}'
 if why=$(root_cannot_run postfix); then
   skip "$why"
-elif raise_postfix "$house, $inet_map" "$inet_milter" &&
+elif open_postfix && raise_postfix "$house, $inet_map" "$inet_milter" &&
   start_mtastsd "milter { listen = \"$inet_milter\" }" && start_milter && start_postfix; then
   as=chroot deliver_all
   stop postfix

@@ -87,7 +87,7 @@ by_exim() {
 by_postfix() {
   . "$here/postfix.sh"
   ! root_cannot_run postfix >"$out/postfix.not" || return 0
-  raise_postfix "$inet_map" "$inet_milter" && start_mtastsd "milter { listen = \"$inet_milter\" }" &&
+  open_postfix && raise_postfix "$inet_map" "$inet_milter" && start_mtastsd "milter { listen = \"$inet_milter\" }" &&
     start_milter && start_postfix || return
   for domain in "${names[@]}"; do send "postmaster@$domain"; done
   settle
@@ -159,7 +159,7 @@ send_mail() {
   local mta server
   for mta in "${mtas[@]}"; do
     ("by_$mta") || wrong "${mta^}" 'mail to ten domains' 'that it starts' 'what it said above'
-    for server in sendmail syslog postfix milter mtastsd; do stop $server; done
+    for server in "${part_servers[@]}"; do stop "$server"; done
   done
 }
 

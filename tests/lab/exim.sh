@@ -1,20 +1,20 @@
-# Real Exim, with contrib/exim in its configurations, and mtastsd: for a script that root runs
-# inside the lab. The spool, the log, the mailboxes, /etc and /run/mtasts are the lab's own, and
-# gone with it. The configurations are
+# Real Exim in a root of its own, with contrib/exim in its configurations, and mtastsd: for a script that
+# root runs inside the lab. Spool, log and mailboxes are in $EXIM_DIR. The configurations are
 #   plain      a small one
 #   smarthost  all mail to one host
 #   debian     Debian's own, unsplit; `split` is Debian's split one
 #   relay      Debian's own for a smart host
 #   bare       Debian's own, without mtasts
 # shellcheck shell=bash
+. "$here/root.sh"
 . "$here/mtastsd.sh"
 
-EXIM_DIR=$LAB_DIR/exim
-mta_root=/ mta_etc=$LAB_DIR/etc mta_group=Debian-exim mta_dir=$EXIM_DIR
+EXIM_DIR=$LAB_DIR/${of_other}exim
+mta_root=$(root_of exim) mta_etc=$mta_root/etc mta_group=Debian-exim mta_dir=$EXIM_DIR
 fragments=/etc/exim4/mtasts
 house_rule='${if eq{$host}{mx.house-rule.mail.example}{*}}'
 plugin=$EXIM_DIR/exim-mtasts.so
-built_plugin=${LAB_TOOLS%/tests/lab}/exim-mtasts.so
+built_plugin=$built/exim-mtasts.so
 
 plain_conf() { # ROUTERS-FILE
   cat <<END
@@ -94,14 +94,11 @@ END
 
 # Says why Exim cannot run here; fails where it can.
 exim_cannot_run() {
-  local users
-  read -r _ _ users </proc/self/uid_map
-  if [ "$users" = 1 ]; then
-    echo 'sending needs root: Exim becomes its own user'
-  elif ! command -v exim4 update-exim4.conf >/dev/null; then
+  root_cannot_run exim && return
+  if [ -z "$of_other" ] && ! command -v exim4 update-exim4.conf >/dev/null; then
     echo 'there is no Exim: apt-get install exim4-daemon-heavy'
-  elif [ ! -e "$built_plugin" ] || [ ! -x "$built_mtastsd" ]; then
-    echo "$built_plugin and $built_mtastsd are not built: make"
+  elif [ ! -e "$built_plugin" ]; then
+    echo "$built_plugin is not built: make"
   else
     grep -q __asan_init "$built_plugin" && echo 'Exim loads no plugin that is built with a sanitizer'
   fi
@@ -111,31 +108,27 @@ exim_cannot_run() {
 install_plugin() { cp "$1" "$plugin.new" && mv "$plugin.new" "$plugin"; } # FILE
 
 raise_exim() {
-  local etc=$LAB_DIR/etc name
+  local name
   [ ! -d "$EXIM_DIR" ] || return 0 # another part has done it
-  mkdir -p "$EXIM_DIR"/{spool,log,mail} "$etc"
-  cp -a /etc/. "$etc"
-  mkdir -p "$etc"/{exim4,ssl/certs}
+  raise_root exim || return
+  : >"$LAB_DIR/mail" # of other MTAs
+  mkdir -p "$EXIM_DIR"/{spool,log,mail}
   install_plugin "$built_plugin" || return
-  debian_etc "$etc"
-  cp -r "$here/../../contrib/exim" "$etc/exim4/mtasts"
+  debian_etc "$mta_etc"
+  cp -r "$here/../../contrib/exim" "$mta_etc/exim4/mtasts"
   plain_conf routers.conf >"$EXIM_DIR/plain.conf"
   plain_conf routers-smarthost.conf >"$EXIM_DIR/smarthost.conf"
   echo "hosts_require_tls = $house_rule" >"$EXIM_DIR/house-tls"
   write_mtastsd_conf
-  touch "$LAB_DIR/mail"
-  printf '%s\n' "$EXIM_DIR"/{plain,smarthost,debian,split,relay,bare}.conf >"$etc/exim4/trusted_configs"
-  cp --remove-destination "$LAB_DIR/resolv.conf" "$etc/resolv.conf"
-  cp --remove-destination "$LAB_CA" "$etc/ssl/certs/ca-certificates.crt" # so that the system trusts the lab's CA
+  printf '%s\n' "$EXIM_DIR"/{plain,smarthost,debian,split,relay,bare}.conf >"$mta_etc/exim4/trusted_configs"
   openssl genrsa -out "$EXIM_DIR/dkim.key" 2048 2>/dev/null
-  chown -R Debian-exim: "$EXIM_DIR"/{spool,log,mail,dkim.key}
-  mount --bind "$etc" /etc &&
-    mount --bind "$EXIM_DIR/spool" /var/spool/exim4 &&
-    mount --bind "$EXIM_DIR/log" /var/log/exim4 &&
-    mount --bind "$EXIM_DIR/mail" /var/mail || return
-  update-exim4.conf -o "$EXIM_DIR/debian.conf" || return
+  in_root exim chown -R Debian-exim: "$EXIM_DIR"/{spool,log,mail,dkim.key}
+  mount --bind "$EXIM_DIR/spool" "$mta_root/var/spool/exim4" &&
+    mount --bind "$EXIM_DIR/log" "$mta_root/var/log/exim4" &&
+    mount --bind "$EXIM_DIR/mail" "$mta_root/var/mail" || return
+  in_root exim update-exim4.conf -o "$EXIM_DIR/debian.conf" || return
   for name in split relay bare; do
-    update-exim4.conf -d "$EXIM_DIR/$name" -o "$EXIM_DIR/$name.conf" || return
+    in_root exim update-exim4.conf -d "$EXIM_DIR/$name" -o "$EXIM_DIR/$name.conf" || return
   done
 }
 
@@ -145,7 +138,7 @@ run_queue() { exim "$1" -qff; } # CONFIGURATION
 exim() { # CONFIGURATION ARGUMENT…
   local conf=$1
   shift
-  exim4 -C "$EXIM_DIR/$conf.conf" "$@"
+  in_root exim exim4 -C "$EXIM_DIR/$conf.conf" "$@"
 }
 
 # One message, delivered before this returns if it can be.

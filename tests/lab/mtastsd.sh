@@ -5,7 +5,9 @@
 #   mta_dir     where cache/ and the sockets in run/ go
 # shellcheck shell=bash
 
-built_mtastsd=${LAB_TOOLS%/tests/lab}/mtastsd built_milter=${LAB_TOOLS%/tests/lab}/mtasts-milter
+# The build tree: this machine's, or that of the other Debian (`make other`).
+built=${LAB_TOOLS%/tests/lab}${debian:+-other}
+built_mtastsd=$built/mtastsd built_milter=$built/mtasts-milter
 
 # For mtastsd and the milter, which give up root, and for who asks them. What is given last, holds.
 mtastsd_conf() { # [SETTING…]

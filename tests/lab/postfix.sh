@@ -4,10 +4,9 @@
 . "$here/root.sh"
 . "$here/mtastsd.sh"
 
-POSTFIX_DIR=$LAB_DIR/postfix
-mta_root=$LAB_DIR/root-postfix mta_etc=$mta_root/etc mta_group=postfix mta_dir=$POSTFIX_DIR
-postfix_log=$LAB_DIR/log/postfix
-unix_map=socketmap:unix:$POSTFIX_DIR/run/socketmap.sock:postfix
+POSTFIX_DIR=$LAB_DIR/${of_other}postfix
+mta_root=$(root_of postfix) mta_etc=$mta_root/etc mta_group=postfix mta_dir=$POSTFIX_DIR
+postfix_log=$LAB_DIR/log/${of_other}postfix
 # Mail that goes to a host of our own choice.
 next_hops=('{host.lab.example=smtp:[implicit.mail.example]}'
   '{port.lab.example=smtp:[implicit.mail.example]:25}'
@@ -15,13 +14,36 @@ next_hops=('{host.lab.example=smtp:[implicit.mail.example]}'
   '{mx.lab.example=smtp:good.mail.example:25}'
   '{other.lab.example=smtp:[implicit-other.mail.example]}'
   "{address.lab.example=smtp:[${MAIL[plain]}]}")
-inet_map=socketmap:inet:127.0.0.1:8461:postfix
 unix_milter=unix:$POSTFIX_DIR/run/milter.sock inet_milter=inet:127.0.0.1:8892
 
 # A Postfix that finds main.cf younger than two seconds waits, for somebody may be writing it.
 postfix_conf() { # NAME=VALUE…
   in_root postfix postconf -e "$@" && touch -d '-1 minute' "$mta_etc/postfix/main.cf"
 }
+
+# Its root, which tells what it is: $postfix_version, the maps that one asks, and what it makes of a
+# policy otherwise than RFC 8461 has it ($limits), or says otherwise than Exim ($words).
+# shellcheck disable=SC2034 # for who calls
+open_postfix() {
+  raise_root postfix || return
+  postfix_version=$(in_root postfix postconf -h mail_version) || return
+  unix_map=socketmap:unix:$POSTFIX_DIR/run/socketmap.sock:postfix inet_map=socketmap:inet:127.0.0.1:8461:postfix
+  limits=(
+    [cn-only]=verified                            # it takes the CN where there is no subjectAltName
+    [starttls-502]='bounced refused to start TLS' # a 5xx to STARTTLS is for good
+  )
+  words=()
+  if knows_sts; then
+    unix_map+=-tlsrpt inet_map+=-tlsrpt
+  else
+    limits[mx-name]=verified      # it compares match= with the names in the certificate, the MX's own with nothing
+    limits[wildcard-two]=verified # to it `.x` is any number of labels
+    limits[alias-both]=verified   # as mx-name: one listed name in the certificate is as good as another
+    words[never-unlisted]='deferred none of its MX hosts' # of several MX hosts it tells what was wrong with the last
+  fi
+}
+# From 3.10.5 on it knows the MX patterns of a policy, and connects to no other host.
+knows_sts() { printf '%s\n' 3.10.5 "$postfix_version" | sort -CV; }
 
 raise_postfix() { # POLICY-MAPS [MILTER]
   raise_root postfix || return
@@ -38,11 +60,15 @@ raise_postfix() { # POLICY-MAPS [MILTER]
     "maillog_file=$postfix_log" "maillog_file_prefixes=$LAB_DIR"
 }
 
-# As Debian's unit does.
+# As Debian's unit does. What Postfix finds in its chroot, Debian 12 copies there in front of it; from 3.9.1-7 on
+# that is a part of `postfix start`.
+fill_chroot() {
+  grep -q configure-instance "$mta_root/usr/lib/postfix/sbin/post-install" ||
+    in_root postfix /usr/lib/postfix/configure-instance.sh -
+}
 start_postfix() {
   local pid
-  in_root postfix /usr/lib/postfix/configure-instance.sh - &&
-    in_root postfix postfix start 2>>"$postfix_log" &&
+  fill_chroot && in_root postfix postfix start >>"$postfix_log" 2>&1 &&
     read -r pid <"$mta_root/var/spool/postfix/pid/master.pid" &&
     echo "$pid" >"$LAB_DIR/postfix.started" && return # for `stop postfix`
   echo 'lab: Postfix does not start; it said:' >&2
@@ -134,16 +160,7 @@ milter_lines() { # RECIPIENT
   sed -n "s/^mtasts-milter: queue=$queue //p" "$LAB_DIR/log/milter"
 }
 
-# What Postfix before 3.10 makes of a policy where RFC 8461 asks for something else.
-declare -A limits=(
-  [mx-name]=verified      # it compares match= with the names in the certificate, the MX's own with nothing
-  [wildcard-two]=verified # to it `.x` is any number of labels
-  [alias-both]=verified   # as mx-name: one listed name in the certificate is as good as another
-  [cn-only]=verified      # it takes the CN where there is no subjectAltName
-  [starttls-502]='bounced refused to start TLS' # a 5xx to STARTTLS is for good
-)
-# The same in other words: of several MX hosts it tells what was wrong with the last.
-declare -A words=([never-unlisted]='deferred none of its MX hosts')
+declare -A limits words
 
 # The fate that an outcome of the table `deliveries` or `dane` stands for, a regular expression. The table has
 # Exim's words for what holds mail back.
@@ -156,7 +173,13 @@ fated() { # OUTCOME
     clear*) echo "sent $host\\[[^ ]* clear .* \\| 1 tls=no" ;;
     'deferred did not offer TLS') echo 'deferred .*TLS is required, but was not offered.* \|' ;;
     'deferred certificate') echo 'deferred .*Server certificate not (trusted|verified).* \|' ;;
-    'deferred none of its MX hosts') echo 'deferred .*Server certificate not verified.* \|' ;;
+    'deferred none of its MX hosts')
+      if knows_sts; then
+        echo 'deferred none clear \(server unavailable or unable to receive mail\) \|'
+      else
+        echo 'deferred .*Server certificate not verified.* \|'
+      fi
+      ;;
     'deferred TLS') echo 'deferred .*(Cannot start TLS|refused to start TLS|Server certificate not verified).* \|' ;;
     'deferred RFC 7672') echo 'deferred .*(client TLS configuration problem|Host not found, try again).* \|' ;;
     deferred*) echo "deferred .*${1#* }.* \\|" ;;

@@ -4,10 +4,10 @@
 . "$here/root.sh"
 . "$here/mtastsd.sh"
 
-SENDMAIL_DIR=$LAB_DIR/sendmail
+SENDMAIL_DIR=$LAB_DIR/${of_other}sendmail
 # Sendmail is root when it asks: the sockets' group may be mtastsd's own.
-mta_root=$LAB_DIR/root-sendmail mta_etc=$mta_root/etc mta_group=daemon mta_dir=$SENDMAIL_DIR
-sendmail_log=$LAB_DIR/log/sendmail
+mta_root=$(root_of sendmail) mta_etc=$mta_root/etc mta_group=daemon mta_dir=$SENDMAIL_DIR
+sendmail_log=$LAB_DIR/log/${of_other}sendmail
 unix_feature="FEATURE(\`mtasts', \`unix:$SENDMAIL_DIR/run/socketmap.sock')dnl" inet_feature="FEATURE(\`mtasts')dnl"
 # Mail that goes to a host of our own choice.
 next_hops=('host.lab.example esmtp:[implicit.mail.example]'

@@ -2,9 +2,10 @@
 # The tool as people and scripts meet it: commands, exit codes, output, bad input. Needs no
 # network and no rights. MTASTS names the tool (build/mtasts). Ends with `N passed, N failed`.
 set -u
+# shellcheck source=/dev/null
+. "$(dirname "$0")/../environment.sh"
 MTASTS=$(realpath "${MTASTS:-build/mtasts}")
 unset NO_COLOR
-export LC_ALL=C.UTF-8
 dir=$(mktemp -d)
 trap 'chmod -R u+rwX "$dir"; rm -rf "$dir"' EXIT
 cd "$dir" || exit 74

@@ -422,8 +422,7 @@ static void looks_dane_up(void) {
   CU_ASSERT_EQUAL(counted(rig, MTASTS_COUNT_DANE_FAILURES), 0);
   for (unsigned i = 1; i <= 2; i++) {
     CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_REFRESH, "badsig.example").dane, MTASTS_DANE_BOGUS);
-    check_logged(rig, 1,
-                 "dane domain=badsig.example state=bogus detail=\"MX badsig.example: ECDSA");
+    check_logged(rig, 1, "dane domain=badsig.example state=bogus detail=\"MX badsig.example: ");
   }
   CU_ASSERT_TRUE(counted(rig, MTASTS_COUNT_DANE_FAILURES) > 0);
   CU_ASSERT_EQUAL(counted(rig, MTASTS_COUNT_DNSSEC_BROKEN), 0);

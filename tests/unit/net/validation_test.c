@@ -105,7 +105,7 @@ static const struct expectation {
   enum mtasts_dns_outcome outcome;
   enum mtasts_security security;
   size_t count;
-  const char *detail; /* begins with that */
+  const char *detail; /* begins with that; ": " at its end is followed by libunbound's own words */
 } expectations[] = {
     {"", MTASTS_RR_DNSKEY, MTASTS_DNS_ANSWER, MTASTS_SECURITY_SECURE, 1, ""},
     {"good.example", MTASTS_RR_MX, MTASTS_DNS_ANSWER, MTASTS_SECURITY_SECURE, 2, ""},
@@ -126,17 +126,17 @@ static const struct expectation {
      ""},
     {"implicit.example", MTASTS_RR_MX, MTASTS_DNS_NODATA, MTASTS_SECURITY_SECURE, 0, ""},
     {"badsig.example", MTASTS_RR_MX, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS, 1,
-     "MX badsig.example: ECDSA signature verification failed"},
+     "MX badsig.example: "},
     {"expired.example", MTASTS_RR_MX, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS, 1,
-     "MX expired.example: signature expired"},
+     "MX expired.example: "},
     {"unsigned-by-mistake.example", MTASTS_RR_MX, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS, 1,
-     "MX unsigned-by-mistake.example: No DNSKEY record from 127.0.0.1 for key"},
+     "MX unsigned-by-mistake.example: "},
     {"no-ds.example", MTASTS_RR_MX, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS, 1,
-     "MX no-ds.example: no DNSSEC records from 127.0.0.1 for DS"},
+     "MX no-ds.example: "},
     {"bogus.good.example", MTASTS_RR_A, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS, 1,
-     "A bogus.good.example: ECDSA signature verification failed"},
+     "A bogus.good.example: "},
     {"_25._tcp.tlsa-bogus.good.example", MTASTS_RR_TLSA, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS, 1,
-     "TLSA _25._tcp.tlsa-bogus.good.example: ECDSA signature verification failed"},
+     "TLSA _25._tcp.tlsa-bogus.good.example: "},
     {"fails.good.example", MTASTS_RR_A, MTASTS_DNS_FAILED, MTASTS_SECURITY_UNKNOWN, 0,
      "A fails.good.example: SERVFAIL from the resolver"},
 };
@@ -151,8 +151,10 @@ static void check_all(const struct dns_line *lines) {
                    result.count == e->count,
                "%s %s: outcome %d, %s, %zu records: %s", e->name, mtasts_rr_type_name(e->type),
                result.outcome, word_of(result.security), result.count, result.detail);
-    unit_check(strncmp(result.detail, e->detail, strlen(e->detail)) == 0 &&
-                   (*e->detail || !*result.detail),
+    size_t length = strlen(e->detail);
+    bool reason = length && e->detail[length - 1] == ' ';
+    unit_check(strncmp(result.detail, e->detail, length) == 0 &&
+                   (result.detail[length] != 0) == reason,
                "%s %s: %s", e->name, mtasts_rr_type_name(e->type), result.detail);
   }
   tear_down(&f);

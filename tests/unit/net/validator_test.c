@@ -137,8 +137,7 @@ static void works(void) {
   CHECK_ANSWER(result, MTASTS_DNS_ANSWER, MTASTS_SECURITY_INSECURE);
   result = ask(&f, "badsig.example");
   CHECK_ANSWER(result, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS);
-  unit_check(strstr(result.detail, "MX badsig.example: ECDSA") == result.detail, "%s",
-             result.detail);
+  unit_check(strstr(result.detail, "MX badsig.example: ") == result.detail, "%s", result.detail);
   CU_ASSERT_EQUAL(f.checks, 1); /* it was fresh */
   CU_ASSERT_EQUAL(f.news, 0);
   CU_ASSERT_STRING_EQUAL(f.why, "");
