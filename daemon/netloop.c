@@ -1,5 +1,6 @@
 #include "netloop.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -262,6 +263,7 @@ static void renew_dns(struct mtasts_netloop *loop) {
     mtasts_resolver_free(old.resolver);
     mtasts_tower_resume(&loop->tower);
     open_ad_check(loop); /* without memory it is not asked */
+    malloc_trim(0);      /* libunbound's sockets and tables of before were a megabyte or two */
     return;
   }
   mtasts_log(MTASTS_LOG_WARNING, "dns: %s; the DNS servers of before are asked", error);
