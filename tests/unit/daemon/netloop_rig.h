@@ -26,7 +26,8 @@
   }
 
 #define COMMON                                                                                     \
-  {"*slow.example", "DROP", ""}, {"_mta-sts.refused.example", "TXT", RECORD("1")},                 \
+  {"*slow.example", "DROP", ""}, {"*late.example", "SLOW", "300"},                                 \
+      {"_mta-sts.refused.example", "TXT", RECORD("1")},                                            \
       {"mta-sts.refused.example", "A", "127.0.0.9"}, {"_mta-sts.servfail.example", "RCODE", "2"},  \
       {"_mta-sts.old.example", "TXT", RECORD("1")}, {"mta-sts.old.example", "A", "127.0.0.9"},     \
       {"_mta-sts.leaving.example", "TXT", RECORD("1")},                                            \

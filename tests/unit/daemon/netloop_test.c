@@ -65,7 +65,7 @@ static void serves_the_waiting_first(void) {
   struct mtasts_job *configure = mtasts_job_new(MTASTS_JOB_CONFIGURE);
   configure->snapshot = configuration(rig, 1);
   CU_ASSERT_EQUAL(finish_job(rig, configure), MTASTS_OK);
-  give(rig, MTASTS_JOB_LOOK_UP, "slow.example", true, 1);
+  give(rig, MTASTS_JOB_LOOK_UP, "late.example", true, 1);
   give(rig, MTASTS_JOB_LOOK_UP, "b1.example", false, 11);
   give(rig, MTASTS_JOB_LOOK_UP, "b2.example", false, 12);
   give(rig, MTASTS_JOB_LOOK_UP, "b3.example", false, 13);
