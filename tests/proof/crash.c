@@ -125,9 +125,9 @@ static unsigned version_of(const struct mtasts_entry *entry, bool *torn) {
   char expected[64];
   struct mtasts_span pattern;
   size_t cursor = 0;
-  unsigned number = 0;
-  if (!entry->has_policy || sscanf(entry->policy_id, "v%u", &number) != 1)
+  if (!entry->has_policy || entry->policy_id[0] != 'v')
     return 0;
+  unsigned number = (unsigned)strtoul(entry->policy_id + 1, NULL, 10);
   snprintf(expected, sizeof expected, "mx%u.crash.example", number);
   *torn = !mtasts_names_next(&entry->policy.mx, &cursor, &pattern) ||
           pattern.len != strlen(expected) || memcmp(pattern.data, expected, pattern.len) != 0;
@@ -168,12 +168,13 @@ struct reader {
 struct mapped {
   struct mtasts_cache *cache;
   struct mtasts_reader *reader;
+  unsigned reads; /* since the file was opened */
 };
 
 static void unmap(struct mapped *mapped) {
   mtasts_reader_free(mapped->reader);
   mtasts_cache_close(mapped->cache);
-  *mapped = (struct mapped){NULL, NULL};
+  *mapped = (struct mapped){.reads = 0};
 }
 
 /* Keeps the file open, as the milter does without mtastsd, and opens it again now and then. */
@@ -191,7 +192,8 @@ static enum mtasts_status read_mapped(void *state, const struct mtasts_domain *d
   }
   if (status == MTASTS_OK)
     status = mtasts_reader_get(mapped->reader, domain, entry);
-  if (status != MTASTS_OK || rand() % 64 == 0) { /* the entry's own fields were judged by a copy */
+  if (status != MTASTS_OK ||
+      ++mapped->reads == 64) { /* the entry's own fields were judged by a copy */
     static _Thread_local unsigned char kept[MTASTS_ENTRY_SIZE_MAX];
     if (status == MTASTS_OK) {
       mtasts_entry_encode(entry, kept);

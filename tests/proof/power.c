@@ -310,8 +310,8 @@ static int judge_image(const struct disk *disk, const char *directory) {
     struct mtasts_domain domain = domain_of(i);
     unsigned version = 0;
     status = mtasts_tree_read(directory, &domain, value, &entry);
-    if (status == MTASTS_OK && sscanf(entry.policy_id, "v%u", &version) != 1)
-      status = MTASTS_CORRUPT;
+    if (status == MTASTS_OK && entry.policy_id[0] == 'v')
+      version = (unsigned)strtoul(entry.policy_id + 1, NULL, 10);
     if ((status != MTASTS_OK && status != MTASTS_ABSENT) || version < disk->kept[i] ||
         version > disk->sent[i]) {
       printf("  %s: %s, version %u, not from %u to %u\n", domain.name, mtasts_status_name(status),
@@ -397,7 +397,7 @@ int main(int argc, char **argv) {
   write_record(seed);
   size_t changes = count_changes();
   printf("%zu changes of files recorded\n", changes);
-  for (unsigned long i = 0; i < images && bad < 10; i++) {
+  for (unsigned long i = 0; i < images && changes > 0; i++) {
     size_t number = ((size_t)rand_r(&seed) << 16 ^ (size_t)rand_r(&seed)) % changes;
     unsigned share = shares[rand_r(&seed) % 5];
     if (!try_image(place_of(number), share, &seed)) {
