@@ -279,7 +279,7 @@ check_smarthost() {
 
 if why=$(exim_cannot_run); then
   skip "$why"
-elif raise_exim && start_mtastsd; then
+elif raise_exim && start_mtastsd 'ask { deadline = 5 }'; then # all of the table at once, and nothing known yet
   check_deliveries
   check_alias
   check_dns

@@ -25,7 +25,8 @@ configure_sendmail() { # LINE…
     "INPUT_MAIL_FILTER(\`mtasts', \`S=unix:$SENDMAIL_DIR/run/milter.sock, F=T, T=C:10s;S:10s;R:30s;E:30s')dnl" \
     "DAEMON_OPTIONS(\`Family=inet, Name=lab, Port=smtp, Addr=${MAIL[this]}')dnl" \
     "LOCAL_DOMAIN(\`lab.example')dnl" "FEATURE(\`mailertable')dnl" "FEATURE(\`accept_unresolvable_domains')dnl" \
-    "define(\`confDELIVERY_MODE', \`interactive')dnl" "define(\`confTO_CONNECT', \`3s')dnl")
+    "define(\`confDELIVERY_MODE', \`interactive')dnl" "define(\`confTO_CONNECT', \`3s')dnl" \
+    "define(\`confQUEUE_LA', \`1000')dnl" "define(\`confREFUSE_LA', \`1000')dnl") # however busy the machine
   awk -v lines="$lines" '
     /^DAEMON_OPTIONS/ { sub(/Port=/, "Listen=100, Port=") } # we send more than ten messages at once
     /^MASQUERADE_AS/ { $0 = "MASQUERADE_AS(`lab.example'\'')dnl" }
