@@ -64,6 +64,9 @@ static void configure(struct mtasts_front *front, struct mtasts_snapshot *snapsh
   mtasts_snapshot_release(front->snapshot);
   front->snapshot = snapshot;
   front->settings = mtasts_config_settings(snapshot->config);
+  if (front->socketmap)
+    mtasts_socketmap_limit(front->socketmap, snapshot->config->socketmap.network_connections,
+                           snapshot->config->socketmap.network_lookups);
 }
 
 static void take_answer(struct mtasts_front *front, const struct mtasts_job *job) {
@@ -164,16 +167,22 @@ static bool listen_all(struct mtasts_front *front, const struct mtasts_front_opt
       .gone = on_gone,
       .context = front,
       .peers_max = options->peers_max,
+      .network_peers_max = options->snapshot->config->socketmap.network_connections,
+      .network_errands_max = options->snapshot->config->socketmap.network_lookups,
   };
   front->socketmap = mtasts_socketmap_new(&served);
-  for (size_t i = 0; front->socketmap && i < options->listener_count; i++)
+  if (!front->socketmap)
+    return false;
+  mtasts_waiters_init(&front->waiters, options->to_net,
+                      mtasts_socketmap_clients(front->socketmap));
+  for (size_t i = 0; i < options->listener_count; i++)
     if (!mtasts_socketmap_listen(front->socketmap, options->listeners[i].fd,
                                  options->listeners[i].door))
       return false;
   if (options->outcome_fd >= 0)
     front->outcomes =
         mtasts_outcomes_new(front->base, options->outcome_fd, &front->waiters, front->stats);
-  return front->socketmap && (front->outcomes || options->outcome_fd < 0);
+  return front->outcomes || options->outcome_fd < 0;
 }
 
 static bool make_loop(struct mtasts_front *front, const struct mtasts_front_options *options) {
@@ -200,7 +209,7 @@ enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options, 
   made->use = options->use;
   made->stats = options->stats;
   made->deadline = INT64_MAX;
-  mtasts_waiters_init(&made->waiters, options->to_net);
+  mtasts_waiters_init(&made->waiters, options->to_net, NULL);
   configure(made, mtasts_snapshot_hold(options->snapshot));
   enum mtasts_status status = mtasts_reader_new(options->cache, &made->reader);
   if (status != MTASTS_OK)

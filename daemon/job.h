@@ -31,7 +31,9 @@ enum mtasts_job_kind {
 struct mtasts_job {
   STAILQ_ENTRY(mtasts_job) link;
   enum mtasts_job_kind kind;
-  bool waited; /* somebody waits: goes before what nobody waits for */
+  bool waited;  /* goes before what nobody waits for */
+  bool network; /* of one that is waited for: only by peers over TCP, which have a part of the
+                   places */
   struct mtasts_domain domain;
   struct mtasts_snapshot *snapshot;
   int fd;  /* of LISTEN and OUTCOMES; goes along; -1: none */

@@ -170,7 +170,8 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   if (can_answer(&settings, finding.entry, finding.override, due, question->now)) {
     /* Behind an override nothing but DANE is wanted. */
     if (due && (!finding.override || finding.override->no_policy || settings.dane))
-      mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain);
+      mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain,
+                                 question->peer);
     size_t size = reply(front, question->map, &finding, question->now, out);
     mtasts_count(front->stats, finding.override ? MTASTS_COUNT_OVERRIDES : MTASTS_COUNT_HITS);
     if (finding.decision.source == MTASTS_SOURCE_STALE)
@@ -180,7 +181,8 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   mtasts_count(front->stats, MTASTS_COUNT_MISSES);
   if (enforces_nothing(front, question->map)) {
     /* The answer is known already: no mail has to wait for the first week's look-ups. */
-    mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain);
+    mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain,
+                                 question->peer);
     mtasts_count_wait(front->stats, 0);
     return mtasts_reply_text("NOTFOUND ", out);
   }
@@ -314,7 +316,7 @@ void mtasts_question_ahead(void *context, const struct mtasts_peer *peer,
     heed(front, &settings, &entry);
   bool due = is_due(&settings, known ? &entry : NULL, now);
   if (!can_answer(&settings, known ? &entry : NULL, override, due, now))
-    mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &domain);
+    mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &domain, peer);
 }
 
 /* later */
