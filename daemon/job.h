@@ -28,12 +28,18 @@ enum mtasts_job_kind {
   MTASTS_JOB_STOP,      /* drain and end */
 };
 
+/* Who waits for a look-up: more goes before less. */
+enum mtasts_urgency {
+  MTASTS_URGENCY_BEHIND,  /* nobody */
+  MTASTS_URGENCY_NETWORK, /* only peers over TCP, whom half of the places have to do for */
+  MTASTS_URGENCY_WAITED,
+};
+
 struct mtasts_job {
   STAILQ_ENTRY(mtasts_job) link;
   enum mtasts_job_kind kind;
   bool waited;  /* goes before what nobody waits for */
-  bool network; /* of one that is waited for: only by peers over TCP, which have a part of the
-                   places */
+  bool network; /* of one that is waited for: a peer over TCP waits */
   struct mtasts_domain domain;
   struct mtasts_snapshot *snapshot;
   int fd;  /* of LISTEN and OUTCOMES; goes along; -1: none */
@@ -58,6 +64,12 @@ struct mtasts_job {
 /* NULL: no memory. */
 struct mtasts_job *mtasts_job_new(enum mtasts_job_kind kind);
 void mtasts_job_free(struct mtasts_job *job);
+
+static inline enum mtasts_urgency mtasts_job_urgency(const struct mtasts_job *job) {
+  if (!job->waited)
+    return MTASTS_URGENCY_BEHIND;
+  return job->network ? MTASTS_URGENCY_NETWORK : MTASTS_URGENCY_WAITED;
+}
 
 STAILQ_HEAD(mtasts_jobs, mtasts_job);
 

@@ -13,7 +13,8 @@ static bool do_chore(void *context, const struct mtasts_domain *domain,
       mtasts_tower_mind(tower, domain, entry);
     return true;
   case MTASTS_CHORE_REFRESH:
-    return mtasts_tower_request(tower, domain, MTASTS_JOB_REFRESH, false, NULL) == MTASTS_OK;
+    return mtasts_tower_request(tower, domain, MTASTS_JOB_REFRESH, MTASTS_URGENCY_BEHIND,
+                                NULL) == MTASTS_OK;
   case MTASTS_CHORE_REMOVE:
     /* Not what a look-up is just about to replace, or has replaced before its commit. */
     return mtasts_flights_find(&tower->flights, domain) ||
@@ -43,7 +44,7 @@ static void follow_agenda(struct mtasts_tower *tower, int64_t now) {
     if (!known || !known->has_policy || !mtasts_use_known(tower->use, &domain))
       continue;
     bool refresh = mtasts_discover_refresh_due(&tower->net.settings, known, now);
-    mtasts_tower_request(tower, &domain, refresh ? MTASTS_JOB_REFRESH : MTASTS_JOB_LOOK_UP, false,
+    mtasts_tower_request(tower, &domain, refresh ? MTASTS_JOB_REFRESH : MTASTS_JOB_LOOK_UP, MTASTS_URGENCY_BEHIND,
                          NULL);
   }
 }

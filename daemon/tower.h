@@ -66,7 +66,7 @@ bool mtasts_tower_room(const struct mtasts_tower *tower, bool waited);
  */
 enum mtasts_status mtasts_tower_request(struct mtasts_tower *tower,
                                         const struct mtasts_domain *domain,
-                                        enum mtasts_job_kind kind, bool waited,
+                                        enum mtasts_job_kind kind, enum mtasts_urgency urgency,
                                         struct mtasts_job *job);
 
 /* Starts what may start. To be called after requests. */

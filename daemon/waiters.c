@@ -44,10 +44,6 @@ static struct mtasts_errand *find(const struct mtasts_waiters *waiters,
   return found ? *found : NULL;
 }
 
-static int urgency_of(const struct mtasts_job *job) {
-  return !job->waited ? 0 : job->network ? 1 : 2;
-}
-
 /* Gives the job to the net loop. NULL: too many are out, or no memory. */
 static struct mtasts_errand *send_out(struct mtasts_waiters *waiters, struct mtasts_job *job,
                                       struct mtasts_client *client,
@@ -56,7 +52,7 @@ static struct mtasts_errand *send_out(struct mtasts_waiters *waiters, struct mta
   struct mtasts_errand *errand = counted ? malloc(sizeof *errand) : NULL;
   if (errand) {
     *errand = *like;
-    errand->urgency = urgency_of(job);
+    errand->urgency = mtasts_job_urgency(job);
     errand->client = client;
     TAILQ_INIT(&errand->waiters);
     if (tsearch(errand, &waiters->errands, compare)) {
@@ -103,11 +99,11 @@ struct mtasts_errand *mtasts_waiters_end(struct mtasts_waiters *waiters,
 /* Another wants what is out already. The net loop is told if that makes it more urgent. */
 static void join(struct mtasts_waiters *waiters, struct mtasts_errand *errand,
                  struct mtasts_job *job) {
-  if (errand->urgency >= urgency_of(job)) {
+  if (errand->urgency >= mtasts_job_urgency(job)) {
     mtasts_job_free(job);
     return;
   }
-  errand->urgency = urgency_of(job);
+  errand->urgency = mtasts_job_urgency(job);
   mtasts_queue_give(waiters->to_net, job); /* without a token: it is not answered */
 }
 

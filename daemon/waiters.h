@@ -48,7 +48,7 @@ struct mtasts_errand {
   uint64_t serial; /* 0 where others may join */
   struct mtasts_domain domain;
   struct mtasts_client *client;
-  int urgency; /* as the net loop knows it: 0: nobody waits, 1: only peers over TCP do, 2 */
+  enum mtasts_urgency urgency; /* as the net loop knows it */
   struct mtasts_waiter_list waiters;
   unsigned count;
 };
