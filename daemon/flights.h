@@ -55,6 +55,7 @@ struct mtasts_flight {
   unsigned char *value;
   size_t value_size; /* bytes */
   bool unsaved;      /* the store did not take it */
+  bool told;         /* the front loop has it: MTASTS_JOB_NEWER */
 
   struct mtasts_share *share;
   int64_t since; /* in the air, by mtasts_uptime */

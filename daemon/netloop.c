@@ -125,6 +125,7 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
     break;
   case MTASTS_JOB_LISTEN: /* the front loop's */
   case MTASTS_JOB_OUTCOMES:
+  case MTASTS_JOB_NEWER:
     break;
   case MTASTS_JOB_PING:
     mtasts_loop_note(tower->stats, MTASTS_LOOP_NET);

@@ -94,6 +94,15 @@ static bool wait_for_kind(struct mtasts_front *front, const struct question *que
 
 /* what the cache knows */
 
+/* What the cache could not take goes before what is in it. */
+static enum mtasts_status read_known(const struct mtasts_front *front,
+                                     const struct mtasts_domain *domain,
+                                     struct mtasts_entry *entry) {
+  if (mtasts_newer_get(&front->newer, domain, entry))
+    return MTASTS_OK;
+  return mtasts_reader_get(front->reader, domain, entry);
+}
+
 /* Is enough known to answer at once, whatever is due? An override's policy beats that of the
  * domain, never DANE. */
 static bool can_answer(const struct mtasts_discover_settings *settings,
@@ -158,7 +167,7 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   finding.override = override_of(front, &question->domain, question->now);
   const struct mtasts_discover_settings settings =
       mtasts_settings_with(&front->settings, finding.override);
-  enum mtasts_status status = mtasts_reader_get(front->reader, &question->domain, &entry);
+  enum mtasts_status status = read_known(front, &question->domain, &entry);
   if (status == MTASTS_OK) {
     heed(front, &settings, &entry);
     finding.entry = &entry;
@@ -311,7 +320,7 @@ void mtasts_question_ahead(void *context, const struct mtasts_peer *peer,
     return;
   const struct mtasts_override *override = override_of(front, &domain, now);
   const struct mtasts_discover_settings settings = mtasts_settings_with(&front->settings, override);
-  bool known = mtasts_reader_get(front->reader, &domain, &entry) == MTASTS_OK;
+  bool known = read_known(front, &domain, &entry) == MTASTS_OK;
   if (known)
     heed(front, &settings, &entry);
   bool due = is_due(&settings, known ? &entry : NULL, now);
@@ -353,7 +362,7 @@ size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtas
     finding.freshness = job->freshness;
   } else if (waiter->map == MTASTS_MAP_REFRESH || waiter->map == MTASTS_MAP_RECHECK) {
     return answer_done(job, "TEMP the answer cannot be read", out);
-  } else if (mtasts_reader_get(front->reader, domain, &entry) == MTASTS_OK) {
+  } else if (read_known(front, domain, &entry) == MTASTS_OK) {
     heed(front, &settings, &entry);
     if (governs(&entry, now)) /* no news in time */
       finding.entry = &entry;

@@ -68,6 +68,21 @@ static enum mtasts_status copy_answer(const struct mtasts_flight *flight, struct
   return MTASTS_OK;
 }
 
+/* The front loop answers from the cache, so it is told of what is not there, and when that is over.
+ */
+static void tell_front(struct mtasts_tower *tower, struct mtasts_flight *flight) {
+  if ((!flight->unsaved && !flight->told) || !tower->to_front)
+    return;
+  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_NEWER);
+  if (!job)
+    return;
+  job->domain = flight->domain;
+  if (flight->unsaved)
+    copy_answer(flight, job);
+  flight->told = flight->unsaved;
+  mtasts_queue_give(tower->to_front, job);
+}
+
 static void answer_all(struct mtasts_tower *tower, const struct mtasts_flight *flight,
                        struct mtasts_demand *demand, enum mtasts_status status) {
   struct mtasts_job *job;
@@ -93,13 +108,18 @@ static enum mtasts_flight_list turn_of(enum mtasts_urgency urgency) {
 static void keep(struct mtasts_tower *tower, struct mtasts_flight *flight) {
   struct mtasts_flights *flights = &tower->flights;
   mtasts_flights_move(flights, flight, MTASTS_FLIGHT_KEPT);
-  if (flights->counts[MTASTS_FLIGHT_KEPT] > KEPT_MOST)
-    mtasts_flights_remove(flights, TAILQ_FIRST(&flights->lists[MTASTS_FLIGHT_KEPT]));
+  if (flights->counts[MTASTS_FLIGHT_KEPT] <= KEPT_MOST)
+    return;
+  struct mtasts_flight *oldest = TAILQ_FIRST(&flights->lists[MTASTS_FLIGHT_KEPT]);
+  oldest->unsaved = false;
+  tell_front(tower, oldest);
+  mtasts_flights_remove(flights, oldest);
 }
 
 /* Answers, and makes room for the next one to the same domain, if that is wanted. */
 static void finish(struct mtasts_tower *tower, struct mtasts_flight *flight,
                    enum mtasts_status status) {
+  tell_front(tower, flight);
   answer_all(tower, flight, &flight->demand, status);
   bool wanted = flight->next.wanted;
   if (!wanted && !flight->unsaved) {
@@ -159,6 +179,36 @@ static void on_commit(evutil_socket_t fd, short what, void *context) {
   (void)what;
   commit(tower);
   mtasts_tower_launch(tower);
+}
+
+/* Puts those that the store did not take into it, `most` of them, as if they had just landed. */
+static size_t put_again(struct mtasts_tower *tower, size_t most) {
+  struct mtasts_flight *flight = TAILQ_FIRST(&tower->flights.lists[MTASTS_FLIGHT_KEPT]);
+  struct mtasts_flight *next;
+  size_t count = 0;
+  for (; flight && count < most; flight = next) {
+    struct mtasts_entry entry;
+    next = TAILQ_NEXT(flight, link);
+    if (mtasts_entry_decode(flight->value, flight->value_size, &entry) != MTASTS_OK)
+      break;
+    enum mtasts_status status = mtasts_tower_complain(
+        tower, mtasts_store_put(tower->store, &flight->domain, &entry, tower->net.now()));
+    if (status == MTASTS_OK) {
+      mtasts_flights_move(&tower->flights, flight, MTASTS_FLIGHT_LANDED);
+      count++;
+    }
+    if (mtasts_store_pending(tower->store) == 0)
+      settle(tower, status); /* that one has made a group full */
+    if (status != MTASTS_OK)
+      break;
+  }
+  return count;
+}
+
+void mtasts_tower_save_again(struct mtasts_tower *tower) {
+  if (tower->flights.counts[MTASTS_FLIGHT_KEPT] > 0 && put_again(tower, 1) == 1 &&
+      commit(tower) == MTASTS_OK && put_again(tower, KEPT_MOST) > 0)
+    commit(tower);
 }
 
 void mtasts_tower_commit_soon(struct mtasts_tower *tower) {
@@ -447,8 +497,10 @@ enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
                                         const struct mtasts_domain *domain) {
   enum mtasts_status status = commit(tower);
   struct mtasts_flight *flight = mtasts_flights_find(&tower->flights, domain);
-  if (flight)
+  if (flight) {
     forget_answer(flight);
+    tell_front(tower, flight);
+  }
   if (flight && flight->lookup) {
     mtasts_lookup_free(flight->lookup);
     flight->lookup = NULL;
