@@ -2,7 +2,7 @@
 
 enum {
   AGENDA_BURST = 128, /* looked up again in one round */
-  SAVE_AGAIN = 10000, /* milliseconds between tries to store what the store did not take */
+  SAVE_AGAIN = 5000,  /* milliseconds between tries to store what the store did not take */
 };
 
 static bool do_chore(void *context, const struct mtasts_domain *domain,

@@ -90,6 +90,10 @@ static int accept_one(struct mtasts_door_event *door, sa_family_t *family) {
   return fd;
 }
 
+static bool somebody_knocks(const struct mtasts_door_event *door) {
+  return poll(&(struct pollfd){.fd = door->fd, .events = POLLIN}, 1, 0) == 1;
+}
+
 static uid_t uid_of(int fd, sa_family_t family) {
   struct ucred who;
   socklen_t len = sizeof who;
@@ -112,13 +116,14 @@ static bool let_in(struct mtasts_door_event *door) {
   bool network = door->network && server->network_count >= server->network_max;
   bool full = network || server->count >= server->options.peers_max;
   if (full && !dispensable(server, network)) {
-    pause_accepting(server, network, network ? network_busy : busy);
+    if (somebody_knocks(door))
+      pause_accepting(server, network, network ? network_busy : busy);
     return false;
   }
   int fd = accept_one(door, &family);
   if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
     /* That is said even where nobody knocks any more. */
-    if (poll(&(struct pollfd){.fd = door->fd, .events = POLLIN}, 1, 0) < 1)
+    if (!somebody_knocks(door))
       return false;
     errno = EMFILE;
     if (shed(server, false))
