@@ -151,7 +151,8 @@ struct mtasts_config {
     const char *header; /* field name */
     enum mtasts_header_scope header_scope;
     enum mtasts_at_risk on_at_risk;
-    uint32_t header_limit; /* fields named `header` that are removed from a message; one with more: */
+    uint32_t
+        header_limit; /* fields named `header` that are removed from a message; one with more: */
     enum mtasts_at_risk on_header_limit;
     unsigned outbound; /* bits of enum mtasts_outbound */
     struct mtasts_networks networks;

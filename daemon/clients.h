@@ -28,10 +28,10 @@ enum mtasts_origin {
 enum {
   MTASTS_CLIENTS_MAX = 64, /* more uids than that at a time share one client for each origin */
 
-  MTASTS_ERRANDS_MAX = 4096,          /* look-ups and the like that are out, of all clients */
-  MTASTS_ERRANDS_KEPT = 512,          /* of them, kept for each origin that others wait at */
-  MTASTS_ERRANDS_CLIENT_MAX = 2048,   /* of one client of a unix socket */
-  MTASTS_ERRANDS_OUTCOME_MAX = 512,   /* of what MTAs tell */
+  MTASTS_ERRANDS_MAX = 4096,        /* look-ups and the like that are out, of all clients */
+  MTASTS_ERRANDS_KEPT = 512,        /* of them, kept for each origin that others wait at */
+  MTASTS_ERRANDS_CLIENT_MAX = 2048, /* of one client of a unix socket */
+  MTASTS_ERRANDS_OUTCOME_MAX = 512, /* of what MTAs tell */
 
   MTASTS_WAITERS_MAX = 8192,
   MTASTS_WAITERS_KEPT = 1024,

@@ -210,8 +210,7 @@ static bool listen_all(struct mtasts_front *front, const struct mtasts_front_opt
   front->socketmap = mtasts_socketmap_new(&served);
   if (!front->socketmap)
     return false;
-  mtasts_waiters_init(&front->waiters, options->to_net,
-                      mtasts_socketmap_clients(front->socketmap));
+  mtasts_waiters_init(&front->waiters, options->to_net, mtasts_socketmap_clients(front->socketmap));
   for (size_t i = 0; i < options->listener_count; i++)
     if (!mtasts_socketmap_listen(front->socketmap, options->listeners[i].fd,
                                  options->listeners[i].door))

@@ -108,9 +108,8 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
   case MTASTS_JOB_RECHECK:
   case MTASTS_JOB_REFRESH:
     /* Those that want no answer may be many, and are not kept until there is one. */
-    status =
-        mtasts_tower_request(tower, &job->domain, job->kind, mtasts_job_urgency(job),
-                             job->token ? job : NULL);
+    status = mtasts_tower_request(tower, &job->domain, job->kind, mtasts_job_urgency(job),
+                                  job->token ? job : NULL);
     if (status == MTASTS_OK && job->token)
       return; /* it is the flight's now */
     break;

@@ -19,7 +19,7 @@ enum {
 struct mtasts_newer_item;
 
 struct mtasts_newer {
-  void *by_domain; /* tsearch(3) */
+  void *by_domain;                                         /* tsearch(3) */
   TAILQ_HEAD(mtasts_newer_items, mtasts_newer_item) items; /* the one told first, first */
   size_t count;
 };

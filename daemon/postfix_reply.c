@@ -211,8 +211,8 @@ static struct mtasts_names matching(const struct mtasts_names *patterns,
   struct mtasts_mx_host mx;
   size_t n = 0;
   mtasts_mx_match_all(patterns, hosts, matches);
-  for (size_t cursor = 0; found.size <= MATCHING_MAX && n < MTASTS_MX_HOSTS_MAX &&
-                          mtasts_mx_next(hosts, &cursor, &mx);
+  for (size_t cursor = 0;
+       found.size <= MATCHING_MAX && n < MTASTS_MX_HOSTS_MAX && mtasts_mx_next(hosts, &cursor, &mx);
        n++) {
     struct mtasts_span pattern = matches[n];
     if (!pattern.data || mtasts_mx_match(&found, mx.host).data)

@@ -191,7 +191,7 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   if (enforces_nothing(front, question->map)) {
     /* The answer is known already: no mail has to wait for the first week's look-ups. */
     mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain,
-                                 question->peer);
+                               question->peer);
     mtasts_count_wait(front->stats, 0);
     return mtasts_reply_text("NOTFOUND ", out);
   }

@@ -25,10 +25,10 @@ struct mtasts_front {
   struct mtasts_socketmap *socketmap;
   struct mtasts_outcomes *outcomes; /* NULL: nobody may tell them */
   struct mtasts_waiters waiters;
-  struct mtasts_newer newer;      /* than the cache */
-  struct mtasts_jobs jobs;        /* taken out of the inbox, and to be done */
-  struct mtasts_errand *ended;    /* of the first of them: its waiters are being answered */
-  struct event rest_event;        /* pending while jobs are left for the next turn of the loop */
+  struct mtasts_newer newer;   /* than the cache */
+  struct mtasts_jobs jobs;     /* taken out of the inbox, and to be done */
+  struct mtasts_errand *ended; /* of the first of them: its waiters are being answered */
+  struct event rest_event;     /* pending while jobs are left for the next turn of the loop */
   struct event inbox_event;
   struct event deadline_event;
   int64_t deadline; /* that deadline_event is set to; INT64_MAX: none */

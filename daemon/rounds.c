@@ -14,8 +14,8 @@ static bool do_chore(void *context, const struct mtasts_domain *domain,
       mtasts_tower_mind(tower, domain, entry);
     return true;
   case MTASTS_CHORE_REFRESH:
-    return mtasts_tower_request(tower, domain, MTASTS_JOB_REFRESH, MTASTS_URGENCY_BEHIND,
-                                NULL) == MTASTS_OK;
+    return mtasts_tower_request(tower, domain, MTASTS_JOB_REFRESH, MTASTS_URGENCY_BEHIND, NULL) ==
+           MTASTS_OK;
   case MTASTS_CHORE_REMOVE:
     /* Not what a look-up is just about to replace, or has replaced before its commit. */
     return mtasts_flights_find(&tower->flights, domain) ||
@@ -27,8 +27,7 @@ static bool do_chore(void *context, const struct mtasts_domain *domain,
 bool mtasts_rounds_open(struct mtasts_rounds *rounds, struct mtasts_tower *tower,
                         struct mtasts_use *use) {
   const struct mtasts_hand_options hand = {tower->store, use, do_chore, rounds};
-  *rounds = (struct mtasts_rounds){
-      .tower = tower, .use = use, .hand = mtasts_hand_new(&hand)};
+  *rounds = (struct mtasts_rounds){.tower = tower, .use = use, .hand = mtasts_hand_new(&hand)};
   return rounds->hand;
 }
 

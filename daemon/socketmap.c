@@ -16,7 +16,7 @@
 enum {
   ACCEPT_BURST = 16,     /* connections accepted in a row */
   ACCEPT_PAUSE_MS = 100, /* where there is no room for another */
-  GRACE_MS = 1000, /* an honest peer sends its first request soon, and each of them whole */
+  GRACE_MS = 1000,       /* an honest peer sends its first request soon, and each of them whole */
 };
 
 struct mtasts_door_event {

@@ -27,13 +27,13 @@ enum {
 struct mtasts_turns {
   struct event_base *base;
   void (*go_on)(struct mtasts_peer *peer);
-  struct event next; /* pending while a peer is put off */
+  struct event next;                   /* pending while a peer is put off */
   TAILQ_HEAD(, mtasts_client) clients; /* that have such peers, the next one first */
-  struct timeval look;  /* of the loop at its descriptors, the last that was seen here */
-  int64_t began;        /* the turn, by mtasts_uptime */
-  int64_t peer_began;   /* likewise */
-  bool one_answer;      /* others of its client are put off too */
-  unsigned answered;    /* requests of the peer */
+  struct timeval look; /* of the loop at its descriptors, the last that was seen here */
+  int64_t began;       /* the turn, by mtasts_uptime */
+  int64_t peer_began;  /* likewise */
+  bool one_answer;     /* others of its client are put off too */
+  unsigned answered;   /* requests of the peer */
 };
 
 /* go_on is called for a peer that was put off, and may put it off again, or close it. */

@@ -1,10 +1,10 @@
 /*
  * waiters.h: who waits for what the net loop has been asked, and until when.
  *
- * An errand is a job that is out; all who want the same wait for the same. All of it is bounded: the
- * waiters of one errand here, and by clients.h the errands and the waiters of a client, of an origin
- * and in all, so that neither a domain nor a client can use up what others need. An errand is the
- * client's who was the first to want it.
+ * An errand is a job that is out; all who want the same wait for the same. All of it is bounded:
+ * the waiters of one errand here, and by clients.h the errands and the waiters of a client, of an
+ * origin and in all, so that neither a domain nor a client can use up what others need. An errand
+ * is the client's who was the first to want it.
  */
 #ifndef MTASTS_WAITERS_H
 #define MTASTS_WAITERS_H

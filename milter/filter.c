@@ -241,9 +241,9 @@ static bool is_tls_not_required(const struct message *message) {
 }
 
 /*
- * Are there more forged fields than may be removed? Postfix goes through all fields of a message for
- * each one that is removed: with 10,000 fields of our name that took it five seconds of processor
- * time, and with one behind a million others a tenth of a second.
+ * Are there more forged fields than may be removed? Postfix goes through all fields of a message
+ * for each one that is removed: with 10,000 fields of our name that took it five seconds of
+ * processor time, and with one behind a million others a tenth of a second.
  */
 static bool is_over_limit(const struct message *message) {
   uint64_t limit = config_of(message)->milter.header_limit;

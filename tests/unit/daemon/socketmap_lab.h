@@ -31,8 +31,8 @@ enum {
   SLOW_US = 3000,
 };
 
-/* A server of two unix sockets and one of TCP, driven by the test itself. Its maps: `echo`, `later`,
- * `slow`, `mid`, `big`, `refuse`. */
+/* A server of two unix sockets and one of TCP, driven by the test itself. Its maps: `echo`,
+ * `later`, `slow`, `mid`, `big`, `refuse`. */
 static struct {
   struct event_base *base;
   struct mtasts_socketmap *server;
@@ -114,8 +114,8 @@ static int listen_at(struct sockaddr_un *address, int i) {
 
 static int listen_to_network(void) {
   socklen_t size = sizeof lab.network;
-  lab.network = (struct sockaddr_in){.sin_family = AF_INET,
-                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  lab.network =
+      (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&lab.network, size), 0);
   CU_ASSERT_EQUAL_FATAL(listen(fd, 128), 0);
@@ -162,7 +162,7 @@ static int connect_to(enum mtasts_door door) {
   return fd;
 }
 
-static int connect_over_network(void) {
+static inline int connect_over_network(void) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&lab.network, sizeof lab.network), 0);
   CU_ASSERT_EQUAL(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
@@ -170,7 +170,7 @@ static int connect_over_network(void) {
 }
 
 /* As if so many milliseconds had passed for all in a state. */
-static void age(enum mtasts_peer_state state, int64_t milliseconds) {
+static inline void age(enum mtasts_peer_state state, int64_t milliseconds) {
   struct mtasts_peer *peer;
   TAILQ_FOREACH(peer, &lab.server->peers[state], link) {
     peer->since -= milliseconds;

@@ -49,8 +49,7 @@ static struct mtasts_peer *peer_of(uid_t uid) {
   static struct mtasts_peer peers[2];
   static unsigned next;
   struct mtasts_peer *peer = &peers[next++ % 2];
-  enum mtasts_origin origin =
-      uid == NETWORK ? MTASTS_ORIGIN_NETWORK : MTASTS_ORIGIN_SOCKETMAP;
+  enum mtasts_origin origin = uid == NETWORK ? MTASTS_ORIGIN_NETWORK : MTASTS_ORIGIN_SOCKETMAP;
   peer->uid = uid;
   peer->client = mtasts_clients_hold(&clients, origin, uid);
   return peer;
@@ -61,8 +60,8 @@ static struct mtasts_waiter *wait_as(enum mtasts_job_kind kind, unsigned number,
   struct mtasts_job *job = mtasts_job_new(kind);
   job->waited = true;
   job->domain.len = (size_t)snprintf(job->domain.name, sizeof job->domain.name, "d%u", number);
-  return mtasts_waiters_add(&waiters, job, peer_of(uid), MTASTS_MAP_POSTFIX, (struct mtasts_span){"x", 1},
-                            patience, deadline);
+  return mtasts_waiters_add(&waiters, job, peer_of(uid), MTASTS_MAP_POSTFIX,
+                            (struct mtasts_span){"x", 1}, patience, deadline);
 }
 
 static struct mtasts_waiter *wait_for(unsigned number) {

@@ -130,7 +130,8 @@ static void test_cost(void) {
     for (size_t cursor = 0; mtasts_mx_next(&hosts, &cursor, &mx);)
       found[0] = mtasts_mx_match(&patterns, mx.host);
     double each = (double)(clock() - began);
-    unit_check(kind == 2 || all < each / 2, "kind %d: %.0f us, one by one %.0f us", kind, all, each);
+    unit_check(kind == 2 || all < each / 2, "kind %d: %.0f us, one by one %.0f us", kind, all,
+               each);
     unit_check(all < 0.02 * CLOCKS_PER_SEC, "kind %d: %.0f us", kind, all);
   }
 }

@@ -107,8 +107,9 @@ static void forgery(void) {
                 "header_limit=32 action=reject");
   text = MTASTS_TEXT(buffer);
   mtasts_words_forgery_reply(&many, &text);
-  expect(&text, "the message has 10000 header fields named X-MTA-STS, which only this site may add, "
-                "among 10004: more than are removed here; send it without them");
+  expect(&text,
+         "the message has 10000 header fields named X-MTA-STS, which only this site may add, "
+         "among 10004: more than are removed here; send it without them");
   text = MTASTS_TEXT(buffer);
   mtasts_words_forgery_reply(&odd, &text);
   CU_ASSERT_PTR_NULL(strchr(buffer, '%'));
@@ -233,7 +234,7 @@ static void names(void) {
 }
 
 const struct unit_test unit_tests[] = {{"more fields of our name than are removed", forgery},
-    {"the log line", lines},
+                                       {"the log line", lines},
                                        {"addresses forge neither key nor line", hostile_addresses},
                                        {"the header for one domain", single},
                                        {"the header for all", all},
