@@ -50,7 +50,7 @@ void mtasts_clients_release(struct mtasts_client *client) {
 
 /* Is there room beside what is kept for the other origins? Nobody waits at an outcome, so nothing
  * is kept for it. */
-static bool has_room(const struct mtasts_share *share, enum mtasts_origin origin) {
+static bool has_room(const struct mtasts_allowance *share, enum mtasts_origin origin) {
   unsigned kept = 0;
   for (unsigned other = 0; other < MTASTS_ORIGINS; other++)
     if (other != origin && other != MTASTS_ORIGIN_OUTCOME && share->used[other] < share->kept)
@@ -58,12 +58,12 @@ static bool has_room(const struct mtasts_share *share, enum mtasts_origin origin
   return share->total + kept < share->most;
 }
 
-static void take(struct mtasts_share *share, enum mtasts_origin origin) {
+static void take(struct mtasts_allowance *share, enum mtasts_origin origin) {
   share->total++;
   share->used[origin]++;
 }
 
-static void give_back(struct mtasts_share *share, enum mtasts_origin origin) {
+static void give_back(struct mtasts_allowance *share, enum mtasts_origin origin) {
   share->total--;
   share->used[origin]--;
 }

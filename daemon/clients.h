@@ -51,14 +51,14 @@ struct mtasts_client {
 };
 
 /* What there is for all, and who has it. */
-struct mtasts_share {
+struct mtasts_allowance {
   unsigned most, kept, total;
   unsigned used[MTASTS_ORIGINS];
 };
 
 struct mtasts_clients {
   struct mtasts_client all[MTASTS_CLIENTS_MAX + MTASTS_ORIGINS];
-  struct mtasts_share errands, waiters;
+  struct mtasts_allowance errands, waiters;
   unsigned network_errands; /* look-ups of the network: socketmap.network_lookups */
 };
 

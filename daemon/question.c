@@ -264,12 +264,26 @@ static size_t answer_import(struct mtasts_front *front, struct question *questio
   return wait_for(front, question, job) ? MTASTS_REPLY_LATER : crowded(out);
 }
 
+/* Any name is answered as `postfix`. It may be a mistake, so that is told once. */
+static void note_map(struct mtasts_front *front, struct mtasts_span name) {
+  char text[64];
+  if (front->odd_map || mtasts_span_equal(name, MTASTS_SPAN("postfix")) ||
+      mtasts_span_equal(name, MTASTS_SPAN("QUERY")))
+    return;
+  front->odd_map = true;
+  mtasts_log_value(name, text, sizeof text);
+  mtasts_log(MTASTS_LOG_INFO,
+             "socketmap: there is no map %s here: it is answered as postfix; see mtastsd(8)", text);
+}
+
 size_t mtasts_question_answer(void *context, struct mtasts_peer *peer,
                               const struct mtasts_request *request, char *out) {
   struct mtasts_front *front = context;
   struct question question = {.peer = peer, .text = request->key, .now = time(NULL)};
   question.map = mtasts_map_named(request->map, mtasts_peer_door(peer));
   mtasts_count(front->stats, MTASTS_COUNT_REQUESTS);
+  if (question.map == MTASTS_MAP_POSTFIX)
+    note_map(front, request->map);
   if (question.map == MTASTS_MAP_STATS)
     return answer_stats(front, out);
   if (question.map == MTASTS_MAP_IMPORT)

@@ -34,6 +34,7 @@ struct mtasts_front {
   int64_t deadline; /* that deadline_event is set to; INT64_MAX: none */
   struct event drain_event;
   struct mtasts_seldom crowded;
+  bool odd_map; /* a map of another name than `postfix` was asked for, which was logged */
   char reply[MTASTS_REPLY_MAX]; /* one that comes later */
 };
 

@@ -510,7 +510,9 @@ enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
   return status;
 }
 
-static const enum mtasts_flight_list in_air[] = {MTASTS_FLIGHT_AIR, MTASTS_FLIGHT_AIR_BEHIND};
+static const enum mtasts_flight_list in_air[] = {MTASTS_FLIGHT_AIR, MTASTS_FLIGHT_AIR_NETWORK,
+                                                 MTASTS_FLIGHT_AIR_BEHIND,
+                                                 MTASTS_FLIGHT_AIR_SLOW};
 
 void mtasts_tower_abort(struct mtasts_tower *tower) {
   struct mtasts_flight *flight;
