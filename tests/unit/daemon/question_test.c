@@ -22,7 +22,7 @@ static void fill_cache(void) {
 }
 
 static char configuration[256]; /* of the front that is up */
-static int client, asker; /* at the two sockets */
+static int client, asker;       /* at the two sockets */
 
 static void set_up(const char *text) {
   if (strcmp(text, configuration) == 0)

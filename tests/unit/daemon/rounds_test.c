@@ -80,7 +80,9 @@ static void site_free(struct site *site) {
 }
 
 static void request(struct site *site, enum mtasts_job_kind kind) {
-  CU_ASSERT_EQUAL(mtasts_tower_request(&site->tower, &site->domain, kind, MTASTS_URGENCY_BEHIND, NULL), MTASTS_OK);
+  CU_ASSERT_EQUAL(
+      mtasts_tower_request(&site->tower, &site->domain, kind, MTASTS_URGENCY_BEHIND, NULL),
+      MTASTS_OK);
   mtasts_tower_launch(&site->tower);
 }
 
