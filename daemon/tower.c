@@ -446,8 +446,8 @@ static bool make_place(struct mtasts_tower *tower, enum mtasts_flight_list kind)
 /*
  * Is there a place for one more of this kind? A quarter of the places is kept from questions, and a
  * quarter from refreshing: hosts that never answer hold up those of their own kind, but neither can
- * questions stop all refreshing, nor refreshing all questions. What only peers over TCP wait for has
- * half of the places, and leaves that quarter to other questions: any user of this host may ask
+ * questions stop all refreshing, nor refreshing all questions. What only peers over TCP wait for
+ * has half of the places, and leaves that quarter to other questions: any user of this host may ask
  * there. One owner has a quarter at most.
  */
 static bool has_place(const struct mtasts_tower *tower, enum mtasts_flight_list to) {
@@ -511,8 +511,7 @@ enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
 }
 
 static const enum mtasts_flight_list in_air[] = {MTASTS_FLIGHT_AIR, MTASTS_FLIGHT_AIR_NETWORK,
-                                                 MTASTS_FLIGHT_AIR_BEHIND,
-                                                 MTASTS_FLIGHT_AIR_SLOW};
+                                                 MTASTS_FLIGHT_AIR_BEHIND, MTASTS_FLIGHT_AIR_SLOW};
 
 void mtasts_tower_abort(struct mtasts_tower *tower) {
   struct mtasts_flight *flight;
