@@ -1,6 +1,7 @@
 #include "answer_text.h"
 
 #include "ascii.h"
+#include "mx_match.h"
 #include "printable.h"
 #include "rfc3339.h"
 #include "utf8.h"
@@ -177,7 +178,10 @@ static void put_policy(struct writer *w, const struct mtasts_answer *answer) {
 
 static void put_hosts(struct writer *w, const struct mtasts_entry *entry,
                       const struct mtasts_policy *policy) {
+  struct mtasts_span found[MTASTS_MX_HOSTS_MAX];
   struct mtasts_mx_host mx;
+  if (entry && policy)
+    mtasts_mx_match_all(&policy->mx, &entry->mx, found);
   PUT(w, "[");
   for (size_t cursor = 0, n = 0; entry && mtasts_mx_next(&entry->mx, &cursor, &mx); n++) {
     if (n > 0)
@@ -186,7 +190,7 @@ static void put_hosts(struct writer *w, const struct mtasts_entry *entry,
     put_string(w, mx.host);
     PUT(w, ",\"preference\":");
     put_number(w, mx.preference);
-    if (policy && mtasts_mx_match(&policy->mx, mx.host).data)
+    if (policy && n < MTASTS_MX_HOSTS_MAX && found[n].data)
       PUT(w, ",\"match\":true,\"dane\":");
     else
       PUT(w, ",\"match\":false,\"dane\":");

@@ -132,6 +132,8 @@ struct mtasts_config {
     struct mtasts_access access;
     bool bracketed; /* look up `[host]` too */
     enum mtasts_plain_level plain_level;
+    uint32_t network_connections; /* over TCP */
+    uint32_t network_lookups;     /* under way for them */
   } socketmap;
   struct {
     const char *socket; /* path */
@@ -149,6 +151,9 @@ struct mtasts_config {
     const char *header; /* field name */
     enum mtasts_header_scope header_scope;
     enum mtasts_at_risk on_at_risk;
+    uint32_t
+        header_limit; /* fields named `header` that are removed from a message; one with more: */
+    enum mtasts_at_risk on_header_limit;
     unsigned outbound; /* bits of enum mtasts_outbound */
     struct mtasts_networks networks;
     struct mtasts_strings local_mailers; /* of mail that stays here, */

@@ -169,10 +169,12 @@ void mtasts_flights_remove(struct mtasts_flights *flights, struct mtasts_flight 
   free(flight);
 }
 
-void mtasts_demand_add(struct mtasts_demand *demand, enum mtasts_job_kind kind, bool waited,
-                       struct mtasts_job *job) {
+void mtasts_demand_add(struct mtasts_demand *demand, enum mtasts_job_kind kind,
+                       enum mtasts_urgency urgency, struct mtasts_job *job) {
   demand->wanted = true;
-  demand->waited |= waited;
+  demand->waited |= urgency != MTASTS_URGENCY_BEHIND;
+  if (urgency > demand->urgency)
+    demand->urgency = urgency;
   if (kind > demand->kind)
     demand->kind = kind;
   if (job)

@@ -16,11 +16,13 @@
 struct mtasts_lookup;
 
 enum mtasts_flight_list {
-  MTASTS_FLIGHT_WAITED,     /* for its turn; somebody waits for it */
-  MTASTS_FLIGHT_BEHIND,     /* for its turn, behind those */
-  MTASTS_FLIGHT_AIR,        /* somebody waited for it when it began */
-  MTASTS_FLIGHT_AIR_BEHIND, /* nobody did */
-  MTASTS_FLIGHT_AIR_SLOW,   /* in the air, but its place is another's: it takes long */
+  MTASTS_FLIGHT_WAITED,      /* for its turn; somebody waits for it */
+  MTASTS_FLIGHT_NETWORK,     /* for its turn; only peers over TCP wait for it */
+  MTASTS_FLIGHT_BEHIND,      /* for its turn, behind those */
+  MTASTS_FLIGHT_AIR,         /* somebody waited for it when it began */
+  MTASTS_FLIGHT_AIR_NETWORK, /* only peers over TCP did */
+  MTASTS_FLIGHT_AIR_BEHIND,  /* nobody did */
+  MTASTS_FLIGHT_AIR_SLOW,    /* in the air, but its place is another's: it takes long */
   MTASTS_FLIGHT_LANDED,
   MTASTS_FLIGHT_KEPT, /* answered; nobody wants anything, but what was learnt is known here alone */
   MTASTS_FLIGHT_LISTS,
@@ -31,7 +33,8 @@ struct mtasts_demand {
   enum mtasts_job_kind kind; /* the most that was asked for: LOOK_UP < RECHECK < REFRESH */
   bool wanted;
   bool waited;
-  struct mtasts_jobs jobs; /* to be answered */
+  enum mtasts_urgency urgency; /* of all who want it, the most */
+  struct mtasts_jobs jobs;     /* to be answered */
 };
 
 /* What the domains of one owner have. */
@@ -52,6 +55,7 @@ struct mtasts_flight {
   unsigned char *value;
   size_t value_size; /* bytes */
   bool unsaved;      /* the store did not take it */
+  bool told;         /* the front loop has it: MTASTS_JOB_NEWER */
 
   struct mtasts_share *share;
   int64_t since; /* in the air, by mtasts_uptime */
@@ -97,7 +101,7 @@ void mtasts_flights_move(struct mtasts_flights *flights, struct mtasts_flight *f
 void mtasts_flights_remove(struct mtasts_flights *flights, struct mtasts_flight *flight);
 
 /* Adds to what is wanted. job: NULL where nobody wants an answer. */
-void mtasts_demand_add(struct mtasts_demand *demand, enum mtasts_job_kind kind, bool waited,
-                       struct mtasts_job *job);
+void mtasts_demand_add(struct mtasts_demand *demand, enum mtasts_job_kind kind,
+                       enum mtasts_urgency urgency, struct mtasts_job *job);
 
 #endif

@@ -51,8 +51,11 @@ static void on_deadline(evutil_socket_t fd, short what, void *context) {
   struct mtasts_waiter *waiter;
   (void)fd;
   (void)what;
-  while ((waiter = mtasts_waiters_first(&front->waiters)) && waiter->deadline <= now)
+  while ((waiter = mtasts_waiters_first(&front->waiters)) && waiter->deadline <= now) {
     reply_late(front, waiter, NULL);
+    if (!mtasts_socketmap_has_time(front->socketmap))
+      break; /* the others in the next turn */
+  }
   front->deadline = INT64_MAX;
   mtasts_front_set_deadline(front);
 }
@@ -64,13 +67,23 @@ static void configure(struct mtasts_front *front, struct mtasts_snapshot *snapsh
   mtasts_snapshot_release(front->snapshot);
   front->snapshot = snapshot;
   front->settings = mtasts_config_settings(snapshot->config);
+  if (front->socketmap)
+    mtasts_socketmap_limit(front->socketmap, snapshot->config->socketmap.network_connections,
+                           snapshot->config->socketmap.network_lookups);
 }
 
-static void take_answer(struct mtasts_front *front, const struct mtasts_job *job) {
-  struct mtasts_errand *errand = mtasts_waiters_end(&front->waiters, job);
-  for (struct mtasts_waiter *waiter; (waiter = TAILQ_FIRST(&errand->waiters));)
+/* False: some who wait are left for the next turn of the loop. */
+static bool take_answer(struct mtasts_front *front, const struct mtasts_job *job) {
+  if (!front->ended)
+    front->ended = mtasts_waiters_end(&front->waiters, job);
+  for (struct mtasts_waiter *waiter; (waiter = TAILQ_FIRST(&front->ended->waiters));) {
     reply_late(front, waiter, job);
-  free(errand);
+    if (!mtasts_socketmap_has_time(front->socketmap) && !TAILQ_EMPTY(&front->ended->waiters))
+      return false;
+  }
+  free(front->ended);
+  front->ended = NULL;
+  return true;
 }
 
 static void on_drained(void *context) {
@@ -109,38 +122,65 @@ static void stop(struct mtasts_front *front) {
   mtasts_socketmap_drain(front->socketmap, on_drained);
 }
 
-static void on_inbox(evutil_socket_t fd, short what, void *context) {
-  struct mtasts_front *front = context;
-  struct mtasts_jobs jobs = STAILQ_HEAD_INITIALIZER(jobs);
+/* False: it is not done yet, as the turn of the loop is over. */
+static bool do_job(struct mtasts_front *front, struct mtasts_job *job) {
+  switch (job->kind) {
+  case MTASTS_JOB_CONFIGURE:
+    configure(front, mtasts_snapshot_hold(job->snapshot));
+    break;
+  case MTASTS_JOB_NEWER:
+    mtasts_newer_set(&front->newer, &job->domain, job->value, job->value_size);
+    job->value = NULL;
+    break;
+  case MTASTS_JOB_LISTEN:
+    listen_on(front, job);
+    break;
+  case MTASTS_JOB_OUTCOMES:
+    take_outcomes(front, job);
+    break;
+  case MTASTS_JOB_PING:
+    mtasts_loop_note(front->stats, MTASTS_LOOP_FRONT);
+    break;
+  case MTASTS_JOB_STOP:
+    stop(front);
+    break;
+  case MTASTS_JOB_LOOK_UP:
+  case MTASTS_JOB_RECHECK:
+  case MTASTS_JOB_REFRESH:
+  case MTASTS_JOB_REMOVE:
+  case MTASTS_JOB_IMPORT:
+    return take_answer(front, job);
+  }
+  return true;
+}
+
+/* Many may wait for one answer, and many answers come at once: what is more than a turn of the loop
+ * has time for is left for the next. */
+static void do_jobs(struct mtasts_front *front) {
+  struct mtasts_job *job;
+  while ((job = STAILQ_FIRST(&front->jobs)) && do_job(front, job)) {
+    STAILQ_REMOVE_HEAD(&front->jobs, link);
+    mtasts_job_free(job);
+    if (!mtasts_socketmap_has_time(front->socketmap))
+      break;
+  }
+  if (!STAILQ_EMPTY(&front->jobs))
+    event_add(&front->rest_event, &(struct timeval){.tv_sec = 0});
+}
+
+static void on_rest(evutil_socket_t fd, short what, void *context) {
   (void)fd;
   (void)what;
-  mtasts_queue_take(front->inbox, &jobs);
-  for (struct mtasts_job *job; (job = STAILQ_FIRST(&jobs)); mtasts_job_free(job)) {
-    STAILQ_REMOVE_HEAD(&jobs, link);
-    switch (job->kind) {
-    case MTASTS_JOB_CONFIGURE:
-      configure(front, mtasts_snapshot_hold(job->snapshot));
-      break;
-    case MTASTS_JOB_LISTEN:
-      listen_on(front, job);
-      break;
-    case MTASTS_JOB_OUTCOMES:
-      take_outcomes(front, job);
-      break;
-    case MTASTS_JOB_PING:
-      mtasts_loop_note(front->stats, MTASTS_LOOP_FRONT);
-      break;
-    case MTASTS_JOB_STOP:
-      stop(front);
-      break;
-    case MTASTS_JOB_LOOK_UP:
-    case MTASTS_JOB_RECHECK:
-    case MTASTS_JOB_REFRESH:
-    case MTASTS_JOB_REMOVE:
-    case MTASTS_JOB_IMPORT:
-      take_answer(front, job);
-    }
-  }
+  do_jobs(context);
+}
+
+static void on_inbox(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_front *front = context;
+  (void)fd;
+  (void)what;
+  mtasts_queue_take(front->inbox, &front->jobs);
+  if (!event_pending(&front->rest_event, EV_TIMEOUT, NULL))
+    do_jobs(front);
 }
 
 /* life */
@@ -164,16 +204,21 @@ static bool listen_all(struct mtasts_front *front, const struct mtasts_front_opt
       .gone = on_gone,
       .context = front,
       .peers_max = options->peers_max,
+      .network_peers_max = options->snapshot->config->socketmap.network_connections,
+      .network_errands_max = options->snapshot->config->socketmap.network_lookups,
   };
   front->socketmap = mtasts_socketmap_new(&served);
-  for (size_t i = 0; front->socketmap && i < options->listener_count; i++)
+  if (!front->socketmap)
+    return false;
+  mtasts_waiters_init(&front->waiters, options->to_net, mtasts_socketmap_clients(front->socketmap));
+  for (size_t i = 0; i < options->listener_count; i++)
     if (!mtasts_socketmap_listen(front->socketmap, options->listeners[i].fd,
                                  options->listeners[i].door))
       return false;
   if (options->outcome_fd >= 0)
     front->outcomes =
         mtasts_outcomes_new(front->base, options->outcome_fd, &front->waiters, front->stats);
-  return front->socketmap && (front->outcomes || options->outcome_fd < 0);
+  return front->outcomes || options->outcome_fd < 0;
 }
 
 static bool make_loop(struct mtasts_front *front, const struct mtasts_front_options *options) {
@@ -182,6 +227,7 @@ static bool make_loop(struct mtasts_front *front, const struct mtasts_front_opti
     return false;
   event_assign(&front->deadline_event, front->base, -1, 0, on_deadline, front);
   event_assign(&front->drain_event, front->base, -1, 0, on_drain_over, front);
+  event_assign(&front->rest_event, front->base, -1, 0, on_rest, front);
   event_assign(&front->inbox_event, front->base, front->inbox->fd, EV_READ | EV_PERSIST, on_inbox,
                front);
   return event_add(&front->inbox_event, NULL) == 0 && listen_all(front, options);
@@ -200,7 +246,9 @@ enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options, 
   made->use = options->use;
   made->stats = options->stats;
   made->deadline = INT64_MAX;
-  mtasts_waiters_init(&made->waiters, options->to_net);
+  STAILQ_INIT(&made->jobs);
+  mtasts_newer_init(&made->newer);
+  mtasts_waiters_init(&made->waiters, options->to_net, NULL);
   configure(made, mtasts_snapshot_hold(options->snapshot));
   enum mtasts_status status = mtasts_reader_new(options->cache, &made->reader);
   if (status != MTASTS_OK)
@@ -226,11 +274,16 @@ void mtasts_front_free(struct mtasts_front *front) {
   mtasts_socketmap_free(front->socketmap);
   mtasts_outcomes_free(front->outcomes);
   mtasts_waiters_destroy(&front->waiters);
+  free(front->ended);
+  for (struct mtasts_job *job; (job = STAILQ_FIRST(&front->jobs)); mtasts_job_free(job))
+    STAILQ_REMOVE_HEAD(&front->jobs, link);
+  mtasts_newer_free(&front->newer);
   mtasts_reader_free(front->reader);
   if (front->base) {
     event_del(&front->inbox_event);
     event_del(&front->deadline_event);
     event_del(&front->drain_event);
+    event_del(&front->rest_event);
     event_base_free(front->base);
   }
   mtasts_snapshot_release(front->snapshot);

@@ -8,8 +8,9 @@
  * A use past the TTL of the TXT record is answered at once, and a look-up is started behind it
  * (RFC 8461 section 3.1).
  *
- * Maps: `postfix`, `QUERY` and any other name (answers in words of Postfix), `sts`, `decision` on
- * both doors; `entry`, `refresh`, `recheck`, `remove`, `import`, `stats` on the ask door alone.
+ * Maps: `postfix`, `QUERY`, `postfix-tlsrpt`, `QUERYwithTLSRPT`, any other name (answers in words
+ * of Postfix) and `sts` on both doors; `decision`, `entry`, `refresh`, `recheck`, `remove`,
+ * `import`, `stats` on the ask door alone.
  */
 #ifndef MTASTS_FRONT_H
 #define MTASTS_FRONT_H

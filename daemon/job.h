@@ -24,14 +24,23 @@ enum mtasts_job_kind {
   MTASTS_JOB_CONFIGURE, /* `snapshot` is in force from now on; its reference goes along */
   MTASTS_JOB_LISTEN,    /* serve at `fd`, as at `door`, in place of `old` */
   MTASTS_JOB_OUTCOMES,  /* take outcomes from `fd`, in place of what they came from before */
-  MTASTS_JOB_PING,      /* note that this was read: mtasts_loop_note */
-  MTASTS_JOB_STOP,      /* drain and end */
+  MTASTS_JOB_NEWER, /* to the front loop: `value` is not in the cache; NULL: it is, or is void */
+  MTASTS_JOB_PING,  /* note that this was read: mtasts_loop_note */
+  MTASTS_JOB_STOP,  /* drain and end */
+};
+
+/* Who waits for a look-up: more goes before less. */
+enum mtasts_urgency {
+  MTASTS_URGENCY_BEHIND,  /* nobody */
+  MTASTS_URGENCY_NETWORK, /* only peers over TCP, whom half of the places have to do for */
+  MTASTS_URGENCY_WAITED,
 };
 
 struct mtasts_job {
   STAILQ_ENTRY(mtasts_job) link;
   enum mtasts_job_kind kind;
-  bool waited; /* somebody waits: goes before what nobody waits for */
+  bool waited;  /* goes before what nobody waits for */
+  bool network; /* of one that is waited for: a peer over TCP waits */
   struct mtasts_domain domain;
   struct mtasts_snapshot *snapshot;
   int fd;  /* of LISTEN and OUTCOMES; goes along; -1: none */
@@ -56,6 +65,12 @@ struct mtasts_job {
 /* NULL: no memory. */
 struct mtasts_job *mtasts_job_new(enum mtasts_job_kind kind);
 void mtasts_job_free(struct mtasts_job *job);
+
+static inline enum mtasts_urgency mtasts_job_urgency(const struct mtasts_job *job) {
+  if (!job->waited)
+    return MTASTS_URGENCY_BEHIND;
+  return job->network ? MTASTS_URGENCY_NETWORK : MTASTS_URGENCY_WAITED;
+}
 
 STAILQ_HEAD(mtasts_jobs, mtasts_job);
 

@@ -109,8 +109,8 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
   case MTASTS_JOB_RECHECK:
   case MTASTS_JOB_REFRESH:
     /* Those that want no answer may be many, and are not kept until there is one. */
-    status =
-        mtasts_tower_request(tower, &job->domain, job->kind, job->waited, job->token ? job : NULL);
+    status = mtasts_tower_request(tower, &job->domain, job->kind, mtasts_job_urgency(job),
+                                  job->token ? job : NULL);
     if (status == MTASTS_OK && job->token)
       return; /* it is the flight's now */
     break;
@@ -125,6 +125,7 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
     break;
   case MTASTS_JOB_LISTEN: /* the front loop's */
   case MTASTS_JOB_OUTCOMES:
+  case MTASTS_JOB_NEWER:
     break;
   case MTASTS_JOB_PING:
     mtasts_loop_note(tower->stats, MTASTS_LOOP_NET);

@@ -65,7 +65,7 @@ static void take(struct mtasts_outcomes *outcomes, size_t size) {
   mtasts_count(outcomes->stats, MTASTS_COUNT_OUTCOME_FAILURES);
   tell(outcomes, &outcome);
   if (outcome.policy == MTASTS_OUTCOME_STS)
-    mtasts_waiters_look_behind(outcomes->waiters, MTASTS_JOB_RECHECK, &outcome.domain);
+    mtasts_waiters_look_behind(outcomes->waiters, MTASTS_JOB_RECHECK, &outcome.domain, NULL);
 }
 
 static void on_datagrams(evutil_socket_t fd, short what, void *context) {

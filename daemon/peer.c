@@ -38,16 +38,22 @@ static void enter(struct mtasts_peer *peer, enum mtasts_peer_state state, bool d
   int64_t now = mtasts_uptime();
   if (state == peer->state && (!did_something || now == peer->since))
     return;
-  TAILQ_REMOVE(&server->peers[peer->state], peer, link);
-  TAILQ_INSERT_TAIL(&server->peers[state], peer, link);
+  TAILQ_REMOVE(&peer->lists[peer->state], peer, link);
+  TAILQ_INSERT_TAIL(&peer->lists[state], peer, link);
   peer->state = state;
   peer->since = now;
   if (state == MTASTS_PEER_STUCK && !event_pending(&server->sweep, EV_TIMEOUT, NULL))
     event_add(&server->sweep, &(struct timeval){.tv_sec = MTASTS_PEER_STUCK_MAX});
 }
 
+static enum mtasts_origin origin_of(enum mtasts_door door, bool network) {
+  if (network)
+    return MTASTS_ORIGIN_NETWORK;
+  return door == MTASTS_DOOR_ASK ? MTASTS_ORIGIN_ASK : MTASTS_ORIGIN_SOCKETMAP;
+}
+
 struct mtasts_peer *mtasts_peer_open(struct mtasts_socketmap *server, int fd, enum mtasts_door door,
-                                     uid_t uid) {
+                                     bool network, uid_t uid) {
   struct mtasts_peer *peer = malloc(sizeof *peer);
   if (!peer) {
     close(fd);
@@ -62,8 +68,11 @@ struct mtasts_peer *mtasts_peer_open(struct mtasts_socketmap *server, int fd, en
   peer->input = peer->own;
   peer->input_room = sizeof peer->own;
   peer->since = mtasts_uptime();
-  TAILQ_INSERT_TAIL(&server->peers[MTASTS_PEER_IDLE], peer, link);
+  peer->lists = network ? server->network : server->peers;
+  peer->client = mtasts_clients_hold(&server->clients, origin_of(door, network), uid);
+  TAILQ_INSERT_TAIL(&peer->lists[MTASTS_PEER_FRESH], peer, link);
   server->count++;
+  server->network_count += network;
   mtasts_count_set(server->options.stats, MTASTS_COUNT_CONNECTIONS, server->count);
   if (watch(peer, EV_READ))
     return peer;
@@ -77,12 +86,15 @@ void mtasts_peer_close(struct mtasts_peer *peer) {
     server->options.gone(server->options.context, peer);
   watch(peer, 0);
   close(peer->fd);
-  TAILQ_REMOVE(&server->peers[peer->state], peer, link);
+  bool network = peer->lists == server->network;
+  mtasts_turns_forget(&server->turns, peer);
+  mtasts_clients_release(peer->client);
+  TAILQ_REMOVE(&peer->lists[peer->state], peer, link);
   if (peer->input != peer->own)
     free(peer->input);
   free(peer->unsent);
   free(peer);
-  mtasts_socketmap_left(server);
+  mtasts_socketmap_left(server, network);
 }
 
 static void name_peer(const struct mtasts_peer *peer, char *out, size_t size) {
@@ -190,7 +202,8 @@ static size_t request_limit(const struct mtasts_peer *peer, struct mtasts_span b
 }
 
 enum go {
-  GO_ON,       /* all that is whole was answered, or its turn is over */
+  GO_ON,       /* all that is whole was answered */
+  GO_MORE,     /* its turn is over, and a whole request is left */
   GO_WAIT,     /* the last one is answered later */
   GO_CLOSE,    /* broken, or refused */
   GO_NO_FRAME, /* malformed */
@@ -228,6 +241,8 @@ static enum go answer_all(struct mtasts_peer *peer, size_t *at) {
     case MTASTS_NETSTRING_WHOLE:
       break;
     }
+    if (!mtasts_turns_peer_has_time(&peer->server->turns))
+      return GO_MORE;
     *at += used;
     go = answer_one(peer, payload);
   }
@@ -238,8 +253,8 @@ static enum go answer_all(struct mtasts_peer *peer, size_t *at) {
 static bool keep_rest(struct mtasts_peer *peer, size_t at) {
   char *from = peer->input;
   size_t left = peer->input_len - at;
-  bool full =
-      left > 0 && left == peer->input_room && !peer->unsent && peer->state != MTASTS_PEER_WAITING;
+  bool full = left > 0 && left == peer->input_room && !peer->unsent && !peer->more &&
+              peer->state != MTASTS_PEER_WAITING;
   peer->input_len = left;
   peer->ahead = peer->ahead > at ? peer->ahead - at : 0;
   if (full) {
@@ -287,28 +302,34 @@ static void settle(struct mtasts_peer *peer, bool did_something) {
   short what = EV_READ;
   if (waits)
     look_ahead(peer);
-  if (!waits && !peer->unsent && (peer->ended || peer->server->draining)) {
+  if (!waits && !peer->unsent && !peer->more && (peer->ended || peer->server->draining)) {
     mtasts_peer_close(peer);
     return;
   }
   if (peer->unsent)
     what = EV_WRITE;
-  else if (peer->ended || peer->input_len == peer->input_room)
+  else if (peer->ended || peer->more || peer->input_len == peer->input_room)
     what = 0;
   if (!watch(peer, what)) {
     mtasts_peer_close(peer);
     return;
   }
-  if (!waits)
-    enter(peer, peer->unsent || peer->input_len > 0 ? MTASTS_PEER_STUCK : MTASTS_PEER_IDLE,
-          did_something);
+  if (waits)
+    return;
+  if (peer->more && !peer->unsent) {
+    enter(peer, MTASTS_PEER_PUT_OFF, did_something);
+    mtasts_turns_put_off(&peer->server->turns, peer);
+  } else if (peer->unsent || peer->input_len > 0) {
+    enter(peer, MTASTS_PEER_STUCK, did_something);
+  } else if (peer->state != MTASTS_PEER_FRESH || did_something) {
+    enter(peer, MTASTS_PEER_IDLE, did_something);
+  }
 }
 
-/* Answers what is in the buffer, behind what is gathered already, and sends it all at once. */
-static void serve(struct mtasts_peer *peer) {
-  size_t at = 0;
-  bool did_something = peer->server->out_to > 0;
-  enum go go = answer_all(peer, &at);
+/* Sends what is gathered, and sees to what follows an answer or several, which took the first `at`
+ * bytes of the input. */
+static void finish(struct mtasts_peer *peer, enum go go, size_t at, bool did_something) {
+  peer->more = go == GO_MORE;
   if (go == GO_WAIT)
     enter(peer, MTASTS_PEER_WAITING, true);
   /* What came before a malformed request was right, and is answered. */
@@ -320,6 +341,15 @@ static void serve(struct mtasts_peer *peer) {
     close_malformed(peer, "that is no request: there is no map name and a space");
   else
     settle(peer, did_something || at > 0);
+}
+
+/* Answers what is in the buffer, behind what is gathered already, and sends it all at once. */
+static void serve(struct mtasts_peer *peer) {
+  size_t at = 0;
+  bool did_something = peer->server->out_to > 0;
+  mtasts_turns_begin_peer(&peer->server->turns);
+  enum go go = answer_all(peer, &at);
+  finish(peer, go, at, did_something);
 }
 
 /* Its side is shut. One that waits may still read its reply, unless it has closed altogether;
@@ -370,11 +400,25 @@ static void give(struct mtasts_peer *peer) {
 }
 
 static void on_event(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_peer *peer = context;
   (void)fd;
-  if (what & EV_WRITE)
-    give(context);
+  if (!mtasts_turns_has_time(&peer->server->turns)) {
+    watch(peer, 0);
+    mtasts_turns_put_off(&peer->server->turns, peer);
+  } else if (what & EV_WRITE) {
+    give(peer);
+  } else {
+    take(peer);
+  }
+}
+
+void mtasts_peer_go_on(struct mtasts_peer *peer) {
+  if (peer->unsent)
+    give(peer);
+  else if (peer->more)
+    serve(peer);
   else
-    take(context);
+    take(peer);
 }
 
 void mtasts_peer_drain(struct mtasts_peer *peer) {
@@ -389,7 +433,14 @@ void mtasts_peer_reply(struct mtasts_peer *peer, struct mtasts_span payload) {
   enter(peer, MTASTS_PEER_IDLE, true);
   memcpy(reply_place(server), payload.data, size);
   gather(server, size);
-  serve(peer);
+  if (mtasts_turns_has_time(&server->turns))
+    serve(peer);
+  else
+    finish(peer, peer->input_len > 0 ? GO_MORE : GO_ON, 0, true);
+}
+
+struct mtasts_client *mtasts_peer_client(const struct mtasts_peer *peer) {
+  return peer->client;
 }
 
 enum mtasts_door mtasts_peer_door(const struct mtasts_peer *peer) {

@@ -2,11 +2,11 @@
  * peer.h: one connection of the socketmap server, and what of the server it works with. For
  * socketmap.c and peer.c alone.
  *
- * A connection is in one of three states, and in the server's list of that state. It is read
+ * A connection is in one of five states, and in the server's list of that state. It is read
  * from unless it owes the kernel replies or its buffer is full; readiness to read is watched
  * persistently, so that a request costs one recv and one send and nothing else of the kernel.
  * A full buffer is one go: what else a peer has sent waits in its socket for the next turn of
- * the loop, so that no peer can keep the others waiting.
+ * the loop. How long a peer is seen to in a turn is bounded as well (turns.h).
  */
 #ifndef MTASTS_PEER_H
 #define MTASTS_PEER_H
@@ -16,12 +16,15 @@
 #include <sys/queue.h>
 
 #include "socketmap.h"
+#include "turns.h"
 #include "uptime.h"
 
 enum mtasts_peer_state {
+  MTASTS_PEER_FRESH,   /* has sent nothing yet */
   MTASTS_PEER_IDLE,    /* owes us nothing, nor we it */
   MTASTS_PEER_STUCK,   /* half a request has come, or half a reply gone */
   MTASTS_PEER_WAITING, /* its reply comes later */
+  MTASTS_PEER_PUT_OFF, /* has sent more requests than could be answered in its turn */
   MTASTS_PEER_STATES,
 };
 
@@ -34,6 +37,11 @@ enum {
 
 struct mtasts_peer {
   TAILQ_ENTRY(mtasts_peer) link;
+  struct mtasts_peers *lists; /* by state: the server's `peers` or `network` */
+  struct mtasts_client *client;
+  TAILQ_ENTRY(mtasts_peer) turn;
+  bool put_off; /* in its client's list of turns.h, and not watched */
+  bool more;    /* a whole request is left in `input` */
   struct mtasts_socketmap *server;
   struct event event;
   short watched; /* EV_READ, EV_WRITE, or 0 */
@@ -52,12 +60,15 @@ struct mtasts_peer {
   char own[MTASTS_PEER_INPUT];
 };
 
-TAILQ_HEAD(mtasts_peers, mtasts_peer); /* the one that did something longest ago first */
-
 struct mtasts_socketmap {
   struct mtasts_socketmap_options options;
+  /* The one that did something longest ago first: of unix sockets, and of TCP. */
   struct mtasts_peers peers[MTASTS_PEER_STATES];
+  struct mtasts_peers network[MTASTS_PEER_STATES];
   unsigned count;
+  unsigned network_count, network_max;
+  struct mtasts_clients clients;
+  struct mtasts_turns turns;
   bool draining;
   void (*drained)(void *context);
   SLIST_HEAD(mtasts_door_events, mtasts_door_event) doors;
@@ -73,12 +84,14 @@ struct mtasts_socketmap {
 
 /* Takes the descriptor over. NULL: no memory, and it is closed. */
 struct mtasts_peer *mtasts_peer_open(struct mtasts_socketmap *server, int fd, enum mtasts_door door,
-                                     uid_t uid);
+                                     bool network, uid_t uid);
+/* Its turn has come: of turns.h. */
+void mtasts_peer_go_on(struct mtasts_peer *peer);
 void mtasts_peer_close(struct mtasts_peer *peer);
 /* Answers what has come and closes it, at once where nothing is owed any more. */
 void mtasts_peer_drain(struct mtasts_peer *peer);
 
 /* A connection less. */
-void mtasts_socketmap_left(struct mtasts_socketmap *server);
+void mtasts_socketmap_left(struct mtasts_socketmap *server, bool network);
 
 #endif

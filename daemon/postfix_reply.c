@@ -5,6 +5,7 @@
 
 #include "ascii.h"
 #include "eights.h"
+#include "mx_match.h"
 #include "printable.h"
 #include "span.h"
 
@@ -206,9 +207,14 @@ static struct mtasts_names matching(const struct mtasts_names *patterns,
                                     const struct mtasts_mx_list *hosts,
                                     unsigned char store[MATCHING_MAX + 1 + MTASTS_DOMAIN_MAX]) {
   struct mtasts_names found = {.data = store};
+  struct mtasts_span matches[MTASTS_MX_HOSTS_MAX];
   struct mtasts_mx_host mx;
-  for (size_t cursor = 0; found.size <= MATCHING_MAX && mtasts_mx_next(hosts, &cursor, &mx);) {
-    struct mtasts_span pattern = mtasts_mx_match(patterns, mx.host);
+  size_t n = 0;
+  mtasts_mx_match_all(patterns, hosts, matches);
+  for (size_t cursor = 0;
+       found.size <= MATCHING_MAX && n < MTASTS_MX_HOSTS_MAX && mtasts_mx_next(hosts, &cursor, &mx);
+       n++) {
+    struct mtasts_span pattern = matches[n];
     if (!pattern.data || mtasts_mx_match(&found, mx.host).data)
       continue;
     store[found.size] = (unsigned char)pattern.len;

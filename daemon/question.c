@@ -94,6 +94,15 @@ static bool wait_for_kind(struct mtasts_front *front, const struct question *que
 
 /* what the cache knows */
 
+/* What the cache could not take goes before what is in it. */
+static enum mtasts_status read_known(const struct mtasts_front *front,
+                                     const struct mtasts_domain *domain,
+                                     struct mtasts_entry *entry) {
+  if (mtasts_newer_get(&front->newer, domain, entry))
+    return MTASTS_OK;
+  return mtasts_reader_get(front->reader, domain, entry);
+}
+
 /* Is enough known to answer at once, whatever is due? An override's policy beats that of the
  * domain, never DANE. */
 static bool can_answer(const struct mtasts_discover_settings *settings,
@@ -158,7 +167,7 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   finding.override = override_of(front, &question->domain, question->now);
   const struct mtasts_discover_settings settings =
       mtasts_settings_with(&front->settings, finding.override);
-  enum mtasts_status status = mtasts_reader_get(front->reader, &question->domain, &entry);
+  enum mtasts_status status = read_known(front, &question->domain, &entry);
   if (status == MTASTS_OK) {
     heed(front, &settings, &entry);
     finding.entry = &entry;
@@ -170,7 +179,8 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   if (can_answer(&settings, finding.entry, finding.override, due, question->now)) {
     /* Behind an override nothing but DANE is wanted. */
     if (due && (!finding.override || finding.override->no_policy || settings.dane))
-      mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain);
+      mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain,
+                                 question->peer);
     size_t size = reply(front, question->map, &finding, question->now, out);
     mtasts_count(front->stats, finding.override ? MTASTS_COUNT_OVERRIDES : MTASTS_COUNT_HITS);
     if (finding.decision.source == MTASTS_SOURCE_STALE)
@@ -180,7 +190,8 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   mtasts_count(front->stats, MTASTS_COUNT_MISSES);
   if (enforces_nothing(front, question->map)) {
     /* The answer is known already: no mail has to wait for the first week's look-ups. */
-    mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain);
+    mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain,
+                               question->peer);
     mtasts_count_wait(front->stats, 0);
     return mtasts_reply_text("NOTFOUND ", out);
   }
@@ -253,12 +264,26 @@ static size_t answer_import(struct mtasts_front *front, struct question *questio
   return wait_for(front, question, job) ? MTASTS_REPLY_LATER : crowded(out);
 }
 
+/* Any name is answered as `postfix`. It may be a mistake, so that is told once. */
+static void note_map(struct mtasts_front *front, struct mtasts_span name) {
+  char text[64];
+  if (front->odd_map || mtasts_span_equal(name, MTASTS_SPAN("postfix")) ||
+      mtasts_span_equal(name, MTASTS_SPAN("QUERY")))
+    return;
+  front->odd_map = true;
+  mtasts_log_value(name, text, sizeof text);
+  mtasts_log(MTASTS_LOG_INFO,
+             "socketmap: there is no map %s here: it is answered as postfix; see mtastsd(8)", text);
+}
+
 size_t mtasts_question_answer(void *context, struct mtasts_peer *peer,
                               const struct mtasts_request *request, char *out) {
   struct mtasts_front *front = context;
   struct question question = {.peer = peer, .text = request->key, .now = time(NULL)};
   question.map = mtasts_map_named(request->map, mtasts_peer_door(peer));
   mtasts_count(front->stats, MTASTS_COUNT_REQUESTS);
+  if (question.map == MTASTS_MAP_POSTFIX)
+    note_map(front, request->map);
   if (question.map == MTASTS_MAP_STATS)
     return answer_stats(front, out);
   if (question.map == MTASTS_MAP_IMPORT)
@@ -309,12 +334,12 @@ void mtasts_question_ahead(void *context, const struct mtasts_peer *peer,
     return;
   const struct mtasts_override *override = override_of(front, &domain, now);
   const struct mtasts_discover_settings settings = mtasts_settings_with(&front->settings, override);
-  bool known = mtasts_reader_get(front->reader, &domain, &entry) == MTASTS_OK;
+  bool known = read_known(front, &domain, &entry) == MTASTS_OK;
   if (known)
     heed(front, &settings, &entry);
   bool due = is_due(&settings, known ? &entry : NULL, now);
   if (!can_answer(&settings, known ? &entry : NULL, override, due, now))
-    mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &domain);
+    mtasts_waiters_look_behind(&front->waiters, MTASTS_JOB_LOOK_UP, &domain, peer);
 }
 
 /* later */
@@ -351,7 +376,7 @@ size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtas
     finding.freshness = job->freshness;
   } else if (waiter->map == MTASTS_MAP_REFRESH || waiter->map == MTASTS_MAP_RECHECK) {
     return answer_done(job, "TEMP the answer cannot be read", out);
-  } else if (mtasts_reader_get(front->reader, domain, &entry) == MTASTS_OK) {
+  } else if (read_known(front, domain, &entry) == MTASTS_OK) {
     heed(front, &settings, &entry);
     if (governs(&entry, now)) /* no news in time */
       finding.entry = &entry;

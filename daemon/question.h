@@ -9,6 +9,7 @@
 
 #include "discover.h"
 #include "front.h"
+#include "newer.h"
 #include "outcomes.h"
 #include "uptime.h"
 #include "waiters.h"
@@ -24,11 +25,16 @@ struct mtasts_front {
   struct mtasts_socketmap *socketmap;
   struct mtasts_outcomes *outcomes; /* NULL: nobody may tell them */
   struct mtasts_waiters waiters;
+  struct mtasts_newer newer;   /* than the cache */
+  struct mtasts_jobs jobs;     /* taken out of the inbox, and to be done */
+  struct mtasts_errand *ended; /* of the first of them: its waiters are being answered */
+  struct event rest_event;     /* pending while jobs are left for the next turn of the loop */
   struct event inbox_event;
   struct event deadline_event;
   int64_t deadline; /* that deadline_event is set to; INT64_MAX: none */
   struct event drain_event;
   struct mtasts_seldom crowded;
+  bool odd_map; /* a map of another name than `postfix` was asked for, which was logged */
   char reply[MTASTS_REPLY_MAX]; /* one that comes later */
 };
 

@@ -17,7 +17,7 @@ enum mtasts_map mtasts_map_named(struct mtasts_span name, enum mtasts_door door)
       {{"postfix-tlsrpt", 14}, MTASTS_MAP_TLSRPT, false},
       {{"QUERYwithTLSRPT", 15}, MTASTS_MAP_TLSRPT, false},
       {{"sts", 3}, MTASTS_MAP_STS, false},
-      {{"decision", 8}, MTASTS_MAP_DECISION, false},
+      {{"decision", 8}, MTASTS_MAP_DECISION, true},
       {{"entry", 5}, MTASTS_MAP_ENTRY, true},
       {{"refresh", 7}, MTASTS_MAP_REFRESH, true},
       {{"recheck", 7}, MTASTS_MAP_RECHECK, true},

@@ -12,8 +12,8 @@ enum mtasts_map {
   MTASTS_MAP_POSTFIX, /* `postfix`, `QUERY` and any name that is not below */
   MTASTS_MAP_TLSRPT,  /* `postfix-tlsrpt`, `QUERYwithTLSRPT` */
   MTASTS_MAP_STS,
-  MTASTS_MAP_DECISION,
   /* on the ask door alone */
+  MTASTS_MAP_DECISION,
   MTASTS_MAP_ENTRY,
   MTASTS_MAP_REFRESH,
   MTASTS_MAP_RECHECK,

@@ -2,6 +2,7 @@
 
 enum {
   AGENDA_BURST = 128, /* looked up again in one round */
+  SAVE_AGAIN = 5000,  /* milliseconds between tries to store what the store did not take */
 };
 
 static bool do_chore(void *context, const struct mtasts_domain *domain,
@@ -13,7 +14,8 @@ static bool do_chore(void *context, const struct mtasts_domain *domain,
       mtasts_tower_mind(tower, domain, entry);
     return true;
   case MTASTS_CHORE_REFRESH:
-    return mtasts_tower_request(tower, domain, MTASTS_JOB_REFRESH, false, NULL) == MTASTS_OK;
+    return mtasts_tower_request(tower, domain, MTASTS_JOB_REFRESH, MTASTS_URGENCY_BEHIND, NULL) ==
+           MTASTS_OK;
   case MTASTS_CHORE_REMOVE:
     /* Not what a look-up is just about to replace, or has replaced before its commit. */
     return mtasts_flights_find(&tower->flights, domain) ||
@@ -25,7 +27,7 @@ static bool do_chore(void *context, const struct mtasts_domain *domain,
 bool mtasts_rounds_open(struct mtasts_rounds *rounds, struct mtasts_tower *tower,
                         struct mtasts_use *use) {
   const struct mtasts_hand_options hand = {tower->store, use, do_chore, rounds};
-  *rounds = (struct mtasts_rounds){tower, use, mtasts_hand_new(&hand)};
+  *rounds = (struct mtasts_rounds){.tower = tower, .use = use, .hand = mtasts_hand_new(&hand)};
   return rounds->hand;
 }
 
@@ -43,8 +45,8 @@ static void follow_agenda(struct mtasts_tower *tower, int64_t now) {
     if (!known || !known->has_policy || !mtasts_use_known(tower->use, &domain))
       continue;
     bool refresh = mtasts_discover_refresh_due(&tower->net.settings, known, now);
-    mtasts_tower_request(tower, &domain, refresh ? MTASTS_JOB_REFRESH : MTASTS_JOB_LOOK_UP, false,
-                         NULL);
+    mtasts_tower_request(tower, &domain, refresh ? MTASTS_JOB_REFRESH : MTASTS_JOB_LOOK_UP,
+                         MTASTS_URGENCY_BEHIND, NULL);
   }
 }
 
@@ -53,6 +55,8 @@ void mtasts_rounds_go(struct mtasts_rounds *rounds, int64_t now, uint64_t elapse
   mtasts_use_rotate(rounds->use, now);
   mtasts_tower_complain(tower, mtasts_hand_move(rounds->hand, &tower->net.settings, elapsed, now));
   follow_agenda(tower, now);
+  if (mtasts_seldom(&rounds->saved_again, SAVE_AGAIN))
+    mtasts_tower_save_again(tower);
   mtasts_tower_commit_soon(tower);
   mtasts_tower_launch(tower);
 }

@@ -16,6 +16,7 @@ struct mtasts_rounds {
   struct mtasts_tower *tower; /* open; the owner's */
   struct mtasts_use *use;     /* likewise */
   struct mtasts_hand *hand;
+  struct mtasts_seldom saved_again; /* what the store had not taken */
 };
 
 /* Begins where the rounds of an earlier process ended. False: no memory. */

@@ -4,9 +4,11 @@
  * half the throughput.
  *
  * Hostile peers: a malformed or oversized request closes its connection and no other. A peer
- * that does not read its replies is not read from. Where all places are taken, a
- * connection that is stuck or else the one that has been idle longest makes room; idle ones are
- * otherwise left alone, since Postfix and others keep theirs and take a closed one for a failure.
+ * that does not read its replies is not read from. TCP has a part of the places. If all places are
+ * taken, one connection makes room: one that has been stuck, or has sent nothing, for a second,
+ * else the one that has been idle longest. A connection that has only just come is never closed for
+ * another. Idle ones are otherwise left alone, since Postfix and others keep theirs and take a
+ * closed one for a failure.
  * Half a request, or half a reply, is waited for for half a minute. A peer that has shut its side
  * down is still given its replies.
  */
@@ -18,6 +20,8 @@
 #include "netstring.h"
 
 struct event_base;
+struct mtasts_client;
+struct mtasts_clients;
 struct mtasts_socketmap;
 struct mtasts_peer; /* one connection */
 struct mtasts_stats;
@@ -56,9 +60,14 @@ struct mtasts_socketmap_options {
   void (*gone)(void *context, struct mtasts_peer *peer);
   void *context;
   unsigned peers_max;
+  unsigned network_peers_max;   /* of them, over TCP; at most three quarters */
+  unsigned network_errands_max; /* look-ups for them */
 };
 
 struct mtasts_socketmap *mtasts_socketmap_new(const struct mtasts_socketmap_options *options);
+/* Other bounds, from now on. */
+void mtasts_socketmap_limit(struct mtasts_socketmap *socketmap, unsigned network_peers_max,
+                            unsigned network_errands_max);
 /* Closes all connections and listeners; calls `gone` for those that wait. */
 void mtasts_socketmap_free(struct mtasts_socketmap *socketmap);
 
@@ -80,6 +89,13 @@ void mtasts_socketmap_drain(struct mtasts_socketmap *socketmap, void (*drained)(
  * request function. Goes on with the peer's next requests, perhaps before it returns; the peer
  * may be gone afterwards. */
 void mtasts_peer_reply(struct mtasts_peer *peer, struct mtasts_span payload);
+
+/* Is there time left in this turn of the loop (turns.h)? Else what can wait should. */
+bool mtasts_socketmap_has_time(struct mtasts_socketmap *socketmap);
+
+/* The clients of all connections. */
+struct mtasts_clients *mtasts_socketmap_clients(struct mtasts_socketmap *socketmap);
+struct mtasts_client *mtasts_peer_client(const struct mtasts_peer *peer);
 
 enum mtasts_door mtasts_peer_door(const struct mtasts_peer *peer);
 /* Of a unix peer; (uid_t)-1 of another. */

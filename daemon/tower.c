@@ -68,6 +68,21 @@ static enum mtasts_status copy_answer(const struct mtasts_flight *flight, struct
   return MTASTS_OK;
 }
 
+/* The front loop answers from the cache, so it is told of what is not there, and when that is over.
+ */
+static void tell_front(struct mtasts_tower *tower, struct mtasts_flight *flight) {
+  if ((!flight->unsaved && !flight->told) || !tower->to_front)
+    return;
+  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_NEWER);
+  if (!job)
+    return;
+  job->domain = flight->domain;
+  if (flight->unsaved)
+    copy_answer(flight, job);
+  flight->told = flight->unsaved;
+  mtasts_queue_give(tower->to_front, job);
+}
+
 static void answer_all(struct mtasts_tower *tower, const struct mtasts_flight *flight,
                        struct mtasts_demand *demand, enum mtasts_status status) {
   struct mtasts_job *job;
@@ -77,21 +92,34 @@ static void answer_all(struct mtasts_tower *tower, const struct mtasts_flight *f
   }
 }
 
-static enum mtasts_flight_list turn_of(bool waited) {
-  return waited ? MTASTS_FLIGHT_WAITED : MTASTS_FLIGHT_BEHIND;
+static enum mtasts_flight_list turn_of(enum mtasts_urgency urgency) {
+  switch (urgency) {
+  case MTASTS_URGENCY_BEHIND:
+    return MTASTS_FLIGHT_BEHIND;
+  case MTASTS_URGENCY_NETWORK:
+    return MTASTS_FLIGHT_NETWORK;
+  case MTASTS_URGENCY_WAITED:
+    break;
+  }
+  return MTASTS_FLIGHT_WAITED;
 }
 
 /* A store that fails must not have a busy domain looked up for each question. */
 static void keep(struct mtasts_tower *tower, struct mtasts_flight *flight) {
   struct mtasts_flights *flights = &tower->flights;
   mtasts_flights_move(flights, flight, MTASTS_FLIGHT_KEPT);
-  if (flights->counts[MTASTS_FLIGHT_KEPT] > KEPT_MOST)
-    mtasts_flights_remove(flights, TAILQ_FIRST(&flights->lists[MTASTS_FLIGHT_KEPT]));
+  if (flights->counts[MTASTS_FLIGHT_KEPT] <= KEPT_MOST)
+    return;
+  struct mtasts_flight *oldest = TAILQ_FIRST(&flights->lists[MTASTS_FLIGHT_KEPT]);
+  oldest->unsaved = false;
+  tell_front(tower, oldest);
+  mtasts_flights_remove(flights, oldest);
 }
 
 /* Answers, and makes room for the next one to the same domain, if that is wanted. */
 static void finish(struct mtasts_tower *tower, struct mtasts_flight *flight,
                    enum mtasts_status status) {
+  tell_front(tower, flight);
   answer_all(tower, flight, &flight->demand, status);
   bool wanted = flight->next.wanted;
   if (!wanted && !flight->unsaved) {
@@ -102,11 +130,13 @@ static void finish(struct mtasts_tower *tower, struct mtasts_flight *flight,
     forget_answer(flight);
   flight->demand.kind = flight->next.kind;
   flight->demand.waited = flight->next.waited;
+  flight->demand.urgency = flight->next.urgency;
   STAILQ_CONCAT(&flight->demand.jobs, &flight->next.jobs);
   flight->next.wanted = flight->next.waited = false;
+  flight->next.urgency = MTASTS_URGENCY_BEHIND;
   flight->next.kind = MTASTS_JOB_LOOK_UP;
   if (wanted)
-    mtasts_flights_move(&tower->flights, flight, turn_of(flight->demand.waited));
+    mtasts_flights_move(&tower->flights, flight, turn_of(flight->demand.urgency));
   else
     keep(tower, flight);
 }
@@ -151,6 +181,36 @@ static void on_commit(evutil_socket_t fd, short what, void *context) {
   mtasts_tower_launch(tower);
 }
 
+/* Puts those that the store did not take into it, `most` of them, as if they had just landed. */
+static size_t put_again(struct mtasts_tower *tower, size_t most) {
+  struct mtasts_flight *flight = TAILQ_FIRST(&tower->flights.lists[MTASTS_FLIGHT_KEPT]);
+  struct mtasts_flight *next;
+  size_t count = 0;
+  for (; flight && count < most; flight = next) {
+    struct mtasts_entry entry;
+    next = TAILQ_NEXT(flight, link);
+    if (mtasts_entry_decode(flight->value, flight->value_size, &entry) != MTASTS_OK)
+      break;
+    enum mtasts_status status = mtasts_tower_complain(
+        tower, mtasts_store_put(tower->store, &flight->domain, &entry, tower->net.now()));
+    if (status == MTASTS_OK) {
+      mtasts_flights_move(&tower->flights, flight, MTASTS_FLIGHT_LANDED);
+      count++;
+    }
+    if (mtasts_store_pending(tower->store) == 0)
+      settle(tower, status); /* that one has made a group full */
+    if (status != MTASTS_OK)
+      break;
+  }
+  return count;
+}
+
+void mtasts_tower_save_again(struct mtasts_tower *tower) {
+  if (tower->flights.counts[MTASTS_FLIGHT_KEPT] > 0 && put_again(tower, 1) == 1 &&
+      commit(tower) == MTASTS_OK && put_again(tower, KEPT_MOST) > 0)
+    commit(tower);
+}
+
 void mtasts_tower_commit_soon(struct mtasts_tower *tower) {
   const struct timeval wait = {.tv_usec = COMMIT_MS * 1000};
   if (mtasts_store_pending(tower->store) > 0 && !evtimer_pending(tower->commit, NULL))
@@ -159,33 +219,40 @@ void mtasts_tower_commit_soon(struct mtasts_tower *tower) {
 
 /* requests */
 
+static size_t in_wait(const struct mtasts_tower *tower) {
+  const size_t *counts = tower->flights.counts;
+  return counts[MTASTS_FLIGHT_WAITED] + counts[MTASTS_FLIGHT_NETWORK] +
+         counts[MTASTS_FLIGHT_BEHIND];
+}
+
 bool mtasts_tower_room(const struct mtasts_tower *tower, bool waited) {
   const size_t *counts = tower->flights.counts;
   if (!waited && counts[MTASTS_FLIGHT_BEHIND] >= MTASTS_NET_WAITING_MAX / 2)
     return false;
-  return counts[MTASTS_FLIGHT_WAITED] + counts[MTASTS_FLIGHT_BEHIND] < MTASTS_NET_WAITING_MAX;
+  return in_wait(tower) < MTASTS_NET_WAITING_MAX;
 }
 
 static bool waits(const struct mtasts_flight *flight) {
-  return flight->list == MTASTS_FLIGHT_WAITED || flight->list == MTASTS_FLIGHT_BEHIND;
+  return flight->list == MTASTS_FLIGHT_WAITED || flight->list == MTASTS_FLIGHT_NETWORK ||
+         flight->list == MTASTS_FLIGHT_BEHIND;
 }
 
 enum mtasts_status mtasts_tower_request(struct mtasts_tower *tower,
                                         const struct mtasts_domain *domain,
-                                        enum mtasts_job_kind kind, bool waited,
+                                        enum mtasts_job_kind kind, enum mtasts_urgency urgency,
                                         struct mtasts_job *job) {
   struct mtasts_flight *flight = mtasts_flights_find(&tower->flights, domain);
   bool kept = flight && flight->list == MTASTS_FLIGHT_KEPT;
-  if ((!flight || kept) && !mtasts_tower_room(tower, waited))
+  if ((!flight || kept) && !mtasts_tower_room(tower, urgency != MTASTS_URGENCY_BEHIND))
     return MTASTS_FULL;
   if (kept)
-    mtasts_flights_move(&tower->flights, flight, turn_of(waited));
-  if (!flight && !(flight = mtasts_flights_add(&tower->flights, domain, turn_of(waited))))
+    mtasts_flights_move(&tower->flights, flight, turn_of(urgency));
+  if (!flight && !(flight = mtasts_flights_add(&tower->flights, domain, turn_of(urgency))))
     return MTASTS_NO_MEMORY;
   bool in_time = waits(flight) || flight->serves >= kind;
-  mtasts_demand_add(in_time ? &flight->demand : &flight->next, kind, waited, job);
-  if (waited && flight->list == MTASTS_FLIGHT_BEHIND)
-    mtasts_flights_move(&tower->flights, flight, MTASTS_FLIGHT_WAITED);
+  mtasts_demand_add(in_time ? &flight->demand : &flight->next, kind, urgency, job);
+  if (waits(flight) && flight->list != turn_of(flight->demand.urgency))
+    mtasts_flights_move(&tower->flights, flight, turn_of(flight->demand.urgency));
   return MTASTS_OK;
 }
 
@@ -194,7 +261,8 @@ enum mtasts_status mtasts_tower_request(struct mtasts_tower *tower,
 /* Places that are taken. */
 static size_t places(const struct mtasts_tower *tower) {
   const size_t *counts = tower->flights.counts;
-  return counts[MTASTS_FLIGHT_AIR] + counts[MTASTS_FLIGHT_AIR_BEHIND];
+  return counts[MTASTS_FLIGHT_AIR] + counts[MTASTS_FLIGHT_AIR_NETWORK] +
+         counts[MTASTS_FLIGHT_AIR_BEHIND];
 }
 
 static size_t in_the_air(const struct mtasts_tower *tower) {
@@ -375,18 +443,34 @@ static bool make_place(struct mtasts_tower *tower, enum mtasts_flight_list kind)
   return true;
 }
 
-/* A quarter of the places is kept for each: hosts that never answer hold up those of their own
- * kind, but neither can questions stop all refreshing, nor refreshing all questions. One owner has
- * a quarter at most. */
+/*
+ * Is there a place for one more of this kind? A quarter of the places is kept from questions, and a
+ * quarter from refreshing: hosts that never answer hold up those of their own kind, but neither can
+ * questions stop all refreshing, nor refreshing all questions. What only peers over TCP wait for
+ * has half of the places, and leaves that quarter to other questions: any user of this host may ask
+ * there. One owner has a quarter at most.
+ */
+static bool has_place(const struct mtasts_tower *tower, enum mtasts_flight_list to) {
+  const size_t *counts = tower->flights.counts;
+  size_t network = counts[MTASTS_FLIGHT_AIR_NETWORK];
+  size_t half = tower->in_flight - tower->in_flight / 2;
+  size_t most = tower->in_flight - tower->in_flight / 4;
+  if (places(tower) >= tower->in_flight)
+    return false;
+  if (to != MTASTS_FLIGHT_AIR_BEHIND && counts[MTASTS_FLIGHT_AIR] + network >= most)
+    return false;
+  if (to != MTASTS_FLIGHT_AIR && counts[MTASTS_FLIGHT_AIR_BEHIND] + network >= most)
+    return false;
+  return to != MTASTS_FLIGHT_AIR_NETWORK || network < half;
+}
+
 static void launch(struct mtasts_tower *tower, enum mtasts_flight_list from,
                    enum mtasts_flight_list to) {
   struct mtasts_flights *flights = &tower->flights;
-  size_t most = tower->in_flight - tower->in_flight / 4;
   size_t share = tower->in_flight / 4 > 0 ? tower->in_flight / 4 : 1;
   struct mtasts_flight *flight;
   while ((flight = mtasts_flights_next(flights, from, share))) {
-    if ((flights->counts[to] >= most || places(tower) >= tower->in_flight) &&
-        !make_place(tower, to))
+    if (!has_place(tower, to) && !make_place(tower, to))
       break;
     mtasts_flights_move(flights, flight, to);
     flight->since = mtasts_uptime();
@@ -402,20 +486,21 @@ static void on_turn(evutil_socket_t fd, short what, void *context) {
 }
 
 void mtasts_tower_launch(struct mtasts_tower *tower) {
-  const size_t *counts = tower->flights.counts;
   launch(tower, MTASTS_FLIGHT_WAITED, MTASTS_FLIGHT_AIR);
+  launch(tower, MTASTS_FLIGHT_NETWORK, MTASTS_FLIGHT_AIR_NETWORK);
   launch(tower, MTASTS_FLIGHT_BEHIND, MTASTS_FLIGHT_AIR_BEHIND);
   mtasts_count_set(tower->stats, MTASTS_COUNT_IN_FLIGHT, in_the_air(tower));
-  mtasts_count_set(tower->stats, MTASTS_COUNT_WAITING,
-                   counts[MTASTS_FLIGHT_WAITED] + counts[MTASTS_FLIGHT_BEHIND]);
+  mtasts_count_set(tower->stats, MTASTS_COUNT_WAITING, in_wait(tower));
 }
 
 enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
                                         const struct mtasts_domain *domain) {
   enum mtasts_status status = commit(tower);
   struct mtasts_flight *flight = mtasts_flights_find(&tower->flights, domain);
-  if (flight)
+  if (flight) {
     forget_answer(flight);
+    tell_front(tower, flight);
+  }
   if (flight && flight->lookup) {
     mtasts_lookup_free(flight->lookup);
     flight->lookup = NULL;
@@ -425,7 +510,8 @@ enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
   return status;
 }
 
-static const enum mtasts_flight_list in_air[] = {MTASTS_FLIGHT_AIR, MTASTS_FLIGHT_AIR_BEHIND};
+static const enum mtasts_flight_list in_air[] = {MTASTS_FLIGHT_AIR, MTASTS_FLIGHT_AIR_NETWORK,
+                                                 MTASTS_FLIGHT_AIR_BEHIND, MTASTS_FLIGHT_AIR_SLOW};
 
 void mtasts_tower_abort(struct mtasts_tower *tower) {
   struct mtasts_flight *flight;

@@ -30,7 +30,7 @@ struct mtasts_tower {
   struct mtasts_store *store;
   const struct mtasts_use *use;
   struct mtasts_stats *stats;
-  struct mtasts_queue *to_front;
+  struct mtasts_queue *to_front;      /* NULL: nobody answers but this loop */
   uint32_t in_flight;                 /* look-ups at a time */
   const struct mtasts_config *config; /* its overrides; NULL: there are none */
 
@@ -66,7 +66,7 @@ bool mtasts_tower_room(const struct mtasts_tower *tower, bool waited);
  */
 enum mtasts_status mtasts_tower_request(struct mtasts_tower *tower,
                                         const struct mtasts_domain *domain,
-                                        enum mtasts_job_kind kind, bool waited,
+                                        enum mtasts_job_kind kind, enum mtasts_urgency urgency,
                                         struct mtasts_job *job);
 
 /* Starts what may start. To be called after requests. */
@@ -96,6 +96,9 @@ void mtasts_tower_resume(struct mtasts_tower *tower);
 /* Logs a failure of the cache, seldom. A cache that fails costs a line, not an answer; one that is
  * full has its own (store.h). Returns the status. */
 enum mtasts_status mtasts_tower_complain(struct mtasts_tower *tower, enum mtasts_status status);
+
+/* Tries again to store what the store did not take: one of them, and if it is taken, the others. */
+void mtasts_tower_save_again(struct mtasts_tower *tower);
 
 /* Sees to it that what is pending in the store is committed soon. */
 void mtasts_tower_commit_soon(struct mtasts_tower *tower);

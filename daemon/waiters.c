@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-void mtasts_waiters_init(struct mtasts_waiters *waiters, struct mtasts_queue *to_net) {
+void mtasts_waiters_init(struct mtasts_waiters *waiters, struct mtasts_queue *to_net,
+                         struct mtasts_clients *clients) {
   memset(waiters, 0, sizeof *waiters);
   waiters->to_net = to_net;
+  waiters->clients = clients;
   for (size_t i = 0; i < MTASTS_PATIENCES; i++)
     TAILQ_INIT(&waiters->by_deadline[i]);
 }
@@ -44,70 +46,64 @@ static struct mtasts_errand *find(const struct mtasts_waiters *waiters,
 
 /* Gives the job to the net loop. NULL: too many are out, or no memory. */
 static struct mtasts_errand *send_out(struct mtasts_waiters *waiters, struct mtasts_job *job,
+                                      struct mtasts_client *client,
                                       const struct mtasts_errand *like) {
-  unsigned most = job->waited ? MTASTS_ERRANDS_MAX : MTASTS_ERRANDS_BEHIND_MAX;
-  struct mtasts_errand *errand = NULL;
-  if (waiters->errand_count < most)
-    errand = malloc(sizeof *errand);
+  bool counted = mtasts_clients_take_errand(waiters->clients, client, !job->waited);
+  struct mtasts_errand *errand = counted ? malloc(sizeof *errand) : NULL;
   if (errand) {
     *errand = *like;
-    errand->waited = job->waited;
+    errand->urgency = mtasts_job_urgency(job);
+    errand->client = client;
     TAILQ_INIT(&errand->waiters);
     if (tsearch(errand, &waiters->errands, compare)) {
-      waiters->errand_count++;
       job->token = errand;
       mtasts_queue_give(waiters->to_net, job);
       return errand;
     }
   }
+  if (counted)
+    mtasts_clients_end_errand(waiters->clients, client);
   free(errand);
   mtasts_job_free(job);
   return NULL;
 }
 
 void mtasts_waiters_look_behind(struct mtasts_waiters *waiters, enum mtasts_job_kind kind,
-                                const struct mtasts_domain *domain) {
+                                const struct mtasts_domain *domain,
+                                const struct mtasts_peer *peer) {
   const struct mtasts_errand like = {.kind = kind, .domain = *domain};
   if (find(waiters, &like))
     return;
   struct mtasts_job *job = mtasts_job_new(kind);
   if (!job)
     return;
+  struct mtasts_client *client =
+      peer ? mtasts_peer_client(peer)
+           : mtasts_clients_hold(waiters->clients, MTASTS_ORIGIN_OUTCOME, (uid_t)-1);
   job->domain = *domain;
-  send_out(waiters, job, &like);
+  send_out(waiters, job, client, &like);
+  if (!peer)
+    mtasts_clients_release(client);
 }
 
 struct mtasts_errand *mtasts_waiters_end(struct mtasts_waiters *waiters,
                                          const struct mtasts_job *job) {
   struct mtasts_errand *errand = job->token;
   tdelete(errand, &waiters->errands, compare);
-  waiters->errand_count--;
+  mtasts_clients_end_errand(waiters->clients, errand->client);
   return errand;
 }
 
 /* waiters */
 
-/* The client's place, or a free one; MTASTS_CLIENTS_MAX: there is none. */
-static size_t client_of(const struct mtasts_waiters *waiters, uid_t uid) {
-  size_t place = MTASTS_CLIENTS_MAX;
-  for (size_t i = 0; i < MTASTS_CLIENTS_MAX; i++) {
-    if (waiters->clients[i].count == 0)
-      place = i;
-    else if (waiters->clients[i].uid == uid)
-      return i;
-  }
-  return place;
-}
-
-/* Another wants what is out already. Where nobody has waited for it so far, the net loop is told:
- * what is waited for comes before what is looked up behind. */
+/* Another wants what is out already. The net loop is told if that makes it more urgent. */
 static void join(struct mtasts_waiters *waiters, struct mtasts_errand *errand,
                  struct mtasts_job *job) {
-  if (errand->waited) {
+  if (errand->urgency >= mtasts_job_urgency(job)) {
     mtasts_job_free(job);
     return;
   }
-  errand->waited = true;
+  errand->urgency = mtasts_job_urgency(job);
   mtasts_queue_give(waiters->to_net, job); /* without a token: it is not answered */
 }
 
@@ -131,20 +127,23 @@ struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct 
       .serial = job->kind == MTASTS_JOB_IMPORT ? ++waiters->serial : 0,
       .domain = job->domain,
   };
-  size_t client = client_of(waiters, mtasts_peer_uid(peer));
+  struct mtasts_client *client = mtasts_peer_client(peer);
   struct mtasts_errand *errand = find(waiters, &like);
   struct mtasts_waiter *waiter = NULL;
-  if (waiters->count < MTASTS_WAITERS_MAX && client < MTASTS_CLIENTS_MAX &&
-      waiters->clients[client].count < MTASTS_WAITERS_CLIENT_MAX &&
-      (!errand || errand->count < MTASTS_WAITERS_ERRAND_MAX))
+  bool counted = (!errand || errand->count < MTASTS_WAITERS_ERRAND_MAX) &&
+                 mtasts_clients_take_waiter(waiters->clients, client);
+  if (counted)
     waiter = malloc(sizeof *waiter + text.len);
+  job->network = client->origin == MTASTS_ORIGIN_NETWORK;
   if (!waiter)
     mtasts_job_free(job);
   else if (errand)
     join(waiters, errand, job);
   else
-    errand = send_out(waiters, job, &like);
+    errand = send_out(waiters, job, client, &like);
   if (!waiter || !errand) {
+    if (counted)
+      mtasts_clients_end_waiter(waiters->clients, client);
     free(waiter);
     return NULL;
   }
@@ -159,9 +158,6 @@ struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct 
   TAILQ_INSERT_TAIL(&errand->waiters, waiter, by_errand);
   sort_in(&waiters->by_deadline[patience], waiter);
   errand->count++;
-  waiters->count++;
-  waiters->clients[client].uid = mtasts_peer_uid(peer);
-  waiters->clients[client].count++;
   return waiter;
 }
 
@@ -169,8 +165,7 @@ void mtasts_waiters_release(struct mtasts_waiters *waiters, struct mtasts_waiter
   TAILQ_REMOVE(&waiter->errand->waiters, waiter, by_errand);
   TAILQ_REMOVE(&waiters->by_deadline[waiter->patience], waiter, by_deadline);
   waiter->errand->count--;
-  waiters->clients[waiter->client].count--;
-  waiters->count--;
+  mtasts_clients_end_waiter(waiters->clients, waiter->client);
   free(waiter);
 }
 

@@ -1,23 +1,20 @@
 /*
  * waiters.h: who waits for what the net loop has been asked, and until when.
  *
- * An errand is a job that is out; whoever wants the same waits for the same. All of it is
- * bounded: the errands, the waiters of one, the waiters in all, and one client's share of
- * them, so that neither a domain nor a client can use up what others need.
+ * An errand is a job that is out; all who want the same wait for the same. All of it is bounded:
+ * the waiters of one errand here, and by clients.h the errands and the waiters of a client, of an
+ * origin and in all, so that neither a domain nor a client can use up what others need. An errand
+ * is the client's who was the first to want it.
  */
 #ifndef MTASTS_WAITERS_H
 #define MTASTS_WAITERS_H
 
+#include "clients.h"
 #include "job.h"
 #include "reply.h"
 
 enum {
-  MTASTS_ERRANDS_MAX = 4096,
-  MTASTS_ERRANDS_BEHIND_MAX = 3072, /* past it, none that nobody waits for */
-  MTASTS_WAITERS_MAX = 8192,
   MTASTS_WAITERS_ERRAND_MAX = 256,
-  MTASTS_WAITERS_CLIENT_MAX = 6144, /* of one uid, or from all of the network */
-  MTASTS_CLIENTS_MAX = 64,          /* uids that have waiters at a time */
 };
 
 /* Deadlines of one kind come in the order in which waiting begins. */
@@ -39,7 +36,7 @@ struct mtasts_waiter {
   enum mtasts_patience patience;
   int64_t since;    /* by mtasts_uptime */
   int64_t deadline; /* likewise */
-  size_t client;
+  struct mtasts_client *client;
   size_t text_len;
   char text[]; /* the domain as it was asked for */
 };
@@ -50,25 +47,23 @@ struct mtasts_errand {
   enum mtasts_job_kind kind;
   uint64_t serial; /* 0 where others may join */
   struct mtasts_domain domain;
-  bool waited; /* the net loop knows that somebody waits */
+  struct mtasts_client *client;
+  enum mtasts_urgency urgency; /* as the net loop knows it */
   struct mtasts_waiter_list waiters;
   unsigned count;
 };
 
 struct mtasts_waiters {
   struct mtasts_queue *to_net;
+  struct mtasts_clients *clients;
   void *errands; /* a tree of tsearch(3) */
-  unsigned errand_count;
   uint64_t serial;
   struct mtasts_waiter_list by_deadline[MTASTS_PATIENCES];
-  unsigned count;
-  struct {
-    uid_t uid;
-    unsigned count;
-  } clients[MTASTS_CLIENTS_MAX];
 };
 
-void mtasts_waiters_init(struct mtasts_waiters *waiters, struct mtasts_queue *to_net);
+/* clients: must outlive the waiters, but for mtasts_waiters_destroy. */
+void mtasts_waiters_init(struct mtasts_waiters *waiters, struct mtasts_queue *to_net,
+                         struct mtasts_clients *clients);
 /* Frees errands and waiters, and tells nobody. */
 void mtasts_waiters_destroy(struct mtasts_waiters *waiters);
 
@@ -79,9 +74,10 @@ struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct 
                                          struct mtasts_span text, enum mtasts_patience patience,
                                          int64_t deadline);
 
-/* Has such a job of the domain's done while nobody waits, unless it is out or too much is. */
+/* Has such a job of the domain's done while nobody waits, unless it is out or too much is. peer:
+ * whose question it serves; NULL: an MTA told how a session went. */
 void mtasts_waiters_look_behind(struct mtasts_waiters *waiters, enum mtasts_job_kind kind,
-                                const struct mtasts_domain *domain);
+                                const struct mtasts_domain *domain, const struct mtasts_peer *peer);
 
 /* The errand of a job that came back: others can no longer join it. Its waiters are to be
  * released and then it is to be freed. */

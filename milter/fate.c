@@ -1,17 +1,18 @@
 #include "fate.h"
 
 #include "ascii.h"
+#include "mx_match.h"
 #include "printable.h"
 
 static void count_hosts(struct mtasts_fate *fate, const struct mtasts_known *known) {
-  const struct mtasts_names *patterns = fate->has_policy ? &known->decision.policy->mx : NULL;
+  const struct mtasts_mx_list *hosts = &known->ruling.entry.mx;
+  struct mtasts_span found[MTASTS_MX_HOSTS_MAX];
   struct mtasts_mx_host mx;
-  for (size_t cursor = 0; mtasts_mx_next(&known->ruling.entry.mx, &cursor, &mx);) {
+  for (size_t cursor = 0; mtasts_mx_next(hosts, &cursor, &mx);)
     if (fate->mx_count++ == 0)
       mtasts_printable(mx.host, fate->mx, sizeof fate->mx);
-    if (patterns && mtasts_mx_match(patterns, mx.host).data)
-      fate->mx_listed++;
-  }
+  if (fate->has_policy)
+    fate->mx_listed = mtasts_mx_match_all(&known->decision.policy->mx, hosts, found);
 }
 
 /* Are they hosts that mail could go to? A null MX (RFC 7505) and a domain that does not exist are

@@ -63,6 +63,32 @@ void mtasts_words_line(const struct mtasts_envelope *envelope, const struct mtas
     mtasts_text_put(text, " site_mode=monitor");
 }
 
+void mtasts_words_forgery_line(const struct mtasts_envelope *envelope,
+                               const struct mtasts_forgery *forgery, enum mtasts_action action,
+                               struct mtasts_text *text) {
+  put_value(text, "queue=", envelope->queue_id);
+  put_value(text, " from=", envelope->from);
+  put_pair(text, " header=", forgery->header);
+  mtasts_text_put(text, " header_fields=");
+  mtasts_text_number(text, forgery->forged);
+  mtasts_text_put(text, "/");
+  mtasts_text_number(text, forgery->fields);
+  mtasts_text_put(text, " header_limit=");
+  mtasts_text_number(text, forgery->limit);
+  put_pair(text, " action=", mtasts_action_name(action));
+}
+
+void mtasts_words_forgery_reply(const struct mtasts_forgery *forgery, struct mtasts_text *text) {
+  mtasts_text_put(text, "the message has ");
+  mtasts_text_number(text, forgery->forged);
+  mtasts_text_put(text, " header fields named ");
+  for (const char *at = forgery->header; *at; at++)
+    mtasts_text_add(text, (struct mtasts_span){*at == '%' ? "?" : at, 1});
+  mtasts_text_put(text, ", which only this site may add, among ");
+  mtasts_text_number(text, forgery->fields);
+  mtasts_text_put(text, ": more than are removed here; send it without them");
+}
+
 /* A policy domain, or what a sender has put in the place of one, where it must not pass for more:
  * `?` for what neither a name nor an address literal has. */
 static void put_domain(struct mtasts_text *text, const struct mtasts_fate *fate) {

@@ -42,6 +42,22 @@ void mtasts_words_line(const struct mtasts_envelope *envelope, const struct mtas
 bool mtasts_words_header(enum mtasts_header_scope scope, const struct mtasts_fate *fates,
                          size_t count, bool alone, bool tls_not_required, struct mtasts_text *text);
 
+/* More header fields of our own name than are removed. */
+struct mtasts_forgery {
+  const char *header; /* the name */
+  unsigned forged;    /* so many of that name, */
+  unsigned fields;    /* among so many */
+  unsigned limit;     /* milter.header_limit */
+};
+
+/* `queue=… from=… header=… header_fields=…`, with the keys of mtasts-milter(8). */
+void mtasts_words_forgery_line(const struct mtasts_envelope *envelope,
+                               const struct mtasts_forgery *forgery, enum mtasts_action action,
+                               struct mtasts_text *text);
+
+/* What the sender or the postmaster is told of it: as mtasts_words_reply. */
+void mtasts_words_forgery_reply(const struct mtasts_forgery *forgery, struct mtasts_text *text);
+
 /* What the sender is told of mail that is tempfailed or rejected, and the postmaster of mail in
  * quarantine: one line, without `%`, at most 900 bytes. */
 void mtasts_words_reply(const struct mtasts_fate *fate, enum mtasts_action action,

@@ -17,8 +17,8 @@ echo "$domains cached domains, medians of interleaved rounds beside a server of 
 bad=0
 {
   "$build/tests/bench/answer_bench" "$dir/socketmap.sock" "$pid" "$domains" \
-    postfix postfix-tlsrpt sts decision || worst $?
-  "$build/tests/bench/answer_bench" "$dir/ask.sock" "$pid" "$domains" entry || worst $?
+    postfix postfix-tlsrpt sts || worst $?
+  "$build/tests/bench/answer_bench" "$dir/ask.sock" "$pid" "$domains" decision entry || worst $?
   if [ -x "$build/tests/bench/plugin_bench" ]; then
     plugin=$build/exim-mtasts.so
     MTASTS_CONFIG=$dir/mtasts.conf \

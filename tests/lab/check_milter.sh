@@ -171,6 +171,33 @@ check_forged() {
     "$(sender='<a\sverdict=none\nqueue=F9>' message F4 a@good.example >/dev/null; lines F4)"
 }
 
+# More fields of our name than are removed. The MTA is told nothing of any of them.
+check_header_limit() {
+  local many few order='the message has 33 header fields named X-MTA-STS, which only this site may add, among 34: .*'
+  local huge='the message has 2 header fields named X-MTA-STS, .* among 160002: .*'
+  mapfile -t many < <(printf 'X-MTA-STS yes\n%.0s' {1..33})
+  few=("${many[@]:1}")
+  check 'as many as are removed' "$(printf 'delete X-MTA-STS %d\\|' {32..1})$flagged" \
+    "$(message N1 a@good.example -- "${few[@]}")"
+  check 'one more' "550 5.7.1 $order" "$(message N2 a@good.example -- 'Subject x' "${many[@]}")"
+  check 'its line' 'queue=N2 from=<sender@lab.example> header=X-MTA-STS header_fields=33/34 header_limit=32 action=reject' \
+    "$(lines N2)"
+  check 'and inbound' "550 5.7.1 $order" "$(from='inet 203.0.113.9' message N3 a@good.example -- 'Subject x' "${many[@]}")"
+  check 'two, behind very many others' "550 5.7.1 $huge" "$(
+    { printf 'new\nconnect local\n'; say_mail N4 a@good.example | grep -v ^end
+      yes 'header a b' | head -160000; printf 'header X-MTA-STS yes\n%.0s' 1 2; echo end; } | talk)"
+  with 'on_header_limit = "tempfail" header_limit = 2'
+  check 'tempfail' '451 4.7.1 the message has 3 header fields .*' "$(message N5 a@good.example -- "${many[@]:0:3}")"
+  with 'on_header_limit = "quarantine" header_limit = 2'
+  check 'quarantine, and no flag' 'quarantine the message has 3 header fields .*\|continue' \
+    "$(message N6 a@good.example -- "${many[@]:0:3}")"
+  with 'on_header_limit = "accept" header_limit = 2'
+  check 'accept, and no flag' continue "$(message N7 a@good.example -- "${many[@]:0:3}")"
+  check 'its lines' 'accept enforce' \
+    "$(lines N7 | sed -n 's/.*action=\(.*\)/\1/p; s/.* verdict=\([a-z]*\) .*/\1/p' | xargs)"
+  with
+}
+
 check_outbound() {
   local who
   for who in 'inet 127.0.0.1' 'inet6 ::1' local unknown; do
@@ -636,6 +663,7 @@ start_milter
 descriptors_at_start=$(descriptors)
 check_headers
 check_forged
+check_header_limit
 check_outbound
 check_scopes
 check_tls_required

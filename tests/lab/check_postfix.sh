@@ -81,7 +81,7 @@ check_away() {
 }
 
 check_milter() {
-  local good=good.mail.example testing=testing.mail.example lines
+  local good=good.mail.example testing=testing.mail.example lines many
   reload milter "milter { networks = {\"${MAIL[this]}\"} local_domains = {\"lab.example\"} }"
   send mixed@{good.mail.example,lab.example}
   send two@{good,testing}.mail.example
@@ -90,6 +90,10 @@ check_milter() {
   send no@$good -- 'TLS-Required: No'
   submit out@$good "${MAIL[this]}" 'X-MTA-STS: forged' >"$LAB_DIR/out"
   submit in@$good "${MAIL[plain]}" 'X-MTA-STS: forged' >>"$LAB_DIR/out"
+  mapfile -t many < <(yes 'X-MTA-STS: forged' | head -10000)
+  submit most@$good "${MAIL[this]}" "${many[@]:0:32}" >/dev/null
+  check 'ten thousand forged flags' '550 5.7.1 the message has 10000 header fields named X-MTA-STS, .*' \
+    "$(submit many@$good "${MAIL[plain]}" "${many[@]}")"
   settle
   check 'two domains: neither is told of the other' - "$(flags two@$good)"
   check 'two domains: neither is told of the other' - "$(flags two@$testing)"
@@ -105,6 +109,7 @@ check_milter() {
   check 'TLS-Required: No' "${flag[good]/=yes/=no};tls_required=no" "$(flags no@$good)"
   check 'by SMTP' '250 .*queued as .*250 .*queued as .*' "$(cat "$LAB_DIR/out")"
   check 'by SMTP, from one of our networks' "${flag[good]}" "$(flags out@$good)"
+  check 'as many forged flags as are removed' "${flag[good]}" "$(flags most@$good)"
   check 'by SMTP, from elsewhere: no flag, nor a forged one' - "$(flags in@$good)"
 
   reload milter 'milter { on_at_risk = "quarantine" }'

@@ -281,7 +281,7 @@ declare -A flag=(
   [testing]='protected=no;verdict=testing;domain=testing.mail.example;id=20260101T000000')
 
 check_milter() {
-  local good=good.mail.example testing=testing.mail.example lines
+  local good=good.mail.example testing=testing.mail.example lines many
   reload milter "milter { networks = {\"${MAIL[this]}\"} }"
   send mixed@{good,testing}.mail.example
   send alone@$good another@$good
@@ -289,6 +289,10 @@ check_milter() {
   send no@$good -- 'TLS-Required: No'
   submit "${MAIL[this]}" out@$good -- 'X-MTA-STS: forged' >/dev/null
   submit "${MAIL[plain]}" in@$good -- 'X-MTA-STS: forged' >/dev/null
+  mapfile -t many < <(yes 'X-MTA-STS: forged' | head -1000) # it takes 32 KiB of header fields
+  submit "${MAIL[this]}" most@$good -- "${many[@]:0:32}" >/dev/null
+  check 'a thousand forged flags' '550 5.7.1 the message has 1000 header fields named X-MTA-STS, .*' \
+    "$(submit "${MAIL[plain]}" many@$good -- "${many[@]}")"
   settle
   check 'two domains: neither is told of the other' - "$(flags mixed@$good)"
   check 'two domains: neither is told of the other' - "$(flags mixed@$testing)"
@@ -300,6 +304,7 @@ check_milter() {
   check 'a forged flag is replaced' "${flag[testing]}" "$(flags forged@$testing)"
   check 'TLS-Required: No' "${flag[good]/=yes/=no};tls_required=no" "$(flags no@$good)"
   check 'from one of our networks' "${flag[good]}" "$(flags out@$good)"
+  check 'as many forged flags as are removed' "${flag[good]}" "$(flags most@$good)"
   check 'from elsewhere: no flag, nor a forged one' - "$(flags in@$good)"
 
   reload milter 'milter { on_at_risk = "reject" }'

@@ -288,7 +288,8 @@ static void ask_for(struct week *week, uint32_t number) {
       clock_time >= seen->next_check)
     week->watched[week->watched_count++] = number;
   if (!known || mtasts_discover_due(&settings, known, clock_time) != 0)
-    mtasts_tower_request(tower, &domain, MTASTS_JOB_LOOK_UP, !answers, NULL);
+    mtasts_tower_request(tower, &domain, MTASTS_JOB_LOOK_UP,
+                         answers ? MTASTS_URGENCY_BEHIND : MTASTS_URGENCY_WAITED, NULL);
 }
 
 static void ask_for_all(struct week *week, uint64_t since) {

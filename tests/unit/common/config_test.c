@@ -85,6 +85,7 @@ static void check_defaults(const struct mtasts_config *c) {
   check_strings(&c->socketmap.listen, listen);
   CU_ASSERT(c->socketmap.bracketed && c->socketmap.plain_level == MTASTS_PLAIN_DEFAULT);
   CU_ASSERT(c->socketmap.access.mode == 0660 && c->socketmap.access.gid == c->gid);
+  CU_ASSERT(c->socketmap.network_connections == 2048 && c->socketmap.network_lookups == 1024);
   CU_ASSERT_STRING_EQUAL(c->outcome.socket, "/run/mtasts/tlsrpt.sock");
   CU_ASSERT(c->outcome.record && c->outcome.keep_days == 30 && c->outcome.access.mode == 0660);
   CU_ASSERT_STRING_EQUAL(c->metrics.listen, "");
@@ -93,6 +94,7 @@ static void check_defaults(const struct mtasts_config *c) {
   CU_ASSERT_STRING_EQUAL(c->milter.header, "X-MTA-STS");
   CU_ASSERT(c->milter.header_scope == MTASTS_HEADER_SINGLE);
   CU_ASSERT(c->milter.on_at_risk == MTASTS_AT_RISK_ACCEPT);
+  CU_ASSERT(c->milter.header_limit == 32 && c->milter.on_header_limit == MTASTS_AT_RISK_REJECT);
   CU_ASSERT(c->milter.outbound == (MTASTS_OUTBOUND_AUTHENTICATED | MTASTS_OUTBOUND_LOCAL));
   CU_ASSERT_EQUAL(c->milter.networks.count, 0);
   CU_ASSERT_STRING_EQUAL(c->milter.relayhost, "");
@@ -192,6 +194,7 @@ static void every_key_is_kept(void) {
   check_strings(&c->socketmap.listen, listen);
   CU_ASSERT(!c->socketmap.bracketed && c->socketmap.plain_level == MTASTS_PLAIN_MAY);
   CU_ASSERT(c->socketmap.access.mode == 0666);
+  CU_ASSERT(c->socketmap.network_connections == 7 && c->socketmap.network_lookups == 4096);
   CU_ASSERT_STRING_EQUAL(c->outcome.socket, "/tmp/outcome");
   CU_ASSERT(!c->outcome.record && c->outcome.keep_days == 7 && c->outcome.access.mode == 0620);
   CU_ASSERT_STRING_EQUAL(c->metrics.listen, "127.0.0.1:8463");
@@ -200,6 +203,7 @@ static void every_key_is_kept(void) {
   CU_ASSERT_STRING_EQUAL(c->milter.header, "X-Protected");
   CU_ASSERT(c->milter.header_scope == MTASTS_HEADER_NEVER);
   CU_ASSERT(c->milter.on_at_risk == MTASTS_AT_RISK_REJECT);
+  CU_ASSERT(c->milter.header_limit == 1 && c->milter.on_header_limit == MTASTS_AT_RISK_ACCEPT);
   CU_ASSERT(c->milter.outbound == MTASTS_OUTBOUND_LOCAL);
   CU_ASSERT_EQUAL(c->milter.networks.count, 2);
   CU_ASSERT(c->milter.networks.count == 2 && c->milter.networks.items[0].bits == 120);

@@ -143,9 +143,9 @@ static void test_override_dane_off(void) {
   known("a.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
   ask(MTA, "postfix a.example", SECURE);
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", false)); /* its hosts were DANE's */
-  ask_like(MTA, "decision a.example", "OK ", "\"source\":\"override\"");
-  ask_like(MTA, "decision a.example", "OK ", "\"id\":\"20260101\"");
-  ask_like(MTA, "decision a.example", "OK ", "\"dane\":\"none\"");
+  ask_like(MTASTS_DOOR_ASK, "decision a.example", "OK ", "\"source\":\"override\"");
+  ask_like(MTASTS_DOOR_ASK, "decision a.example", "OK ", "\"id\":\"20260101\"");
+  ask_like(MTASTS_DOOR_ASK, "decision a.example", "OK ", "\"dane\":\"none\"");
   struct mtasts_ruling ruling = ask_ruling("entry a.example");
   CU_ASSERT_TRUE(ruling.known && ruling.dane_off && !ruling.overridden && ruling.entry.has_policy);
   CU_ASSERT_EQUAL(mtasts_ruling_decide(&ruling, time(NULL)).verdict, MTASTS_VERDICT_ENFORCE);

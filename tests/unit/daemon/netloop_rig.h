@@ -6,6 +6,7 @@
 #define NETLOOP_RIG_H
 
 #include "netloop.h"
+#include "newer.h"
 
 #include <malloc.h>
 #include <poll.h>
@@ -58,6 +59,7 @@ struct rig {
   struct mtasts_stats stats;
   struct mtasts_queue inbox, to_front;
   struct mtasts_jobs answers;
+  struct mtasts_newer newer; /* what the store did not take */
   struct mtasts_netloop *loop;
   pthread_t thread;
   FILE *stderr_before;
@@ -132,6 +134,7 @@ static struct rig *prepare(void) {
   rig->use = mtasts_use_new(time(NULL));
   CU_ASSERT_EQUAL_FATAL(mtasts_reader_new(mtasts_store_cache(rig->store), &rig->reader), MTASTS_OK);
   CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&rig->inbox) && mtasts_queue_init(&rig->to_front));
+  mtasts_newer_init(&rig->newer);
   STAILQ_INIT(&rig->answers);
   capture_log(rig);
   return rig;
@@ -152,14 +155,25 @@ static void give(struct rig *rig, enum mtasts_job_kind kind, const char *name, b
   mtasts_queue_give(&rig->inbox, job);
 }
 
-/* The next answer, or NULL after so many milliseconds. */
-static struct mtasts_job *take(struct rig *rig, int milliseconds) {
+static struct mtasts_job *take_any(struct rig *rig, int milliseconds) {
   struct pollfd ready = {.fd = rig->to_front.fd, .events = POLLIN};
   if (STAILQ_EMPTY(&rig->answers) && poll(&ready, 1, milliseconds) > 0)
     mtasts_queue_take(&rig->to_front, &rig->answers);
   struct mtasts_job *job = STAILQ_FIRST(&rig->answers);
   if (job)
     STAILQ_REMOVE_HEAD(&rig->answers, link);
+  return job;
+}
+
+/* The next answer, or NULL after so many milliseconds. What the front loop is told besides is kept
+ * as it would do. */
+static struct mtasts_job *take(struct rig *rig, int milliseconds) {
+  struct mtasts_job *job;
+  while ((job = take_any(rig, milliseconds)) && job->kind == MTASTS_JOB_NEWER) {
+    mtasts_newer_set(&rig->newer, &job->domain, job->value, job->value_size);
+    job->value = NULL;
+    mtasts_job_free(job);
+  }
   return job;
 }
 
@@ -256,6 +270,7 @@ static void rig_free(struct rig *rig) {
     mtasts_job_free(job);
   mtasts_queue_destroy(&rig->inbox);
   mtasts_queue_destroy(&rig->to_front);
+  mtasts_newer_free(&rig->newer);
   mtasts_reader_free(rig->reader);
   mtasts_use_free(rig->use);
   mtasts_store_close(rig->store);

@@ -275,7 +275,20 @@ static void remembers_what_is_not_stored(void) {
   CU_ASSERT_EQUAL(answer->freshness, MTASTS_CACHED);
   CU_ASSERT_EQUAL(rig->dns.queries, queries);
   check_logged(rig, 1, "the cache fails");
+  struct mtasts_domain good = domain("good.example");
+  CU_ASSERT_EQUAL(rig->newer.count, 3);
+  CU_ASSERT_TRUE(mtasts_newer_get(&rig->newer, &good, &entry) && entry.has_policy);
+
+  /* It is stored as soon as that can be done, and the front loop is told. */
   fill_disk(false);
+  for (int i = 0; i < 100 && rig->newer.count > 0; i++)
+    CU_ASSERT_PTR_NULL_FATAL(take(rig, 100));
+  CU_ASSERT_EQUAL(rig->newer.count, 0);
+  for (size_t i = 0; i < 3; i++) {
+    struct mtasts_domain name = domain("%s", names[i]);
+    CU_ASSERT_EQUAL(mtasts_reader_get(rig->reader, &name, &entry), MTASTS_OK);
+  }
+  CU_ASSERT_EQUAL(rig->dns.queries, queries);
   struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_REMOVE);
   job->domain = domain("good.example");
   CU_ASSERT_EQUAL(finish_job(rig, job), MTASTS_OK);

@@ -123,8 +123,11 @@ static void check(unsigned line, const struct unit_field *fields, size_t count) 
     unit_check(false, "line %u: %s", line, error);
     return;
   }
-  enum mtasts_map map =
-      mtasts_map_named((struct mtasts_span){fields[1].data, fields[1].len}, MTASTS_DOOR_SOCKETMAP);
+  struct mtasts_span name = {fields[1].data, fields[1].len};
+  bool at_ask = mtasts_span_starts(name, MTASTS_SPAN("ask:"));
+  if (at_ask)
+    name = (struct mtasts_span){name.data + 4, name.len - 4};
+  enum mtasts_map map = mtasts_map_named(name, at_ask ? MTASTS_DOOR_ASK : MTASTS_DOOR_SOCKETMAP);
   compare(line, fields[0].data, &fields[5],
           mtasts_reply_write(map, &scene.finding, config, NOW, out));
   mtasts_config_free(config);

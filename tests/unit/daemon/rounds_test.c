@@ -80,7 +80,9 @@ static void site_free(struct site *site) {
 }
 
 static void request(struct site *site, enum mtasts_job_kind kind) {
-  CU_ASSERT_EQUAL(mtasts_tower_request(&site->tower, &site->domain, kind, false, NULL), MTASTS_OK);
+  CU_ASSERT_EQUAL(
+      mtasts_tower_request(&site->tower, &site->domain, kind, MTASTS_URGENCY_BEHIND, NULL),
+      MTASTS_OK);
   mtasts_tower_launch(&site->tower);
 }
 
@@ -98,6 +100,35 @@ static void go(struct site *site, int64_t seconds) {
   pass(site, seconds);
   mtasts_rounds_go(&site->rounds, clock_time, (uint64_t)seconds * 1000);
   pass(site, 0);
+}
+
+/* What only peers over TCP wait for has half of the places, whatever comes from there. */
+static void leaves_places_beside_the_network(void) {
+  struct site *site = site_new(WORLD_HTTPS_DOWN, WEEK);
+  struct mtasts_tower *tower = &site->tower;
+  const size_t *counts = tower->flights.counts;
+  for (int i = 0; i < 8; i++) {
+    struct mtasts_domain other = {.name = "n0.test"};
+    other.name[1] = (char)('0' + i);
+    other.name[6] = (char)('a' + i); /* each of an owner of its own */
+    other.len = 7;
+    enum mtasts_urgency urgency = i < 4    ? MTASTS_URGENCY_NETWORK
+                                  : i == 4 ? MTASTS_URGENCY_WAITED
+                                           : MTASTS_URGENCY_BEHIND;
+    CU_ASSERT_EQUAL(mtasts_tower_request(tower, &other, MTASTS_JOB_LOOK_UP, urgency, NULL),
+                    MTASTS_OK);
+    mtasts_tower_launch(tower);
+    /* Another waits for what a peer over TCP has asked for: it is not held up for that. */
+    if (i == 3) {
+      CU_ASSERT_TRUE(counts[MTASTS_FLIGHT_AIR_NETWORK] == 2 && counts[MTASTS_FLIGHT_NETWORK] == 2);
+      mtasts_tower_request(tower, &other, MTASTS_JOB_LOOK_UP, MTASTS_URGENCY_WAITED, NULL);
+      CU_ASSERT_TRUE(counts[MTASTS_FLIGHT_WAITED] == 1 && counts[MTASTS_FLIGHT_NETWORK] == 1);
+    }
+  }
+  CU_ASSERT_EQUAL(counts[MTASTS_FLIGHT_AIR_NETWORK], 2);
+  CU_ASSERT_EQUAL(counts[MTASTS_FLIGHT_AIR], 1);
+  CU_ASSERT_EQUAL(counts[MTASTS_FLIGHT_AIR_BEHIND], 1);
+  site_free(site);
 }
 
 static void leaves_a_failed_host_alone(void) {
@@ -191,6 +222,7 @@ static void dane_of_before_is_unknown(void) {
 }
 
 const struct unit_test unit_tests[] = {
+    {"TCP cannot stop other questions", leaves_places_beside_the_network},
     {"DANE of before dnssec was off is unknown", dane_of_before_is_unknown},
     {"a full store is no failure", full_is_no_failure},
     {"leaves a failed host alone", leaves_a_failed_host_alone},

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,19 +26,23 @@
 enum {
   READ_MAX = 4 << 20,
   WAIT_MAX = 8,
+  NETWORK_MAX = 3, /* connections over TCP */
   MID = 60000,
+  SLOW_US = 3000,
 };
 
-/* A server of two doors, driven by the test itself. Its maps: `echo`, `later`, `mid`, `big`,
- * `refuse`. */
+/* A server of two unix sockets and one of TCP, driven by the test itself. Its maps: `echo`,
+ * `later`, `slow`, `mid`, `big`, `refuse`. */
 static struct {
   struct event_base *base;
   struct mtasts_socketmap *server;
   struct mtasts_stats stats;
   struct sockaddr_un addresses[2];
+  struct sockaddr_in network;
   struct mtasts_peer *waiting[WAIT_MAX];
   size_t waiting_count;
   unsigned asked, gone, drained;
+  unsigned slow; /* of those that were asked for */
   size_t key_len;
   unsigned ahead;                    /* requests told ahead, */
   char ahead_key[MTASTS_PEER_INPUT]; /* and the last of them */
@@ -63,6 +69,10 @@ static size_t answer(void *context, struct mtasts_peer *peer, const struct mtast
     mtasts_peer_set_token(peer, &lab);
     lab.waiting[lab.waiting_count++] = peer;
     return MTASTS_REPLY_LATER;
+  }
+  if (memcmp(request->map.data, "slow", 4) == 0) {
+    usleep(SLOW_US);
+    lab.slow++;
   }
   if (memcmp(request->map.data, "refuse", 6) == 0)
     return MTASTS_REPLY_REFUSE;
@@ -102,6 +112,17 @@ static int listen_at(struct sockaddr_un *address, int i) {
   return fd;
 }
 
+static int listen_to_network(void) {
+  socklen_t size = sizeof lab.network;
+  lab.network =
+      (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&lab.network, size), 0);
+  CU_ASSERT_EQUAL_FATAL(listen(fd, 128), 0);
+  CU_ASSERT_EQUAL(getsockname(fd, (struct sockaddr *)&lab.network, &size), 0);
+  return fd;
+}
+
 static void raise_lab(unsigned peers_max) {
   memset(&lab, 0, sizeof lab);
   mtasts_log_open("test", MTASTS_LOG_STDERR, MTASTS_LOG_ERROR);
@@ -112,12 +133,15 @@ static void raise_lab(unsigned peers_max) {
                                              .ahead = ahead,
                                              .gone = forget,
                                              .context = &lab,
-                                             .peers_max = peers_max};
+                                             .peers_max = peers_max,
+                                             .network_peers_max = NETWORK_MAX,
+                                             .network_errands_max = 1};
   lab.server = mtasts_socketmap_new(&options);
   CU_ASSERT_PTR_NOT_NULL_FATAL(lab.server);
   for (int i = 0; i < 2; i++)
     CU_ASSERT_TRUE(mtasts_socketmap_listen(lab.server, listen_at(&lab.addresses[i], i),
                                            i ? MTASTS_DOOR_ASK : MTASTS_DOOR_SOCKETMAP));
+  CU_ASSERT_TRUE(mtasts_socketmap_listen(lab.server, listen_to_network(), MTASTS_DOOR_SOCKETMAP));
 }
 
 static void raze_lab(void) {
@@ -136,6 +160,24 @@ static int connect_to(enum mtasts_door door) {
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   CU_ASSERT_EQUAL_FATAL(connect(fd, (const struct sockaddr *)address, sizeof *address), 0);
   return fd;
+}
+
+static inline int connect_over_network(void) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&lab.network, sizeof lab.network), 0);
+  CU_ASSERT_EQUAL(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+  return fd;
+}
+
+/* As if so many milliseconds had passed for all in a state. */
+static inline void age(enum mtasts_peer_state state, int64_t milliseconds) {
+  struct mtasts_peer *peer;
+  TAILQ_FOREACH(peer, &lab.server->peers[state], link) {
+    peer->since -= milliseconds;
+  }
+  TAILQ_FOREACH(peer, &lab.server->network[state], link) {
+    peer->since -= milliseconds;
+  }
 }
 
 static void say_bytes(int fd, const char *bytes, size_t size) {

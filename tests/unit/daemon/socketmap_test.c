@@ -241,7 +241,7 @@ static void test_later_behind_unsent(void) {
   raise_lab(8);
   int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
   pump();
-  setsockopt(TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_IDLE])->fd, SOL_SOCKET, SO_SNDBUF, &small,
+  setsockopt(TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_FRESH])->fd, SOL_SOCKET, SO_SNDBUF, &small,
              sizeof small);
   say(fd, requests);
   CU_ASSERT_EQUAL_FATAL(lab.waiting_count, 1);
@@ -275,7 +275,7 @@ static void test_stuck(void) {
   struct mtasts_peer *peer = TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_STUCK]);
   CU_ASSERT_PTR_NOT_NULL_FATAL(peer);
   peer->since -= MTASTS_PEER_STUCK_MAX * 1000;
-  TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_IDLE])->since -= MTASTS_PEER_STUCK_MAX * 1000;
+  age(MTASTS_PEER_FRESH, MTASTS_PEER_STUCK_MAX * 1000);
   say(newer, "9:ec");
   pump();
   say(partial, " a"); /* more of it, but not all: that wins no time */
@@ -307,6 +307,7 @@ static void test_shedding(void) {
   say(fds[1], "7:later x,");
   say(fds[0], "9:echo a.ex,");
   expect(fds[0], "7:OK a.ex,", false, "the eldest");
+  age(MTASTS_PEER_FRESH, 1000);
   fds[MOST] = connect_to(MTASTS_DOOR_SOCKETMAP);
   expect(fds[2], "", true, "the longest idle");
   expect(fds[3], "", false, "the next");
@@ -350,6 +351,7 @@ static void test_shedding_the_stuck(void) {
   expect(idle, "", false, "nothing");
   say(newer, "9:echo");
   pump();
+  age(MTASTS_PEER_FRESH, 1000);
   int last = connect_to(MTASTS_DOOR_SOCKETMAP);
   expect(idle, "", true, "idle longest");
   expect(newer, "", false, "half a request just now");
@@ -372,10 +374,11 @@ static void test_no_descriptors(void) {
   getrlimit(RLIMIT_NOFILE, &before);
   struct rlimit none = {.rlim_cur = (rlim_t)next + 1, .rlim_max = before.rlim_max};
   setrlimit(RLIMIT_NOFILE, &none);
+  age(MTASTS_PEER_FRESH, 1000);
   event_base_loop(lab.base, EVLOOP_NONBLOCK);
   CU_ASSERT_EQUAL(recv(idle, received, 1, 0), 0);
   pump();
-  CU_ASSERT_EQUAL(recv(fd, received, 1, 0), 0); /* idle, and one more came */
+  CU_ASSERT_EQUAL(recv(fd, received, 1, 0), -1); /* has only just come, and one more does */
   CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_CONNECTIONS), 2);
   say(next, "7:later x,");
   int *last = (int[]){socket(AF_UNIX, SOCK_STREAM, 0)};

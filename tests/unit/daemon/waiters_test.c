@@ -9,14 +9,22 @@
 
 const char *const unit_name = "daemon/waiters";
 
+static const uid_t NETWORK = (uid_t)-1;
+
+enum {
+  NETWORK_ERRANDS = 100,
+};
+
 static struct mtasts_waiters waiters;
+static struct mtasts_clients clients;
 static struct mtasts_queue to_net;
 static struct mtasts_jobs out; /* what the net loop was given */
 
 static void set_up(void) {
   CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&to_net));
   STAILQ_INIT(&out);
-  mtasts_waiters_init(&waiters, &to_net);
+  mtasts_clients_init(&clients, NETWORK_ERRANDS);
+  mtasts_waiters_init(&waiters, &to_net, &clients);
 }
 
 static void tear_down(void) {
@@ -36,15 +44,24 @@ static unsigned jobs_out(void) {
   return count;
 }
 
+/* Whose connection stays open. */
+static struct mtasts_peer *peer_of(uid_t uid) {
+  static struct mtasts_peer peers[2];
+  static unsigned next;
+  struct mtasts_peer *peer = &peers[next++ % 2];
+  enum mtasts_origin origin = uid == NETWORK ? MTASTS_ORIGIN_NETWORK : MTASTS_ORIGIN_SOCKETMAP;
+  peer->uid = uid;
+  peer->client = mtasts_clients_hold(&clients, origin, uid);
+  return peer;
+}
+
 static struct mtasts_waiter *wait_as(enum mtasts_job_kind kind, unsigned number, uid_t uid,
                                      enum mtasts_patience patience, int64_t deadline) {
-  static struct mtasts_peer peer;
   struct mtasts_job *job = mtasts_job_new(kind);
-  peer.uid = uid;
   job->waited = true;
   job->domain.len = (size_t)snprintf(job->domain.name, sizeof job->domain.name, "d%u", number);
-  return mtasts_waiters_add(&waiters, job, &peer, MTASTS_MAP_POSTFIX, (struct mtasts_span){"x", 1},
-                            patience, deadline);
+  return mtasts_waiters_add(&waiters, job, peer_of(uid), MTASTS_MAP_POSTFIX,
+                            (struct mtasts_span){"x", 1}, patience, deadline);
 }
 
 static struct mtasts_waiter *wait_for(unsigned number) {
@@ -58,7 +75,7 @@ static void release(struct mtasts_waiter *waiter) {
 static void look_behind(unsigned number) {
   struct mtasts_domain domain;
   domain.len = (size_t)snprintf(domain.name, sizeof domain.name, "d%u", number);
-  mtasts_waiters_look_behind(&waiters, MTASTS_JOB_LOOK_UP, &domain);
+  mtasts_waiters_look_behind(&waiters, MTASTS_JOB_LOOK_UP, &domain, peer_of(1));
 }
 
 static void test_one_job(void) {
@@ -124,45 +141,57 @@ static void test_domain_limit(void) {
   tear_down();
 }
 
+/* What is looked up behind leaves a quarter of a client's look-ups for what is waited for. */
 static void test_errand_limit(void) {
+  enum {
+    BEHIND_MAX = MTASTS_ERRANDS_CLIENT_MAX - MTASTS_ERRANDS_CLIENT_MAX / 4
+  };
   set_up();
-  for (unsigned i = 0; i < MTASTS_ERRANDS_BEHIND_MAX + 10; i++)
+  for (unsigned i = 0; i < BEHIND_MAX + 10; i++)
     look_behind(i);
-  CU_ASSERT_EQUAL(jobs_out(), MTASTS_ERRANDS_BEHIND_MAX);
+  CU_ASSERT_EQUAL(jobs_out(), BEHIND_MAX);
   CU_ASSERT_FALSE(STAILQ_FIRST(&out)->waited);
-  for (unsigned i = MTASTS_ERRANDS_BEHIND_MAX; i < MTASTS_ERRANDS_MAX; i++)
+  for (unsigned i = BEHIND_MAX; i < MTASTS_ERRANDS_CLIENT_MAX; i++)
     CU_ASSERT_PTR_NOT_NULL(wait_for(i));
-  CU_ASSERT_PTR_NULL(wait_for(MTASTS_ERRANDS_MAX));
+  CU_ASSERT_PTR_NULL(wait_for(MTASTS_ERRANDS_CLIENT_MAX));
   release(wait_for(0));
-  CU_ASSERT_EQUAL(jobs_out(), MTASTS_ERRANDS_MAX + 1); /* that one is hurried */
+  CU_ASSERT_EQUAL(jobs_out(), MTASTS_ERRANDS_CLIENT_MAX + 1); /* that one is hurried */
   free(mtasts_waiters_end(&waiters, STAILQ_FIRST(&out)));
-  CU_ASSERT_PTR_NOT_NULL(wait_for(MTASTS_ERRANDS_MAX));
+  CU_ASSERT_PTR_NOT_NULL(wait_for(MTASTS_ERRANDS_CLIENT_MAX));
   jobs_out();
   tear_down();
 }
 
-/* One client fills its share, another the rest, a third finds nothing. */
+/* Another client, and what MTAs tell of their sessions, find room all the same. */
 static void test_client_limit(void) {
+  struct mtasts_domain told = {.name = "told.example", .len = 12};
   set_up();
   unsigned number = 0;
-  for (; number < MTASTS_WAITERS_CLIENT_MAX; number++)
-    CU_ASSERT_PTR_NOT_NULL(wait_as(MTASTS_JOB_LOOK_UP, number / 4, 1, MTASTS_PATIENCE_MTA, number));
-  CU_ASSERT_PTR_NULL(wait_as(MTASTS_JOB_LOOK_UP, 0, 1, MTASTS_PATIENCE_MTA, 1));
-  for (; number < MTASTS_WAITERS_MAX; number++)
-    CU_ASSERT_PTR_NOT_NULL(
-        wait_as(MTASTS_JOB_LOOK_UP, number / 4, (uid_t)-1, MTASTS_PATIENCE_MTA, number));
-  CU_ASSERT_PTR_NULL(wait_as(MTASTS_JOB_LOOK_UP, 0, 2, MTASTS_PATIENCE_MTA, 1));
-  release(mtasts_waiters_first(&waiters));
-  CU_ASSERT_PTR_NOT_NULL(wait_as(MTASTS_JOB_LOOK_UP, 0, 2, MTASTS_PATIENCE_MTA, 1));
-  jobs_out();
+  while (wait_as(MTASTS_JOB_LOOK_UP, number, NETWORK, MTASTS_PATIENCE_MTA, 1))
+    number++;
+  CU_ASSERT_EQUAL(number, NETWORK_ERRANDS);
+  CU_ASSERT_EQUAL(jobs_out(), NETWORK_ERRANDS);
+  CU_ASSERT_TRUE(STAILQ_FIRST(&out)->network);
+  CU_ASSERT_PTR_NOT_NULL(wait_for(number));
+  mtasts_waiters_look_behind(&waiters, MTASTS_JOB_RECHECK, &told, NULL);
+  CU_ASSERT_EQUAL(jobs_out(), NETWORK_ERRANDS + 2);
+
+  /* A look-up that a peer over TCP began is hurried for one of a unix socket, and stays its. */
+  struct mtasts_waiter *hurried = wait_for(0);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(hurried);
+  CU_ASSERT_EQUAL(jobs_out(), NETWORK_ERRANDS + 3);
+  CU_ASSERT_EQUAL(hurried->errand->client->origin, MTASTS_ORIGIN_NETWORK);
+  CU_ASSERT_PTR_NULL(wait_as(MTASTS_JOB_LOOK_UP, 99999, NETWORK, MTASTS_PATIENCE_MTA, 1));
   tear_down();
 
   set_up();
-  for (unsigned i = 0; i < MTASTS_CLIENTS_MAX; i++)
-    CU_ASSERT_PTR_NOT_NULL(wait_as(MTASTS_JOB_LOOK_UP, 1, i, MTASTS_PATIENCE_MTA, i));
-  CU_ASSERT_PTR_NULL(wait_as(MTASTS_JOB_LOOK_UP, 1, 99, MTASTS_PATIENCE_MTA, 1));
+  for (number = 0; number < MTASTS_WAITERS_CLIENT_MAX; number++)
+    CU_ASSERT_PTR_NOT_NULL(wait_for(number / 4));
+  CU_ASSERT_PTR_NULL(wait_for(0));
+  CU_ASSERT_PTR_NOT_NULL(wait_as(MTASTS_JOB_LOOK_UP, 0, 2, MTASTS_PATIENCE_MTA, 1));
   release(mtasts_waiters_first(&waiters));
-  CU_ASSERT_PTR_NOT_NULL(wait_as(MTASTS_JOB_LOOK_UP, 1, 99, MTASTS_PATIENCE_MTA, 1));
+  CU_ASSERT_PTR_NOT_NULL(wait_for(0));
+  CU_ASSERT_PTR_NULL(wait_for(0));
   jobs_out();
   tear_down();
 }
@@ -187,7 +216,7 @@ static void test_deadlines(void) {
     release(first);
   }
   CU_ASSERT_PTR_NULL(mtasts_waiters_first(&waiters));
-  CU_ASSERT_EQUAL(waiters.count, 0);
+  CU_ASSERT_EQUAL(clients.waiters.total, 0);
   jobs_out();
   tear_down();
 }
@@ -196,7 +225,7 @@ const struct unit_test unit_tests[] = {
     {"one job however many wait, and another after its end", test_one_job},
     {"what is looked up behind is hurried once", test_hurried},
     {"a domain has so many waiters and no more", test_domain_limit},
-    {"looking behind leaves room for those who wait", test_errand_limit},
+    {"looking behind leaves room for what is waited for", test_errand_limit},
     {"a client leaves room for the others", test_client_limit},
     {"the earliest deadline comes first", test_deadlines},
     {NULL, NULL},

@@ -97,6 +97,25 @@ static void hostile_addresses(void) {
   }
 }
 
+/* More header fields of our name than are removed: neither the line nor the reply can be forged. */
+static void forgery(void) {
+  const struct mtasts_forgery many = {"X-MTA-STS", 10000, 10004, 32};
+  const struct mtasts_forgery odd = {"X-100%-%s", 33, 40, 32};
+  struct mtasts_text text = MTASTS_TEXT(buffer);
+  mtasts_words_forgery_line(&envelope, &many, MTASTS_ACTION_REJECT, &text);
+  expect(&text, "queue=4Q1 from=<a@b.example> header=X-MTA-STS header_fields=10000/10004 "
+                "header_limit=32 action=reject");
+  text = MTASTS_TEXT(buffer);
+  mtasts_words_forgery_reply(&many, &text);
+  expect(&text,
+         "the message has 10000 header fields named X-MTA-STS, which only this site may add, "
+         "among 10004: more than are removed here; send it without them");
+  text = MTASTS_TEXT(buffer);
+  mtasts_words_forgery_reply(&odd, &text);
+  CU_ASSERT_PTR_NULL(strchr(buffer, '%'));
+  CU_ASSERT_FALSE(text.full);
+}
+
 /* The header field */
 
 static const char *header(enum mtasts_header_scope scope, const struct mtasts_fate *fates,
@@ -214,7 +233,8 @@ static void names(void) {
   CU_ASSERT_STRING_EQUAL(mtasts_action_name(MTASTS_ACTION_REJECT), "reject");
 }
 
-const struct unit_test unit_tests[] = {{"the log line", lines},
+const struct unit_test unit_tests[] = {{"more fields of our name than are removed", forgery},
+                                       {"the log line", lines},
                                        {"addresses forge neither key nor line", hostile_addresses},
                                        {"the header for one domain", single},
                                        {"the header for all", all},
