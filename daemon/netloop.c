@@ -34,6 +34,7 @@ struct mtasts_netloop {
   int64_t went; /* on the last round, by mtasts_uptime */
   struct mtasts_dns_watch dns;
   bool require_dnssec;
+  bool dnssec_works; /* by the last check that had an answer, of any validator */
   struct mtasts_ad_check *ad_check;
   enum mtasts_ad ad;                     /* as it was logged */
   struct mtasts_server_stamp resolvconf; /* of which the MTAs' resolver was taken */
@@ -183,9 +184,10 @@ static void on_second(evutil_socket_t fd, short what, void *context) {
 /* its life */
 
 static void on_dnssec_check(void *context, const struct mtasts_validator_check *check) {
-  const struct mtasts_netloop *loop = context;
+  struct mtasts_netloop *loop = context;
   if (check->why)
     mtasts_count(loop->tower.stats, MTASTS_COUNT_DNSSEC_BROKEN);
+  loop->dnssec_works = !check->why || check->silent;
   if (check->news)
     mtasts_news_tell_dnssec(check, loop->require_dnssec);
 }
@@ -198,6 +200,7 @@ static enum mtasts_status open_validator(struct mtasts_netloop *loop,
       .resolver = *resolver,
       .plain = loop->tower.net.resolver,
       .require = config->dns.dnssec == MTASTS_DNSSEC_REQUIRE,
+      .worked = loop->dnssec_works,
       .checked = on_dnssec_check,
       .context = loop,
   };

@@ -291,6 +291,11 @@ static void fail(struct mtasts_validator *validator, const char *why, const char
 /* No answer to the check. If validation has worked, that is no reason to believe what cannot be
  * validated: it takes no more than to drop this one question (RFC 7672 section 2.1.3). */
 static void hear_nothing(struct mtasts_validator *validator, const char *why) {
+  if (validator->health == UNCHECKED && validator->options.worked) {
+    validator->health = WORKS;
+    validator->source = validator->checking;
+    validator->checking = NULL;
+  }
   if (validator->health != WORKS) {
     fail(validator, why, "is the DNS server there, and does it know DNSSEC?", AGAIN_MS);
     return;

@@ -39,7 +39,8 @@ struct mtasts_validator_options {
   struct mtasts_resolver_options resolver;
   struct mtasts_resolver *plain; /* must outlive the validator */
   bool require;
-  uint32_t recheck_after;       /* milliseconds; 0: a minute */
+  bool worked;            /* with another validator before: silence at first is no news either */
+  uint32_t recheck_after; /* milliseconds; 0: a minute */
   mtasts_validator_fn *checked; /* may be NULL */
   void *context;
 };

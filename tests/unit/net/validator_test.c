@@ -305,6 +305,38 @@ static void silenced(void) {
   }
 }
 
+/* Another validator takes its place, as after a reload, while the attack goes on. */
+static void silenced_from_the_start(void) {
+  static const struct dns_line attack[] = {
+      {"", "DROP", ""}, {"good.example", "MX", "10 mx.attacker.example"}, {NULL, NULL, NULL}};
+  for (unsigned worked = 0; worked < 2; worked++) {
+    struct fixture f;
+    const struct mtasts_resolver_options resolver = {
+        .servers = servers, .server_count = 1, .timeout = 1, .trust_anchor = f.anchor};
+    set_up(&f, ANCHORS "root.key", false, 1);
+    mtasts_validator_free(f.validator);
+    f.server.zone = attack;
+    const struct mtasts_validator_options options = {.resolver = resolver,
+                                                     .plain = f.plain,
+                                                     .worked = worked,
+                                                     .recheck_after = 1,
+                                                     .checked = checked,
+                                                     .context = &f};
+    CU_ASSERT_EQUAL_FATAL(mtasts_validator_new(f.base, &options, &f.validator), MTASTS_OK);
+    struct result result = ask(&f, "good.example");
+    if (worked) /* no key to validate it with */
+      CHECK_ANSWER(result, MTASTS_DNS_FAILED, MTASTS_SECURITY_UNKNOWN);
+    else
+      CHECK_ANSWER(result, MTASTS_DNS_ANSWER, MTASTS_SECURITY_UNKNOWN);
+    f.server.zone = sound;
+    if (worked) {
+      result = ask(&f, "good.example");
+      CHECK_ANSWER(result, MTASTS_DNS_ANSWER, MTASTS_SECURITY_SECURE);
+    }
+    tear_down(&f);
+  }
+}
+
 /* What is bogus for want of signatures may be a zone of the site: the setting is named, to the end
  * of the room. What is signed, if badly, is not. */
 static void hinted(void) {
@@ -347,6 +379,7 @@ const struct unit_test unit_tests[] = {
     {"a check reads the anchor anew", anchor_renewed},
     {"a check is made once for all who wait for it", coalesced},
     {"a check without an answer does not end validation", silenced},
+    {"nor one of a validator that comes after one that worked", silenced_from_the_start},
     {"the reason of an unsigned zone names its setting", hinted},
     {"it may be freed at any time", freed},
     {NULL, NULL},
