@@ -22,6 +22,7 @@ static void tell(struct mtasts_dns_watch *watch, enum mtasts_outage_news news) {
   int64_t lasted = (mtasts_uptime() - outage->since) / 1000;
   if (news == MTASTS_OUTAGE_FIRST || news == MTASTS_OUTAGE_ENDS)
     atomic_store_explicit(&watch->stats->resolver_back, watch->now(), memory_order_relaxed);
+  atomic_store_explicit(&watch->stats->dns_fails, outage->out, memory_order_relaxed);
   if (news == MTASTS_OUTAGE_SAME || news == MTASTS_OUTAGE_FIRST)
     return;
   tell_servers(watch, servers);

@@ -207,6 +207,9 @@ static void add_daemon(struct text *text, const struct mtasts_exposition *e) {
   add(text, "mtasts_site_mode{mode=\"enforce\"} %d\nmtasts_site_mode{mode=\"monitor\"} %d\n",
       !e->monitor, e->monitor);
   add_one(text, "mtasts_overrides", GAUGE, e->overrides, "Overrides in the configuration.");
+  add_one(text, "mtasts_dns_works", GAUGE,
+          !atomic_load_explicit(&e->stats->dns_fails, memory_order_relaxed),
+          "0 while none of the DNS servers answers.");
   int ad = atomic_load_explicit(&e->stats->host_ad, memory_order_relaxed);
   if (ad != MTASTS_AD_UNKNOWN)
     add_one(text, "mtasts_host_resolver_validates", GAUGE, ad == MTASTS_AD_SET,

@@ -70,7 +70,8 @@ struct mtasts_stats {
   /* When the DNS worked again after an outage, or for the first time; seconds since the epoch. The
    * net loop's; the front loop's settings take it (discover.h). */
   atomic_llong resolver_back;
-  atomic_int host_ad; /* enum mtasts_ad: of the resolver that the MTAs have */
+  atomic_bool dns_fails; /* the resolver does not answer: outage.h */
+  atomic_int host_ad;    /* enum mtasts_ad: of the resolver that the MTAs have */
 };
 
 static inline void mtasts_count(struct mtasts_stats *stats, enum mtasts_counter counter) {

@@ -51,10 +51,12 @@ static void outage(void) {
   CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "other.example").record, MTASTS_RECORD_ERROR);
   check_logged(rig, 1, "dns=broken");
   check_logged(rig, 0, "dns=works");
+  CU_ASSERT_TRUE(atomic_load(&rig->stats.dns_fails));
   int64_t lost = time(NULL);
   silence(&rig->dns, false);
   check_comes(rig, "dns=works servers=127.0.0.1@53 after=", 10);
   CU_ASSERT_TRUE(atomic_load(&rig->stats.resolver_back) >= lost);
+  CU_ASSERT_FALSE(atomic_load(&rig->stats.dns_fails));
   sleep(1); /* the loop's next round */
   entry = ask(rig, MTASTS_JOB_LOOK_UP, "good.example");
   CU_ASSERT_TRUE(entry.has_policy);

@@ -255,8 +255,11 @@ static void state_is_told(void) {
   has("mtasts_policies_expiring 11");
   has("mtasts_oldest_policy_age_seconds 500");
   has("mtasts_census_timestamp_seconds 1200");
+  has("mtasts_dns_works 1");
+  atomic_store(&stats.dns_fails, true);
   atomic_store(&stats.host_ad, MTASTS_AD_MISSING);
   expose(&exposition);
+  has("mtasts_dns_works 0");
   has("mtasts_host_resolver_validates 0");
   atomic_store(&stats.host_ad, MTASTS_AD_SET);
   expose(&exposition);
