@@ -34,8 +34,12 @@ void mtasts_cache_close(struct mtasts_cache *cache) {
 /* What another process has done can be made good: it died in our way, or has grown the map. */
 static int recover(struct mtasts_cache *cache, int rc) {
   int dead;
-  if (rc == MDB_READERS_FULL)
-    return mdb_reader_check(cache->env, &dead);
+  if (rc == MDB_READERS_FULL) {
+    pthread_mutex_lock(&cache->lock); /* or the writer may open it again meanwhile */
+    rc = cache->env ? mdb_reader_check(cache->env, &dead) : EBADF;
+    pthread_mutex_unlock(&cache->lock);
+    return rc;
+  }
   return rc == MDB_MAP_RESIZED ? mtasts_env_resize(cache, 0) : rc;
 }
 

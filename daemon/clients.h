@@ -3,8 +3,8 @@
  *
  * A client is all peers of one uid at one socket, or all peers of the network: at a TCP socket
  * nobody can be told from another, since any user of this host may connect from any address of
- * 127.0.0.0/8. So that no client can use up what others need, connections, look-ups and waiting
- * are bounded for each client, for each origin, and in all. A part of each is kept for every
+ * 127.0.0.0/8. So that no client can use up what others need, look-ups and waiting are bounded
+ * for each client, for each origin, and in all. A part of each is kept for every
  * origin, whatever the others do.
  *
  * The table belongs to the front loop's thread. A client stays in it while it is held.
@@ -44,8 +44,8 @@ TAILQ_HEAD(mtasts_peers, mtasts_peer);
 struct mtasts_client {
   enum mtasts_origin origin;
   uid_t uid;
-  unsigned held; /* by connections and errands */
-  unsigned connections, errands, waiters;
+  unsigned held; /* by peers and errands */
+  unsigned errands, waiters;
   struct mtasts_peers put_off; /* of turns.h: peers that go on in a later turn of the loop */
   TAILQ_ENTRY(mtasts_client) turn;
 };

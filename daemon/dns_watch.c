@@ -122,6 +122,7 @@ void mtasts_dns_watch_take(struct mtasts_dns_watch *watch, struct mtasts_resolve
     tell_servers(watch, was);
   let_go(watch);
   watch->resolver = resolver;
+  watch->changed = false;
   tell_servers(watch, servers);
   if (*was && strcmp(was, servers) != 0)
     mtasts_log(MTASTS_LOG_INFO, "dns servers=%s was_servers=%s", servers, was);
@@ -142,12 +143,15 @@ bool mtasts_dns_watch_go(struct mtasts_dns_watch *watch, const char *const *name
   const struct mtasts_servers *servers = mtasts_resolver_servers(watch->resolver);
   struct mtasts_servers found;
   char error[MTASTS_SERVERS_ERROR];
-  bool changed = count == 0 && mtasts_server_changed(MTASTS_RESOLVCONF, &watch->stamp);
+  if (count == 0 && mtasts_server_changed(MTASTS_RESOLVCONF, &watch->stamp))
+    watch->changed = true;
   tell(watch, mtasts_outage_tick(&watch->outage, mtasts_uptime()));
   probe(watch);
-  return (changed || any_scope(servers) || *servers->trouble) &&
-         mtasts_servers_find(named, count, &found, error) == MTASTS_OK &&
-         !mtasts_servers_same(&found, servers);
+  if ((!watch->changed && !any_scope(servers) && !*servers->trouble) ||
+      mtasts_servers_find(named, count, &found, error) != MTASTS_OK)
+    return false;
+  watch->changed = !mtasts_servers_same(&found, servers);
+  return watch->changed;
 }
 
 void mtasts_dns_watch_close(struct mtasts_dns_watch *watch) {

@@ -25,6 +25,7 @@ struct mtasts_dns_watch {
   struct mtasts_resolver *resolver;
   struct mtasts_outage outage;
   struct mtasts_server_stamp stamp; /* of resolv.conf */
+  bool changed;                     /* it has, and that is not taken up yet */
   struct event *patience;
   struct mtasts_dns_query *probe;
   char trouble[MTASTS_SERVERS_ERROR]; /* as it was told */

@@ -59,7 +59,6 @@ struct mtasts_flight {
 
   struct mtasts_share *share;
   int64_t since; /* in the air, by mtasts_uptime */
-  bool cut;      /* it was told to end */
 
   enum mtasts_flight_list list;
   bool aside; /* not in that list: its owner has enough in the air */

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "question.h"
 #include "status.h"
@@ -102,8 +105,16 @@ static void on_drain_over(evutil_socket_t fd, short what, void *context) {
 
 /* Takes the descriptor out of the job, unless there is no memory. */
 static void listen_on(struct mtasts_front *front, struct mtasts_job *job) {
-  if (mtasts_socketmap_replace(front->socketmap, job->old, job->fd, job->door))
+  struct sockaddr_un address = {.sun_family = AF_UNSPEC};
+  socklen_t size = sizeof address;
+  if (mtasts_socketmap_replace(front->socketmap, job->old, job->fd, job->door)) {
     job->fd = -1;
+    return;
+  }
+  /* No memory. Without its file the socket is missed, and made once more. */
+  if (getsockname(job->fd, (struct sockaddr *)&address, &size) == 0 &&
+      address.sun_family == AF_UNIX)
+    unlink(address.sun_path);
 }
 
 static void take_outcomes(struct mtasts_front *front, struct mtasts_job *job) {

@@ -236,6 +236,11 @@ static enum mtasts_status try_cache(struct daemon *daemon) {
              "read of it is in a new one: %llu domains; %llu places were damaged",
              directory, MTASTS_FILE_DAMAGED, (unsigned long long)salvaged.domains,
              (unsigned long long)salvaged.damaged);
+  if (salvaged.status != MTASTS_OK)
+    mtasts_log(MTASTS_LOG_ERROR,
+               "cache: %s: not all of it could be read or written: %s; mend that, and run mtasts "
+               "cache salvage",
+               MTASTS_FILE_DAMAGED, mtasts_status_name(salvaged.status));
   return MTASTS_OK;
 }
 

@@ -23,6 +23,7 @@
 
 enum {
   NICE = 5, /* a handshake does not delay an answer of the front loop */
+  COMPLAIN_MS = 60000,
 };
 
 struct mtasts_netloop {
@@ -33,6 +34,8 @@ struct mtasts_netloop {
   struct mtasts_rounds rounds;
   int64_t went; /* on the last round, by mtasts_uptime */
   struct mtasts_dns_watch dns;
+  bool renew; /* resolver and validator are to be made anew, which has failed */
+  struct mtasts_seldom complained; /* of that */
   bool require_dnssec;
   bool dnssec_works; /* by the last check that had an answer, of any validator */
   struct mtasts_ad_check *ad_check;
@@ -171,7 +174,8 @@ static void on_second(evutil_socket_t fd, short what, void *context) {
   (void)what;
   loop->went = uptime;
   if (mtasts_dns_watch_go(&loop->dns, loop->snapshot->config->dns.servers.items,
-                          loop->snapshot->config->dns.servers.count))
+                          loop->snapshot->config->dns.servers.count) ||
+      loop->renew)
     renew_dns(loop);
   if (loop->ad_check && mtasts_server_changed(MTASTS_RESOLVCONF, &loop->resolvconf))
     mtasts_ad_check_again(loop->ad_check);
@@ -261,7 +265,8 @@ static void renew_dns(struct mtasts_netloop *loop) {
   char error[256];
   net->resolver = NULL;
   net->validator = NULL;
-  if (open_dns(loop, error) == MTASTS_OK) {
+  loop->renew = open_dns(loop, error) != MTASTS_OK;
+  if (!loop->renew) {
     mtasts_tower_abort(&loop->tower);
     mtasts_validator_free(old.validator);
     mtasts_resolver_free(old.resolver);
@@ -270,7 +275,9 @@ static void renew_dns(struct mtasts_netloop *loop) {
     malloc_trim(0);      /* libunbound's sockets and tables of before were a megabyte or two */
     return;
   }
-  mtasts_log(MTASTS_LOG_WARNING, "dns: %s; the DNS servers of before are asked", error);
+  if (mtasts_seldom(&loop->complained, COMPLAIN_MS))
+    mtasts_log(MTASTS_LOG_WARNING,
+               "dns: %s; the DNS servers of before are asked, and it is tried again", error);
   mtasts_validator_free(net->validator);
   mtasts_resolver_free(net->resolver);
   net->resolver = old.resolver;

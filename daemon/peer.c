@@ -201,6 +201,10 @@ static size_t request_limit(const struct mtasts_peer *peer, struct mtasts_span b
                                                                : MTASTS_REQUEST_MAX;
 }
 
+enum {
+  AHEAD_MAX = 128, /* requests behind one that waits, that are looked at in a row */
+};
+
 enum go {
   GO_ON,       /* all that is whole was answered */
   GO_MORE,     /* its turn is over, and a whole request is left */
@@ -279,11 +283,13 @@ static bool keep_rest(struct mtasts_peer *peer, size_t at) {
 }
 
 /* Replies go in order, so while one waits, those behind it do: what they will need is asked for in
- * the meantime. */
+ * the meantime; of many, when the one that waits is answered. */
 static void look_ahead(struct mtasts_peer *peer) {
   const struct mtasts_socketmap_options *options = &peer->server->options;
   struct mtasts_request request;
-  while (peer->ahead < peer->input_len) {
+  for (unsigned i = 0; i < AHEAD_MAX && peer->ahead < peer->input_len &&
+                       mtasts_turns_has_time(&peer->server->turns);
+       i++) {
     struct mtasts_span bytes = {peer->input + peer->ahead, peer->input_len - peer->ahead};
     struct mtasts_span payload;
     size_t used;

@@ -57,14 +57,22 @@ static bool has_lasted(const struct mtasts_peer *peer) {
   return peer && mtasts_uptime() - peer->since >= GRACE_MS;
 }
 
+/* The first whose request is not put off by us. */
+static struct mtasts_peer *first_of(const struct mtasts_peers *list) {
+  struct mtasts_peer *peer = TAILQ_FIRST(list);
+  while (peer && peer->put_off)
+    peer = TAILQ_NEXT(peer, link);
+  return peer;
+}
+
 /* Of unix sockets or of TCP: the one that has been stuck longest, or has sent nothing for longest,
  * unless it has only just begun, else the one that has been idle longest. NULL: all are busy. */
 static struct mtasts_peer *dispensable_of(const struct mtasts_peers lists[MTASTS_PEER_STATES]) {
-  struct mtasts_peer *stuck = TAILQ_FIRST(&lists[MTASTS_PEER_STUCK]);
-  struct mtasts_peer *fresh = TAILQ_FIRST(&lists[MTASTS_PEER_FRESH]);
+  struct mtasts_peer *stuck = first_of(&lists[MTASTS_PEER_STUCK]);
+  struct mtasts_peer *fresh = first_of(&lists[MTASTS_PEER_FRESH]);
   if (has_lasted(stuck))
     return stuck;
-  return has_lasted(fresh) ? fresh : TAILQ_FIRST(&lists[MTASTS_PEER_IDLE]);
+  return has_lasted(fresh) ? fresh : first_of(&lists[MTASTS_PEER_IDLE]);
 }
 
 /* Who makes room if there is none. network: none for TCP, so it is to be one of TCP. */

@@ -48,13 +48,14 @@ static void keep_answer(struct mtasts_flight *flight, const struct mtasts_entry 
     mtasts_entry_encode(entry, value);
   free(flight->value); /* which the entry may point into */
   flight->value = value;
-  flight->value_size = size;
+  flight->value_size = value ? size : 0;
   flight->freshness = freshness;
 }
 
 static void forget_answer(struct mtasts_flight *flight) {
   free(flight->value);
   flight->value = NULL;
+  flight->value_size = 0;
   flight->unsaved = false;
 }
 
@@ -189,8 +190,11 @@ static size_t put_again(struct mtasts_tower *tower, size_t most) {
   for (; flight && count < most; flight = next) {
     struct mtasts_entry entry;
     next = TAILQ_NEXT(flight, link);
-    if (mtasts_entry_decode(flight->value, flight->value_size, &entry) != MTASTS_OK)
-      break;
+    if (!flight->value ||
+        mtasts_entry_decode(flight->value, flight->value_size, &entry) != MTASTS_OK) {
+      mtasts_flights_remove(&tower->flights, flight); /* there was no memory to keep it */
+      continue;
+    }
     enum mtasts_status status = mtasts_tower_complain(
         tower, mtasts_store_put(tower->store, &flight->domain, &entry, tower->net.now()));
     if (status == MTASTS_OK) {
@@ -370,19 +374,28 @@ static const struct mtasts_net *net_for(struct mtasts_tower *tower,
 }
 
 /* The last result, where the store did not take it; else what the cache holds. */
-static const struct mtasts_entry *known_to(struct mtasts_tower *tower,
-                                           const struct mtasts_flight *flight,
-                                           struct mtasts_entry *entry) {
+static enum mtasts_status read_known(struct mtasts_tower *tower, const struct mtasts_flight *flight,
+                                     struct mtasts_entry *entry) {
   if (flight->value && mtasts_entry_decode(flight->value, flight->value_size, entry) == MTASTS_OK)
-    return entry;
-  return mtasts_tower_known(tower, &flight->domain, entry);
+    return MTASTS_OK;
+  enum mtasts_status status = mtasts_reader_get(tower->reader, &flight->domain, entry);
+  if (status != MTASTS_OK)
+    mtasts_count_read(tower->stats, status);
+  return status;
 }
 
 /* Begins a flight that is in the air already. */
 static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
   struct mtasts_entry entry;
-  const struct mtasts_entry *known = known_to(tower, flight, &entry);
+  enum mtasts_status read = read_known(tower, flight, &entry);
+  const struct mtasts_entry *known = read == MTASTS_OK ? &entry : NULL;
   int64_t now = tower->net.now();
+  /* A cache that cannot be read may hold a policy: nothing that is learnt without it may take its
+   * place (RFC 8461 section 5.1). What is damaged, or not there, is no policy. */
+  if (read != MTASTS_OK && read != MTASTS_ABSENT && read != MTASTS_CORRUPT) {
+    finish(tower, flight, read);
+    return;
+  }
   const struct mtasts_net *net = net_for(tower, &flight->domain, now);
   if (known)
     mtasts_discover_heed(&net->settings, &entry);
@@ -405,29 +418,44 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
     finish(tower, flight, MTASTS_NO_MEMORY);
 }
 
-/* Too many take long: ends one, of the owner who has the most in the air. Its result comes from the
- * loop. */
+/* Too many take long: ends one, of the owner who has the most in the air. That is no word of the
+ * domain's: nothing is stored, and who waits is answered as at a deadline. */
 static void end_one(struct mtasts_tower *tower) {
   struct mtasts_flight *chosen = NULL;
   struct mtasts_flight *flight;
   TAILQ_FOREACH(flight, &tower->flights.lists[MTASTS_FLIGHT_AIR_SLOW], link)
-  if (!flight->cut && flight->lookup &&
-      (!chosen || mtasts_flight_company(flight) > mtasts_flight_company(chosen)))
+  if (!chosen || mtasts_flight_company(flight) > mtasts_flight_company(chosen))
     chosen = flight;
   if (!chosen)
     return;
-  chosen->cut = true;
-  mtasts_lookup_expire(chosen->lookup);
+  mtasts_lookup_free(chosen->lookup);
+  chosen->lookup = NULL;
+  finish(tower, chosen, MTASTS_TIMEOUT);
+}
+
+/* The one of that kind that is in the air for the longest; of any kind, if there is none of it. */
+static struct mtasts_flight *oldest_of(const struct mtasts_tower *tower,
+                                       enum mtasts_flight_list kind) {
+  static const enum mtasts_flight_list kinds[] = {MTASTS_FLIGHT_AIR, MTASTS_FLIGHT_AIR_NETWORK,
+                                                  MTASTS_FLIGHT_AIR_BEHIND};
+  struct mtasts_flight *oldest = TAILQ_FIRST(&tower->flights.lists[kind]);
+  if (oldest)
+    return oldest;
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    struct mtasts_flight *flight = TAILQ_FIRST(&tower->flights.lists[kinds[i]]);
+    if (flight && (!oldest || flight->since < oldest->since))
+      oldest = flight;
+  }
+  return oldest;
 }
 
 /*
- * Others wait: the one of that kind that is in the air for the longest gives up its place, if it
- * takes long. It goes on beside the places, as long as there are not too many of those either.
- * False: not yet.
+ * Others wait: one that takes long gives up its place. It goes on beside the places, as long as
+ * there are not too many of those either. False: not yet.
  */
 static bool make_place(struct mtasts_tower *tower, enum mtasts_flight_list kind) {
   struct mtasts_flights *flights = &tower->flights;
-  struct mtasts_flight *oldest = TAILQ_FIRST(&flights->lists[kind]);
+  struct mtasts_flight *oldest = oldest_of(tower, kind);
   if (!oldest)
     return false;
   int64_t left = oldest->since + SLOW_MS - mtasts_uptime();
@@ -453,8 +481,9 @@ static bool make_place(struct mtasts_tower *tower, enum mtasts_flight_list kind)
 static bool has_place(const struct mtasts_tower *tower, enum mtasts_flight_list to) {
   const size_t *counts = tower->flights.counts;
   size_t network = counts[MTASTS_FLIGHT_AIR_NETWORK];
+  size_t quarter = tower->in_flight < 4 ? tower->in_flight / 2 : tower->in_flight / 4;
   size_t half = tower->in_flight - tower->in_flight / 2;
-  size_t most = tower->in_flight - tower->in_flight / 4;
+  size_t most = tower->in_flight - quarter;
   if (places(tower) >= tower->in_flight)
     return false;
   if (to != MTASTS_FLIGHT_AIR_BEHIND && counts[MTASTS_FLIGHT_AIR] + network >= most)
@@ -474,7 +503,6 @@ static void launch(struct mtasts_tower *tower, enum mtasts_flight_list from,
       break;
     mtasts_flights_move(flights, flight, to);
     flight->since = mtasts_uptime();
-    flight->cut = false;
     start(tower, flight);
   }
 }
@@ -500,11 +528,14 @@ enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
   if (flight) {
     forget_answer(flight);
     tell_front(tower, flight);
+    if (flight->list == MTASTS_FLIGHT_KEPT) {
+      mtasts_flights_remove(&tower->flights, flight);
+      return status;
+    }
   }
   if (flight && flight->lookup) {
     mtasts_lookup_free(flight->lookup);
     flight->lookup = NULL;
-    flight->cut = false;
     start(tower, flight);
   }
   return status;
@@ -528,6 +559,7 @@ void mtasts_tower_resume(struct mtasts_tower *tower) {
     for (struct mtasts_flight *flight = TAILQ_FIRST(&tower->flights.lists[in_air[i]]); flight;
          flight = next) {
       next = TAILQ_NEXT(flight, link);
+      flight->since = mtasts_uptime();
       start(tower, flight);
     }
   mtasts_tower_launch(tower);

@@ -130,17 +130,17 @@ struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct 
   struct mtasts_client *client = mtasts_peer_client(peer);
   struct mtasts_errand *errand = find(waiters, &like);
   struct mtasts_waiter *waiter = NULL;
-  bool counted = (!errand || errand->count < MTASTS_WAITERS_ERRAND_MAX) &&
+  bool counted = (!errand || errand->counts[client->origin] < MTASTS_WAITERS_ERRAND_MAX) &&
                  mtasts_clients_take_waiter(waiters->clients, client);
   if (counted)
     waiter = malloc(sizeof *waiter + text.len);
   job->network = client->origin == MTASTS_ORIGIN_NETWORK;
-  if (!waiter)
-    mtasts_job_free(job);
-  else if (errand)
-    join(waiters, errand, job);
-  else
+  if (errand)
+    join(waiters, errand, job); /* also of one that may not wait: what is more urgent is so */
+  else if (waiter)
     errand = send_out(waiters, job, client, &like);
+  else
+    mtasts_job_free(job);
   if (!waiter || !errand) {
     if (counted)
       mtasts_clients_end_waiter(waiters->clients, client);
@@ -157,14 +157,14 @@ struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct 
   memcpy(waiter->text, text.data, text.len);
   TAILQ_INSERT_TAIL(&errand->waiters, waiter, by_errand);
   sort_in(&waiters->by_deadline[patience], waiter);
-  errand->count++;
+  errand->counts[client->origin]++;
   return waiter;
 }
 
 void mtasts_waiters_release(struct mtasts_waiters *waiters, struct mtasts_waiter *waiter) {
   TAILQ_REMOVE(&waiter->errand->waiters, waiter, by_errand);
   TAILQ_REMOVE(&waiters->by_deadline[waiter->patience], waiter, by_deadline);
-  waiter->errand->count--;
+  waiter->errand->counts[waiter->client->origin]--;
   mtasts_clients_end_waiter(waiters->clients, waiter->client);
   free(waiter);
 }

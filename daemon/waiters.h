@@ -14,7 +14,7 @@
 #include "reply.h"
 
 enum {
-  MTASTS_WAITERS_ERRAND_MAX = 256,
+  MTASTS_WAITERS_ERRAND_MAX = 256, /* of each origin */
 };
 
 /* Deadlines of one kind come in the order in which waiting begins. */
@@ -50,7 +50,7 @@ struct mtasts_errand {
   struct mtasts_client *client;
   enum mtasts_urgency urgency; /* as the net loop knows it */
   struct mtasts_waiter_list waiters;
-  unsigned count;
+  unsigned counts[MTASTS_ORIGINS]; /* of the waiters */
 };
 
 struct mtasts_waiters {

@@ -106,7 +106,7 @@ static int verify(int accepted, X509_STORE_CTX *store) {
   const SSL *tls = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
   struct mtasts_tls_watch *watch = SSL_CTX_get_app_data(SSL_get_SSL_CTX(tls));
   const X509 *certificate = X509_STORE_CTX_get_current_cert(store);
-  if (accepted || watch->detail[0])
+  if (accepted || !watch || watch->detail[0])
     return accepted;
   bool leaf = X509_STORE_CTX_get_error_depth(store) == 0;
   add(watch, "%s of %s", leaf ? "certificate" : "an issuer's certificate", watch->host);
@@ -119,6 +119,8 @@ static int verify(int accepted, X509_STORE_CTX *store) {
 
 static void note_progress(const SSL *tls, int where, int value) {
   struct mtasts_tls_watch *watch = SSL_CTX_get_app_data(SSL_get_SSL_CTX(tls));
+  if (!watch)
+    return;
   if (where & SSL_CB_HANDSHAKE_DONE)
     watch->secured = true;
   /* The low byte is the alert, the high one its level. */
@@ -132,6 +134,18 @@ bool mtasts_certificate_watch(SSL_CTX *tls, struct mtasts_tls_watch *watch) {
                                              X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, verify);
   SSL_CTX_set_info_callback(tls, note_progress);
-  return X509_VERIFY_PARAM_set1_host(param, watch->host, 0) == 1 &&
-         SSL_CTX_set_app_data(tls, watch) == 1;
+  if (X509_VERIFY_PARAM_set1_host(param, watch->host, 0) != 1 ||
+      SSL_CTX_set_app_data(tls, watch) != 1 || SSL_CTX_up_ref(tls) != 1)
+    return false;
+  mtasts_certificate_unwatch(watch);
+  watch->context = tls;
+  return true;
+}
+
+void mtasts_certificate_unwatch(struct mtasts_tls_watch *watch) {
+  if (!watch->context)
+    return;
+  SSL_CTX_set_app_data(watch->context, NULL);
+  SSL_CTX_free(watch->context);
+  watch->context = NULL;
 }

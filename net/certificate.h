@@ -16,8 +16,9 @@
 /* What is known of a TLS session; zeroed before use, but for the host. */
 struct mtasts_tls_watch {
   const char *host;
-  bool secured; /* the handshake is complete */
-  bool closed;  /* the peer has sent its close_notify: nothing that it sent is missing */
+  bool secured;     /* the handshake is complete */
+  bool closed;      /* the peer has sent its close_notify: nothing that it sent is missing */
+  SSL_CTX *context; /* while it is watched */
   char detail[MTASTS_DETAIL_MAX + 1]; /* why the certificate is refused, or "": "certificate of
                                          mta-sts.example.com expired 2021-01-01" */
 };
@@ -26,5 +27,9 @@ struct mtasts_tls_watch {
  * the end of the handshake, and the peer's close_notify. It is of one session. Returns false
  * without memory. */
 bool mtasts_certificate_watch(SSL_CTX *tls, struct mtasts_tls_watch *watch);
+
+/* Before the watch is freed: libcurl 8.14 may go on with a session for seconds after its transfer
+ * has ended, until the peer's close_notify has come. */
+void mtasts_certificate_unwatch(struct mtasts_tls_watch *watch);
 
 #endif

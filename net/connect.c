@@ -185,6 +185,10 @@ static void bound_pending(struct mtasts_connector *connector) {
   connector->error = ETIMEDOUT;
 }
 
+bool mtasts_connector_lacks_means(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 static void on_next(evutil_socket_t fd, short what, void *context) {
   struct mtasts_connector *connector = context;
   struct candidate *candidate;
@@ -195,10 +199,14 @@ static void on_next(evutil_socket_t fd, short what, void *context) {
     connector->last = candidate;
     connector->tried = candidate->tried = mtasts_trace_clock();
     int error = try(candidate);
+    connector->error = error ? error : connector->error;
+    if (mtasts_connector_lacks_means(error)) {
+      event_add(connector->next, &(struct timeval){.tv_usec = STAGGER_MS * 1000});
+      return;
+    }
     candidate->state = error ? FAILED : PENDING;
     if (!error)
       break;
-    connector->error = error;
   }
   if (has_any(connector, UNTRIED))
     plan(connector);

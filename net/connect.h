@@ -64,6 +64,10 @@ bool mtasts_connector_has_more(const struct mtasts_connector *connector);
 /* Why the last one that failed did, as errno has it; 0: none did. */
 int mtasts_connector_error(const struct mtasts_connector *connector);
 
+/* Does this error say that the process has no descriptor or no memory left? That is no fault of the
+ * address, which is tried again. */
+bool mtasts_connector_lacks_means(int error);
+
 /* An address as text: IPv4 as such. */
 void mtasts_address_text(const struct in6_addr *address, char *text, size_t size);
 

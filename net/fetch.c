@@ -20,6 +20,7 @@ enum {
   BUFFER_SIZE = 4096, /* libcurl's, for each connection */
   MORE_MS = 100,      /* of connecting, until other addresses would be welcome */
   HANDSHAKE_MS = 500, /* of TLS, until the next address is tried beside it */
+  ATTEMPTS_MAX = 3,   /* connections of one fetch at a time */
 };
 
 struct mtasts_fetcher {
@@ -71,6 +72,7 @@ static void attempt_free(struct attempt *attempt) {
     curl_multi_remove_handle(attempt->fetch->fetcher->multi, attempt->response.easy);
     curl_easy_cleanup(attempt->response.easy);
   }
+  mtasts_certificate_unwatch(&attempt->response.tls);
   if (attempt->share)
     curl_share_cleanup(attempt->share);
   curl_slist_free_all(attempt->pin);
@@ -123,6 +125,7 @@ static void give_up(struct mtasts_fetch *fetch) {
   struct mtasts_fetch_answer answer = fetch->failure;
   int error = fetch->connector ? mtasts_connector_error(fetch->connector) : 0;
   char text[INET6_ADDRSTRLEN];
+  answer.unresolved = mtasts_connector_lacks_means(error); /* no fault of the policy host */
   if (answer.error == MTASTS_ERROR_NONE && fetch->any_usable && error != 0)
     mtasts_response_fail(&answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s",
                          fetch->host, strerrordesc_np(error));
@@ -148,9 +151,17 @@ static void want_more(struct mtasts_fetch *fetch) {
     more(fetch->context);
 }
 
+/* Has it as many connections as it may have? The next one waits until one of them ends. */
+static bool is_crowded(const struct mtasts_fetch *fetch) {
+  const struct attempt *attempt;
+  unsigned count = 0;
+  LIST_FOREACH(attempt, &fetch->attempts, link) count++;
+  return count >= ATTEMPTS_MAX;
+}
+
 /* An attempt has ended without a word from the policy host. */
 static void go_on(struct mtasts_fetch *fetch) {
-  if (mtasts_connector_has_more(fetch->connector))
+  if (mtasts_connector_has_more(fetch->connector) && !is_crowded(fetch))
     mtasts_connector_go(fetch->connector);
   else if (LIST_EMPTY(&fetch->attempts) && fetch->complete)
     give_up(fetch);
@@ -392,9 +403,9 @@ static void add_addresses(struct mtasts_fetch *fetch, const struct mtasts_addres
 
 void mtasts_fetch_add(struct mtasts_fetch *fetch, const struct mtasts_addresses *addresses,
                       bool last) {
-  if (!fetch->connector)
+  if (!fetch->connector || fetch->complete)
     return;
-  fetch->complete = fetch->complete || last;
+  fetch->complete = last;
   add_addresses(fetch, addresses);
   /* Not beside a handshake that has only just begun. */
   if (LIST_EMPTY(&fetch->attempts) ||

@@ -136,6 +136,8 @@ static void take_addresses(struct mtasts_policy_fetch *fetch, unsigned which,
   struct mtasts_addresses addresses = {items, 0};
   fetch->families[which].query = NULL;
   fetch->families[which].answered = true;
+  if (which == A)
+    evtimer_del(fetch->wake); /* it is not silent */
   bool last = fetch->families[A].answered && fetch->families[AAAA].answered;
   if (answer->outcome == MTASTS_DNS_FAILED)
     fetch->unresolved = true;

@@ -291,7 +291,7 @@ static void fail(struct mtasts_validator *validator, const char *why, const char
 /* No answer to the check. If validation has worked, that is no reason to believe what cannot be
  * validated: it takes no more than to drop this one question (RFC 7672 section 2.1.3). */
 static void hear_nothing(struct mtasts_validator *validator, const char *why) {
-  if (validator->health == UNCHECKED && validator->options.worked) {
+  if (validator->health == UNCHECKED && validator->options.worked && validator->checking) {
     validator->health = WORKS;
     validator->source = validator->checking;
     validator->checking = NULL;
@@ -350,6 +350,11 @@ static void start_check(struct mtasts_validator *validator) {
     return;
   if (validator->checking)
     snprintf(error, sizeof error, "%s", mtasts_status_name(status));
+  /* For want of memory or descriptors nobody was asked: that says nothing of the way to the DNS. */
+  if (validator->health == WORKS && (status == MTASTS_NO_MEMORY || status == MTASTS_IO)) {
+    hear_nothing(validator, error);
+    return;
+  }
   fail(validator, error,
        "apt install dns-root-data, or name in dns.trust_anchor a file with the root's keys",
        EVERY_BROKEN_MS);

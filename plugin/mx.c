@@ -29,8 +29,9 @@ static const struct mtasts_aliases *aliases_of(const struct mtasts_known *known)
   if (now.tv_sec >= kept.until || kept.domain.len != known->domain.len ||
       memcmp(kept.domain.name, known->domain.name, known->domain.len) != 0) {
     kept.domain = known->domain;
-    kept.until = now.tv_sec + KEPT;
     mtasts_aliases_find(known, &dns, &kept.aliases);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    kept.until = now.tv_sec + KEPT;
   }
   return &kept.aliases;
 }

@@ -103,10 +103,10 @@ static void test_one_job(void) {
   CU_ASSERT_PTR_NOT_NULL(wait_for(1));
   CU_ASSERT_EQUAL(jobs_out(), 5);
   struct mtasts_errand *errand = mtasts_waiters_end(&waiters, STAILQ_FIRST(&out));
-  CU_ASSERT_EQUAL(errand->count, 1);
+  CU_ASSERT_EQUAL(errand->counts[errand->client->origin], 1);
   CU_ASSERT_PTR_NOT_NULL(wait_for(1));
   CU_ASSERT_EQUAL(jobs_out(), 6);
-  CU_ASSERT_EQUAL(errand->count, 1);
+  CU_ASSERT_EQUAL(errand->counts[errand->client->origin], 1);
   release(TAILQ_FIRST(&errand->waiters));
   free(errand);
   tear_down();
