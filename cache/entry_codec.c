@@ -11,7 +11,7 @@ enum offset {
   AT_VERSION = 4,
   AT_RECORD,
   AT_ERROR,
-  AT_HAS_POLICY,
+  AT_FLAGS,
   AT_MODE,
   AT_MX_STATE,
   AT_DANE,
@@ -36,6 +36,11 @@ enum {
   VERSION = 2,
   CHECKSUM_SIZE = 4,
   SAME_ID = 255, /* the policy was fetched under the record's id, as nearly all are */
+};
+
+enum flag {
+  HAS_POLICY = 1,
+  UNRESOLVED = 2,
 };
 
 /* No time lies so far off that an interval added or subtracted overflows. */
@@ -112,9 +117,9 @@ static bool hosts_hold(const struct mtasts_mx_list *list) {
 
 static bool enums_hold(const unsigned char *value) {
   return value[AT_RECORD] <= MTASTS_RECORD_ERROR &&
-         value[AT_ERROR] <= MTASTS_ERROR_RECORD_INVALID && value[AT_HAS_POLICY] <= 1 &&
-         value[AT_MODE] <= MTASTS_MODE_ENFORCE && value[AT_MX_STATE] <= MTASTS_MX_ERROR &&
-         value[AT_DANE] <= MTASTS_DANE_GONE;
+         value[AT_ERROR] <= MTASTS_ERROR_RECORD_INVALID &&
+         value[AT_FLAGS] <= (HAS_POLICY | UNRESOLVED) && value[AT_MODE] <= MTASTS_MODE_ENFORCE &&
+         value[AT_MX_STATE] <= MTASTS_MX_ERROR && value[AT_DANE] <= MTASTS_DANE_GONE;
 }
 
 static int64_t get_time(const unsigned char *at) {
@@ -174,7 +179,8 @@ enum mtasts_status mtasts_entry_decode(const unsigned char *value, size_t size,
     return MTASTS_CORRUPT;
 
   /* Field by field: clearing or copying the whole struct would double the cost. */
-  entry->has_policy = value[AT_HAS_POLICY] == 1;
+  entry->has_policy = (value[AT_FLAGS] & HAS_POLICY) != 0;
+  entry->unresolved = (value[AT_FLAGS] & UNRESOLVED) != 0;
   entry->policy.mode = (enum mtasts_mode)value[AT_MODE];
   entry->policy.max_age = max_age;
   entry->policy.mx = patterns;
@@ -286,7 +292,8 @@ size_t mtasts_entry_encode(const struct mtasts_entry *entry, unsigned char *out)
   out[AT_VERSION] = VERSION;
   out[AT_RECORD] = (unsigned char)entry->record;
   out[AT_ERROR] = (unsigned char)entry->error;
-  out[AT_HAS_POLICY] = entry->has_policy;
+  out[AT_FLAGS] =
+      (unsigned char)((entry->has_policy ? HAS_POLICY : 0) | (entry->unresolved ? UNRESOLVED : 0));
   out[AT_MODE] = (unsigned char)policy->mode;
   out[AT_MX_STATE] = (unsigned char)entry->mx_state;
   out[AT_DANE] = (unsigned char)entry->dane;

@@ -15,7 +15,8 @@
 /* "policy", "absent", "invalid" or "error": what the cache holds of a domain in one word. */
 const char *mtasts_entry_state_name(const struct mtasts_entry *entry);
 
-/* The object of `cache list`, `show` and `export`: all of the entry, losslessly. */
+/* The object of `cache list`, `show` and `export`: all of the entry, losslessly, but for the cause
+ * of a wait of two minutes (unresolved). */
 json_t *mtasts_entry_json(const struct mtasts_domain *domain, const struct mtasts_entry *entry);
 
 enum {

@@ -50,11 +50,10 @@ static bool forgiven(const struct mtasts_discover_settings *settings,
   return entry->checked <= settings->resolver_back;
 }
 
-/* Was it the DNS that stopped the last fetch, and has it come back since? Such a fetch waits for
- * less than any other, by which it is known. */
+/* Was it the DNS that stopped the last fetch, and has it come back since? */
 static bool fetch_forgiven(const struct mtasts_discover_settings *settings,
                            const struct mtasts_entry *entry) {
-  return entry->retry_at - entry->checked < MTASTS_RETRY_MIN && forgiven(settings, entry);
+  return entry->unresolved && forgiven(settings, entry);
 }
 
 static bool fetch_waits(const struct mtasts_discover_settings *settings,
@@ -346,6 +345,7 @@ static void fail_unresolved(struct mtasts_discovery *d, enum mtasts_error error,
   if (failures > 0)
     d->entry.failures = failures;
   d->entry.retry_at = now + MTASTS_UNRESOLVED_RETRY;
+  d->entry.unresolved = true;
 }
 
 static void fail_fetch(struct mtasts_discovery *d, enum mtasts_error error,
@@ -355,6 +355,7 @@ static void fail_fetch(struct mtasts_discovery *d, enum mtasts_error error,
   if (d->entry.record == MTASTS_RECORD_VALID)
     fail(&d->entry, error, detail);
   d->entry.retry_at = now + fetch_wait(d->settings, &d->entry, now);
+  d->entry.unresolved = false;
 }
 
 static void take_policy(struct mtasts_discovery *d, const struct mtasts_policy *policy,

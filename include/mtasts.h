@@ -272,6 +272,7 @@ struct mtasts_entry {
   int64_t checked;                   /* the last look-up of the TXT record */
   int64_t next_check;                /* a use from then on looks it up again */
   int64_t retry_at;                  /* no HTTPS fetch under record_id before that */
+  bool unresolved;                   /* because the policy host's addresses could not be had */
   uint32_t failures;                 /* in a row */
   enum mtasts_error error;
   struct mtasts_span detail; /* printable ASCII, at most MTASTS_DETAIL_MAX bytes */

@@ -7,7 +7,8 @@
 #include "span.h"
 
 enum {
-  KEPT = 60, /* seconds */
+  KEPT = 60,     /* seconds */
+  PATIENCE = 10, /* seconds for all names of a domain: Exim waits meanwhile */
 };
 
 static struct {
@@ -16,22 +17,29 @@ static struct {
   struct mtasts_aliases aliases;
 } kept;
 
+static int64_t seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec;
+}
+
+/* context: when there is no time left, by seconds(). Then the DNS does not say. */
 static bool ask(void *context, const char *type, const struct mtasts_domain *name,
                 struct mtasts_span *answer) {
-  (void)context;
-  return mtasts_host_lookup(type, (struct mtasts_span){name->name, name->len}, answer);
+  const int64_t *end = context;
+  return seconds() < *end &&
+         mtasts_host_lookup(type, (struct mtasts_span){name->name, name->len}, answer);
 }
 
 static const struct mtasts_aliases *aliases_of(const struct mtasts_known *known) {
-  static const struct mtasts_alias_dns dns = {NULL, ask};
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  if (now.tv_sec >= kept.until || kept.domain.len != known->domain.len ||
+  int64_t now = seconds();
+  int64_t end = now + PATIENCE;
+  const struct mtasts_alias_dns dns = {&end, ask};
+  if (now >= kept.until || kept.domain.len != known->domain.len ||
       memcmp(kept.domain.name, known->domain.name, known->domain.len) != 0) {
     kept.domain = known->domain;
     mtasts_aliases_find(known, &dns, &kept.aliases);
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    kept.until = now.tv_sec + KEPT;
+    kept.until = seconds() + KEPT;
   }
   return &kept.aliases;
 }

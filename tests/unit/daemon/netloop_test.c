@@ -279,12 +279,19 @@ static void remembers_what_is_not_stored(void) {
   CU_ASSERT_EQUAL(rig->newer.count, 3);
   CU_ASSERT_TRUE(mtasts_newer_get(&rig->newer, &good, &entry) && entry.has_policy);
 
+  /* What is removed is not told any more, and not tried again. */
+  struct mtasts_job *removal = mtasts_job_new(MTASTS_JOB_REMOVE);
+  removal->domain = domain("nowhere.example");
+  finish_job(rig, removal);
+  CU_ASSERT_PTR_NULL(take(rig, 100));
+  CU_ASSERT_EQUAL(rig->newer.count, 2);
+
   /* It is stored as soon as that can be done, and the front loop is told. */
   fill_disk(false);
   for (int i = 0; i < 100 && rig->newer.count > 0; i++)
     CU_ASSERT_PTR_NULL_FATAL(take(rig, 100));
   CU_ASSERT_EQUAL(rig->newer.count, 0);
-  for (size_t i = 0; i < 3; i++) {
+  for (size_t i = 0; i < 2; i++) {
     struct mtasts_domain name = domain("%s", names[i]);
     CU_ASSERT_EQUAL(mtasts_reader_get(rig->reader, &name, &entry), MTASTS_OK);
   }
