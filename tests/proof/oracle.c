@@ -243,12 +243,21 @@ static double taken(const struct attempt *attempt) {
   return sure < attempt->seen ? sure : attempt->seen;
 }
 
+/* Was the record valid when it was looked at last before that moment? */
+static bool record_was_valid(const struct record *record, double at) {
+  for (size_t i = record->look_count; i-- > 0;)
+    if (record->looks[i].when.at <= at)
+      return record->looks[i].kind == LOOK_VALID;
+  return false;
+}
+
 /* How long a failure counts: doubles with each in a row, of which there were no more than those
- * since the last success. */
+ * since the last success, of the record and the fetch. */
 static double back_off(const struct record *record, double first, double until) {
   double since = -INFINITY, wait = first;
   for (size_t i = record->attempt_count; i-- > 0 && since == -INFINITY;)
-    if (taken(&record->attempts[i]) <= until)
+    if (taken(&record->attempts[i]) <= until &&
+        record_was_valid(record, record->attempts[i].begun.at))
       since = record->attempts[i].begun.at;
   unsigned failures = 0;
   for (size_t i = record->look_count; i-- > 0 && record->looks[i].when.at > since && failures < 9;)
@@ -290,6 +299,20 @@ static bool fetch_failed(const struct record *record, unsigned id, const struct 
   return false;
 }
 
+/* Was the look-up that began with this look still fetching the policy? Who asks meanwhile is
+ * answered when it ends. */
+static bool under_way(const struct record *record, size_t look, double asked) {
+  double next = look + 1 < record->look_count ? record->looks[look + 1].when.at : INFINITY;
+  for (size_t i = record->attempt_count; i-- > 0;) {
+    const struct attempt *attempt = &record->attempts[i];
+    if (attempt->begun.at < record->looks[look].when.at)
+      return false;
+    if (attempt->begun.at < next && (attempt->open || latest(attempt->ended) >= asked))
+      return true;
+  }
+  return false;
+}
+
 /* Without a policy in force, a look at the record that still counts has to say so. */
 static const char *reason_for_none(const struct record *record, const struct answer *answer) {
   for (size_t i = record->look_count; i-- > 0;) {
@@ -299,7 +322,7 @@ static const char *reason_for_none(const struct record *record, const struct ans
     bool failed = look->kind == LOOK_FAILED || look->kind == LOOK_DROPPED || look->late;
     double wait = failed ? back_off(record, CHECK, answer->answered) : CHECK;
     double last = look_latest(look);
-    if (counts(last, wait, answer->asked)) {
+    if (counts(last, wait, answer->asked) || under_way(record, i, answer->asked)) {
       if (look->kind != LOOK_VALID || look->late)
         return "the record";
       if (fetch_failed(record, look->id, answer))
