@@ -148,6 +148,9 @@ static void add_duty(const struct duty *duty) {
 void soak_look(unsigned domain, enum look_kind kind, unsigned id, bool late) {
   struct record *record = &records[domain];
   pthread_mutex_lock(&lock);
+  /* So may be an answer to a question that was put before without one. */
+  const struct look *last = record->look_count > 0 ? &record->looks[record->look_count - 1] : NULL;
+  late |= last && last->kind == LOOK_DROPPED && soak_now() - last->when.at < 2.0 * DNS_TIMEOUT;
   record->looks = grow(record->looks, record->look_count, sizeof *record->looks);
   struct look *look = &record->looks[record->look_count++];
   *look = (struct look){moment(), kind, id, late};

@@ -453,7 +453,7 @@ static void soak(double seconds, unsigned seed) {
     bool faults = (long)(now - begin) % 15 < 10;
     if (now >= next_turn && faults) {
       world_turn(&seed);
-      next_turn = now + 0.02;
+      next_turn = now + 0.04;
     }
     if (now >= next_disturbance && faults) {
       pid = disturb(pid, &seed);
