@@ -156,11 +156,12 @@ void soak_look(unsigned domain, enum look_kind kind, unsigned id, bool late) {
   *look = (struct look){moment(), kind, id, late};
   figures.looks++;
   figures.failed_looks += kind != LOOK_VALID;
-  /* RFC 8461 section 3.1: a new id means a new policy. One that was told too late may have been
-   * told in vain. */
-  if (kind == LOOK_VALID && id > record->highest && !late) {
+  /* RFC 8461 section 3.1: a new id means a new policy. One that was told late may have been told in
+   * vain, so that nothing follows from it. */
+  if (kind == LOOK_VALID && id > record->highest) {
     record->highest = id;
-    add_duty(&(struct duty){domain, true, look->when.at, record->look_count, look->when});
+    if (!late)
+      add_duty(&(struct duty){domain, true, look->when.at, record->look_count, look->when});
   }
   pthread_mutex_unlock(&lock);
 }
