@@ -89,7 +89,8 @@ struct asker {
   char room[ROOM];
 };
 
-/* A domain's version by its mode and first pattern. False: they do not go together. */
+/* A domain's version by its mode and its patterns, of which the first is read. False: they do not
+ * go together. */
 static bool take_version(struct answer *answer, enum mtasts_mode mode, const char *pattern) {
   answer->said = SAID_POLICY;
   answer->version = world_version(pattern, answer->domain);
@@ -132,7 +133,7 @@ static bool ask_map(struct asker *asker, const struct mtasts_domain *domain,
     world_patterns(answer->domain, version, ":", patterns);
     snprintf(expected, sizeof expected, "OK secure match=%s servername=hostname", patterns);
     if (strcmp(reply, expected) == 0)
-      return take_version(answer, MTASTS_MODE_ENFORCE, strtok(patterns, ":"));
+      return take_version(answer, MTASTS_MODE_ENFORCE, patterns);
   }
   soak_complain("%s: d%u: %s", answer->front, answer->domain, reply);
   return false;
@@ -302,7 +303,10 @@ static void *go_round(void *context) {
 static pid_t spawn(void) {
   char program[PATH_SIZE], config[PATH_SIZE], clock[PATH_SIZE];
   char *const argv[] = {program, "--config", config, "--foreground", NULL};
+  char options[PATH_SIZE];
+  const char *set = getenv("ASAN_OPTIONS");
   pid_t parent = getpid();
+  path_format(options, "%s%sverify_asan_link_order=0", set ? set : "", set ? ":" : "");
   path_format(program, "%s/mtastsd", build);
   path_format(config, "%s/mtasts.conf", base);
   path_format(clock, "%s/tests/proof/clock.so", build);
@@ -314,7 +318,7 @@ static pid_t spawn(void) {
     _exit(70);
   putenv((char *)(uintptr_t)soak_clock_words());
   setenv("LD_PRELOAD", clock, 1);
-  setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0);
+  setenv("ASAN_OPTIONS", options, 1);
   execv(program, argv);
   _exit(70);
 }
@@ -339,14 +343,15 @@ static pid_t begin_life(void) {
   return pid;
 }
 
+/* It ends at a signal, and in order if that is SIGTERM. */
 static void end_life(pid_t pid, int signal) {
+  int status = 0;
   soak_end_life();
-  if (waitpid(pid, NULL, WNOHANG) != 0) {
+  bool alive = waitpid(pid, NULL, WNOHANG) == 0;
+  if (alive)
+    kill(pid, signal);
+  if (!alive || waitpid(pid, &status, 0) != pid || (signal == SIGTERM && status != 0))
     atomic_fetch_add(&wrong_ends, 1);
-    return;
-  }
-  kill(pid, signal);
-  waitpid(pid, NULL, 0);
 }
 
 /* Something happens to mtastsd. Returns its process, maybe another one. */
@@ -444,8 +449,8 @@ static bool say(bool held, const char *what) {
   return held;
 }
 
-/* Ten seconds with faults, five without, and so on. */
-static void soak(double seconds, unsigned seed) {
+/* Ten seconds with faults, five without, and so on. Returns mtastsd's process. */
+static pid_t soak(double seconds, unsigned seed) {
   double begin = soak_now(), next_turn = begin, next_disturbance = begin + 0.5, next_line = 600;
   pid_t pid = begin_life();
   while (soak_now() < begin + seconds) {
@@ -468,6 +473,7 @@ static void soak(double seconds, unsigned seed) {
     usleep(5000);
   }
   world_heal();
+  return pid;
 }
 
 static void print_figures(double seconds, const struct figures *f) {
@@ -505,13 +511,14 @@ int main(int argc, char **argv) {
   if (pthread_create(&rounds, NULL, go_round, NULL) != 0)
     die("a thread");
   double begin = soak_now();
-  soak(seconds, seed);
+  pid_t pid = soak(seconds, seed);
   bool newest = all_newest();
   atomic_store(&over, true);
   for (unsigned i = 0; i < ASKERS; i++)
     pthread_join(askers[i].thread, NULL);
   pthread_join(rounds, NULL);
   soak_judge_duties();
+  end_life(pid, SIGTERM);
   struct figures figures = soak_figures();
   print_figures(soak_now() - begin, &figures);
   int held = say(figures.wrong == figures.neglected && figures.governed > 0 && figures.nones > 0,
