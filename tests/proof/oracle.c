@@ -10,12 +10,13 @@
 #include "soak.h"
 
 enum {
-  SETTLING = 4,      /* whole rounds after which mtastsd has taken in what it was given */
-  DUTY_ROUNDS = 10,  /* in which it has to ask for what is due */
-  SLACK = 2,         /* mtastsd's seconds: it counts in whole ones */
-  WRONG_SHOWN = 20,  /* faults that are described */
-  CANDIDATES = 64,   /* fetches of one domain that may govern at a moment; more are not judged */
-  DUTIES_MAX = 4096, /* that wait to be judged; more are not */
+  SETTLING = 4,         /* whole rounds after which mtastsd has taken in what it was given */
+  DUTY_ROUNDS = 10,     /* in which it has to ask for what is due */
+  SLACK = 2,            /* mtastsd's seconds: it counts in whole ones */
+  WRONG_SHOWN = 20,     /* faults that are described */
+  ATTEMPTS_AT_ONCE = 8, /* of a domain, at most, that are under way */
+  CANDIDATES = 64,      /* fetches of one domain that may govern at a moment; more are not judged */
+  DUTIES_MAX = 4096,    /* that wait to be judged; more are not */
 };
 
 static const double duty_seconds = 0.5; /* and at least so long */
@@ -174,15 +175,31 @@ static size_t add_attempt(struct record *record) {
   return record->attempt_count++;
 }
 
+/* With the lock held. */
+static void fail_attempt(struct record *record) {
+  add_attempt(record);
+  figures.failed_fetches++;
+}
+
 void soak_address(unsigned domain, bool failed) {
   struct record *record = &records[domain];
   pthread_mutex_lock(&lock);
   record->tried_when = moment();
   record->tried = record->tried_when.at;
-  if (failed) {
-    add_attempt(record);
-    figures.failed_fetches++;
-  }
+  if (failed)
+    fail_attempt(record);
+  pthread_mutex_unlock(&lock);
+}
+
+void soak_no_other_address(unsigned domain) {
+  struct record *record = &records[domain];
+  bool open = false;
+  pthread_mutex_lock(&lock);
+  record->tried_when = moment();
+  for (size_t i = record->attempt_count; i-- > 0 && i + ATTEMPTS_AT_ONCE >= record->attempt_count;)
+    open |= record->attempts[i].open;
+  if (!open)
+    fail_attempt(record);
   pthread_mutex_unlock(&lock);
 }
 
@@ -455,8 +472,9 @@ static void add_look_duty(const struct answer *answer, const struct record *reco
       return;
   }
   /* A look-up that is under way will do. */
-  if (record->attempt_count > 0) {
-    const struct attempt *attempt = &record->attempts[record->attempt_count - 1];
+  for (size_t i = record->attempt_count;
+       i-- > 0 && i + ATTEMPTS_AT_ONCE >= record->attempt_count;) {
+    const struct attempt *attempt = &record->attempts[i];
     if (attempt->open || latest(attempt->ended) > answer->asked)
       return;
   }

@@ -61,6 +61,9 @@ void soak_round(void);
 void soak_look(unsigned domain, enum look_kind kind, unsigned id, bool late);
 /* It was asked for the policy host's address. failed: there is none that can be connected to. */
 void soak_address(unsigned domain, bool failed);
+/* It was asked for an IPv6 address, of which there is none. That is the end if no connection is
+ * open. */
+void soak_no_other_address(unsigned domain);
 /* A connection to the policy host. Returns a number for the two calls below. */
 size_t soak_connect(unsigned domain);
 /* From now on mtastsd may have that version of the policy. */

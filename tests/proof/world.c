@@ -190,9 +190,8 @@ static bool answer_question(const char *name, unsigned type, double waited, stru
   else if (type == TYPE_MX && domain_of(name, "") < DOMAINS)
     put_mx(packet);
   else {
-    /* It is asked for after the IPv4 addresses have failed. */
     if (type == TYPE_AAAA && domain < DOMAINS)
-      soak_address(domain, true);
+      soak_no_other_address(domain);
     put_none(packet, 0);
   }
   return true;
