@@ -5,7 +5,6 @@
  * itself is left alone) it was REAL (nanoseconds since the epoch), and each second since then
  * counts as SPEED. All processes that are given the same words have the same time.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -18,7 +17,13 @@ static long long speed, real, monotonic; /* speed 0: not set */
 
 __attribute__((constructor)) static void begin(void) {
   const char *words = getenv("MTASTS_CLOCK");
-  if (words && sscanf(words, "%lld %lld %lld", &speed, &real, &monotonic) != 3)
+  char *end;
+  if (!words)
+    return;
+  speed = strtoll(words, &end, 10);
+  real = strtoll(end, &end, 10);
+  monotonic = strtoll(end, &end, 10);
+  if (*end != '\0' || speed < 1)
     abort();
 }
 

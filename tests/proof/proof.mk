@@ -21,7 +21,7 @@ CLOCK := $(O)/tests/proof/clock.so
 SOAK_OBJ := $(addprefix $(O)/tests/proof/,soak.o oracle.o world.o)
 $(SOAK_OBJ): $(O)/%.o: %.c
 	@mkdir -p $(@D)
-	$(call compile,-iquote tests/unit/net $(call includes,tool))
+	$(call compile,-iquote tests/unit $(call includes,tool))
 $(SOAK): $(SOAK_OBJ) $(call archives,common)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,common) jansson openssl) -lpthread -lm
 $(CLOCK): tests/proof/clock.c

@@ -119,9 +119,9 @@ static bool ask_daemon(struct asker *asker, const char *path, const struct mtast
 /* The maps of MTAs: `OK secure match=…`, with all the patterns, or nothing to enforce. */
 static bool ask_map(struct asker *asker, const struct mtasts_domain *domain,
                     struct answer *answer) {
+  static const char secure[] = "OK secure match=";
   char reply[2 * WORDS_SIZE], patterns[WORDS_SIZE], expected[2 * WORDS_SIZE];
   struct mtasts_span payload;
-  unsigned version;
   if (!ask_daemon(asker, map_path, domain, &payload))
     return false;
   snprintf(reply, sizeof reply, "%.*s", (int)payload.len, payload.data);
@@ -129,9 +129,10 @@ static bool ask_map(struct asker *asker, const struct mtasts_domain *domain,
     answer->said = SAID_PLAIN;
     return true;
   }
-  if (sscanf(reply, "OK secure match=v%u-", &version) == 1) {
-    world_patterns(answer->domain, version, ":", patterns);
-    snprintf(expected, sizeof expected, "OK secure match=%s servername=hostname", patterns);
+  if (strncmp(reply, secure, strlen(secure)) == 0) {
+    world_patterns(answer->domain, world_version(reply + strlen(secure), answer->domain), ":",
+                   patterns);
+    snprintf(expected, sizeof expected, "%s%s servername=hostname", secure, patterns);
     if (strcmp(reply, expected) == 0)
       return take_version(answer, MTASTS_MODE_ENFORCE, patterns);
   }
@@ -354,10 +355,35 @@ static void end_life(pid_t pid, int signal) {
     atomic_fetch_add(&wrong_ends, 1);
 }
 
+/* interval: in which policies in use are fetched anew; nothing that the oracle rests on. */
+static void write_config(int interval) {
+  char path[PATH_SIZE], written[PATH_SIZE];
+  path_format(path, "%s/mtasts.conf", base);
+  path_format(written, "%s/mtasts.conf.new", base);
+  FILE *file = fopen(written, "w");
+  if (!file)
+    die(written);
+  fprintf(file,
+          "cache { directory = \"%s\" }\n"
+          "dns { servers = {\"127.0.0.1@%d\"} dnssec = \"off\" timeout = %d }\n"
+          "https { ca_file = \"%s/ca.pem\" allow_private = yes timeout = %d }\n"
+          "refresh { interval = %d retry_min = %d retry_max = %d }\n"
+          "ask { socket = \"%s\" deadline = %d }\n"
+          "socketmap { listen = {\"unix:%s\"} }\n"
+          "outcome { socket = \"%s/outcome.sock\" }\n"
+          "log = \"stderr\"\n%s",
+          cache, DNS_PORT, DNS_TIMEOUT, base, HTTPS_TIMEOUT, interval, RETRY_MIN, RETRY_MAX,
+          ask_path, ASK_DEADLINE, map_path, base,
+          geteuid() == 0 ? "user = \"root\"\ngroup = \"root\"\n" : "");
+  if (fclose(file) != 0 || rename(written, path) != 0)
+    die(path);
+}
+
 /* Something happens to mtastsd. Returns its process, maybe another one. */
 static pid_t disturb(pid_t pid, unsigned *seed) {
   int what = rand_r(seed) % 100;
   if (what < 60) {
+    write_config(rand_r(seed) % 2 ? 86400 : 3600);
     kill(pid, SIGHUP);
     atomic_fetch_add(&reloads, 1);
   } else if (what < 80) {
@@ -377,28 +403,6 @@ static pid_t disturb(pid_t pid, unsigned *seed) {
 
 /* set-up and end */
 
-static void write_config(void) {
-  char path[PATH_SIZE];
-  path_format(path, "%s/mtasts.conf", base);
-  FILE *file = fopen(path, "w");
-  if (!file)
-    die(path);
-  fprintf(file,
-          "cache { directory = \"%s\" }\n"
-          "dns { servers = {\"127.0.0.1@%d\"} dnssec = \"off\" timeout = %d }\n"
-          "https { ca_file = \"%s/ca.pem\" allow_private = yes timeout = %d }\n"
-          "refresh { retry_min = %d retry_max = %d }\n"
-          "ask { socket = \"%s\" deadline = %d }\n"
-          "socketmap { listen = {\"unix:%s\"} }\n"
-          "outcome { socket = \"%s/outcome.sock\" }\n"
-          "log = \"stderr\"\n%s",
-          cache, DNS_PORT, DNS_TIMEOUT, base, HTTPS_TIMEOUT, RETRY_MIN, RETRY_MAX, ask_path,
-          ASK_DEADLINE, map_path, base,
-          geteuid() == 0 ? "user = \"root\"\ngroup = \"root\"\n" : "");
-  if (fclose(file) != 0)
-    die(path);
-}
-
 static void set_up(void) {
   char bundle[PATH_SIZE], log[PATH_SIZE];
   path_format(base, "%s/mtasts-soak-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
@@ -409,7 +413,7 @@ static void set_up(void) {
   path_format(map_path, "%s/map.sock", base);
   path_format(bundle, "%s/ca.pem", base);
   path_format(log, "%s/log", base);
-  write_config();
+  write_config(86400);
   log_fd = open(log, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
   if (log_fd < 0)
     die(log);

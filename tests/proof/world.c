@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "namespace.h"
-#include "scripted_https.h"
+#include "net/namespace.h"
+#include "net/scripted_https.h"
 #include "soak.h"
 
 enum web {
@@ -89,19 +89,34 @@ void world_patterns(unsigned domain, unsigned version, const char *between, char
                                i ? between : "", version, i, domain);
 }
 
+/* Steps over a word. False: something else stands there. */
+static bool take(const char **at, const char *word) {
+  size_t length = strlen(word);
+  bool same = strncmp(*at, word, length) == 0;
+  *at += same ? length : 0;
+  return same;
+}
+
+static bool take_number(const char **at, unsigned *number) {
+  const char *begin = *at;
+  *number = 0;
+  for (; **at >= '0' && **at <= '9' && *at < begin + 9; ++*at)
+    *number = *number * 10 + (unsigned)(**at - '0');
+  return *at > begin;
+}
+
 unsigned world_version(const char *pattern, unsigned domain) {
-  unsigned version, number, of;
-  int end = 0;
-  bool whole = sscanf(pattern, "v%u-%u.d%u.example%n", &version, &number, &of, &end) == 3;
-  return whole && number == 0 && of == domain && end > 0 ? version : 0;
+  unsigned version, of;
+  bool ours = take(&pattern, "v") && take_number(&pattern, &version) && take(&pattern, "-0.d") &&
+              take_number(&pattern, &of) && of == domain && take(&pattern, ".example");
+  return ours ? version : 0;
 }
 
 /* DOMAINS: none of ours. */
 static unsigned domain_of(const char *name, const char *prefix) {
   unsigned domain;
-  size_t length = strlen(prefix);
-  bool ours =
-      strncmp(name, prefix, length) == 0 && sscanf(name + length, "d%u.example", &domain) == 1;
+  bool ours = take(&name, prefix) && take(&name, "d") && take_number(&name, &domain) &&
+              strcmp(name, ".example") == 0;
   return ours && domain < DOMAINS ? domain : DOMAINS;
 }
 
