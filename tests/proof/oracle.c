@@ -38,7 +38,9 @@ struct attempt {
   double tried; /* the address was asked for */
   struct moment begun, sent, ended;
   bool open, handed, whole;
+  bool maybe; /* it may be that nothing has failed */
   unsigned version;
+  unsigned id; /* the highest that had been told */
   double seen; /* an answer showed it; INFINITY: not yet */
 };
 
@@ -170,37 +172,13 @@ void soak_look(unsigned domain, enum look_kind kind, unsigned id, bool late) {
 static size_t add_attempt(struct record *record) {
   record->attempts = grow(record->attempts, record->attempt_count, sizeof *record->attempts);
   struct moment now = moment();
-  record->attempts[record->attempt_count] = (struct attempt){
-      .tried = record->tried, .begun = now, .sent = now, .ended = now, .seen = INFINITY};
+  record->attempts[record->attempt_count] = (struct attempt){.tried = record->tried,
+                                                             .begun = now,
+                                                             .sent = now,
+                                                             .ended = now,
+                                                             .id = record->highest,
+                                                             .seen = INFINITY};
   return record->attempt_count++;
-}
-
-/* With the lock held. */
-static void fail_attempt(struct record *record) {
-  add_attempt(record);
-  figures.failed_fetches++;
-}
-
-void soak_address(unsigned domain, bool failed) {
-  struct record *record = &records[domain];
-  pthread_mutex_lock(&lock);
-  record->tried_when = moment();
-  record->tried = record->tried_when.at;
-  if (failed)
-    fail_attempt(record);
-  pthread_mutex_unlock(&lock);
-}
-
-void soak_no_other_address(unsigned domain) {
-  struct record *record = &records[domain];
-  bool open = false;
-  pthread_mutex_lock(&lock);
-  record->tried_when = moment();
-  for (size_t i = record->attempt_count; i-- > 0 && i + ATTEMPTS_AT_ONCE >= record->attempt_count;)
-    open |= record->attempts[i].open;
-  if (!open)
-    fail_attempt(record);
-  pthread_mutex_unlock(&lock);
 }
 
 size_t soak_connect(unsigned domain) {
@@ -262,6 +240,56 @@ static double taken(const struct attempt *attempt) {
   if (sure - attempt->tried > HTTPS_TIMEOUT / 2.0)
     sure = INFINITY;
   return sure < attempt->seen ? sure : attempt->seen;
+}
+
+/* asking for the policy host */
+
+/* With the lock held. */
+static void fail_attempt(struct record *record) {
+  add_attempt(record);
+  figures.failed_fetches++;
+}
+
+/* mtastsd's seconds since a fetch under the same id surely failed, and mtastsd took that in;
+ * INFINITY if that was not the last thing to happen. */
+static double since_failure(const struct record *record) {
+  const struct attempt *last =
+      record->attempt_count > 0 ? &record->attempts[record->attempt_count - 1] : NULL;
+  if (!last || last->open || last->handed || last->maybe || last->id != record->highest ||
+      last->begun.life != last->ended.life || settled(last->ended) == INFINITY)
+    return INFINITY;
+  /* A look that found no record forgets the failure. */
+  for (size_t i = record->look_count; i-- > 0 && record->looks[i].when.at > last->begun.at;)
+    if (record->looks[i].kind != LOOK_VALID)
+      return INFINITY;
+  return soak_day(soak_now()) - soak_day(last->begun.at);
+}
+
+void soak_address(unsigned domain, bool failed) {
+  struct record *record = &records[domain];
+  pthread_mutex_lock(&lock);
+  record->tried_when = moment();
+  record->tried = record->tried_when.at;
+  double gap = since_failure(record);
+  if (gap < RETRY_MIN - SLACK)
+    soak_complain("d%u: fetched again %.0f s after a failure (RFC 8461 section 3.3)", domain, gap);
+  if (failed)
+    fail_attempt(record);
+  pthread_mutex_unlock(&lock);
+}
+
+void soak_no_other_address(unsigned domain) {
+  struct record *record = &records[domain];
+  bool open = false;
+  pthread_mutex_lock(&lock);
+  record->tried_when = moment();
+  for (size_t i = record->attempt_count; i-- > 0 && i + ATTEMPTS_AT_ONCE >= record->attempt_count;)
+    open |= record->attempts[i].open;
+  if (!open) { /* it may have been asked for in good time, and a policy be there by now */
+    fail_attempt(record);
+    record->attempts[record->attempt_count - 1].maybe = true;
+  }
+  pthread_mutex_unlock(&lock);
 }
 
 /* Was the record valid when it was looked at last before that moment? */

@@ -462,7 +462,7 @@ static pid_t soak(double seconds, unsigned seed) {
     bool faults = (long)(now - begin) % 15 < 10;
     if (now >= next_turn && faults) {
       world_turn(&seed);
-      next_turn = now + 0.04;
+      next_turn = now + 0.03;
     }
     if (now >= next_disturbance && faults) {
       pid = disturb(pid, &seed);

@@ -451,7 +451,7 @@ static void heal(struct domain *domain, double now) {
 /* A few domains have most of the trouble: the others are left alone long enough to expire. */
 static unsigned choose_domain(unsigned *seed) {
   double part = (double)rand_r(seed) / ((double)RAND_MAX + 1);
-  return (unsigned)(part * part * part * part * DOMAINS);
+  return (unsigned)(part * part * part * DOMAINS);
 }
 
 void world_turn(unsigned *seed) {
