@@ -256,7 +256,7 @@ static double since_failure(const struct record *record) {
   const struct attempt *last =
       record->attempt_count > 0 ? &record->attempts[record->attempt_count - 1] : NULL;
   if (!last || last->open || last->handed || last->maybe || last->id != record->highest ||
-      last->begun.life != last->ended.life || settled(last->ended) == INFINITY)
+      last->begun.life != life || settled(last->ended) == INFINITY)
     return INFINITY;
   /* A look that found no record forgets the failure. */
   for (size_t i = record->look_count; i-- > 0 && record->looks[i].when.at > last->begun.at;)
@@ -296,7 +296,7 @@ void soak_no_other_address(unsigned domain) {
 static bool record_was_valid(const struct record *record, double at) {
   for (size_t i = record->look_count; i-- > 0;)
     if (record->looks[i].when.at <= at)
-      return record->looks[i].kind == LOOK_VALID;
+      return record->looks[i].kind == LOOK_VALID && !record->looks[i].late;
   return false;
 }
 
