@@ -15,7 +15,20 @@ $(POWER_OBJ): $(O)/%.o: %.c
 $(POWER): $(POWER_OBJ) $(call archives,cache)
 	$(CC) $(LINK) -rdynamic $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache)) -ldl
 
-PROOF := $(CRASH) $(POWER)
+# The clock is preloaded: without a sanitizer, as it comes before theirs.
+SOAK  := $(O)/tests/proof/soak
+CLOCK := $(O)/tests/proof/clock.so
+SOAK_OBJ := $(addprefix $(O)/tests/proof/,soak.o oracle.o world.o)
+$(SOAK_OBJ): $(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call compile,-iquote tests/unit $(call includes,tool))
+$(SOAK): $(SOAK_OBJ) $(call archives,common)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,common) jansson openssl) -lpthread -lm
+$(CLOCK): tests/proof/clock.c
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) $(WERROR) -O2 -fPIC -fvisibility=hidden -shared -o $@ $<
+
+PROOF := $(CRASH) $(POWER) $(SOAK) $(CLOCK)
 
 .PHONY: crash
 crash: $(PROGRAMS) $(CRASH) ## kill -9 of every writer of the cache, CYCLES=10000 times, with readers that judge
@@ -24,3 +37,7 @@ crash: $(PROGRAMS) $(CRASH) ## kill -9 of every writer of the cache, CYCLES=1000
 .PHONY: power
 power: $(POWER) ## power cuts: the writes since the last sync dropped and torn, IMAGES=1000 times
 	@$(POWER) $(or $(IMAGES),1000)
+
+.PHONY: soak
+soak: $(PROGRAMS) $(SOAK) $(CLOCK) ## a mixed load in a world that breaks, for SECONDS=3600, and an oracle for each answer
+	@$(SOAK) $(O) $(or $(SECONDS),3600)
