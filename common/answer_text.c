@@ -190,6 +190,7 @@ static void put_hosts(struct writer *w, const struct mtasts_entry *entry,
     put_string(w, mx.host);
     PUT(w, ",\"preference\":");
     put_number(w, mx.preference);
+    /* cppcheck-suppress uninitvar */
     if (policy && n < MTASTS_MX_HOSTS_MAX && found[n].data)
       PUT(w, ",\"match\":true,\"dane\":");
     else

@@ -548,6 +548,7 @@ void mtasts_tower_abort(struct mtasts_tower *tower) {
   struct mtasts_flight *flight;
   for (size_t i = 0; i < sizeof in_air / sizeof *in_air; i++)
     TAILQ_FOREACH(flight, &tower->flights.lists[in_air[i]], link) {
+      /* cppcheck-suppress uninitvar */
       mtasts_lookup_free(flight->lookup);
       flight->lookup = NULL;
     }

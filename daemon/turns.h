@@ -27,8 +27,9 @@ enum {
 struct mtasts_turns {
   struct event_base *base;
   void (*go_on)(struct mtasts_peer *peer);
-  struct event next;                   /* pending while a peer is put off */
-  TAILQ_HEAD(, mtasts_client) clients; /* that have such peers, the next one first */
+  struct event next; /* pending while a peer is put off */
+  TAILQ_HEAD(mtasts_turn_list, mtasts_client)
+  clients;             /* that have such peers, the next one first */
   struct timeval look; /* of the loop at its descriptors, the last that was seen here */
   int64_t began;       /* the turn, by mtasts_uptime */
   int64_t peer_began;  /* likewise */
