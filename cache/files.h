@@ -9,10 +9,11 @@
 
 #include <sys/stat.h>
 
-#define MTASTS_FILE_DATA   "data.mdb"
-#define MTASTS_FILE_LOCK   "lock.mdb"
-#define MTASTS_FILE_WRITER "writer.lock"
-#define MTASTS_FILE_NEW    "data.new" /* becomes data.mdb */
+#define MTASTS_FILE_DATA    "data.mdb"
+#define MTASTS_FILE_LOCK    "lock.mdb"
+#define MTASTS_FILE_WRITER  "writer.lock"
+#define MTASTS_FILE_SALVAGE "salvage"  /* is there while one is under way */
+#define MTASTS_FILE_NEW     "data.new" /* becomes data.mdb */
 
 enum {
   MTASTS_MODE_DIRECTORY = 0750,

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "environment.h"
+#include "files.h"
 #include "meta.h"
 #include "page.h"
 
@@ -204,20 +205,58 @@ struct mtasts_salvaged mtasts_salvage(int fd, struct mtasts_store *store, int64_
   return salvage.done;
 }
 
+/* The mark of a salvage that is under way. Without it a start after a crash would find a sound
+ * cache with a part of the domains, and look no further. */
+static bool set_mark(int directory, bool on) {
+  const struct mtasts_owner nobody = {(uid_t)-1, (gid_t)-1};
+  int fd = -1;
+  int rc = on ? mtasts_files_open(directory, MTASTS_FILE_SALVAGE, MTASTS_MODE_DATA, &nobody, &fd)
+              : unlinkat(directory, MTASTS_FILE_SALVAGE, 0);
+  if (fd >= 0)
+    close(fd);
+  return rc == 0 && fsync(directory) == 0;
+}
+
 enum mtasts_status mtasts_cache_recover(const char *directory,
                                         const struct mtasts_store_options *options, int64_t now,
                                         struct mtasts_store **store,
                                         struct mtasts_salvaged *salvaged) {
   int fd = -1;
+  int files = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   *salvaged = (struct mtasts_salvaged){.status = MTASTS_OK};
+  if (files >= 0)
+    set_mark(files, true); /* a disk that is full is no reason not to go on */
   enum mtasts_status status = mtasts_cache_aside(directory, &fd);
   if (status == MTASTS_OK)
     status = mtasts_store_open(directory, options, store);
   if (status == MTASTS_OK)
     *salvaged = mtasts_salvage(fd, *store, now);
   int error = errno;
+  if (files >= 0 && status == MTASTS_OK && salvaged->status == MTASTS_OK)
+    set_mark(files, false);
+  if (files >= 0)
+    close(files);
   if (fd >= 0)
     close(fd);
   errno = error;
   return status;
+}
+
+bool mtasts_cache_recover_rest(const char *directory, struct mtasts_store *store, int64_t now,
+                               struct mtasts_salvaged *salvaged) {
+  struct stat found;
+  int fd = -1;
+  int files = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool marked = files >= 0 && mtasts_files_find(files, MTASTS_FILE_SALVAGE, &found) == 0;
+  if (marked)
+    fd = openat(files, MTASTS_FILE_DAMAGED, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd >= 0)
+    *salvaged = mtasts_salvage(fd, store, now);
+  if (marked && (fd < 0 || salvaged->status == MTASTS_OK))
+    set_mark(files, false);
+  if (files >= 0)
+    close(files);
+  if (fd >= 0)
+    close(fd);
+  return fd >= 0;
 }

@@ -30,4 +30,9 @@ enum mtasts_status mtasts_cache_recover(const char *directory,
                                         struct mtasts_store **store,
                                         struct mtasts_salvaged *salvaged);
 
+/* Does what such a recovery left undone, because its process died, or could not read or write all
+ * of it. Returns false if there was none. */
+bool mtasts_cache_recover_rest(const char *directory, struct mtasts_store *store, int64_t now,
+                               struct mtasts_salvaged *salvaged);
+
 #endif

@@ -226,21 +226,21 @@ static enum mtasts_status try_cache(struct daemon *daemon) {
   if (status == MTASTS_OK)
     status = mtasts_store_open(directory, &options, &daemon->store);
   struct mtasts_salvaged salvaged;
-  if (status != MTASTS_CORRUPT ||
-      (status = mtasts_cache_recover(directory, &options, time(NULL), &daemon->store, &salvaged)) !=
-          MTASTS_OK)
+  if (status == MTASTS_CORRUPT)
+    status = mtasts_cache_recover(directory, &options, time(NULL), &daemon->store, &salvaged);
+  else if (status != MTASTS_OK ||
+           !mtasts_cache_recover_rest(directory, daemon->store, time(NULL), &salvaged))
+    return status;
+  if (status != MTASTS_OK)
     return status;
   mtasts_count(&daemon->stats, MTASTS_COUNT_CACHE_DAMAGES);
   mtasts_log(MTASTS_LOG_ERROR,
              "cache: %s/data.mdb is damaged or of another version: it is now %s, and what could be "
-             "read of it is in a new one: %llu domains; %llu places were damaged",
+             "read of it is in a new one: %llu domains; %llu places were damaged%s%s",
              directory, MTASTS_FILE_DAMAGED, (unsigned long long)salvaged.domains,
-             (unsigned long long)salvaged.damaged);
-  if (salvaged.status != MTASTS_OK)
-    mtasts_log(MTASTS_LOG_ERROR,
-               "cache: %s: not all of it could be read or written: %s; mend that, and run mtasts "
-               "cache salvage",
-               MTASTS_FILE_DAMAGED, mtasts_status_name(salvaged.status));
+             (unsigned long long)salvaged.damaged,
+             salvaged.status == MTASTS_OK ? "" : "; the rest is tried at the next start: ",
+             salvaged.status == MTASTS_OK ? "" : mtasts_status_name(salvaged.status));
   return MTASTS_OK;
 }
 

@@ -120,10 +120,34 @@ static void test_garbage(void) {
   directory_free(path);
 }
 
+/* A process that dies between moving the file aside and the end leaves a sound cache with a part of
+ * the domains. The next start goes on. */
+static void test_interrupted(void) {
+  char path[32];
+  char mark[PATH_SIZE];
+  struct sample sample;
+  struct mtasts_salvaged salvaged;
+  make_cache(path);
+  CU_ASSERT_EQUAL(mtasts_cache_aside(path, NULL), MTASTS_OK);
+  file_path(mark, path, "salvage");
+  close(open(mark, O_CREAT | O_WRONLY | O_CLOEXEC, 0640));
+  struct mtasts_store *store = store_open(path);
+  store_put(store, "p1.example", policy(&sample, "newer"));
+  CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+  CU_ASSERT_TRUE(mtasts_cache_recover_rest(path, store, NOW, &salvaged));
+  CU_ASSERT_EQUAL(salvaged.status, MTASTS_OK);
+  CU_ASSERT_TRUE(count(mtasts_store_cache(store)).policies >= POLICIES);
+  CU_ASSERT_FALSE(mtasts_cache_recover_rest(path, store, NOW, &salvaged));
+  mtasts_store_close(store);
+  forget_aside(path);
+  directory_free(path);
+}
+
 const struct unit_test unit_tests[] = {
     {"one damaged page costs what it held", test_one_page},
     {"what was replaced or removed does not come back", test_nothing_old},
     {"of two the newer one", test_newer_stays},
     {"garbage", test_garbage},
+    {"one that was interrupted is taken up again", test_interrupted},
     {NULL, NULL},
 };
