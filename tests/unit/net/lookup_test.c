@@ -372,7 +372,11 @@ static void one_question(void) {
 static void open_validator(struct fixture *f) {
   static const char *const servers[] = {"127.0.0.1"};
   const struct mtasts_validator_options options = {
-      .resolver = {servers, 1, 2, "tests/data/dnssec/root.key", 0}, .plain = f->net.resolver};
+      .resolver = {.servers = servers,
+                   .server_count = 1,
+                   .timeout = 2,
+                   .trust_anchor = "tests/data/dnssec/root.key"},
+      .plain = f->net.resolver};
   mtasts_validator_free(f->net.validator);
   CU_ASSERT_EQUAL_FATAL(mtasts_validator_new(f->base, &options, &f->net.validator), MTASTS_OK);
 }
