@@ -288,11 +288,6 @@ static pid_t spawn(char *const argv[], int input, int output) {
   _exit(70);
 }
 
-static bool ended(pid_t pid) {
-  int status;
-  return waitpid(pid, &status, WNOHANG) == pid;
-}
-
 static int64_t milliseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -379,6 +374,18 @@ static bool work(struct writing *writing, unsigned *seed) {
   return true;
 }
 
+/* Has it ended by itself? Then it is no process of ours any more. */
+static bool has_ended(struct writing *writing) {
+  int status;
+  if (waitpid(writing->pid, &status, WNOHANG) != writing->pid)
+    return false;
+  printf("%s ended by itself, with %s %d\n", writer_names[writing->kind],
+         WIFSIGNALED(status) ? "signal" : "status",
+         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+  writing->pid = -1;
+  return true;
+}
+
 /* Waits for the writer's first step. False: it does not come. */
 static bool await_start(struct writing *writing, unsigned *seed) {
   int64_t end = milliseconds() + START_MS;
@@ -388,7 +395,7 @@ static bool await_start(struct writing *writing, unsigned *seed) {
   while (milliseconds() < end) {
     if (work(writing, seed))
       return true;
-    if (ended(writing->pid))
+    if (has_ended(writing))
       return false;
     usleep(500);
   }
@@ -414,8 +421,10 @@ static bool cycle(enum writer kind, unsigned *seed) {
   usleep((useconds_t)(rand_r(seed) % 2000));
   if (started && opens_first(kind))
     atomic_fetch_add(&epoch, 1);
-  kill(writing.pid, SIGKILL);
-  waitpid(writing.pid, NULL, 0);
+  if (writing.pid > 0) {
+    kill(writing.pid, SIGKILL);
+    waitpid(writing.pid, NULL, 0);
+  }
   close(writing.feed);
   close(writing.said);
   return started;
