@@ -65,7 +65,7 @@ void mtasts_env_close(struct mtasts_cache *cache);
  * end in no map at all, and in EBADF from whoever reads or writes later. */
 int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size);
 
-/* After LMDB has given the environment up: opens it anew, under the readers, which go on. If that
+/* After LMDB has given the environment up: opens it again, under the readers, which go on. If that
  * fails there is no environment, and what it was is returned. */
 int mtasts_env_reopen(struct mtasts_cache *cache, unsigned flags, size_t map_size);
 

@@ -114,7 +114,7 @@ bool mtasts_store_revive(struct mtasts_store *store) {
   enum mtasts_status status = mtasts_env_status(rc);
   mtasts_store_warn(
       store, MTASTS_CONCERN_REVIVED, "writing the cache %s has failed: %s", store->name,
-      rc == 0 ? "it was opened anew, and is read as before" : mtasts_env_reason(status, errno));
+      rc == 0 ? "it was opened again, and is read as before" : mtasts_env_reason(status, errno));
   return rc == 0;
 }
 
@@ -296,7 +296,7 @@ static int write_growing(struct mtasts_store *store, struct mtasts_change *const
   return rc;
 }
 
-/* Once more, if the environment had to be opened anew. */
+/* Writes the group. If the environment had to be opened again, it is written a second time. */
 static int write_reviving(struct mtasts_store *store) {
   int rc = write_growing(store, store->pending, store->count);
   if (rc == 0 || rc == MDB_MAP_FULL || !mtasts_store_revive(store))

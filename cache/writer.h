@@ -60,7 +60,7 @@ mtasts_store_warn(struct mtasts_store *store, enum mtasts_concern concern, const
 int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn);
 
 /* After a failure: if LMDB has given up the environment, for good, as it does when a meta page
- * cannot be written, opens it anew, so that reading and writing go on. True: it did. */
+ * cannot be written, opens it again, so that reading and writing go on. True: it did. */
 bool mtasts_store_revive(struct mtasts_store *store);
 
 /* Writes the note that is pending. */

@@ -27,7 +27,7 @@ enum {
 };
 
 /* Who may have how many of the descriptors, so that none runs out of them because of another: a
- * look-up that fails for want of one would look like the domain's failure. */
+ * look-up without a descriptor would look like a failure of the domain. */
 struct mtasts_descriptors {
   unsigned peers;   /* connections to us */
   unsigned lookups; /* at a time, MTASTS_DESCRIPTORS_LOOKUP each */

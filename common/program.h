@@ -33,7 +33,7 @@ int mtasts_program_begin(struct mtasts_program *program, int argc, char **argv,
  * -1 to go on, or the exit code; see mtasts_service_background. */
 int mtasts_program_settle(struct mtasts_program *program, const struct mtasts_config *config);
 
-/* mtasts_privilege_drop, and its failure is told. Returns the exit code, EX_OK if all is well. */
+/* As mtasts_privilege_drop, and logs its failure. Returns the exit code, EX_OK if all is well. */
 int mtasts_program_drop_root(const struct mtasts_program *program,
                              const struct mtasts_config *config);
 

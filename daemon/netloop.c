@@ -34,7 +34,7 @@ struct mtasts_netloop {
   struct mtasts_rounds rounds;
   int64_t went; /* on the last round, by mtasts_uptime */
   struct mtasts_dns_watch dns;
-  bool renew; /* resolver and validator are to be made anew, which has failed */
+  bool renew; /* making another resolver and validator has failed: it is tried again */
   struct mtasts_seldom complained; /* of that */
   bool require_dnssec;
   bool dnssec_works; /* by the last check that had an answer, of any validator */
@@ -257,7 +257,7 @@ static enum mtasts_status open_dns(struct mtasts_netloop *loop, char *error) {
   return status;
 }
 
-/* Has other servers, or another section dns, taken up. What is in the air begins anew with those;
+/* Has other servers, or another section dns, taken up. What is in the air begins again with those;
  * if they cannot be taken up, all goes on as before. */
 static void renew_dns(struct mtasts_netloop *loop) {
   struct mtasts_net *net = &loop->tower.net;

@@ -49,8 +49,8 @@ enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *optio
  * Runs, at a lower priority of its thread, until a STOP in the inbox; then commits what is learnt,
  * drops what is in flight (each of its jobs is answered with MTASTS_TIMEOUT), and returns. A
  * CONFIGURE changes what `refresh` says, and with another section dns, resolver and validator; the
- * fetcher stays as it was opened. They are made anew, too, if resolv.conf names other servers: what
- * is in the air then begins anew, with those.
+ * fetcher stays as it was opened. Others are made, too, if resolv.conf names other servers: what
+ * is in the air then begins again, with those.
  */
 void mtasts_netloop_run(struct mtasts_netloop *netloop);
 void mtasts_netloop_free(struct mtasts_netloop *netloop);

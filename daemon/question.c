@@ -264,7 +264,7 @@ static size_t answer_import(struct mtasts_front *front, struct question *questio
   return wait_for(front, question, job) ? MTASTS_REPLY_LATER : crowded(out);
 }
 
-/* Any name is answered as `postfix`. It may be a mistake, so that is told once. */
+/* Any name is answered as `postfix`. It may be a mistake, so it is logged once. */
 static void note_map(struct mtasts_front *front, struct mtasts_span name) {
   char text[64];
   if (front->odd_map || mtasts_span_equal(name, MTASTS_SPAN("postfix")) ||

@@ -117,7 +117,7 @@ static const char busy[] = "as many as may be are open, and all are busy";
 static const char network_busy[] =
     "as many over TCP as socketmap.network_connections allows are open, and all are busy";
 
-/* One connection more. False: enough for now. */
+/* Accepts one connection. False: none is left, or there is no place for it. */
 static bool let_in(struct mtasts_door_event *door) {
   struct mtasts_socketmap *server = door->server;
   sa_family_t family;

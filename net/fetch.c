@@ -309,7 +309,7 @@ static bool set_up(struct attempt *attempt) {
   SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
-  /* The multi handle keeps the parsed bundle only where there is no path (facts/lab.md). */
+  /* libcurl keeps the parsed bundle for the next fetch only if no directory of CAs is set. */
   SET(CURLOPT_CAINFO, fetcher->ca_file);
   SET(CURLOPT_CAPATH, NULL);
   SET(CURLOPT_SSL_CTX_FUNCTION, set_up_tls);

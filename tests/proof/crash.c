@@ -16,7 +16,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -33,12 +32,12 @@
 
 #include "ask.h"
 #include "entry_json.h"
+#include "scratch.h"
 #include "store.h"
 #include "tree_check.h"
 
 enum {
   DOMAINS = 64,
-  PATH_SIZE = 256,
   LIFE = 7 * 86400,      /* seconds that a policy lives */
   KILL_US = 40000,       /* at most, from a writer's first commit to its end */
   START_MS = 10000,      /* at most, until a writer has committed something */
@@ -74,23 +73,6 @@ static char base[PATH_SIZE], cache[PATH_SIZE], config[PATH_SIZE], ask_path[PATH_
 static atomic_bool over;
 static atomic_uint epoch; /* odd while a writer is at work */
 static atomic_ulong reads, wrong, failed_reads;
-
-static void die(const char *what) {
-  fprintf(stderr, "crash: %s: %s\n", what, strerror(errno));
-  exit(70);
-}
-
-__attribute__((format(printf, 2, 3))) static void path_format(char out[PATH_SIZE],
-                                                              const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  int length = vsnprintf(out, PATH_SIZE, format, args);
-  va_end(args);
-  if (length < 0 || length >= PATH_SIZE) {
-    errno = ENAMETOOLONG;
-    die(format);
-  }
-}
 
 /* entries */
 
@@ -470,9 +452,7 @@ static void write_file(const char *name, const char *text) {
 /* The resolver is a port where nothing listens: each look-up fails at once. */
 static void set_up(void) {
   static char text[4096], log[PATH_SIZE];
-  path_format(base, "%s/mtasts-crash-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-  if (!mkdtemp(base))
-    die(base);
+  scratch_make(base, "crash");
   path_format(cache, "%s/cache", base);
   path_format(config, "%s/mtasts.conf", base);
   path_format(ask_path, "%s/ask.sock", base);
@@ -501,13 +481,6 @@ static void set_up(void) {
     length += (size_t)snprintf(text + length, sizeof text - length, "%s\n", domain->name);
   }
   write_file("list", text);
-}
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place) {
-  (void)status;
-  (void)kind;
-  (void)place;
-  return remove(path);
 }
 
 /* What is committed must be there for whoever opens the file next. */
@@ -585,7 +558,7 @@ int main(int argc, char **argv) {
   held += say(nothing_lost(), "every acknowledged version is there after the last kill");
   held += say(unstarted == 0, "each writer started again after the kill before it");
   if (held == 3)
-    nftw(base, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(base);
   else
     printf("kept: %s\n", base);
   printf("%d passed, %d failed\n", held, 3 - held);

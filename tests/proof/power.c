@@ -17,7 +17,6 @@
  * Prints `N passed, N failed`.
  */
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +27,7 @@
 
 #include "entry_codec.h"
 #include "record.h"
+#include "scratch.h"
 #include "stamp.h"
 #include "store.h"
 #include "tree_check.h"
@@ -35,18 +35,12 @@
 enum {
   DOMAINS = 48,
   COMMITS = 1500,
-  PATH_SIZE = 256,
   FILES = 8,           /* names in the directory, at most */
   FILE_MAX = 16 << 20, /* bytes of a file of the cache, at most */
   LIFE = 7 * 86400,
 };
 
 static char base[PATH_SIZE], cache[PATH_SIZE + 16];
-
-static void die(const char *what) {
-  fprintf(stderr, "power: %s: %s\n", what, strerror(errno));
-  exit(70);
-}
 
 /* the writer */
 
@@ -286,13 +280,6 @@ static void write_image(struct disk *disk, const char *directory) {
   }
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place) {
-  (void)status;
-  (void)kind;
-  (void)place;
-  return remove(path);
-}
-
 /* Opens the image as mtastsd does. Exits with 0, or with what is wrong. */
 static int judge_image(const struct disk *disk, const char *directory) {
   static unsigned char value[MTASTS_ENTRY_SIZE_MAX];
@@ -346,7 +333,7 @@ static bool try_image(size_t end, unsigned share, unsigned *seed) {
     free(disk->files[i].bytes);
   free(disk);
   if (status == 0)
-    nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(directory);
   if (WIFSIGNALED(status))
     printf("  died of signal %d\n", WTERMSIG(status));
   return status == 0;
@@ -389,10 +376,7 @@ int main(int argc, char **argv) {
   unsigned long images = strtoul(argv[1], NULL, 10);
   unsigned seed = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : (unsigned)time(NULL);
   printf("seed %u\n", seed);
-  snprintf(base, sizeof base, "%s/mtasts-power-XXXXXX",
-           access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-  if (!mkdtemp(base))
-    die(base);
+  scratch_make(base, "power");
   snprintf(cache, sizeof cache, "%s/c", base);
   write_record(seed);
   size_t changes = count_changes();
@@ -409,7 +393,7 @@ int main(int argc, char **argv) {
   printf("%s  nothing that was synced is lost, and nothing is wrong, in %lu images\n",
          bad ? "FAILED" : "ok    ", images);
   if (bad == 0)
-    nftw(base, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(base);
   else
     printf("kept: %s\n", base);
   printf("%d passed, %d failed\n", bad == 0, bad != 0);

@@ -1,9 +1,14 @@
 # Proofs by force: the real programs are killed, and every answer is judged.
+SCRATCH := $(O)/tests/proof/scratch.o
+$(SCRATCH): tests/proof/scratch.c
+	@mkdir -p $(@D)
+	$(call compile)
+
 CRASH := $(O)/tests/proof/crash
 $(CRASH).o: tests/proof/crash.c
 	@mkdir -p $(@D)
 	$(call compile,$(call includes,tool))
-$(CRASH): $(CRASH).o $(call archives,common)
+$(CRASH): $(CRASH).o $(SCRATCH) $(call archives,common)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,common) jansson) -lpthread
 
 # Its own open, write, fsync … come before libc's, for LMDB's library too: hence -rdynamic.
@@ -12,7 +17,7 @@ POWER_OBJ := $(POWER).o $(O)/tests/proof/record.o
 $(POWER_OBJ): $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call compile,-U_FORTIFY_SOURCE $(call includes,cache))
-$(POWER): $(POWER_OBJ) $(call archives,cache)
+$(POWER): $(POWER_OBJ) $(SCRATCH) $(call archives,cache)
 	$(CC) $(LINK) -rdynamic $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache)) -ldl
 
 # The clock is preloaded: without a sanitizer, as it comes before theirs.
@@ -22,7 +27,7 @@ SOAK_OBJ := $(addprefix $(O)/tests/proof/,soak.o oracle.o world.o)
 $(SOAK_OBJ): $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call compile,-iquote tests/unit $(call includes,tool))
-$(SOAK): $(SOAK_OBJ) $(call archives,common)
+$(SOAK): $(SOAK_OBJ) $(SCRATCH) $(call archives,common)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,common) jansson openssl) -lpthread -lm
 $(CLOCK): tests/proof/clock.c
 	@mkdir -p $(@D)

@@ -13,7 +13,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <signal.h>
@@ -29,11 +28,11 @@
 
 #include "ask.h"
 #include "entry_json.h"
+#include "scratch.h"
 #include "soak.h"
 #include "tree_check.h"
 
 enum {
-  PATH_SIZE = 256,
   ROOM = 1 << 18,     /* bytes of an answer */
   ASK_MS = 60000,     /* for one answer: more than mtastsd ever takes */
   ASK_DEADLINE = 2,   /* seconds, in its configuration */
@@ -51,23 +50,6 @@ static char base[PATH_SIZE], cache[PATH_SIZE], ask_path[PATH_SIZE], map_path[PAT
 static atomic_bool over;
 static atomic_ulong wrong_ends, late_starts, kills, ends, pauses, reloads;
 static int log_fd;
-
-static void die(const char *what) {
-  fprintf(stderr, "soak: %s: %s\n", what, strerror(errno));
-  exit(70);
-}
-
-__attribute__((format(printf, 2, 3))) static void path_format(char out[PATH_SIZE],
-                                                              const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  int length = vsnprintf(out, PATH_SIZE, format, args);
-  va_end(args);
-  if (length < 0 || length >= PATH_SIZE) {
-    errno = ENAMETOOLONG;
-    die(format);
-  }
-}
 
 static int64_t day(double at) {
   return (int64_t)soak_day(at);
@@ -405,9 +387,7 @@ static pid_t disturb(pid_t pid, unsigned *seed) {
 
 static void set_up(void) {
   char bundle[PATH_SIZE], log[PATH_SIZE];
-  path_format(base, "%s/mtasts-soak-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-  if (!mkdtemp(base))
-    die(base);
+  scratch_make(base, "soak");
   path_format(cache, "%s/cache", base);
   path_format(ask_path, "%s/ask.sock", base);
   path_format(map_path, "%s/map.sock", base);
@@ -419,13 +399,6 @@ static void set_up(void) {
     die(log);
   if (!world_start(bundle))
     die("the world");
-}
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place) {
-  (void)status;
-  (void)kind;
-  (void)place;
-  return remove(path);
 }
 
 /* Does every domain get its newest policy, now that all is well? */
@@ -533,7 +506,7 @@ int main(int argc, char **argv) {
   held += say(atomic_load(&wrong_ends) == 0 && atomic_load(&late_starts) == 0,
               "mtastsd ended when it was told to, and answered after each start");
   if (held == 4)
-    nftw(base, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(base);
   else
     printf("kept: %s\n", base);
   printf("%d passed, %d failed\n", held, 4 - held);

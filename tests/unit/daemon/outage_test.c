@@ -17,7 +17,7 @@ static enum mtasts_outage_news answers(struct mtasts_outage *outage, const char 
   return mtasts_outage_heard(outage, name, *name ? T : R, true, now);
 }
 
-/* The name that is to be asked for now; NULL: none. */
+/* The name that the next probe asks for; NULL: there is none. */
 static const char *probe(struct mtasts_outage *outage, int64_t now) {
   const char *name = NULL;
   uint16_t type;
