@@ -141,6 +141,18 @@ static void test_domain_limit(void) {
   tear_down();
 }
 
+/* However many wait over TCP for a domain, others may wait too, and make it more urgent. */
+static void test_domain_limit_of_each_origin(void) {
+  set_up();
+  for (unsigned i = 0; i < MTASTS_WAITERS_ERRAND_MAX; i++)
+    CU_ASSERT_PTR_NOT_NULL(wait_as(MTASTS_JOB_LOOK_UP, 1, NETWORK, MTASTS_PATIENCE_MTA, 1));
+  CU_ASSERT_PTR_NULL(wait_as(MTASTS_JOB_LOOK_UP, 1, NETWORK, MTASTS_PATIENCE_MTA, 1));
+  CU_ASSERT_EQUAL(jobs_out(), 1);
+  CU_ASSERT_PTR_NOT_NULL(wait_for(1));
+  CU_ASSERT_EQUAL(jobs_out(), 2); /* it is hurried */
+  tear_down();
+}
+
 /* What is looked up behind leaves a quarter of a client's look-ups for what is waited for. */
 static void test_errand_limit(void) {
   enum {
@@ -225,6 +237,7 @@ const struct unit_test unit_tests[] = {
     {"one job however many wait, and another after its end", test_one_job},
     {"what is looked up behind is hurried once", test_hurried},
     {"a domain has so many waiters and no more", test_domain_limit},
+    {"of each origin", test_domain_limit_of_each_origin},
     {"looking behind leaves room for what is waited for", test_errand_limit},
     {"a client leaves room for the others", test_client_limit},
     {"the earliest deadline comes first", test_deadlines},

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <event2/event.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "deaf.h"
@@ -256,10 +257,37 @@ static void freed(void) {
 }
 
 const char *const unit_name = "connect";
+static void give_descriptors(evutil_socket_t fd, short what, void *context) {
+  (void)fd;
+  (void)what;
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, context), 0);
+}
+
+/* That there is no descriptor left is no fault of the address: it is tried again. */
+static void without_descriptors(void) {
+  struct fixture f;
+  struct deaf_server server;
+  struct rlimit limit;
+  set_up(&f, true);
+  CU_ASSERT_TRUE_FATAL(deaf_start(&server, "127.0.0.1", DEAF_MUTE));
+  CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+  struct event *timer = evtimer_new(f.base, give_descriptors, &limit);
+  evtimer_add(timer, &(struct timeval){.tv_usec = 400000});
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &none), 0);
+  connect_to(&f, "127.0.0.1");
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  CU_ASSERT_TRUE(f.connected == 1 && f.spent == 0);
+  event_free(timer);
+  tear_down(&f);
+  deaf_stop(&server);
+}
+
 const struct unit_test unit_tests[] = {
     {"a dead address among others costs little", dead_ones},
     {"others follow one that was handed over", one_after_the_other},
     {"only globally routable addresses are connected to", guarded},
+    {"no descriptor is no fault of the address", without_descriptors},
     {"so many addresses of each family, and no more", bounded},
     {"freed and stopped at any time, and nothing stays open", freed},
     {NULL, NULL},

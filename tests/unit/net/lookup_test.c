@@ -26,6 +26,7 @@
 
 static const struct dns_line zone[] = {
     PUBLISHES("good.example"),
+    PUBLISHES("slow-end.example"),
     {"good.example", "MX", "5 MX2.good.example"},
     {"mta-sts.good.example", "AAAA", "::1"},
     {"no-record.example", "MX", "10 mx.example"},
@@ -89,6 +90,7 @@ static const struct dns_line beside_tree[] = {
 static const struct https_site sites[] = {
     {.host = "mta-sts.good.example"},
     {.host = "mta-sts.second.example"},
+    {.host = "mta-sts.slow-end.example", .manner = HTTPS_LATE},
     {.host = "mta-sts.silent-a.example"},
     {.host = "mta-sts.silent-aaaa.example"},
     {.host = "mta-sts.dead-a.example"},
@@ -353,20 +355,23 @@ static void families(void) {
 
 /* The second family is asked for only where the first does not answer at once. */
 static void one_question(void) {
+  static const char *const names[] = {"good.example", "slow-end.example"};
   enum {
     AAAA = 28,
     TRIES = 20 /* of a machine that is busy */
   };
-  struct fixture f;
-  bool spared = false;
-  set_up(&f);
-  for (int i = 0; i < TRIES && !spared; i++) {
-    unsigned before = f.dns.asked[AAAA];
-    look_up(&f, "good.example", NULL, true);
-    spared = f.dns.asked[AAAA] == before;
+  for (size_t n = 0; n < 2; n++) {
+    struct fixture f;
+    bool spared = false;
+    set_up(&f);
+    for (int i = 0; i < TRIES && !spared; i++) {
+      unsigned before = f.dns.asked[AAAA];
+      look_up(&f, names[n], NULL, true);
+      spared = f.dns.asked[AAAA] == before;
+    }
+    unit_check(spared, "%s", names[n]);
+    tear_down(&f);
   }
-  CU_ASSERT_TRUE(spared);
-  tear_down(&f);
 }
 
 static void open_validator(struct fixture *f) {

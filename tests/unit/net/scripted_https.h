@@ -208,7 +208,7 @@ static void https_answer(struct https_server *server, SSL *tls) {
     open = !https_wait(server, slow ? 100 : 0) && SSL_write(tls, filler, slow ? 1 : 1000) > 0;
   }
   if (site->manner == HTTPS_LATE)
-    https_wait(server, 200);
+    https_wait(server, 300);
   if (open && site->manner != HTTPS_ABRUPT && server->ending == HTTPS_NOTIFIED)
     SSL_shutdown(tls);
   if (server->ending == HTTPS_RESET)
