@@ -19,11 +19,11 @@ struct mtasts_answer {
 };
 
 /*
- * Returns the bytes written, without NUL or newline; 0 where size is too small, and out then holds
- * part of an answer. Where the decision's source is an override, the policy is shown as one.
+ * Returns the bytes written, without the NUL, for which size (at least 1) has to have room too; 0
+ * if size is too small, and out then holds part of an answer. Where the decision's source is an
+ * override, the policy is shown as one.
  *
- * Strings from outside are escaped as JSON asks, DEL too; one that is not UTF-8 is shown as
- * printable.h does, cut to 1,023 bytes.
+ * Strings from outside are written by mtasts_text_json.
  */
 size_t mtasts_answer_text(const struct mtasts_answer *answer, char *out, size_t size);
 

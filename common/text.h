@@ -1,24 +1,83 @@
 /*
- * text.h: text that is written into a buffer of fixed size. What does not fit is left out whole,
- * and `full` says so; there is always room for the NUL.
+ * text.h: the string builder of the programs. It writes into memory of a fixed size that the caller
+ * gives, and allocates nothing.
+ *
+ * `size` is the ceiling. What does not fit sets `full`, which stays set, and nothing is added from
+ * then on: the caller checks once, at the end. The text ends with a NUL after each call.
  */
 #ifndef MTASTS_TEXT_H
 #define MTASTS_TEXT_H
 
-#include "mtasts.h"
+#include "ascii.h"
 
 struct mtasts_text {
-  char *data;  /* NUL-terminated after the first call */
-  size_t size; /* of the buffer, at least 1 */
-  size_t len;
+  char *data;
+  size_t size; /* bytes of the memory, at least 1: one is for the NUL */
+  size_t len;  /* bytes of the text, without the NUL */
   bool full;
 };
 
+/* Over an array. */
 #define MTASTS_TEXT(buffer) ((struct mtasts_text){.data = (buffer), .size = sizeof(buffer)})
 
-void mtasts_text_add(struct mtasts_text *text, struct mtasts_span bytes);
+/* Is there room for so many bytes? Once there was not, there is none. */
+static inline bool mtasts_text_fits(struct mtasts_text *text, size_t len) {
+  if (!text->full && len < text->size - text->len)
+    return true;
+  text->full = true;
+  text->data[text->len] = '\0';
+  return false;
+}
+
+/* Bytes that do not fit are left out as a whole. Inline: the replies of mtastsd consist of this. */
+static inline void mtasts_text_add(struct mtasts_text *text, struct mtasts_span bytes) {
+  if (!mtasts_text_fits(text, bytes.len))
+    return;
+  char *at = text->data + text->len;
+  if (bytes.len > 0)
+    memcpy(at, bytes.data, bytes.len);
+  at[bytes.len] = '\0';
+  text->len += bytes.len;
+}
+
+/* Likewise, between double quotes: a JSON string of bytes that need no escape. */
+static inline void mtasts_text_quote(struct mtasts_text *text, struct mtasts_span bytes) {
+  if (!mtasts_text_fits(text, bytes.len + 2))
+    return;
+  char *at = text->data + text->len;
+  *at++ = '"';
+  if (bytes.len > 0)
+    memcpy(at, bytes.data, bytes.len);
+  at[bytes.len] = '"';
+  at[bytes.len + 1] = '\0';
+  text->len += bytes.len + 2;
+}
+
+/* Back to a length that the text had before; it is not full any more. */
+static inline void mtasts_text_cut(struct mtasts_text *text, size_t len) {
+  text->len = len;
+  text->full = false;
+  text->data[len] = '\0';
+}
+
+static inline struct mtasts_span mtasts_text_span(const struct mtasts_text *text) {
+  return (struct mtasts_span){text->data, text->len};
+}
+
 void mtasts_text_put(struct mtasts_text *text, const char *words);
 void mtasts_text_number(struct mtasts_text *text, uint64_t number);
+
+/* As printf writes it. What does not fit is cut: for people, or check `full`. */
+__attribute__((format(printf, 2, 3))) void mtasts_text_printf(struct mtasts_text *text,
+                                                              const char *format, ...);
+
+/* Bytes from outside, made printable (printable.h). What does not fit is cut. */
+void mtasts_text_printable(struct mtasts_text *text, struct mtasts_span bytes);
+
+/* A JSON string of bytes from outside, with its quotes (RFC 8259 section 7). UTF-8 stays what it
+ * is; DEL and the controls are escaped. A string that is not UTF-8 is written as printable.h does,
+ * cut to 1,023 bytes. */
+void mtasts_text_json(struct mtasts_text *text, struct mtasts_span bytes);
 
 /* A host name from outside: `?` for what no host name has; cut to 253 bytes. */
 void mtasts_text_host(struct mtasts_text *text, struct mtasts_span host);

@@ -1,41 +1,22 @@
 #include "exposition.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "ad_check.h"
-
-/* Text that grows until there is no room; then it is of no use. */
-struct text {
-  char *out;
-  size_t size;
-  size_t used;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct text *text, const char *format, ...) {
-  va_list arguments;
-  if (text->used >= text->size)
-    return;
-  va_start(arguments, format);
-  int n = vsnprintf(text->out + text->used, text->size - text->used, format, arguments);
-  va_end(arguments);
-  text->used = n < 0 ? text->size : text->used + (size_t)n;
-}
+#include "text.h"
 
 enum kind {
   COUNTER,
   GAUGE,
 };
 
-static void add_head(struct text *text, const char *name, enum kind kind, const char *help) {
-  add(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
-      kind == COUNTER ? "counter" : "gauge");
+static void add_head(struct mtasts_text *text, const char *name, enum kind kind, const char *help) {
+  mtasts_text_printf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
+                     kind == COUNTER ? "counter" : "gauge");
 }
 
-static void add_one(struct text *text, const char *name, enum kind kind, unsigned long long value,
-                    const char *help) {
+static void add_one(struct mtasts_text *text, const char *name, enum kind kind,
+                    unsigned long long value, const char *help) {
   add_head(text, name, kind, help);
-  add(text, "%s %llu\n", name, value);
+  mtasts_text_printf(text, "%s %llu\n", name, value);
 }
 
 /* counters */
@@ -87,7 +68,7 @@ static const struct {
      "Starts with a damaged cache, of which what could be read was kept."},
 };
 
-static void add_counts(struct text *text, const struct mtasts_stats *stats) {
+static void add_counts(struct mtasts_text *text, const struct mtasts_stats *stats) {
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
     add_one(text, counts[i].name, counts[i].kind, mtasts_counted(stats, counts[i].counter),
             counts[i].help);
@@ -105,60 +86,61 @@ static const struct {
     {MTASTS_ERROR_RECORD_INVALID, MTASTS_COUNT_INVALID_RECORDS},
 };
 
-static void add_failures(struct text *text, const struct mtasts_stats *stats) {
+static void add_failures(struct mtasts_text *text, const struct mtasts_stats *stats) {
   static const char name[] = "mtasts_lookup_failures_total";
   add_head(text, name, COUNTER, "Look-ups that failed, by RFC 8460's result types and our own.");
   for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
-    add(text, "%s{type=\"%s\"} %llu\n", name, mtasts_error_name(failures[i].type),
-        mtasts_counted(stats, failures[i].counter));
+    mtasts_text_printf(text, "%s{type=\"%s\"} %llu\n", name, mtasts_error_name(failures[i].type),
+                       mtasts_counted(stats, failures[i].counter));
 }
 
 /* answers that waited, by how long */
 
-static void add_seconds(struct text *text, unsigned long long ms) {
+static void add_seconds(struct mtasts_text *text, unsigned long long ms) {
   unsigned long long rest = ms % 1000;
-  add(text, "%llu", ms / 1000);
+  mtasts_text_printf(text, "%llu", ms / 1000);
   if (rest > 0)
-    add(text, ".%0*llu",
-        rest % 100 == 0  ? 1
-        : rest % 10 == 0 ? 2
-                         : 3,
-        rest % 100 == 0  ? rest / 100
-        : rest % 10 == 0 ? rest / 10
-                         : rest);
+    mtasts_text_printf(text, ".%0*llu",
+                       rest % 100 == 0  ? 1
+                       : rest % 10 == 0 ? 2
+                                        : 3,
+                       rest % 100 == 0  ? rest / 100
+                       : rest % 10 == 0 ? rest / 10
+                                        : rest);
 }
 
-static void add_waits(struct text *text, const struct mtasts_stats *stats) {
+static void add_waits(struct mtasts_text *text, const struct mtasts_stats *stats) {
   static const char name[] = "mtasts_answer_wait_seconds";
   unsigned long long sum = 0;
-  add(text,
+  mtasts_text_printf(
+      text,
       "# HELP %s Time from a question that the cache could not answer to its answer. Hits and "
       "overrides are not timed and not in here.\n# TYPE %s histogram\n",
       name, name);
   for (int i = 0; i <= MTASTS_WAITS; i++) {
     sum += atomic_load_explicit(&stats->waits[i], memory_order_relaxed);
-    add(text, "%s_bucket{le=\"", name);
+    mtasts_text_printf(text, "%s_bucket{le=\"", name);
     if (i < MTASTS_WAITS)
       add_seconds(text, (unsigned long long)mtasts_wait_bounds[i]);
     else
-      add(text, "+Inf");
-    add(text, "\"} %llu\n", sum);
+      mtasts_text_put(text, "+Inf");
+    mtasts_text_printf(text, "\"} %llu\n", sum);
   }
-  add(text, "%s_sum ", name);
+  mtasts_text_printf(text, "%s_sum ", name);
   add_seconds(text, atomic_load_explicit(&stats->waited, memory_order_relaxed));
-  add(text, "\n%s_count %llu\n", name, sum);
+  mtasts_text_printf(text, "\n%s_count %llu\n", name, sum);
 }
 
 /* the cache */
 
-static void add_space(struct text *text, const struct mtasts_exposition *e) {
+static void add_space(struct mtasts_text *text, const struct mtasts_exposition *e) {
   static const char domains[] = "mtasts_cache_domains";
   const struct mtasts_cache_space *space = e->space;
   add_head(text, domains, GAUGE, "Domains in the cache: with a policy, and without.");
-  add(text, "%s{state=\"policy\"} %llu\n", domains,
-      (unsigned long long)space->domains[MTASTS_WALK_POLICIES]);
-  add(text, "%s{state=\"absent\"} %llu\n", domains,
-      (unsigned long long)space->domains[MTASTS_WALK_ABSENT]);
+  mtasts_text_printf(text, "%s{state=\"policy\"} %llu\n", domains,
+                     (unsigned long long)space->domains[MTASTS_WALK_POLICIES]);
+  mtasts_text_printf(text, "%s{state=\"absent\"} %llu\n", domains,
+                     (unsigned long long)space->domains[MTASTS_WALK_ABSENT]);
   add_one(text, "mtasts_cache_used_bytes", GAUGE, space->bytes_used,
           "Bytes of the cache's map that are in use.");
   add_one(text, "mtasts_cache_free_bytes", GAUGE, space->bytes_free,
@@ -169,13 +151,15 @@ static void add_space(struct text *text, const struct mtasts_exposition *e) {
           "Bytes that the cache's map may grow to.");
 }
 
-static void add_tally(struct text *text, const struct mtasts_exposition *e) {
+static void add_tally(struct mtasts_text *text, const struct mtasts_exposition *e) {
   static const char policies[] = "mtasts_policies";
   const struct mtasts_cache_stats *stats = &e->tally->stats;
   add_head(text, policies, GAUGE, "Policies in the cache by mode, expired ones as well.");
-  add(text, "%s{mode=\"enforce\"} %llu\n", policies, (unsigned long long)stats->enforce);
-  add(text, "%s{mode=\"testing\"} %llu\n", policies, (unsigned long long)stats->testing);
-  add(text, "%s{mode=\"none\"} %llu\n", policies, (unsigned long long)stats->none);
+  mtasts_text_printf(text, "%s{mode=\"enforce\"} %llu\n", policies,
+                     (unsigned long long)stats->enforce);
+  mtasts_text_printf(text, "%s{mode=\"testing\"} %llu\n", policies,
+                     (unsigned long long)stats->testing);
+  mtasts_text_printf(text, "%s{mode=\"none\"} %llu\n", policies, (unsigned long long)stats->none);
   add_one(text, "mtasts_policies_expired", GAUGE, stats->expired,
           "Policies that govern no more and are kept for a while.");
   add_one(text, "mtasts_policies_failing", GAUGE, stats->failing_enforce,
@@ -194,17 +178,18 @@ static void add_tally(struct text *text, const struct mtasts_exposition *e) {
 
 /* the daemon */
 
-static void add_daemon(struct text *text, const struct mtasts_exposition *e) {
+static void add_daemon(struct mtasts_text *text, const struct mtasts_exposition *e) {
   add_head(text, "mtasts_build_info", GAUGE, "The version of mtastsd, as a label of a constant 1.");
-  add(text, "mtasts_build_info{version=\"%s\"} 1\n", MTASTS_VERSION);
+  mtasts_text_printf(text, "mtasts_build_info{version=\"%s\"} 1\n", MTASTS_VERSION);
   add_one(text, "mtasts_start_time_seconds", GAUGE, (unsigned long long)e->started,
           "When mtastsd started, since the epoch.");
   add_one(text, "mtasts_healthy", GAUGE, e->healthy, "1 where /healthz says ok.");
   add_head(text, "mtasts_loop_up", GAUGE, "1 where the loop reads its inbox.");
-  add(text, "mtasts_loop_up{loop=\"front\"} %d\nmtasts_loop_up{loop=\"net\"} %d\n",
-      e->loop_up[MTASTS_LOOP_FRONT], e->loop_up[MTASTS_LOOP_NET]);
+  mtasts_text_printf(text, "mtasts_loop_up{loop=\"front\"} %d\nmtasts_loop_up{loop=\"net\"} %d\n",
+                     e->loop_up[MTASTS_LOOP_FRONT], e->loop_up[MTASTS_LOOP_NET]);
   add_head(text, "mtasts_site_mode", GAUGE, "1 at the site_mode in force.");
-  add(text, "mtasts_site_mode{mode=\"enforce\"} %d\nmtasts_site_mode{mode=\"monitor\"} %d\n",
+  mtasts_text_printf(
+      text, "mtasts_site_mode{mode=\"enforce\"} %d\nmtasts_site_mode{mode=\"monitor\"} %d\n",
       !e->monitor, e->monitor);
   add_one(text, "mtasts_overrides", GAUGE, e->overrides, "Overrides in the configuration.");
   add_one(text, "mtasts_dns_works", GAUGE,
@@ -220,7 +205,7 @@ static void add_daemon(struct text *text, const struct mtasts_exposition *e) {
 }
 
 size_t mtasts_exposition_write(const struct mtasts_exposition *exposition, char *out, size_t size) {
-  struct text text = {.out = out, .size = size};
+  struct mtasts_text text = {.data = out, .size = size};
   add_daemon(&text, exposition);
   add_counts(&text, exposition->stats);
   add_failures(&text, exposition->stats);
@@ -229,5 +214,5 @@ size_t mtasts_exposition_write(const struct mtasts_exposition *exposition, char 
     add_space(&text, exposition);
   if (exposition->tally->taken > 0)
     add_tally(&text, exposition);
-  return text.used < size ? text.used : 0;
+  return text.full ? 0 : text.len;
 }

@@ -1,11 +1,9 @@
 #include "health.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "status.h"
+#include "text.h"
 #include "walk.h"
 
 static bool has_answered(const struct mtasts_health *health, enum mtasts_loop loop) {
@@ -27,37 +25,30 @@ int64_t mtasts_health_silence(const struct mtasts_health *health, enum mtasts_lo
   return has_answered(health, loop) ? 0 : mtasts_uptime() - health->asked[loop];
 }
 
-__attribute__((format(printf, 2, 3))) static void complain(char *words, const char *format, ...) {
-  size_t used = strlen(words);
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(words + used, MTASTS_HEALTH_WORDS - used, format, arguments);
-  va_end(arguments);
-}
-
 bool mtasts_health_check(const struct mtasts_health *health, char words[MTASTS_HEALTH_WORDS]) {
   static const char *const names[] = {[MTASTS_LOOP_FRONT] = "front", [MTASTS_LOOP_NET] = "net"};
   struct mtasts_cache_space space;
   char closed[MTASTS_HEALTH_WORDS];
-  words[0] = '\0';
+  struct mtasts_text text = {.data = words, .size = MTASTS_HEALTH_WORDS};
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++) {
     int64_t silence = mtasts_health_silence(health, loop);
     if (silence > MTASTS_HEALTH_SILENCE_MS)
-      complain(words, "the %s loop has not moved for %lld seconds\n", names[loop],
-               (long long)(silence / 1000));
+      mtasts_text_printf(&text, "the %s loop has not moved for %lld seconds\n", names[loop],
+                         (long long)(silence / 1000));
   }
   enum mtasts_status status = mtasts_cache_space(health->cache, &space);
   if (status != MTASTS_OK)
-    complain(words, "the cache cannot be read: %s\n", mtasts_env_reason(status, errno));
+    mtasts_text_printf(&text, "the cache cannot be read: %s\n", mtasts_env_reason(status, errno));
   if (atomic_load_explicit(&health->stats->store_fails, memory_order_relaxed))
-    complain(words, "the cache cannot be written: see the log\n");
+    mtasts_text_put(&text, "the cache cannot be written: see the log\n");
   if (health->place && health->place->lost)
-    complain(words, "the cache %s was renamed or removed: put it back, or restart mtastsd\n",
-             health->place->directory);
+    mtasts_text_printf(&text,
+                       "the cache %s was renamed or removed: put it back, or restart mtastsd\n",
+                       health->place->directory);
   if (health->doors && mtasts_doors_closed(health->doors, closed, sizeof closed) > 0)
-    complain(words, "%s", closed);
-  bool well = words[0] == '\0';
+    mtasts_text_put(&text, closed);
+  bool well = text.len == 0;
   if (well)
-    complain(words, "ok\n");
+    mtasts_text_put(&text, "ok\n");
   return well;
 }

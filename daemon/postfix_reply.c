@@ -8,6 +8,7 @@
 #include "mx_match.h"
 #include "printable.h"
 #include "span.h"
+#include "text.h"
 
 enum {
   MATCHING_MAX = 2 * MTASTS_SENDMAIL_MATCH_MAX, /* bytes of packed patterns */
@@ -17,35 +18,6 @@ static const char not_found[] = "NOTFOUND ";
 static const char too_many[] = "lists more MX hosts than one reply can hold";
 
 /* writing */
-
-struct writer {
-  char *out;
-  size_t size, room;
-  bool full; /* something did not fit */
-};
-
-static void put(struct writer *writer, struct mtasts_span text) {
-  if (text.len > writer->room - writer->size) {
-    writer->full = true;
-    return;
-  }
-  memcpy(writer->out + writer->size, text.data, text.len);
-  writer->size += text.len;
-}
-
-static void put_text(struct writer *writer, const char *text) {
-  put(writer, (struct mtasts_span){text, strlen(text)});
-}
-
-static void put_number(struct writer *writer, uint32_t number) {
-  char digits[10];
-  size_t at = sizeof digits;
-  do {
-    digits[--at] = (char)('0' + number % 10);
-    number /= 10;
-  } while (number > 0);
-  put(writer, (struct mtasts_span){digits + at, sizeof digits - at});
-}
 
 static size_t reply_text(const char *text, char *out) {
   size_t size = strlen(text);
@@ -117,26 +89,26 @@ static const struct form strings = {TEXT(" { policy_string = mx: "),
                                     TEXT(" } { policy_string = mx: "), TEXT(" }"), false};
 
 /* Returns NULL, or why it cannot be done. */
-static const char *put_patterns(struct writer *writer, const struct mtasts_names *patterns,
+static const char *put_patterns(struct mtasts_text *text, const struct mtasts_names *patterns,
                                 const struct form *form) {
   char name[MTASTS_DOMAIN_MAX];
   struct mtasts_span pattern;
-  size_t start = writer->size;
+  size_t start = text->len;
   for (size_t cursor = 0; mtasts_names_next(patterns, &cursor, &pattern);) {
     struct mtasts_span told = judge(pattern, name);
     if (told.len == 0)
       return "lists an MX host whose name cannot be told to the mail server";
-    put(writer, writer->size == start ? form->first : form->between);
+    mtasts_text_add(text, text->len == start ? form->first : form->between);
     if (form->starless)
       mtasts_span_take(&told, '*');
-    put(writer, told);
-    if (writer->full)
+    mtasts_text_add(text, told);
+    if (text->full)
       return too_many;
   }
-  if (writer->size == start)
+  if (text->len == start)
     return "lists no MX host";
-  put(writer, form->last);
-  return writer->full ? too_many : NULL;
+  mtasts_text_add(text, form->last);
+  return text->full ? too_many : NULL;
 }
 
 /* attributes for reports */
@@ -149,34 +121,33 @@ static bool is_hostname(const char *name) {
   return true;
 }
 
-static void put_policy_domain(struct writer *writer, const char *name) {
-  put(writer, MTASTS_SPAN(" policy_type=sts"));
+static void put_policy_domain(struct mtasts_text *text, const char *name) {
+  mtasts_text_add(text, MTASTS_SPAN(" policy_type=sts"));
   if (is_hostname(name)) {
-    put(writer, MTASTS_SPAN(" policy_domain="));
-    put_text(writer, name);
+    mtasts_text_add(text, MTASTS_SPAN(" policy_domain="));
+    mtasts_text_put(text, name);
   }
 }
 
 /* The policy's text, for reports alone; left out where there is no room for all of it. */
-static void put_policy_text(struct writer *writer, const struct mtasts_policy *policy) {
-  size_t start = writer->size;
-  put(writer, MTASTS_SPAN(" { policy_string = version: STSv1 } { policy_string = mode: "));
-  put_text(writer, mtasts_mode_name(policy->mode));
-  put(writer, MTASTS_SPAN(" } { policy_string = max_age: "));
-  put_number(writer, policy->max_age);
-  put(writer, MTASTS_SPAN(" }"));
-  if (put_patterns(writer, &policy->mx, &strings) == NULL)
-    return;
-  writer->size = start;
-  writer->full = false;
+static void put_policy_text(struct mtasts_text *text, const struct mtasts_policy *policy) {
+  size_t start = text->len;
+  mtasts_text_add(text,
+                  MTASTS_SPAN(" { policy_string = version: STSv1 } { policy_string = mode: "));
+  mtasts_text_put(text, mtasts_mode_name(policy->mode));
+  mtasts_text_add(text, MTASTS_SPAN(" } { policy_string = max_age: "));
+  mtasts_text_number(text, policy->max_age);
+  mtasts_text_add(text, MTASTS_SPAN(" }"));
+  if (put_patterns(text, &policy->mx, &strings) != NULL)
+    mtasts_text_cut(text, start);
 }
 
-static const char *put_report(struct writer *writer, const struct mtasts_policy *policy,
+static const char *put_report(struct mtasts_text *text, const struct mtasts_policy *policy,
                               const char *name) {
-  put_policy_domain(writer, name);
-  const char *why = put_patterns(writer, &policy->mx, &host_patterns);
+  put_policy_domain(text, name);
+  const char *why = put_patterns(text, &policy->mx, &host_patterns);
   if (!why)
-    put_policy_text(writer, policy);
+    put_policy_text(text, policy);
   return why;
 }
 
@@ -225,47 +196,47 @@ static struct mtasts_names matching(const struct mtasts_names *patterns,
   return found;
 }
 
-static const char *enforce_by_sendmail(struct writer *writer, const struct mtasts_names *patterns,
+static const char *enforce_by_sendmail(struct mtasts_text *text,
+                                       const struct mtasts_names *patterns,
                                        const struct mtasts_entry *entry) {
   unsigned char store[MATCHING_MAX + 1 + MTASTS_DOMAIN_MAX];
-  writer->room = secure.first.len + MTASTS_SENDMAIL_MATCH_MAX + secure.last.len;
-  const char *why = put_patterns(writer, patterns, &secure);
+  text->size = secure.first.len + MTASTS_SENDMAIL_MATCH_MAX + secure.last.len + 1;
+  const char *why = put_patterns(text, patterns, &secure);
   if (why != too_many || !entry)
     return why;
   struct mtasts_names found = matching(patterns, &entry->mx, store);
-  writer->size = 0;
-  writer->full = false;
-  return put_patterns(writer, &found, &secure) ? too_many : NULL;
+  mtasts_text_cut(text, 0);
+  return put_patterns(text, &found, &secure) ? too_many : NULL;
 }
 
 /* RFC 8461 section 5: only to a host that a pattern matches, with a certificate for it. */
 static size_t enforce(const struct mtasts_policy *policy, const struct mtasts_entry *entry,
                       const char *name, enum mtasts_dialect dialect, char *out) {
-  struct writer writer = {.out = out, .room = MTASTS_POSTFIX_REPLY_MAX};
+  struct mtasts_text text = {.data = out, .size = MTASTS_POSTFIX_REPLY_MAX + 1};
   const char *why = dialect == MTASTS_DIALECT_SENDMAIL
-                        ? enforce_by_sendmail(&writer, &policy->mx, entry)
-                        : put_patterns(&writer, &policy->mx, &secure);
+                        ? enforce_by_sendmail(&text, &policy->mx, entry)
+                        : put_patterns(&text, &policy->mx, &secure);
   if (!why && dialect == MTASTS_DIALECT_TLSRPT)
-    why = put_report(&writer, policy, name);
+    why = put_report(&text, policy, name);
   if (!why)
-    return writer.size;
+    return text.len;
   return temp(out, "TEMP the MTA-STS policy of %s %s; see: mtasts query %s", name, why, name);
 }
 
 /* RFC 8461 section 5: delivered either way, so what cannot be reported on is not mentioned. */
 static size_t report_testing(const struct mtasts_policy *policy, const char *name, char *out) {
-  struct writer writer = {.out = out, .room = MTASTS_POSTFIX_REPLY_MAX};
-  put(&writer, MTASTS_SPAN("OK may"));
-  return put_report(&writer, policy, name) == NULL ? writer.size : reply_text(not_found, out);
+  struct mtasts_text text = {.data = out, .size = MTASTS_POSTFIX_REPLY_MAX + 1};
+  mtasts_text_add(&text, MTASTS_SPAN("OK may"));
+  return put_report(&text, policy, name) == NULL ? text.len : reply_text(not_found, out);
 }
 
 static size_t report_failure(const char *failure, const char *name, char *out) {
-  struct writer writer = {.out = out, .room = MTASTS_POSTFIX_REPLY_MAX};
-  put(&writer, MTASTS_SPAN("OK may"));
-  put_policy_domain(&writer, name);
-  put(&writer, MTASTS_SPAN(" policy_failure="));
-  put_text(&writer, failure);
-  return writer.size;
+  struct mtasts_text text = {.data = out, .size = MTASTS_POSTFIX_REPLY_MAX + 1};
+  mtasts_text_add(&text, MTASTS_SPAN("OK may"));
+  put_policy_domain(&text, name);
+  mtasts_text_add(&text, MTASTS_SPAN(" policy_failure="));
+  mtasts_text_put(&text, failure);
+  return text.len;
 }
 
 static size_t defer(const char *name, const struct mtasts_entry *entry, char *out) {

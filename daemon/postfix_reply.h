@@ -34,9 +34,10 @@ struct mtasts_postfix_settings {
 };
 
 /*
- * Writes the payload, of at most MTASTS_POSTFIX_REPLY_MAX bytes, to out and returns its bytes.
- * domain may be NULL where the verdict is none, and entry, whose error explains a TEMP or is
- * reported, always. decision->policy: beside the verdict dane, the one that governs without DANE.
+ * Writes the payload, of at most MTASTS_POSTFIX_REPLY_MAX bytes, and a NUL to out. Returns its
+ * bytes without the NUL. domain may be NULL where the verdict is none, and entry, whose error
+ * explains a TEMP or is reported, always. decision->policy: beside the verdict dane, the one that
+ * governs without DANE.
  *
  * A policy with too many patterns for one reply is answered first without its text, which serves
  * the reports alone, and then TEMP: to leave patterns out could only refuse hosts that it lists,

@@ -1,7 +1,6 @@
 #include "stats.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include "text.h"
 
 static const char *const names[MTASTS_COUNTERS] = {
     [MTASTS_COUNT_REQUESTS] = "requests",
@@ -47,30 +46,19 @@ void mtasts_count_wait(struct mtasts_stats *stats, int64_t ms) {
   atomic_fetch_add_explicit(&stats->waited, (unsigned long long)ms, memory_order_relaxed);
 }
 
-/* Adds to what is used of out; past its size, *used is at least that. */
-__attribute__((format(printf, 4, 5))) static void add(char *out, size_t size, size_t *used,
-                                                      const char *format, ...) {
-  va_list arguments;
-  if (*used >= size)
-    return;
-  va_start(arguments, format);
-  int n = vsnprintf(out + *used, size - *used, format, arguments);
-  va_end(arguments);
-  *used = n < 0 ? size : *used + (size_t)n;
-}
-
 static unsigned long long waits(const struct mtasts_stats *stats, int kind) {
   return atomic_load_explicit(&stats->waits[kind], memory_order_relaxed);
 }
 
 size_t mtasts_stats_text(const struct mtasts_stats *stats, char *out, size_t size) {
-  size_t used = 0;
+  struct mtasts_text text = {.data = out, .size = size};
   for (enum mtasts_counter i = 0; i < MTASTS_COUNTERS; i++)
-    add(out, size, &used, "%s\"%s\":%llu", i == 0 ? "{" : ",", names[i], mtasts_counted(stats, i));
-  add(out, size, &used, ",\"waited_ms\":%llu,\"waits\":{",
-      atomic_load_explicit(&stats->waited, memory_order_relaxed));
+    mtasts_text_printf(&text, "%s\"%s\":%llu", i == 0 ? "{" : ",", names[i],
+                       mtasts_counted(stats, i));
+  mtasts_text_printf(&text, ",\"waited_ms\":%llu,\"waits\":{",
+                     atomic_load_explicit(&stats->waited, memory_order_relaxed));
   for (int i = 0; i < MTASTS_WAITS; i++)
-    add(out, size, &used, "\"%lld\":%llu,", (long long)mtasts_wait_bounds[i], waits(stats, i));
-  add(out, size, &used, "\"more\":%llu}}", waits(stats, MTASTS_WAITS));
-  return used < size ? used : 0;
+    mtasts_text_printf(&text, "\"%lld\":%llu,", (long long)mtasts_wait_bounds[i], waits(stats, i));
+  mtasts_text_printf(&text, "\"more\":%llu}}", waits(stats, MTASTS_WAITS));
+  return text.full ? 0 : text.len;
 }

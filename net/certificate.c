@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "printable.h"
+#include "text.h"
 
 enum {
   NAMES_MAX = 100, /* bytes of a certificate's names that a detail shows */
@@ -58,47 +59,37 @@ static void format_issuer(const X509 *certificate, char *out, size_t size) {
     snprintf(out, size, "without a name");
 }
 
-/* Adds to the detail, which is cut where it is full. */
-__attribute__((format(printf, 2, 3))) static void add(struct mtasts_tls_watch *watch,
-                                                      const char *format, ...) {
-  size_t length = strlen(watch->detail);
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(watch->detail + length, sizeof watch->detail - length, format, arguments);
-  va_end(arguments);
-}
-
 /* What is wrong, as the end of a sentence that begins with the certificate. */
-static void describe(struct mtasts_tls_watch *watch, int error, const X509 *certificate) {
+static void describe(struct mtasts_text *detail, int error, const X509 *certificate) {
   char words[2 * NAMES_MAX + 32];
   switch (error) {
   case X509_V_ERR_CERT_HAS_EXPIRED:
     format_day(X509_get0_notAfter(certificate), words, sizeof words);
-    add(watch, " expired %s", words);
+    mtasts_text_printf(detail, " expired %s", words);
     break;
   case X509_V_ERR_CERT_NOT_YET_VALID:
     format_day(X509_get0_notBefore(certificate), words, sizeof words);
-    add(watch, " is not valid before %s", words);
+    mtasts_text_printf(detail, " is not valid before %s", words);
     break;
   case X509_V_ERR_HOSTNAME_MISMATCH:
     list_names(certificate, words, sizeof words);
     if (words[0])
-      add(watch, " is not for that name (it names %s)", words);
+      mtasts_text_printf(detail, " is not for that name (it names %s)", words);
     else
-      add(watch, " has no subjectAltName");
+      mtasts_text_put(detail, " has no subjectAltName");
     break;
   case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    add(watch, " is self-signed");
+    mtasts_text_put(detail, " is self-signed");
     break;
   case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
   case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     format_issuer(certificate, words, NAMES_MAX);
-    add(watch, " is signed by an unknown authority (%s)", words);
+    mtasts_text_printf(detail, " is signed by an unknown authority (%s)", words);
     break;
   default:
-    add(watch, " is refused: %s", X509_verify_cert_error_string(error));
+    mtasts_text_printf(detail, " is refused: %s", X509_verify_cert_error_string(error));
   }
 }
 
@@ -108,12 +99,14 @@ static int verify(int accepted, X509_STORE_CTX *store) {
   const X509 *certificate = X509_STORE_CTX_get_current_cert(store);
   if (accepted || !watch || watch->detail[0])
     return accepted;
+  struct mtasts_text detail = MTASTS_TEXT(watch->detail);
   bool leaf = X509_STORE_CTX_get_error_depth(store) == 0;
-  add(watch, "%s of %s", leaf ? "certificate" : "an issuer's certificate", watch->host);
+  mtasts_text_printf(&detail, "%s of %s", leaf ? "certificate" : "an issuer's certificate",
+                     watch->host);
   if (certificate)
-    describe(watch, X509_STORE_CTX_get_error(store), certificate);
+    describe(&detail, X509_STORE_CTX_get_error(store), certificate);
   else
-    add(watch, " is refused");
+    mtasts_text_put(&detail, " is refused");
   return 0;
 }
 

@@ -80,14 +80,13 @@ static struct mtasts_span span_of(const char *text) {
 /* the trace */
 
 static void trace(const struct mtasts_lookup *lookup, uint64_t started, const char *section,
-                  const struct mtasts_words *words) {
-  if (lookup->trace)
-    lookup->trace(lookup->context, mtasts_trace_clock() - started, section, words->text);
+                  const struct mtasts_text *text) {
+  mtasts_trace_step(lookup->trace, lookup->context, started, section, text);
 }
 
 /* Traces what came of a question: `data`, or why there is none. */
 static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
-                         const struct mtasts_dns_answer *answer, const struct mtasts_words *data) {
+                         const struct mtasts_dns_answer *answer, const struct mtasts_text *data) {
   const struct question *question = &questions[which];
   char name[MTASTS_DOMAIN_MAX + sizeof "_mta-sts."];
   snprintf(name, sizeof name, "%s%s", question->prefix, lookup->domain.name);
@@ -168,7 +167,8 @@ static bool read_texts(struct mtasts_lookup *lookup, const struct mtasts_dns_mes
 static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
   struct mtasts_lookup *lookup = context;
   struct mtasts_txt_answer txt = {.outcome = answer->outcome};
-  struct mtasts_words words = {.length = 0};
+  char words[MTASTS_TRACE_MAX] = "";
+  struct mtasts_text text = MTASTS_TEXT(words);
   lookup->queries[TXT] = NULL;
   snprintf(lookup->txt_detail, sizeof lookup->txt_detail, "%s", answer->detail);
   if (txt.outcome != MTASTS_DNS_FAILED && txt.outcome != MTASTS_DNS_BOGUS)
@@ -180,10 +180,10 @@ static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
   txt.detail = span_of(lookup->txt_detail);
   for (size_t i = 0; i < txt.count; i++) {
     if (i > 0)
-      mtasts_words_add(&words, MTASTS_SPAN(" | "));
-    mtasts_words_add(&words, txt.texts[i]);
+      mtasts_text_put(&text, " | ");
+    mtasts_text_printable(&text, txt.texts[i]);
   }
-  trace_answer(lookup, TXT, answer, &words);
+  trace_answer(lookup, TXT, answer, &text);
   advance(lookup, mtasts_discover_txt(&lookup->discovery, &txt, lookup->net->now()));
 }
 
@@ -230,16 +230,17 @@ done:
 
 static void trace_hosts(const struct mtasts_lookup *lookup, const struct mtasts_dns_answer *answer,
                         const struct mtasts_mx_answer *mx) {
-  struct mtasts_words words = {.length = 0};
+  char words[MTASTS_TRACE_MAX] = "";
+  struct mtasts_text text = MTASTS_TEXT(words);
   struct mtasts_mx_host host;
   for (size_t cursor = 0; mtasts_mx_next(&mx->mx, &cursor, &host);)
-    mtasts_words_format(&words, "%s%u %.*s", words.length > 0 ? ", " : "",
-                        (unsigned)host.preference, (int)host.host.len, host.host.data);
+    mtasts_text_printf(&text, "%s%u %.*s", text.len > 0 ? ", " : "", (unsigned)host.preference,
+                       (int)host.host.len, host.host.data);
   if (mx->state == MTASTS_MX_NULL)
-    mtasts_words_add(&words, MTASTS_SPAN("takes no mail"));
+    mtasts_text_put(&text, "takes no mail");
   if (mx->state == MTASTS_MX_ERROR)
-    mtasts_words_add(&words, MTASTS_SPAN("no exchange is a host name"));
-  trace_answer(lookup, MX, answer, &words);
+    mtasts_text_put(&text, "no exchange is a host name");
+  trace_answer(lookup, MX, answer, &text);
 }
 
 /* RFC 7672 section 2.2.1. */
@@ -250,11 +251,12 @@ static void trace_security(const struct mtasts_lookup *lookup, const struct mtas
       [MTASTS_SECURITY_SECURE] = "secure",
       [MTASTS_SECURITY_BOGUS] = "bogus: mail is deferred",
   };
-  struct mtasts_words words = {.length = 0};
+  char words[MTASTS_TRACE_MAX] = "";
+  struct mtasts_text text = MTASTS_TEXT(words);
   if (!lookup->net->validator || !lookup->trace)
     return;
-  mtasts_words_format(&words, "MX %s: %s", lookup->domain.name, words_of[mx->security]);
-  trace(lookup, lookup->started[MX], "RFC 7672 2.2.1", &words);
+  mtasts_text_printf(&text, "MX %s: %s", lookup->domain.name, words_of[mx->security]);
+  trace(lookup, lookup->started[MX], "RFC 7672 2.2.1", &text);
 }
 
 static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
@@ -295,11 +297,12 @@ static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
 static void take_dane(void *context, const struct mtasts_dane_answer *answer) {
   struct mtasts_lookup *lookup = context;
   lookup->dane_pending = false;
-  struct mtasts_words words = {.length = 0};
+  char words[MTASTS_TRACE_MAX] = "";
+  struct mtasts_text text = MTASTS_TEXT(words);
   enum mtasts_dane dane = mtasts_dane_of_hosts(&answer->mx);
-  mtasts_words_format(&words, "DANE %s: %s%s", lookup->domain.name, mtasts_dane_name(dane),
-                      dane == MTASTS_DANE_MIXED ? " for some of its hosts" : "");
-  trace(lookup, lookup->dane_started, "RFC 7672 2.2", &words);
+  mtasts_text_printf(&text, "DANE %s: %s%s", lookup->domain.name, mtasts_dane_name(dane),
+                     dane == MTASTS_DANE_MIXED ? " for some of its hosts" : "");
+  trace(lookup, lookup->dane_started, "RFC 7672 2.2", &text);
   advance(lookup, mtasts_discover_dane(&lookup->discovery, answer, lookup->net->now()));
 }
 
@@ -334,15 +337,16 @@ static void take_policy(struct mtasts_lookup *lookup, const struct mtasts_policy
   uint64_t started = mtasts_trace_clock();
   unsigned needs = mtasts_discover_policy(discovery, answer, lookup->net->now());
   const struct mtasts_policy *policy = &discovery->entry.policy;
-  struct mtasts_words words = {.length = 0};
+  char words[MTASTS_TRACE_MAX] = "";
+  struct mtasts_text text = MTASTS_TEXT(words);
   if (answer->error == MTASTS_ERROR_NONE) {
     if (discovery->freshness != MTASTS_FETCHED)
-      mtasts_words_add(&words, discovery->entry.detail);
+      mtasts_text_printable(&text, discovery->entry.detail);
     else
-      mtasts_words_format(&words, "policy: %s, %zu mx pattern%s, max_age %u",
-                          mtasts_mode_name(policy->mode), policy->mx.count,
-                          policy->mx.count == 1 ? "" : "s", (unsigned)policy->max_age);
-    trace(lookup, started, "3.2", &words);
+      mtasts_text_printf(&text, "policy: %s, %zu mx pattern%s, max_age %u",
+                         mtasts_mode_name(policy->mode), policy->mx.count,
+                         policy->mx.count == 1 ? "" : "s", (unsigned)policy->max_age);
+    trace(lookup, started, "3.2", &text);
   }
   advance(lookup, needs);
 }

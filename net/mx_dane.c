@@ -55,10 +55,8 @@ struct mtasts_mx_dane {
 
 /* the trace */
 
-static void trace(const struct host *host, const char *section, const struct mtasts_words *words) {
-  const struct mtasts_mx_dane *dane = host->dane;
-  if (dane->trace)
-    dane->trace(dane->context, mtasts_trace_clock() - host->started, section, words->text);
+static void trace(const struct host *host, const char *section, const struct mtasts_text *text) {
+  mtasts_trace_step(host->dane->trace, host->dane->context, host->started, section, text);
 }
 
 static const char *security_name(enum mtasts_security security) {
@@ -79,26 +77,27 @@ static const char *security_name(enum mtasts_security security) {
 static void trace_answer(const struct host *host, uint16_t type,
                          const struct mtasts_dns_answer *answer, const char *conclusion) {
   const char *section = type == MTASTS_RR_TLSA ? SECTION_TLSA : SECTION_ADDRESS;
-  struct mtasts_words words = {.length = 0};
+  char words[MTASTS_TRACE_MAX] = "";
+  struct mtasts_text text = MTASTS_TEXT(words);
   if (!host->dane->trace)
     return;
   if (answer->outcome == MTASTS_DNS_BOGUS)
-    mtasts_words_add(&words, MTASTS_SPAN("bogus: "));
+    mtasts_text_put(&text, "bogus: ");
   if (answer->outcome == MTASTS_DNS_FAILED || answer->outcome == MTASTS_DNS_BOGUS) {
-    mtasts_words_add(&words, (struct mtasts_span){answer->detail, strlen(answer->detail)});
+    mtasts_text_put(&text, answer->detail);
   } else {
-    mtasts_words_format(&words, "%s %s: %s, ", mtasts_rr_type_name(type), host->asked,
-                        security_name(answer->security));
+    mtasts_text_printf(&text, "%s %s: %s, ", mtasts_rr_type_name(type), host->asked,
+                       security_name(answer->security));
     if (answer->outcome == MTASTS_DNS_NXDOMAIN)
-      mtasts_words_add(&words, MTASTS_SPAN("no such name"));
+      mtasts_text_put(&text, "no such name");
     else if (answer->outcome == MTASTS_DNS_NODATA)
-      mtasts_words_add(&words, MTASTS_SPAN("no such record"));
+      mtasts_text_put(&text, "no such record");
     else
-      mtasts_words_format(&words, "%zu record%s", answer->message.count,
-                          answer->message.count == 1 ? "" : "s");
+      mtasts_text_printf(&text, "%zu record%s", answer->message.count,
+                         answer->message.count == 1 ? "" : "s");
   }
-  mtasts_words_format(&words, "%s", conclusion);
-  trace(host, section, &words);
+  mtasts_text_put(&text, conclusion);
+  trace(host, section, &text);
 }
 
 /* Each record with what is wrong with it. */
@@ -108,16 +107,17 @@ static void trace_tlsa(const struct host *host, const struct mtasts_dns_answer *
     return;
   for (size_t cursor = 0; mtasts_dns_message_next(&answer->message, &cursor, &rr);) {
     const unsigned char *rdata = rr.message + rr.rdata;
-    struct mtasts_words words = {.length = 0};
-    mtasts_words_format(&words, "TLSA %s: ", host->asked);
+    char words[MTASTS_TRACE_MAX] = "";
+    struct mtasts_text text = MTASTS_TEXT(words);
+    mtasts_text_printf(&text, "TLSA %s: ", host->asked);
     if (rr.rdata_size >= TLSA_HEAD)
-      mtasts_words_format(&words, "%u %u %u, %zu bytes, ", rdata[0], rdata[1], rdata[2],
-                          rr.rdata_size - TLSA_HEAD);
-    mtasts_words_format(&words, "%s",
-                        mtasts_tlsa_usable(rdata, rr.rdata_size)
-                            ? "usable"
-                            : "not usable: SMTP knows usages 2 and 3 and data of the right length");
-    trace(host, "RFC 7672 3.1", &words);
+      mtasts_text_printf(&text, "%u %u %u, %zu bytes, ", rdata[0], rdata[1], rdata[2],
+                         rr.rdata_size - TLSA_HEAD);
+    mtasts_text_printf(&text, "%s",
+                       mtasts_tlsa_usable(rdata, rr.rdata_size)
+                           ? "usable"
+                           : "not usable: SMTP knows usages 2 and 3 and data of the right length");
+    trace(host, "RFC 7672 3.1", &text);
   }
 }
 

@@ -55,20 +55,21 @@ static void fail_soon(struct mtasts_policy_fetch *fetch) {
 static void trace_body(const struct mtasts_policy_fetch *fetch,
                        const struct mtasts_fetch_answer *answer) {
   const struct mtasts_policy_fetch_options *options = &fetch->options;
-  struct mtasts_words words = {.length = 0};
+  char words[MTASTS_TRACE_MAX] = "";
+  struct mtasts_text text = MTASTS_TEXT(words);
   char address[INET6_ADDRSTRLEN];
   if (!options->trace)
     return;
   mtasts_address_text(&answer->address, address, sizeof address);
   bool known = !IN6_IS_ADDR_UNSPECIFIED(&answer->address);
   if (answer->error == MTASTS_ERROR_NONE)
-    mtasts_words_format(&words, "HTTPS %s: %ld, %zu bytes", fetch->host, answer->status,
-                        answer->body.len);
+    mtasts_text_printf(&text, "HTTPS %s: %ld, %zu bytes", fetch->host, answer->status,
+                       answer->body.len);
   else
-    mtasts_words_format(&words, "HTTPS %s: %s", fetch->host, answer->detail);
+    mtasts_text_printf(&text, "HTTPS %s: %s", fetch->host, answer->detail);
   if (known)
-    mtasts_words_format(&words, ", address %s", address);
-  options->trace(options->context, mtasts_trace_clock() - fetch->fetch_started, "3.3", words.text);
+    mtasts_text_printf(&text, ", address %s", address);
+  mtasts_trace_step(options->trace, options->context, fetch->fetch_started, "3.3", &text);
 }
 
 static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
@@ -118,16 +119,18 @@ static size_t read_addresses(const struct mtasts_dns_message *message, struct in
 static void trace_addresses(const struct mtasts_policy_fetch *fetch, unsigned which,
                             const struct mtasts_dns_answer *answer,
                             const struct mtasts_addresses *addresses) {
-  struct mtasts_words words = {.length = 0};
-  char text[INET6_ADDRSTRLEN];
+  char words[MTASTS_TRACE_MAX] = "";
+  struct mtasts_text text = MTASTS_TEXT(words);
+  char address[INET6_ADDRSTRLEN];
   for (size_t i = 0; i < addresses->count; i++) {
     const unsigned char *bytes = addresses->items[i].s6_addr;
-    text[0] = '\0';
-    inet_ntop(which == A ? AF_INET : AF_INET6, which == A ? bytes + 12 : bytes, text, sizeof text);
-    mtasts_words_format(&words, "%s%s", i > 0 ? ", " : "", text);
+    address[0] = '\0';
+    inet_ntop(which == A ? AF_INET : AF_INET6, which == A ? bytes + 12 : bytes, address,
+              sizeof address);
+    mtasts_text_printf(&text, "%s%s", i > 0 ? ", " : "", address);
   }
   mtasts_trace_answer(fetch->options.trace, fetch->options.context, fetch->families[which].started,
-                      "3.3", type_names[which], fetch->host, answer, &words);
+                      "3.3", type_names[which], fetch->host, answer, &text);
 }
 
 static void take_addresses(struct mtasts_policy_fetch *fetch, unsigned which,

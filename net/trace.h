@@ -4,7 +4,7 @@
 #ifndef MTASTS_TRACE_H
 #define MTASTS_TRACE_H
 
-#include "mtasts.h"
+#include "text.h"
 
 /* One step: how long it took, where the RFC asks for it ("3.1" of RFC 8461, or with its own RFC, as
  * in "RFC 7672 2.2.2"), what came of it. The text is printable and good for the call. */
@@ -17,22 +17,15 @@ enum {
   MTASTS_TRACE_MAX = 1024 /* bytes of one text */
 };
 
-/* A text in the making, cut where it is full. */
-struct mtasts_words {
-  char text[MTASTS_TRACE_MAX];
-  size_t length;
-};
+/* Traces a step, whose text is made printable. trace: NULL is fine. started: by mtasts_trace_clock.
+ */
+void mtasts_trace_step(mtasts_trace_fn *trace, void *context, uint64_t started, const char *section,
+                       const struct mtasts_text *text);
 
-/* Adds bytes from outside, made printable. */
-void mtasts_words_add(struct mtasts_words *words, struct mtasts_span bytes);
-__attribute__((format(printf, 2, 3))) void mtasts_words_format(struct mtasts_words *words,
-                                                               const char *format, ...);
-
-/* Traces what came of a question: `data`, or why there is none. trace: NULL is fine. started: by
- * mtasts_trace_clock. */
+/* Traces what came of a question: `data`, or why there is none. */
 void mtasts_trace_answer(mtasts_trace_fn *trace, void *context, uint64_t started,
                          const char *section, const char *type_name, const char *name,
-                         const struct mtasts_dns_answer *answer, const struct mtasts_words *data);
+                         const struct mtasts_dns_answer *answer, const struct mtasts_text *data);
 
 /* Microseconds of the monotonic clock. */
 uint64_t mtasts_trace_clock(void);

@@ -52,20 +52,6 @@ static struct subject subject_of(const struct mtasts_told *told) {
   return (struct subject){NO_POLICY_FOUND, NULL, told->ending.result};
 }
 
-static void put_string(struct mtasts_text *text, struct mtasts_span bytes) {
-  mtasts_text_put(text, "\"");
-  for (size_t i = 0; i < bytes.len; i++) {
-    char c = bytes.data[i];
-    char escaped[7] = {c};
-    if (c == '"' || c == '\\')
-      snprintf(escaped, sizeof escaped, "\\%c", c);
-    else if (c != ' ' && !mtasts_is_visible(c))
-      snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned)(unsigned char)c);
-    mtasts_text_put(text, escaped);
-  }
-  mtasts_text_put(text, "\"");
-}
-
 /* `,"key":"value"`, or nothing where the value is empty. */
 static void put_pair(struct mtasts_text *text, const char *key, struct mtasts_span value) {
   if (value.len == 0)
@@ -73,7 +59,7 @@ static void put_pair(struct mtasts_text *text, const char *key, struct mtasts_sp
   mtasts_text_put(text, ",\"");
   mtasts_text_put(text, key);
   mtasts_text_put(text, "\":");
-  put_string(text, value);
+  mtasts_text_json(text, value);
 }
 
 static struct mtasts_span span_of(const char *words) {
@@ -145,8 +131,7 @@ void mtasts_outcome_datagram(const struct mtasts_told *told, struct mtasts_text 
   put_datagram(told, subject, text);
   if (!text->full)
     return;
-  text->len = 0;
-  text->full = false;
+  mtasts_text_cut(text, 0);
   subject.policy = NULL;
   put_datagram(told, subject, text);
 }

@@ -133,8 +133,7 @@ static void put_reason(struct mtasts_text *text, const char *words) {
 static void put_too_long(struct mtasts_text *text, const struct mtasts_known *known) {
   char words[512] = "";
   struct mtasts_text reason = MTASTS_TEXT(words);
-  text->len = 0;
-  text->full = false;
+  mtasts_text_cut(text, 0);
   mtasts_text_put(text, "mode=tempfail");
   put_id(text, known);
   mtasts_text_put(text, "\"");

@@ -51,11 +51,11 @@ static json_t *parse(const char *text, size_t size) {
 /* In every smaller size nothing is written, and never behind the end. */
 static void check_sizes(const char *what, const struct mtasts_answer *answer, const char *text,
                         size_t whole) {
-  for (size_t size = 0; size <= whole; size++) {
-    char *exact = malloc(size ? size : 1);
+  for (size_t size = 1; size <= whole + 1; size++) {
+    char *exact = malloc(size);
     size_t written = exact ? mtasts_answer_text(answer, exact, size) : SIZE_MAX;
-    unit_check(written == (size == whole ? whole : 0), "%s: %zu bytes of %zu in a room of %zu",
-               what, written, whole, size);
+    unit_check(written == (size > whole ? whole : 0), "%s: %zu bytes of %zu in a room of %zu", what,
+               written, whole, size);
     if (written == whole)
       unit_check(memcmp(exact, text, whole) == 0, "%s: another text", what);
     free(exact);

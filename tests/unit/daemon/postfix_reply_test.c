@@ -16,7 +16,7 @@ enum {
 };
 
 static const struct mtasts_domain domain = {.name = "example.com", .len = 11};
-static char out[MTASTS_POSTFIX_REPLY_MAX];
+static char out[MTASTS_POSTFIX_REPLY_MAX + 1];
 
 static unsigned char store[2 * MTASTS_POSTFIX_REPLY_MAX];
 static struct mtasts_policy policy;

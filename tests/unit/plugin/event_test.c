@@ -259,7 +259,7 @@ static void test_datagram(void) {
   check_datagram(&told, STS_POLICY ",\"t\":0,\"f\":0}]}");
   told.ending.result = MTASTS_RESULT_NOT_TRUSTED;
   check_datagram(&told, STS_POLICY ",\"failure-details\":[{\"c\":203,\"s\":\"192.0.2.1\"," WHERE
-                                   ",\"a\":\"a \\\"b\\\"\\\\\\u000a\\u0080\"}],\"t\":1,\"f\":1}]}");
+                                   ",\"a\":\"a \\\"b\\\"\\\\\\\\x0a\\\\x80\"}],\"t\":1,\"f\":1}]}");
   told.detail.len = 0;
   told.sender.len = 0;
   told.ending = mtasts_ending_unlisted;

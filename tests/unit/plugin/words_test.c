@@ -137,23 +137,6 @@ static void test_long(void) {
   unit_check(strncmp(room, "mode=enforce ", 13) == 0, "%.60s", room);
 }
 
-static void test_text(void) {
-  char room[8];
-  struct mtasts_text text = MTASTS_TEXT(room);
-  mtasts_text_put(&text, "1234567");
-  expect(&text, "1234567");
-  CU_ASSERT_FALSE(text.full);
-  mtasts_text_put(&text, "8");
-  expect(&text, "1234567");
-  CU_ASSERT_TRUE(text.full);
-  text = MTASTS_TEXT(room);
-  mtasts_text_number(&text, 0);
-  mtasts_text_number(&text, 901);
-  expect(&text, "0901");
-  mtasts_text_number(&text, UINT64_MAX);
-  expect(&text, "0901");
-}
-
 static void test_allows(void) {
   struct mtasts_known *made = known(&fixture, ENFORCE);
   CU_ASSERT_TRUE(mtasts_known_allows(made, span("mx1.good.example")));
@@ -193,7 +176,6 @@ const struct unit_test unit_tests[] = {
     {"an override has no expiry", test_override},
     {"an enforce policy without any of the MX hosts is told", test_mismatch},
     {"what is too long is deferred, and never cut", test_long},
-    {"text does not outgrow its buffer", test_text},
     {"which MX hosts may be used", test_allows},
     {"each MX host has a DANE state", test_dane},
     {NULL, NULL},
