@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "data_file.h"
 #include "stamp.h"
 #include "status.h"
@@ -44,9 +44,7 @@ struct mtasts_change {
 };
 
 int64_t mtasts_store_uptime(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec + 1; /* never 0, which stands for never */
+  return mtasts_clock_seconds() + 1; /* never 0, which stands for never */
 }
 
 void mtasts_store_warn(struct mtasts_store *store, enum mtasts_concern concern, const char *format,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ascii.h"
 #include "data_file.h"
 #include "environment.h"
 #include "page.h"
@@ -285,16 +286,6 @@ static bool tree_holds(struct walk *walk, const struct mtasts_tree_record *recor
   return holds;
 }
 
-static struct mtasts_span span_of(const char *name) {
-  return (struct mtasts_span){name, strlen(name)};
-}
-
-/* As LMDB compares keys. */
-static int compare(struct mtasts_span a, struct mtasts_span b) {
-  int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
-  return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* Goes through all nodes of a page, as a search may look at any. *found: in a branch the node to
  * go on with, in a leaf that of the key; its key.data is NULL where there is none. The keys must
  * ascend, or LMDB's search would find its way to another page. */
@@ -309,10 +300,11 @@ static bool search_page(struct walk *walk, const unsigned char *page, struct mta
     return false;
   for (size_t at = PAGE_HEADER; at < lower; at += 2) {
     node = (struct node){.child = UINT64_MAX};
-    if (!read_node(walk, page, at, &node) || (last.data && compare(last, node.key) >= 0))
+    if (!read_node(walk, page, at, &node) ||
+        (last.data && mtasts_span_compare(last, node.key) >= 0))
       return false;
     bool least = branch && at == PAGE_HEADER;
-    int order = least ? -1 : compare(node.key, key);
+    int order = least ? -1 : mtasts_span_compare(node.key, key);
     if (order == 0 || (branch && order < 0))
       *found = node;
     if (!least)
@@ -407,11 +399,12 @@ static enum mtasts_status read_value(int fd, const struct mtasts_data_trees *tre
   struct mtasts_span key = {domain->name, domain->len};
   struct node node;
   uint64_t roots[2];
-  if (!path_holds(&walk, trees->main.root, span_of(MTASTS_DB_FORMAT_KEY), page, &node) ||
+  if (!path_holds(&walk, trees->main.root, mtasts_span_of(MTASTS_DB_FORMAT_KEY), page, &node) ||
       !is_format(&node))
     return MTASTS_CORRUPT;
   for (size_t i = 0; i < 2; i++) {
-    if (!path_holds(&walk, trees->main.root, span_of(databases[i]), page, &node) || !node.tree)
+    if (!path_holds(&walk, trees->main.root, mtasts_span_of(databases[i]), page, &node) ||
+        !node.tree)
       return MTASTS_CORRUPT;
     roots[i] = record_of(&node).root;
   }

@@ -7,27 +7,20 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ascii.h"
+#include "clock.h"
 #include "netstring.h"
 
 enum {
   BACKLOG_PAUSE = 5, /* milliseconds before the next try where the backlog is full */
 };
 
-/* Milliseconds of the monotonic clock. */
-static int64_t clock_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Waits until the socket may be ready, and at most `most` milliseconds. fd -1: just waits. */
 static enum mtasts_status wait_for(int fd, short events, int64_t end, int most) {
   struct pollfd wanted = {.fd = fd, .events = events};
-  int64_t left = end - clock_now();
+  int64_t left = end - mtasts_clock_ms();
   if (left <= 0)
     return MTASTS_TIMEOUT;
   if (poll(&wanted, 1, left < most ? (int)left : most) < 0 && errno != EINTR)
@@ -182,7 +175,7 @@ enum mtasts_status mtasts_ask_all(const char *socket_path, const char *map,
                                   char *room, size_t room_size, mtasts_ask_fn *reply,
                                   void *context) {
   struct talk talk = {
-      .end = clock_now() + deadline,
+      .end = mtasts_clock_ms() + deadline,
       .map = map,
       .keys = keys,
       .count = count,

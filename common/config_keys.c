@@ -8,10 +8,6 @@
 #include <pwd.h>
 #include <sys/un.h>
 
-static struct mtasts_span span_of(const char *text) {
-  return (struct mtasts_span){text, strlen(text)};
-}
-
 static bool is_visible(const char *text) {
   while (mtasts_is_visible(*text))
     text++;
@@ -19,7 +15,7 @@ static bool is_visible(const char *text) {
 }
 
 static bool starts(const char *text, const char *start) {
-  return mtasts_span_starts(span_of(text), span_of(start));
+  return mtasts_span_starts(mtasts_span_of(text), mtasts_span_of(start));
 }
 
 /* Digits, and with `decimals` a point and up to that many more; the number times 10^decimals. */
@@ -183,8 +179,9 @@ static const char *read_header(const struct mtasts_key *key, const char *text, v
 
 static const char *read_domain(const struct mtasts_key *key, const char *text, void *out) {
   struct mtasts_domain domain;
-  return mtasts_domain_from_text(span_of(text), &domain) == MTASTS_OK ? read_text(key, text, out)
-                                                                      : "is not a domain";
+  return mtasts_domain_from_text(mtasts_span_of(text), &domain) == MTASTS_OK
+             ? read_text(key, text, out)
+             : "is not a domain";
 }
 
 /* A zone of the DNS: neither a next hop nor the root, which dnssec = "off" is for. */
@@ -195,7 +192,8 @@ static const char *read_zone(const struct mtasts_key *key, const char *text, voi
 
 static const char *read_hop(const struct mtasts_key *key, const char *text, void *out) {
   struct mtasts_domain domain;
-  enum mtasts_status status = *text ? mtasts_domain_from_text(span_of(text), &domain) : MTASTS_OK;
+  enum mtasts_status status =
+      *text ? mtasts_domain_from_text(mtasts_span_of(text), &domain) : MTASTS_OK;
   if (status != MTASTS_OK && status != MTASTS_NO_POLICY)
     return "is not a next hop";
   return read_text(key, text, out);
@@ -227,7 +225,7 @@ static const char *read_gid(const struct mtasts_key *key, const char *text, void
 static const char *read_until(const struct mtasts_key *key, const char *text, void *out) {
   int64_t midnight = INT64_MAX - 86400;
   (void)key;
-  if (*text && !mtasts_date_parse(span_of(text), &midnight))
+  if (*text && !mtasts_date_parse(mtasts_span_of(text), &midnight))
     return "is not a date such as 2027-01-31";
   *(int64_t *)out = midnight + 86400;
   return NULL;
@@ -235,8 +233,9 @@ static const char *read_until(const struct mtasts_key *key, const char *text, vo
 
 static const char *read_pattern(const struct mtasts_key *key, const char *text, void *out) {
   char pattern[MTASTS_DOMAIN_MAX];
-  return mtasts_mx_pattern(span_of(text), pattern) ? read_text(key, text, out)
-                                                   : "is not an mx pattern (RFC 8461 section 3.2)";
+  return mtasts_mx_pattern(mtasts_span_of(text), pattern)
+             ? read_text(key, text, out)
+             : "is not an mx pattern (RFC 8461 section 3.2)";
 }
 
 static const char *const dnssec_words[] = {"auto", "require", "off", NULL};

@@ -3,9 +3,9 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "ascii.h"
+#include "clock.h"
 #include "log_repeat.h"
 #include "log_sink.h"
 #include "printable.h"
@@ -20,12 +20,6 @@ static struct {
   pthread_mutex_t lock; /* over `repeat` */
   struct mtasts_log_repeat repeat;
 } log_state = {.program = "mtasts", .limit = MTASTS_LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER};
-
-static int64_t uptime(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void mtasts_log_open(const char *program, enum mtasts_log_sink sink, enum mtasts_log_level limit) {
   log_state.program = program;
@@ -48,11 +42,11 @@ static void sum_up(int64_t now, bool force) {
 }
 
 void mtasts_log_rest(void) {
-  sum_up(uptime(), false);
+  sum_up(mtasts_clock_ms(), false);
 }
 
 void mtasts_log_close(void) {
-  sum_up(uptime(), true);
+  sum_up(mtasts_clock_ms(), true);
   mtasts_log_sink_drain(CLOSE_MS);
 }
 
@@ -69,7 +63,7 @@ void mtasts_log(enum mtasts_log_level level, const char *format, ...) {
     return;
   size_t len = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
   mtasts_printable((struct mtasts_span){text, len}, line, sizeof line);
-  int64_t now = uptime();
+  int64_t now = mtasts_clock_ms();
   sum_up(now, false);
   pthread_mutex_lock(&log_state.lock);
   bool admitted = mtasts_log_repeat_admits(&log_state.repeat, level, line, now);

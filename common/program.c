@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
+#include "clock.h"
 #include "privilege.h"
 #include "service.h"
 
@@ -45,10 +45,8 @@ void mtasts_program_keep_old(const char *why) {
 
 void mtasts_program_reloading(void) {
   char text[64];
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
-           (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+  snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%llu",
+           (unsigned long long)mtasts_clock_us());
   mtasts_service_notify(text);
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ascii.h"
+
 struct item {
   struct mtasts_domain domain; /* first: tsearch(3) compares items and domains by it */
   int64_t due;
@@ -24,14 +26,8 @@ struct mtasts_agenda *mtasts_agenda_new(size_t most) {
   return made;
 }
 
-static int compare(const void *a, const void *b) {
-  const struct mtasts_domain *one = a;
-  const struct mtasts_domain *other = b;
-  return strcmp(one->name, other->name);
-}
-
 static struct item *find(struct mtasts_agenda *agenda, const struct mtasts_domain *domain) {
-  struct item *const *found = tfind(domain, &agenda->by_domain, compare);
+  struct item *const *found = tfind(domain, &agenda->by_domain, mtasts_domain_compare);
   return found ? *found : NULL;
 }
 
@@ -58,7 +54,7 @@ static void sift(struct mtasts_agenda *agenda, struct item *item) {
 
 static void drop(struct mtasts_agenda *agenda, struct item *item) {
   struct item *last = agenda->heap[--agenda->count];
-  tdelete(&item->domain, &agenda->by_domain, compare);
+  tdelete(&item->domain, &agenda->by_domain, mtasts_domain_compare);
   if (last != item) {
     place(agenda, last, item->at);
     sift(agenda, last);
@@ -104,7 +100,7 @@ void mtasts_agenda_set(struct mtasts_agenda *agenda, const struct mtasts_domain 
   if (!make_room(agenda, due) || !(item = malloc(sizeof *item)))
     return;
   *item = (struct item){.domain = *domain, .due = due, .at = agenda->count};
-  if (!tsearch(item, &agenda->by_domain, compare)) {
+  if (!tsearch(item, &agenda->by_domain, mtasts_domain_compare)) {
     free(item);
     return;
   }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ascii.h"
 #include "organisation.h"
 
 struct mtasts_share {
@@ -13,12 +14,6 @@ struct mtasts_share {
   size_t in_air;
   struct mtasts_flight_queue aside;
 };
-
-static int compare(const void *a, const void *b) {
-  const struct mtasts_domain *one = a;
-  const struct mtasts_domain *other = b;
-  return strcmp(one->name, other->name);
-}
 
 void mtasts_flights_init(struct mtasts_flights *flights, void *owner) {
   *flights = (struct mtasts_flights){.owner = owner};
@@ -105,7 +100,7 @@ struct mtasts_flight *mtasts_flights_any(const struct mtasts_flights *flights) {
 
 struct mtasts_flight *mtasts_flights_find(const struct mtasts_flights *flights,
                                           const struct mtasts_domain *domain) {
-  struct mtasts_flight *const *found = tfind(domain, &flights->by_domain, compare);
+  struct mtasts_flight *const *found = tfind(domain, &flights->by_domain, mtasts_domain_compare);
   return found ? *found : NULL;
 }
 
@@ -143,7 +138,7 @@ struct mtasts_flight *mtasts_flights_add(struct mtasts_flights *flights,
   STAILQ_INIT(&made->demand.jobs);
   STAILQ_INIT(&made->next.jobs);
   made->share = share_of(flights, domain);
-  if (!made->share || !tsearch(made, &flights->by_domain, compare)) {
+  if (!made->share || !tsearch(made, &flights->by_domain, mtasts_domain_compare)) {
     if (made->share)
       drop_share(flights, made->share);
     free(made);
@@ -162,7 +157,7 @@ void mtasts_flights_move(struct mtasts_flights *flights, struct mtasts_flight *f
 
 void mtasts_flights_remove(struct mtasts_flights *flights, struct mtasts_flight *flight) {
   delist(flights, flight);
-  tdelete(flight, &flights->by_domain, compare);
+  tdelete(flight, &flights->by_domain, mtasts_domain_compare);
   flight->share->flights--;
   drop_share(flights, flight->share);
   free(flight->value);

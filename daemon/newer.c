@@ -4,31 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ascii.h"
 #include "entry_codec.h"
 
 struct mtasts_newer_item {
-  struct mtasts_domain domain; /* first: compare takes a domain for an item */
+  struct mtasts_domain domain; /* first, for mtasts_domain_compare */
   TAILQ_ENTRY(mtasts_newer_item) link;
   unsigned char *value;
   size_t size; /* bytes */
 };
 
-static int compare(const void *a, const void *b) {
-  const struct mtasts_domain *x = a;
-  const struct mtasts_domain *y = b;
-  if (x->len != y->len)
-    return x->len < y->len ? -1 : 1;
-  return memcmp(x->name, y->name, x->len);
-}
-
 static struct mtasts_newer_item *find(const struct mtasts_newer *newer,
                                       const struct mtasts_domain *domain) {
-  struct mtasts_newer_item *const *found = tfind(domain, &newer->by_domain, compare);
+  struct mtasts_newer_item *const *found = tfind(domain, &newer->by_domain, mtasts_domain_compare);
   return found ? *found : NULL;
 }
 
 static void forget(struct mtasts_newer *newer, struct mtasts_newer_item *item) {
-  tdelete(item, &newer->by_domain, compare);
+  tdelete(item, &newer->by_domain, mtasts_domain_compare);
   TAILQ_REMOVE(&newer->items, item, link);
   newer->count--;
   free(item->value);
@@ -41,7 +34,7 @@ static struct mtasts_newer_item *add(struct mtasts_newer *newer,
   if (!item)
     return NULL;
   item->domain = *domain;
-  if (!tsearch(item, &newer->by_domain, compare)) {
+  if (!tsearch(item, &newer->by_domain, mtasts_domain_compare)) {
     free(item);
     return NULL;
   }

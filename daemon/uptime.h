@@ -1,19 +1,12 @@
 /*
- * uptime.h: the clock of deadlines, which nobody sets, and what is to happen only now and then.
+ * uptime.h: what is to happen only now and then, by mtasts_uptime of clock.h.
  */
 #ifndef MTASTS_UPTIME_H
 #define MTASTS_UPTIME_H
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <time.h>
 
-/* Milliseconds since some moment; a few stale, as it costs next to nothing. */
-static inline int64_t mtasts_uptime(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+#include "clock.h"
 
 /* Something that others can provoke, like a log line, but that we do at most once in a while. */
 struct mtasts_seldom {

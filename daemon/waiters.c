@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ascii.h"
+
 void mtasts_waiters_init(struct mtasts_waiters *waiters, struct mtasts_queue *to_net,
                          struct mtasts_clients *clients) {
   memset(waiters, 0, sizeof *waiters);
@@ -33,9 +35,7 @@ static int compare(const void *a, const void *b) {
     return x->kind < y->kind ? -1 : 1;
   if (x->serial != y->serial)
     return x->serial < y->serial ? -1 : 1;
-  if (x->domain.len != y->domain.len)
-    return x->domain.len < y->domain.len ? -1 : 1;
-  return memcmp(x->domain.name, y->domain.name, x->domain.len);
+  return mtasts_domain_compare(&x->domain, &y->domain);
 }
 
 static struct mtasts_errand *find(const struct mtasts_waiters *waiters,

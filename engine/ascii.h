@@ -46,6 +46,35 @@ static inline bool mtasts_span_starts(struct mtasts_span whole, struct mtasts_sp
          mtasts_span_equal((struct mtasts_span){whole.data, start.len}, start);
 }
 
+static inline struct mtasts_span mtasts_span_of(const char *text) {
+  return (struct mtasts_span){text, strlen(text)};
+}
+
+/* ASCII letters in any case. */
+static inline bool mtasts_span_equal_nocase(struct mtasts_span a, struct mtasts_span b) {
+  if (a.len != b.len)
+    return false;
+  for (size_t i = 0; i < a.len; i++)
+    if (mtasts_lower(a.data[i]) != mtasts_lower(b.data[i]))
+      return false;
+  return true;
+}
+
+/* By bytes; what begins like a longer one comes before it. So does LMDB. */
+static inline int mtasts_span_compare(struct mtasts_span a, struct mtasts_span b) {
+  size_t both = a.len < b.len ? a.len : b.len;
+  int order = both > 0 ? memcmp(a.data, b.data, both) : 0;
+  return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* For tsearch(3): of two `struct mtasts_domain`, or of what begins with one. */
+static inline int mtasts_domain_compare(const void *a, const void *b) {
+  const struct mtasts_domain *x = a;
+  const struct mtasts_domain *y = b;
+  return mtasts_span_compare((struct mtasts_span){x->name, x->len},
+                             (struct mtasts_span){y->name, y->len});
+}
+
 /* The byte in lower case, or NUL where it has no place in a domain. A table, as every cached
  * decision passes here. */
 extern const char mtasts_domain_chars[256];

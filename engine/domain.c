@@ -76,13 +76,10 @@ static bool is_end(struct mtasts_span text) {
 
 /* Drops the "IPv6:" of an address literal (RFC 5321 section 4.1.3), in any case, as ABNF has it. */
 static void skip_tag(struct mtasts_span *address) {
-  static const char tag[] = {'i', 'p', 'v', '6', ':'};
-  if (address->len < sizeof tag)
-    return;
-  for (size_t i = 0; i < sizeof tag; i++)
-    if (mtasts_lower(address->data[i]) != tag[i])
-      return;
-  mtasts_span_drop(address, sizeof tag);
+  const struct mtasts_span tag = MTASTS_SPAN("ipv6:");
+  if (address->len >= tag.len &&
+      mtasts_span_equal_nocase((struct mtasts_span){address->data, tag.len}, tag))
+    mtasts_span_drop(address, tag.len);
 }
 
 /* `2001:db8::1`, `[2001:db8::1]:25` or `[IPv6:2001:db8::1]`, by its shape: it has no policy even

@@ -3,11 +3,7 @@
 #include "ascii.h"
 
 bool mtasts_field_is(const char *name, const char *wanted) {
-  while (*name && mtasts_lower(*name) == mtasts_lower(*wanted)) {
-    name++;
-    wanted++;
-  }
-  return *name == '\0' && *wanted == '\0';
+  return mtasts_span_equal_nocase(mtasts_span_of(name), mtasts_span_of(wanted));
 }
 
 /* White space, and the line ends of a folded field, which an MTA hands on. */
@@ -22,5 +18,5 @@ bool mtasts_field_says_no(struct mtasts_span value) {
   }
   while (value.len > 0 && is_fws(value.data[value.len - 1]))
     value.len--;
-  return value.len == 2 && mtasts_lower(value.data[0]) == 'n' && mtasts_lower(value.data[1]) == 'o';
+  return mtasts_span_equal_nocase(value, MTASTS_SPAN("no"));
 }

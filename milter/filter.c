@@ -7,6 +7,7 @@
 
 #include "ascii.h"
 #include "ask.h"
+#include "clock.h"
 #include "field.h"
 #include "idn.h"
 #include "inquiry.h"
@@ -123,10 +124,6 @@ static sfsistat go_on(const struct session *session, unsigned long no_reply) {
   return session && (session->no_replies & no_reply) ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
-static struct mtasts_span span_of(const char *text) {
-  return (struct mtasts_span){text ? text : "", text ? strlen(text) : 0};
-}
-
 /* {braces} as in the MTA's configuration. */
 static const char *macro(SMFICTX *context, const char *name) {
   char copy[32];
@@ -178,15 +175,9 @@ static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address) {
 }
 
 static bool has_parameter(char **parameters, const char *name) {
-  struct mtasts_span wanted = span_of(name);
-  for (; *parameters; parameters++) {
-    struct mtasts_span given = span_of(*parameters);
-    size_t i = 0;
-    while (i < wanted.len && i < given.len && mtasts_lower(given.data[i]) == wanted.data[i])
-      i++;
-    if (i == wanted.len && i == given.len)
+  for (; *parameters; parameters++)
+    if (mtasts_span_equal_nocase(mtasts_span_of(*parameters), mtasts_span_of(name)))
       return true;
-  }
   return false;
 }
 
@@ -212,7 +203,7 @@ static sfsistat on_recipient(SMFICTX *context, char **arguments) {
   if (message && message->outbound) {
     const struct mtasts_config *config = config_of(message);
     bool stays = mtasts_mailer_is_local(macro(context, "{rcpt_mailer}"), config);
-    mtasts_recipients_add(&message->recipients, span_of(arguments[0]), stays,
+    mtasts_recipients_add(&message->recipients, mtasts_span_of(arguments[0]), stays,
                           &config->milter.local_domains);
   }
   return go_on(session, SMFIP_NR_RCPT);
@@ -227,7 +218,7 @@ static sfsistat on_header(SMFICTX *context, char *field, char *value) {
     message->forged++;
   } else if (message && mtasts_field_is(field, "TLS-Required")) {
     message->tls_fields++;
-    message->tls_refused += mtasts_field_says_no(span_of(value));
+    message->tls_refused += mtasts_field_says_no(mtasts_span_of(value));
   }
   return go_on(session, SMFIP_NR_HDR);
 }
@@ -301,7 +292,7 @@ static void use_relayhost(struct mtasts_recipients *recipients, const char *rela
     return;
   bool local = recipients->local;
   bool cut = recipients->cut;
-  struct mtasts_span hop = span_of(relayhost);
+  struct mtasts_span hop = mtasts_span_of(relayhost);
   if (mtasts_domain_from_text(hop, &relay) == MTASTS_OK)
     hop = (struct mtasts_span){relay.name, relay.len};
   mtasts_recipients_clear(recipients);
@@ -313,7 +304,7 @@ static void use_relayhost(struct mtasts_recipients *recipients, const char *rela
 /* False: no memory, which was logged. */
 static bool look_up(struct message *message, struct verdicts *verdicts) {
   const struct mtasts_config *config = config_of(message);
-  int64_t began = mtasts_inquiry_clock();
+  int64_t began = mtasts_clock_ms();
   int64_t deadline = began + config->ask.deadline + MTASTS_ASK_GRACE;
   use_relayhost(&message->recipients, config->milter.relayhost);
   verdicts->domains = mtasts_recipients_domains(&message->recipients, &verdicts->count);
@@ -331,14 +322,14 @@ static bool look_up(struct message *message, struct verdicts *verdicts) {
   if (acts)
     mtasts_inquiry_recheck(&filter.inquiry, config, verdicts->domains, verdicts->count, deadline,
                            verdicts->fates);
-  verdicts->milliseconds = (long)(mtasts_inquiry_clock() - began);
+  verdicts->milliseconds = (long)(mtasts_clock_ms() - began);
   return true;
 }
 
 static struct mtasts_envelope envelope_of(SMFICTX *context, const struct message *message) {
   return (struct mtasts_envelope){
-      .queue_id = span_of(macro(context, "i")),
-      .from = span_of(message->from),
+      .queue_id = mtasts_span_of(macro(context, "i")),
+      .from = mtasts_span_of(message->from),
       .tls_not_required = is_tls_not_required(message),
   };
 }

@@ -7,6 +7,7 @@
 #include "alone.h"
 #include "ascii.h"
 #include "ask.h"
+#include "clock.h"
 #include "netstring.h"
 #include "tree_check.h"
 
@@ -28,12 +29,6 @@ struct asking {
     unsigned char value[MTASTS_ENTRY_SIZE_MAX];
   } * room;
 };
-
-int64_t mtasts_inquiry_clock(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void decide(const struct mtasts_ruling *ruling, struct mtasts_span domain,
                    struct mtasts_fate *fate) {
@@ -73,7 +68,7 @@ static void note(struct mtasts_inquiry *inquiry, const struct mtasts_config *con
                  enum mtasts_status status) {
   bool away = status != MTASTS_OK;
   if (status == MTASTS_TIMEOUT)
-    atomic_store(&inquiry->stalled_till, mtasts_inquiry_clock() / 1000 + STALLED_PAUSE);
+    atomic_store(&inquiry->stalled_till, mtasts_clock_ms() / 1000 + STALLED_PAUSE);
   if (atomic_exchange(&inquiry->away, away) == away)
     return;
   if (away)
@@ -86,12 +81,12 @@ static void note(struct mtasts_inquiry *inquiry, const struct mtasts_config *con
 }
 
 static uint32_t left_until(int64_t deadline) {
-  int64_t left = deadline - mtasts_inquiry_clock();
+  int64_t left = deadline - mtasts_clock_ms();
   return left > 0 ? (uint32_t)left : 0;
 }
 
 static bool is_stalled(struct mtasts_inquiry *inquiry) {
-  return mtasts_inquiry_clock() / 1000 < atomic_load(&inquiry->stalled_till);
+  return mtasts_clock_ms() / 1000 < atomic_load(&inquiry->stalled_till);
 }
 
 /* Those that can have a policy are to be asked for; the others' fate is known. */

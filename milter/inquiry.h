@@ -16,12 +16,9 @@ struct mtasts_inquiry {
   atomic_llong stalled_till; /* seconds of the monotonic clock: till then it is not waited for */
 };
 
-/* Milliseconds of the monotonic clock, in which deadlines are told. */
-int64_t mtasts_inquiry_clock(void);
-
 /*
- * Fills in a fate for each domain, and returns at `deadline` at the latest; what could not be known
- * by then is unknown.
+ * Fills in a fate for each domain, and returns at `deadline` (mtasts_clock_ms) at the latest; what
+ * could not be known by then is unknown.
  */
 void mtasts_inquiry_ask(struct mtasts_inquiry *inquiry, const struct mtasts_config *config,
                         const struct mtasts_span *domains, size_t count, int64_t deadline,

@@ -86,11 +86,7 @@ void mtasts_recipients_add(struct mtasts_recipients *recipients, struct mtasts_s
 }
 
 static int compare(const void *a, const void *b) {
-  const struct mtasts_span *left = a;
-  const struct mtasts_span *right = b;
-  size_t both = left->len < right->len ? left->len : right->len;
-  int order = memcmp(left->data, right->data, both);
-  return order != 0 ? order : (left->len > right->len) - (left->len < right->len);
+  return mtasts_span_compare(*(const struct mtasts_span *)a, *(const struct mtasts_span *)b);
 }
 
 struct mtasts_span *mtasts_recipients_domains(const struct mtasts_recipients *recipients,

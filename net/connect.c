@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "clock.h"
 #include "trace.h"
 
 enum {
@@ -29,7 +30,7 @@ struct candidate {
   struct in6_addr address;
   enum state state;
   int socket;
-  uint64_t tried; /* when, by mtasts_trace_clock */
+  uint64_t tried; /* when, by mtasts_clock_us */
   struct event *ready;
 };
 
@@ -40,7 +41,7 @@ struct mtasts_connector {
   struct candidate candidates[MTASTS_FETCH_ADDRESSES];
   size_t count;
   const struct candidate *last; /* that was tried */
-  uint64_t tried;               /* when, by mtasts_trace_clock */
+  uint64_t tried;               /* when, by mtasts_clock_us */
   int error;
 };
 
@@ -83,7 +84,7 @@ bool mtasts_connector_has_more(const struct mtasts_connector *connector) {
 
 /* Has the next one tried when its time has come; at once if nothing is pending. */
 static void plan(struct mtasts_connector *connector) {
-  uint64_t elapsed = mtasts_trace_clock() - connector->tried;
+  uint64_t elapsed = mtasts_clock_us() - connector->tried;
   uint64_t wait = STAGGER_MS * 1000;
   wait = has_any(connector, PENDING) && elapsed < wait ? wait - elapsed : 0;
   event_add(connector->next, &(struct timeval){.tv_usec = (suseconds_t)wait});
@@ -197,7 +198,7 @@ static void on_next(evutil_socket_t fd, short what, void *context) {
   while ((candidate = choose(connector))) {
     bound_pending(connector);
     connector->last = candidate;
-    connector->tried = candidate->tried = mtasts_trace_clock();
+    connector->tried = candidate->tried = mtasts_clock_us();
     int error = try(candidate);
     connector->error = error ? error : connector->error;
     if (mtasts_connector_lacks_means(error)) {

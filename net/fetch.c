@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "response.h"
 #include "trace.h"
 
@@ -117,7 +118,7 @@ static void finish(struct mtasts_fetch *fetch, const struct mtasts_fetch_answer 
 }
 
 static double seconds_since(uint64_t then) {
-  return (double)(mtasts_trace_clock() - then) / 1e6;
+  return (double)(mtasts_clock_us() - then) / 1e6;
 }
 
 /* Ends a fetch that has no connection, and will have none. */
@@ -260,7 +261,7 @@ static bool pin(struct attempt *attempt) {
 
 /* What is left of so many milliseconds; at least one. */
 static long left_of(const struct mtasts_fetch *fetch, uint64_t milliseconds) {
-  uint64_t spent = (mtasts_trace_clock() - fetch->started) / 1000;
+  uint64_t spent = (mtasts_clock_us() - fetch->started) / 1000;
   return spent < milliseconds ? (long)(milliseconds - spent) : 1;
 }
 
@@ -452,7 +453,7 @@ enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher, const ch
   made->more = more;
   made->complete = !more;
   made->context = context;
-  made->started = mtasts_trace_clock();
+  made->started = mtasts_clock_us();
   LIST_INIT(&made->attempts);
   snprintf(made->host, sizeof made->host, "%s", host);
   LIST_INSERT_HEAD(&fetcher->fetches, made, link);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "ascii.h"
+#include "clock.h"
 #include "dane.h"
 #include "dns_message.h"
 #include "fetch.h"
@@ -73,10 +74,6 @@ struct mtasts_lookup {
 
 static void advance(struct mtasts_lookup *lookup, unsigned needs);
 
-static struct mtasts_span span_of(const char *text) {
-  return (struct mtasts_span){text, strlen(text)};
-}
-
 /* the trace */
 
 static void trace(const struct mtasts_lookup *lookup, uint64_t started, const char *section,
@@ -99,7 +96,7 @@ static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
 #define TOO_LATE "given up after %.1f s: the look-up takes too long"
 
 static double seconds_of(const struct mtasts_lookup *lookup) {
-  return (double)(mtasts_trace_clock() - lookup->begin) / 1e6;
+  return (double)(mtasts_clock_us() - lookup->begin) / 1e6;
 }
 
 static enum mtasts_status send_question(struct mtasts_lookup *lookup, unsigned which,
@@ -126,7 +123,7 @@ static void ask(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *cal
   const struct question *question = &questions[which];
   char name[MTASTS_DOMAIN_MAX + sizeof "_mta-sts."];
   struct mtasts_dns_answer none = {.outcome = MTASTS_DNS_NXDOMAIN};
-  lookup->started[which] = mtasts_trace_clock();
+  lookup->started[which] = mtasts_clock_us();
   if (lookup->expired) {
     fail_question(lookup, which, callback);
     return;
@@ -177,7 +174,7 @@ static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
     txt.outcome = MTASTS_DNS_FAILED;
     snprintf(lookup->txt_detail, sizeof lookup->txt_detail, "TXT: out of memory");
   }
-  txt.detail = span_of(lookup->txt_detail);
+  txt.detail = mtasts_span_of(lookup->txt_detail);
   for (size_t i = 0; i < txt.count; i++) {
     if (i > 0)
       mtasts_text_put(&text, " | ");
@@ -267,7 +264,7 @@ static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
   lookup->mx_validation = NULL;
   mx.security = answer->security;
   snprintf(lookup->mx_detail, sizeof lookup->mx_detail, "%s", answer->detail);
-  mx.detail = span_of(lookup->mx_detail);
+  mx.detail = mtasts_span_of(lookup->mx_detail);
   switch (answer->outcome) {
   case MTASTS_DNS_ANSWER:
     mx.state = read_hosts(lookup, &answer->message, &mx);
@@ -314,7 +311,7 @@ static void pass_trace(void *context, uint64_t microseconds, const char *section
 
 static void ask_dane(struct mtasts_lookup *lookup) {
   char why[MTASTS_DETAIL_MAX + 1] = "DANE: out of memory";
-  lookup->dane_started = mtasts_trace_clock();
+  lookup->dane_started = mtasts_clock_us();
   lookup->dane_pending = true;
   if (lookup->expired)
     snprintf(why, sizeof why, "DANE %.150s: " TOO_LATE, lookup->domain.name, seconds_of(lookup));
@@ -327,14 +324,14 @@ static void ask_dane(struct mtasts_lookup *lookup) {
   struct mtasts_mx_host host;
   for (size_t at = 0, next = 0; mtasts_mx_next(&lookup->mx, &next, &host); at = next)
     lookup->mx_store[at + MTASTS_MX_LIST_DANE] = MTASTS_DANE_ERROR;
-  take_dane(lookup, &(struct mtasts_dane_answer){.mx = lookup->mx, .detail = span_of(why)});
+  take_dane(lookup, &(struct mtasts_dane_answer){.mx = lookup->mx, .detail = mtasts_span_of(why)});
 }
 
 /* the policy */
 
 static void take_policy(struct mtasts_lookup *lookup, const struct mtasts_policy_answer *answer) {
   struct mtasts_discovery *discovery = &lookup->discovery;
-  uint64_t started = mtasts_trace_clock();
+  uint64_t started = mtasts_clock_us();
   unsigned needs = mtasts_discover_policy(discovery, answer, lookup->net->now());
   const struct mtasts_policy *policy = &discovery->entry.policy;
   char words[MTASTS_TRACE_MAX] = "";
@@ -356,7 +353,7 @@ static void fail_policy(struct mtasts_lookup *lookup, enum mtasts_error error, b
   take_policy(lookup, &(struct mtasts_policy_answer){
                           .error = error,
                           .unresolved = unresolved,
-                          .detail = span_of(lookup->policy_detail),
+                          .detail = mtasts_span_of(lookup->policy_detail),
                       });
 }
 
@@ -466,7 +463,7 @@ static void wake(evutil_socket_t socket, short what, void *context) {
     return;
   }
   lookup->begun = true;
-  lookup->begin = mtasts_trace_clock();
+  lookup->begin = mtasts_clock_us();
   if (lookup->net->deadline > 0)
     event_add(lookup->expiry, &(struct timeval){.tv_sec = lookup->net->deadline});
   advance(lookup, mtasts_discover_begin(&lookup->discovery, &lookup->net->settings,

@@ -7,6 +7,7 @@
 
 #include "ascii.h"
 #include "bounds.h"
+#include "clock.h"
 #include "dane.h"
 #include "mx_list.h"
 #include "validator.h"
@@ -169,7 +170,7 @@ static void end(struct host *host, enum mtasts_dane state, const char *detail) {
 static void ask(struct host *host, const char *prefix, const struct mtasts_domain *name,
                 uint16_t type, mtasts_dns_fn *callback) {
   int length = snprintf(host->asked, sizeof host->asked, "%s%s", prefix, name->name);
-  host->started = mtasts_trace_clock();
+  host->started = mtasts_clock_us();
   if (length > MTASTS_DOMAIN_MAX)
     /* Longer than the DNS can hold: nobody can have published there. */
     end(host, MTASTS_DANE_NONE, "");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "dns_message.h"
 #include "resolver.h"
 
@@ -92,7 +93,7 @@ static void ask_other(void *context) {
 
 static void start_fetch(struct mtasts_policy_fetch *fetch, const struct mtasts_addresses *addresses,
                         bool last) {
-  fetch->fetch_started = mtasts_trace_clock();
+  fetch->fetch_started = mtasts_clock_us();
   if (mtasts_fetcher_start(fetch->options.fetcher, fetch->host, addresses, take_body,
                            last ? NULL : ask_other, fetch, &fetch->fetch) == MTASTS_OK)
     return;
@@ -174,7 +175,7 @@ static void ask(struct mtasts_policy_fetch *fetch, unsigned which) {
   struct mtasts_dns_answer none = {.outcome = MTASTS_DNS_NXDOMAIN};
   mtasts_dns_fn *take = which == A ? take_a : take_aaaa;
   family->asked = true;
-  family->started = mtasts_trace_clock();
+  family->started = mtasts_clock_us();
   /* Longer than the DNS can hold: nobody can have published there. */
   if (strlen(fetch->host) <= MTASTS_DOMAIN_MAX) {
     if (mtasts_resolver_ask(fetch->options.resolver, fetch->host, types[which], take, fetch,

@@ -8,12 +8,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/queue.h>
-#include <time.h>
 #include <unbound-event.h>
 #include <unbound.h>
 #include <unistd.h>
 
 #include "anchor.h"
+#include "clock.h"
 #include "insecure.h"
 #include "printable.h"
 #include "process.h"
@@ -72,12 +72,6 @@ struct mtasts_dns_query {
   uint16_t type;
   char name[];
 };
-
-static int64_t milliseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /*
  * What libunbound is told, once for each server. The server alone counts: no cache, no memory of
@@ -336,7 +330,7 @@ static void tell_bogus(const struct mtasts_dns_query *query, const char *why, ch
  * there may be a better one at another server, which has a little time for that. */
 static void judge(struct mtasts_dns_query *query, struct mtasts_dns_answer *answer, int security,
                   const char *why_bogus) {
-  int64_t soon = milliseconds() + HEDGE_MS;
+  int64_t soon = mtasts_clock_ms() + HEDGE_MS;
   if (!query->resolver->validates) {
     answer->security = MTASTS_SECURITY_UNKNOWN;
   } else if (security == 2 || security == 0) {
@@ -358,7 +352,7 @@ static bool settled(const struct mtasts_dns_query *query) {
  */
 static void take_failure(struct ask *ask) {
   const struct mtasts_resolver *resolver = ask->query->resolver;
-  if (milliseconds() - ask->since >= try_of(resolver) * 9 / 10)
+  if (mtasts_clock_ms() - ask->since >= try_of(resolver) * 9 / 10)
     ask->silent = true;
   else if ((ask->error = mtasts_server_route(&resolver->servers.list[ask->server])) == 0)
     ask->failed = true;
@@ -481,7 +475,7 @@ static void finish(struct mtasts_dns_query *query) {
 /* What is next: the end, another server, or waiting. */
 static void step(evutil_socket_t socket, short what, void *context) {
   struct mtasts_dns_query *query = context;
-  int64_t now = milliseconds();
+  int64_t now = mtasts_clock_ms();
   (void)socket;
   (void)what;
   bool more = query->asked < query->resolver->servers.count;
@@ -518,7 +512,7 @@ enum mtasts_status mtasts_resolver_ask(struct mtasts_resolver *resolver, const c
   made->context = context;
   made->first = resolver->preferred;
   made->type = type;
-  made->deadline = milliseconds() + (int64_t)resolver->timeout * 1000;
+  made->deadline = mtasts_clock_ms() + (int64_t)resolver->timeout * 1000;
   memcpy(made->name, name, length + 1);
   LIST_INSERT_HEAD(&resolver->queries, made, link);
   made->timer = evtimer_new(resolver->base, step, made);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ascii.h"
+#include "clock.h"
 #include "printable.h"
 #include "trace.h"
 
@@ -93,10 +94,7 @@ static bool fields_are(const struct mtasts_response *response, const char *name,
     size_t length = strcspn(field->value, ";");
     while (length > 0 && mtasts_is_wsp(field->value[length - 1]))
       length--;
-    bool same = length == word.len;
-    for (size_t i = 0; same && i < length; i++)
-      same = mtasts_lower(field->value[i]) == word.data[i];
-    all = all && same;
+    all = all && mtasts_span_equal_nocase((struct mtasts_span){field->value, length}, word);
     *value = field->value;
   }
   return all;
@@ -190,7 +188,7 @@ static void judge_timeout(const struct mtasts_response *response,
   else if (!response->tls.secured)
     what = "did not finish the TLS handshake";
   mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s %s within %.1f s", response->tls.host,
-                       what, (double)(mtasts_trace_clock() - response->started) / 1e6);
+                       what, (double)(mtasts_clock_us() - response->started) / 1e6);
 }
 
 static void judge_failure(const struct mtasts_response *response, CURLcode result,

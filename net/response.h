@@ -21,7 +21,7 @@
 struct mtasts_response {
   CURL *easy;
   struct mtasts_tls_watch tls;
-  uint64_t started; /* of the whole fetch, by mtasts_trace_clock */
+  uint64_t started; /* of the whole fetch, by mtasts_clock_us */
   bool connected;   /* TCP */
   bool in_body;     /* the header is complete */
   bool too_large;

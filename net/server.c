@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 enum {
   YOUNG = 2, /* seconds since a change in which another may not show */
 };
@@ -143,16 +145,14 @@ static bool same_time(struct timespec a, struct timespec b) {
 
 bool mtasts_server_changed(const char *path, struct mtasts_server_stamp *stamp) {
   struct mtasts_server_stamp now = {.error = 0};
-  struct timespec clock;
   const struct stat *old = &stamp->file;
   if (stat(path, &now.file) != 0) {
     now.error = errno;
     memset(&now.file, 0, sizeof now.file);
   }
   /* File times are as coarse as the kernel's tick, or as a second on some file systems. */
-  clock_gettime(CLOCK_REALTIME, &clock);
-  now.young = now.error == 0 && clock.tv_sec - now.file.st_ctim.tv_sec < YOUNG &&
-              clock.tv_sec - now.file.st_ctim.tv_sec > -YOUNG;
+  time_t age = time(NULL) - now.file.st_ctim.tv_sec;
+  now.young = now.error == 0 && age < YOUNG && age > -YOUNG;
   bool changed = stamp->young || now.error != stamp->error || now.file.st_dev != old->st_dev ||
                  now.file.st_ino != old->st_ino || now.file.st_size != old->st_size ||
                  now.file.st_mode != old->st_mode || now.file.st_uid != old->st_uid ||
@@ -181,12 +181,6 @@ enum {
   RESEND_MS = 1000,
 };
 
-static int64_t milliseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void send_all(const struct pollfd *sockets, size_t count, const unsigned char *id) {
   unsigned char query[sizeof root_query];
   memcpy(query, root_query, sizeof query);
@@ -209,7 +203,7 @@ bool mtasts_server_answers(const struct mtasts_server *servers, size_t count, ui
   struct pollfd sockets[SERVERS_MAX];
   unsigned char id[2];
   bool answered = false;
-  int64_t now = milliseconds();
+  int64_t now = mtasts_clock_ms();
   int64_t end = now + (int64_t)timeout * 1000;
   if (count > SERVERS_MAX)
     count = SERVERS_MAX;
@@ -225,7 +219,7 @@ bool mtasts_server_answers(const struct mtasts_server *servers, size_t count, ui
     sockets[i] = (struct pollfd){.fd = fd, .events = POLLIN};
   }
   /* A refused port is an error to recv, and is asked again: the server may be starting. */
-  for (int64_t resend = now; !answered && now < end; now = milliseconds()) {
+  for (int64_t resend = now; !answered && now < end; now = mtasts_clock_ms()) {
     if (now >= resend) {
       send_all(sockets, count, id);
       resend = now + RESEND_MS;

@@ -1,20 +1,13 @@
 #include "trace.h"
 
-#include <time.h>
-
+#include "clock.h"
 #include "printable.h"
 #include "resolver.h"
-
-uint64_t mtasts_trace_clock(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
-}
 
 void mtasts_trace_step(mtasts_trace_fn *trace, void *context, uint64_t started, const char *section,
                        const struct mtasts_text *text) {
   char shown[MTASTS_TRACE_MAX];
-  uint64_t now = mtasts_trace_clock();
+  uint64_t now = mtasts_clock_us();
   if (!trace)
     return;
   mtasts_printable(mtasts_text_span(text), shown, sizeof shown);

@@ -17,7 +17,7 @@ enum {
   MTASTS_TRACE_MAX = 1024 /* bytes of one text */
 };
 
-/* Traces a step, whose text is made printable. trace: NULL is fine. started: by mtasts_trace_clock.
+/* Traces a step, whose text is made printable. trace: NULL is fine. started: by mtasts_clock_us.
  */
 void mtasts_trace_step(mtasts_trace_fn *trace, void *context, uint64_t started, const char *section,
                        const struct mtasts_text *text);
@@ -26,8 +26,5 @@ void mtasts_trace_step(mtasts_trace_fn *trace, void *context, uint64_t started, 
 void mtasts_trace_answer(mtasts_trace_fn *trace, void *context, uint64_t started,
                          const char *section, const char *type_name, const char *name,
                          const struct mtasts_dns_answer *answer, const struct mtasts_text *data);
-
-/* Microseconds of the monotonic clock. */
-uint64_t mtasts_trace_clock(void);
 
 #endif

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
+
+#include "clock.h"
 
 enum {
   EVERY_MS = 3600 * 1000,
@@ -60,12 +61,6 @@ struct mtasts_validation {
   uint16_t type;
   char name[];
 };
-
-static int64_t milliseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* sources */
 
@@ -157,7 +152,7 @@ static void take_validated(void *context, const struct mtasts_dns_answer *answer
   validation->query = NULL;
   if (answer->outcome != MTASTS_DNS_BOGUS || validation->checked ||
       (!validator->checking &&
-       milliseconds() - validator->checked < validator->options.recheck_after)) {
+       mtasts_clock_ms() - validator->checked < validator->options.recheck_after)) {
     struct mtasts_dns_answer hinted = *answer;
     if (answer->outcome == MTASTS_DNS_BOGUS && answer->message.rrsigs == 0)
       hint_insecure(&hinted);
@@ -256,7 +251,7 @@ static void conclude(struct mtasts_validator *validator, enum health health, boo
     check.remedy = validator->remedy;
   }
   validator->health = health;
-  validator->checked = milliseconds();
+  validator->checked = mtasts_clock_ms();
   release(validator->checking);
   validator->checking = NULL;
   resume(validator);

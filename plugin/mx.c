@@ -1,7 +1,6 @@
 #include "mx.h"
 
-#include <time.h>
-
+#include "clock.h"
 #include "host.h"
 #include "names.h"
 #include "span.h"
@@ -17,29 +16,23 @@ static struct {
   struct mtasts_aliases aliases;
 } kept;
 
-static int64_t seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec;
-}
-
-/* context: when there is no time left, by seconds(). Then the DNS does not say. */
+/* context: when there is no time left, by mtasts_clock_seconds(). Then the DNS does not say. */
 static bool ask(void *context, const char *type, const struct mtasts_domain *name,
                 struct mtasts_span *answer) {
   const int64_t *end = context;
-  return seconds() < *end &&
+  return mtasts_clock_seconds() < *end &&
          mtasts_host_lookup(type, (struct mtasts_span){name->name, name->len}, answer);
 }
 
 static const struct mtasts_aliases *aliases_of(const struct mtasts_known *known) {
-  int64_t now = seconds();
+  int64_t now = mtasts_clock_seconds();
   int64_t end = now + PATIENCE;
   const struct mtasts_alias_dns dns = {&end, ask};
   if (now >= kept.until || kept.domain.len != known->domain.len ||
       memcmp(kept.domain.name, known->domain.name, known->domain.len) != 0) {
     kept.domain = known->domain;
     mtasts_aliases_find(known, &dns, &kept.aliases);
-    kept.until = seconds() + KEPT;
+    kept.until = mtasts_clock_seconds() + KEPT;
   }
   return &kept.aliases;
 }

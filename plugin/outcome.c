@@ -62,10 +62,6 @@ static void put_pair(struct mtasts_text *text, const char *key, struct mtasts_sp
   mtasts_text_json(text, value);
 }
 
-static struct mtasts_span span_of(const char *words) {
-  return (struct mtasts_span){words, strlen(words)};
-}
-
 /* The policy as its lines, rebuilt, and the mx patterns once more (RFC 8460 section 4.4). */
 static void put_policy(struct mtasts_text *text, const struct mtasts_policy *policy) {
   struct mtasts_span pattern;
@@ -101,10 +97,10 @@ static void put_failure(struct mtasts_text *text, const struct mtasts_told *told
   mtasts_text_number(text, (uint64_t)result);
   put_pair(text, "s", cut(told->sender, sizeof session->address));
   put_pair(text, "n", mtasts_session_mx(session));
-  put_pair(text, "h", span_of(session->helo));
-  put_pair(text, "r", span_of(session->address));
+  put_pair(text, "h", mtasts_span_of(session->helo));
+  put_pair(text, "r", mtasts_span_of(session->address));
   put_pair(text, "a", cut(discovery ? told->known->ruling.entry.detail : told->detail, DETAIL_MAX));
-  put_pair(text, "f", span_of(discovery ? "" : told->ending.code));
+  put_pair(text, "f", mtasts_span_of(discovery ? "" : told->ending.code));
   mtasts_text_put(text, "}],\"t\":1,\"f\":1}]}");
 }
 
@@ -112,12 +108,13 @@ static void put_datagram(const struct mtasts_told *told, struct subject subject,
                          struct mtasts_text *text) {
   const char *domain = told->known->domain.name;
   mtasts_text_put(text, "{\"dpv\":\"1\"");
-  put_pair(text, "d", span_of(domain));
+  put_pair(text, "d", mtasts_span_of(domain));
   mtasts_text_put(text, ",\"policies\":[{\"policy-type\":");
   mtasts_text_number(text, (uint64_t)subject.type);
   /* The TLSA base domain (RFC 8460 section 4.4), where Exim looks: the host at the end of an alias.
    */
-  put_pair(text, "policy-domain", span_of(subject.type == TLSA ? told->session->host : domain));
+  put_pair(text, "policy-domain",
+           mtasts_span_of(subject.type == TLSA ? told->session->host : domain));
   if (subject.policy)
     put_policy(text, subject.policy);
   if (subject.result == MTASTS_RESULT_SUCCESS)
@@ -150,12 +147,13 @@ void mtasts_outcome_line(const struct mtasts_told *told, struct mtasts_text *tex
   char remedy[sizeof known->domain.name + sizeof "mtasts query --refresh "];
   snprintf(remedy, sizeof remedy, "mtasts query --refresh %s", known->domain.name);
   mtasts_text_put(text, known->ruling.monitor ? "MTA-STS: would defer" : "MTA-STS: deferred");
-  put_value(text, " domain=", span_of(known->domain.name));
+  put_value(text, " domain=", mtasts_span_of(known->domain.name));
   put_value(text, " mx=", mtasts_session_mx(told->session));
-  put_value(text, " address=", span_of(told->session->address));
-  put_value(text, " result=", span_of(mtasts_result_name(told->ending.result)));
-  put_value(text, " rule=", span_of(told->ending.rule));
-  put_value(text, " id=", span_of(known->decision.policy ? known->ruling.entry.policy_id : ""));
+  put_value(text, " address=", mtasts_span_of(told->session->address));
+  put_value(text, " result=", mtasts_span_of(mtasts_result_name(told->ending.result)));
+  put_value(text, " rule=", mtasts_span_of(told->ending.rule));
+  put_value(text,
+            " id=", mtasts_span_of(known->decision.policy ? known->ruling.entry.policy_id : ""));
   put_value(text, " detail=", cut(told->detail, DETAIL_MAX));
-  put_value(text, " remedy=", span_of(remedy));
+  put_value(text, " remedy=", mtasts_span_of(remedy));
 }

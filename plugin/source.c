@@ -7,6 +7,7 @@
 #include "alone.h"
 #include "ascii.h"
 #include "ask.h"
+#include "clock.h"
 #include "exim_user.h"
 #include "host.h"
 #include "idn.h"
@@ -29,12 +30,6 @@ static struct {
   struct mtasts_known known;
   char room[MTASTS_NETSTRING_HEAD + MTASTS_RULING_MAX + 1]; /* that `known` points into */
 } source;
-
-static int64_t uptime(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec;
-}
 
 /* MTASTS_CONFIG names another file, but never to a process that has more rights than who started
  * it: secure_getenv. */
@@ -91,11 +86,11 @@ static void log_away(enum mtasts_status status) {
 static void learn(const struct mtasts_domain *domain) {
   enum mtasts_status asked = MTASTS_AWAY;
   enum mtasts_status found = MTASTS_OK;
-  if (uptime() >= source.away_until) {
+  if (mtasts_clock_seconds() >= source.away_until) {
     asked = ask(domain);
     if (asked != MTASTS_OK) {
       log_away(asked);
-      source.away_until = uptime() + AWAY;
+      source.away_until = mtasts_clock_seconds() + AWAY;
     }
   }
   if (asked != MTASTS_OK) {
@@ -148,7 +143,8 @@ const struct mtasts_known *mtasts_source_get(struct mtasts_span text) {
    * without us. */
   if (mtasts_domain_from_text(text, &domain) != MTASTS_OK)
     return decided(MTASTS_VERDICT_NONE);
-  bool remembered = uptime() < source.known_until && known->domain.len == domain.len &&
+  bool remembered = mtasts_clock_seconds() < source.known_until &&
+                    known->domain.len == domain.len &&
                     memcmp(known->domain.name, domain.name, domain.len) == 0;
   known->domain = domain;
   if (!remembered)
@@ -157,7 +153,7 @@ const struct mtasts_known *mtasts_source_get(struct mtasts_span text) {
   known->decision = mtasts_ruling_decide(&known->ruling, known->now);
   bool unknown = known->decision.verdict == MTASTS_VERDICT_UNKNOWN;
   if (!remembered)
-    source.known_until = unknown ? 0 : uptime() + REMEMBERED;
+    source.known_until = unknown ? 0 : mtasts_clock_seconds() + REMEMBERED;
   if (known->decision.verdict == MTASTS_VERDICT_DEFER)
     explain_defer();
   return known;
@@ -166,7 +162,7 @@ const struct mtasts_known *mtasts_source_get(struct mtasts_span text) {
 void mtasts_source_recheck(const struct mtasts_domain *domain) {
   char room[1024];
   struct mtasts_span payload;
-  if (source.config && domain->len > 0 && uptime() >= source.away_until)
+  if (source.config && domain->len > 0 && mtasts_clock_seconds() >= source.away_until)
     mtasts_ask(source.config->ask.socket, "recheck",
                (struct mtasts_span){domain->name, domain->len}, RECHECK_WAIT, room, sizeof room,
                &payload);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "asker.h"
+#include "clock.h"
 #include "daemon.h"
 #include "dane.h"
 #include "endpoint.h"
@@ -59,12 +60,6 @@ struct mtasts_session {
 
 static int64_t wall_clock(void) {
   return (int64_t)time(NULL);
-}
-
-static uint64_t microseconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 /* opening */
@@ -180,7 +175,7 @@ static bool open_network(struct mtasts_session *session) {
 static void trace(const struct mtasts_question *question, uint64_t since, const char *section,
                   const char *text) {
   if (question->trace)
-    question->trace(question->token, microseconds() - since, section, text);
+    question->trace(question->token, mtasts_clock_us() - since, section, text);
 }
 
 static void trace_lookup(void *context, uint64_t took, const char *section, const char *text) {
@@ -283,7 +278,7 @@ static const struct mtasts_entry *read_cache(struct mtasts_session *session,
                                              const struct mtasts_question *question,
                                              const struct mtasts_discover_settings *settings,
                                              struct mtasts_entry *entry) {
-  uint64_t since = microseconds();
+  uint64_t since = mtasts_clock_us();
   if (!session->cache.consulted)
     return NULL;
   enum mtasts_status status = mtasts_session_cache_get(&session->cache, &question->domain, entry);
@@ -322,7 +317,7 @@ static void begin_alone(struct mtasts_session *session, const struct mtasts_ques
   };
   result.override = override_of(session, &question->domain, result.now);
   if (result.override)
-    trace(question, microseconds(), "5", "override in mtasts.conf: in force");
+    trace(question, mtasts_clock_us(), "5", "override in mtasts.conf: in force");
   const struct mtasts_discover_settings settings =
       mtasts_settings_with(&session->net.settings, result.override);
   result.entry = read_cache(session, question, &settings, &stored);

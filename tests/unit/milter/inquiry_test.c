@@ -6,6 +6,7 @@
 #include "../cache/fixture.h"
 #include "ascii.h"
 #include "ask_server.h"
+#include "clock.h"
 #include "netstring.h"
 
 const char *const unit_name = "milter/inquiry";
@@ -178,10 +179,10 @@ static struct mtasts_fate fates[COUNT];
 
 /* Milliseconds that it took. */
 static long ask(uint32_t deadline) {
-  int64_t began = mtasts_inquiry_clock();
+  int64_t began = mtasts_clock_ms();
   memset(fates, 0xff, sizeof fates);
   mtasts_inquiry_ask(&inquiry, &config, domains, COUNT, began + deadline, fates);
-  return (long)(mtasts_inquiry_clock() - began);
+  return (long)(mtasts_clock_ms() - began);
 }
 
 static void check_fate(const char *what, const struct mtasts_fate *fate,
@@ -307,7 +308,7 @@ static void stalled(void) {
   start(RULES);
   ask(LONG);
   check_cached("not asked again yet");
-  atomic_store(&inquiry.stalled_till, mtasts_inquiry_clock() / 1000); /* the pause is over */
+  atomic_store(&inquiry.stalled_till, mtasts_clock_ms() / 1000); /* the pause is over */
   ask(LONG);
   check_asked("asked again");
   CU_ASSERT_EQUAL(logged("answers again"), 1);
@@ -349,7 +350,7 @@ static void nothing_known(void) {
   CU_ASSERT(fates[OTHER].wait);
   CU_ASSERT_FALSE(fates[GOOD].wait || fates[NONE].wait || fates[LITERAL].wait);
   config.cache.directory = "/nonexistent/cache";
-  mtasts_inquiry_ask(&inquiry, &config, &domains[GOOD], 1, mtasts_inquiry_clock() + LONG, &fate);
+  mtasts_inquiry_ask(&inquiry, &config, &domains[GOOD], 1, mtasts_clock_ms() + LONG, &fate);
   CU_ASSERT(fate.wait && fate.verdict == MTASTS_VERDICT_UNKNOWN);
   end();
 }
@@ -357,8 +358,8 @@ static void nothing_known(void) {
 /* Rechecks risk.example and good.example. */
 static void recheck(struct mtasts_fate both[2], uint32_t deadline) {
   static const struct mtasts_span names[] = {{"good.example", 12}, {"risk.example", 12}};
-  int64_t end_of_it = mtasts_inquiry_clock() + deadline;
-  mtasts_inquiry_ask(&inquiry, &config, names, 2, mtasts_inquiry_clock() + LONG, both);
+  int64_t end_of_it = mtasts_clock_ms() + deadline;
+  mtasts_inquiry_ask(&inquiry, &config, names, 2, mtasts_clock_ms() + LONG, both);
   CU_ASSERT(both[1].at_risk && both[1].certain && !both[0].at_risk);
   mtasts_inquiry_recheck(&inquiry, &config, names, 2, end_of_it, both);
 }
@@ -387,11 +388,11 @@ static void recheck_too_slow(void) {
   struct mtasts_fate fate;
   begin();
   start(RULES);
-  int64_t deadline = mtasts_inquiry_clock() + ALL;
+  int64_t deadline = mtasts_clock_ms() + ALL;
   mtasts_inquiry_ask(&inquiry, &config, &name, 1, deadline, &fate);
   behaviour = STALLS;
   mtasts_inquiry_recheck(&inquiry, &config, &name, 1, deadline, &fate);
-  CU_ASSERT(mtasts_inquiry_clock() < deadline + SLACK);
+  CU_ASSERT(mtasts_clock_ms() < deadline + SLACK);
   CU_ASSERT(fate.at_risk && !fate.certain);
   server_stop(&server);
   start(RULES);
@@ -404,7 +405,7 @@ static void recheck_too_slow(void) {
 static void *ask_often(void *failures) {
   struct mtasts_fate own[COUNT];
   for (int i = 0; i < 50; i++) {
-    mtasts_inquiry_ask(&inquiry, &config, domains, COUNT, mtasts_inquiry_clock() + LONG, own);
+    mtasts_inquiry_ask(&inquiry, &config, domains, COUNT, mtasts_clock_ms() + LONG, own);
     if (own[LITERAL].verdict != MTASTS_VERDICT_NONE || strcmp(own[GOOD].id, "asked") != 0 ||
         own[NONE].verdict != MTASTS_VERDICT_NONE || strcmp(own[OTHER].id, "asked") != 0)
       atomic_fetch_add((atomic_uint *)failures, 1);

@@ -1,0 +1,36 @@
+/*
+ * clock.h: the monotonic clock, for deadlines and durations. It begins at some moment, never goes
+ * back, and is not moved when the time of day is set. Here because cache/ is the lowest module that
+ * looks at a clock: engine/ takes the time as an argument.
+ *
+ * What expires, expires by the time of day: time(NULL).
+ */
+#ifndef MTASTS_CLOCK_H
+#define MTASTS_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t mtasts_clock_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static inline int64_t mtasts_clock_ms(void) {
+  return (int64_t)(mtasts_clock_us() / 1000);
+}
+
+static inline int64_t mtasts_clock_seconds(void) {
+  return (int64_t)(mtasts_clock_us() / 1000000);
+}
+
+/* Milliseconds of the same clock as it was at the kernel's last tick: a few of them stale, and
+ * cheap enough for the hot path. Compare it with itself alone. */
+static inline int64_t mtasts_uptime(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+#endif
