@@ -6,35 +6,12 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-/* The start of the first two pages as LMDB 0.9 lays it out (MDB_page and MDB_meta in its mdb.c),
- * in this machine's byte order and word size. */
-struct meta_page {
-  size_t number;
-  uint16_t pad;
-  uint16_t flags;
-  uint32_t bounds;
-  uint32_t magic;
-  uint32_t version;
-  void *address;
-  size_t map_size;
-  struct mtasts_tree_record tree[2]; /* free pages, main database */
-  size_t last_page;
-  size_t transaction;
-};
-
 enum {
-  META_FLAG = 0x08,
   TREE_FLAGS = 0x7f, /* those that say how a tree is laid out, and MDB_FIXEDMAP */
-  META_PAGES = 2,
-  META_VERSION = 1,
-  PAGE_SIZE_MIN = 512,
-  PAGE_SIZE_MAX = 65536,
 };
-#define META_MAGIC 0xBEEFC0DE
-#define NO_ROOT    SIZE_MAX
 
 /* LMDB sorts keys by these flags, and believes the page size of either page. */
-static bool meta_holds(const struct meta_page *meta, size_t page_size) {
+static bool meta_holds(const struct lmdb_meta_page *meta, size_t page_size) {
   if (meta->flags != META_FLAG || meta->magic != META_MAGIC || meta->version != META_VERSION ||
       meta->tree[0].page_size != page_size ||
       (meta->tree[0].flags & TREE_FLAGS) != MDB_INTEGERKEY ||
@@ -47,18 +24,18 @@ static bool meta_holds(const struct meta_page *meta, size_t page_size) {
   return true;
 }
 
-static size_t newest_of(const struct meta_page meta[2]) {
+static size_t newest_of(const struct lmdb_meta_page meta[2]) {
   return meta[1].transaction > meta[0].transaction;
 }
 
 /* LMDB takes the page of a commit by the parity of the commit's number. */
-static bool pair_holds(const struct meta_page meta[2], size_t page_size) {
+static bool pair_holds(const struct lmdb_meta_page meta[2], size_t page_size) {
   return meta_holds(&meta[0], page_size) && meta_holds(&meta[1], page_size) &&
          meta[newest_of(meta)].transaction % META_PAGES == newest_of(meta);
 }
 
 /* *pages: that the file has. */
-static int read_meta(int fd, struct meta_page meta[2], size_t *page_size, size_t *pages) {
+static int read_meta(int fd, struct lmdb_meta_page meta[2], size_t *page_size, size_t *pages) {
   struct stat file;
   if (pread(fd, &meta[0], sizeof meta[0], 0) != (ssize_t)sizeof meta[0])
     return MDB_INVALID;
@@ -75,12 +52,12 @@ static int read_meta(int fd, struct meta_page meta[2], size_t *page_size, size_t
 }
 
 /* Does the file have all pages that the two speak of? */
-static bool is_whole(const struct meta_page meta[2], size_t pages) {
+static bool is_whole(const struct lmdb_meta_page meta[2], size_t pages) {
   return meta[0].last_page < pages && meta[1].last_page < pages;
 }
 
 static int read_trees(int fd, struct mtasts_data_trees *trees, bool whole) {
-  struct meta_page meta[2];
+  struct lmdb_meta_page meta[2];
   size_t page_size;
   size_t pages = 0;
   int rc = read_meta(fd, meta, &page_size, &pages);
@@ -88,7 +65,7 @@ static int read_trees(int fd, struct mtasts_data_trees *trees, bool whole) {
     return rc;
   if (is_whole(meta, pages) != whole)
     return MDB_INVALID;
-  const struct meta_page *newest = &meta[newest_of(meta)];
+  const struct lmdb_meta_page *newest = &meta[newest_of(meta)];
   *trees = (struct mtasts_data_trees){
       .page_size = page_size,
       .last_page = newest->last_page,
@@ -111,7 +88,7 @@ int mtasts_data_short(int fd, struct mtasts_data_trees *trees) {
 }
 
 static int judge(int fd, size_t *map_size) {
-  struct meta_page meta[2];
+  struct lmdb_meta_page meta[2];
   size_t page_size;
   size_t pages = 0;
   int rc = read_meta(fd, meta, &page_size, &pages);

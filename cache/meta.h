@@ -5,26 +5,12 @@
 #ifndef MTASTS_CACHE_META_H
 #define MTASTS_CACHE_META_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "files.h"
+#include "lmdb_page.h"
 
 struct mtasts_data_file {
   struct stat file;
   size_t map_size; /* bytes, of its last writer */
-};
-
-/* What LMDB keeps of a tree (MDB_db in its mdb.c), in a meta page or in a node. */
-struct mtasts_tree_record {
-  uint32_t page_size; /* of the file, in that of the free pages */
-  uint16_t flags;
-  uint16_t depth;
-  uint64_t branch_pages;
-  uint64_t leaf_pages;
-  uint64_t overflow_pages;
-  uint64_t entries;
-  uint64_t root; /* SIZE_MAX: empty */
 };
 
 /* The newest commit, as the meta pages tell. */

@@ -1,26 +1,13 @@
 #include "order.h"
 
 #include <endian.h>
-#include <stdint.h>
-#include <string.h>
+
+#include "lmdb_page.h"
 
 enum {
   LINE = 64, /* bytes of the processor's cache that are fetched together */
   VALUE = 3, /* lines of it that hold most values */
   MEMORY_PAGE = 4096,
-  PAGE_HEADER = 16,
-  NODE_HEADER = 8,
-  LEAF = 0x02,
-};
-
-/* The start of a page of LMDB 0.9 (MDB_page in its mdb.c). */
-struct page {
-  size_t number;
-  uint16_t pad;
-  uint16_t flags;
-  uint16_t lower; /* where the list of nodes ends */
-  uint16_t upper;
-  uint16_t nodes[]; /* where each of them begins */
 };
 
 /* Bytes of a page that is read by this thread, or 0. The model makes it cheap in a shared library.
@@ -38,7 +25,7 @@ void mtasts_order_end(void) {
 
 /* Of a search that halves what is left, where it may look in its next steps. Always inlined, as
  * ask_ahead: gcc takes a function that does nothing but ask ahead for one without effect. */
-__attribute__((always_inline)) static inline void ask_probes(const struct page *page,
+__attribute__((always_inline)) static inline void ask_probes(const struct lmdb_page *page,
                                                              size_t count) {
   for (size_t eighth = 1; eighth < 8; eighth++)
     __builtin_prefetch((const char *)page + page->nodes[count * eighth / 8] + NODE_HEADER);
@@ -48,7 +35,7 @@ __attribute__((always_inline)) static inline void ask_ahead(const MDB_val *key) 
   const char *bytes = key->mv_data;
   /* By the node's header: behind it may be nothing, and the next page. */
   const char *start = bytes - NODE_HEADER - (uintptr_t)(bytes - NODE_HEADER) % MEMORY_PAGE;
-  const struct page *page = (const struct page *)(const void *)start;
+  const struct lmdb_page *page = (const struct lmdb_page *)(const void *)start;
   if (page->lower < PAGE_HEADER + sizeof *page->nodes || page->lower > MEMORY_PAGE)
     return;
   size_t count = (size_t)(page->lower - PAGE_HEADER) / sizeof *page->nodes;

@@ -7,8 +7,8 @@
 
 #include "environment.h"
 #include "files.h"
+#include "lmdb_page.h"
 #include "meta.h"
-#include "page.h"
 
 enum {
   PAGE_USUAL = 4096, /* bytes, if the meta pages cannot be believed */
@@ -38,7 +38,7 @@ struct found {
 };
 
 static bool read_page(const struct salvage *salvage, uint64_t number, unsigned char *page) {
-  return number >= 2 && number < salvage->pages &&
+  return number >= META_PAGES && number < salvage->pages &&
          pread(salvage->fd, page, salvage->page_size, (off_t)(number * salvage->page_size)) ==
              (ssize_t)salvage->page_size &&
          get_64(page) == number;
@@ -84,7 +84,7 @@ static bool read_data(const struct salvage *salvage, const struct found *found, 
   uint64_t number = get_64(found->data);
   unsigned char head[PAGE_HEADER];
   off_t at = (off_t)(number * salvage->page_size);
-  return number >= 2 && number < salvage->pages &&
+  return number >= META_PAGES && number < salvage->pages &&
          pread(salvage->fd, head, sizeof head, at) == (ssize_t)sizeof head &&
          get_64(head) == number && get_16(head + AT_FLAGS) == OVERFLOW_PAGES &&
          pread(salvage->fd, out, size, at + PAGE_HEADER) == (ssize_t)size;
@@ -109,7 +109,7 @@ static void note_free(struct salvage *salvage, const struct found *found) {
 
 static void find_free(struct salvage *salvage, uint64_t root, unsigned depth) {
   struct found found;
-  if (root == UINT64_MAX || depth == 0 || salvage->visits == 0)
+  if (root == NO_ROOT || depth == 0 || salvage->visits == 0)
     return;
   salvage->visits--;
   unsigned char *page = malloc(salvage->page_size);
@@ -160,7 +160,7 @@ static void take_node(struct salvage *salvage, const struct found *found) {
 
 static void take_pages(struct salvage *salvage, unsigned char *page) {
   struct found found;
-  for (uint64_t number = 2; number < salvage->pages && salvage->done.status == MTASTS_OK;
+  for (uint64_t number = META_PAGES; number < salvage->pages && salvage->done.status == MTASTS_OK;
        number++) {
     if (salvage->free[number / 8] & 1U << number % 8 || !read_page(salvage, number, page) ||
         get_16(page + AT_FLAGS) != LEAF)

@@ -10,11 +10,10 @@
 #include "ascii.h"
 #include "data_file.h"
 #include "environment.h"
-#include "page.h"
+#include "lmdb_page.h"
 
 enum {
   TREE_SIZE = sizeof(struct mtasts_tree_record),
-  PAGE_MAX = 65536,
   TREES_MAX = 2,     /* one in the other: ours lie in the main one */
   COMMITS_APART = 1, /* that a read may span: a third one writes where its pages were */
   READ_TRIES = 3,
@@ -42,7 +41,7 @@ struct walk {
   struct tally tally; /* of the tree that is walked */
   unsigned trees;     /* that this one lies in, and itself */
   unsigned char
-      starts[PAGE_MAX / 16]; /* of a page: a bit for each even place where a node begins */
+      starts[PAGE_SIZE_MAX / 16]; /* of a page: a bit for each even place where a node begins */
 };
 
 static struct walk walk_of(int fd, const struct mtasts_data_trees *trees) {
@@ -68,7 +67,8 @@ static bool mark(const struct walk *walk, uint64_t number, uint64_t count) {
 
 /* Reads a page that says itself that it has this number. */
 static bool read_page(struct walk *walk, uint64_t number, unsigned char *page) {
-  if (number < 2 || number > walk->last_page || walk->pages_left == 0 || !mark(walk, number, 1))
+  if (number < META_PAGES || number > walk->last_page || walk->pages_left == 0 ||
+      !mark(walk, number, 1))
     return false;
   walk->pages_left--;
   return pread(walk->fd, page, walk->page_size, (off_t)(number * walk->page_size)) ==
@@ -95,7 +95,7 @@ static bool overflow_holds(struct walk *walk, const struct node *node) {
   unsigned char head[PAGE_HEADER];
   uint64_t number = get_64(node->data);
   uint32_t pages;
-  if (number < 2 || number > walk->last_page ||
+  if (number < META_PAGES || number > walk->last_page ||
       pread(walk->fd, head, sizeof head, (off_t)(number * walk->page_size)) != sizeof head)
     return false;
   memcpy(&pages, head + AT_LOWER, sizeof pages);
@@ -113,8 +113,8 @@ static bool read_node(const struct walk *walk, const unsigned char *page, size_t
     return false;
   const unsigned char *start = page + offset;
   size_t room = walk->page_size - offset - NODE_HEADER;
-  uint16_t flags = get_16(start + 4);
-  node->key = (struct mtasts_span){(const char *)start + NODE_HEADER, get_16(start + 6)};
+  uint16_t flags = get_16(start + AT_NODE_FLAGS);
+  node->key = (struct mtasts_span){(const char *)start + NODE_HEADER, get_16(start + AT_KEY_SIZE)};
   node->size = (size_t)get_16(start) | (size_t)get_16(start + 2) << 16;
   node->child = (uint64_t)node->size | (uint64_t)flags << 32;
   if (node->key.len > room || node->key.len > MTASTS_KEY_MAX)
@@ -208,7 +208,7 @@ static bool free_list_holds(struct walk *walk, const struct node *node) {
   bool holds = numbers && walk->freed_by > before && walk->freed_by <= walk->newest &&
                read_data(walk, node, sizeof count, count * sizeof *numbers, numbers);
   for (uint64_t i = 0; i < count && holds; i++) {
-    holds = numbers[i] >= 2 && numbers[i] < last && mark(walk, numbers[i], 1);
+    holds = numbers[i] >= META_PAGES && numbers[i] < last && mark(walk, numbers[i], 1);
     last = numbers[i];
   }
   free(numbers);
@@ -277,7 +277,7 @@ static bool tree_holds(struct walk *walk, const struct mtasts_tree_record *recor
   *tally = (struct tally){.depth = 0};
   walk->trees++;
   bool holds = walk->trees <= TREES_MAX &&
-               (record->root == UINT64_MAX || subtree_holds(walk, record->root, 1)) &&
+               (record->root == NO_ROOT || subtree_holds(walk, record->root, 1)) &&
                tally->branch == record->branch_pages && tally->leaf == record->leaf_pages &&
                tally->overflow == record->overflow_pages && tally->entries == record->entries &&
                tally->depth == record->depth;
@@ -317,7 +317,7 @@ static bool search_page(struct walk *walk, const unsigned char *page, struct mta
 static bool path_holds(struct walk *walk, uint64_t root, struct mtasts_span key,
                        unsigned char *page, struct node *found) {
   *found = (struct node){.child = root};
-  if (root == UINT64_MAX)
+  if (root == NO_ROOT)
     return true; /* empty */
   for (unsigned depth = 0; depth < DEPTH_MAX; depth++) {
     if (found->child != walk->held && !read_page(walk, found->child, page))
