@@ -7,30 +7,6 @@
 #include "ascii.h"
 #include "idn.h"
 
-static const struct {
-  unsigned code;
-  const char *name;
-} results[] = {
-    {201, "starttls-not-supported"},
-    {202, "certificate-host-mismatch"},
-    {203, "certificate-not-trusted"},
-    {204, "certificate-expired"},
-    {205, "validation-failure"},
-    {301, "sts-policy-fetch-error"},
-    {302, "sts-policy-invalid"},
-    {303, "sts-webpki-invalid"},
-    {304, "tlsa-invalid"},
-    {305, "dnssec-invalid"},
-    {306, "dane-required"},
-};
-
-const char *mtasts_outcome_result_name(unsigned result) {
-  for (size_t i = 0; i < sizeof results / sizeof *results; i++)
-    if (results[i].code == result)
-      return results[i].name;
-  return "";
-}
-
 /* libtlsrpt passes bytes from 0x80 up as its caller gave them, so they need not be UTF-8; nothing
  * that is read here would miss them. */
 static json_t *load_repaired(struct mtasts_span datagram) {
@@ -62,7 +38,7 @@ static void read_failure(const json_t *policy, struct mtasts_outcome *outcome) {
   const json_t *detail = json_array_get(json_object_get(policy, "failure-details"), 0);
   json_int_t code = json_integer_value(json_object_get(detail, "c"));
   struct mtasts_domain mx;
-  if (code > 0 && code <= 999 && *mtasts_outcome_result_name((unsigned)code))
+  if (code > 0 && code <= 999 && *mtasts_result_type_name((unsigned)code))
     outcome->result = (unsigned)code;
   if (mtasts_domain_from_text(text_of(json_object_get(detail, "n")), &mx) == MTASTS_OK)
     memcpy(outcome->mx, mx.name, mx.len + 1);
@@ -73,11 +49,10 @@ static bool read_policies(const json_t *policies, struct mtasts_outcome *outcome
   const json_t *policy;
   json_array_foreach(policies, i, policy) {
     json_int_t type = json_integer_value(json_object_get(policy, "policy-type"));
-    if (type != MTASTS_OUTCOME_TLSA && type != MTASTS_OUTCOME_STS &&
-        type != MTASTS_OUTCOME_NO_POLICY)
+    if (type < 0 || type > 9 || !*mtasts_policy_type_name((unsigned)type))
       return false;
     if (i == 0)
-      outcome->policy = (enum mtasts_outcome_policy)type;
+      outcome->policy = (enum mtasts_policy_type)type;
     if (json_integer_value(json_object_get(policy, "f")) != 0) {
       if (!outcome->failed)
         read_failure(policy, outcome);

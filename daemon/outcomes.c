@@ -26,18 +26,6 @@ struct mtasts_outcomes {
   char datagram[MTASTS_OUTCOME_MAX];
 };
 
-static const char *policy_name(enum mtasts_outcome_policy policy) {
-  switch (policy) {
-  case MTASTS_OUTCOME_TLSA:
-    return "tlsa";
-  case MTASTS_OUTCOME_STS:
-    return "sts";
-  case MTASTS_OUTCOME_NO_POLICY:
-    break;
-  }
-  return "no-policy-found";
-}
-
 /* Whoever may tell outcomes may tell any number of them, of any domain. */
 static void tell(struct mtasts_outcomes *outcomes, const struct mtasts_outcome *outcome) {
   char mx[2 * MTASTS_DOMAIN_MAX];
@@ -49,7 +37,8 @@ static void tell(struct mtasts_outcomes *outcomes, const struct mtasts_outcome *
   outcomes->lines.held = 0;
   mtasts_log_value((struct mtasts_span){outcome->mx, strlen(outcome->mx)}, mx, sizeof mx);
   mtasts_log(MTASTS_LOG_INFO, "outcome domain=%s policy=%s result=%s mx=%s", outcome->domain.name,
-             policy_name(outcome->policy), mtasts_outcome_result_name(outcome->result), mx);
+             mtasts_policy_type_name(outcome->policy), mtasts_result_type_name(outcome->result),
+             mx);
 }
 
 static void take(struct mtasts_outcomes *outcomes, size_t size) {
@@ -64,7 +53,7 @@ static void take(struct mtasts_outcomes *outcomes, size_t size) {
     return;
   mtasts_count(outcomes->stats, MTASTS_COUNT_OUTCOME_FAILURES);
   tell(outcomes, &outcome);
-  if (outcome.policy == MTASTS_OUTCOME_STS)
+  if (outcome.policy == MTASTS_POLICY_TYPE_STS)
     mtasts_waiters_look_behind(outcomes->waiters, MTASTS_JOB_RECHECK, &outcome.domain, NULL);
 }
 

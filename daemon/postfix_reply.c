@@ -9,6 +9,7 @@
 #include "printable.h"
 #include "span.h"
 #include "text.h"
+#include "tlsrpt.h"
 
 enum {
   MATCHING_MAX = 2 * MTASTS_SENDMAIL_MATCH_MAX, /* bytes of packed patterns */
@@ -155,20 +156,9 @@ static const char *put_report(struct mtasts_text *text, const struct mtasts_poli
  * what it has no name for. */
 static const char *policy_failure(const struct mtasts_decision *decision,
                                   const struct mtasts_entry *entry) {
-  if (decision->policy || !entry)
+  if (decision->policy || !entry || mtasts_result_of_error(entry->error) == MTASTS_RESULT_SUCCESS)
     return NULL;
-  switch (entry->error) {
-  case MTASTS_ERROR_POLICY_FETCH:
-  case MTASTS_ERROR_POLICY_INVALID:
-  case MTASTS_ERROR_WEBPKI_INVALID:
-    return mtasts_error_name(entry->error);
-  case MTASTS_ERROR_NONE:
-  case MTASTS_ERROR_DNS:
-  case MTASTS_ERROR_DNSSEC:
-  case MTASTS_ERROR_RECORD_INVALID:
-    break;
-  }
-  return NULL;
+  return mtasts_result_type_name(mtasts_result_of_error(entry->error));
 }
 
 /* verdicts */

@@ -70,36 +70,6 @@ struct mtasts_event mtasts_event_read(struct mtasts_span name, struct mtasts_spa
   return event;
 }
 
-const char *mtasts_result_name(enum mtasts_result result) {
-  switch (result) {
-  case MTASTS_RESULT_SUCCESS:
-    return "";
-  case MTASTS_RESULT_NO_STARTTLS:
-    return "starttls-not-supported";
-  case MTASTS_RESULT_HOST_MISMATCH:
-    return "certificate-host-mismatch";
-  case MTASTS_RESULT_NOT_TRUSTED:
-    return "certificate-not-trusted";
-  case MTASTS_RESULT_EXPIRED:
-    return "certificate-expired";
-  case MTASTS_RESULT_VALIDATION:
-    return "validation-failure";
-  case MTASTS_RESULT_POLICY_FETCH:
-    return "sts-policy-fetch-error";
-  case MTASTS_RESULT_POLICY_INVALID:
-    return "sts-policy-invalid";
-  case MTASTS_RESULT_WEBPKI_INVALID:
-    return "sts-webpki-invalid";
-  case MTASTS_RESULT_TLSA_INVALID:
-    return "tlsa-invalid";
-  case MTASTS_RESULT_DNSSEC_INVALID:
-    return "dnssec-invalid";
-  case MTASTS_RESULT_DANE_REQUIRED:
-    return "dane-required";
-  }
-  return "";
-}
-
 /* Cut where it is too long for any name. */
 static void keep(char *out, size_t size, struct mtasts_span text) {
   size_t len = text.len < size ? text.len : size - 1;
@@ -177,7 +147,7 @@ struct mtasts_span mtasts_session_mx(const struct mtasts_session *session) {
 }
 
 void mtasts_session_certificate(struct mtasts_session *session, struct mtasts_span host,
-                                enum mtasts_result seen) {
+                                enum mtasts_result_type seen) {
   if (!is_kept(session->host, sizeof session->host, host))
     return;
   session->presented = true;
@@ -191,8 +161,8 @@ static bool says(struct mtasts_span text, const char *words) {
 /* Which of RFC 8460's results a failed handshake is: GnuTLS says no more than "certificate
  * invalid" of one that is self-signed or has expired, and of a name nothing but that verifying
  * failed. */
-static enum mtasts_result of_handshake(const struct mtasts_session *session,
-                                       struct mtasts_span text) {
+static enum mtasts_result_type of_handshake(const struct mtasts_session *session,
+                                            struct mtasts_span text) {
   if (session->certificate != MTASTS_RESULT_SUCCESS)
     return session->certificate;
   if (says(text, "has expired"))
@@ -204,19 +174,19 @@ static enum mtasts_result of_handshake(const struct mtasts_session *session,
   return MTASTS_RESULT_VALIDATION;
 }
 
-static enum mtasts_result of_dane(struct mtasts_span text) {
-  static const enum mtasts_result results[] = {
+static enum mtasts_result_type of_dane(struct mtasts_span text) {
+  static const enum mtasts_result_type results[] = {
       MTASTS_RESULT_NO_STARTTLS, MTASTS_RESULT_TLSA_INVALID, MTASTS_RESULT_DNSSEC_INVALID,
       MTASTS_RESULT_DANE_REQUIRED};
   for (size_t i = 0; i < sizeof results / sizeof *results; i++)
-    if (says(text, mtasts_result_name(results[i])))
+    if (says(text, mtasts_result_type_name(results[i])))
       return results[i];
   return MTASTS_RESULT_VALIDATION;
 }
 
 /* A deferral for TLS's sake; SUCCESS: for another. */
-static enum mtasts_result of_deferral(const struct mtasts_session *session,
-                                      const struct mtasts_event *event) {
+static enum mtasts_result_type of_deferral(const struct mtasts_session *session,
+                                           const struct mtasts_event *event) {
   if (event->error == ERROR_TLS_REQUIRED)
     return MTASTS_RESULT_NO_STARTTLS; /* not offered, or refused */
   if (event->error == ERROR_TLS_FAILURE)

@@ -11,6 +11,7 @@
 #define MTASTS_PLUGIN_EVENT_H
 
 #include "known.h"
+#include "tlsrpt.h"
 
 enum mtasts_event_name {
   MTASTS_EVENT_OTHER,
@@ -39,41 +40,22 @@ struct mtasts_event mtasts_event_read(struct mtasts_span name, struct mtasts_spa
                                       struct mtasts_span address, struct mtasts_span data,
                                       struct mtasts_span extra);
 
-/* libtlsrpt's numbers of RFC 8460's result types. */
-enum mtasts_result {
-  MTASTS_RESULT_SUCCESS = 0,
-  MTASTS_RESULT_NO_STARTTLS = 201,
-  MTASTS_RESULT_HOST_MISMATCH = 202,
-  MTASTS_RESULT_NOT_TRUSTED = 203,
-  MTASTS_RESULT_EXPIRED = 204,
-  MTASTS_RESULT_VALIDATION = 205,
-  MTASTS_RESULT_POLICY_FETCH = 301,
-  MTASTS_RESULT_POLICY_INVALID = 302,
-  MTASTS_RESULT_WEBPKI_INVALID = 303,
-  MTASTS_RESULT_TLSA_INVALID = 304,
-  MTASTS_RESULT_DNSSEC_INVALID = 305,
-  MTASTS_RESULT_DANE_REQUIRED = 306,
-};
-
-/* RFC 8460's name; "" of a success. */
-const char *mtasts_result_name(enum mtasts_result result);
-
 /* The session that is under way; begins as zeros. */
 struct mtasts_session {
   char host[MTASTS_DOMAIN_MAX + 1]; /* as Exim calls it */
   char mx[MTASTS_DOMAIN_MAX + 1];   /* its MX name; "" before it was looked for */
   char address[64];
   char helo[MTASTS_DOMAIN_MAX + 1];
-  bool greeted;                   /* EHLO was answered, */
-  bool offered;                   /* and STARTTLS was in the answer */
-  bool counted;                   /* its outcome has been told */
-  bool failed;                    /* and was a failure */
-  bool presented;                 /* mtasts_cert has seen a certificate, */
-  enum mtasts_result certificate; /* and this is wrong with it */
+  bool greeted;                        /* EHLO was answered, */
+  bool offered;                        /* and STARTTLS was in the answer */
+  bool counted;                        /* its outcome has been told */
+  bool failed;                         /* and was a failure */
+  bool presented;                      /* mtasts_cert has seen a certificate, */
+  enum mtasts_result_type certificate; /* and this is wrong with it */
 };
 
 struct mtasts_ending {
-  enum mtasts_result result;
+  enum mtasts_result_type result;
   bool dane;        /* it is DANE that held or did not */
   const char *rule; /* constant: RFC and section of a failure */
   const char *code; /* constant: failure-reason-code; "" none */
@@ -100,6 +82,6 @@ struct mtasts_span mtasts_session_mx(const struct mtasts_session *session);
 /* What mtasts_cert saw of a host's certificate: its names do not cover the host, or it has
  * expired. */
 void mtasts_session_certificate(struct mtasts_session *session, struct mtasts_span host,
-                                enum mtasts_result seen);
+                                enum mtasts_result_type seen);
 
 #endif

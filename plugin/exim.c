@@ -91,9 +91,9 @@ int mtasts_cert(uschar **yield, int argc, uschar **argv) {
   const struct mtasts_known *known = mtasts_source_get(taken.at[0]);
   struct mtasts_span mx;
   bool sure = mtasts_mx_name(known, *host, *names, &mx);
-  enum mtasts_result seen = !mtasts_names_cover(*names, mx) ? MTASTS_RESULT_HOST_MISMATCH
-                            : has_expired(taken.at[3])      ? MTASTS_RESULT_EXPIRED
-                                                            : MTASTS_RESULT_SUCCESS;
+  enum mtasts_result_type seen = !mtasts_names_cover(*names, mx) ? MTASTS_RESULT_HOST_MISMATCH
+                                 : has_expired(taken.at[3])      ? MTASTS_RESULT_EXPIRED
+                                                                 : MTASTS_RESULT_SUCCESS;
   mtasts_session_certificate(&session, *host, seen);
   if (sure) {
     mtasts_session_is_mx(&session, mx);

@@ -6,50 +6,34 @@
 #include "span.h"
 
 enum {
-  TLSA = 1, /* libtlsrpt's policy types */
-  STS = 2,
-  NO_POLICY_FOUND = 9,
   DETAIL_MAX = 200,
 };
 
 struct subject {
-  int type;
+  enum mtasts_policy_type type;
   const struct mtasts_policy *policy; /* of STS; NULL: none could be had */
-  enum mtasts_result result;
+  enum mtasts_result_type result;
 };
 
 /* Why there is no policy that the domain meant to have: told as its failure, however well the
  * session went (RFC 8460 section 4.3.2.2). */
-static enum mtasts_result of_discovery(const struct mtasts_known *known) {
+static enum mtasts_result_type of_discovery(const struct mtasts_known *known) {
   if (known->ruling.overridden || known->decision.policy || !known->ruling.known)
     return MTASTS_RESULT_SUCCESS;
-  switch (known->ruling.entry.error) {
-  case MTASTS_ERROR_POLICY_FETCH:
-    return MTASTS_RESULT_POLICY_FETCH;
-  case MTASTS_ERROR_POLICY_INVALID:
-    return MTASTS_RESULT_POLICY_INVALID;
-  case MTASTS_ERROR_WEBPKI_INVALID:
-    return MTASTS_RESULT_WEBPKI_INVALID;
-  case MTASTS_ERROR_NONE:
-  case MTASTS_ERROR_DNS:
-  case MTASTS_ERROR_DNSSEC:
-  case MTASTS_ERROR_RECORD_INVALID:
-    break;
-  }
-  return MTASTS_RESULT_SUCCESS;
+  return mtasts_result_of_error(known->ruling.entry.error);
 }
 
 static struct subject subject_of(const struct mtasts_told *told) {
   const struct mtasts_known *known = told->known;
-  enum mtasts_result discovery = of_discovery(known);
+  enum mtasts_result_type discovery = of_discovery(known);
   if (told->ending.dane)
-    return (struct subject){TLSA, NULL, told->ending.result};
+    return (struct subject){MTASTS_POLICY_TYPE_TLSA, NULL, told->ending.result};
   if (discovery != MTASTS_RESULT_SUCCESS)
-    return (struct subject){STS, NULL, discovery};
+    return (struct subject){MTASTS_POLICY_TYPE_STS, NULL, discovery};
   /* An override is this site's own policy: the domain has no part in it. */
   if (known->decision.policy && !known->ruling.overridden)
-    return (struct subject){STS, known->decision.policy, told->ending.result};
-  return (struct subject){NO_POLICY_FOUND, NULL, told->ending.result};
+    return (struct subject){MTASTS_POLICY_TYPE_STS, known->decision.policy, told->ending.result};
+  return (struct subject){MTASTS_POLICY_TYPE_NOT_FOUND, NULL, told->ending.result};
 }
 
 /* `,"key":"value"`, or nothing where the value is empty. */
@@ -90,7 +74,7 @@ static struct mtasts_span cut(struct mtasts_span text, size_t most) {
 }
 
 static void put_failure(struct mtasts_text *text, const struct mtasts_told *told,
-                        enum mtasts_result result) {
+                        enum mtasts_result_type result) {
   const struct mtasts_session *session = told->session;
   bool discovery = result != told->ending.result;
   mtasts_text_put(text, ",\"failure-details\":[{\"c\":");
@@ -114,7 +98,7 @@ static void put_datagram(const struct mtasts_told *told, struct subject subject,
   /* The TLSA base domain (RFC 8460 section 4.4), where Exim looks: the host at the end of an alias.
    */
   put_pair(text, "policy-domain",
-           mtasts_span_of(subject.type == TLSA ? told->session->host : domain));
+           mtasts_span_of(subject.type == MTASTS_POLICY_TYPE_TLSA ? told->session->host : domain));
   if (subject.policy)
     put_policy(text, subject.policy);
   if (subject.result == MTASTS_RESULT_SUCCESS)
@@ -150,7 +134,7 @@ void mtasts_outcome_line(const struct mtasts_told *told, struct mtasts_text *tex
   put_value(text, " domain=", mtasts_span_of(known->domain.name));
   put_value(text, " mx=", mtasts_session_mx(told->session));
   put_value(text, " address=", mtasts_span_of(told->session->address));
-  put_value(text, " result=", mtasts_span_of(mtasts_result_name(told->ending.result)));
+  put_value(text, " result=", mtasts_span_of(mtasts_result_type_name(told->ending.result)));
   put_value(text, " rule=", mtasts_span_of(told->ending.rule));
   put_value(text,
             " id=", mtasts_span_of(known->decision.policy ? known->ruling.entry.policy_id : ""));

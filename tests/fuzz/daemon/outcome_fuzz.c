@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     abort();
   if (mx.len == sizeof outcome.mx || (mx.len > 0 && mtasts_domain_parse(mx, &domain) != MTASTS_OK))
     abort();
-  if (outcome.result != 0 && (!outcome.failed || !*mtasts_outcome_result_name(outcome.result)))
+  if (outcome.result != 0 && (!outcome.failed || !*mtasts_result_type_name(outcome.result)))
     abort();
   return 0;
 }

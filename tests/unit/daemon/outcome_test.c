@@ -74,18 +74,9 @@ static void refusal_writes_nothing(void) {
   CU_ASSERT(outcome.result == 7 && outcome.domain.len == 0);
 }
 
-static void results_have_their_names(void) {
-  CU_ASSERT_STRING_EQUAL(mtasts_outcome_result_name(201), "starttls-not-supported");
-  CU_ASSERT_STRING_EQUAL(mtasts_outcome_result_name(203), "certificate-not-trusted");
-  CU_ASSERT_STRING_EQUAL(mtasts_outcome_result_name(306), "dane-required");
-  CU_ASSERT_STRING_EQUAL(mtasts_outcome_result_name(0), "");
-  CU_ASSERT_STRING_EQUAL(mtasts_outcome_result_name(206), "");
-}
-
 const struct unit_test unit_tests[] = {
     {"datagrams as MTAs send them, and worse", datagrams},
     {"more than 64 KiB is refused", size_is_bounded},
     {"endless nesting is refused", depth_is_bounded},
     {"a refusal leaves the outcome alone", refusal_writes_nothing},
-    {"codes have RFC 8460's names", results_have_their_names},
     {NULL, NULL}};

@@ -98,8 +98,8 @@ static void test_deferrals(void) {
   static const struct {
     const char *extra;
     const char *text;
-    enum mtasts_result seen;
-    enum mtasts_result result;
+    enum mtasts_result_type seen;
+    enum mtasts_result_type result;
   } cases[] = {
       {"-38", "a TLS session is required, but the server did not offer TLS support", 0,
        MTASTS_RESULT_NO_STARTTLS},
@@ -186,7 +186,7 @@ static void test_two_hosts(void) {
 static void test_dane(void) {
   static const struct {
     const char *data;
-    enum mtasts_result result;
+    enum mtasts_result_type result;
   } cases[] = {{"validation-failure", MTASTS_RESULT_VALIDATION},
                {"starttls-not-supported", MTASTS_RESULT_NO_STARTTLS},
                {"dnssec-invalid", MTASTS_RESULT_DNSSEC_INVALID},
