@@ -21,77 +21,18 @@ static void add_one(struct mtasts_text *text, const char *name, enum kind kind,
 
 /* counters */
 
-static const struct {
-  const char *name;
-  enum kind kind;
-  enum mtasts_counter counter;
-  const char *help;
-} counts[] = {
-    {"mtasts_requests_total", COUNTER, MTASTS_COUNT_REQUESTS,
-     "Requests on the socketmap and ask sockets."},
-    {"mtasts_cache_hits_total", COUNTER, MTASTS_COUNT_HITS,
-     "Questions answered from the cache at once."},
-    {"mtasts_cache_misses_total", COUNTER, MTASTS_COUNT_MISSES,
-     "Questions whose answer the cache did not hold."},
-    {"mtasts_stale_answers_total", COUNTER, MTASTS_COUNT_STALE,
-     "Hits answered by a policy in force that could not be checked or refreshed."},
-    {"mtasts_override_answers_total", COUNTER, MTASTS_COUNT_OVERRIDES,
-     "Questions answered by an override of the configuration."},
-    {"mtasts_unknown_answers_total", COUNTER, MTASTS_COUNT_UNKNOWN,
-     "Questions answered with the verdict unknown: too late, or too much to do."},
-    {"mtasts_malformed_requests_total", COUNTER, MTASTS_COUNT_MALFORMED,
-     "Connections closed for a malformed request."},
-    {"mtasts_connections", GAUGE, MTASTS_COUNT_CONNECTIONS,
-     "Connections open on the socketmap and ask sockets."},
-    {"mtasts_lookups_total", COUNTER, MTASTS_COUNT_LOOKUPS, "Look-ups of domains that have ended."},
-    {"mtasts_refreshes_total", COUNTER, MTASTS_COUNT_REFRESHES,
-     "Look-ups that nobody waited for: checks behind an answer and refreshes ahead of one."},
-    {"mtasts_lookups_in_flight", GAUGE, MTASTS_COUNT_IN_FLIGHT, "Look-ups under way."},
-    {"mtasts_lookups_waiting", GAUGE, MTASTS_COUNT_WAITING, "Look-ups that wait for their turn."},
-    {"mtasts_rechecks_total", COUNTER, MTASTS_COUNT_RECHECKS,
-     "TXT records looked at again after a delivery failed under a policy."},
-    {"mtasts_dane_failures_total", COUNTER, MTASTS_COUNT_DANE_FAILURES,
-     "Look-ups after which a domain's mail is deferred for its DNSSEC or TLSA records."},
-    {"mtasts_dnssec_broken_checks_total", COUNTER, MTASTS_COUNT_DNSSEC_BROKEN,
-     "Checks of the root's key by which nothing can be validated here."},
-    {"mtasts_alerts_total", COUNTER, MTASTS_COUNT_ALERTS,
-     "Alerts: enforce policies near their end, or at it, that could not be refreshed."},
-    {"mtasts_outcomes_total", COUNTER, MTASTS_COUNT_OUTCOMES,
-     "Datagrams by which MTAs told how TLS went."},
-    {"mtasts_outcome_failures_total", COUNTER, MTASTS_COUNT_OUTCOME_FAILURES,
-     "Outcomes of sessions that failed."},
-    {"mtasts_outcomes_malformed_total", COUNTER, MTASTS_COUNT_OUTCOME_MALFORMED,
-     "Datagrams that were no outcome."},
-    {"mtasts_cache_failures_total", COUNTER, MTASTS_COUNT_STORE_FAILURES,
-     "Reads or writes of the cache that failed. One that is full has not failed."},
-    {"mtasts_cache_damages_total", COUNTER, MTASTS_COUNT_CACHE_DAMAGES,
-     "Starts with a damaged cache, of which what could be read was kept."},
-};
-
 static void add_counts(struct mtasts_text *text, const struct mtasts_stats *stats) {
-  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-    add_one(text, counts[i].name, counts[i].kind, mtasts_counted(stats, counts[i].counter),
-            counts[i].help);
-}
-
-static const struct {
-  enum mtasts_error type;
-  enum mtasts_counter counter;
-} failures[] = {
-    {MTASTS_ERROR_POLICY_FETCH, MTASTS_COUNT_FETCH_FAILURES},
-    {MTASTS_ERROR_POLICY_INVALID, MTASTS_COUNT_INVALID_POLICIES},
-    {MTASTS_ERROR_WEBPKI_INVALID, MTASTS_COUNT_WEBPKI_FAILURES},
-    {MTASTS_ERROR_DNS, MTASTS_COUNT_DNS_FAILURES},
-    {MTASTS_ERROR_DNSSEC, MTASTS_COUNT_DNSSEC_FAILURES},
-    {MTASTS_ERROR_RECORD_INVALID, MTASTS_COUNT_INVALID_RECORDS},
-};
-
-static void add_failures(struct mtasts_text *text, const struct mtasts_stats *stats) {
-  static const char name[] = "mtasts_lookup_failures_total";
-  add_head(text, name, COUNTER, "Look-ups that failed, by RFC 8460's result types and our own.");
-  for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
-    mtasts_text_printf(text, "%s{type=\"%s\"} %llu\n", name, mtasts_error_name(failures[i].type),
-                       mtasts_counted(stats, failures[i].counter));
+  const char *before = "";
+  for (enum mtasts_counter i = 0; i < MTASTS_COUNTERS; i++) {
+    const struct mtasts_counter_words *words = &mtasts_counter_words[i];
+    if (strcmp(words->metric, before) != 0)
+      add_head(text, words->metric, words->gauge ? GAUGE : COUNTER, words->help);
+    mtasts_text_put(text, words->metric);
+    if (words->type != MTASTS_ERROR_NONE)
+      mtasts_text_printf(text, "{type=\"%s\"}", mtasts_error_name(words->type));
+    mtasts_text_printf(text, " %llu\n", mtasts_counted(stats, i));
+    before = words->metric;
+  }
 }
 
 /* answers that waited, by how long */
@@ -208,7 +149,6 @@ size_t mtasts_exposition_write(const struct mtasts_exposition *exposition, char 
   struct mtasts_text text = {.data = out, .size = size};
   add_daemon(&text, exposition);
   add_counts(&text, exposition->stats);
-  add_failures(&text, exposition->stats);
   add_waits(&text, exposition->stats);
   if (exposition->space)
     add_space(&text, exposition);

@@ -2,34 +2,73 @@
 
 #include "text.h"
 
-static const char *const names[MTASTS_COUNTERS] = {
-    [MTASTS_COUNT_REQUESTS] = "requests",
-    [MTASTS_COUNT_HITS] = "hits",
-    [MTASTS_COUNT_STALE] = "stale",
-    [MTASTS_COUNT_OVERRIDES] = "overrides",
-    [MTASTS_COUNT_MISSES] = "misses",
-    [MTASTS_COUNT_UNKNOWN] = "unknown",
-    [MTASTS_COUNT_MALFORMED] = "malformed",
-    [MTASTS_COUNT_LOOKUPS] = "lookups",
-    [MTASTS_COUNT_REFRESHES] = "refreshes",
-    [MTASTS_COUNT_DNS_FAILURES] = "dns_failures",
-    [MTASTS_COUNT_DNSSEC_FAILURES] = "dnssec_failures",
-    [MTASTS_COUNT_INVALID_RECORDS] = "invalid_records",
-    [MTASTS_COUNT_FETCH_FAILURES] = "fetch_failures",
-    [MTASTS_COUNT_INVALID_POLICIES] = "invalid_policies",
-    [MTASTS_COUNT_WEBPKI_FAILURES] = "webpki_failures",
-    [MTASTS_COUNT_DANE_FAILURES] = "dane_failures",
-    [MTASTS_COUNT_DNSSEC_BROKEN] = "dnssec_broken",
-    [MTASTS_COUNT_ALERTS] = "alerts",
-    [MTASTS_COUNT_OUTCOMES] = "outcomes",
-    [MTASTS_COUNT_OUTCOME_FAILURES] = "outcome_failures",
-    [MTASTS_COUNT_OUTCOME_MALFORMED] = "outcome_malformed",
-    [MTASTS_COUNT_RECHECKS] = "rechecks",
-    [MTASTS_COUNT_STORE_FAILURES] = "store_failures",
-    [MTASTS_COUNT_CACHE_DAMAGES] = "cache_damages",
-    [MTASTS_COUNT_IN_FLIGHT] = "in_flight",
-    [MTASTS_COUNT_WAITING] = "waiting",
-    [MTASTS_COUNT_CONNECTIONS] = "connections",
+static const char failures[] = "mtasts_lookup_failures_total";
+static const char failures_help[] = "Look-ups that failed, by RFC 8460's result types and our own.";
+
+const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS] = {
+    [MTASTS_COUNT_REQUESTS] = {"requests", "mtasts_requests_total",
+                               "Requests on the socketmap and ask sockets."},
+    [MTASTS_COUNT_HITS] = {"hits", "mtasts_cache_hits_total",
+                           "Questions answered from the cache at once."},
+    [MTASTS_COUNT_STALE] =
+        {"stale", "mtasts_stale_answers_total",
+         "Hits answered by a policy in force that could not be checked or refreshed."},
+    [MTASTS_COUNT_OVERRIDES] = {"overrides", "mtasts_override_answers_total",
+                                "Questions answered by an override of the configuration."},
+    [MTASTS_COUNT_MISSES] = {"misses", "mtasts_cache_misses_total",
+                             "Questions whose answer the cache did not hold."},
+    [MTASTS_COUNT_UNKNOWN] =
+        {"unknown", "mtasts_unknown_answers_total",
+         "Questions answered with the verdict unknown: too late, or too much to do."},
+    [MTASTS_COUNT_MALFORMED] = {"malformed", "mtasts_malformed_requests_total",
+                                "Connections closed for a malformed request."},
+    [MTASTS_COUNT_LOOKUPS] = {"lookups", "mtasts_lookups_total",
+                              "Look-ups of domains that have ended."},
+    [MTASTS_COUNT_REFRESHES] =
+        {"refreshes", "mtasts_refreshes_total",
+         "Look-ups that nobody waited for: checks behind an answer and refreshes ahead of one."},
+    [MTASTS_COUNT_DNS_FAILURES] = {"dns_failures", failures, failures_help, MTASTS_ERROR_DNS},
+    [MTASTS_COUNT_DNSSEC_FAILURES] = {"dnssec_failures", failures, failures_help,
+                                      MTASTS_ERROR_DNSSEC},
+    [MTASTS_COUNT_INVALID_RECORDS] = {"invalid_records", failures, failures_help,
+                                      MTASTS_ERROR_RECORD_INVALID},
+    [MTASTS_COUNT_FETCH_FAILURES] = {"fetch_failures", failures, failures_help,
+                                     MTASTS_ERROR_POLICY_FETCH},
+    [MTASTS_COUNT_INVALID_POLICIES] = {"invalid_policies", failures, failures_help,
+                                       MTASTS_ERROR_POLICY_INVALID},
+    [MTASTS_COUNT_WEBPKI_FAILURES] = {"webpki_failures", failures, failures_help,
+                                      MTASTS_ERROR_WEBPKI_INVALID},
+    [MTASTS_COUNT_DANE_FAILURES] =
+        {"dane_failures", "mtasts_dane_failures_total",
+         "Look-ups after which a domain's mail is deferred for its DNSSEC or TLSA records."},
+    [MTASTS_COUNT_DNSSEC_BROKEN] =
+        {"dnssec_broken", "mtasts_dnssec_broken_checks_total",
+         "Checks of the root's key by which nothing can be validated here."},
+    [MTASTS_COUNT_ALERTS] =
+        {"alerts", "mtasts_alerts_total",
+         "Alerts: enforce policies near their end, or at it, that could not be refreshed."},
+    [MTASTS_COUNT_OUTCOMES] = {"outcomes", "mtasts_outcomes_total",
+                               "Datagrams by which MTAs told how TLS went."},
+    [MTASTS_COUNT_OUTCOME_FAILURES] = {"outcome_failures", "mtasts_outcome_failures_total",
+                                       "Outcomes of sessions that failed."},
+    [MTASTS_COUNT_OUTCOME_MALFORMED] = {"outcome_malformed", "mtasts_outcomes_malformed_total",
+                                        "Datagrams that were no outcome."},
+    [MTASTS_COUNT_RECHECKS] =
+        {"rechecks", "mtasts_rechecks_total",
+         "TXT records looked at again after a delivery failed under a policy."},
+    [MTASTS_COUNT_STORE_FAILURES] =
+        {"store_failures", "mtasts_cache_failures_total",
+         "Reads or writes of the cache that failed. One that is full has not failed."},
+    [MTASTS_COUNT_CACHE_DAMAGES] =
+        {"cache_damages", "mtasts_cache_damages_total",
+         "Starts with a damaged cache, of which what could be read was kept."},
+    [MTASTS_COUNT_IN_FLIGHT] = {"in_flight", "mtasts_lookups_in_flight", "Look-ups under way.",
+                                .gauge = true},
+    [MTASTS_COUNT_WAITING] = {"waiting", "mtasts_lookups_waiting",
+                              "Look-ups that wait for their turn.", .gauge = true},
+    [MTASTS_COUNT_CONNECTIONS] = {"connections", "mtasts_connections",
+                                  "Connections open on the socketmap and ask sockets.",
+                                  .gauge = true},
 };
 
 /* The clock of waits is a few milliseconds coarse. */
@@ -53,7 +92,7 @@ static unsigned long long waits(const struct mtasts_stats *stats, int kind) {
 size_t mtasts_stats_text(const struct mtasts_stats *stats, char *out, size_t size) {
   struct mtasts_text text = {.data = out, .size = size};
   for (enum mtasts_counter i = 0; i < MTASTS_COUNTERS; i++)
-    mtasts_text_printf(&text, "%s\"%s\":%llu", i == 0 ? "{" : ",", names[i],
+    mtasts_text_printf(&text, "%s\"%s\":%llu", i == 0 ? "{" : ",", mtasts_counter_words[i].key,
                        mtasts_counted(stats, i));
   mtasts_text_printf(&text, ",\"waited_ms\":%llu,\"waits\":{",
                      atomic_load_explicit(&stats->waited, memory_order_relaxed));

@@ -48,6 +48,17 @@ enum mtasts_counter {
   MTASTS_COUNTERS,
 };
 
+/* What a counter is called outside, a row for each. */
+struct mtasts_counter_words {
+  const char *key;        /* in the reply of `stats` */
+  const char *metric;     /* for Prometheus; several in a row may share one */
+  const char *help;       /* of the metric */
+  enum mtasts_error type; /* the label by which those are told apart; NONE: no label */
+  bool gauge;             /* it may fall */
+};
+
+extern const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS];
+
 enum {
   MTASTS_WAITS = 10, /* kinds of waits by their length, and one for those past all bounds */
 };
