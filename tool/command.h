@@ -1,24 +1,27 @@
 /*
- * command.h: what main.c knows of a command, and the exit codes (mtasts(1)).
+ * command.h: what main.c knows of a command, and the exit codes (mtasts(1)): those of
+ * sysexits.h, and one of our own.
  */
 #ifndef MTASTS_TOOL_COMMAND_H
 #define MTASTS_TOOL_COMMAND_H
 
+#include <sysexits.h>
+
 #include "options.h"
 
 enum mtasts_exit {
-  MTASTS_EXIT_OK = 0,
-  MTASTS_EXIT_NO = 1,      /* a host that does not match, a domain that is not cached */
-  MTASTS_EXIT_USAGE = 64,  /* wrong options or arguments */
-  MTASTS_EXIT_DATA = 65,   /* malformed input */
-  MTASTS_EXIT_NOFILE = 66, /* no such file */
-  MTASTS_EXIT_AWAY = 69,   /* no resolver answers, or mtastsd no more */
-  MTASTS_EXIT_MEMORY = 71,
-  MTASTS_EXIT_CREATE = 73, /* cannot create */
-  MTASTS_EXIT_IO = 74,
-  MTASTS_EXIT_LATER = 75,  /* verdict defer, or somebody else is writing */
-  MTASTS_EXIT_DENIED = 77, /* no permission */
-  MTASTS_EXIT_CONFIG = 78,
+  MTASTS_EXIT_OK = EX_OK,
+  MTASTS_EXIT_NO = 1,                /* a host that does not match, a domain that is not cached */
+  MTASTS_EXIT_USAGE = EX_USAGE,      /* wrong options or arguments */
+  MTASTS_EXIT_DATA = EX_DATAERR,     /* malformed input */
+  MTASTS_EXIT_NOFILE = EX_NOINPUT,   /* no such file */
+  MTASTS_EXIT_AWAY = EX_UNAVAILABLE, /* no resolver answers, or mtastsd no more */
+  MTASTS_EXIT_MEMORY = EX_OSERR,
+  MTASTS_EXIT_CREATE = EX_CANTCREAT, /* cannot create */
+  MTASTS_EXIT_IO = EX_IOERR,
+  MTASTS_EXIT_LATER = EX_TEMPFAIL, /* verdict defer, or somebody else is writing */
+  MTASTS_EXIT_DENIED = EX_NOPERM,  /* no permission */
+  MTASTS_EXIT_CONFIG = EX_CONFIG,
 };
 
 struct mtasts_command {
