@@ -1,7 +1,7 @@
 #include <errno.h>
 
 #include "data_file.h"
-#include "writer.h"
+#include "store_private.h"
 
 enum {
   NOTE_INTERVAL = 60 /* seconds between commits for a note alone */

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 
 #include "organisation.h"
-#include "writer.h"
+#include "store_private.h"
 
 enum {
   SHARE = 64,

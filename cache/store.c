@@ -14,7 +14,7 @@
 #include "stamp.h"
 #include "status.h"
 #include "tree_check.h"
-#include "writer.h"
+#include "store_private.h"
 
 enum {
   WORKING_SPACE = 1 << 20, /* bytes, the least of it */

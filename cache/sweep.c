@@ -1,7 +1,7 @@
 #include <sys/random.h>
 
 #include "data_file.h"
-#include "writer.h"
+#include "store_private.h"
 
 enum {
   SEEN_MAX = 4096,   /* entries looked at in one transaction */

@@ -1,7 +1,7 @@
 /* The store's housekeeping: what time, damage or an administrator removes. */
 #include "bounds.h"
 #include "data_file.h"
-#include "writer.h"
+#include "store_private.h"
 
 enum {
   ABSENT_KEEP = 86400 /* seconds past next_check that an absent entry is kept */

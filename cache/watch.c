@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "data_file.h"
-#include "writer.h"
+#include "store_private.h"
 
 enum {
   CHECK_INTERVAL = 60, /* seconds between looks at the others */

@@ -1,4 +1,4 @@
-#include "config_keys.h"
+#include "config_private.h"
 
 #include <errno.h>
 #include <fcntl.h>

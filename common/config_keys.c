@@ -1,4 +1,4 @@
-#include "config_keys.h"
+#include "config_private.h"
 
 #include "ascii.h"
 #include "idn.h"
@@ -199,23 +199,21 @@ static const char *read_hop(const struct mtasts_key *key, const char *text, void
   return read_text(key, text, out);
 }
 
-bool mtasts_accounts_wanted = true;
-
 /* The name is kept even where it is unknown: the default user may be missing. */
 static const char *read_user(const struct mtasts_key *key, const char *text, void *out) {
   read_text(key, text, out);
-  return !mtasts_accounts_wanted || getpwnam(text) ? NULL : "is not a user of this system";
+  return !mtasts_config_wants_accounts() || getpwnam(text) ? NULL : "is not a user of this system";
 }
 
 static const char *read_group(const struct mtasts_key *key, const char *text, void *out) {
   read_text(key, text, out);
-  return !mtasts_accounts_wanted || getgrnam(text) ? NULL : "is not a group of this system";
+  return !mtasts_config_wants_accounts() || getgrnam(text) ? NULL : "is not a group of this system";
 }
 
 /* A socket's own group; (gid_t)-1 stands for the configuration's. */
 static const char *read_gid(const struct mtasts_key *key, const char *text, void *out) {
   (void)key;
-  bool wanted = *text && mtasts_accounts_wanted;
+  bool wanted = *text && mtasts_config_wants_accounts();
   const struct group *group = wanted ? getgrnam(text) : NULL;
   *(gid_t *)out = group ? group->gr_gid : (gid_t)-1;
   return wanted && !group ? "is not a group of this system" : NULL;

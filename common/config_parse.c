@@ -1,4 +1,4 @@
-#include "config_keys.h"
+#include "config_private.h"
 #include "config_text.h"
 #include "idn.h"
 #include "printable.h"
@@ -26,6 +26,7 @@ static pthread_mutex_t lexer = PTHREAD_MUTEX_INITIALIZER;
  */
 static struct parse {
   const char *name; /* of the file */
+  bool accounts;    /* are users and groups to be looked up? */
   char *error;
   size_t error_size;
   enum mtasts_status status;
@@ -33,6 +34,10 @@ static struct parse {
   struct mtasts_domain_override *overrides;
   unsigned lines[MTASTS_KEYS_MAX]; /* where each key stands, in this override or the file; or 0 */
 } * parsing;
+
+bool mtasts_config_wants_accounts(void) {
+  return parsing->accounts;
+}
 
 /* Keeps the first error. Its text may quote the file, so it is made printable. */
 __attribute__((format(printf, 2, 0))) static void set_error(unsigned line, const char *format,
@@ -280,8 +285,8 @@ static void resolve_accounts(struct mtasts_config *config) {
   gid_t *const gids[] = {&config->ask.access.gid, &config->socketmap.access.gid,
                          &config->outcome.access.gid, &config->metrics.access.gid,
                          &config->milter.access.gid};
-  const struct passwd *user = mtasts_accounts_wanted ? getpwnam(config->user) : NULL;
-  const struct group *group = mtasts_accounts_wanted ? getgrnam(config->group) : NULL;
+  const struct passwd *user = parsing->accounts ? getpwnam(config->user) : NULL;
+  const struct group *group = parsing->accounts ? getgrnam(config->group) : NULL;
   config->uid = user ? user->pw_uid : (uid_t)-1;
   config->gid = group ? group->gr_gid : (gid_t)-1;
   /* A user that is there, of a file that names no group: its own one, rather than stay root. */
@@ -369,12 +374,12 @@ static void parse_text(char *text, size_t len) {
 enum mtasts_status mtasts_config_read(struct mtasts_span text, const char *name, bool accounts,
                                       char *error, size_t error_size,
                                       struct mtasts_config **config) {
-  struct parse parse = {.name = name, .error = error, .error_size = error_size};
+  struct parse parse = {
+      .name = name, .accounts = accounts, .error = error, .error_size = error_size};
   char *copy = malloc(text.len + 1);
   parse.config = calloc(1, sizeof *parse.config);
   pthread_mutex_lock(&lexer);
   parsing = &parse;
-  mtasts_accounts_wanted = accounts;
   if (text.len > MTASTS_CONFIG_MAX) {
     parse.status = MTASTS_TOO_LARGE;
     snprintf(error, error_size, "%s: larger than %d bytes", name, MTASTS_CONFIG_MAX);

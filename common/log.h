@@ -11,23 +11,8 @@
 #ifndef MTASTS_LOG_H
 #define MTASTS_LOG_H
 
+#include "log_level.h"
 #include "mtasts.h"
-
-enum mtasts_log_sink {
-  MTASTS_LOG_SYSLOG, /* facility mail */
-  MTASTS_LOG_STDERR,
-};
-
-enum mtasts_log_level {
-  MTASTS_LOG_ERROR,
-  MTASTS_LOG_WARNING,
-  MTASTS_LOG_INFO,
-  MTASTS_LOG_DEBUG,
-};
-
-enum {
-  MTASTS_LOG_LINE_MAX = 2048, /* bytes; a longer line is cut */
-};
 
 /*
  * Until it is called, lines up to INFO go to standard error. program must outlive the log.

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "log.h"
+#include "log_level.h"
 
 enum {
   MTASTS_LOG_TEXTS = 16,

@@ -16,9 +16,11 @@
 #ifndef MTASTS_LOG_SINK_H
 #define MTASTS_LOG_SINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "log.h"
+#include "log_level.h"
 
 enum {
   MTASTS_LOG_WAITING = 256 << 10, /* bytes of lines */

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "question.h"
+#include "front_private.h"
 #include "status.h"
 
 enum {

@@ -30,13 +30,6 @@ struct mtasts_netloop_options {
   struct mtasts_stats *stats;
 };
 
-enum {
-  MTASTS_NET_WAITING_MAX = 16384, /* look-ups that wait for their turn; past it, MTASTS_FULL */
-  /* RFC 8461 section 5.1 asks for a new look at the TXT record before a permanent failure; a
-   * domain is looked at again for that at most once in so many seconds. */
-  MTASTS_RECHECK_EVERY = 60,
-};
-
 /* How many look-ups may be under way: refresh.in_flight, or fewer if descriptors are few. */
 uint32_t mtasts_netloop_lookups(const struct mtasts_config *config);
 

@@ -1,4 +1,4 @@
-#include "peer.h"
+#include "socketmap_private.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "question.h"
+#include "front_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>

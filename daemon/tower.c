@@ -6,7 +6,6 @@
 
 #include "entry_codec.h"
 #include "log.h"
-#include "netloop.h"
 #include "news.h"
 #include "status.h"
 

@@ -21,6 +21,11 @@ enum {
   /* Domains that are tried again sooner than once an interval: 1.2 MB at most, and no more than
    * 14 look-ups a second were all of them failing for the first time. */
   MTASTS_AGENDA_MOST = 4096,
+
+  MTASTS_NET_WAITING_MAX = 16384, /* look-ups that wait for their turn; past it, MTASTS_FULL */
+  /* RFC 8461 section 5.1 asks for a new look at the TXT record before a permanent failure; a
+   * domain is looked at again for that at most once in so many seconds. */
+  MTASTS_RECHECK_EVERY = 60,
 };
 
 struct mtasts_tower {

@@ -2,7 +2,7 @@
 
 #include <event2/event.h>
 
-#include "peer.h"
+#include "socketmap_private.h"
 
 static void on_next(evutil_socket_t fd, short what, void *context);
 

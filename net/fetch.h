@@ -22,7 +22,7 @@
 #include <netinet/in.h>
 
 #include "connect.h"
-#include "mtasts.h"
+#include "fetch_answer.h"
 
 struct event_base;
 struct mtasts_fetcher;
@@ -40,16 +40,6 @@ struct mtasts_fetcher_options {
 struct mtasts_addresses {
   const struct in6_addr *items;
   size_t count;
-};
-
-struct mtasts_fetch_answer {
-  enum mtasts_error error;            /* NONE, POLICY_FETCH, WEBPKI_INVALID */
-  long status;                        /* of HTTP; 0 where none arrived */
-  bool unresolved;                    /* the policy host was not asked: the DNS failed to tell its
-                                         addresses (policy_fetch.h), or this process lacks means */
-  struct in6_addr address;            /* that it came from; unspecified: none, or a proxy */
-  struct mtasts_span body;            /* good for the callback */
-  char detail[MTASTS_DETAIL_MAX + 1]; /* "HTTP status 404 from mta-sts.example.com" */
 };
 
 typedef void mtasts_fetch_fn(void *context, const struct mtasts_fetch_answer *answer);

@@ -16,7 +16,7 @@
 #include <curl/curl.h>
 
 #include "certificate.h"
-#include "fetch.h"
+#include "fetch_answer.h"
 
 struct mtasts_response {
   CURL *easy;

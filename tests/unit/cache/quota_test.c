@@ -1,7 +1,7 @@
 /* Quotas, the reserve, and full maps: what goes, and above all what does not. */
 #include "data_file.h"
 #include "fixture.h"
-#include "writer.h"
+#include "store_private.h"
 
 const char *const unit_name = "cache/quota";
 

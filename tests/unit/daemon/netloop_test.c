@@ -1,6 +1,7 @@
 #include "netloop_rig.h"
 
 #include "dns_message.h"
+#include "tower.h"
 
 const char *const unit_name = "daemon/netloop";
 

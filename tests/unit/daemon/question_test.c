@@ -1,5 +1,5 @@
 /* The keys and maps of MTAs, over the socket; what comes later is in front_test. */
-#include "question.h"
+#include "front_private.h"
 
 #include "environment.h"
 #include "front_lab.h"

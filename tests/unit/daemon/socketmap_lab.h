@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "log.h"
-#include "peer.h"
+#include "socketmap_private.h"
 #include "stats.h"
 #include "unit.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "peer.h"
+#include "socketmap_private.h"
 #include "unit.h"
 
 const char *const unit_name = "daemon/waiters";

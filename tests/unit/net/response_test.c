@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch.h"
 #include "namespace.h"
 #include "scripted_https.h"
 #include "unit.h"

@@ -1,6 +1,6 @@
 /*
- * peer.h: one connection of the socketmap server, and what of the server it works with. For
- * socketmap.c and peer.c alone.
+ * socketmap_private.h: one connection of the socketmap server, and what of the server it works
+ * with. For socketmap.c, peer.c and turns.c alone.
  *
  * A connection is in one of five states, and in the server's list of that state. It is read
  * from unless it owes the kernel replies or its buffer is full; readiness to read is watched
@@ -8,8 +8,8 @@
  * A full buffer is one go: what else a peer has sent waits in its socket for the next turn of
  * the loop. How long a peer is seen to in a turn is bounded as well (turns.h).
  */
-#ifndef MTASTS_PEER_H
-#define MTASTS_PEER_H
+#ifndef MTASTS_SOCKETMAP_PRIVATE_H
+#define MTASTS_SOCKETMAP_PRIVATE_H
 
 #include <event2/event.h>
 #include <event2/event_struct.h>

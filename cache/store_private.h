@@ -1,10 +1,11 @@
 /*
- * writer.h: the inside of a store, shared by store.c, note.c, quota.c, watch.c and upkeep.c.
+ * store_private.h: the inside of a store, for store.c, note.c, quota.c, sweep.c, watch.c and
+ * upkeep.c alone.
  *
  * Functions return 0, an errno or an LMDB error.
  */
-#ifndef MTASTS_CACHE_WRITER_H
-#define MTASTS_CACHE_WRITER_H
+#ifndef MTASTS_STORE_PRIVATE_H
+#define MTASTS_STORE_PRIVATE_H
 
 #include "environment.h"
 #include "store.h"

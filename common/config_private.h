@@ -1,9 +1,9 @@
 /*
- * config_keys.h: every key of mtasts.conf in one table: its section, name, default, and how
- * a value of it is checked and kept. Used by config.c alone.
+ * config_private.h: every key of mtasts.conf in one table: its section, name, default, and how a
+ * value of it is checked and kept. For config.c, config_keys.c and config_parse.c alone.
  */
-#ifndef MTASTS_CONFIG_KEYS_H
-#define MTASTS_CONFIG_KEYS_H
+#ifndef MTASTS_CONFIG_PRIVATE_H
+#define MTASTS_CONFIG_PRIVATE_H
 
 #include "config.h"
 
@@ -44,8 +44,9 @@ struct mtasts_override_draft {
   struct mtasts_strings mx;
 };
 
-/* Are users and groups to be looked up? As it was told to mtasts_config_read. */
-extern bool mtasts_accounts_wanted;
+/* Are users and groups to be looked up? As mtasts_config_read was told for the file that is being
+ * read. */
+bool mtasts_config_wants_accounts(void);
 
 enum mtasts_status mtasts_config_read(struct mtasts_span text, const char *name, bool accounts,
                                       char *error, size_t error_size,

@@ -1,9 +1,9 @@
 /*
- * question.h: one question to the front loop and its reply: at once from the cache, or later.
+ * front_private.h: one question to the front loop and its reply: at once from the cache, or later.
  * For front.c and question.c alone.
  */
-#ifndef MTASTS_QUESTION_H
-#define MTASTS_QUESTION_H
+#ifndef MTASTS_FRONT_PRIVATE_H
+#define MTASTS_FRONT_PRIVATE_H
 
 #include <event2/event_struct.h>
 
