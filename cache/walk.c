@@ -106,15 +106,16 @@ static bool visit_all(const struct mtasts_cache *cache, const struct batch *batc
   return true;
 }
 
-enum mtasts_status mtasts_cache_walk_on(struct mtasts_cache *cache, enum mtasts_walk_part part,
-                                        struct mtasts_walk_place *place, uint64_t most,
-                                        mtasts_walk_fn *visit, void *context, bool *end) {
+enum mtasts_status mtasts_cache_walk_on(struct mtasts_cache *cache,
+                                        const struct mtasts_walk_step *step,
+                                        struct mtasts_walk_place *place, bool *end) {
   struct mtasts_reader *reader;
   enum mtasts_status status = mtasts_reader_new(cache, &reader);
   if (status != MTASTS_OK)
     return status;
-  struct range range = range_of(cache, part);
+  struct range range = range_of(cache, step->part);
   struct batch *batch = malloc(sizeof *batch);
+  uint64_t most = step->most;
   bool more = true;
   int rc = batch ? 0 : ENOMEM;
   while (rc == 0 && more && most > 0 && !range.end) {
@@ -122,7 +123,7 @@ enum mtasts_status mtasts_cache_walk_on(struct mtasts_cache *cache, enum mtasts_
     batch->most = most < WALK_ENTRIES ? (size_t)most : WALK_ENTRIES;
     range.place = *place;
     if ((rc = read_on(reader, &range, take_copy, batch)) == 0)
-      more = visit_all(cache, batch, range.dbi, place, visit, context);
+      more = visit_all(cache, batch, range.dbi, place, step->visit, step->context);
     most -= batch->count;
   }
   *end = rc == 0 && more && range.end;
@@ -140,7 +141,11 @@ enum mtasts_status mtasts_cache_walk(struct mtasts_cache *cache, mtasts_walk_fn 
   for (enum mtasts_walk_part part = 0; part < MTASTS_WALK_PARTS && status == MTASTS_OK && end;
        part++) {
     struct mtasts_walk_place place = {0};
-    status = mtasts_cache_walk_on(cache, part, &place, UINT64_MAX, visit, context, &end);
+    status = mtasts_cache_walk_on(
+        cache,
+        &(struct mtasts_walk_step){
+            .part = part, .most = UINT64_MAX, .visit = visit, .context = context},
+        &place, &end);
   }
   return status;
 }

@@ -36,14 +36,21 @@ struct mtasts_walk_place {
   unsigned char key[512];
 };
 
+struct mtasts_walk_step {
+  enum mtasts_walk_part part;
+  uint64_t most; /* domains to visit */
+  mtasts_walk_fn *visit;
+  void *context;
+};
+
 /*
- * Goes on from a place: visits at most `most` domains, in the same way, and moves the place
- * behind them; where `visit` returned false, it stays before that domain. *end: the part is
- * through, and the place at its beginning again.
+ * Goes on from a place, in the same way, and moves the place behind what it visited. If `visit`
+ * returned false, the place stays before that domain. *end: the part is through, and the place is
+ * at its beginning again.
  */
-enum mtasts_status mtasts_cache_walk_on(struct mtasts_cache *cache, enum mtasts_walk_part part,
-                                        struct mtasts_walk_place *place, uint64_t most,
-                                        mtasts_walk_fn *visit, void *context, bool *end);
+enum mtasts_status mtasts_cache_walk_on(struct mtasts_cache *cache,
+                                        const struct mtasts_walk_step *step,
+                                        struct mtasts_walk_place *place, bool *end);
 
 /* What can be told without a walk. */
 struct mtasts_cache_space {

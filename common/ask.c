@@ -170,23 +170,21 @@ static enum mtasts_status converse(struct talk *talk) {
   return status;
 }
 
-enum mtasts_status mtasts_ask_all(const char *socket_path, const char *map,
-                                  const struct mtasts_span *keys, size_t count, uint32_t deadline,
-                                  char *room, size_t room_size, mtasts_ask_fn *reply,
-                                  void *context) {
+enum mtasts_status mtasts_ask_all(const struct mtasts_ask *ask, const struct mtasts_span *keys,
+                                  size_t count, mtasts_ask_fn *reply, void *context) {
   struct talk talk = {
-      .end = mtasts_clock_ms() + deadline,
-      .map = map,
+      .end = mtasts_clock_ms() + ask->deadline,
+      .map = ask->map,
       .keys = keys,
       .count = count,
-      .room = room,
-      .room_size = room_size,
+      .room = ask->room,
+      .room_size = ask->room_size,
       .reply = reply,
       .context = context,
   };
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  size_t path_len = strlen(socket_path);
-  size_t map_len = strlen(map);
+  size_t path_len = strlen(ask->socket);
+  size_t map_len = strlen(ask->map);
   if (path_len >= sizeof address.sun_path || map_len > MTASTS_ASK_MAP_MAX)
     return MTASTS_TOO_LARGE;
   for (size_t i = 0; i < count; i++)
@@ -194,7 +192,7 @@ enum mtasts_status mtasts_ask_all(const char *socket_path, const char *map,
       return MTASTS_TOO_LARGE;
   if (path_len == 0) /* would be a socket in the abstract name space */
     return MTASTS_AWAY;
-  memcpy(address.sun_path, socket_path, path_len);
+  memcpy(address.sun_path, ask->socket, path_len);
 
   talk.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (talk.fd < 0)
@@ -213,9 +211,7 @@ static void keep_payload(void *context, size_t index, struct mtasts_span payload
   *(struct mtasts_span *)context = payload;
 }
 
-enum mtasts_status mtasts_ask(const char *socket_path, const char *map, struct mtasts_span key,
-                              uint32_t deadline, char *room, size_t room_size,
+enum mtasts_status mtasts_ask(const struct mtasts_ask *ask, struct mtasts_span key,
                               struct mtasts_span *payload) {
-  return mtasts_ask_all(socket_path, map, &key, 1, deadline, room, room_size, keep_payload,
-                        payload);
+  return mtasts_ask_all(ask, &key, 1, keep_payload, payload);
 }

@@ -15,12 +15,19 @@ enum {
   MTASTS_ASK_GRACE = 250,  /* milliseconds that a client waits past the daemon's own deadline */
 };
 
+/* Whom to ask, and by when. */
+struct mtasts_ask {
+  const char *socket; /* path of the unix socket */
+  const char *map;
+  uint32_t deadline; /* milliseconds for all of it */
+  /* Where a reply is read to with its framing (netstring.h), which needs MTASTS_NETSTRING_HEAD + 1
+   * bytes past the longest payload. For several keys more of it saves system calls. */
+  char *room;
+  size_t room_size;
+};
+
 /*
- * Sends `MAP SPACE KEY` to the unix socket and waits for the reply.
- *
- * deadline: milliseconds for all of it. room: where the reply is read to with its framing
- * (netstring.h), which needs MTASTS_NETSTRING_HEAD + 1 bytes past the longest payload; *payload
- * points into it.
+ * Sends `MAP SPACE KEY` and waits for the reply; *payload points into the room.
  *
  *   MTASTS_OK          whatever the reply says
  *   MTASTS_AWAY        nobody listens there
@@ -30,21 +37,15 @@ enum {
  *   MTASTS_TOO_LARGE   the path of the socket, or the request, is too long
  *   MTASTS_IO          no descriptor left, and the like; errno is set
  */
-enum mtasts_status mtasts_ask(const char *socket_path, const char *map, struct mtasts_span key,
-                              uint32_t deadline, char *room, size_t room_size,
+enum mtasts_status mtasts_ask(const struct mtasts_ask *ask, struct mtasts_span key,
                               struct mtasts_span *payload);
 
 /* The reply to keys[index]; it is good for the call. */
 typedef void mtasts_ask_fn(void *context, size_t index, struct mtasts_span payload);
 
-/*
- * The same for several keys, pipelined: `reply` is told of each in their order. deadline: for all
- * of them. On failure, those that came before it have been told. room: for one reply at a time;
- * more of it saves system calls.
- */
-enum mtasts_status mtasts_ask_all(const char *socket_path, const char *map,
-                                  const struct mtasts_span *keys, size_t count, uint32_t deadline,
-                                  char *room, size_t room_size, mtasts_ask_fn *reply,
-                                  void *context);
+/* The same for several keys, pipelined: `reply` is told of each in their order. On failure, those
+ * that came before it have been told. */
+enum mtasts_status mtasts_ask_all(const struct mtasts_ask *ask, const struct mtasts_span *keys,
+                                  size_t count, mtasts_ask_fn *reply, void *context);
 
 #endif

@@ -39,19 +39,28 @@ static ssize_t read_all(int fd, char *bytes, size_t size) {
 }
 
 /* Reads one byte more than a file may have, so that the parser can refuse it. */
-static enum mtasts_status read_file(int fd, const char *path, bool accounts, char *bytes,
-                                    char *error, size_t error_size, struct mtasts_config **config) {
+static enum mtasts_status read_file(int fd, const char *path, bool accounts, char *error,
+                                    size_t error_size, struct mtasts_config **config) {
   struct stat info;
   if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode)) {
     snprintf(error, error_size, "%s: is not a regular file", path);
     return MTASTS_PERMISSION;
   }
+  char *bytes = malloc(MTASTS_CONFIG_MAX + 1);
+  if (!bytes) {
+    snprintf(error, error_size, "out of memory");
+    return MTASTS_NO_MEMORY;
+  }
+  enum mtasts_status status;
   ssize_t size = read_all(fd, bytes, MTASTS_CONFIG_MAX + 1);
-  if (size >= 0)
-    return mtasts_config_read((struct mtasts_span){bytes, (size_t)size}, path, accounts, error,
-                              error_size, config);
-  enum mtasts_status status = status_of(errno);
-  snprintf(error, error_size, "%s: %s", path, strerror(errno));
+  if (size >= 0) {
+    status = mtasts_config_read((struct mtasts_span){bytes, (size_t)size}, path, accounts, error,
+                                error_size, config);
+  } else {
+    status = status_of(errno);
+    snprintf(error, error_size, "%s: %s", path, strerror(errno));
+  }
+  free(bytes);
   return status;
 }
 
@@ -68,13 +77,7 @@ static enum mtasts_status load(const char *path, bool accounts, char *error, siz
     snprintf(error, error_size, "%s: %s", name, strerror(errno));
     return status;
   }
-  enum mtasts_status status = MTASTS_NO_MEMORY;
-  char *bytes = malloc(MTASTS_CONFIG_MAX + 1);
-  if (bytes)
-    status = read_file(fd, name, accounts, bytes, error, error_size, config);
-  else
-    snprintf(error, error_size, "out of memory");
-  free(bytes);
+  enum mtasts_status status = read_file(fd, name, accounts, error, error_size, config);
   close(fd);
   return status;
 }

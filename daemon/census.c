@@ -22,9 +22,13 @@ static bool visit(void *context, const struct mtasts_domain *domain, enum mtasts
 void mtasts_census_move(struct mtasts_census *census, int64_t now) {
   struct step step = {census, now};
   bool end;
-  if (mtasts_cache_walk_on(census->cache, MTASTS_WALK_POLICIES, &census->place, MTASTS_CENSUS_STEP,
-                           visit, &step, &end) != MTASTS_OK ||
-      !end)
+  const struct mtasts_walk_step walk = {
+      .part = MTASTS_WALK_POLICIES,
+      .most = MTASTS_CENSUS_STEP,
+      .visit = visit,
+      .context = &step,
+  };
+  if (mtasts_cache_walk_on(census->cache, &walk, &census->place, &end) != MTASTS_OK || !end)
     return;
   census->round.taken = now;
   census->last = census->round;

@@ -140,8 +140,13 @@ static enum mtasts_status walk(struct move *move, uint64_t size, uint64_t count)
   bool end = true;
   /* Twice, where the end of the part comes first. */
   for (int i = 0; i < 2 && status == MTASTS_OK && end && move->met < count; i++) {
-    status = mtasts_cache_walk_on(cache, circles[move->pointer].part, &pointer->place,
-                                  count - move->met, meet, move, &end);
+    const struct mtasts_walk_step step = {
+        .part = circles[move->pointer].part,
+        .most = count - move->met,
+        .visit = meet,
+        .context = move,
+    };
+    status = mtasts_cache_walk_on(cache, &step, &pointer->place, &end);
     if (end)
       pointer->size = size;
   }

@@ -71,8 +71,14 @@ static bool wait_for(struct mtasts_front *front, const struct question *question
   }
   job->waited = true;
   job->domain = question->domain;
-  struct mtasts_waiter *waiter = mtasts_waiters_add(
-      &front->waiters, job, question->peer, question->map, question->text, patience, now + most);
+  const struct mtasts_wait wait = {
+      .peer = question->peer,
+      .map = question->map,
+      .text = question->text,
+      .patience = patience,
+      .deadline = now + most,
+  };
+  struct mtasts_waiter *waiter = mtasts_waiters_add(&front->waiters, job, &wait);
   if (!waiter) {
     if (mtasts_seldom(&front->crowded, CROWDED_PAUSE_MS))
       mtasts_log(MTASTS_LOG_WARNING,

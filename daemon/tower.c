@@ -411,9 +411,16 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
     entry.next_check = 0;
   }
   flight->serves = service_of(tower, flight, known, now);
-  if (mtasts_lookup_start(net, tower->base, &flight->domain, known,
-                          flight->demand.kind == MTASTS_JOB_REFRESH, landed, NULL, flight,
-                          &flight->lookup) != MTASTS_OK)
+  const struct mtasts_lookup_options options = {
+      .net = net,
+      .base = tower->base,
+      .domain = &flight->domain,
+      .known = known,
+      .forced = flight->demand.kind == MTASTS_JOB_REFRESH,
+      .done = landed,
+      .context = flight,
+  };
+  if (mtasts_lookup_start(&options, &flight->lookup) != MTASTS_OK)
     finish(tower, flight, MTASTS_NO_MEMORY);
 }
 

@@ -119,21 +119,19 @@ static void sort_in(struct mtasts_waiter_list *list, struct mtasts_waiter *waite
 }
 
 struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct mtasts_job *job,
-                                         struct mtasts_peer *peer, enum mtasts_map map,
-                                         struct mtasts_span text, enum mtasts_patience patience,
-                                         int64_t deadline) {
+                                         const struct mtasts_wait *wait) {
   const struct mtasts_errand like = {
       .kind = job->kind,
       .serial = job->kind == MTASTS_JOB_IMPORT ? ++waiters->serial : 0,
       .domain = job->domain,
   };
-  struct mtasts_client *client = mtasts_peer_client(peer);
+  struct mtasts_client *client = mtasts_peer_client(wait->peer);
   struct mtasts_errand *errand = find(waiters, &like);
   struct mtasts_waiter *waiter = NULL;
   bool counted = (!errand || errand->counts[client->origin] < MTASTS_WAITERS_ERRAND_MAX) &&
                  mtasts_clients_take_waiter(waiters->clients, client);
   if (counted)
-    waiter = malloc(sizeof *waiter + text.len);
+    waiter = malloc(sizeof *waiter + wait->text.len);
   job->network = client->origin == MTASTS_ORIGIN_NETWORK;
   if (errand)
     join(waiters, errand, job); /* also of one that may not wait: what is more urgent is so */
@@ -148,15 +146,15 @@ struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct 
     return NULL;
   }
   *waiter = (struct mtasts_waiter){.errand = errand,
-                                   .peer = peer,
-                                   .map = map,
-                                   .patience = patience,
-                                   .deadline = deadline,
+                                   .peer = wait->peer,
+                                   .map = wait->map,
+                                   .patience = wait->patience,
+                                   .deadline = wait->deadline,
                                    .client = client,
-                                   .text_len = text.len};
-  memcpy(waiter->text, text.data, text.len);
+                                   .text_len = wait->text.len};
+  memcpy(waiter->text, wait->text.data, wait->text.len);
   TAILQ_INSERT_TAIL(&errand->waiters, waiter, by_errand);
-  sort_in(&waiters->by_deadline[patience], waiter);
+  sort_in(&waiters->by_deadline[wait->patience], waiter);
   errand->counts[client->origin]++;
   return waiter;
 }

@@ -67,12 +67,19 @@ void mtasts_waiters_init(struct mtasts_waiters *waiters, struct mtasts_queue *to
 /* Frees errands and waiters, and tells nobody. */
 void mtasts_waiters_destroy(struct mtasts_waiters *waiters);
 
+/* Who waits for what, and for how long. */
+struct mtasts_wait {
+  struct mtasts_peer *peer;
+  enum mtasts_map map;
+  struct mtasts_span text; /* the question's; copied */
+  enum mtasts_patience patience;
+  int64_t deadline;
+};
+
 /* Gives the job, which is taken over, unless the same one is out, and makes the peer wait for it.
  * NULL: past a limit, or no memory. */
 struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct mtasts_job *job,
-                                         struct mtasts_peer *peer, enum mtasts_map map,
-                                         struct mtasts_span text, enum mtasts_patience patience,
-                                         int64_t deadline);
+                                         const struct mtasts_wait *wait);
 
 /* Has such a job of the domain's done while nobody waits, unless it is out or too much is. peer:
  * whose question it serves; NULL: an MTA told how a session went. */

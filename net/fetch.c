@@ -439,25 +439,24 @@ static bool begin(struct mtasts_fetch *fetch, const struct mtasts_addresses *add
   return true;
 }
 
-enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher, const char *host,
-                                        const struct mtasts_addresses *addresses,
-                                        mtasts_fetch_fn *callback, mtasts_fetch_more_fn *more,
-                                        void *context, struct mtasts_fetch **fetch) {
-  if (strlen(host) > MTASTS_DOMAIN_MAX)
+enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher,
+                                        const struct mtasts_fetch_options *options,
+                                        struct mtasts_fetch **fetch) {
+  if (strlen(options->host) > MTASTS_DOMAIN_MAX)
     return MTASTS_INVALID;
   struct mtasts_fetch *made = calloc(1, sizeof *made);
   if (!made)
     return MTASTS_NO_MEMORY;
   made->fetcher = fetcher;
-  made->callback = callback;
-  made->more = more;
-  made->complete = !more;
-  made->context = context;
+  made->callback = options->done;
+  made->more = options->more;
+  made->complete = !options->more;
+  made->context = options->context;
   made->started = mtasts_clock_us();
   LIST_INIT(&made->attempts);
-  snprintf(made->host, sizeof made->host, "%s", host);
+  snprintf(made->host, sizeof made->host, "%s", options->host);
   LIST_INSERT_HEAD(&fetcher->fetches, made, link);
-  if (!begin(made, addresses)) {
+  if (!begin(made, options->addresses)) {
     fetch_free(made);
     return MTASTS_NO_MEMORY;
   }

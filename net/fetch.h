@@ -64,18 +64,24 @@ void mtasts_fetcher_free(struct mtasts_fetcher *fetcher);
 /* Are addresses to be looked up before a fetch? Not where a proxy does that. */
 bool mtasts_fetcher_needs_addresses(const struct mtasts_fetcher *fetcher);
 
+struct mtasts_fetch_options {
+  const char *host;                         /* a name as mtasts_domain_parse gives it */
+  const struct mtasts_addresses *addresses; /* copied */
+  mtasts_fetch_fn *done;
+  mtasts_fetch_more_fn *more; /* NULL: there are no others */
+  void *context;              /* of both */
+};
+
 /*
- * Fetches https://host/.well-known/mta-sts.txt. The callback comes exactly once, from
- * the loop, unless the fetch is cancelled first. host: a name as mtasts_domain_parse gives
- * it. The addresses are copied; with none, or none that may be used, the answer is an error.
- * more: NULL if there are no others. Connecting may take half of the timeout.
+ * Fetches https://host/.well-known/mta-sts.txt. `done` is called exactly once, from the loop,
+ * unless the fetch is cancelled first. With no address, or none that may be used, the answer is an
+ * error. Connecting may take half of the timeout.
  *   MTASTS_INVALID    the host is longer than a name can be
  *   MTASTS_NO_MEMORY
  */
-enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher, const char *host,
-                                        const struct mtasts_addresses *addresses,
-                                        mtasts_fetch_fn *callback, mtasts_fetch_more_fn *more,
-                                        void *context, struct mtasts_fetch **fetch);
+enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher,
+                                        const struct mtasts_fetch_options *options,
+                                        struct mtasts_fetch **fetch);
 
 /* Adds addresses to one that was started with `more`. last: there will be no others. */
 void mtasts_fetch_add(struct mtasts_fetch *fetch, const struct mtasts_addresses *addresses,

@@ -87,8 +87,8 @@ static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
   const struct question *question = &questions[which];
   char name[MTASTS_DOMAIN_MAX + sizeof "_mta-sts."];
   snprintf(name, sizeof name, "%s%s", question->prefix, lookup->domain.name);
-  mtasts_trace_answer(lookup->trace, lookup->context, lookup->started[which], question->section,
-                      question->type_name, name, answer, data);
+  const struct mtasts_trace_question asked = {question->section, question->type_name, name};
+  mtasts_trace_answer(lookup->trace, lookup->context, lookup->started[which], &asked, answer, data);
 }
 
 /* asking the DNS */
@@ -311,14 +311,19 @@ static void pass_trace(void *context, uint64_t microseconds, const char *section
 
 static void ask_dane(struct mtasts_lookup *lookup) {
   char why[MTASTS_DETAIL_MAX + 1] = "DANE: out of memory";
+  const struct mtasts_mx_dane_options options = {
+      .validator = lookup->net->validator,
+      .base = lookup->base,
+      .hosts = &lookup->mx,
+      .done = take_dane,
+      .trace = lookup->trace ? pass_trace : NULL,
+      .context = lookup,
+  };
   lookup->dane_started = mtasts_clock_us();
   lookup->dane_pending = true;
   if (lookup->expired)
     snprintf(why, sizeof why, "DANE %.150s: " TOO_LATE, lookup->domain.name, seconds_of(lookup));
-  else if (lookup->net->validator &&
-           mtasts_mx_dane_start(lookup->net->validator, lookup->base, &lookup->mx, take_dane,
-                                lookup->trace ? pass_trace : NULL, lookup,
-                                &lookup->dane) == MTASTS_OK)
+  else if (lookup->net->validator && mtasts_mx_dane_start(&options, &lookup->dane) == MTASTS_OK)
     return;
   /* What nobody can look at must not pass for hosts without DANE. */
   struct mtasts_mx_host host;
@@ -493,24 +498,21 @@ static bool copy_known(struct mtasts_lookup *lookup, const struct mtasts_entry *
   return true;
 }
 
-enum mtasts_status mtasts_lookup_start(const struct mtasts_net *net, struct event_base *base,
-                                       const struct mtasts_domain *domain,
-                                       const struct mtasts_entry *known, bool forced,
-                                       mtasts_lookup_fn *done, mtasts_trace_fn *trace_fn,
-                                       void *context, struct mtasts_lookup **lookup) {
+enum mtasts_status mtasts_lookup_start(const struct mtasts_lookup_options *options,
+                                       struct mtasts_lookup **lookup) {
   struct mtasts_lookup *made = calloc(1, sizeof *made);
   if (!made)
     return MTASTS_NO_MEMORY;
-  made->net = net;
-  made->base = base;
-  made->domain = *domain;
-  made->forced = forced;
-  made->done = done;
-  made->trace = trace_fn;
-  made->context = context;
-  made->wake = evtimer_new(base, wake, made);
-  made->expiry = evtimer_new(base, on_expiry, made);
-  if (!made->wake || !made->expiry || (known && !copy_known(made, known))) {
+  made->net = options->net;
+  made->base = options->base;
+  made->domain = *options->domain;
+  made->forced = options->forced;
+  made->done = options->done;
+  made->trace = options->trace;
+  made->context = options->context;
+  made->wake = evtimer_new(made->base, wake, made);
+  made->expiry = evtimer_new(made->base, on_expiry, made);
+  if (!made->wake || !made->expiry || (options->known && !copy_known(made, options->known))) {
     mtasts_lookup_free(made);
     return MTASTS_NO_MEMORY;
   }

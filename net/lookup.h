@@ -34,15 +34,20 @@ struct mtasts_net {
 /* Called once, from the loop. The discovery is good until the look-up is freed. */
 typedef void mtasts_lookup_fn(void *context, const struct mtasts_discovery *discovery);
 
-/*
- * Starts. known: what the cache holds (copied), or NULL. forced: everything anew. trace may
- * be NULL. Where nothing is needed, the callback still comes from the loop.
- */
-enum mtasts_status mtasts_lookup_start(const struct mtasts_net *net, struct event_base *base,
-                                       const struct mtasts_domain *domain,
-                                       const struct mtasts_entry *known, bool forced,
-                                       mtasts_lookup_fn *done, mtasts_trace_fn *trace,
-                                       void *context, struct mtasts_lookup **lookup);
+struct mtasts_lookup_options {
+  const struct mtasts_net *net;
+  struct event_base *base;
+  const struct mtasts_domain *domain; /* copied */
+  const struct mtasts_entry *known;   /* what the cache holds, copied; NULL: nothing */
+  bool forced;                        /* everything is looked up again */
+  mtasts_lookup_fn *done;
+  mtasts_trace_fn *trace; /* NULL: none */
+  void *context;          /* of both */
+};
+
+/* Starts. If nothing is needed, the callback still comes from the loop. MTASTS_NO_MEMORY */
+enum mtasts_status mtasts_lookup_start(const struct mtasts_lookup_options *options,
+                                       struct mtasts_lookup **lookup);
 
 /* Ends it now as if its deadline had come; the callback comes from the loop. */
 void mtasts_lookup_expire(struct mtasts_lookup *lookup);

@@ -366,19 +366,18 @@ static void wake(evutil_socket_t socket, short what, void *context) {
     give_answer(dane);
 }
 
-enum mtasts_status mtasts_mx_dane_start(struct mtasts_validator *validator, struct event_base *base,
-                                        const struct mtasts_mx_list *hosts, mtasts_mx_dane_fn *done,
-                                        mtasts_trace_fn *trace_fn, void *context,
+enum mtasts_status mtasts_mx_dane_start(const struct mtasts_mx_dane_options *options,
                                         struct mtasts_mx_dane **dane) {
+  const struct mtasts_mx_list *hosts = options->hosts;
   size_t most = hosts->count < MTASTS_MX_HOSTS_MAX ? hosts->count : MTASTS_MX_HOSTS_MAX;
   struct mtasts_mx_dane *made = calloc(1, sizeof *made + most * sizeof *made->hosts);
   struct mtasts_mx_host listed;
   if (!made)
     return MTASTS_NO_MEMORY;
-  made->validator = validator;
-  made->done = done;
-  made->trace = trace_fn;
-  made->context = context;
+  made->validator = options->validator;
+  made->done = options->done;
+  made->trace = options->trace;
+  made->context = options->context;
   made->ttl = UINT32_MAX;
   for (size_t cursor = 0; made->count < most && mtasts_mx_next(hosts, &cursor, &listed);) {
     struct host *host = &made->hosts[made->count++];
@@ -392,7 +391,7 @@ enum mtasts_status mtasts_mx_dane_start(struct mtasts_validator *validator, stru
    * can list would take hundreds of questions. */
   made->looked_at = made->count < MTASTS_DANE_HOSTS_MAX ? made->count : MTASTS_DANE_HOSTS_MAX;
   made->packed = malloc(hosts->size + 1);
-  made->wake = evtimer_new(base, wake, made);
+  made->wake = evtimer_new(options->base, wake, made);
   if (!made->packed || !made->wake) {
     mtasts_mx_dane_free(made);
     return MTASTS_NO_MEMORY;

@@ -22,13 +22,17 @@ struct mtasts_mx_dane;
 /* Called once, from the loop. What the answer points to is good until the object is freed. */
 typedef void mtasts_mx_dane_fn(void *context, const struct mtasts_dane_answer *answer);
 
-/*
- * Starts. hosts: of a secure MX set; copied. trace may be NULL.
- *   MTASTS_NO_MEMORY
- */
-enum mtasts_status mtasts_mx_dane_start(struct mtasts_validator *validator, struct event_base *base,
-                                        const struct mtasts_mx_list *hosts, mtasts_mx_dane_fn *done,
-                                        mtasts_trace_fn *trace, void *context,
+struct mtasts_mx_dane_options {
+  struct mtasts_validator *validator;
+  struct event_base *base;
+  const struct mtasts_mx_list *hosts; /* of a secure MX set; copied */
+  mtasts_mx_dane_fn *done;
+  mtasts_trace_fn *trace; /* NULL: none */
+  void *context;          /* of both */
+};
+
+/* Starts. MTASTS_NO_MEMORY */
+enum mtasts_status mtasts_mx_dane_start(const struct mtasts_mx_dane_options *options,
                                         struct mtasts_mx_dane **dane);
 
 /* Ends it now: hosts that are not through have failed, so that they are not used. The callback

@@ -94,8 +94,14 @@ static void ask_other(void *context) {
 static void start_fetch(struct mtasts_policy_fetch *fetch, const struct mtasts_addresses *addresses,
                         bool last) {
   fetch->fetch_started = mtasts_clock_us();
-  if (mtasts_fetcher_start(fetch->options.fetcher, fetch->host, addresses, take_body,
-                           last ? NULL : ask_other, fetch, &fetch->fetch) == MTASTS_OK)
+  const struct mtasts_fetch_options options = {
+      .host = fetch->host,
+      .addresses = addresses,
+      .done = take_body,
+      .more = last ? NULL : ask_other,
+      .context = fetch,
+  };
+  if (mtasts_fetcher_start(fetch->options.fetcher, &options, &fetch->fetch) == MTASTS_OK)
     return;
   snprintf(fetch->detail, sizeof fetch->detail, "no policy can be fetched now");
   fail_soon(fetch);
@@ -131,7 +137,9 @@ static void trace_addresses(const struct mtasts_policy_fetch *fetch, unsigned wh
     mtasts_text_printf(&text, "%s%s", i > 0 ? ", " : "", address);
   }
   mtasts_trace_answer(fetch->options.trace, fetch->options.context, fetch->families[which].started,
-                      "3.3", type_names[which], fetch->host, answer, &text);
+                      &(struct mtasts_trace_question){
+                          .section = "3.3", .type = type_names[which], .name = fetch->host},
+                      answer, &text);
 }
 
 static void take_addresses(struct mtasts_policy_fetch *fetch, unsigned which,

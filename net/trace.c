@@ -15,14 +15,14 @@ void mtasts_trace_step(mtasts_trace_fn *trace, void *context, uint64_t started, 
 }
 
 void mtasts_trace_answer(mtasts_trace_fn *trace, void *context, uint64_t started,
-                         const char *section, const char *type_name, const char *name,
+                         const struct mtasts_trace_question *question,
                          const struct mtasts_dns_answer *answer, const struct mtasts_text *data) {
   char words[MTASTS_TRACE_MAX] = "";
   struct mtasts_text text = MTASTS_TEXT(words);
   if (answer->outcome == MTASTS_DNS_FAILED || answer->outcome == MTASTS_DNS_BOGUS) {
     mtasts_text_printf(&text, "%s", answer->detail);
   } else {
-    mtasts_text_printf(&text, "%s %s: ", type_name, name);
+    mtasts_text_printf(&text, "%s %s: ", question->type, question->name);
     if (answer->outcome == MTASTS_DNS_NXDOMAIN)
       mtasts_text_put(&text, "no such name");
     else if (answer->outcome == MTASTS_DNS_NODATA)
@@ -30,5 +30,5 @@ void mtasts_trace_answer(mtasts_trace_fn *trace, void *context, uint64_t started
     else
       mtasts_text_printable(&text, mtasts_text_span(data));
   }
-  mtasts_trace_step(trace, context, started, section, &text);
+  mtasts_trace_step(trace, context, started, question->section, &text);
 }

@@ -22,9 +22,15 @@ enum {
 void mtasts_trace_step(mtasts_trace_fn *trace, void *context, uint64_t started, const char *section,
                        const struct mtasts_text *text);
 
+struct mtasts_trace_question {
+  const char *section; /* as of mtasts_trace_fn */
+  const char *type;    /* "TXT" */
+  const char *name;
+};
+
 /* Traces what came of a question: `data`, or why there is none. */
 void mtasts_trace_answer(mtasts_trace_fn *trace, void *context, uint64_t started,
-                         const char *section, const char *type_name, const char *name,
+                         const struct mtasts_trace_question *question,
                          const struct mtasts_dns_answer *answer, const struct mtasts_text *data);
 
 #endif

@@ -47,9 +47,15 @@ const struct mtasts_config *mtasts_source_config(void) {
 
 static enum mtasts_status ask(const struct mtasts_domain *domain) {
   struct mtasts_span payload;
-  enum mtasts_status status = mtasts_ask(
-      source.config->ask.socket, "entry", (struct mtasts_span){domain->name, domain->len},
-      source.config->ask.deadline + MTASTS_ASK_GRACE, source.room, sizeof source.room, &payload);
+  const struct mtasts_ask request = {
+      .socket = source.config->ask.socket,
+      .map = "entry",
+      .deadline = source.config->ask.deadline + MTASTS_ASK_GRACE,
+      .room = source.room,
+      .room_size = sizeof source.room,
+  };
+  enum mtasts_status status =
+      mtasts_ask(&request, (struct mtasts_span){domain->name, domain->len}, &payload);
   return status == MTASTS_OK ? mtasts_ruling_read(payload, &source.known.ruling) : status;
 }
 
@@ -162,9 +168,15 @@ const struct mtasts_known *mtasts_source_get(struct mtasts_span text) {
 void mtasts_source_recheck(const struct mtasts_domain *domain) {
   char room[1024];
   struct mtasts_span payload;
-  if (source.config && domain->len > 0 && mtasts_clock_seconds() >= source.away_until)
-    mtasts_ask(source.config->ask.socket, "recheck",
-               (struct mtasts_span){domain->name, domain->len}, RECHECK_WAIT, room, sizeof room,
-               &payload);
+  if (source.config && domain->len > 0 && mtasts_clock_seconds() >= source.away_until) {
+    const struct mtasts_ask request = {
+        .socket = source.config->ask.socket,
+        .map = "recheck",
+        .deadline = RECHECK_WAIT,
+        .room = room,
+        .room_size = sizeof room,
+    };
+    mtasts_ask(&request, (struct mtasts_span){domain->name, domain->len}, &payload);
+  }
   source.known_until = 0;
 }

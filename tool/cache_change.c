@@ -37,9 +37,15 @@ static int remove_there(const struct mtasts_place *place, const struct mtasts_do
   const struct mtasts_config *config = place->config;
   char room[REPLY_MAX];
   struct mtasts_span reply;
+  const struct mtasts_ask request = {
+      .socket = config->ask.socket,
+      .map = "remove",
+      .deadline = mtasts_daemon_patience(config),
+      .room = room,
+      .room_size = sizeof room,
+  };
   enum mtasts_status status =
-      mtasts_ask(config->ask.socket, "remove", (struct mtasts_span){domain->name, domain->len},
-                 mtasts_daemon_patience(config), room, sizeof room, &reply);
+      mtasts_ask(&request, (struct mtasts_span){domain->name, domain->len}, &reply);
   if (status != MTASTS_OK) {
     mtasts_daemon_complain(config, status, "try again");
     return MTASTS_EXIT_AWAY;

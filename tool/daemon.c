@@ -31,9 +31,14 @@ bool mtasts_daemon_says(struct mtasts_span *reply, const char *word) {
 
 enum mtasts_status mtasts_daemon_stats(const struct mtasts_config *config, char *room, size_t size,
                                        struct mtasts_span *json) {
-  struct mtasts_span none = {"", 0};
-  enum mtasts_status status =
-      mtasts_ask(config->ask.socket, "stats", none, PROBE_WAIT, room, size, json);
+  const struct mtasts_ask request = {
+      .socket = config->ask.socket,
+      .map = "stats",
+      .deadline = PROBE_WAIT,
+      .room = room,
+      .room_size = size,
+  };
+  enum mtasts_status status = mtasts_ask(&request, (struct mtasts_span){"", 0}, json);
   if (status == MTASTS_OK && !mtasts_daemon_says(json, "OK"))
     return MTASTS_CORRUPT;
   return status;

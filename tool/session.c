@@ -264,10 +264,17 @@ static void answer_unasked(struct mtasts_session *session, const struct mtasts_q
 static void start(struct mtasts_session *session, const struct mtasts_question *question,
                   const struct mtasts_entry *known) {
   struct flight *flight = take_off(session, question);
-  if (flight && mtasts_lookup_start(net_for(session, &question->domain), session->base,
-                                    &question->domain, known, session->options.forced, looked_up,
-                                    question->trace ? trace_lookup : NULL, flight,
-                                    &flight->lookup) != MTASTS_OK) {
+  const struct mtasts_lookup_options options = {
+      .net = net_for(session, &question->domain),
+      .base = session->base,
+      .domain = &question->domain,
+      .known = known,
+      .forced = session->options.forced,
+      .done = looked_up,
+      .trace = question->trace ? trace_lookup : NULL,
+      .context = flight,
+  };
+  if (flight && mtasts_lookup_start(&options, &flight->lookup) != MTASTS_OK) {
     land(flight);
     halt(session, no_memory(question->domain.name));
   }

@@ -196,9 +196,12 @@ static enum mtasts_status read_answer(void *state, const struct mtasts_domain *d
                                       struct mtasts_entry *entry) {
   static struct mtasts_ruling ruling; /* one thread asks */
   struct mtasts_span payload;
-  enum mtasts_status status =
-      mtasts_ask(ask_path, "entry", (struct mtasts_span){domain->name, domain->len}, ASK_MS, state,
-                 ANSWER_SIZE, &payload);
+  enum mtasts_status status = mtasts_ask(&(struct mtasts_ask){.socket = ask_path,
+                                                              .map = "entry",
+                                                              .deadline = ASK_MS,
+                                                              .room = state,
+                                                              .room_size = ANSWER_SIZE},
+                                         (struct mtasts_span){domain->name, domain->len}, &payload);
   if (status == MTASTS_OK)
     status = mtasts_ruling_read(payload, &ruling);
   if (status == MTASTS_OK && !ruling.known)
@@ -313,8 +316,12 @@ static bool import_one(struct writing *writing, unsigned *seed) {
   unsigned number = atomic_load(&subject->sent) + 1;
   struct mtasts_span payload;
   atomic_store(&subject->sent, number);
-  if (mtasts_ask(ask_path, "import", line_of(subject, number, line, sizeof line), ASK_MS,
-                 writing->answer, sizeof writing->answer, &payload) != MTASTS_OK)
+  if (mtasts_ask(&(struct mtasts_ask){.socket = ask_path,
+                                      .map = "import",
+                                      .deadline = ASK_MS,
+                                      .room = writing->answer,
+                                      .room_size = sizeof writing->answer},
+                 line_of(subject, number, line, sizeof line), &payload) != MTASTS_OK)
     return false;
   if (payload.len < 3 || memcmp(payload.data, "OK ", 3) != 0) {
     complain("mtastsd refused an import: %.*s", (int)payload.len, payload.data);

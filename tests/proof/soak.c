@@ -94,8 +94,12 @@ static bool take_policy(struct answer *answer, const struct mtasts_policy *polic
 
 static bool ask_daemon(struct asker *asker, const char *path, const struct mtasts_domain *domain,
                        struct mtasts_span *reply) {
-  return mtasts_ask(path, asker->map, (struct mtasts_span){domain->name, domain->len}, ASK_MS,
-                    asker->room, sizeof asker->room, reply) == MTASTS_OK;
+  return mtasts_ask(&(struct mtasts_ask){.socket = path,
+                                         .map = asker->map,
+                                         .deadline = ASK_MS,
+                                         .room = asker->room,
+                                         .room_size = sizeof asker->room},
+                    (struct mtasts_span){domain->name, domain->len}, reply) == MTASTS_OK;
 }
 
 /* The maps of MTAs: `OK secure match=…`, with all the patterns, or nothing to enforce. */
@@ -270,8 +274,12 @@ static void *go_round(void *context) {
     json_t *json = mtasts_entry_json(&domain, &entry);
     size_t length = json ? json_dumpb(json, line, sizeof line, JSON_COMPACT) : 0;
     json_decref(json);
-    bool done = mtasts_ask(ask_path, "import", (struct mtasts_span){line, length}, ASK_MS, room,
-                           sizeof room, &payload) == MTASTS_OK;
+    bool done = mtasts_ask(&(struct mtasts_ask){.socket = ask_path,
+                                                .map = "import",
+                                                .deadline = ASK_MS,
+                                                .room = room,
+                                                .room_size = sizeof room},
+                           (struct mtasts_span){line, length}, &payload) == MTASTS_OK;
     if (done && memcmp(payload.data, "OK ", 3) != 0)
       soak_complain("an import was refused: %.*s", (int)payload.len, payload.data);
     else if (done && world_dns_answers() && soak_life() == life && life % 2 == 1)
@@ -309,8 +317,12 @@ static pid_t spawn(void) {
 static bool answers(void) {
   static char room[ROOM];
   struct mtasts_span payload;
-  return mtasts_ask(ask_path, "stats", (struct mtasts_span){"", 0}, ASK_MS, room, sizeof room,
-                    &payload) == MTASTS_OK;
+  return mtasts_ask(&(struct mtasts_ask){.socket = ask_path,
+                                         .map = "stats",
+                                         .deadline = ASK_MS,
+                                         .room = room,
+                                         .room_size = sizeof room},
+                    (struct mtasts_span){"", 0}, &payload) == MTASTS_OK;
 }
 
 static pid_t begin_life(void) {

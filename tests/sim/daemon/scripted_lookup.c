@@ -160,22 +160,18 @@ static bool copy_known(struct mtasts_lookup *lookup, const struct mtasts_entry *
   return mtasts_entry_decode(lookup->known_bytes, size, &lookup->known) == MTASTS_OK;
 }
 
-enum mtasts_status mtasts_lookup_start(const struct mtasts_net *net, struct event_base *base,
-                                       const struct mtasts_domain *domain,
-                                       const struct mtasts_entry *known, bool forced,
-                                       mtasts_lookup_fn *done, mtasts_trace_fn *trace,
-                                       void *context, struct mtasts_lookup **lookup) {
+enum mtasts_status mtasts_lookup_start(const struct mtasts_lookup_options *options,
+                                       struct mtasts_lookup **lookup) {
   struct mtasts_lookup *made = calloc(1, sizeof *made);
-  (void)trace;
   if (!made)
     return MTASTS_NO_MEMORY;
-  made->net = net;
-  made->number = world_number(domain);
-  made->forced = forced;
-  made->done = done;
-  made->context = context;
-  made->wake = evtimer_new(base, wake, made);
-  if (!made->wake || (known && !copy_known(made, known))) {
+  made->net = options->net;
+  made->number = world_number(options->domain);
+  made->forced = options->forced;
+  made->done = options->done;
+  made->context = options->context;
+  made->wake = evtimer_new(options->base, wake, made);
+  if (!made->wake || (options->known && !copy_known(made, options->known))) {
     mtasts_lookup_free(made);
     return MTASTS_NO_MEMORY;
   }

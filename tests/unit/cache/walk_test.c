@@ -30,7 +30,10 @@ static bool walk_on(struct mtasts_store *store, enum mtasts_walk_part part,
                     struct mtasts_walk_place *place, uint64_t most, struct seen *seen) {
   bool end = false;
   CU_ASSERT_EQUAL(
-      mtasts_cache_walk_on(mtasts_store_cache(store), part, place, most, see, seen, &end),
+      mtasts_cache_walk_on(
+          mtasts_store_cache(store),
+          &(struct mtasts_walk_step){.part = part, .most = most, .visit = see, .context = seen},
+          place, &end),
       MTASTS_OK);
   return end;
 }

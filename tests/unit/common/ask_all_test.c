@@ -48,8 +48,12 @@ static void check_all(const char *what, struct server server, const struct mtast
   in_order = true;
   server_start(&server);
   int64_t start = now_ms();
-  enum mtasts_status status =
-      mtasts_ask_all(server_path, "entry", keys, count, deadline, room, room_size, keep, NULL);
+  enum mtasts_status status = mtasts_ask_all(&(struct mtasts_ask){.socket = server_path,
+                                                                  .map = "entry",
+                                                                  .deadline = deadline,
+                                                                  .room = room,
+                                                                  .room_size = room_size},
+                                             keys, count, keep, NULL);
   int64_t took = now_ms() - start;
   server_stop(&server);
   unit_check(status == expected, "%s: %s", what, mtasts_status_name(status));
@@ -210,9 +214,13 @@ static void too_early(void) {
   server_start(&server);
   count_told = 0;
   int64_t start = now_ms();
-  CU_ASSERT_EQUAL(
-      mtasts_ask_all(server_path, "entry", many, MANY, LONG, room, sizeof room, keep, NULL),
-      MTASTS_CORRUPT);
+  CU_ASSERT_EQUAL(mtasts_ask_all(&(struct mtasts_ask){.socket = server_path,
+                                                      .map = "entry",
+                                                      .deadline = LONG,
+                                                      .room = room,
+                                                      .room_size = sizeof room},
+                                 many, MANY, keep, NULL),
+                  MTASTS_CORRUPT);
   unit_check(now_ms() - start < SOON, "it is seen at once");
   server_stop(&server);
   unit_check(count_told > 0 && count_told < MANY, "%zu replies", count_told);

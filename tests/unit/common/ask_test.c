@@ -96,8 +96,12 @@ static struct mtasts_span check_ask(const char *what, struct server server, stru
   unsigned descriptors = open_descriptors();
   server_start(&server);
   int64_t start = now_ms();
-  enum mtasts_status status =
-      mtasts_ask(server_path, "decision", key, deadline, room, sizeof room, &payload);
+  enum mtasts_status status = mtasts_ask(&(struct mtasts_ask){.socket = server_path,
+                                                              .map = "decision",
+                                                              .deadline = deadline,
+                                                              .room = room,
+                                                              .room_size = sizeof room},
+                                         key, &payload);
   int64_t took = now_ms() - start;
   server_stop(&server);
   unsigned left = open_descriptors();
@@ -221,8 +225,12 @@ static void interruptions(void) {
 static enum mtasts_status ask_path(const char *where) {
   struct mtasts_span payload;
   unsigned descriptors = open_descriptors();
-  enum mtasts_status status =
-      mtasts_ask(where, "entry", MTASTS_SPAN("a"), SOON, room, sizeof room, &payload);
+  enum mtasts_status status = mtasts_ask(&(struct mtasts_ask){.socket = where,
+                                                              .map = "entry",
+                                                              .deadline = SOON,
+                                                              .room = room,
+                                                              .room_size = sizeof room},
+                                         MTASTS_SPAN("a"), &payload);
   int error = errno;
   unit_check(open_descriptors() == descriptors, "%s: a descriptor is left", where);
   errno = error;
@@ -263,16 +271,34 @@ static void too_long(void) {
   CU_ASSERT_EQUAL(ask_path(longest), MTASTS_TOO_LARGE);
   longest[sizeof longest - 2] = '\0';
   CU_ASSERT_EQUAL(ask_path(longest), MTASTS_AWAY);
-  CU_ASSERT_EQUAL(mtasts_ask(server_path, map, MTASTS_SPAN("a"), SOON, room, sizeof room, &payload),
+  CU_ASSERT_EQUAL(mtasts_ask(&(struct mtasts_ask){.socket = server_path,
+                                                  .map = map,
+                                                  .deadline = SOON,
+                                                  .room = room,
+                                                  .room_size = sizeof room},
+                             MTASTS_SPAN("a"), &payload),
                   MTASTS_TOO_LARGE);
-  CU_ASSERT_EQUAL(
-      mtasts_ask(server_path, map + 1, MTASTS_SPAN("a"), SOON, room, sizeof room, &payload),
-      MTASTS_AWAY);
+  CU_ASSERT_EQUAL(mtasts_ask(&(struct mtasts_ask){.socket = server_path,
+                                                  .map = map + 1,
+                                                  .deadline = SOON,
+                                                  .room = room,
+                                                  .room_size = sizeof room},
+                             MTASTS_SPAN("a"), &payload),
+                  MTASTS_AWAY);
   const struct mtasts_span key = {large, MTASTS_NETSTRING_MAX};
-  CU_ASSERT_EQUAL(mtasts_ask(server_path, "m", key, SOON, room, sizeof room, &payload),
+  CU_ASSERT_EQUAL(mtasts_ask(&(struct mtasts_ask){.socket = server_path,
+                                                  .map = "m",
+                                                  .deadline = SOON,
+                                                  .room = room,
+                                                  .room_size = sizeof room},
+                             key, &payload),
                   MTASTS_TOO_LARGE);
-  CU_ASSERT_EQUAL(mtasts_ask(server_path, "m", (struct mtasts_span){large, SIZE_MAX}, SOON, room,
-                             sizeof room, &payload),
+  CU_ASSERT_EQUAL(mtasts_ask(&(struct mtasts_ask){.socket = server_path,
+                                                  .map = "m",
+                                                  .deadline = SOON,
+                                                  .room = room,
+                                                  .room_size = sizeof room},
+                             (struct mtasts_span){large, SIZE_MAX}, &payload),
                   MTASTS_TOO_LARGE);
 }
 
@@ -283,8 +309,12 @@ static void no_descriptor(void) {
   getrlimit(RLIMIT_NOFILE, &before);
   setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)lowest, before.rlim_max});
   struct mtasts_span payload;
-  enum mtasts_status status =
-      mtasts_ask(server_path, "m", MTASTS_SPAN("a"), SOON, room, sizeof room, &payload);
+  enum mtasts_status status = mtasts_ask(&(struct mtasts_ask){.socket = server_path,
+                                                              .map = "m",
+                                                              .deadline = SOON,
+                                                              .room = room,
+                                                              .room_size = sizeof room},
+                                         MTASTS_SPAN("a"), &payload);
   int error = errno;
   setrlimit(RLIMIT_NOFILE, &before);
   CU_ASSERT_EQUAL(status, MTASTS_IO);
@@ -302,7 +332,12 @@ static void forbidden(void) {
   if (child == 0) {
     if (geteuid() == 0 && setuid(65534) != 0)
       _exit(255);
-    _exit((int)mtasts_ask(server_path, "m", MTASTS_SPAN("a"), SOON, room, sizeof room, &payload));
+    _exit((int)mtasts_ask(&(struct mtasts_ask){.socket = server_path,
+                                               .map = "m",
+                                               .deadline = SOON,
+                                               .room = room,
+                                               .room_size = sizeof room},
+                          MTASTS_SPAN("a"), &payload));
   }
   CU_ASSERT_FATAL(waitpid(child, &status, 0) == child && WIFEXITED(status));
   CU_ASSERT_EQUAL(WEXITSTATUS(status), MTASTS_PERMISSION);
@@ -338,7 +373,12 @@ static void a_full_backlog(void) {
   unit_check(took >= SOON - 1 && took < SOON + SLACK, "took %lld ms", (long long)took);
 
   CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, make_room, &fd), 0);
-  CU_ASSERT_EQUAL(mtasts_ask(server_path, "m", MTASTS_SPAN("a"), LONG, room, sizeof room, &payload),
+  CU_ASSERT_EQUAL(mtasts_ask(&(struct mtasts_ask){.socket = server_path,
+                                                  .map = "m",
+                                                  .deadline = LONG,
+                                                  .room = room,
+                                                  .room_size = sizeof room},
+                             MTASTS_SPAN("a"), &payload),
                   MTASTS_OK);
   shutdown(fd, SHUT_RDWR); /* ends the accept */
   pthread_join(thread, NULL);

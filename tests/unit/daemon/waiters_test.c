@@ -60,8 +60,12 @@ static struct mtasts_waiter *wait_as(enum mtasts_job_kind kind, unsigned number,
   struct mtasts_job *job = mtasts_job_new(kind);
   job->waited = true;
   job->domain.len = (size_t)snprintf(job->domain.name, sizeof job->domain.name, "d%u", number);
-  return mtasts_waiters_add(&waiters, job, peer_of(uid), MTASTS_MAP_POSTFIX,
-                            (struct mtasts_span){"x", 1}, patience, deadline);
+  return mtasts_waiters_add(&waiters, job,
+                            &(struct mtasts_wait){.peer = peer_of(uid),
+                                                  .map = MTASTS_MAP_POSTFIX,
+                                                  .text = (struct mtasts_span){"x", 1},
+                                                  .patience = patience,
+                                                  .deadline = deadline});
 }
 
 static struct mtasts_waiter *wait_for(unsigned number) {

@@ -98,7 +98,13 @@ static void start(struct fixture *f, const char *hosts) {
   f->calls = 0;
   f->trace[0] = '\0';
   CU_ASSERT_EQUAL_FATAL(
-      mtasts_mx_dane_start(f->validator, f->base, &packed, done, take_trace, f, &f->dane),
+      mtasts_mx_dane_start(&(struct mtasts_mx_dane_options){.validator = f->validator,
+                                                            .base = f->base,
+                                                            .hosts = &packed,
+                                                            .done = done,
+                                                            .trace = take_trace,
+                                                            .context = f},
+                           &f->dane),
       MTASTS_OK);
   memset(store, 0, sizeof store); /* it was copied */
   CU_ASSERT_EQUAL(f->calls, 0);

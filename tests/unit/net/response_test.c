@@ -79,10 +79,15 @@ static void fetch(struct fixture *f, const char *host) {
   struct in6_addr address = {.s6_addr = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1}};
   struct mtasts_fetch *started;
   memset(f->body, 0, sizeof f->body);
-  CU_ASSERT_EQUAL_FATAL(mtasts_fetcher_start(f->fetcher, host,
-                                             &(struct mtasts_addresses){&address, 1}, take, NULL, f,
-                                             &started),
-                        MTASTS_OK);
+  CU_ASSERT_EQUAL_FATAL(
+      mtasts_fetcher_start(
+          f->fetcher,
+          &(struct mtasts_fetch_options){.host = host,
+                                         .addresses = &(struct mtasts_addresses){&address, 1},
+                                         .done = take,
+                                         .context = f},
+          &started),
+      MTASTS_OK);
   event_base_dispatch(f->base);
 }
 
