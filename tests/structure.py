@@ -47,16 +47,19 @@ def circles():
             target = find(path, header)
             if target and module[target] != module[path]:
                 edges[module[path]].add(module[target])
-    while True:
-        # What includes nothing, or is included by nothing, of what is left is in no circle.
-        included = set().union(*edges.values())
-        ends = {name for name, others in edges.items()
-                if not others & edges.keys() or name not in included}
-        if not ends:
-            break
-        edges = {name: others for name, others in edges.items() if name not in ends}
-    bad.extend(f"{name} and {other} include each other, perhaps by others"
-               for name in sorted(edges) for other in sorted(edges[name] & edges.keys()))
+
+    def reach(name):
+        """All that a module includes, directly or by others."""
+        found, rest = set(), [name]
+        while rest:
+            new = edges[rest.pop()] - found
+            found |= new
+            rest += new
+        return found
+
+    for name in sorted(edges):
+        bad.extend(f"{name} includes {other}, which includes it, perhaps by others"
+                   for other in sorted(edges[name]) if name in reach(other))
 
 
 parameters()
