@@ -39,32 +39,32 @@ static ssize_t read_all(int fd, char *bytes, size_t size) {
 }
 
 /* Reads one byte more than a file may have, so that the parser can refuse it. */
-static enum mtasts_status read_file(int fd, const char *path, bool accounts, char *error,
-                                    size_t error_size, struct mtasts_config **config) {
+static enum mtasts_status read_file(int fd, const char *path, bool accounts,
+                                    char error[MTASTS_ERROR_TEXT], struct mtasts_config **config) {
   struct stat info;
   if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode)) {
-    snprintf(error, error_size, "%s: is not a regular file", path);
+    snprintf(error, MTASTS_ERROR_TEXT, "%s: is not a regular file", path);
     return MTASTS_PERMISSION;
   }
   char *bytes = malloc(MTASTS_CONFIG_MAX + 1);
   if (!bytes) {
-    snprintf(error, error_size, "out of memory");
+    snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
     return MTASTS_NO_MEMORY;
   }
   enum mtasts_status status;
   ssize_t size = read_all(fd, bytes, MTASTS_CONFIG_MAX + 1);
   if (size >= 0) {
     status = mtasts_config_read((struct mtasts_span){bytes, (size_t)size}, path, accounts, error,
-                                error_size, config);
+                                config);
   } else {
     status = status_of(errno);
-    snprintf(error, error_size, "%s: %s", path, strerror(errno));
+    snprintf(error, MTASTS_ERROR_TEXT, "%s: %s", path, strerror(errno));
   }
   free(bytes);
   return status;
 }
 
-static enum mtasts_status load(const char *path, bool accounts, char *error, size_t error_size,
+static enum mtasts_status load(const char *path, bool accounts, char error[MTASTS_ERROR_TEXT],
                                struct mtasts_config **config) {
   const char *name = path ? path : MTASTS_CONFIG_PATH;
   /* O_NONBLOCK: a FIFO in the place of the file must not stop the program. */
@@ -72,24 +72,23 @@ static enum mtasts_status load(const char *path, bool accounts, char *error, siz
   if (fd < 0) {
     enum mtasts_status status = status_of(errno);
     if (!path && status == MTASTS_NO_FILE)
-      return mtasts_config_read((struct mtasts_span){"", 0}, name, accounts, error, error_size,
-                                config);
-    snprintf(error, error_size, "%s: %s", name, strerror(errno));
+      return mtasts_config_read((struct mtasts_span){"", 0}, name, accounts, error, config);
+    snprintf(error, MTASTS_ERROR_TEXT, "%s: %s", name, strerror(errno));
     return status;
   }
-  enum mtasts_status status = read_file(fd, name, accounts, error, error_size, config);
+  enum mtasts_status status = read_file(fd, name, accounts, error, config);
   close(fd);
   return status;
 }
 
-enum mtasts_status mtasts_config_load(const char *path, char *error, size_t error_size,
+enum mtasts_status mtasts_config_load(const char *path, char error[MTASTS_ERROR_TEXT],
                                       struct mtasts_config **config) {
-  return load(path, true, error, error_size, config);
+  return load(path, true, error, config);
 }
 
-enum mtasts_status mtasts_config_load_guest(const char *path, char *error, size_t error_size,
+enum mtasts_status mtasts_config_load_guest(const char *path, char error[MTASTS_ERROR_TEXT],
                                             struct mtasts_config **config) {
-  return load(path, false, error, error_size, config);
+  return load(path, false, error, config);
 }
 
 /* What the configuration points at is its own, though readers see it as constant. */

@@ -15,6 +15,7 @@
 
 #include "discover.h"
 #include "endpoint.h"
+#include "error_text.h"
 #include "log.h"
 #include "mtasts.h"
 
@@ -185,7 +186,7 @@ struct mtasts_config {
 
 /*
  * Loads a file. path NULL: MTASTS_CONFIG_PATH, and defaults where that does not exist.
- * error: a sentence on failure, cut to error_size bytes with its NUL.
+ * error: see error_text.h.
  *
  *   MTASTS_NO_FILE     the path given does not exist
  *   MTASTS_PERMISSION  may not be read, or is no regular file
@@ -194,7 +195,7 @@ struct mtasts_config {
  *   MTASTS_IO          reading failed
  *   MTASTS_NO_MEMORY
  */
-enum mtasts_status mtasts_config_load(const char *path, char *error, size_t error_size,
+enum mtasts_status mtasts_config_load(const char *path, char error[MTASTS_ERROR_TEXT],
                                       struct mtasts_config **config);
 
 /*
@@ -202,12 +203,13 @@ enum mtasts_status mtasts_config_load(const char *path, char *error, size_t erro
  * gives anybody a socket: users and groups are not looked up, and all of uid and gid are -1. It
  * costs half, and brings no name service into the program.
  */
-enum mtasts_status mtasts_config_load_guest(const char *path, char *error, size_t error_size,
+enum mtasts_status mtasts_config_load_guest(const char *path, char error[MTASTS_ERROR_TEXT],
                                             struct mtasts_config **config);
 
 /* The same for bytes in hand; name stands for the file in errors. */
-enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name, char *error,
-                                       size_t error_size, struct mtasts_config **config);
+enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name,
+                                       char error[MTASTS_ERROR_TEXT],
+                                       struct mtasts_config **config);
 
 void mtasts_config_free(struct mtasts_config *config);
 

@@ -1,7 +1,7 @@
 #include "config_private.h"
 #include "config_text.h"
 #include "idn.h"
-#include "printable.h"
+#include "text.h"
 
 #include <confuse.h>
 #include <errno.h>
@@ -28,7 +28,6 @@ static struct parse {
   const char *name; /* of the file */
   bool accounts;    /* are users and groups to be looked up? */
   char *error;
-  size_t error_size;
   enum mtasts_status status;
   struct mtasts_config *config;
   struct mtasts_domain_override *overrides;
@@ -43,13 +42,13 @@ bool mtasts_config_wants_accounts(void) {
 __attribute__((format(printf, 2, 0))) static void set_error(unsigned line, const char *format,
                                                             va_list arguments) {
   char why[512];
-  char clean[1024];
+  struct mtasts_text error = {.data = parsing->error, .size = MTASTS_ERROR_TEXT};
   if (parsing->status != MTASTS_OK)
     return;
   parsing->status = MTASTS_INVALID;
   vsnprintf(why, sizeof why, format, arguments);
-  mtasts_printable((struct mtasts_span){why, strlen(why)}, clean, sizeof clean);
-  snprintf(parsing->error, parsing->error_size, "%s:%u: %s", parsing->name, line, clean);
+  mtasts_text_printf(&error, "%s:%u: ", parsing->name, line);
+  mtasts_text_printable(&error, mtasts_span_of(why));
 }
 
 __attribute__((format(printf, 2, 3))) static void fail(unsigned line, const char *format, ...) {
@@ -61,7 +60,7 @@ __attribute__((format(printf, 2, 3))) static void fail(unsigned line, const char
 
 static void fail_memory(void) {
   parsing->status = MTASTS_NO_MEMORY;
-  snprintf(parsing->error, parsing->error_size, "out of memory");
+  snprintf(parsing->error, MTASTS_ERROR_TEXT, "out of memory");
 }
 
 /* What libconfuse itself complains of: syntax, unknown keys. */
@@ -372,17 +371,16 @@ static void parse_text(char *text, size_t len) {
 }
 
 enum mtasts_status mtasts_config_read(struct mtasts_span text, const char *name, bool accounts,
-                                      char *error, size_t error_size,
+                                      char error[MTASTS_ERROR_TEXT],
                                       struct mtasts_config **config) {
-  struct parse parse = {
-      .name = name, .accounts = accounts, .error = error, .error_size = error_size};
+  struct parse parse = {.name = name, .accounts = accounts, .error = error};
   char *copy = malloc(text.len + 1);
   parse.config = calloc(1, sizeof *parse.config);
   pthread_mutex_lock(&lexer);
   parsing = &parse;
   if (text.len > MTASTS_CONFIG_MAX) {
     parse.status = MTASTS_TOO_LARGE;
-    snprintf(error, error_size, "%s: larger than %d bytes", name, MTASTS_CONFIG_MAX);
+    snprintf(error, MTASTS_ERROR_TEXT, "%s: larger than %d bytes", name, MTASTS_CONFIG_MAX);
   } else if (!copy || !parse.config) {
     fail_memory();
   } else {
@@ -400,9 +398,10 @@ enum mtasts_status mtasts_config_read(struct mtasts_span text, const char *name,
   return parse.status;
 }
 
-enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name, char *error,
-                                       size_t error_size, struct mtasts_config **config) {
-  return mtasts_config_read(text, name, true, error, error_size, config);
+enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name,
+                                       char error[MTASTS_ERROR_TEXT],
+                                       struct mtasts_config **config) {
+  return mtasts_config_read(text, name, true, error, config);
 }
 
 void mtasts_config_free_tree(void *tree) {

@@ -6,6 +6,7 @@
 #define MTASTS_CONFIG_PRIVATE_H
 
 #include "config.h"
+#include "error_text.h"
 
 struct mtasts_key;
 
@@ -49,8 +50,7 @@ struct mtasts_override_draft {
 bool mtasts_config_wants_accounts(void);
 
 enum mtasts_status mtasts_config_read(struct mtasts_span text, const char *name, bool accounts,
-                                      char *error, size_t error_size,
-                                      struct mtasts_config **config);
+                                      char error[MTASTS_ERROR_TEXT], struct mtasts_config **config);
 
 /* Frees libconfuse's tree of a configuration; NULL is fine. */
 void mtasts_config_free_tree(void *tree);

@@ -12,7 +12,6 @@ struct import {
   struct mtasts_entry_store *store;
   bool failed;
   char *error;
-  size_t error_size;
 };
 
 __attribute__((format(printf, 2, 3))) static void fail(struct import *in, const char *format, ...) {
@@ -24,7 +23,7 @@ __attribute__((format(printf, 2, 3))) static void fail(struct import *in, const 
   va_start(arguments, format);
   vsnprintf(why, sizeof why, format, arguments);
   va_end(arguments);
-  mtasts_printable((struct mtasts_span){why, strlen(why)}, in->error, in->error_size);
+  mtasts_printable((struct mtasts_span){why, strlen(why)}, in->error, MTASTS_ERROR_TEXT);
 }
 
 /* NULL where the key is missing or null. */
@@ -263,8 +262,8 @@ static void read_entry(struct import *in, struct mtasts_domain *domain,
 
 enum mtasts_status mtasts_entry_from_json(struct mtasts_span line, struct mtasts_entry_store *store,
                                           struct mtasts_domain *domain, struct mtasts_entry *entry,
-                                          char *error, size_t error_size) {
-  struct import in = {.store = store, .error = error, .error_size = error_size};
+                                          char error[MTASTS_ERROR_TEXT]) {
+  struct import in = {.store = store, .error = error};
   struct mtasts_domain read_domain = {0};
   struct mtasts_entry read = {0};
   json_error_t why;

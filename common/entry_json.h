@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "error_text.h"
 #include "mtasts.h"
 #include "mx_list.h"
 
@@ -36,11 +37,11 @@ struct mtasts_entry_store {
  * Only `policy_domain` and `state` must be there, and with a policy its own five keys; the
  * others may be missing or null.
  *
- *   MTASTS_INVALID    *error says why, at most error_size bytes with its NUL
+ *   MTASTS_INVALID    error says why (error_text.h)
  *   MTASTS_TOO_LARGE  over MTASTS_ENTRY_JSON_MAX bytes; *error says so
  */
 enum mtasts_status mtasts_entry_from_json(struct mtasts_span line, struct mtasts_entry_store *store,
                                           struct mtasts_domain *domain, struct mtasts_entry *entry,
-                                          char *error, size_t error_size);
+                                          char error[MTASTS_ERROR_TEXT]);
 
 #endif

@@ -17,11 +17,12 @@ enum {
   PORT_FREE = 1024, /* those below are for root */
 };
 
-__attribute__((format(printf, 2, 3))) static bool fail(char *error, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static bool fail(char error[MTASTS_ERROR_TEXT],
+                                                       const char *format, ...) {
   int saved = errno;
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(error, MTASTS_LISTEN_ERROR, format, arguments);
+  vsnprintf(error, MTASTS_ERROR_TEXT, format, arguments);
   va_end(arguments);
   errno = saved;
   return false;
@@ -46,7 +47,8 @@ static bool give_directory(const char *path, const struct mtasts_config *config)
   return given;
 }
 
-static bool make_directory(const char *path, const struct mtasts_config *config, char *error) {
+static bool make_directory(const char *path, const struct mtasts_config *config,
+                           char error[MTASTS_ERROR_TEXT]) {
   char directory[sizeof((struct sockaddr_un *)NULL)->sun_path];
   size_t len = (size_t)(strrchr(path, '/') - path);
   if (len == 0)
@@ -72,7 +74,7 @@ static bool is_dead(const struct sockaddr_un *at, int type) {
   return dead;
 }
 
-static bool clear_place(const struct sockaddr_un *at, int type, char *error) {
+static bool clear_place(const struct sockaddr_un *at, int type, char error[MTASTS_ERROR_TEXT]) {
   struct stat found;
   if (lstat(at->sun_path, &found) != 0)
     return errno == ENOENT || fail(error, "%s: %s", at->sun_path, strerror(errno));
@@ -127,7 +129,7 @@ static bool give_socket(const char *path, const struct mtasts_access *access,
  * start, since the socket's own mode is what bind gives its file (unix_bind_bsd in Linux). */
 static bool bind_unix(int type, const struct mtasts_access *access,
                       const struct mtasts_config *config, struct mtasts_listening *listening,
-                      char *error) {
+                      char error[MTASTS_ERROR_TEXT]) {
   struct sockaddr_un at;
   memcpy(&at, &listening->address, sizeof at);
   if (!make_directory(at.sun_path, config, error) || !clear_place(&at, type, error))
@@ -166,7 +168,7 @@ void mtasts_listen_remove(const struct mtasts_listening *listening) {
 /* all sockets */
 
 static bool bind_inet(const char *endpoint, socklen_t size,
-                      const struct mtasts_listening *listening, char *error) {
+                      const struct mtasts_listening *listening, char error[MTASTS_ERROR_TEXT]) {
   const int on = 1;
   int fd = listening->fd;
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
@@ -179,7 +181,7 @@ static bool bind_inet(const char *endpoint, socklen_t size,
 
 bool mtasts_listen(const char *endpoint, int type, const struct mtasts_access *access,
                    const struct mtasts_config *config, struct mtasts_listening *listening,
-                   char error[MTASTS_LISTEN_ERROR]) {
+                   char error[MTASTS_ERROR_TEXT]) {
   struct mtasts_listening made = {.fd = -1};
   socklen_t size;
   if (!mtasts_endpoint_parse(endpoint, &made.address, &size)) {
@@ -214,7 +216,7 @@ static unsigned port_of(const struct sockaddr_storage *address) {
   return ntohs(at.sin_port);
 }
 
-void mtasts_listen_explain(const char *endpoint, int number, char error[MTASTS_LISTEN_ERROR]) {
+void mtasts_listen_explain(const char *endpoint, int number, char error[MTASTS_ERROR_TEXT]) {
   struct sockaddr_storage address;
   socklen_t size;
   char holder[MTASTS_HOLDER_WORDS];
@@ -224,7 +226,7 @@ void mtasts_listen_explain(const char *endpoint, int number, char error[MTASTS_L
     return;
   bool is_unix = address.ss_family == AF_UNIX;
   if (number == EADDRINUSE && mtasts_holder_find(&address, holder))
-    snprintf(error + used, MTASTS_LISTEN_ERROR - used, ": %s%s", holder,
+    snprintf(error + used, MTASTS_ERROR_TEXT - used, ": %s%s", holder,
              is_unix ? "" : " listens there");
   else if (number == EADDRNOTAVAIL)
     more = "this host does not have that address, or not yet";
@@ -233,5 +235,5 @@ void mtasts_listen_explain(const char *endpoint, int number, char error[MTASTS_L
   else if (number == EACCES && !is_unix && port_of(&address) < PORT_FREE)
     more = "ports below 1024 are for root; take another one";
   if (more)
-    snprintf(error + used, MTASTS_LISTEN_ERROR - used, ": %s", more);
+    snprintf(error + used, MTASTS_ERROR_TEXT - used, ": %s", more);
 }

@@ -16,16 +16,13 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "error_text.h"
 
 struct mtasts_listening {
   int fd; /* non-blocking, close-on-exec; the caller's to close */
   struct sockaddr_storage address;
   dev_t device; /* of a unix socket's file, with inode */
   ino_t inode;
-};
-
-enum {
-  MTASTS_LISTEN_ERROR = 512, /* bytes for a sentence */
 };
 
 /*
@@ -35,13 +32,13 @@ enum {
  */
 bool mtasts_listen(const char *endpoint, int type, const struct mtasts_access *access,
                    const struct mtasts_config *config, struct mtasts_listening *listening,
-                   char error[MTASTS_LISTEN_ERROR]);
+                   char error[MTASTS_ERROR_TEXT]);
 
 /*
  * Adds to `error` what else is known of a failure of mtasts_listen, whose errno is `number`: which
  * process listens there (holder.h), or what the error means. Takes as long as that does.
  */
-void mtasts_listen_explain(const char *endpoint, int number, char error[MTASTS_LISTEN_ERROR]);
+void mtasts_listen_explain(const char *endpoint, int number, char error[MTASTS_ERROR_TEXT]);
 
 /* Is the unix socket still the one at its path? True of other sockets. */
 bool mtasts_listen_in_place(const struct mtasts_listening *listening);

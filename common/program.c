@@ -21,7 +21,7 @@ static void tell(const struct mtasts_program *program, enum mtasts_log_level lev
 }
 
 int mtasts_program_fail(const struct mtasts_program *program, int code, const char *format, ...) {
-  char sentence[MTASTS_PROGRAM_ERROR];
+  char sentence[MTASTS_ERROR_TEXT];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(sentence, sizeof sentence, format, arguments);
@@ -31,7 +31,7 @@ int mtasts_program_fail(const struct mtasts_program *program, int code, const ch
 }
 
 void mtasts_program_warn(const struct mtasts_program *program, const char *format, ...) {
-  char sentence[MTASTS_PROGRAM_ERROR];
+  char sentence[MTASTS_ERROR_TEXT];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(sentence, sizeof sentence, format, arguments);
@@ -98,8 +98,8 @@ static int read_options(struct mtasts_program *program, int argc, char **argv) {
 }
 
 static int load_config(const struct mtasts_program *program, struct mtasts_config **config) {
-  char error[MTASTS_PROGRAM_ERROR];
-  enum mtasts_status status = mtasts_config_load(program->config_path, error, sizeof error, config);
+  char error[MTASTS_ERROR_TEXT];
+  enum mtasts_status status = mtasts_config_load(program->config_path, error, config);
   if (status == MTASTS_OK)
     return -1;
   mtasts_program_fail(program, 0, "configuration: %s", error);

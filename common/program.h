@@ -7,10 +7,6 @@
 
 #include "config.h"
 
-enum {
-  MTASTS_PROGRAM_ERROR = 1024, /* bytes for a sentence */
-};
-
 struct mtasts_program {
   const char *name;        /* as in the log */
   const char *usage;       /* what --help prints */

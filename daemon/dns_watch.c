@@ -142,7 +142,7 @@ static bool any_scope(const struct mtasts_servers *servers) {
 bool mtasts_dns_watch_go(struct mtasts_dns_watch *watch, const char *const *named, size_t count) {
   const struct mtasts_servers *servers = mtasts_resolver_servers(watch->resolver);
   struct mtasts_servers found;
-  char error[MTASTS_SERVERS_ERROR];
+  char error[MTASTS_ERROR_TEXT];
   if (count == 0 && mtasts_server_changed(MTASTS_RESOLVCONF, &watch->stamp))
     watch->changed = true;
   tell(watch, mtasts_outage_tick(&watch->outage, mtasts_uptime()));

@@ -28,8 +28,8 @@ struct mtasts_dns_watch {
   bool changed;                     /* it has, and that is not taken up yet */
   struct event *patience;
   struct mtasts_dns_query *probe;
-  char trouble[MTASTS_SERVERS_ERROR]; /* as it was told */
-  char why[MTASTS_DETAIL_MAX + 1];    /* the last failure */
+  char trouble[MTASTS_ERROR_TEXT]; /* as it was told */
+  char why[MTASTS_DETAIL_MAX + 1]; /* the last failure */
 };
 
 /* False: no memory. To be closed in any case. */

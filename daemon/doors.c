@@ -143,7 +143,7 @@ static bool open_all(struct mtasts_doors *doors, const struct mtasts_service_soc
 }
 
 bool mtasts_doors_open(struct mtasts_doors *doors, const struct mtasts_config *config,
-                       char error[MTASTS_LISTEN_ERROR]) {
+                       char error[MTASTS_ERROR_TEXT]) {
   struct mtasts_service_socket given[MTASTS_SERVICE_SOCKETS];
   *doors = (struct mtasts_doors){.outcome_fd = -1, .metrics_fd = -1, .config = config};
   size_t count = mtasts_service_sockets(given);
@@ -153,7 +153,7 @@ bool mtasts_doors_open(struct mtasts_doors *doors, const struct mtasts_config *c
       note_given(doors, kind, given[i].fd);
   }
   if (!open_all(doors, given, count)) {
-    snprintf(error, MTASTS_LISTEN_ERROR, "more than %d sockets", MTASTS_DOORS_MAX);
+    snprintf(error, MTASTS_ERROR_TEXT, "more than %d sockets", MTASTS_DOORS_MAX);
     return false;
   }
   if (doors->listener_count > 0)
@@ -161,7 +161,7 @@ bool mtasts_doors_open(struct mtasts_doors *doors, const struct mtasts_config *c
   size_t first = 0; /* there is one: the ask socket has a place */
   while (doors->places[first].open)
     first++;
-  snprintf(error, MTASTS_LISTEN_ERROR, "%s", doors->places[first].why);
+  snprintf(error, MTASTS_ERROR_TEXT, "%s", doors->places[first].why);
   errno = doors->places[first].number;
   return false;
 }
@@ -198,7 +198,7 @@ static void lose(const struct mtasts_doors *doors, struct mtasts_door_place *pla
 
 /* True: it has been opened, or lost. */
 static bool tend(const struct mtasts_doors *doors, struct mtasts_door_place *place) {
-  char before[MTASTS_LISTEN_ERROR];
+  char before[MTASTS_ERROR_TEXT];
   int number = place->number;
   if (is_lost(place)) {
     lose(doors, place);

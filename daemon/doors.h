@@ -10,6 +10,7 @@
 #ifndef MTASTS_DOORS_H
 #define MTASTS_DOORS_H
 
+#include "error_text.h"
 #include "front.h"
 #include "listen.h"
 
@@ -35,8 +36,8 @@ struct mtasts_door_place {
   struct mtasts_listening listening;  /* the last one that was opened; fd -1: none yet */
   bool by_systemd;
   bool open;
-  int number;                    /* why not: an errno, */
-  char why[MTASTS_LISTEN_ERROR]; /* and a sentence */
+  int number;                  /* why not: an errno, */
+  char why[MTASTS_ERROR_TEXT]; /* and a sentence */
 };
 
 struct mtasts_doors {
@@ -57,7 +58,7 @@ struct mtasts_doors {
  * anything; error says why, errno is mtasts_listen's.
  */
 bool mtasts_doors_open(struct mtasts_doors *doors, const struct mtasts_config *config,
-                       char error[MTASTS_LISTEN_ERROR]);
+                       char error[MTASTS_ERROR_TEXT]);
 
 /* Takes over fd, a socket of that kind that serves from now on. It stands in for `old`, a socket
  * that was given before and that nobody can reach any more; -1: for none. False: it cannot, and has

@@ -244,11 +244,11 @@ static bool make_loop(struct mtasts_front *front, const struct mtasts_front_opti
   return event_add(&front->inbox_event, NULL) == 0 && listen_all(front, options);
 }
 
-enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options, char *error,
-                                    struct mtasts_front **front) {
+enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options,
+                                    char error[MTASTS_ERROR_TEXT], struct mtasts_front **front) {
   struct mtasts_front *made = malloc(sizeof *made);
   if (!made) {
-    snprintf(error, 256, "out of memory");
+    snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
     return MTASTS_NO_MEMORY;
   }
   /* Pages of the buffer for replies are the kernel's until they are needed. */
@@ -263,9 +263,10 @@ enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options, 
   configure(made, mtasts_snapshot_hold(options->snapshot));
   enum mtasts_status status = mtasts_reader_new(options->cache, &made->reader);
   if (status != MTASTS_OK)
-    snprintf(error, 256, "the cache cannot be read: %s", mtasts_env_reason(status, errno));
+    snprintf(error, MTASTS_ERROR_TEXT, "the cache cannot be read: %s",
+             mtasts_env_reason(status, errno));
   else if (!make_loop(made, options)) {
-    snprintf(error, 256, "the front loop cannot be made: %s", strerror(errno));
+    snprintf(error, MTASTS_ERROR_TEXT, "the front loop cannot be made: %s", strerror(errno));
     status = MTASTS_IO;
   }
   if (status == MTASTS_OK)

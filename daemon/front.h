@@ -15,6 +15,7 @@
 #ifndef MTASTS_FRONT_H
 #define MTASTS_FRONT_H
 
+#include "error_text.h"
 #include "job.h"
 #include "snapshot.h"
 #include "socketmap.h"
@@ -41,9 +42,9 @@ struct mtasts_front_options {
   unsigned peers_max;
 };
 
-/* error: at least 256 bytes, a sentence on failure. */
-enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options, char *error,
-                                    struct mtasts_front **front);
+/* error: see error_text.h. */
+enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options,
+                                    char error[MTASTS_ERROR_TEXT], struct mtasts_front **front);
 
 /* Runs until a STOP in the inbox: accepts no more, gives each waiter its answer or `unknown` within
  * three seconds, and returns. */

@@ -165,7 +165,7 @@ static unsigned prepare_process(const struct daemon *daemon) {
 }
 
 static int open_doors(struct daemon *daemon) {
-  char error[MTASTS_LISTEN_ERROR];
+  char error[MTASTS_ERROR_TEXT];
   const struct mtasts_doors *doors = &daemon->doors;
   bool served = mtasts_doors_open(&daemon->doors, daemon->config, error);
   int number = errno;
@@ -277,7 +277,7 @@ static bool open_queues(struct daemon *daemon) {
 }
 
 static int open_netloop(struct daemon *daemon) {
-  char error[MTASTS_PROGRAM_ERROR];
+  char error[MTASTS_ERROR_TEXT];
   const struct mtasts_netloop_options options = {
       .snapshot = daemon->snapshot,
       .store = daemon->store,
@@ -297,7 +297,7 @@ static int open_netloop(struct daemon *daemon) {
 }
 
 static int open_front(struct daemon *daemon, unsigned peers_max) {
-  char error[MTASTS_PROGRAM_ERROR];
+  char error[MTASTS_ERROR_TEXT];
   const struct mtasts_front_options options = {
       .snapshot = daemon->snapshot,
       .cache = mtasts_store_cache(daemon->store),
@@ -517,10 +517,10 @@ static void take_up(struct daemon *daemon, struct mtasts_snapshot *snapshot) {
 }
 
 static void reload(struct daemon *daemon) {
-  char text[MTASTS_PROGRAM_ERROR];
+  char text[MTASTS_ERROR_TEXT];
   struct mtasts_config *config;
   mtasts_program_reloading();
-  if (mtasts_config_load(daemon->program.config_path, text, sizeof text, &config) != MTASTS_OK) {
+  if (mtasts_config_load(daemon->program.config_path, text, &config) != MTASTS_OK) {
     mtasts_program_keep_old(text);
   } else {
     struct mtasts_snapshot *snapshot = mtasts_snapshot_new(config);

@@ -198,7 +198,7 @@ static void on_dnssec_check(void *context, const struct mtasts_validator_check *
 
 static enum mtasts_status open_validator(struct mtasts_netloop *loop,
                                          const struct mtasts_resolver_options *resolver,
-                                         char *error) {
+                                         char error[MTASTS_ERROR_TEXT]) {
   const struct mtasts_config *config = loop->snapshot->config;
   struct mtasts_validator_options options = {
       .resolver = *resolver,
@@ -210,7 +210,7 @@ static enum mtasts_status open_validator(struct mtasts_netloop *loop,
   };
   options.resolver.trust_anchor = config->dns.trust_anchor;
   loop->require_dnssec = options.require;
-  snprintf(error, 256, "out of memory");
+  snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
   return mtasts_validator_new(loop->tower.base, &options, &loop->tower.net.validator);
 }
 
@@ -237,7 +237,7 @@ static enum mtasts_status open_ad_check(struct mtasts_netloop *loop) {
 }
 
 /* Opens resolver and validator as they are configured. */
-static enum mtasts_status open_dns(struct mtasts_netloop *loop, char *error) {
+static enum mtasts_status open_dns(struct mtasts_netloop *loop, char error[MTASTS_ERROR_TEXT]) {
   const struct mtasts_config *config = loop->snapshot->config;
   const struct mtasts_resolver_options resolver = {
       .servers = config->dns.servers.items,
@@ -262,7 +262,7 @@ static enum mtasts_status open_dns(struct mtasts_netloop *loop, char *error) {
 static void renew_dns(struct mtasts_netloop *loop) {
   struct mtasts_net *net = &loop->tower.net;
   const struct mtasts_net old = *net;
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   net->resolver = NULL;
   net->validator = NULL;
   loop->renew = open_dns(loop, error) != MTASTS_OK;
@@ -285,7 +285,7 @@ static void renew_dns(struct mtasts_netloop *loop) {
   net->settings.dane = old.validator != NULL;
 }
 
-static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
+static enum mtasts_status open_net(struct mtasts_netloop *loop, char error[MTASTS_ERROR_TEXT]) {
   const struct mtasts_config *config = loop->snapshot->config;
   const struct mtasts_fetcher_options fetcher = {
       .ca_file = config->https.ca_file,
@@ -295,7 +295,7 @@ static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
   };
   struct mtasts_net *net = &loop->tower.net;
   net->now = wall_clock;
-  snprintf(error, 256, "the net loop cannot be made: out of memory");
+  snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be made: out of memory");
   if (!mtasts_dns_watch_open(&loop->dns, loop->tower.base, loop->tower.stats, wall_clock))
     return MTASTS_NO_MEMORY;
   enum mtasts_status status = open_dns(loop, error);
@@ -315,9 +315,9 @@ static bool open_events(struct mtasts_netloop *loop) {
          event_add(loop->second, &second) == 0;
 }
 
-static enum mtasts_status open_loop(struct mtasts_netloop *loop, char *error) {
+static enum mtasts_status open_loop(struct mtasts_netloop *loop, char error[MTASTS_ERROR_TEXT]) {
   loop->tower.base = event_base_new();
-  snprintf(error, 256, "the net loop cannot be made: out of memory");
+  snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be made: out of memory");
   if (!loop->tower.base)
     return MTASTS_NO_MEMORY;
   enum mtasts_status status = open_net(loop, error);
@@ -330,11 +330,12 @@ static enum mtasts_status open_loop(struct mtasts_netloop *loop, char *error) {
              : MTASTS_NO_MEMORY;
 }
 
-enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *options, char *error,
+enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *options,
+                                      char error[MTASTS_ERROR_TEXT],
                                       struct mtasts_netloop **netloop) {
   struct mtasts_netloop *made = calloc(1, sizeof *made);
   if (!made) {
-    snprintf(error, 256, "out of memory");
+    snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
     return MTASTS_NO_MEMORY;
   }
   made->inbox = options->inbox;

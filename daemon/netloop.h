@@ -13,6 +13,7 @@
 #ifndef MTASTS_NETLOOP_H
 #define MTASTS_NETLOOP_H
 
+#include "error_text.h"
 #include "job.h"
 #include "snapshot.h"
 #include "stats.h"
@@ -34,8 +35,9 @@ struct mtasts_netloop_options {
 uint32_t mtasts_netloop_lookups(const struct mtasts_config *config);
 
 /* Opens resolver and fetcher; that there is no DNS server to be asked is logged, and no failure.
- * error: at least 256 bytes, a sentence on failure. */
-enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *options, char *error,
+ * error: see error_text.h. */
+enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *options,
+                                      char error[MTASTS_ERROR_TEXT],
                                       struct mtasts_netloop **netloop);
 
 /*

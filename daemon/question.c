@@ -238,13 +238,12 @@ static size_t do_errand(struct mtasts_front *front, const struct question *quest
 
 /* The job that stores an entry; NULL: *why says what is wrong with it. */
 static struct mtasts_job *import_job(struct mtasts_span line, struct mtasts_domain *domain,
-                                     char *why, size_t why_size) {
+                                     char why[MTASTS_ERROR_TEXT]) {
   struct mtasts_entry_store *store = malloc(sizeof *store);
   struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_IMPORT);
   struct mtasts_entry entry;
-  snprintf(why, why_size, "out of memory");
-  if (store && job &&
-      mtasts_entry_from_json(line, store, domain, &entry, why, why_size) == MTASTS_OK) {
+  snprintf(why, MTASTS_ERROR_TEXT, "out of memory");
+  if (store && job && mtasts_entry_from_json(line, store, domain, &entry, why) == MTASTS_OK) {
     job->value = malloc(mtasts_entry_size(&entry));
     if (job->value)
       job->value_size = mtasts_entry_encode(&entry, job->value);
@@ -259,11 +258,11 @@ static struct mtasts_job *import_job(struct mtasts_span line, struct mtasts_doma
 static size_t answer_import(struct mtasts_front *front, struct question *question, char *out) {
   uid_t uid = mtasts_peer_uid(question->peer);
   struct mtasts_span line = question->text;
-  char why[256];
+  char why[MTASTS_ERROR_TEXT];
   /* An entry says what governs a domain's mail: only to be told by who could write the cache. */
   if (uid != 0 && uid != geteuid())
     return mtasts_reply_text("PERM not permitted", out);
-  struct mtasts_job *job = import_job(line, &question->domain, why, sizeof why);
+  struct mtasts_job *job = import_job(line, &question->domain, why);
   if (!job)
     return mtasts_reply_text("PERM ", out) + mtasts_reply_text(why, out + 5);
   question->text.len = 0;

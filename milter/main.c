@@ -57,7 +57,7 @@ static struct mtasts_config *initial;
 
 static int open_socket(void) {
   struct mtasts_service_socket given[MTASTS_SERVICE_SOCKETS];
-  char error[MTASTS_LISTEN_ERROR];
+  char error[MTASTS_ERROR_TEXT];
   const struct mtasts_config *config = initial;
   if (mtasts_service_sockets(given) > 0) {
     milter.listening.fd = given[0].fd;
@@ -81,10 +81,9 @@ static void say_start(const char *event, const struct mtasts_config *config) {
 }
 
 static void reload(void) {
-  char error[MTASTS_PROGRAM_ERROR];
+  char error[MTASTS_ERROR_TEXT];
   struct mtasts_config *config;
-  enum mtasts_status status =
-      mtasts_config_load(milter.program.config_path, error, sizeof error, &config);
+  enum mtasts_status status = mtasts_config_load(milter.program.config_path, error, &config);
   struct mtasts_snapshot *snapshot = NULL;
   if (status != MTASTS_OK) {
     mtasts_program_keep_old(error);
@@ -107,7 +106,7 @@ static void reload(void) {
  * sees what that has become when its poll returns, within some seconds. */
 static void check(void) {
   struct mtasts_listening made;
-  char error[MTASTS_LISTEN_ERROR];
+  char error[MTASTS_ERROR_TEXT];
   static bool told;
   if (!milter.own || mtasts_listen_in_place(&milter.listening))
     return;

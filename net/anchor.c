@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 enum {
-  ERROR_SIZE = 256,
   FILE_MAX = 65536, /* bytes that are read */
 };
 
@@ -45,11 +44,11 @@ static int copy(FILE *from, int to) {
   return count;
 }
 
-enum mtasts_status mtasts_anchor_open(const char *path, char *error, int *fd) {
+enum mtasts_status mtasts_anchor_open(const char *path, char error[MTASTS_ERROR_TEXT], int *fd) {
   FILE *file = fopen(path, "re");
   if (!file) {
     enum mtasts_status status = errno == ENOENT ? MTASTS_NO_FILE : MTASTS_IO;
-    snprintf(error, ERROR_SIZE, "%.180s: %s", path, strerrordesc_np(errno));
+    snprintf(error, MTASTS_ERROR_TEXT, "%.180s: %s", path, strerrordesc_np(errno));
     return status;
   }
   enum mtasts_status status = MTASTS_NO_MEMORY;
@@ -61,7 +60,7 @@ enum mtasts_status mtasts_anchor_open(const char *path, char *error, int *fd) {
     status = MTASTS_IO;
   else if (count == 0)
     status = MTASTS_INVALID;
-  snprintf(error, ERROR_SIZE, "%.180s: %s", path,
+  snprintf(error, MTASTS_ERROR_TEXT, "%.180s: %s", path,
            status == MTASTS_INVALID ? "no trust anchor in it" : mtasts_status_name(status));
   fclose(file);
   if (status == MTASTS_OK)

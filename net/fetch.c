@@ -16,7 +16,6 @@
 #include "trace.h"
 
 enum {
-  ERROR_SIZE = 256,
   HTTPS_PORT = 443,
   BUFFER_SIZE = 4096, /* libcurl's, for each connection */
   MORE_MS = 100,      /* of connecting, until other addresses would be welcome */
@@ -512,18 +511,18 @@ static int set_timer(CURLM *multi, long wait, void *context) {
 }
 
 /* Is there at least one certificate in the bundle? libcurl would only say so at each fetch. */
-static enum mtasts_status check_bundle(const char *path, char *error) {
+static enum mtasts_status check_bundle(const char *path, char error[MTASTS_ERROR_TEXT]) {
   FILE *file = fopen(path, "re");
   if (!file) {
     int code = errno;
-    snprintf(error, ERROR_SIZE, "CA bundle %.160s: %s", path, strerrordesc_np(code));
+    snprintf(error, MTASTS_ERROR_TEXT, "CA bundle %.160s: %s", path, strerrordesc_np(code));
     return code == EACCES ? MTASTS_PERMISSION : MTASTS_NO_FILE;
   }
   X509 *certificate = PEM_read_X509(file, NULL, NULL, NULL);
   fclose(file);
   ERR_clear_error();
   if (!certificate) {
-    snprintf(error, ERROR_SIZE, "CA bundle %.160s: holds no PEM certificate", path);
+    snprintf(error, MTASTS_ERROR_TEXT, "CA bundle %.160s: holds no PEM certificate", path);
     return MTASTS_INVALID;
   }
   X509_free(certificate);
@@ -538,17 +537,18 @@ static const char *bundle_of(const struct mtasts_fetcher_options *options) {
 }
 
 enum mtasts_status mtasts_fetcher_new(struct event_base *base,
-                                      const struct mtasts_fetcher_options *options, char *error,
+                                      const struct mtasts_fetcher_options *options,
+                                      char error[MTASTS_ERROR_TEXT],
                                       struct mtasts_fetcher **fetcher) {
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-    snprintf(error, ERROR_SIZE, "libcurl cannot be initialised");
+    snprintf(error, MTASTS_ERROR_TEXT, "libcurl cannot be initialised");
     return MTASTS_IO;
   }
   enum mtasts_status status = check_bundle(bundle_of(options), error);
   struct mtasts_fetcher *made = status == MTASTS_OK ? calloc(1, sizeof *made) : NULL;
   if (!made) {
     if (status == MTASTS_OK)
-      snprintf(error, ERROR_SIZE, "out of memory");
+      snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
     curl_global_cleanup();
     return status == MTASTS_OK ? MTASTS_NO_MEMORY : status;
   }
@@ -561,7 +561,7 @@ enum mtasts_status mtasts_fetcher_new(struct event_base *base,
   made->timer = evtimer_new(base, time_out, made);
   made->multi = curl_multi_init();
   if (!made->ca_file || !made->proxy || !made->timer || !made->multi) {
-    snprintf(error, ERROR_SIZE, "out of memory");
+    snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
     mtasts_fetcher_free(made);
     return MTASTS_NO_MEMORY;
   }

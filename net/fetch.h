@@ -22,6 +22,7 @@
 #include <netinet/in.h>
 
 #include "connect.h"
+#include "error_text.h"
 #include "fetch_answer.h"
 
 struct event_base;
@@ -49,13 +50,14 @@ typedef void mtasts_fetch_fn(void *context, const struct mtasts_fetch_answer *an
 typedef void mtasts_fetch_more_fn(void *context);
 
 /*
- * error: at least 256 bytes, a sentence on failure.
+ * error: see error_text.h.
  *   MTASTS_NO_FILE, MTASTS_PERMISSION  the bundle cannot be read
  *   MTASTS_INVALID                     the bundle holds no certificate
  *   MTASTS_NO_MEMORY, MTASTS_IO
  */
 enum mtasts_status mtasts_fetcher_new(struct event_base *base,
-                                      const struct mtasts_fetcher_options *options, char *error,
+                                      const struct mtasts_fetcher_options *options,
+                                      char error[MTASTS_ERROR_TEXT],
                                       struct mtasts_fetcher **fetcher);
 
 /* Cancels what is in flight without calling back. Not to be called from a callback. */

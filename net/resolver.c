@@ -19,7 +19,6 @@
 #include "process.h"
 
 enum {
-  ERROR_SIZE = 256,
   HEDGE_MS = 1000, /* of silence, before the next server is asked too */
   LINGER_MS = 200, /* that libunbound goes on after our own timer */
   TRIES = 3,       /* in one look-up (RFC 9520 section 3.1), unless that takes long */
@@ -174,7 +173,8 @@ static int configure(struct ub_ctx *context, const struct mtasts_resolver *resol
   return status;
 }
 
-static enum mtasts_status open_contexts(struct mtasts_resolver *resolver, char *error) {
+static enum mtasts_status open_contexts(struct mtasts_resolver *resolver,
+                                        char error[MTASTS_ERROR_TEXT]) {
   for (size_t i = 0; i < resolver->servers.count; i++) {
     int code = UB_INITFAIL;
     resolver->contexts[i] = ub_ctx_create_event(resolver->base);
@@ -183,7 +183,7 @@ static enum mtasts_status open_contexts(struct mtasts_resolver *resolver, char *
       code = configure(resolver->contexts[i], resolver, &resolver->servers.list[i]);
     }
     if (code != 0) {
-      snprintf(error, ERROR_SIZE, "libunbound: %s%s", ub_strerror(code),
+      snprintf(error, MTASTS_ERROR_TEXT, "libunbound: %s%s", ub_strerror(code),
                resolver->validates ? "; is the trust anchor file in zone format?" : "");
       return MTASTS_IO;
     }
@@ -192,11 +192,12 @@ static enum mtasts_status open_contexts(struct mtasts_resolver *resolver, char *
 }
 
 enum mtasts_status mtasts_resolver_new(struct event_base *base,
-                                       const struct mtasts_resolver_options *options, char *error,
+                                       const struct mtasts_resolver_options *options,
+                                       char error[MTASTS_ERROR_TEXT],
                                        struct mtasts_resolver **resolver) {
   struct mtasts_resolver *made = calloc(1, sizeof *made);
   if (!made) {
-    snprintf(error, ERROR_SIZE, "out of memory");
+    snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
     return MTASTS_NO_MEMORY;
   }
   made->base = base;
@@ -425,7 +426,7 @@ static void tell_failure(const struct mtasts_dns_query *query, char *detail) {
   const struct ask *failed = NULL;
   const struct ask *lost = NULL;
   bool silent = false;
-  char why[ERROR_SIZE];
+  char why[256];
   char text[DETAIL_MAX];
   for (size_t i = 0; i < query->asked; i++) {
     const struct ask *ask = &query->asks[i];
@@ -447,7 +448,7 @@ static void tell_failure(const struct mtasts_dns_query *query, char *detail) {
     snprintf(why, sizeof why, "%s cannot be asked: %s", resolver->servers.list[lost->server].text,
              strerrordesc_np(lost->error));
   else
-    snprintf(why, sizeof why, "%s",
+    snprintf(why, sizeof why, "%.250s",
              *resolver->servers.trouble ? resolver->servers.trouble : "no server was asked");
   snprintf(text, sizeof text, "%s %.200s: %s", mtasts_rr_type_name(query->type), shown_name(query),
            why);

@@ -23,6 +23,7 @@
 
 #include "discover.h"
 #include "dns_message.h"
+#include "error_text.h"
 #include "servers.h"
 
 struct event_base;
@@ -57,7 +58,7 @@ typedef void mtasts_dns_fn(void *context, const struct mtasts_dns_answer *answer
  * A server that cannot be asked now, such as one behind an interface that is not there, is left
  * out; their trouble says so (servers.h). Without any server, every look-up fails.
  *
- * error: at least 256 bytes, a sentence on failure.
+ * error: see error_text.h.
  *
  *   MTASTS_INVALID    a server is not an address, or there are too many; nothing in the anchor's
  *                     file can be trusted
@@ -66,7 +67,8 @@ typedef void mtasts_dns_fn(void *context, const struct mtasts_dns_answer *answer
  *   MTASTS_IO         a file is unreadable, or libunbound fails
  */
 enum mtasts_status mtasts_resolver_new(struct event_base *base,
-                                       const struct mtasts_resolver_options *options, char *error,
+                                       const struct mtasts_resolver_options *options,
+                                       char error[MTASTS_ERROR_TEXT],
                                        struct mtasts_resolver **resolver);
 
 /* Cancels what is in flight without calling back. May be called from a callback. */

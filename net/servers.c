@@ -9,10 +9,11 @@ enum {
 };
 
 static enum mtasts_status take_named(const char *const *named, size_t count,
-                                     struct mtasts_servers *servers, char *error) {
+                                     struct mtasts_servers *servers,
+                                     char error[MTASTS_ERROR_TEXT]) {
   if (count > MTASTS_RESOLVER_SERVERS) {
-    snprintf(error, MTASTS_SERVERS_ERROR, "%zu DNS servers are given, at most %d can be asked",
-             count, MTASTS_RESOLVER_SERVERS);
+    snprintf(error, MTASTS_ERROR_TEXT, "%zu DNS servers are given, at most %d can be asked", count,
+             MTASTS_RESOLVER_SERVERS);
     return MTASTS_INVALID;
   }
   for (size_t i = 0; i < count; i++) {
@@ -23,7 +24,7 @@ static enum mtasts_status take_named(const char *const *named, size_t count,
       snprintf(servers->trouble, sizeof servers->trouble,
                "DNS server %.80s cannot be asked: this machine has no such interface", named[i]);
     } else {
-      snprintf(error, MTASTS_SERVERS_ERROR,
+      snprintf(error, MTASTS_ERROR_TEXT,
                "\"%.80s\" is not the address of a DNS server (write ADDR or ADDR@PORT; a "
                "link-local one with its interface, and no other: fe80::53%%eth0)",
                named[i]);
@@ -33,10 +34,11 @@ static enum mtasts_status take_named(const char *const *named, size_t count,
   return MTASTS_OK;
 }
 
-static enum mtasts_status take_resolvconf(struct mtasts_servers *servers, char *error) {
+static enum mtasts_status take_resolvconf(struct mtasts_servers *servers,
+                                          char error[MTASTS_ERROR_TEXT]) {
   if (mtasts_server_resolvconf(MTASTS_RESOLVCONF, RESOLVCONF_SERVERS, servers->list,
                                &servers->count) != MTASTS_OK) {
-    snprintf(error, MTASTS_SERVERS_ERROR, "%s: %s; name a DNS server in the configuration",
+    snprintf(error, MTASTS_ERROR_TEXT, "%s: %s; name a DNS server in the configuration",
              MTASTS_RESOLVCONF, strerrordesc_np(errno));
     return MTASTS_IO;
   }
@@ -48,7 +50,8 @@ static enum mtasts_status take_resolvconf(struct mtasts_servers *servers, char *
 }
 
 enum mtasts_status mtasts_servers_find(const char *const *named, size_t count,
-                                       struct mtasts_servers *servers, char *error) {
+                                       struct mtasts_servers *servers,
+                                       char error[MTASTS_ERROR_TEXT]) {
   struct mtasts_servers found = {.count = 0};
   enum mtasts_status status =
       count > 0 ? take_named(named, count, &found, error) : take_resolvconf(&found, error);

@@ -7,28 +7,29 @@
 #ifndef MTASTS_SERVERS_H
 #define MTASTS_SERVERS_H
 
+#include "error_text.h"
 #include "server.h"
 
 #define MTASTS_RESOLVER_SERVERS 8 /* at most; of resolv.conf the first three, as resolv.conf(5) */
 
 enum {
-  MTASTS_SERVERS_ERROR = 256, /* bytes of a sentence about what is wrong */
   MTASTS_SERVERS_TEXT = MTASTS_RESOLVER_SERVERS * MTASTS_SERVER_TEXT,
 };
 
 struct mtasts_servers {
   size_t count; /* may be 0: none of those that are named can be asked */
   struct mtasts_server list[MTASTS_RESOLVER_SERVERS];
-  char trouble[MTASTS_SERVERS_ERROR]; /* "": none */
+  char trouble[MTASTS_ERROR_TEXT]; /* "": none */
 };
 
 /*
- * named: ADDR or ADDR@PORT each; count 0: resolv.conf. error: MTASTS_SERVERS_ERROR bytes.
+ * named: ADDR or ADDR@PORT each; count 0: resolv.conf.
  *   MTASTS_INVALID  a name is not an address, or there are too many
  *   MTASTS_IO       resolv.conf cannot be read now: no memory, no descriptors
  */
 enum mtasts_status mtasts_servers_find(const char *const *named, size_t count,
-                                       struct mtasts_servers *servers, char *error);
+                                       struct mtasts_servers *servers,
+                                       char error[MTASTS_ERROR_TEXT]);
 
 /* The same servers, in the same order, and the same trouble? */
 bool mtasts_servers_same(const struct mtasts_servers *a, const struct mtasts_servers *b);

@@ -14,7 +14,6 @@ enum {
   AGAIN_MS = 5000, /* where the check had no answer */
   RECHECK_MS = 60 * 1000,
   TRIES = 3, /* without an answer, before that is reported */
-  WHY_SIZE = 256,
 };
 
 /* A resolver, kept for as long as somebody waits for it. */
@@ -36,7 +35,7 @@ struct mtasts_validator {
   char **insecure;
   char *anchor;
   enum health health;
-  char why[WHY_SIZE]; /* it is broken */
+  char why[MTASTS_ERROR_TEXT]; /* it is broken */
   const char *remedy;
   bool silent;     /* it works, but the last checks had no answer, and that was reported */
   unsigned failed; /* checks without an answer, in a row */
@@ -71,11 +70,11 @@ static void release(struct source *source) {
   free(source);
 }
 
-static struct source *source_new(struct mtasts_validator *validator, char *error,
+static struct source *source_new(struct mtasts_validator *validator, char error[MTASTS_ERROR_TEXT],
                                  enum mtasts_status *status) {
   struct source *source = calloc(1, sizeof *source);
   *status = MTASTS_NO_MEMORY;
-  snprintf(error, WHY_SIZE, "out of memory");
+  snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
   if (!source)
     return NULL;
   source->users = 1;
@@ -306,7 +305,7 @@ static void hear_nothing(struct mtasts_validator *validator, const char *why) {
 
 static void take_root(void *context, const struct mtasts_dns_answer *answer) {
   struct mtasts_validator *validator = context;
-  char why[2 * WHY_SIZE];
+  char why[2 * MTASTS_ERROR_TEXT];
   validator->check = NULL;
   if (answer->outcome == MTASTS_DNS_FAILED) {
     hear_nothing(validator, answer->detail);
@@ -332,7 +331,7 @@ static void take_root(void *context, const struct mtasts_dns_answer *answer) {
 }
 
 static void start_check(struct mtasts_validator *validator) {
-  char error[WHY_SIZE];
+  char error[MTASTS_ERROR_TEXT];
   enum mtasts_status status;
   if (validator->checking)
     return;

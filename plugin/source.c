@@ -12,6 +12,7 @@
 #include "host.h"
 #include "idn.h"
 #include "netstring.h"
+#include "text.h"
 #include "tree_check.h"
 
 enum {
@@ -23,7 +24,7 @@ enum {
 static struct {
   bool config_loaded;
   struct mtasts_config *config; /* NULL: failed, see config_error */
-  char config_error[384];
+  char config_error[MTASTS_ERROR_TEXT];
   bool away_logged;
   int64_t away_until; /* on the monotonic clock, in seconds */
   int64_t known_until;
@@ -37,7 +38,7 @@ const struct mtasts_config *mtasts_source_config(void) {
   if (!source.config_loaded) {
     source.config_loaded = true;
     if (mtasts_config_load_guest(secure_getenv("MTASTS_CONFIG"), source.config_error,
-                                 sizeof source.config_error, &source.config) != MTASTS_OK)
+                                 &source.config) != MTASTS_OK)
       mtasts_host_log("MTA-STS: configuration: %s: mail for other hosts is deferred until it is "
                       "mended",
                       source.config_error);
@@ -133,7 +134,8 @@ static const struct mtasts_known *decided(enum mtasts_verdict verdict) {
 }
 
 static const struct mtasts_known *cannot(const char *what, const char *remedy) {
-  snprintf(source.known.why, sizeof source.known.why, "MTA-STS: %s; remedy: %s", what, remedy);
+  struct mtasts_text why = MTASTS_TEXT(source.known.why);
+  mtasts_text_printf(&why, "MTA-STS: %s; remedy: %s", what, remedy);
   return decided(MTASTS_VERDICT_DEFER);
 }
 

@@ -97,9 +97,8 @@ static void send_line(struct import *import, struct mtasts_span line) {
 static int import_line(struct import *import, struct mtasts_span line) {
   struct mtasts_domain domain;
   struct mtasts_entry entry;
-  char error[256];
-  enum mtasts_status status =
-      mtasts_entry_from_json(line, import->store, &domain, &entry, error, sizeof error);
+  char error[MTASTS_ERROR_TEXT];
+  enum mtasts_status status = mtasts_entry_from_json(line, import->store, &domain, &entry, error);
   if (status == MTASTS_INVALID || status == MTASTS_TOO_LARGE) {
     mtasts_complain(import->name, "line %" PRIu64 ": %s", import->lines.number, error);
     import->bad++;

@@ -61,7 +61,7 @@ static int open_resolver(struct mtasts_net *net, struct event_base *base,
       .insecure_count = config->dns.insecure.count,
       .resolvers = net->settings.dane ? 2 : 1,
   };
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   if (mtasts_resolver_new(base, &resolver, error, &net->resolver) != MTASTS_OK) {
     mtasts_complain("resolver", "%s; name one with --resolver", error);
     return MTASTS_EXIT_AWAY;
@@ -82,7 +82,7 @@ static int open_fetcher(struct mtasts_net *net, struct event_base *base,
       .allow_private = config->https.allow_private,
       .proxy = *config->https.proxy ? config->https.proxy : NULL,
   };
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   enum mtasts_status status = mtasts_fetcher_new(base, &fetcher, error, &net->fetcher);
   if (status == MTASTS_OK)
     return MTASTS_EXIT_OK;

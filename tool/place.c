@@ -20,9 +20,8 @@ static int exit_code_of_config(enum mtasts_status status) {
 }
 
 static int load_config(const struct mtasts_options *options, struct mtasts_place *place) {
-  char error[1024];
-  enum mtasts_status status =
-      mtasts_config_load(options->config, error, sizeof error, &place->config);
+  char error[MTASTS_ERROR_TEXT];
+  enum mtasts_status status = mtasts_config_load(options->config, error, &place->config);
   if (status == MTASTS_OK)
     return MTASTS_EXIT_OK;
   mtasts_complain("configuration", "%s", error);

@@ -6,10 +6,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct mtasts_config *config = NULL;
-  char error[64];
+  char error[MTASTS_ERROR_TEXT];
   error[0] = '\0';
-  enum mtasts_status status = mtasts_config_parse((struct mtasts_span){(const char *)data, size},
-                                                  "f", error, sizeof error, &config);
+  enum mtasts_status status =
+      mtasts_config_parse((struct mtasts_span){(const char *)data, size}, "f", error, &config);
   if (status != MTASTS_OK) {
     if (config || strncmp(error, "f:", 2) != 0)
       abort();
@@ -23,8 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     abort();
   mtasts_config_free(config);
   /* Whatever came before, the next file is read as it stands. */
-  status = mtasts_config_parse((struct mtasts_span){"log = stderr", 12}, "f", error, sizeof error,
-                               &config);
+  status = mtasts_config_parse((struct mtasts_span){"log = stderr", 12}, "f", error, &config);
   if (status != MTASTS_OK || config->log != MTASTS_LOG_STDERR)
     abort();
   mtasts_config_free(config);

@@ -13,11 +13,11 @@ static void check_again(const struct mtasts_domain *domain, const struct mtasts_
                         const unsigned char *value, size_t size) {
   struct mtasts_domain same;
   struct mtasts_entry again;
-  char error[128];
+  char error[MTASTS_ERROR_TEXT];
   json_t *object = mtasts_entry_json(domain, entry);
   char *line = json_dumps(object, JSON_COMPACT);
   if (mtasts_entry_from_json((struct mtasts_span){line, strlen(line)}, &store_again, &same, &again,
-                             error, sizeof error) != MTASTS_OK ||
+                             error) != MTASTS_OK ||
       mtasts_entry_size(&again) != size)
     abort();
   unsigned char *other = malloc(size);
@@ -32,10 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct mtasts_domain domain;
   struct mtasts_entry entry;
   struct mtasts_entry stored;
-  char error[128];
+  char error[MTASTS_ERROR_TEXT];
   error[0] = '\0';
   if (mtasts_entry_from_json((struct mtasts_span){(const char *)data, size}, &store, &domain,
-                             &entry, error, sizeof error) != MTASTS_OK) {
+                             &entry, error) != MTASTS_OK) {
     if (error[0] == '\0')
       abort();
     return 0;

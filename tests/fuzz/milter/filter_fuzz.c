@@ -264,14 +264,14 @@ static void call(char *text) {
 }
 
 static void set_up(void) {
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   if (snapshots[0])
     return;
   mtasts_log_open("fuzz", MTASTS_LOG_STDERR, MTASTS_LOG_ERROR);
   for (size_t i = 0; i < CONFIGS; i++) {
     struct mtasts_config *parsed = NULL;
     require(mtasts_config_parse((struct mtasts_span){texts[i], strlen(texts[i])}, "fuzz", error,
-                                sizeof error, &parsed) == MTASTS_OK);
+                                &parsed) == MTASTS_OK);
     snapshots[i] = mtasts_snapshot_new(parsed);
     require(snapshots[i]);
   }

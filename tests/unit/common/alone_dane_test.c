@@ -18,10 +18,10 @@ static const char *verdict(const char *configuration, const struct mtasts_entry 
   const struct mtasts_domain domain = {"example.com", 11};
   struct mtasts_config *config = NULL;
   struct mtasts_ruling ruling;
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   CU_ASSERT_EQUAL_FATAL(
       mtasts_config_parse((struct mtasts_span){configuration, strlen(configuration)}, "test", error,
-                          sizeof error, &config),
+                          &config),
       MTASTS_OK);
   mtasts_alone_rule(config, &domain, entry, now, room, &ruling);
   const char *word = mtasts_verdict_name(mtasts_ruling_decide(&ruling, now).verdict);

@@ -9,9 +9,9 @@ static char room[MTASTS_RULING_MAX];
 static struct mtasts_ruling ruling;
 
 static struct mtasts_config *configured(const char *text) {
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   struct mtasts_config *config = NULL;
-  mtasts_config_parse(span(text), "t", error, sizeof error, &config);
+  mtasts_config_parse(span(text), "t", error, &config);
   CU_ASSERT_PTR_NOT_NULL_FATAL(config);
   return config;
 }

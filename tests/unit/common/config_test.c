@@ -15,13 +15,13 @@
 
 const char *const unit_name = "config";
 
-static char error[512];
+static char error[MTASTS_ERROR_TEXT];
 
 static struct mtasts_config *parse(const char *text) {
   struct mtasts_config *config = NULL;
   error[0] = '\0';
-  enum mtasts_status status = mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "t",
-                                                  error, sizeof error, &config);
+  enum mtasts_status status =
+      mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "t", error, &config);
   unit_check(status == MTASTS_OK, "%.200s: %s", text, error);
   return config;
 }
@@ -33,13 +33,13 @@ static struct mtasts_span span(const char *text) {
 /* text, "ok" or the error without the file's name */
 static void check_text(unsigned line, const struct unit_field *fields, size_t count) {
   struct mtasts_config *config = NULL;
-  char got[512];
+  char got[MTASTS_ERROR_TEXT];
   if (count != 2) {
     unit_check(false, "line %u: %zu fields", line, count);
     return;
   }
-  enum mtasts_status status = mtasts_config_parse(
-      (struct mtasts_span){fields[0].data, fields[0].len}, "", got, sizeof got, &config);
+  enum mtasts_status status =
+      mtasts_config_parse((struct mtasts_span){fields[0].data, fields[0].len}, "", got, &config);
   if (status == MTASTS_OK)
     snprintf(got, sizeof got, ":ok");
   unit_check(strcmp(got, fields[1].data) == 0 || strcmp(got + 1, fields[1].data) == 0,
@@ -286,8 +286,7 @@ static void one_override_too_many(void) {
   size_t n = 0;
   for (unsigned i = 0; i < COUNT; i++)
     n += (size_t)snprintf(text + n, 64, "override d%u.example { mode = none }\n", i);
-  CU_ASSERT_EQUAL(mtasts_config_parse(span(text), "t", error, sizeof error, &config),
-                  MTASTS_INVALID);
+  CU_ASSERT_EQUAL(mtasts_config_parse(span(text), "t", error, &config), MTASTS_INVALID);
   CU_ASSERT_STRING_EQUAL(error, "t:4097: override: more than 4096 of them");
   free(text);
 }
@@ -304,8 +303,7 @@ static void a_bad_file_does_not_spoil_the_next(void) {
                                     "log ="};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     struct mtasts_config *config = NULL;
-    enum mtasts_status status =
-        mtasts_config_parse(span(bad[i]), "t", error, sizeof error, &config);
+    enum mtasts_status status = mtasts_config_parse(span(bad[i]), "t", error, &config);
     unit_check(status == MTASTS_INVALID && strncmp(error, "t:1: ", 5) == 0, "%s: %s", bad[i],
                error);
     config = parse("log = stderr");
@@ -323,8 +321,7 @@ static void override_with_many_patterns(void) {
     used += (size_t)snprintf(text + used, sizeof text - used, "%s\"mx%d.example.net\"",
                              i > 0 ? ", " : "", i);
   snprintf(text + used, sizeof text - used, "} }");
-  CU_ASSERT_EQUAL(mtasts_config_parse(span(text), "t", error, sizeof error, &config),
-                  MTASTS_INVALID);
+  CU_ASSERT_EQUAL(mtasts_config_parse(span(text), "t", error, &config), MTASTS_INVALID);
   CU_ASSERT_STRING_EQUAL(error, "t:1: override \"example.net\": more than 256 mx patterns");
 }
 
@@ -332,9 +329,9 @@ static void override_with_many_patterns(void) {
 static void *load_and_free(void *context) {
   bool *good = context;
   for (int i = 0; i < 300; i++) {
-    char why[64];
+    char why[MTASTS_ERROR_TEXT];
     struct mtasts_config *config = NULL;
-    mtasts_config_parse(span("refresh { interval = 3600 }"), "t", why, sizeof why, &config);
+    mtasts_config_parse(span("refresh { interval = 3600 }"), "t", why, &config);
     *good = *good && config && config->refresh.interval == 3600;
     mtasts_config_free(config);
   }
@@ -353,12 +350,12 @@ static void many_threads(void) {
 static void environment_stays_out(void) {
   struct mtasts_config *config = NULL;
   setenv("MTASTS_TEST", "/from/the/environment", 1);
-  CU_ASSERT_EQUAL(mtasts_config_parse(span("cache { directory = \"${MTASTS_TEST}\" }"), "t", error,
-                                      sizeof error, &config),
-                  MTASTS_INVALID);
-  CU_ASSERT_EQUAL(mtasts_config_parse(span("cache { directory = ${MTASTS_TEST} }"), "t", error,
-                                      sizeof error, &config),
-                  MTASTS_INVALID);
+  CU_ASSERT_EQUAL(
+      mtasts_config_parse(span("cache { directory = \"${MTASTS_TEST}\" }"), "t", error, &config),
+      MTASTS_INVALID);
+  CU_ASSERT_EQUAL(
+      mtasts_config_parse(span("cache { directory = ${MTASTS_TEST} }"), "t", error, &config),
+      MTASTS_INVALID);
   config = parse("cache { directory = \"/$MTASTS_TEST\" }");
   if (config)
     CU_ASSERT_STRING_EQUAL(config->cache.directory, "/$MTASTS_TEST");
@@ -368,7 +365,7 @@ static void environment_stays_out(void) {
 /* Loads a path; config is freed. */
 static enum mtasts_status load(const char *path) {
   struct mtasts_config *config = NULL;
-  enum mtasts_status status = mtasts_config_load(path, error, sizeof error, &config);
+  enum mtasts_status status = mtasts_config_load(path, error, &config);
   mtasts_config_free(config);
   return status;
 }
@@ -382,7 +379,7 @@ static void guests(void) {
   CU_ASSERT_EQUAL_FATAL(write(fd, text, sizeof text - 1), sizeof text - 1);
   close(fd);
   CU_ASSERT_EQUAL(load(path), MTASTS_INVALID);
-  CU_ASSERT_EQUAL(mtasts_config_load_guest(path, error, sizeof error, &config), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_config_load_guest(path, error, &config), MTASTS_OK);
   if (config)
     CU_ASSERT_TRUE(config->uid == (uid_t)-1 && config->gid == (gid_t)-1 &&
                    config->ask.access.gid == (gid_t)-1);
@@ -431,12 +428,12 @@ static void files(void) {
 
 static void errors_fit(void) {
   struct mtasts_config *config = NULL;
-  char small[12];
-  memset(small, 'x', sizeof small);
-  CU_ASSERT_EQUAL(
-      mtasts_config_parse(span("a_key_that_is_not_there = 1"), "t", small, sizeof small, &config),
-      MTASTS_INVALID);
-  CU_ASSERT_EQUAL(strlen(small), sizeof small - 1);
+  char name[2 * MTASTS_ERROR_TEXT];
+  memset(name, 'n', sizeof name);
+  name[sizeof name - 1] = '\0';
+  CU_ASSERT_EQUAL(mtasts_config_parse(span("a_key_that_is_not_there = 1"), name, error, &config),
+                  MTASTS_INVALID);
+  CU_ASSERT_EQUAL(strlen(error), MTASTS_ERROR_TEXT - 1);
 }
 
 const struct unit_test unit_tests[] = {

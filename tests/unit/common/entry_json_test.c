@@ -14,7 +14,7 @@ enum {
 };
 
 static struct mtasts_entry_store store;
-static char error[256];
+static char error[MTASTS_ERROR_TEXT];
 
 static const unsigned char patterns[] = "\x0fmx1.example.com"
                                         "\x12*.mail.example.com";
@@ -103,9 +103,8 @@ static void check_round_trip(const char *what, const struct mtasts_entry *entry)
   struct mtasts_domain back_domain;
   struct mtasts_entry back;
   json_decref(object);
-  enum mtasts_status status =
-      mtasts_entry_from_json((struct mtasts_span){line, line ? strlen(line) : 0}, &store,
-                             &back_domain, &back, error, sizeof error);
+  enum mtasts_status status = mtasts_entry_from_json(
+      (struct mtasts_span){line, line ? strlen(line) : 0}, &store, &back_domain, &back, error);
   unit_check(status == MTASTS_OK, "%s: %s", what, error);
   if (status == MTASTS_OK) {
     size_t size = mtasts_entry_size(entry);
@@ -181,9 +180,8 @@ static void check_line(unsigned line, const struct unit_field *fields, size_t co
     unit_check(false, "line %u: %zu fields", line, count);
     return;
   }
-  enum mtasts_status status =
-      mtasts_entry_from_json((struct mtasts_span){fields[0].data, fields[0].len}, &store,
-                             &read_domain, &entry, error, sizeof error);
+  enum mtasts_status status = mtasts_entry_from_json(
+      (struct mtasts_span){fields[0].data, fields[0].len}, &store, &read_domain, &entry, error);
   const char *got = status == MTASTS_OK ? "ok" : error;
   bool jansson = strcmp(fields[1].data, "is not JSON") == 0;
   bool same = jansson ? strncmp(got, "is not JSON: ", 13) == 0 : strcmp(got, fields[1].data) == 0;
@@ -202,10 +200,9 @@ static void too_many_and_too_long(void) {
   memset(line, ' ', MTASTS_ENTRY_JSON_MAX + 1);
   memcpy(line, "{\"policy_domain\":\"a\",\"state\":\"error\"}", 37);
   struct mtasts_span span = {line, MTASTS_ENTRY_JSON_MAX};
-  CU_ASSERT_EQUAL(mtasts_entry_from_json(span, &store, &read_domain, &entry, error, sizeof error),
-                  MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_entry_from_json(span, &store, &read_domain, &entry, error), MTASTS_OK);
   span.len++;
-  CU_ASSERT_EQUAL(mtasts_entry_from_json(span, &store, &read_domain, &entry, error, sizeof error),
+  CU_ASSERT_EQUAL(mtasts_entry_from_json(span, &store, &read_domain, &entry, error),
                   MTASTS_TOO_LARGE);
 
   int n = snprintf(line, MTASTS_ENTRY_JSON_MAX,
@@ -217,7 +214,7 @@ static void too_many_and_too_long(void) {
                "],\"max_age\":1,\"fetched\":\"2026-01-01T00:00:00Z\","
                "\"expires\":\"2026-01-01T00:00:01Z\"}");
   span.len = at - 1 + (size_t)n;
-  CU_ASSERT_EQUAL(mtasts_entry_from_json(span, &store, &read_domain, &entry, error, sizeof error),
+  CU_ASSERT_EQUAL(mtasts_entry_from_json(span, &store, &read_domain, &entry, error),
                   MTASTS_INVALID);
   CU_ASSERT_STRING_EQUAL(error, "mx: more than a policy can hold");
 
@@ -227,7 +224,7 @@ static void too_many_and_too_long(void) {
   for (int i = 0; i <= MTASTS_MX_HOSTS_MAX; i++)
     at += (size_t)snprintf(line + at, 32, "{\"host\":\"h%d\"},", i);
   span.len = at + (size_t)snprintf(line + at - 1, 8, "]}") - 1;
-  CU_ASSERT_EQUAL(mtasts_entry_from_json(span, &store, &read_domain, &entry, error, sizeof error),
+  CU_ASSERT_EQUAL(mtasts_entry_from_json(span, &store, &read_domain, &entry, error),
                   MTASTS_INVALID);
   CU_ASSERT_STRING_EQUAL(error, "mx_hosts: more than 128");
   free(line);

@@ -16,7 +16,7 @@ const char *const unit_name = "listen";
 static char directory[] = "/tmp/mtasts-listen-XXXXXX";
 static char path[100];     /* of a socket in a directory that is not there at first */
 static char endpoint[160]; /* the same */
-static char error[MTASTS_LISTEN_ERROR];
+static char error[MTASTS_ERROR_TEXT];
 static struct mtasts_config config;
 static struct mtasts_access access_ = {.mode = 0660};
 

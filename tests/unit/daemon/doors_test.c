@@ -65,7 +65,7 @@ static void give(const struct given *given, int count, const char *names) {
 
 static struct mtasts_config *configure(void) {
   char text[600];
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   struct mtasts_config *config = NULL;
   int len = snprintf(text, sizeof text,
                      "ask { socket = \"%s/ask\" } outcome { socket = \"%s/outcome\" } "
@@ -73,8 +73,8 @@ static struct mtasts_config *configure(void) {
                      "metrics { listen = \"%s%s\" mode = 0666 }",
                      directory, directory, directory, directory, with_metrics ? "unix:" : "",
                      with_metrics ? metrics_path() : "");
-  if (mtasts_config_parse((struct mtasts_span){text, (size_t)len}, "test", error, sizeof error,
-                          &config) != MTASTS_OK)
+  if (mtasts_config_parse((struct mtasts_span){text, (size_t)len}, "test", error, &config) !=
+      MTASTS_OK)
     _exit(91);
   config->uid = (uid_t)-1;
   config->gid = config->ask.access.gid = config->socketmap.access.gid = config->outcome.access.gid =
@@ -86,7 +86,7 @@ static struct mtasts_config *configure(void) {
  * text without the directory, and our own files go and systemd's stay. */
 static int open_doors(const struct given *given, int count, const char *names,
                       const char *expected) {
-  char error[MTASTS_LISTEN_ERROR] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   char got[512] = "";
   static struct mtasts_doors doors;
   closefrom(FIRST);
@@ -160,7 +160,7 @@ static bool is_reached(int listener) {
 
 static int open_several(void) {
   static struct mtasts_doors doors;
-  char error[MTASTS_LISTEN_ERROR] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   char text[600];
   struct mtasts_config *config = NULL;
   int len = snprintf(text, sizeof text,
@@ -169,8 +169,8 @@ static int open_several(void) {
                      " \"unix:%s/two\", \"inet:127.0.0.1:0\"} mode = 0666 }"
                      "outcome { socket = \"%s/outcome\" mode = 0622 }",
                      directory, directory, directory, directory);
-  if (mtasts_config_parse((struct mtasts_span){text, (size_t)len}, "test", error, sizeof error,
-                          &config) != MTASTS_OK)
+  if (mtasts_config_parse((struct mtasts_span){text, (size_t)len}, "test", error, &config) !=
+      MTASTS_OK)
     return 91;
   config->uid = config->gid = (uid_t)-1;
   config->ask.access.gid = getuid() == 0 ? 4101 : (gid_t)-1;
@@ -235,7 +235,7 @@ static bool closed_are(const struct mtasts_doors *doors, size_t count, const cha
 
 static int open_beside_others(void) {
   static struct mtasts_doors doors;
-  char error[MTASTS_LISTEN_ERROR] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   char words[64];
   int ask = listen_as_another("ask", SOCK_STREAM);
   int outcome = listen_as_another("outcome", SOCK_DGRAM);
@@ -269,7 +269,7 @@ static int open_beside_others(void) {
 
 static int open_nothing(void) {
   static struct mtasts_doors doors;
-  char error[MTASTS_LISTEN_ERROR] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   listen_as_another("ask", SOCK_STREAM);
   listen_as_another("one", SOCK_STREAM);
   listen_as_another("two", SOCK_STREAM);
@@ -283,7 +283,7 @@ static int open_nothing(void) {
 /* The file of each kind of socket goes, and another one comes. */
 static int replace_removed(void) {
   static struct mtasts_doors doors;
-  char error[MTASTS_LISTEN_ERROR] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   const char *const files[] = {"ask", "two", "outcome"};
   const enum mtasts_door_kind kinds[] = {MTASTS_KIND_ASK, MTASTS_KIND_SOCKETMAP,
                                          MTASTS_KIND_OUTCOME};
@@ -316,7 +316,7 @@ static int replace_removed(void) {
 static int lose_systemd_s(void) {
   static struct mtasts_doors doors;
   const struct given given = {"ask", SOCK_STREAM};
-  char error[MTASTS_LISTEN_ERROR] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   closefrom(FIRST);
   give(&given, 1, "ask");
   if (!mtasts_doors_open(&doors, configure(), error) || mtasts_doors_tend(&doors, take, NULL))

@@ -42,13 +42,13 @@ static size_t payload_size;
 
 /* DANE is not looked up, unless the text says something of dnssec. */
 static inline struct mtasts_snapshot *snapshot(const char *words) {
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   char text[1024];
   snprintf(text, sizeof text, "%s%s", strstr(words, "dnssec") ? "" : "dns { dnssec = \"off\" }\n",
            words);
   struct mtasts_config *config = NULL;
-  enum mtasts_status status = mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "test",
-                                                  error, sizeof error, &config);
+  enum mtasts_status status =
+      mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "test", error, &config);
   unit_check(status == MTASTS_OK, "%s", error);
   CU_ASSERT_PTR_NOT_NULL_FATAL(config);
   return mtasts_snapshot_new(config);
@@ -74,7 +74,7 @@ static inline int listen_at(enum mtasts_door door) {
 static inline void raise_front(const char *configuration) {
   struct mtasts_listener listeners[2];
   int pair[2];
-  char error[256] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   directory_new(lab.path);
   lab.store = store_open(lab.path);
   memset(&lab.stats, 0, sizeof lab.stats);

@@ -28,10 +28,10 @@ static struct {
 static char reply[64 << 10];
 
 static struct mtasts_snapshot *snapshot(const char *text) {
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   struct mtasts_config *config = NULL;
-  enum mtasts_status status = mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "test",
-                                                  error, sizeof error, &config);
+  enum mtasts_status status =
+      mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "test", error, &config);
   unit_check(status == MTASTS_OK, "%s", error);
   CU_ASSERT_PTR_NOT_NULL_FATAL(config);
   return mtasts_snapshot_new(config);

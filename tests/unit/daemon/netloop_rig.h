@@ -68,7 +68,7 @@ struct rig {
 
 static struct mtasts_snapshot *configuration(const struct rig *rig, unsigned in_flight) {
   char text[1024];
-  char error[256] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   struct mtasts_config *config = NULL;
   int length =
       snprintf(text, sizeof text,
@@ -76,8 +76,8 @@ static struct mtasts_snapshot *configuration(const struct rig *rig, unsigned in_
                "https {\n ca_file = \"%s\"\n allow_private = true\n timeout = 2\n}\n"
                "refresh {\n interval = %u\n in_flight = %u\n}\n",
                rig->servers, rig->dns_timeout, rig->dnssec, rig->ca_file, rig->interval, in_flight);
-  enum mtasts_status status = mtasts_config_parse((struct mtasts_span){text, (size_t)length},
-                                                  "test", error, sizeof error, &config);
+  enum mtasts_status status =
+      mtasts_config_parse((struct mtasts_span){text, (size_t)length}, "test", error, &config);
   unit_check(status == MTASTS_OK, "configuration: %s", error);
   CU_ASSERT_EQUAL_FATAL(status, MTASTS_OK);
   return mtasts_snapshot_new(config);
@@ -97,7 +97,7 @@ static void capture_log(struct rig *rig) {
 }
 
 static void start(struct rig *rig, unsigned in_flight) {
-  char error[256] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   struct mtasts_snapshot *snapshot = configuration(rig, in_flight);
   const struct mtasts_netloop_options options = {.snapshot = snapshot,
                                                  .store = rig->store,

@@ -21,9 +21,9 @@ static int64_t at(const char *date) {
 
 static struct mtasts_config *parse(const char *text) {
   struct mtasts_config *config = NULL;
-  char error[256] = "";
-  enum mtasts_status status = mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "t",
-                                                  error, sizeof error, &config);
+  char error[MTASTS_ERROR_TEXT] = "";
+  enum mtasts_status status =
+      mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "t", error, &config);
   unit_check(status == MTASTS_OK, "%s", error);
   CU_ASSERT_EQUAL_FATAL(status, MTASTS_OK);
   return config;

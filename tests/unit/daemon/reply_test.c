@@ -110,7 +110,7 @@ static void check(unsigned line, const struct unit_field *fields, size_t count) 
       .entry.detail = {"SERVFAIL for \x1b", 14},
   };
   struct mtasts_config *config;
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   if (count != 6) {
     unit_check(false, "line %u: %zu fields", line, count);
     return;
@@ -119,7 +119,7 @@ static void check(unsigned line, const struct unit_field *fields, size_t count) 
   bool set_up = set(&scene, fields[2].data);
   unit_check(set_up, "line %u: no circumstances", line);
   if (mtasts_config_parse((struct mtasts_span){fields[4].data, fields[4].len}, "test", error,
-                          sizeof error, &config) != MTASTS_OK) {
+                          &config) != MTASTS_OK) {
     unit_check(false, "line %u: %s", line, error);
     return;
   }
@@ -141,15 +141,14 @@ static void test_table(void) {
 static void test_override_ends(void) {
   static const unsigned char store[] = "\003a.b";
   struct mtasts_config *config;
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   struct mtasts_override override = {
       .policy = {.mode = MTASTS_MODE_ENFORCE, .mx = {store, 4, 1}},
       .until = NOW + 1000,
   };
   struct mtasts_finding finding = {
       .text = MTASTS_SPAN("example.com"), .domain = &domain, .override = &override};
-  CU_ASSERT_EQUAL_FATAL(mtasts_config_parse(MTASTS_SPAN(""), "test", error, sizeof error, &config),
-                        MTASTS_OK);
+  CU_ASSERT_EQUAL_FATAL(mtasts_config_parse(MTASTS_SPAN(""), "test", error, &config), MTASTS_OK);
   mtasts_finding_decide(&finding, NOW);
   size_t size = mtasts_reply_write(MTASTS_MAP_TLSRPT, &finding, config, NOW, out);
   out[size] = '\0';

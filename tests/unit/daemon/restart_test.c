@@ -7,10 +7,9 @@
 const char *const unit_name = "restart";
 
 static struct mtasts_config *parse(const char *text) {
-  char error[256] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   struct mtasts_config *config = NULL;
-  mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "test", error, sizeof error,
-                      &config);
+  mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "test", error, &config);
   unit_check(config != NULL, "%s: %s", text, error);
   return config;
 }

@@ -9,10 +9,10 @@
 const char *const unit_name = "milter/outbound";
 
 static struct mtasts_config *configured(const char *text) {
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   struct mtasts_config *config = NULL;
-  enum mtasts_status status = mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "t",
-                                                  error, sizeof error, &config);
+  enum mtasts_status status =
+      mtasts_config_parse((struct mtasts_span){text, strlen(text)}, "t", error, &config);
   unit_check(status == MTASTS_OK, "%s: %s", text, error);
   CU_ASSERT_PTR_NOT_NULL_FATAL(config);
   return config;

@@ -201,7 +201,7 @@ struct fixture {
   struct mtasts_fetcher *fetcher;
   char ca_file[64];
   char other_ca_file[64];
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
 };
 
 struct result {
@@ -538,7 +538,7 @@ static void bundles(void) {
   struct event_base *base = event_base_new();
   struct mtasts_fetcher *fetcher = NULL;
   char empty[64];
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   CU_ASSERT_TRUE_FATAL(write_file(empty, sizeof empty, NULL));
   CU_ASSERT_EQUAL(mtasts_fetcher_new(base,
                                      &(struct mtasts_fetcher_options){.ca_file = "/nowhere/ca.pem"},

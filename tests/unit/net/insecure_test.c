@@ -84,7 +84,7 @@ static void reach(const char *anchor, enum mtasts_security security) {
   struct event_base *base = event_base_new();
   struct mtasts_resolver *resolver = NULL;
   struct dns_server server;
-  char error[256] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   struct tree *tree = tree_load("tests/data/dnssec/tree.txt");
   for (size_t i = 0; i < COUNT; i++)
     zone[i + 2] = (struct dns_line){names[i], "MX", "10 mx.example"};

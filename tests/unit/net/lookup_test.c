@@ -128,7 +128,7 @@ static int64_t now(void) {
 
 static void set_up(struct fixture *f) {
   static const char *const servers[] = {"127.0.0.1"};
-  char error[256] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   memset(f, 0, sizeof *f);
   snprintf(f->ca_file, sizeof f->ca_file, "/tmp/mtasts-lookup-XXXXXX");
   close(mkstemp(f->ca_file));

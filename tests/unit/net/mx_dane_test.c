@@ -42,7 +42,7 @@ struct fixture {
 static void set_up(struct fixture *f) {
   const struct mtasts_resolver_options options = {
       .servers = servers, .server_count = 1, .timeout = 1};
-  char error[256] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   memset(f, 0, sizeof *f);
   f->tree = tree_load("tests/data/dnssec/tree.txt");
   bool ok = f->tree && namespace_enter() && dns_start(&f->server, 5300, lines) &&

@@ -53,7 +53,7 @@ struct fixture {
   struct event_base *base;
   struct mtasts_resolver *resolver;
   struct dns_server server;
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
 };
 
 struct result {
@@ -435,7 +435,7 @@ static void bad_servers(void) {
   struct event_base *base = event_base_new();
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     struct mtasts_resolver *resolver = NULL;
-    char error[256] = "";
+    char error[MTASTS_ERROR_TEXT] = "";
     unit_check(mtasts_resolver_new(base,
                                    &(struct mtasts_resolver_options){
                                        .servers = &bad[i], .server_count = 1, .timeout = 1},
@@ -444,7 +444,7 @@ static void bad_servers(void) {
                "\"%s\": %s", bad[i], error);
   }
   struct mtasts_resolver *resolver = NULL;
-  char error[256] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   unit_check(
       mtasts_resolver_new(
           base, &(struct mtasts_resolver_options){.servers = good, .server_count = 4, .timeout = 1},

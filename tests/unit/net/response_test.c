@@ -42,7 +42,7 @@ struct fixture {
 };
 
 static void set_up(struct fixture *f) {
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
   memset(f, 0, sizeof *f);
   f->authority = https_authority("Test CA");
   snprintf(f->ca_file, sizeof f->ca_file, "/tmp/mtasts-response-XXXXXX");

@@ -9,7 +9,7 @@
 static void find(const char *const *named, size_t count, char *out, size_t size) {
   struct mtasts_servers servers = {.count = 0};
   char text[MTASTS_SERVERS_TEXT];
-  char error[MTASTS_SERVERS_ERROR] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   if (mtasts_servers_find(named, count, &servers, error) != MTASTS_OK) {
     snprintf(out, size, "%s", error);
     return;
@@ -61,7 +61,7 @@ static void compared(void) {
   static const char *const same[] = {"192.0.2.1@53", "fe80::1%1"};
   static const char *const trouble[] = {"192.0.2.1", "fe80::1%lo", "fe80::1%nowhere0"};
   struct mtasts_servers a, b;
-  char error[MTASTS_SERVERS_ERROR];
+  char error[MTASTS_ERROR_TEXT];
   CU_ASSERT_EQUAL_FATAL(mtasts_servers_find(one, 2, &a, error), MTASTS_OK);
   CU_ASSERT_EQUAL(mtasts_servers_find(same, 2, &b, error), MTASTS_OK);
   CU_ASSERT_TRUE(mtasts_servers_same(&a, &b));

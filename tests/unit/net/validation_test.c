@@ -40,7 +40,7 @@ struct fixture {
   struct mtasts_resolver *resolver;
   struct dns_server server;
   struct tree *tree;
-  char error[256];
+  char error[MTASTS_ERROR_TEXT];
 };
 
 struct result {
@@ -247,7 +247,7 @@ static void bad_anchors(void) {
       CU_FAIL("write");
     close(fd);
     struct mtasts_resolver *resolver = NULL;
-    char error[256] = "";
+    char error[MTASTS_ERROR_TEXT] = "";
     enum mtasts_status status = mtasts_resolver_new(
         base,
         &(struct mtasts_resolver_options){

@@ -64,7 +64,7 @@ static void use_anchor(struct fixture *f, const char *name) {
 static void set_up(struct fixture *f, const char *anchor, bool require, uint32_t recheck_after) {
   const struct mtasts_resolver_options options = {
       .servers = servers, .server_count = 1, .timeout = 1};
-  char error[256] = "";
+  char error[MTASTS_ERROR_TEXT] = "";
   memset(f, 0, sizeof *f);
   snprintf(f->anchor, sizeof f->anchor, "/tmp/mtasts-anchor-XXXXXX");
   close(mkstemp(f->anchor));
