@@ -82,14 +82,14 @@ static unsigned *line_of(const struct mtasts_key *key) {
 
 /* "; it takes …", where the key has choices or bounds. */
 static void describe(const struct mtasts_key *key, char *out, size_t size) {
-  size_t n = 0;
+  struct mtasts_text text = {.data = out, .size = size};
   out[0] = '\0';
-  for (size_t i = 0; key->choices && key->choices[i] && n < size; i++)
-    n += (size_t)snprintf(out + n, size - n, "%s\"%s\"", i ? ", " : "; it takes ", key->choices[i]);
+  for (size_t i = 0; key->choices && key->choices[i]; i++)
+    mtasts_text_printf(&text, "%s\"%s\"", i ? ", " : "; it takes ", key->choices[i]);
   double scale = key->decimals == 3 ? 1000 : 1;
   if (key->max)
-    snprintf(out, size, "; it takes %.15g to %.15g", (double)key->min / scale,
-             (double)key->max / scale);
+    mtasts_text_printf(&text, "; it takes %.15g to %.15g", (double)key->min / scale,
+                       (double)key->max / scale);
 }
 
 static void fail_value(unsigned line, const struct mtasts_key *key, const char *text,

@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "service.h"
+#include "text.h"
 
 static const char *const kind_names[] = {"ask", "socketmap", "outcome", "metrics"};
 
@@ -238,15 +239,14 @@ bool mtasts_doors_tend(struct mtasts_doors *doors, mtasts_doors_give_fn *give, v
 }
 
 size_t mtasts_doors_closed(const struct mtasts_doors *doors, char *lines, size_t size) {
-  size_t used = 0;
+  struct mtasts_text text = {.data = lines, .size = size};
   size_t closed = 0;
   lines[0] = '\0';
   for (size_t i = 0; i < doors->place_count; i++) {
     if (doors->places[i].open)
       continue;
     closed++;
-    if (used < size)
-      used += (size_t)snprintf(lines + used, size - used, "%s\n", doors->places[i].why);
+    mtasts_text_printf(&text, "%s\n", doors->places[i].why);
   }
   return closed;
 }

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 static bool same_text(const char *a, const char *b) {
   return strcmp(a, b) == 0;
 }
@@ -80,10 +82,9 @@ static const struct {
 
 void mtasts_restart_needed(const struct mtasts_config *old, const struct mtasts_config *new,
                            char *out, size_t size) {
-  size_t used = 0;
+  struct mtasts_text text = {.data = out, .size = size};
   out[0] = '\0';
-  for (size_t i = 0; i < sizeof parts / sizeof *parts && used < size; i++)
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (!parts[i].same(old, new))
-      used +=
-          (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", parts[i].name);
+      mtasts_text_printf(&text, "%s%s", text.len > 0 ? ", " : "", parts[i].name);
 }

@@ -15,7 +15,7 @@ enum {
 /* "a.example, b.example and 3 more"; empty where the certificate has no DNS-ID. */
 static void list_names(const X509 *certificate, char *out, size_t size) {
   GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-  size_t length = 0;
+  struct mtasts_text text = {.data = out, .size = size};
   int hidden = 0;
   out[0] = '\0';
   for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
@@ -25,16 +25,16 @@ static void list_names(const X509 *certificate, char *out, size_t size) {
       continue;
     struct mtasts_span bytes = {(const char *)ASN1_STRING_get0_data(value),
                                 (size_t)ASN1_STRING_length(value)};
-    if (length + bytes.len > NAMES_MAX && length > 0) {
+    if (text.len + bytes.len > NAMES_MAX && text.len > 0) {
       hidden++;
       continue;
     }
-    if (length > 0)
-      length += (size_t)snprintf(out + length, size - length, ", ");
-    length += mtasts_printable(bytes, out + length, NAMES_MAX);
+    char name[NAMES_MAX];
+    mtasts_printable(bytes, name, sizeof name);
+    mtasts_text_printf(&text, "%s%s", text.len > 0 ? ", " : "", name);
   }
   if (hidden > 0)
-    snprintf(out + length, size - length, " and %d more", hidden);
+    mtasts_text_printf(&text, " and %d more", hidden);
   GENERAL_NAMES_free(names);
 }
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 enum {
   RESOLVCONF_SERVERS = 3,
 };
@@ -68,9 +70,8 @@ bool mtasts_servers_same(const struct mtasts_servers *a, const struct mtasts_ser
 }
 
 void mtasts_servers_write(const struct mtasts_servers *servers, char *out) {
-  size_t used = 0;
+  struct mtasts_text text = {.data = out, .size = MTASTS_SERVERS_TEXT};
   out[0] = '\0';
   for (size_t i = 0; i < servers->count; i++)
-    used += (size_t)snprintf(out + used, MTASTS_SERVERS_TEXT - used, "%s%s", i > 0 ? "," : "",
-                             servers->list[i].text);
+    mtasts_text_printf(&text, "%s%s", i > 0 ? "," : "", servers->list[i].text);
 }
