@@ -93,13 +93,13 @@ static bool take_copy(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_
 
 /* Moves the place along. */
 static bool visit_all(const struct mtasts_cache *cache, const struct batch *batch, MDB_dbi dbi,
-                      struct mtasts_walk_place *place, mtasts_walk_fn *visit, void *context) {
+                      struct mtasts_walk_place *place, const struct mtasts_walk_step *step) {
   for (size_t i = 0; i < batch->count; i++) {
     struct mtasts_domain domain;
     struct mtasts_entry entry;
     enum mtasts_status status =
         mtasts_env_verify(cache, dbi, &batch->key[i], &batch->value[i], &domain, &entry);
-    if (!visit(context, &domain, status, status == MTASTS_OK ? &entry : NULL))
+    if (!step->visit(step->context, &domain, status, status == MTASTS_OK ? &entry : NULL))
       return false;
     move_behind(place, &batch->key[i]);
   }
@@ -123,7 +123,7 @@ enum mtasts_status mtasts_cache_walk_on(struct mtasts_cache *cache,
     batch->most = most < WALK_ENTRIES ? (size_t)most : WALK_ENTRIES;
     range.place = *place;
     if ((rc = read_on(reader, &range, take_copy, batch)) == 0)
-      more = visit_all(cache, batch, range.dbi, place, step->visit, step->context);
+      more = visit_all(cache, batch, range.dbi, place, step);
     most -= batch->count;
   }
   *end = rc == 0 && more && range.end;
