@@ -13,8 +13,8 @@
 #include "data_file.h"
 #include "stamp.h"
 #include "status.h"
-#include "tree_check.h"
 #include "store_private.h"
+#include "tree_check.h"
 
 enum {
   WORKING_SPACE = 1 << 20, /* bytes, the least of it */

@@ -281,13 +281,8 @@ static struct result fetch_from(struct fixture *f, const char *host, const char 
   }
   struct result result = {.base = f->base};
   struct mtasts_fetch *fetch;
-  CU_ASSERT_EQUAL_FATAL(mtasts_fetcher_start(f->fetcher,
-                                             &(struct mtasts_fetch_options){.host = host,
-                                                                            .addresses = &addresses,
-                                                                            .done = take,
-                                                                            .context = &result},
-                                             &fetch),
-                        MTASTS_OK);
+  const struct mtasts_fetch_options options = {host, &addresses, take, NULL, &result};
+  CU_ASSERT_EQUAL_FATAL(mtasts_fetcher_start(f->fetcher, &options, &fetch), MTASTS_OK);
   unit_check(result.calls == 0, "%s: answered from inside the call", host);
   event_base_dispatch(f->base);
   unit_check(result.calls == 1, "%s: %u answers", host, result.calls);
@@ -446,15 +441,9 @@ static void more_addresses(void) {
     struct in6_addr address = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
     struct mtasts_addresses addresses = {&address, pairs[i].first[0] != '\0'};
     inet_pton(AF_INET, pairs[i].first, &address.s6_addr[12]);
-    CU_ASSERT_EQUAL_FATAL(
-        mtasts_fetcher_start(f.fetcher,
-                             &(struct mtasts_fetch_options){.host = "good.example",
-                                                            .addresses = &addresses,
-                                                            .done = take,
-                                                            .more = give_second,
-                                                            .context = &parts},
-                             &parts.fetch),
-        MTASTS_OK);
+    const struct mtasts_fetch_options options = {"good.example", &addresses, take, give_second,
+                                                 &parts};
+    CU_ASSERT_EQUAL_FATAL(mtasts_fetcher_start(f.fetcher, &options, &parts.fetch), MTASTS_OK);
     CU_ASSERT_EQUAL(parts.asked, 0);
     event_base_dispatch(f.base);
     const struct result *result = &parts.result;
@@ -573,14 +562,10 @@ static void many(void) {
   set_up(&f, true, 30);
   for (size_t i = 0; i < FETCHES; i++) {
     results[i].base = f.base;
-    CU_ASSERT_EQUAL(mtasts_fetcher_start(f.fetcher,
-                                         &(struct mtasts_fetch_options){
-                                             .host = i % 4 == 3 ? "silent.example" : "good.example",
-                                             .addresses = &(struct mtasts_addresses){&address, 1},
-                                             .done = take,
-                                             .context = &results[i]},
-                                         &fetches[i]),
-                    MTASTS_OK);
+    const struct mtasts_fetch_options options = {i % 4 == 3 ? "silent.example" : "good.example",
+                                                 &(struct mtasts_addresses){&address, 1}, take,
+                                                 NULL, &results[i]};
+    CU_ASSERT_EQUAL(mtasts_fetcher_start(f.fetcher, &options, &fetches[i]), MTASTS_OK);
   }
   for (size_t i = 0; i < FETCHES; i += 4)
     mtasts_fetch_cancel(fetches[i]);

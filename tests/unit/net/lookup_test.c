@@ -194,16 +194,9 @@ static void start(struct fixture *f, const char *name, const struct mtasts_entry
   mtasts_lookup_free(f->lookup);
   f->calls = 0;
   f->trace[0] = '\0';
-  CU_ASSERT_EQUAL_FATAL(mtasts_lookup_start(&(struct mtasts_lookup_options){.net = &f->net,
-                                                                            .base = f->base,
-                                                                            .domain = &domain,
-                                                                            .known = known,
-                                                                            .forced = forced,
-                                                                            .done = done,
-                                                                            .trace = take_trace,
-                                                                            .context = f},
-                                            &f->lookup),
-                        MTASTS_OK);
+  const struct mtasts_lookup_options options = {&f->net, f->base, &domain,    known,
+                                                forced,  done,    take_trace, f};
+  CU_ASSERT_EQUAL_FATAL(mtasts_lookup_start(&options, &f->lookup), MTASTS_OK);
   unit_check(f->calls == 0, "%s: called back from inside the call", name);
 }
 
