@@ -7,11 +7,11 @@
 void mtasts_trace_step(mtasts_trace_fn *trace, void *context, uint64_t started, const char *section,
                        const struct mtasts_text *text) {
   char shown[MTASTS_TRACE_MAX];
-  uint64_t now = mtasts_clock_us();
   if (!trace)
     return;
+  uint64_t spent = mtasts_clock_us() - started;
   mtasts_printable(mtasts_text_span(text), shown, sizeof shown);
-  trace(context, now - started, section, shown);
+  trace(context, spent, section, shown);
 }
 
 void mtasts_trace_answer(mtasts_trace_fn *trace, void *context, uint64_t started,
@@ -19,8 +19,10 @@ void mtasts_trace_answer(mtasts_trace_fn *trace, void *context, uint64_t started
                          const struct mtasts_dns_answer *answer, const struct mtasts_text *data) {
   char words[MTASTS_TRACE_MAX] = "";
   struct mtasts_text text = MTASTS_TEXT(words);
+  if (!trace)
+    return;
   if (answer->outcome == MTASTS_DNS_FAILED || answer->outcome == MTASTS_DNS_BOGUS) {
-    mtasts_text_printf(&text, "%s", answer->detail);
+    mtasts_text_put(&text, answer->detail);
   } else {
     mtasts_text_printf(&text, "%s %s: ", question->type, question->name);
     if (answer->outcome == MTASTS_DNS_NXDOMAIN)
