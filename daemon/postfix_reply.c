@@ -5,7 +5,7 @@
 
 #include "ascii.h"
 #include "eights.h"
-#include "mx_match.h"
+#include "mx_mismatch.h"
 #include "printable.h"
 #include "span.h"
 
@@ -203,16 +203,16 @@ static const char *policy_failure(const struct mtasts_decision *decision,
 /* verdicts */
 
 /* The patterns that the hosts match, until they are surely too many for Sendmail. */
-static struct mtasts_names matching(const struct mtasts_names *patterns,
-                                    const struct mtasts_mx_list *hosts,
+static struct mtasts_names matching(const struct mtasts_decision *decision,
+                                    const struct mtasts_entry *entry,
                                     unsigned char store[MATCHING_MAX + 1 + MTASTS_DOMAIN_MAX]) {
   struct mtasts_names found = {.data = store};
   struct mtasts_span matches[MTASTS_MX_HOSTS_MAX];
   struct mtasts_mx_host mx;
   size_t n = 0;
-  mtasts_mx_match_all(patterns, hosts, matches);
-  for (size_t cursor = 0;
-       found.size <= MATCHING_MAX && n < MTASTS_MX_HOSTS_MAX && mtasts_mx_next(hosts, &cursor, &mx);
+  mtasts_policy_against_mx(decision, entry, matches);
+  for (size_t cursor = 0; found.size <= MATCHING_MAX && n < MTASTS_MX_HOSTS_MAX &&
+                          mtasts_mx_next(&entry->mx, &cursor, &mx);
        n++) {
     struct mtasts_span pattern = matches[n];
     if (!pattern.data || mtasts_mx_match(&found, mx.host).data)
@@ -225,25 +225,28 @@ static struct mtasts_names matching(const struct mtasts_names *patterns,
   return found;
 }
 
-static const char *enforce_by_sendmail(struct writer *writer, const struct mtasts_names *patterns,
+static const char *enforce_by_sendmail(struct writer *writer,
+                                       const struct mtasts_decision *decision,
                                        const struct mtasts_entry *entry) {
   unsigned char store[MATCHING_MAX + 1 + MTASTS_DOMAIN_MAX];
   writer->room = secure.first.len + MTASTS_SENDMAIL_MATCH_MAX + secure.last.len;
-  const char *why = put_patterns(writer, patterns, &secure);
+  const char *why = put_patterns(writer, &decision->policy->mx, &secure);
   if (why != too_many || !entry)
     return why;
-  struct mtasts_names found = matching(patterns, &entry->mx, store);
+  struct mtasts_names found = matching(decision, entry, store);
   writer->size = 0;
   writer->full = false;
   return put_patterns(writer, &found, &secure) ? too_many : NULL;
 }
 
-/* RFC 8461 section 5: only to a host that a pattern matches, with a certificate for it. */
-static size_t enforce(const struct mtasts_policy *policy, const struct mtasts_entry *entry,
+/* RFC 8461 section 5: only to a host that a pattern matches, with a certificate for it. If no MX of
+ * the domain is listed (mx_mismatch.h), the MTA refuses each host, and the mail waits. */
+static size_t enforce(const struct mtasts_decision *decision, const struct mtasts_entry *entry,
                       const char *name, enum mtasts_dialect dialect, char *out) {
+  const struct mtasts_policy *policy = decision->policy;
   struct writer writer = {.out = out, .room = MTASTS_POSTFIX_REPLY_MAX};
   const char *why = dialect == MTASTS_DIALECT_SENDMAIL
-                        ? enforce_by_sendmail(&writer, &policy->mx, entry)
+                        ? enforce_by_sendmail(&writer, decision, entry)
                         : put_patterns(&writer, &policy->mx, &secure);
   if (!why && dialect == MTASTS_DIALECT_TLSRPT)
     why = put_report(&writer, policy, name);
@@ -291,12 +294,12 @@ size_t mtasts_postfix_reply(const struct mtasts_decision *decision,
     return reply_text(not_found, out);
   switch (decision->verdict) {
   case MTASTS_VERDICT_ENFORCE:
-    return enforce(policy, entry, name, settings->dialect, out);
+    return enforce(decision, entry, name, settings->dialect, out);
   case MTASTS_VERDICT_DANE:
     if (!sendmail)
       return reply_text("OK dane-only", out);
     if (policy && policy->mode == MTASTS_MODE_ENFORCE)
-      return enforce(policy, entry, name, settings->dialect, out);
+      return enforce(decision, entry, name, settings->dialect, out);
     break;
   case MTASTS_VERDICT_ENCRYPT:
     if (!sendmail)
