@@ -93,7 +93,7 @@ struct mtasts_domain {
  *
  *   MTASTS_OK         written to *domain
  *   MTASTS_NO_POLICY  an address, an address literal, or `.parent`
- *   MTASTS_NOT_ASCII  has bytes from 0x80 up; see mtasts_domain_from_text in common/idn.h
+ *   MTASTS_NOT_ASCII  has bytes from 0x80 up: convert it to A-labels first (RFC 5891)
  *   MTASTS_INVALID    not a domain name
  */
 MTASTS_API enum mtasts_status mtasts_domain_parse(struct mtasts_span text,
@@ -242,7 +242,10 @@ struct mtasts_mx_host {
   struct mtasts_span host; /* lower case, no trailing dot */
 };
 
-/* MX hosts by preference, packed as engine/mx_list.h says. */
+/*
+ * MX hosts by preference, then by name. Each is stored as preference (2 bytes, big-endian), DANE
+ * state (1 byte), length of the name (1 byte) and the name (1 to 253 bytes).
+ */
 struct mtasts_mx_list {
   const unsigned char *data;
   size_t size; /* bytes */
