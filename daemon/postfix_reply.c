@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "ascii.h"
-#include "eights.h"
 #include "mx_mismatch.h"
 #include "printable.h"
 #include "span.h"
@@ -92,15 +91,6 @@ static struct mtasts_span spell(struct mtasts_span pattern, char out[MTASTS_DOMA
   return is_keyword(rebuilt) ? none : rebuilt;
 }
 
-/* The pattern as it may be told, as nearly all are; else spelt to `out`. */
-static struct mtasts_span judge(struct mtasts_span pattern, char out[MTASTS_DOMAIN_MAX]) {
-  struct mtasts_span host = pattern;
-  if (mtasts_span_starts(pattern, MTASTS_SPAN("*.")))
-    mtasts_span_drop(&host, 2);
-  bool plain = mtasts_span_is_plain(host) && host.data[0] != '.' && !is_keyword(pattern);
-  return plain ? pattern : spell(pattern, out);
-}
-
 /* How a list of patterns is written: what stands before the first, between two, behind the last. */
 struct form {
   struct mtasts_span first, between, last;
@@ -123,13 +113,13 @@ static const char *put_patterns(struct writer *writer, const struct mtasts_names
   struct mtasts_span pattern;
   size_t start = writer->size;
   for (size_t cursor = 0; mtasts_names_next(patterns, &cursor, &pattern);) {
-    struct mtasts_span told = judge(pattern, name);
-    if (told.len == 0)
+    struct mtasts_span spelt = spell(pattern, name);
+    if (spelt.len == 0)
       return "lists an MX host whose name cannot be told to the mail server";
     put(writer, writer->size == start ? form->first : form->between);
     if (form->starless)
-      mtasts_span_take(&told, '*');
-    put(writer, told);
+      mtasts_span_take(&spelt, '*');
+    put(writer, spelt);
     if (writer->full)
       return too_many;
   }
