@@ -16,21 +16,18 @@ enum mtasts_mx_listed mtasts_mx_listed(size_t hosts, size_t matched) {
   return matched < hosts ? MTASTS_SOME_MX_LISTED : MTASTS_ALL_MX_LISTED;
 }
 
-/* A null MX (RFC 7505) or a name that does not exist is reported to the sender without us. */
-static bool has_hosts(const struct mtasts_entry *entry) {
-  return entry->mx_state == MTASTS_MX_LISTED || entry->mx_state == MTASTS_MX_IMPLICIT;
-}
-
 struct mtasts_mx_comparison mtasts_policy_against_mx(const struct mtasts_decision *decision,
                                                      const struct mtasts_entry *entry,
                                                      struct mtasts_span *found) {
   const struct mtasts_names no_patterns = {NULL, 0, 0};
   struct mtasts_span unused[MTASTS_MX_HOSTS_MAX];
+  /* A null MX (RFC 7505) or a name that does not exist is reported to the sender without us. */
+  bool has_hosts = entry->mx_state == MTASTS_MX_LISTED || entry->mx_state == MTASTS_MX_IMPLICIT;
   size_t hosts = entry->mx.count;
   size_t matched = mtasts_mx_match_all(decision->policy ? &decision->policy->mx : &no_patterns,
                                        &entry->mx, found ? found : unused);
   return (struct mtasts_mx_comparison){
-      .listed = mtasts_mx_listed(has_hosts(entry) ? hosts : 0, matched),
+      .listed = mtasts_mx_listed(has_hosts ? hosts : 0, matched),
       .hosts = hosts,
       .matched = matched,
   };
