@@ -47,4 +47,8 @@ enum mtasts_status mtasts_ask_all(const char *socket_path, const char *map,
                                   char *room, size_t room_size, mtasts_ask_fn *reply,
                                   void *context);
 
+/* What an errno of connect(2) to such a socket means: AWAY, PERMISSION, TIMEOUT (EAGAIN: its
+ * backlog is full) or IO. */
+enum mtasts_status mtasts_ask_status(int error);
+
 #endif
