@@ -1,6 +1,12 @@
 #include "dane.h"
 #include "mx_mismatch.h"
 
+bool mtasts_entry_live(const struct mtasts_entry *entry, int64_t now) {
+  /* max_age counts from the fetch, RFC 8461 section 3.2. A `fetched` in the future means that
+   * the clock was turned back: the policy stays in force. */
+  return entry->has_policy && now < entry->expires;
+}
+
 static enum mtasts_verdict verdict_of(enum mtasts_mode mode) {
   switch (mode) {
   case MTASTS_MODE_ENFORCE:
