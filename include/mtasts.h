@@ -390,6 +390,9 @@ MTASTS_API void mtasts_reader_free(struct mtasts_reader *reader);
  * for any other. Allocates nothing. The entry points into the reader and is
  * good until the next call with it.
  *
+ * If LMDB cannot read, or while a writer in this process replaces the map, the
+ * file is read without LMDB: a few system calls and one page of memory.
+ *
  *   MTASTS_ABSENT   not in the cache
  *   MTASTS_CORRUPT  damaged; treat it as absent
  */
