@@ -134,8 +134,8 @@ static int open_any(struct mtasts_cache *cache, const char *directory, unsigned 
   for (int i = 0; i < OPEN_TRIES && rc == EAGAIN; i++) {
     struct mtasts_data_file data;
     struct stat lock;
-    /* LMDB would make a missing lock file anew, owned by whoever happens to read (STYLE,
-     * hazard 4). Without one no writer has ever run here. */
+    /* LMDB would make a missing lock file, owned by the user that happens to read, and the writer
+     * might not be able to open it. Without a lock file no writer has ever run here. */
     if ((rc = mtasts_data_judge(fd, &data)) == 0 &&
         (rc = mtasts_files_find(fd, MTASTS_FILE_LOCK, &lock)) == 0 &&
         (rc = mtasts_files_reserve(fd, MTASTS_FILE_LOCK, LOCK_HEAD + READERS_MAX * READER_SIZE)) ==

@@ -24,7 +24,7 @@ struct mtasts_cache {
   MDB_dbi policies;
   MDB_dbi absent;
   size_t page_size; /* bytes */
-  /* Over `readers`. Whoever also holds each reader's `busy` may replace the map. */
+  /* Over `readers`. A thread that also holds each reader's `busy` may replace the map. */
   pthread_mutex_t lock;
   struct mtasts_reader *readers;
   struct mtasts_fork_mark *mark;
@@ -38,10 +38,18 @@ struct mtasts_reader {
   unsigned char value[MTASTS_ENTRY_SIZE_MAX];
 };
 
-/* A lock that costs a third of a mutex, on the path of every answer. Nobody but the writer that
- * replaces the map ever waits for it, and nobody holds it for longer than a batch of a walk. */
+/*
+ * A lock that costs a third of a mutex, on the path of every answer. A reader holds its own for one
+ * look-up, or for one batch of a walk. A writer that replaces the map (mtasts_env_resize,
+ * mtasts_env_reopen) holds those of all readers, which takes milliseconds. A look-up does not wait
+ * for that (mtasts_reader_get); a walk does.
+ */
+static inline bool mtasts_reader_try_hold(struct mtasts_reader *reader) {
+  return !atomic_exchange_explicit(&reader->busy, true, memory_order_acquire);
+}
+
 static inline void mtasts_reader_hold(struct mtasts_reader *reader) {
-  while (atomic_exchange_explicit(&reader->busy, true, memory_order_acquire))
+  while (!mtasts_reader_try_hold(reader))
     sched_yield();
 }
 

@@ -34,8 +34,9 @@ static bool pair_holds(const struct lmdb_meta_page meta[2], size_t page_size) {
          meta[newest_of(meta)].transaction % META_PAGES == newest_of(meta);
 }
 
-/* *pages: that the file has. */
-static int read_meta(int fd, struct lmdb_meta_page meta[2], size_t *page_size, size_t *pages) {
+/* *pages: that the file has. whole: must it have all pages that the two speak of, or lack some? */
+static int read_meta(int fd, bool whole, struct lmdb_meta_page meta[2], size_t *page_size,
+                     size_t *pages) {
   struct stat file;
   if (pread(fd, &meta[0], sizeof meta[0], 0) != (ssize_t)sizeof meta[0])
     return MDB_INVALID;
@@ -48,23 +49,17 @@ static int read_meta(int fd, struct lmdb_meta_page meta[2], size_t *page_size, s
   if (fstat(fd, &file) != 0)
     return errno;
   *pages = (size_t)file.st_size / *page_size;
-  return pair_holds(meta, *page_size) ? 0 : MDB_INVALID;
-}
-
-/* Does the file have all pages that the two speak of? */
-static bool is_whole(const struct lmdb_meta_page meta[2], size_t pages) {
-  return meta[0].last_page < pages && meta[1].last_page < pages;
+  bool is_whole = meta[0].last_page < *pages && meta[1].last_page < *pages;
+  return pair_holds(meta, *page_size) && is_whole == whole ? 0 : MDB_INVALID;
 }
 
 static int read_trees(int fd, struct mtasts_data_trees *trees, bool whole) {
   struct lmdb_meta_page meta[2];
   size_t page_size;
   size_t pages = 0;
-  int rc = read_meta(fd, meta, &page_size, &pages);
+  int rc = read_meta(fd, whole, meta, &page_size, &pages);
   if (rc != 0)
     return rc;
-  if (is_whole(meta, pages) != whole)
-    return MDB_INVALID;
   const struct lmdb_meta_page *newest = &meta[newest_of(meta)];
   *trees = (struct mtasts_data_trees){
       .page_size = page_size,
@@ -87,27 +82,19 @@ int mtasts_data_short(int fd, struct mtasts_data_trees *trees) {
   return rc == 0 && trees->last_page >= trees->map_size / trees->page_size ? MDB_INVALID : rc;
 }
 
-static int judge(int fd, size_t *map_size) {
+int mtasts_data_judge(int directory_fd, struct mtasts_data_file *data) {
   struct lmdb_meta_page meta[2];
   size_t page_size;
-  size_t pages = 0;
-  int rc = read_meta(fd, meta, &page_size, &pages);
-  if (rc != 0)
-    return rc;
-  if (!is_whole(meta, pages))
-    return MDB_INVALID;
-  *map_size = meta[0].map_size > meta[1].map_size ? meta[0].map_size : meta[1].map_size;
-  return 0;
-}
-
-int mtasts_data_judge(int directory_fd, struct mtasts_data_file *data) {
+  size_t pages;
   int rc = mtasts_files_find(directory_fd, MTASTS_FILE_DATA, &data->file);
   if (rc != 0)
     return rc;
   int fd = openat(directory_fd, MTASTS_FILE_DATA, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return errno;
-  rc = judge(fd, &data->map_size);
+  rc = read_meta(fd, true, meta, &page_size, &pages);
   close(fd);
+  if (rc == 0)
+    data->map_size = meta[0].map_size > meta[1].map_size ? meta[0].map_size : meta[1].map_size;
   return rc;
 }

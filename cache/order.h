@@ -1,24 +1,27 @@
 /*
- * order.h: the order of keys: LMDB's own, by their bytes, and of two that begin alike the shorter
- * one first. LMDB is told it anew for the sake of large caches, in which a look-up is nothing but
- * waiting for memory:
+ * order.h: the order of keys. It is LMDB's own: by their bytes, and of two that begin alike the
+ * shorter one first. LMDB is given this comparison all the same, because in a large cache a look-up
+ * is nothing but waiting for memory. While it compares, it asks the memory for what comes next:
  *
- * - A search within a page begins with its middle node. That comparison asks the memory for the
- *   keys that the next ones may need, all at once, as they would ask for them one after the other:
- *   in a leaf, which has few, all of them; in a branch those of the next steps.
- * - Each further one in a leaf asks for the value behind the key as well, which is read next if it
- *   is the one.
+ * - A search within a page begins with its middle node. That comparison asks for the keys that the
+ *   next ones may need, all at once, not one after the other: in a leaf, which has few, all of
+ *   them; in a branch those of the next steps.
+ * - Each further comparison in a leaf asks for the value behind the key as well. It is read next if
+ *   the key is the one.
  *
- * By that a decision costs hardly more than the bare look-up at a million domains. It is done for
- * readers only: their pages are the file's, and begin where a page of memory does; a writer's pages
- * may lie anywhere. What is seen in a page is a hint, and believed for nothing else.
+ * What it is worth (the bench `decision`): a cached decision among a million domains costs as much
+ * as LMDB's bare look-up with it (1.16 to 1.20 us), and 160 to 180 ns more without, of 150 allowed.
+ * That it compares eight bytes at a time saves 13 of 235 ns among a thousand domains.
+ *
+ * Only readers ask ahead. Their pages are the file's, and begin where a page of memory does; a
+ * writer's pages may lie anywhere. What is seen in a page is used as a hint only.
  */
 #ifndef MTASTS_CACHE_ORDER_H
 #define MTASTS_CACHE_ORDER_H
 
 #include <lmdb.h>
 
-/* For mdb_set_compare, and for nobody else: a node's key lies in a page. */
+/* For mdb_set_compare alone: the key of a node lies in a page. */
 int mtasts_key_order(const MDB_val *key, const MDB_val *node);
 
 /* The same of keys that need not lie in a page. */

@@ -50,10 +50,10 @@ static int begin(struct mtasts_reader *reader) {
                      : mdb_txn_begin(reader->cache->env, NULL, MDB_RDONLY, &reader->txn);
 }
 
-int mtasts_reader_begin(struct mtasts_reader *reader) {
+/* For a reader that is held; it is released if this fails. */
+static int begin_held(struct mtasts_reader *reader) {
   struct mtasts_cache *cache = reader->cache;
   for (int tries = 1;; tries++) {
-    mtasts_reader_hold(reader);
     int rc = begin(reader);
     if (rc == 0) {
       mtasts_order_begin(cache->page_size);
@@ -62,7 +62,13 @@ int mtasts_reader_begin(struct mtasts_reader *reader) {
     mtasts_reader_release(reader);
     if (tries == TRIES || (rc = recover(cache, rc)) != 0)
       return rc;
+    mtasts_reader_hold(reader);
   }
+}
+
+int mtasts_reader_begin(struct mtasts_reader *reader) {
+  mtasts_reader_hold(reader);
+  return begin_held(reader);
 }
 
 void mtasts_reader_end(struct mtasts_reader *reader) {
@@ -129,26 +135,30 @@ static int find(struct mtasts_reader *reader, const struct mtasts_domain *domain
   return 0;
 }
 
-/* LMDB does not read any more (a commit of its has failed, its map is lost, the table of readers is
- * full): the file is read without it. What is in it governs; only if it cannot be read
- * either is the failure told. */
-static enum mtasts_status read_without(struct mtasts_reader *reader, int failure,
-                                       const struct mtasts_domain *domain,
-                                       struct mtasts_entry *entry) {
-  enum mtasts_status status =
-      mtasts_tree_read(reader->cache->directory, domain, reader->value, entry);
-  return status == MTASTS_OK || status == MTASTS_ABSENT ? status : mtasts_env_status(failure);
+/* Reads the file without LMDB. What is in it governs. False: it cannot be read. */
+static bool read_without(struct mtasts_reader *reader, const struct mtasts_domain *domain,
+                         struct mtasts_entry *entry, enum mtasts_status *status) {
+  *status = mtasts_tree_read(reader->cache->directory, domain, reader->value, entry);
+  return *status == MTASTS_OK || *status == MTASTS_ABSENT;
 }
 
 enum mtasts_status mtasts_reader_get(struct mtasts_reader *reader,
                                      const struct mtasts_domain *domain,
                                      struct mtasts_entry *entry) {
+  enum mtasts_status status;
   size_t size;
   if (mtasts_env_forked(reader->cache))
     return MTASTS_FORKED;
-  int rc = mtasts_reader_begin(reader);
+  if (!mtasts_reader_try_hold(reader)) {
+    /* The writer replaces the map just now. That is not waited for, if the file can be read. */
+    if (read_without(reader, domain, entry, &status))
+      return status;
+    mtasts_reader_hold(reader);
+  }
+  int rc = begin_held(reader);
+  /* A commit of LMDB's has failed, its map is lost, or the table of readers is full. */
   if (rc != 0)
-    return read_without(reader, rc, domain, entry);
+    return read_without(reader, domain, entry, &status) ? status : mtasts_env_status(rc);
   rc = find(reader, domain, &size);
   mtasts_reader_end(reader);
   if (rc != 0)

@@ -2,10 +2,6 @@
 
 #include "dane.h"
 
-static bool still_counts(const struct mtasts_entry *entry, int64_t now) {
-  return mtasts_entry_live(entry, now) || now < entry->next_check || mtasts_dane_counts(entry, now);
-}
-
 void mtasts_alone_rule(const struct mtasts_config *config, const struct mtasts_domain *domain,
                        const struct mtasts_entry *entry, int64_t now, char *room,
                        struct mtasts_ruling *ruling) {
@@ -20,7 +16,8 @@ void mtasts_alone_rule(const struct mtasts_config *config, const struct mtasts_d
     const struct mtasts_discover_settings settings = mtasts_settings_with(&all, override);
     made.entry = *entry;
     mtasts_discover_heed(&settings, &made.entry);
-    made.known = still_counts(&made.entry, now);
+    made.known = mtasts_entry_live(&made.entry, now) || now < made.entry.next_check ||
+                 mtasts_dane_counts(&made.entry, now);
   }
   if (!made.known)
     made.entry = (struct mtasts_entry){.has_policy = false};

@@ -1,6 +1,6 @@
 #include "answer_text.h"
 
-#include "mx_match.h"
+#include "mx_mismatch.h"
 #include "rfc3339.h"
 #include "text.h"
 
@@ -73,11 +73,11 @@ static void put_policy(struct mtasts_text *w, const struct mtasts_answer *answer
 }
 
 static void put_hosts(struct mtasts_text *w, const struct mtasts_entry *entry,
-                      const struct mtasts_policy *policy) {
+                      const struct mtasts_decision *decision) {
   struct mtasts_span found[MTASTS_MX_HOSTS_MAX];
   struct mtasts_mx_host mx;
-  if (entry && policy)
-    mtasts_mx_match_all(&policy->mx, &entry->mx, found);
+  if (entry)
+    mtasts_policy_against_mx(decision, entry, found);
   PUT(w, "[");
   for (size_t cursor = 0, n = 0; entry && mtasts_mx_next(&entry->mx, &cursor, &mx); n++) {
     if (n > 0)
@@ -87,7 +87,7 @@ static void put_hosts(struct mtasts_text *w, const struct mtasts_entry *entry,
     PUT(w, ",\"preference\":");
     mtasts_text_number(w, mx.preference);
     /* cppcheck-suppress uninitvar */
-    if (policy && n < MTASTS_MX_HOSTS_MAX && found[n].data)
+    if (n < MTASTS_MX_HOSTS_MAX && found[n].data)
       PUT(w, ",\"match\":true,\"dane\":");
     else
       PUT(w, ",\"match\":false,\"dane\":");
@@ -126,7 +126,7 @@ size_t mtasts_answer_text(const struct mtasts_answer *answer, char *out, size_t 
   PUT(&w, ",\"policy\":");
   put_policy(&w, answer);
   PUT(&w, ",\"mx\":");
-  put_hosts(&w, entry, decision->policy);
+  put_hosts(&w, entry, decision);
   PUT(&w, ",\"dane\":");
   put_word(&w, mtasts_dane_name(entry ? entry->dane : MTASTS_DANE_NONE));
   PUT(&w, ",\"error\":");

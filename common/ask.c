@@ -28,8 +28,8 @@ static enum mtasts_status wait_for(int fd, short events, int64_t end, int most) 
   return MTASTS_OK;
 }
 
-static enum mtasts_status status_of_connect(void) {
-  switch (errno) {
+enum mtasts_status mtasts_ask_status(int error) {
+  switch (error) {
   case ENOENT:
   case ENOTDIR:
   case ECONNREFUSED:
@@ -37,6 +37,8 @@ static enum mtasts_status status_of_connect(void) {
   case EACCES:
   case EPERM:
     return MTASTS_PERMISSION;
+  case EAGAIN:
+    return MTASTS_TIMEOUT;
   default:
     return MTASTS_IO;
   }
@@ -49,7 +51,7 @@ static enum mtasts_status connect_to(int fd, const struct sockaddr_un *address, 
     if (errno == EINTR)
       continue;
     if (errno != EAGAIN)
-      return status_of_connect();
+      return mtasts_ask_status(errno);
     enum mtasts_status status = wait_for(-1, 0, end, BACKLOG_PAUSE);
     if (status != MTASTS_OK)
       return status;

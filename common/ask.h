@@ -48,4 +48,8 @@ typedef void mtasts_ask_fn(void *context, size_t index, struct mtasts_span paylo
 enum mtasts_status mtasts_ask_all(const struct mtasts_ask *ask, const struct mtasts_span *keys,
                                   size_t count, mtasts_ask_fn *reply, void *context);
 
+/* What an errno of connect(2) to such a socket means: AWAY, PERMISSION, TIMEOUT (EAGAIN: its
+ * backlog is full) or IO. */
+enum mtasts_status mtasts_ask_status(int error);
+
 #endif

@@ -28,23 +28,6 @@ bool mtasts_known_allows(const struct mtasts_known *known, struct mtasts_span ho
   return mtasts_decision_allows(&decision, host);
 }
 
-bool mtasts_known_lists(const struct mtasts_known *known, struct mtasts_span host) {
-  const struct mtasts_policy *policy = known->decision.policy;
-  return !policy || policy->mode == MTASTS_MODE_NONE ||
-         mtasts_mx_match(&policy->mx, host).data != NULL;
-}
-
-bool mtasts_known_lists_own(const struct mtasts_known *known) {
-  const struct mtasts_entry *entry = &known->ruling.entry;
-  struct mtasts_mx_host mx;
-  if (known->now >= entry->mx_expires)
-    return false;
-  for (size_t cursor = 0; mtasts_mx_next(&entry->mx, &cursor, &mx);)
-    if (mtasts_known_lists(known, mx.host))
-      return true;
-  return false;
-}
-
 /* What a host's state is worth. RFC 7672 section 2.2: a usable one stands for a check of its
  * certificate, and that is made only if DANE governs the domain. Else the policy judges the
  * certificate, and needs its name. */

@@ -20,14 +20,6 @@ enum mtasts_verdict mtasts_known_verdict(const struct mtasts_known *known);
 /* May mail go to this MX host? */
 bool mtasts_known_allows(const struct mtasts_known *known, struct mtasts_span host);
 
-/* Does the policy, whatever the site mode, list this MX host? True where there is no policy that
- * says enforce or testing. */
-bool mtasts_known_lists(const struct mtasts_known *known, struct mtasts_span host);
-
-/* Does it list one of the MX hosts that came with the ruling? False, too, where those are out of
- * date or not known. */
-bool mtasts_known_lists_own(const struct mtasts_known *known);
-
 /* The DANE state of one MX host. NONE if DANE of the domain counts no more, or is off by an
  * override: its hosts' states stay in the entry. USABLE only if DANE governs the domain, so
  * that the MTA checks the host's certificate by it. */

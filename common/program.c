@@ -12,8 +12,11 @@
 #include "privilege.h"
 #include "service.h"
 
-static void tell(const struct mtasts_program *program, enum mtasts_log_level level,
-                 const char *sentence) {
+__attribute__((format(printf, 3, 0))) static void tell(const struct mtasts_program *program,
+                                                       enum mtasts_log_level level,
+                                                       const char *format, va_list arguments) {
+  char sentence[MTASTS_ERROR_TEXT];
+  vsnprintf(sentence, sizeof sentence, format, arguments);
   mtasts_log(level, "%s", sentence);
   /* systemd's journal would have it twice. */
   if (program->sink != MTASTS_LOG_STDERR && !getenv("JOURNAL_STREAM"))
@@ -21,22 +24,18 @@ static void tell(const struct mtasts_program *program, enum mtasts_log_level lev
 }
 
 int mtasts_program_fail(const struct mtasts_program *program, int code, const char *format, ...) {
-  char sentence[MTASTS_ERROR_TEXT];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(sentence, sizeof sentence, format, arguments);
+  tell(program, MTASTS_LOG_ERROR, format, arguments);
   va_end(arguments);
-  tell(program, MTASTS_LOG_ERROR, sentence);
   return code;
 }
 
 void mtasts_program_warn(const struct mtasts_program *program, const char *format, ...) {
-  char sentence[MTASTS_ERROR_TEXT];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(sentence, sizeof sentence, format, arguments);
+  tell(program, MTASTS_LOG_WARNING, format, arguments);
   va_end(arguments);
-  tell(program, MTASTS_LOG_WARNING, sentence);
 }
 
 void mtasts_program_keep_old(const char *why) {

@@ -2,6 +2,9 @@
  * front.h: the front loop. It answers from the cache and never waits: neither for the network,
  * nor for the disk's writer, nor for a lock that another loop holds while it works.
  *
+ * While the writer replaces the map, the file is read without LMDB (reader.c). Only if the file
+ * cannot be read does that one look-up wait for the map, for milliseconds.
+ *
  * A request whose answer is cached is one read. One that must wait becomes a waiter of its
  * domain, and a single job for the net loop however many wait; at the deadline of its map it
  * gets the verdict unknown, and the look-up goes on. Waiters and domains waited for are bounded.

@@ -1,6 +1,6 @@
 /*
  * outcome.h: reading the datagrams by which MTAs tell how a delivery went: libtlsrpt's JSON, one
- * object a datagram (facts: docs/tlsrpt). Hostile bytes: bounded, any encoding, unknown keys
+ * object a datagram. Hostile bytes: bounded, any encoding, unknown keys
  * ignored.
  */
 #ifndef MTASTS_OUTCOME_H

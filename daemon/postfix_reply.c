@@ -4,8 +4,7 @@
 #include <stdio.h>
 
 #include "ascii.h"
-#include "eights.h"
-#include "mx_match.h"
+#include "mx_mismatch.h"
 #include "printable.h"
 #include "span.h"
 #include "text.h"
@@ -65,15 +64,6 @@ static struct mtasts_span spell(struct mtasts_span pattern, char out[MTASTS_DOMA
   return is_keyword(rebuilt) ? none : rebuilt;
 }
 
-/* The pattern as it may be told, as nearly all are; else spelt to `out`. */
-static struct mtasts_span judge(struct mtasts_span pattern, char out[MTASTS_DOMAIN_MAX]) {
-  struct mtasts_span host = pattern;
-  if (mtasts_span_starts(pattern, MTASTS_SPAN("*.")))
-    mtasts_span_drop(&host, 2);
-  bool plain = mtasts_span_is_plain(host) && host.data[0] != '.' && !is_keyword(pattern);
-  return plain ? pattern : spell(pattern, out);
-}
-
 /* How a list of patterns is written: what stands before the first, between two, behind the last. */
 struct form {
   struct mtasts_span first, between, last;
@@ -96,13 +86,13 @@ static const char *put_patterns(struct mtasts_text *text, const struct mtasts_na
   struct mtasts_span pattern;
   size_t start = text->len;
   for (size_t cursor = 0; mtasts_names_next(patterns, &cursor, &pattern);) {
-    struct mtasts_span told = judge(pattern, name);
-    if (told.len == 0)
+    struct mtasts_span spelt = spell(pattern, name);
+    if (spelt.len == 0)
       return "lists an MX host whose name cannot be told to the mail server";
     mtasts_text_add(text, text->len == start ? form->first : form->between);
     if (form->starless)
-      mtasts_span_take(&told, '*');
-    mtasts_text_add(text, told);
+      mtasts_span_take(&spelt, '*');
+    mtasts_text_add(text, spelt);
     if (text->full)
       return too_many;
   }
@@ -164,16 +154,16 @@ static const char *policy_failure(const struct mtasts_decision *decision,
 /* verdicts */
 
 /* The patterns that the hosts match, until they are surely too many for Sendmail. */
-static struct mtasts_names matching(const struct mtasts_names *patterns,
-                                    const struct mtasts_mx_list *hosts,
+static struct mtasts_names matching(const struct mtasts_decision *decision,
+                                    const struct mtasts_entry *entry,
                                     unsigned char store[MATCHING_MAX + 1 + MTASTS_DOMAIN_MAX]) {
   struct mtasts_names found = {.data = store};
   struct mtasts_span matches[MTASTS_MX_HOSTS_MAX];
   struct mtasts_mx_host mx;
   size_t n = 0;
-  mtasts_mx_match_all(patterns, hosts, matches);
-  for (size_t cursor = 0;
-       found.size <= MATCHING_MAX && n < MTASTS_MX_HOSTS_MAX && mtasts_mx_next(hosts, &cursor, &mx);
+  mtasts_policy_against_mx(decision, entry, matches);
+  for (size_t cursor = 0; found.size <= MATCHING_MAX && n < MTASTS_MX_HOSTS_MAX &&
+                          mtasts_mx_next(&entry->mx, &cursor, &mx);
        n++) {
     struct mtasts_span pattern = matches[n];
     if (!pattern.data || mtasts_mx_match(&found, mx.host).data)
@@ -187,24 +177,26 @@ static struct mtasts_names matching(const struct mtasts_names *patterns,
 }
 
 static const char *enforce_by_sendmail(struct mtasts_text *text,
-                                       const struct mtasts_names *patterns,
+                                       const struct mtasts_decision *decision,
                                        const struct mtasts_entry *entry) {
   unsigned char store[MATCHING_MAX + 1 + MTASTS_DOMAIN_MAX];
   text->size = secure.first.len + MTASTS_SENDMAIL_MATCH_MAX + secure.last.len + 1;
-  const char *why = put_patterns(text, patterns, &secure);
+  const char *why = put_patterns(text, &decision->policy->mx, &secure);
   if (why != too_many || !entry)
     return why;
-  struct mtasts_names found = matching(patterns, &entry->mx, store);
+  struct mtasts_names found = matching(decision, entry, store);
   mtasts_text_cut(text, 0);
   return put_patterns(text, &found, &secure) ? too_many : NULL;
 }
 
-/* RFC 8461 section 5: only to a host that a pattern matches, with a certificate for it. */
-static size_t enforce(const struct mtasts_policy *policy, const struct mtasts_entry *entry,
+/* RFC 8461 section 5: only to a host that a pattern matches, with a certificate for it. If no MX of
+ * the domain is listed (mx_mismatch.h), the MTA refuses each host, and the mail waits. */
+static size_t enforce(const struct mtasts_decision *decision, const struct mtasts_entry *entry,
                       const char *name, enum mtasts_dialect dialect, char *out) {
+  const struct mtasts_policy *policy = decision->policy;
   struct mtasts_text text = {.data = out, .size = MTASTS_POSTFIX_REPLY_MAX + 1};
   const char *why = dialect == MTASTS_DIALECT_SENDMAIL
-                        ? enforce_by_sendmail(&text, &policy->mx, entry)
+                        ? enforce_by_sendmail(&text, decision, entry)
                         : put_patterns(&text, &policy->mx, &secure);
   if (!why && dialect == MTASTS_DIALECT_TLSRPT)
     why = put_report(&text, policy, name);
@@ -252,12 +244,12 @@ size_t mtasts_postfix_reply(const struct mtasts_decision *decision,
     return reply_text(not_found, out);
   switch (decision->verdict) {
   case MTASTS_VERDICT_ENFORCE:
-    return enforce(policy, entry, name, settings->dialect, out);
+    return enforce(decision, entry, name, settings->dialect, out);
   case MTASTS_VERDICT_DANE:
     if (!sendmail)
       return reply_text("OK dane-only", out);
     if (policy && policy->mode == MTASTS_MODE_ENFORCE)
-      return enforce(policy, entry, name, settings->dialect, out);
+      return enforce(decision, entry, name, settings->dialect, out);
     break;
   case MTASTS_VERDICT_ENCRYPT:
     if (!sendmail)

@@ -1,5 +1,5 @@
 /*
- * ascii.h: what a byte is, by value and never by the locale (STYLE 8).
+ * ascii.h: what a byte is, by value and never by the locale.
  */
 #ifndef MTASTS_ASCII_H
 #define MTASTS_ASCII_H

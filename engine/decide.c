@@ -1,4 +1,11 @@
 #include "dane.h"
+#include "mx_mismatch.h"
+
+bool mtasts_entry_live(const struct mtasts_entry *entry, int64_t now) {
+  /* max_age counts from the fetch, RFC 8461 section 3.2. A `fetched` in the future means that
+   * the clock was turned back: the policy stays in force. */
+  return entry->has_policy && now < entry->expires;
+}
 
 static enum mtasts_verdict verdict_of(enum mtasts_mode mode) {
   switch (mode) {
@@ -161,7 +168,7 @@ struct mtasts_decision mtasts_decide(const struct mtasts_entry *entry,
 bool mtasts_decision_allows(const struct mtasts_decision *decision, struct mtasts_span host) {
   switch (decision->verdict) {
   case MTASTS_VERDICT_ENFORCE: /* RFC 8461 section 5: MUST NOT deliver to an unlisted MX */
-    return mtasts_mx_match(&decision->policy->mx, host).data != NULL;
+    return mtasts_decision_lists(decision, host);
   case MTASTS_VERDICT_DEFER:
     return false;
   case MTASTS_VERDICT_UNKNOWN:

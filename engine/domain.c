@@ -1,4 +1,7 @@
-#include "eights.h"
+#include <endian.h>
+
+#include "ascii.h"
+#include "bounds.h"
 #include "span.h"
 
 /* Recipient domains are names of the DNS (RFC 2181 section 11): an underscore is common, and a
@@ -115,6 +118,31 @@ static enum mtasts_status next_hop(struct mtasts_span text, struct mtasts_domain
   return parent ? MTASTS_NO_POLICY : status;
 }
 
+/* Plain names, eight bytes at a time. A word holds its first byte in the lowest bits. */
+
+enum {
+  WORD = sizeof(uint64_t)
+};
+
+#define EACH(byte) ((byte)*UINT64_C(0x0101010101010101)) /* of the eight */
+#define TOPS       EACH(UINT64_C(0x80))
+
+static inline uint64_t read_word(const char *bytes) {
+  uint64_t word;
+  memcpy(&word, bytes, sizeof word);
+  return le64toh(word);
+}
+
+static inline void write_word(char *bytes, uint64_t word) {
+  word = htole64(word);
+  memcpy(bytes, &word, sizeof word);
+}
+
+/* The top bit of each byte of `word` from least to most. All of them are below 0x80. */
+static inline uint64_t within(uint64_t word, unsigned char least, unsigned char most) {
+  return (word + EACH(UINT64_C(0x80) - least)) & ~(word + EACH(UINT64_C(0x7f) - most)) & TOPS;
+}
+
 /* The top bits of a word's bytes, side by side; the first byte's comes last. */
 static inline uint64_t gather(uint64_t tops) {
   return (tops >> 7) * UINT64_C(0x0102040810204080) >> 56;
@@ -123,30 +151,31 @@ static inline uint64_t gather(uint64_t tops) {
 /* Reads eight bytes of a domain in small letters, and where dots are in them. False: something else
  * is in them, too. */
 static inline bool take_word(const char *text, uint64_t *word, uint64_t *dots) {
-  *word = mtasts_word_read(text);
-  if (*word & MTASTS_TOPS)
+  *word = read_word(text);
+  if (*word & TOPS)
     return false;
-  *word |= mtasts_word_within(*word, 'A', 'Z') >> 2; /* 'a' - 'A' */
-  *dots = gather(mtasts_word_within(*word, '.', '.'));
-  return mtasts_word_is_plain(*word);
+  *word |= within(*word, 'A', 'Z') >> 2; /* 'a' - 'A' */
+  *dots = gather(within(*word, '.', '.'));
+  return (within(*word, 'a', 'z') | within(*word, '0', '9') | within(*word, '-', '.') |
+          within(*word, '_', '_')) == TOPS;
 }
 
 /*
- * Nearly all names are plain: no port, no bracket, no dot at the end, 8 to 63 bytes. A cached
- * decision passes here, so those are read eight bytes at a time, in a third of the time; the last
- * eight overlap with the ones before. False: the name is to be read byte by byte, and may be right
- * or wrong.
+ * Nearly all names are plain: no port, no bracket, no dot at the end, 8 to 63 bytes. Each cached
+ * decision reads one. A name of 30 bytes takes 15 ns by words and 34 ns byte by byte, of a decision
+ * of 220 ns. The last eight bytes overlap with the ones before. False: the name is to be read byte
+ * by byte, and may be right or wrong.
  */
 static bool take_plain(struct mtasts_span text, struct mtasts_domain *domain) {
-  uint64_t words[MTASTS_LABEL_MAX / MTASTS_WORD + 1];
+  uint64_t words[MTASTS_LABEL_MAX / WORD + 1];
   uint64_t all_dots = 0;
   uint64_t dots;
   size_t count = 0;
   /* No label can be too long then. */
-  if (text.len < MTASTS_WORD || text.len > MTASTS_LABEL_MAX)
+  if (text.len < WORD || text.len > MTASTS_LABEL_MAX)
     return false;
-  for (size_t at = 0; at < text.len; at += MTASTS_WORD, count++) {
-    size_t from = at + MTASTS_WORD <= text.len ? at : text.len - MTASTS_WORD;
+  for (size_t at = 0; at < text.len; at += WORD, count++) {
+    size_t from = at + WORD <= text.len ? at : text.len - WORD;
     if (!take_word(text.data + from, &words[count], &dots))
       return false;
     all_dots |= dots << from;
@@ -156,8 +185,8 @@ static bool take_plain(struct mtasts_span text, struct mtasts_domain *domain) {
   if ((all_dots & (all_dots << 1 | ends)) != 0 || mtasts_is_digit(text.data[text.len - 1]))
     return false;
   for (size_t i = 0; i < count; i++) {
-    size_t from = (i + 1) * MTASTS_WORD <= text.len ? i * MTASTS_WORD : text.len - MTASTS_WORD;
-    mtasts_word_write(domain->name + from, words[i]);
+    size_t from = (i + 1) * WORD <= text.len ? i * WORD : text.len - WORD;
+    write_word(domain->name + from, words[i]);
   }
   domain->name[text.len] = '\0';
   domain->len = text.len;

@@ -1,6 +1,6 @@
 /*
  * span.h: reading untrusted bytes from the front of a span, which shrinks as
- * they are read (STYLE 8), and the name that a field of the record and of the
+ * they are read, and the name that a field of the record and of the
  * policy begins with.
  */
 #ifndef MTASTS_ENGINE_SPAN_H

@@ -93,7 +93,7 @@ struct mtasts_domain {
  *
  *   MTASTS_OK         written to *domain
  *   MTASTS_NO_POLICY  an address, an address literal, or `.parent`
- *   MTASTS_NOT_ASCII  has bytes from 0x80 up; see mtasts_domain_from_text in common/idn.h
+ *   MTASTS_NOT_ASCII  has bytes from 0x80 up: convert it to A-labels first (RFC 5891)
  *   MTASTS_INVALID    not a domain name
  */
 MTASTS_API enum mtasts_status mtasts_domain_parse(struct mtasts_span text,
@@ -242,7 +242,10 @@ struct mtasts_mx_host {
   struct mtasts_span host; /* lower case, no trailing dot */
 };
 
-/* MX hosts by preference, packed as engine/mx_list.h says. */
+/*
+ * MX hosts by preference, then by name. Each is stored as preference (2 bytes, big-endian), DANE
+ * state (1 byte), length of the name (1 byte) and the name (1 to 253 bytes).
+ */
 struct mtasts_mx_list {
   const unsigned char *data;
   size_t size; /* bytes */
@@ -386,6 +389,9 @@ MTASTS_API void mtasts_reader_free(struct mtasts_reader *reader);
  * Reads one domain: a single look-up for a domain with a policy, a second one
  * for any other. Allocates nothing. The entry points into the reader and is
  * good until the next call with it.
+ *
+ * If LMDB cannot read, or while a writer in this process replaces the map, the
+ * file is read without LMDB: a few system calls and one page of memory.
  *
  *   MTASTS_ABSENT   not in the cache
  *   MTASTS_CORRUPT  damaged; treat it as absent

@@ -1,24 +1,19 @@
 #include "fate.h"
 
 #include "ascii.h"
-#include "mx_match.h"
+#include "mx_mismatch.h"
 #include "printable.h"
 
-static void count_hosts(struct mtasts_fate *fate, const struct mtasts_known *known) {
-  const struct mtasts_mx_list *hosts = &known->ruling.entry.mx;
-  struct mtasts_span found[MTASTS_MX_HOSTS_MAX];
-  struct mtasts_mx_host mx;
-  for (size_t cursor = 0; mtasts_mx_next(hosts, &cursor, &mx);)
-    if (fate->mx_count++ == 0)
-      mtasts_printable(mx.host, fate->mx, sizeof fate->mx);
-  if (fate->has_policy)
-    fate->mx_listed = mtasts_mx_match_all(&known->decision.policy->mx, hosts, found);
-}
-
-/* Are they hosts that mail could go to? A null MX (RFC 7505) and a domain that does not exist are
- * told to the sender without us. */
-static bool has_hosts(const struct mtasts_entry *entry) {
-  return entry->mx_state == MTASTS_MX_LISTED || entry->mx_state == MTASTS_MX_IMPLICIT;
+static void compare_hosts(struct mtasts_fate *fate, const struct mtasts_known *known) {
+  const struct mtasts_entry *entry = &known->ruling.entry;
+  const struct mtasts_mx_comparison mx = mtasts_policy_against_mx(&known->decision, entry, NULL);
+  struct mtasts_mx_host first;
+  size_t cursor = 0;
+  if (mtasts_mx_next(&entry->mx, &cursor, &first))
+    mtasts_printable(first.host, fate->mx, sizeof fate->mx);
+  fate->mx_count = mx.hosts;
+  fate->mx_listed = mx.matched;
+  fate->at_risk = mtasts_mx_mismatch(&known->decision, mx.listed);
 }
 
 struct mtasts_fate mtasts_fate_of(const struct mtasts_known *known, struct mtasts_span text) {
@@ -41,10 +36,7 @@ struct mtasts_fate mtasts_fate_of(const struct mtasts_known *known, struct mtast
     fate.mode = known->decision.policy->mode;
     memcpy(fate.id, entry->policy_id, sizeof fate.id);
   }
-  count_hosts(&fate, known);
-  /* RFC 8461 section 5: no MX host that the policy does not list is delivered to. */
-  fate.at_risk = fate.verdict == MTASTS_VERDICT_ENFORCE && has_hosts(entry) && fate.mx_count > 0 &&
-                 fate.mx_listed == 0;
+  compare_hosts(&fate, known);
   fate.certain = known->now < entry->mx_expires &&
                  (ruling->overridden ||
                   (entry->record == MTASTS_RECORD_VALID && entry->error == MTASTS_ERROR_NONE));

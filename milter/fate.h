@@ -15,7 +15,7 @@ struct mtasts_fate {
   bool has_policy; /* that governs: mode and id are its */
   bool monitor;    /* nothing is enforced */
   bool protected;  /* goes over authenticated TLS or not at all, and can go */
-  bool at_risk;    /* an enforce policy lists none of the domain's MX hosts */
+  bool at_risk;    /* an enforce policy lists no MX of the domain (mx_mismatch.h) */
   bool certain;    /* of that: record and MX hosts were looked up and are not out of date */
   bool wait;       /* nobody could be asked, and on_unknown says to defer */
   char id[MTASTS_ID_MAX + 1];

@@ -1,5 +1,6 @@
 #include "alias.h"
 
+#include "mx_mismatch.h"
 #include "names.h"
 #include "span.h"
 #include "words.h"
@@ -21,7 +22,7 @@ static void add(const struct mtasts_known *known, struct mtasts_span text,
   for (size_t i = 0; i < aliases->count; i++)
     if (is_same(&aliases->at[i].mx, &mx))
       return;
-  bool listed = mtasts_known_lists(known, span_of(&mx));
+  bool listed = mtasts_decision_lists(&known->decision, span_of(&mx));
   aliases->at[aliases->count++] = (struct mtasts_alias){mx, mx, listed};
 }
 

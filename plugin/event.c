@@ -1,5 +1,6 @@
 #include "event.h"
 
+#include "mx_mismatch.h"
 #include "span.h"
 
 /* Exim's numbers (ERRNO_TLSREQUIRED and ERRNO_TLSFAILURE in its macros.h). */
@@ -220,7 +221,7 @@ static bool of_close(const struct mtasts_session *session, const struct mtasts_e
   /* Exim takes a certificate's CN for a name; mtasts_cert does not. */
   bool good = event->verified && (session->certificate == MTASTS_RESULT_SUCCESS || insists(known));
   if (event->tls && (good || !judged)) {
-    if (mtasts_known_lists(known, mtasts_session_mx(session)))
+    if (mtasts_decision_lists(&known->decision, mtasts_session_mx(session)))
       return true;
     *ending = mtasts_ending_unlisted;
     return true;

@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "host.h"
+#include "mx_mismatch.h"
 #include "names.h"
 #include "span.h"
 
@@ -53,14 +54,14 @@ bool mtasts_mx_name(const struct mtasts_known *known, struct mtasts_span host,
   *mx = host;
   if (known->domain.len == 0 || mtasts_domain_parse(host, &name) != MTASTS_OK)
     return true;
-  if (is_mx(known, &name) && mtasts_known_lists(known, host) &&
+  if (is_mx(known, &name) && mtasts_decision_lists(&known->decision, host) &&
       (names.len == 0 || mtasts_names_cover(names, host)))
     return true;
   const struct mtasts_aliases *aliases = aliases_of(known);
   const struct mtasts_domain *found = mtasts_aliases_name(aliases, &name, names);
   if (found)
     *mx = (struct mtasts_span){found->name, found->len};
-  return found || !aliases->unsure || mtasts_known_lists(known, host);
+  return found || !aliases->unsure || mtasts_decision_lists(&known->decision, host);
 }
 
 bool mtasts_mx_other(const struct mtasts_known *known, struct mtasts_span host,

@@ -1,6 +1,7 @@
 #include "words.h"
 
 #include "ascii.h"
+#include "mx_mismatch.h"
 #include "rfc3339.h"
 #include "span.h"
 
@@ -23,17 +24,16 @@ bool mtasts_words_mismatch(const struct mtasts_known *known, struct mtasts_span 
                            struct mtasts_span *first) {
   struct mtasts_span host;
   struct mtasts_span found = {NULL, 0};
-  if (known->decision.verdict != MTASTS_VERDICT_ENFORCE)
-    return false;
-  while (mtasts_words_next(&mx_list, &host)) {
+  size_t hosts = 0;
+  size_t matched = 0;
+  while (matched == 0 && mtasts_words_next(&mx_list, &host)) {
     if (host.len == 1 && host.data[0] == '.')
       continue; /* a null MX (RFC 7505) fails as it does without us */
-    if (mtasts_known_lists(known, host))
-      return false;
-    if (!found.data)
+    if (hosts++ == 0)
       found = host;
+    matched += mtasts_decision_lists(&known->decision, host);
   }
-  if (!found.data)
+  if (!mtasts_mx_mismatch(&known->decision, mtasts_mx_listed(hosts, matched)))
     return false;
   *first = found;
   return true;
@@ -149,6 +149,16 @@ static const char *mode_name(enum mtasts_verdict verdict) {
   return verdict == MTASTS_VERDICT_DEFER ? "tempfail" : mtasts_verdict_name(verdict);
 }
 
+/* A look-up of the MX hosts costs Exim a query. It is spared if mtastsd knows them, and the policy
+ * lists one. */
+static bool must_look_up_mx(const struct mtasts_known *known) {
+  const struct mtasts_entry *entry = &known->ruling.entry;
+  if (known->decision.verdict != MTASTS_VERDICT_ENFORCE)
+    return false;
+  return known->now >= entry->mx_expires ||
+         mtasts_policy_against_mx(&known->decision, entry, NULL).matched == 0;
+}
+
 void mtasts_words_policy(const struct mtasts_known *known, struct mtasts_span mx_list,
                          struct mtasts_text *text) {
   enum mtasts_verdict verdict = mtasts_known_verdict(known);
@@ -168,10 +178,7 @@ void mtasts_words_policy(const struct mtasts_known *known, struct mtasts_span mx
   /* Exim looks for TLSA records by itself if it may. */
   if (known->ruling.dane_off)
     mtasts_text_put(text, " dane=off");
-  /* To look the MX hosts up costs Exim a query: only where those that mtastsd knows give no hope.
-   */
-  if (known->decision.verdict == MTASTS_VERDICT_ENFORCE && mx_list.len == 0 &&
-      !mtasts_known_lists_own(known))
+  if (mx_list.len == 0 && must_look_up_mx(known))
     mtasts_text_put(text, " mx=ask");
   if (verdict == MTASTS_VERDICT_DEFER)
     put_reason(text, known->why);

@@ -31,8 +31,8 @@ enum {
 void mtasts_words_policy(const struct mtasts_known *known, struct mtasts_span mx_list,
                          struct mtasts_text *text);
 
-/* Is an enforce policy left without any of these MX hosts (RFC 8461 section 5)? Whatever the site
- * mode. *first, where it is so: the first of them. */
+/* Does an enforce policy list none of these MX hosts, so that mail waits (mx_mismatch.h)? Whatever
+ * the site mode. *first, if so: the first of them. */
 bool mtasts_words_mismatch(const struct mtasts_known *known, struct mtasts_span mx_list,
                            struct mtasts_span *first);
 

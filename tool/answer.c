@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "idn.h"
+#include "mx_mismatch.h"
 #include "printable.h"
 
 bool mtasts_read_domain(const char *text, struct mtasts_domain *domain) {
@@ -103,11 +104,6 @@ static void print_override(const struct mtasts_override *override, int64_t now) 
   print_patterns(&override->policy.mx);
 }
 
-/* The patterns decide which MX is listed, by RFC 8461 section 4.1. */
-static bool listed(const struct mtasts_policy *policy, struct mtasts_span host) {
-  return mtasts_mx_match(&policy->mx, host).data != NULL;
-}
-
 /* May be NULL where nothing is there to match with. A mode of none has nothing to match. */
 static const struct mtasts_policy *matched_policy(const struct mtasts_answer *answer) {
   const struct mtasts_policy *policy = answer->decision->policy;
@@ -148,11 +144,15 @@ static void print_hosts(const struct mtasts_answer *answer) {
   const struct mtasts_policy *policy = matched_policy(answer);
   const char *label = "mx";
   int width = 0;
+  size_t n = 0;
+  struct mtasts_span found[MTASTS_MX_HOSTS_MAX];
   struct mtasts_mx_host mx;
+  mtasts_policy_against_mx(answer->decision, entry, found);
   for (size_t cursor = 0; mtasts_mx_next(&entry->mx, &cursor, &mx);)
     width = (int)mx.host.len > width ? (int)mx.host.len : width;
-  for (size_t cursor = 0; mtasts_mx_next(&entry->mx, &cursor, &mx); label = "") {
-    bool ok = policy && listed(policy, mx.host);
+  for (size_t cursor = 0; n < MTASTS_MX_HOSTS_MAX && mtasts_mx_next(&entry->mx, &cursor, &mx);
+       n++, label = "") {
+    bool ok = policy && found[n].data;
     enum mtasts_colour colour = ok ? MTASTS_GREEN : MTASTS_RED;
     const char *dane = dane_of(&mx);
     const char *parted = *dane ? "  " : "";
@@ -217,35 +217,24 @@ static void policy_cells(struct mtasts_table *table, const struct mtasts_answer 
                     own && *entry->policy_id ? entry->policy_id : "-");
 }
 
-/* How many of the MX hosts does the policy list? */
-static size_t count_listed(const struct mtasts_answer *answer) {
-  const struct mtasts_policy *policy = matched_policy(answer);
-  size_t count = 0;
-  struct mtasts_mx_host mx;
-  if (policy && answer->entry)
-    for (size_t cursor = 0; mtasts_mx_next(&answer->entry->mx, &cursor, &mx);)
-      count += listed(policy, mx.host);
-  return count;
-}
-
-static void mx_cell(struct mtasts_table *table, const struct mtasts_answer *answer) {
-  size_t total = answer->entry ? answer->entry->mx.count : 0;
-  size_t count = count_listed(answer);
-  if (matched_policy(answer) && total > 0)
-    mtasts_table_cell(table, count == total ? MTASTS_GREEN : MTASTS_RED, "%zu/%zu", count, total);
+static void mx_cell(struct mtasts_table *table, const struct mtasts_answer *answer,
+                    const struct mtasts_mx_comparison *mx) {
+  if (matched_policy(answer) && mx->hosts > 0)
+    mtasts_table_cell(table, mx->matched == mx->hosts ? MTASTS_GREEN : MTASTS_RED, "%zu/%zu",
+                      mx->matched, mx->hosts);
   else
     mtasts_table_cell(table, MTASTS_DIM, "-");
 }
 
 /* What is wrong; else the rule without its section, which the report of one domain gives. */
-static void why_cell(struct mtasts_table *table, const struct mtasts_answer *answer) {
+static void why_cell(struct mtasts_table *table, const struct mtasts_answer *answer,
+                     const struct mtasts_mx_comparison *mx) {
   const struct mtasts_entry *entry = answer->entry;
   const char *rule = answer->decision->rule;
   const char *section = strstr(rule, " (");
   if (entry && entry->detail.len > 0)
     mtasts_table_cell(table, MTASTS_RED, "%.*s", (int)entry->detail.len, entry->detail.data);
-  else if (answer->decision->verdict == MTASTS_VERDICT_ENFORCE && entry && entry->mx.count > 0 &&
-           count_listed(answer) == 0) /* RFC 8461 section 5: MUST NOT be delivered */
+  else if (mtasts_mx_mismatch(answer->decision, mx->listed))
     mtasts_table_cell(table, MTASTS_RED,
                       "enforce: not one MX host is in the policy, mail must wait");
   else
@@ -256,15 +245,18 @@ static void why_cell(struct mtasts_table *table, const struct mtasts_answer *ans
 void mtasts_answer_row(struct mtasts_table *table, const struct mtasts_answer *answer) {
   const struct mtasts_entry *entry = answer->entry;
   const struct mtasts_decision *decision = answer->decision;
+  struct mtasts_mx_comparison mx = {.listed = MTASTS_NO_MX};
   char name[1024];
+  if (entry)
+    mx = mtasts_policy_against_mx(decision, entry, NULL);
   mtasts_printable(answer->text, name, sizeof name);
   mtasts_table_cell(table, MTASTS_PLAIN, "%s", answer->domain ? answer->domain->name : name);
   bool looked = entry && entry->record != MTASTS_RECORD_UNKNOWN;
   mtasts_table_cell(table, looked ? MTASTS_PLAIN : MTASTS_DIM, "%s",
                     looked ? mtasts_record_state_name(entry->record) : "-");
   policy_cells(table, answer);
-  mx_cell(table, answer);
+  mx_cell(table, answer, &mx);
   mtasts_table_cell(table, mtasts_verdict_colour(decision->verdict), "%s",
                     mtasts_verdict_name(decision->verdict));
-  why_cell(table, answer);
+  why_cell(table, answer, &mx);
 }

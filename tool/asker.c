@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "daemon.h"
 #include "netstring.h"
 
@@ -128,26 +129,10 @@ static int connect_to(const char *path) {
   return fd;
 }
 
-static enum mtasts_status status_of(int error) {
-  switch (error) {
-  case ENOENT:
-  case ENOTDIR:
-  case ECONNREFUSED:
-    return MTASTS_AWAY;
-  case EACCES:
-  case EPERM:
-    return MTASTS_PERMISSION;
-  case EAGAIN:
-    return MTASTS_TIMEOUT;
-  default:
-    return MTASTS_IO;
-  }
-}
-
 static enum mtasts_status open_line(struct mtasts_asker *asker) {
   int fd = connect_to(asker->path);
   if (fd < 0)
-    return status_of(errno);
+    return mtasts_ask_status(errno);
   struct line *line = calloc(1, sizeof *line);
   if (line)
     line->io = bufferevent_socket_new(asker->base, fd, BEV_OPT_CLOSE_ON_FREE);

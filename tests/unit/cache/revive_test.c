@@ -129,7 +129,32 @@ static void test_lost(void) {
   place_free(&place);
 }
 
+/* While the writer replaces the map, it holds each reader. The front loop does not wait for it. */
+static int read_while_held(void *context) {
+  struct place *place = context;
+  alarm(10);
+  bool good = get(place->reader, "old.example") == MTASTS_OK &&
+              get(place->reader, "no.example") == MTASTS_ABSENT;
+  return good ? 0 : 1;
+}
+
+static int hold_and_read(void *context) {
+  struct place place = place_new();
+  (void)context;
+  mtasts_reader_hold(place.reader);
+  int status = read_while_held(&place);
+  mtasts_reader_release(place.reader);
+  status |= read_while_held(&place);
+  place_free(&place);
+  return status;
+}
+
+static void test_map_replaced(void) {
+  CU_ASSERT_EQUAL(in_child(hold_and_read, NULL), 0);
+}
+
 const struct unit_test unit_tests[] = {
+    {"a look-up does not wait while the map is replaced", test_map_replaced},
     {"a meta page that could not be written once", test_once},
     {"a disk that fails for a while", test_for_a_while},
     {"a sweep that fails", test_sweeps},

@@ -2,6 +2,7 @@
 
 #include "known_fixture.h"
 #include "mx_list.h"
+#include "mx_mismatch.h"
 
 const char *const unit_name = "plugin/words";
 
@@ -143,7 +144,7 @@ static void test_allows(void) {
   CU_ASSERT_FALSE(mtasts_known_allows(made, span("mx2.good.example")));
   made->ruling.monitor = true;
   CU_ASSERT_TRUE(mtasts_known_allows(made, span("mx2.good.example")));
-  CU_ASSERT_FALSE(mtasts_known_lists(made, span("mx2.good.example")));
+  CU_ASSERT_FALSE(mtasts_decision_lists(&made->decision, span("mx2.good.example")));
   made = known(&fixture, NULL);
   CU_ASSERT_TRUE(mtasts_known_allows(made, span("mx2.good.example")));
   made->ruling.known = false;
