@@ -10,7 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bus_error.h"
 #include "data_file.h"
+#include "lock_file.h"
 #include "stamp.h"
 #include "status.h"
 #include "tree_check.h"
@@ -81,15 +83,11 @@ static int lock_directory(struct mtasts_store *store, const struct mtasts_owner 
 /* Makes what is missing. LMDB finds its files, so it makes none with an owner of its own. */
 static int make_files(struct mtasts_store *store, const struct mtasts_owner *owner) {
   struct stat found;
-  int fd;
   int rc = mtasts_files_find(store->directory_fd, MTASTS_FILE_DATA, &found);
   if (rc == ENOENT)
     rc = mtasts_data_make(store->directory, store->directory_fd, owner, NULL);
-  if (rc == 0 &&
-      (rc = mtasts_files_find(store->directory_fd, MTASTS_FILE_LOCK, &found)) == ENOENT &&
-      (rc = mtasts_files_open(store->directory_fd, MTASTS_FILE_LOCK, MTASTS_MODE_LOCK, owner,
-                              &fd)) == 0)
-    close(fd); /* harmless: the environment is not open, so no lock of LMDB's is lost */
+  if (rc == 0)
+    rc = mtasts_lock_prepare(store->directory_fd, owner);
   return rc == 0 ? mtasts_tree_lengthen(store->directory_fd) : rc;
 }
 
@@ -102,6 +100,10 @@ static int open_environment(struct mtasts_store *store) {
   return mtasts_env_open(&store->cache, store->directory, WRITER_FLAGS, store->options.map_size);
 }
 
+int mtasts_store_reopen(struct mtasts_store *store) {
+  return mtasts_env_reopen(&store->cache, WRITER_FLAGS, store->options.map_size);
+}
+
 bool mtasts_store_revive(struct mtasts_store *store) {
   MDB_txn *txn;
   int rc = mtasts_store_begin(store, &txn);
@@ -110,7 +112,7 @@ bool mtasts_store_revive(struct mtasts_store *store) {
   if (rc != MDB_PANIC && rc != EBADF)
     return false;
   store->hurt = true;
-  rc = mtasts_env_reopen(&store->cache, WRITER_FLAGS, store->options.map_size);
+  rc = mtasts_store_reopen(store);
   enum mtasts_status status = mtasts_env_status(rc);
   mtasts_store_warn(
       store, MTASTS_CONCERN_REVIVED, "writing the cache %s has failed: %s", store->name,
@@ -136,6 +138,7 @@ enum mtasts_status mtasts_store_open(const char *directory,
     free(made);
     return MTASTS_NO_MEMORY;
   }
+  made->bus_errors = mtasts_bus_error_count();
   made->options = *options;
   made->options.map_size = whole_units(options->map_size);
   made->options.map_size_max = whole_units(options->map_size_max);
@@ -339,6 +342,7 @@ enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
   if (store->count == 0 && !store->note_pending)
     return MTASTS_OK;
   int rc = write_reviving(store);
+  mtasts_watch_lock(store, rc == 0);
   if (rc == MDB_MAP_FULL && (rc = write_singly(store)) != 0 && rc != MDB_MAP_FULL)
     mtasts_store_revive(store);
   if (rc != 0 && rc != MDB_MAP_FULL)

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bus_error.h"
 #include "doors.h"
 #include "files.h"
 #include "front.h"
@@ -136,6 +137,8 @@ static int catch_signals(struct daemon *daemon) {
     sigaddset(&signals, waited_for[i]);
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
   signal(SIGPIPE, SIG_IGN);
+  if (!mtasts_bus_error_catch(daemon->program.name))
+    return mtasts_program_fail(&daemon->program, EX_OSERR, "out of descriptors");
   daemon->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
   daemon->base = event_base_new();
   if (daemon->base) {
