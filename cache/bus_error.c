@@ -58,8 +58,8 @@ static bool next_line(struct lines *lines) {
 
 static const char *parse_address(const char *at, uintptr_t *address) {
   for (*address = 0; mtasts_is_digit(*at) || (*at >= 'a' && *at <= 'f'); at++)
-    *address = *address * NUMBER_BASE +
-               (uintptr_t)(mtasts_is_digit(*at) ? *at - '0' : *at - 'a' + 10);
+    *address =
+        *address * NUMBER_BASE + (uintptr_t)(mtasts_is_digit(*at) ? *at - '0' : *at - 'a' + 10);
   return at;
 }
 

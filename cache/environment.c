@@ -144,14 +144,33 @@ static int open_any(struct mtasts_cache *cache, const char *directory, unsigned 
   return rc;
 }
 
-int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned flags,
-                    size_t map_size) {
+static int keep_name(struct mtasts_cache *cache, const char *directory) {
   char *named = strdup(directory);
   if (!named)
     return ENOMEM;
   free(cache->directory);
   cache->directory = named;
-  return open_any(cache, named, flags, map_size);
+  return 0;
+}
+
+int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned flags,
+                    size_t map_size) {
+  int rc = keep_name(cache, directory);
+  return rc == 0 ? open_any(cache, cache->directory, flags, map_size) : rc;
+}
+
+int mtasts_env_name(struct mtasts_cache *cache, const char *directory) {
+  struct mtasts_data_file data;
+  int rc = keep_name(cache, directory);
+  if (rc != 0)
+    return rc;
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return errno;
+  if ((rc = mtasts_data_judge(fd, &data)) == 0)
+    atomic_store(&cache->waiting, true);
+  close(fd);
+  return rc;
 }
 
 void mtasts_env_close(struct mtasts_cache *cache) {

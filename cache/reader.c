@@ -86,6 +86,10 @@ enum mtasts_status mtasts_reader_new(struct mtasts_cache *cache, struct mtasts_r
   pthread_mutex_unlock(&cache->lock);
 
   int rc = mtasts_reader_begin(made);
+  if (rc == EBADF && atomic_load(&cache->waiting)) {
+    *reader = made;
+    return MTASTS_OK;
+  }
   if (rc != 0) {
     mtasts_reader_free(made);
     return mtasts_env_status(rc);

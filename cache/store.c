@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "aside.h"
 #include "bus_error.h"
 #include "data_file.h"
 #include "lock_file.h"
@@ -106,6 +107,8 @@ int mtasts_store_reopen(struct mtasts_store *store) {
 
 bool mtasts_store_revive(struct mtasts_store *store) {
   MDB_txn *txn;
+  if (mtasts_cache_waits(&store->cache))
+    return false;
   int rc = mtasts_store_begin(store, &txn);
   if (rc == 0)
     mdb_txn_abort(txn);
@@ -124,10 +127,35 @@ static int open_store(struct mtasts_store *store) {
   const struct mtasts_owner owner = {store->options.uid, store->options.gid};
   int dead;
   int rc;
-  if ((rc = lock_directory(store, &owner)) == 0 && (rc = make_files(store, &owner)) == 0 &&
-      (rc = open_environment(store)) == 0)
+  if ((rc = lock_directory(store, &owner)) != 0 || (rc = make_files(store, &owner)) != 0)
+    return rc;
+  if (store->options.unchecked)
+    return mtasts_env_name(&store->cache, store->directory);
+  if ((rc = open_environment(store)) == 0)
     rc = mdb_reader_check(store->cache.env, &dead);
   return rc;
+}
+
+bool mtasts_cache_waits(struct mtasts_cache *cache) {
+  return atomic_load_explicit(&cache->waiting, memory_order_relaxed);
+}
+
+enum mtasts_status mtasts_store_admit(struct mtasts_store *store) {
+  int dead;
+  int rc = mtasts_store_reopen(store);
+  if (rc == 0)
+    rc = mdb_reader_check(store->cache.env, &dead);
+  if (rc == 0)
+    atomic_store(&store->cache.waiting, false);
+  return mtasts_env_status(rc);
+}
+
+enum mtasts_status mtasts_store_replace(struct mtasts_store *store, int *fd) {
+  const struct mtasts_owner owner = {store->options.uid, store->options.gid};
+  int rc = mtasts_aside_rename(store->directory_fd, fd);
+  if (rc == 0 || rc == ENOENT) /* it was renamed before, and something failed then */
+    rc = make_files(store, &owner);
+  return rc == 0 ? mtasts_store_admit(store) : mtasts_env_status(rc);
 }
 
 enum mtasts_status mtasts_store_open(const char *directory,
@@ -339,6 +367,8 @@ static int write_singly(struct mtasts_store *store) {
 enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
   if (mtasts_env_forked(&store->cache))
     return MTASTS_FORKED;
+  if (mtasts_cache_waits(&store->cache))
+    return MTASTS_LOCKED;
   if (store->count == 0 && !store->note_pending)
     return MTASTS_OK;
   int rc = write_reviving(store);

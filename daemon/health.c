@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "status.h"
+#include "store.h"
 #include "walk.h"
 
 static bool has_answered(const struct mtasts_health *health, enum mtasts_loop loop) {
@@ -47,7 +48,7 @@ bool mtasts_health_check(const struct mtasts_health *health, char words[MTASTS_H
                (long long)(silence / 1000));
   }
   enum mtasts_status status = mtasts_cache_space(health->cache, &space);
-  if (status != MTASTS_OK)
+  if (status != MTASTS_OK && !mtasts_cache_waits(health->cache))
     complain(words, "the cache cannot be read: %s\n", mtasts_env_reason(status, errno));
   if (atomic_load_explicit(&health->stats->store_fails, memory_order_relaxed))
     complain(words, "the cache cannot be written: see the log\n");
