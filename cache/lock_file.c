@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,9 +13,9 @@
 #define LOCK_NEW "lock.new"
 
 enum {
-  READER_SIZE = 64,   /* bytes of a slot: MDB_reader in LMDB's mdb.c */
-  LOCK_HEAD = 128,    /* bytes before the slots: MDB_txninfo */
-  AT_TRANSACTION = 8, /* in it, behind magic and format */
+  READER_SIZE = 64,                             /* bytes of a slot: MDB_reader in LMDB's mdb.c */
+  LOCK_HEAD = 128,                              /* bytes before the slots: MDB_txninfo */
+  AT_TRANSACTION = 8 + sizeof(pthread_mutex_t), /* in it, behind magic, format and a mutex */
   LOCK_SIZE = LOCK_HEAD + MTASTS_READERS_MAX * READER_SIZE,
 };
 
