@@ -105,7 +105,9 @@ static void admit(struct mtasts_admission *admission) {
   if (status == MTASTS_CORRUPT) {
     admission->checked = status;
     mtasts_salvage_mark(admission->directory, true); /* a disk that is full is no reason not to */
+    atomic_fetch_add(&admission->stats->replaced, 1);
     status = mtasts_store_replace(admission->store, &admission->fd);
+    atomic_fetch_add(&admission->stats->replaced, 1);
   }
   if (status == MTASTS_OK) {
     begin_salvage(admission);

@@ -284,7 +284,7 @@ static int open_upkeep(struct daemon *daemon) {
                {[MTASTS_LOOP_FRONT] = &daemon->to_front, [MTASTS_LOOP_NET] = &daemon->to_net}},
       .watchdog = mtasts_service_watchdog(),
   };
-  mtasts_cache_place_note(&daemon->place, daemon->config->cache.directory);
+  mtasts_cache_place_note(&daemon->place, daemon->config->cache.directory, &daemon->stats.replaced);
   daemon->upkeep = mtasts_upkeep_new(&options);
   return daemon->upkeep
              ? EX_OK

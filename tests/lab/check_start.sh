@@ -75,6 +75,7 @@ check 'damaged' "$secure" "$(ask_it good.example)"
 check 'damaged: it is said' yes "$(logs 'data.mdb is damaged')"
 check 'damaged: it answers' "$secure" "$(ask_it good.example)"
 check 'damaged: few are lost' yes "$([ "$(mtasts --json cache stats | jq .policies)" -gt $((domains - 200)) ] && echo yes)"
+check 'damaged: health, after its next looks' ok "$(sleep 12; healthz)"
 check 'damaged: no mark is left' no "$([ -e "$cache/salvage" ] && echo yes || echo no)"
 check 'damaged: the new file is sound' 0 "$(mtasts cache verify >/dev/null 2>&1; echo $?)"
 kill $start_daemon
