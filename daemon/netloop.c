@@ -34,7 +34,7 @@ struct mtasts_netloop {
   struct mtasts_use *use;
   struct mtasts_rounds rounds;
   struct mtasts_admission admission; /* of a cache that is being checked */
-  int64_t went; /* on the last round, by mtasts_uptime */
+  int64_t went;                      /* on the last round, by mtasts_uptime */
   struct mtasts_dns_watch dns;
   bool renew; /* making another resolver and validator has failed: it is tried again */
   struct mtasts_seldom complained; /* of that */
