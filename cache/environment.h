@@ -23,8 +23,9 @@ struct mtasts_cache {
   MDB_dbi main;    /* holds the other two, and the format */
   MDB_dbi policies;
   MDB_dbi absent;
-  size_t page_size;    /* bytes */
-  atomic_bool waiting; /* without an environment still, while its file is checked */
+  size_t page_size;     /* bytes */
+  atomic_bool waiting;  /* without an environment still, while its file is checked */
+  atomic_bool salvaged; /* not all of data.mdb.damaged is in it yet */
   /* Over `readers`. Whoever also holds each reader's `busy` may replace the map. */
   pthread_mutex_t lock;
   struct mtasts_reader *readers;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aside.h"
 #include "environment.h"
 #include "order.h"
 #include "tree_check.h"
@@ -133,6 +134,20 @@ static int find(struct mtasts_reader *reader, const struct mtasts_domain *domain
   return 0;
 }
 
+/* What the cache does not hold may still be in the file that is salvaged into it. If that file is
+ * damaged on the way to the domain, nobody knows until the end of the salvage. */
+static enum mtasts_status read_salvaged(struct mtasts_reader *reader,
+                                        const struct mtasts_domain *domain,
+                                        struct mtasts_entry *entry) {
+  const struct mtasts_cache *cache = reader->cache;
+  if (!atomic_load_explicit(&cache->salvaged, memory_order_acquire))
+    return MTASTS_ABSENT;
+  enum mtasts_status status =
+      mtasts_tree_read_file(cache->directory, MTASTS_FILE_DAMAGED, domain, reader->value, entry);
+  errno = EIO;
+  return status == MTASTS_OK || status == MTASTS_ABSENT ? status : MTASTS_IO;
+}
+
 /* LMDB does not read any more (a commit of its has failed, its map is lost, the table of readers is
  * full): the file is read without it. What is in it governs; only if it cannot be read
  * either is the failure told. */
@@ -141,7 +156,9 @@ static enum mtasts_status read_without(struct mtasts_reader *reader, int failure
                                        struct mtasts_entry *entry) {
   enum mtasts_status status =
       mtasts_tree_read(reader->cache->directory, domain, reader->value, entry);
-  return status == MTASTS_OK || status == MTASTS_ABSENT ? status : mtasts_env_status(failure);
+  if (status == MTASTS_ABSENT)
+    return read_salvaged(reader, domain, entry);
+  return status == MTASTS_OK ? status : mtasts_env_status(failure);
 }
 
 enum mtasts_status mtasts_reader_get(struct mtasts_reader *reader,
@@ -155,6 +172,8 @@ enum mtasts_status mtasts_reader_get(struct mtasts_reader *reader,
     return read_without(reader, rc, domain, entry);
   rc = find(reader, domain, &size);
   mtasts_reader_end(reader);
+  if (rc == MDB_NOTFOUND)
+    return read_salvaged(reader, domain, entry);
   if (rc != 0)
     return mtasts_env_status(rc);
   return mtasts_entry_decode(reader->value, size, entry);

@@ -152,10 +152,15 @@ enum mtasts_status mtasts_store_admit(struct mtasts_store *store) {
 
 enum mtasts_status mtasts_store_replace(struct mtasts_store *store, int *fd) {
   const struct mtasts_owner owner = {store->options.uid, store->options.gid};
+  atomic_store(&store->cache.salvaged, true);
   int rc = mtasts_aside_rename(store->directory_fd, fd);
   if (rc == 0 || rc == ENOENT) /* it was renamed before, and something failed then */
     rc = make_files(store, &owner);
   return rc == 0 ? mtasts_store_admit(store) : mtasts_env_status(rc);
+}
+
+void mtasts_store_salvaged(struct mtasts_store *store) {
+  atomic_store(&store->cache.salvaged, false);
 }
 
 enum mtasts_status mtasts_store_open(const char *directory,

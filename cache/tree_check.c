@@ -359,9 +359,9 @@ static bool trees_hold(int fd, const struct mtasts_data_trees *trees, const atom
 }
 
 /* errno is set where it fails. */
-static int open_data(const char *directory) {
+static int open_data(const char *directory, const char *name) {
   char *path;
-  if (asprintf(&path, "%s/" MTASTS_FILE_DATA, directory) < 0)
+  if (asprintf(&path, "%s/%s", directory, name) < 0)
     return -1;
   int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   free(path);
@@ -375,7 +375,7 @@ enum mtasts_status mtasts_tree_check(const char *directory) {
 enum mtasts_status mtasts_tree_check_until(const char *directory, const atomic_bool *stop) {
   struct mtasts_data_trees before;
   struct mtasts_data_trees after;
-  int fd = open_data(directory);
+  int fd = open_data(directory, MTASTS_FILE_DATA);
   if (fd < 0)
     return MTASTS_OK;
   /* What is wrong with the file as a whole, opening it says better. A transaction number that
@@ -459,9 +459,15 @@ static enum mtasts_status read_once(int fd, const struct mtasts_domain *domain,
 
 enum mtasts_status mtasts_tree_read(const char *directory, const struct mtasts_domain *domain,
                                     unsigned char *value, struct mtasts_entry *entry) {
+  return mtasts_tree_read_file(directory, MTASTS_FILE_DATA, domain, value, entry);
+}
+
+enum mtasts_status mtasts_tree_read_file(const char *directory, const char *name,
+                                         const struct mtasts_domain *domain, unsigned char *value,
+                                         struct mtasts_entry *entry) {
   size_t size = 0;
   struct stat file;
-  int fd = open_data(directory);
+  int fd = open_data(directory, name);
   if (fd < 0)
     return mtasts_env_status(errno);
   enum mtasts_status status = MTASTS_PERMISSION;

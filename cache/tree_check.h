@@ -51,4 +51,9 @@ int mtasts_tree_lengthen(int directory);
 enum mtasts_status mtasts_tree_read(const char *directory, const struct mtasts_domain *domain,
                                     unsigned char *value, struct mtasts_entry *entry);
 
+/* The same of a file of another name in that directory. */
+enum mtasts_status mtasts_tree_read_file(const char *directory, const char *name,
+                                         const struct mtasts_domain *domain, unsigned char *value,
+                                         struct mtasts_entry *entry);
+
 #endif

@@ -78,6 +78,7 @@ static void end_salvage(struct mtasts_admission *admission) {
   admission->fd = -1;
   if (salvaged.status == MTASTS_OK)
     mtasts_salvage_mark(admission->directory, false);
+  mtasts_store_salvaged(admission->store);
   mtasts_cache_tell_salvaged(admission->stats, admission->directory, &salvaged);
 }
 
@@ -86,10 +87,13 @@ static void begin_salvage(struct mtasts_admission *admission) {
   struct mtasts_salvaged none = {.status = MTASTS_IO};
   if (admission->fd >= 0)
     admission->salvage = mtasts_salvage_begin(admission->fd, admission->store, time(NULL));
-  if (admission->salvage)
+  if (admission->salvage) {
     go_on_in(admission, 0);
-  else
-    mtasts_cache_tell_salvaged(admission->stats, admission->directory, &none);
+    finish(admission);
+    return;
+  }
+  mtasts_store_salvaged(admission->store);
+  mtasts_cache_tell_salvaged(admission->stats, admission->directory, &none);
   finish(admission);
 }
 
