@@ -55,10 +55,14 @@ static void date_older(int directory) {
 }
 
 /* lock.mdb goes when the new data.mdb is made (data_file.c). */
-static int rename_data(int directory) {
+int mtasts_aside_rename(int directory, int *file) {
+  if (file)
+    *file = -1;
   date_older(directory);
   if (renameat(directory, MTASTS_FILE_DATA, directory, MTASTS_FILE_DAMAGED) != 0)
     return errno;
+  if (file)
+    *file = openat(directory, MTASTS_FILE_DAMAGED, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   return fsync(directory) == 0 ? 0 : errno;
 }
 
@@ -74,9 +78,7 @@ enum mtasts_status mtasts_cache_aside(const char *directory, int *file) {
   if (rc == 0 && flock(lock, LOCK_EX | LOCK_NB) != 0)
     rc = errno;
   if (rc == 0)
-    rc = rename_data(fd);
-  if (rc == 0 && file)
-    *file = openat(fd, MTASTS_FILE_DAMAGED, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    rc = mtasts_aside_rename(fd, file);
   if (lock >= 0)
     close(lock);
   if (fd >= 0)

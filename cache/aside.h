@@ -25,4 +25,7 @@ enum {
  */
 enum mtasts_status mtasts_cache_aside(const char *directory, int *fd);
 
+/* The same by who holds writer.lock, of the directory that is open. Returns 0 or an errno. */
+int mtasts_aside_rename(int directory, int *fd);
+
 #endif

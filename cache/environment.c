@@ -9,12 +9,10 @@
 
 #include "ascii.h"
 #include "data_file.h"
+#include "lock_file.h"
 #include "order.h"
 
 enum {
-  READERS_MAX = 1024, /* reader slots of a lock file that we are the first to open */
-  READER_SIZE = 64,   /* bytes of a slot: MDB_reader in LMDB's mdb.c */
-  LOCK_HEAD = 128,    /* bytes before the slots: MDB_txninfo */
   OPEN_TRIES = 3,
 };
 
@@ -113,7 +111,7 @@ static int open_judged(struct mtasts_cache *cache, const char *directory,
   if (!(flags & MDB_RDONLY) && map_size < data->map_size)
     map_size = data->map_size;
   if ((rc = mdb_env_set_maxdbs(cache->env, 2)) != 0 ||
-      (rc = mdb_env_set_maxreaders(cache->env, READERS_MAX)) != 0 ||
+      (rc = mdb_env_set_maxreaders(cache->env, MTASTS_READERS_MAX)) != 0 ||
       (rc = mdb_env_set_mapsize(cache->env, map_size)) != 0 ||
       (rc = mdb_env_open(cache->env, directory, flags | MDB_NOTLS, MTASTS_MODE_DATA)) != 0 ||
       (rc = mdb_env_get_fd(cache->env, &fd)) != 0)
@@ -138,8 +136,7 @@ static int open_any(struct mtasts_cache *cache, const char *directory, unsigned 
      * might not be able to open it. Without a lock file no writer has ever run here. */
     if ((rc = mtasts_data_judge(fd, &data)) == 0 &&
         (rc = mtasts_files_find(fd, MTASTS_FILE_LOCK, &lock)) == 0 &&
-        (rc = mtasts_files_reserve(fd, MTASTS_FILE_LOCK, LOCK_HEAD + READERS_MAX * READER_SIZE)) ==
-            0 &&
+        (rc = mtasts_lock_reserve(fd)) == 0 &&
         (rc = open_judged(cache, directory, &data, flags, map_size)) != 0)
       mtasts_env_close(cache);
   }
@@ -147,14 +144,33 @@ static int open_any(struct mtasts_cache *cache, const char *directory, unsigned 
   return rc;
 }
 
-int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned flags,
-                    size_t map_size) {
+static int keep_name(struct mtasts_cache *cache, const char *directory) {
   char *named = strdup(directory);
   if (!named)
     return ENOMEM;
   free(cache->directory);
   cache->directory = named;
-  return open_any(cache, named, flags, map_size);
+  return 0;
+}
+
+int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned flags,
+                    size_t map_size) {
+  int rc = keep_name(cache, directory);
+  return rc == 0 ? open_any(cache, cache->directory, flags, map_size) : rc;
+}
+
+int mtasts_env_name(struct mtasts_cache *cache, const char *directory) {
+  struct mtasts_data_file data;
+  int rc = keep_name(cache, directory);
+  if (rc != 0)
+    return rc;
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return errno;
+  if ((rc = mtasts_data_judge(fd, &data)) == 0)
+    atomic_store(&cache->waiting, true);
+  close(fd);
+  return rc;
 }
 
 void mtasts_env_close(struct mtasts_cache *cache) {

@@ -23,7 +23,9 @@ struct mtasts_cache {
   MDB_dbi main;    /* holds the other two, and the format */
   MDB_dbi policies;
   MDB_dbi absent;
-  size_t page_size; /* bytes */
+  size_t page_size;     /* bytes */
+  atomic_bool waiting;  /* without an environment still, while its file is checked */
+  atomic_bool salvaged; /* not all of data.mdb.damaged is in it yet */
   /* Over `readers`. A thread that also holds each reader's `busy` may replace the map. */
   pthread_mutex_t lock;
   struct mtasts_reader *readers;
@@ -68,6 +70,10 @@ bool mtasts_env_forked(const struct mtasts_cache *cache);
 int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned flags,
                     size_t map_size);
 void mtasts_env_close(struct mtasts_cache *cache);
+
+/* Names the directory of an environment that is opened later, by mtasts_env_reopen. Readers read
+ * its file meanwhile without LMDB. Judges what mtasts_env_open judges of the file. */
+int mtasts_env_name(struct mtasts_cache *cache, const char *directory);
 
 /* Maps so many bytes; 0: as many as another process has made of it. Where memory is short that may
  * end in no map at all, and in EBADF from whoever reads or writes later. */

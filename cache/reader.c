@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aside.h"
 #include "environment.h"
 #include "order.h"
 #include "tree_check.h"
@@ -92,6 +93,10 @@ enum mtasts_status mtasts_reader_new(struct mtasts_cache *cache, struct mtasts_r
   pthread_mutex_unlock(&cache->lock);
 
   int rc = mtasts_reader_begin(made);
+  if (rc == EBADF && atomic_load(&cache->waiting)) {
+    *reader = made;
+    return MTASTS_OK;
+  }
   if (rc != 0) {
     mtasts_reader_free(made);
     return mtasts_env_status(rc);
@@ -135,11 +140,28 @@ static int find(struct mtasts_reader *reader, const struct mtasts_domain *domain
   return 0;
 }
 
+/* What the cache does not hold may still be in the file that is salvaged into it. If that file is
+ * damaged on the way to the domain, nobody knows until the end of the salvage. */
+static enum mtasts_status read_salvaged(struct mtasts_reader *reader,
+                                        const struct mtasts_domain *domain,
+                                        struct mtasts_entry *entry) {
+  const struct mtasts_cache *cache = reader->cache;
+  if (!atomic_load_explicit(&cache->salvaged, memory_order_acquire))
+    return MTASTS_ABSENT;
+  enum mtasts_status status =
+      mtasts_tree_read_file(cache->directory, MTASTS_FILE_DAMAGED, domain, reader->value, entry);
+  errno = EIO;
+  return status == MTASTS_OK || status == MTASTS_ABSENT ? status : MTASTS_IO;
+}
+
 /* Reads the file without LMDB. What is in it governs. False: it cannot be read. */
 static bool read_without(struct mtasts_reader *reader, const struct mtasts_domain *domain,
                          struct mtasts_entry *entry, enum mtasts_status *status) {
   *status = mtasts_tree_read(reader->cache->directory, domain, reader->value, entry);
-  return *status == MTASTS_OK || *status == MTASTS_ABSENT;
+  if (*status != MTASTS_ABSENT)
+    return *status == MTASTS_OK;
+  *status = read_salvaged(reader, domain, entry);
+  return true;
 }
 
 enum mtasts_status mtasts_reader_get(struct mtasts_reader *reader,
@@ -161,6 +183,8 @@ enum mtasts_status mtasts_reader_get(struct mtasts_reader *reader,
     return read_without(reader, domain, entry, &status) ? status : mtasts_env_status(rc);
   rc = find(reader, domain, &size);
   mtasts_reader_end(reader);
+  if (rc == MDB_NOTFOUND)
+    return read_salvaged(reader, domain, entry);
   if (rc != 0)
     return mtasts_env_status(rc);
   return mtasts_entry_decode(reader->value, size, entry);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,13 +16,15 @@ enum {
   FREE_VISITS_MAX = 1 << 20,
 };
 
-struct salvage {
+struct mtasts_salvage {
   int fd;
   size_t page_size;
   uint64_t pages;
   unsigned char *free;  /* a bit for each page that is free */
   uint64_t visits;      /* of pages of the tree of free ones: ends every circle */
   unsigned char *value; /* of MTASTS_ENTRY_SIZE_MAX */
+  unsigned char *page;
+  uint64_t next; /* page */
   struct mtasts_store *store;
   int64_t now;
   struct mtasts_salvaged done;
@@ -37,7 +40,7 @@ struct found {
   uint64_t child; /* in a branch */
 };
 
-static bool read_page(const struct salvage *salvage, uint64_t number, unsigned char *page) {
+static bool read_page(const struct mtasts_salvage *salvage, uint64_t number, unsigned char *page) {
   return number >= META_PAGES && number < salvage->pages &&
          pread(salvage->fd, page, salvage->page_size, (off_t)(number * salvage->page_size)) ==
              (ssize_t)salvage->page_size &&
@@ -45,14 +48,14 @@ static bool read_page(const struct salvage *salvage, uint64_t number, unsigned c
 }
 
 /* How many nodes the page lists, as far as that can be. */
-static size_t count_nodes(const struct salvage *salvage, const unsigned char *page) {
+static size_t count_nodes(const struct mtasts_salvage *salvage, const unsigned char *page) {
   size_t lower = get_16(page + AT_LOWER);
   return lower < PAGE_HEADER || lower > salvage->page_size
              ? 0
              : (lower - PAGE_HEADER) / sizeof(uint16_t);
 }
 
-static bool find_node(const struct salvage *salvage, const unsigned char *page, size_t index,
+static bool find_node(const struct mtasts_salvage *salvage, const unsigned char *page, size_t index,
                       struct found *found) {
   size_t offset = get_16(page + PAGE_HEADER + index * sizeof(uint16_t));
   if (offset < PAGE_HEADER || offset + NODE_HEADER > salvage->page_size)
@@ -74,7 +77,7 @@ static bool find_node(const struct salvage *salvage, const unsigned char *page, 
 }
 
 /* The data of a leaf's node, in its page or in others: up to `most` bytes of it. */
-static bool read_data(const struct salvage *salvage, const struct found *found, size_t most,
+static bool read_data(const struct mtasts_salvage *salvage, const struct found *found, size_t most,
                       void *out) {
   size_t size = found->size < most ? found->size : most;
   if (found->flags != NODE_BIG) {
@@ -92,7 +95,7 @@ static bool read_data(const struct salvage *salvage, const struct found *found, 
 
 /* free pages */
 
-static void note_free(struct salvage *salvage, const struct found *found) {
+static void note_free(struct mtasts_salvage *salvage, const struct found *found) {
   size_t most = (salvage->pages + 1) * sizeof(uint64_t);
   size_t size = found->size < most ? found->size : most;
   unsigned char *list = malloc(size + 1);
@@ -107,7 +110,7 @@ static void note_free(struct salvage *salvage, const struct found *found) {
   free(list);
 }
 
-static void find_free(struct salvage *salvage, uint64_t root, unsigned depth) {
+static void find_free(struct mtasts_salvage *salvage, uint64_t root, unsigned depth) {
   struct found found;
   if (root == NO_ROOT || depth == 0 || salvage->visits == 0)
     return;
@@ -130,7 +133,7 @@ static void find_free(struct salvage *salvage, uint64_t root, unsigned depth) {
 
 /* domains */
 
-static void keep(struct salvage *salvage, const struct mtasts_domain *domain,
+static void keep(struct mtasts_salvage *salvage, const struct mtasts_domain *domain,
                  const struct mtasts_entry *entry) {
   if (mtasts_store_useless(entry, salvage->now))
     return;
@@ -142,7 +145,7 @@ static void keep(struct salvage *salvage, const struct mtasts_domain *domain,
 }
 
 /* Other nodes than those of domains have no dot in their key: names of trees, transactions. */
-static void take_node(struct salvage *salvage, const struct found *found) {
+static void take_node(struct mtasts_salvage *salvage, const struct found *found) {
   struct mtasts_domain domain;
   struct mtasts_entry entry;
   struct mtasts_span name = {(const char *)found->key, found->key_size};
@@ -158,55 +161,75 @@ static void take_node(struct salvage *salvage, const struct found *found) {
     salvage->done.damaged++;
 }
 
-static void take_pages(struct salvage *salvage, unsigned char *page) {
+static void take_page(struct mtasts_salvage *salvage, uint64_t number) {
   struct found found;
-  for (uint64_t number = META_PAGES; number < salvage->pages && salvage->done.status == MTASTS_OK;
-       number++) {
-    if (salvage->free[number / 8] & 1U << number % 8 || !read_page(salvage, number, page) ||
-        get_16(page + AT_FLAGS) != LEAF)
-      continue;
-    size_t count = count_nodes(salvage, page);
-    salvage->done.damaged += count == 0;
-    for (size_t i = 0; i < count; i++)
-      if (find_node(salvage, page, i, &found))
-        take_node(salvage, &found);
-      else
-        salvage->done.damaged++;
+  const unsigned char *page = salvage->page;
+  if (salvage->free[number / 8] & 1U << number % 8 || !read_page(salvage, number, salvage->page) ||
+      get_16(page + AT_FLAGS) != LEAF)
+    return;
+  size_t count = count_nodes(salvage, page);
+  salvage->done.damaged += count == 0;
+  for (size_t i = 0; i < count; i++)
+    if (find_node(salvage, page, i, &found))
+      take_node(salvage, &found);
+    else
+      salvage->done.damaged++;
+}
+
+static void release(struct mtasts_salvage *salvage) {
+  free(salvage->page);
+  free(salvage->value);
+  free(salvage->free);
+  free(salvage);
+}
+
+struct mtasts_salvage *mtasts_salvage_begin(int fd, struct mtasts_store *store, int64_t now) {
+  struct mtasts_data_trees trees;
+  struct stat file;
+  struct mtasts_salvage *salvage = fstat(fd, &file) == 0 ? calloc(1, sizeof *salvage) : NULL;
+  if (!salvage)
+    return NULL;
+  bool told = mtasts_data_trees(fd, &trees) == 0 || mtasts_data_short(fd, &trees) == 0;
+  *salvage = (struct mtasts_salvage){
+      .fd = fd, .store = store, .now = now, .visits = FREE_VISITS_MAX, .next = META_PAGES};
+  salvage->page_size = told ? trees.page_size : PAGE_USUAL;
+  salvage->pages = (uint64_t)file.st_size / salvage->page_size;
+  salvage->free = calloc(salvage->pages / 8 + 1, 1);
+  salvage->value = malloc(MTASTS_ENTRY_SIZE_MAX);
+  salvage->page = malloc(salvage->page_size);
+  if (!salvage->free || !salvage->value || !salvage->page) {
+    release(salvage);
+    return NULL;
   }
+  if (told)
+    find_free(salvage, trees.free.root, DEPTH_MAX);
+  return salvage;
+}
+
+bool mtasts_salvage_step(struct mtasts_salvage *salvage, unsigned pages) {
+  for (; pages > 0 && salvage->next < salvage->pages && salvage->done.status == MTASTS_OK; pages--)
+    take_page(salvage, salvage->next++);
+  return salvage->next < salvage->pages && salvage->done.status == MTASTS_OK;
+}
+
+struct mtasts_salvaged mtasts_salvage_end(struct mtasts_salvage *salvage) {
+  enum mtasts_status status = mtasts_store_flush(salvage->store);
+  if (salvage->done.status == MTASTS_OK && status != MTASTS_FULL)
+    salvage->done.status = status;
+  struct mtasts_salvaged done = salvage->done;
+  release(salvage);
+  return done;
 }
 
 struct mtasts_salvaged mtasts_salvage(int fd, struct mtasts_store *store, int64_t now) {
-  struct salvage salvage = {.fd = fd, .store = store, .now = now, .visits = FREE_VISITS_MAX};
-  struct mtasts_data_trees trees;
-  struct stat file;
-  if (fstat(fd, &file) != 0) {
-    salvage.done.status = MTASTS_IO;
-    return salvage.done;
-  }
-  bool told = mtasts_data_trees(fd, &trees) == 0 || mtasts_data_short(fd, &trees) == 0;
-  salvage.page_size = told ? trees.page_size : PAGE_USUAL;
-  salvage.pages = (uint64_t)file.st_size / salvage.page_size;
-  salvage.free = calloc(salvage.pages / 8 + 1, 1);
-  salvage.value = malloc(MTASTS_ENTRY_SIZE_MAX);
-  unsigned char *page = malloc(salvage.page_size);
-  if (!salvage.free || !salvage.value || !page) {
-    salvage.done.status = MTASTS_NO_MEMORY;
-  } else {
-    if (told)
-      find_free(&salvage, trees.free.root, DEPTH_MAX);
-    take_pages(&salvage, page);
-    enum mtasts_status status = mtasts_store_flush(store);
-    if (salvage.done.status == MTASTS_OK && status != MTASTS_FULL)
-      salvage.done.status = status;
-  }
-  free(page);
-  free(salvage.value);
-  free(salvage.free);
-  return salvage.done;
+  struct mtasts_salvage *salvage = mtasts_salvage_begin(fd, store, now);
+  if (!salvage)
+    return (struct mtasts_salvaged){.status = errno == ENOMEM ? MTASTS_NO_MEMORY : MTASTS_IO};
+  while (mtasts_salvage_step(salvage, UINT_MAX))
+    continue;
+  return mtasts_salvage_end(salvage);
 }
 
-/* The mark of a salvage that is under way. Without it a start after a crash would find a sound
- * cache with a part of the domains, and look no further. */
 static bool set_mark(int directory, bool on) {
   const struct mtasts_owner nobody = {(uid_t)-1, (gid_t)-1};
   int fd = -1;
@@ -217,12 +240,33 @@ static bool set_mark(int directory, bool on) {
   return rc == 0 && fsync(directory) == 0;
 }
 
+static int open_directory(const char *directory) {
+  return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+bool mtasts_salvage_mark(const char *directory, bool on) {
+  int files = open_directory(directory);
+  bool done = files >= 0 && set_mark(files, on);
+  if (files >= 0)
+    close(files);
+  return done;
+}
+
+bool mtasts_salvage_marked(const char *directory) {
+  struct stat found;
+  int files = open_directory(directory);
+  bool marked = files >= 0 && mtasts_files_find(files, MTASTS_FILE_SALVAGE, &found) == 0;
+  if (files >= 0)
+    close(files);
+  return marked;
+}
+
 enum mtasts_status mtasts_cache_recover(const char *directory,
                                         const struct mtasts_store_options *options, int64_t now,
                                         struct mtasts_store **store,
                                         struct mtasts_salvaged *salvaged) {
   int fd = -1;
-  int files = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int files = open_directory(directory);
   *salvaged = (struct mtasts_salvaged){.status = MTASTS_OK};
   if (files >= 0)
     set_mark(files, true); /* a disk that is full is no reason not to go on */
@@ -246,7 +290,7 @@ bool mtasts_cache_recover_rest(const char *directory, struct mtasts_store *store
                                struct mtasts_salvaged *salvaged) {
   struct stat found;
   int fd = -1;
-  int files = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int files = open_directory(directory);
   bool marked = files >= 0 && mtasts_files_find(files, MTASTS_FILE_SALVAGE, &found) == 0;
   if (marked)
     fd = openat(files, MTASTS_FILE_DAMAGED, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

@@ -20,6 +20,19 @@ struct mtasts_salvaged {
 /* Puts what the file holds into the store, and commits it. */
 struct mtasts_salvaged mtasts_salvage(int fd, struct mtasts_store *store, int64_t now);
 
+/* The same in steps, between which others may use the store. fd is the caller's until the end.
+ * NULL: no memory, or the file cannot be read. */
+struct mtasts_salvage *mtasts_salvage_begin(int fd, struct mtasts_store *store, int64_t now);
+/* So many pages more. Returns false when all is done. */
+bool mtasts_salvage_step(struct mtasts_salvage *salvage, unsigned pages);
+struct mtasts_salvaged mtasts_salvage_end(struct mtasts_salvage *salvage);
+
+/* The mark in a cache's directory that a salvage is under way: without it a start after a crash
+ * would find a sound cache with a part of the domains, and look no further. False: it could not be
+ * set or removed. */
+bool mtasts_salvage_mark(const char *directory, bool on);
+bool mtasts_salvage_marked(const char *directory);
+
 /*
  * Moves a damaged data.mdb aside (aside.h), opens an empty store in its place, and salvages. The
  * cache is of use if MTASTS_OK is returned, whatever came of salvaging. Else as mtasts_cache_aside

@@ -59,10 +59,14 @@ static bool fits(int directory) {
   return own && size > 0 && stamp_of(directory, stamp) == 0 && strcmp(left, stamp) == 0;
 }
 
-enum mtasts_status mtasts_stamp_check(const char *directory) {
+bool mtasts_stamp_fits(const char *directory) {
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   bool known = fd >= 0 && fits(fd);
   if (fd >= 0)
     close(fd);
-  return known ? MTASTS_OK : mtasts_tree_check(directory);
+  return known;
+}
+
+enum mtasts_status mtasts_stamp_check(const char *directory) {
+  return mtasts_stamp_fits(directory) ? MTASTS_OK : mtasts_tree_check(directory);
 }

@@ -15,6 +15,8 @@
 #ifndef MTASTS_CACHE_STAMP_H
 #define MTASTS_CACHE_STAMP_H
 
+#include <stdbool.h>
+
 #include "mtasts.h"
 
 /* Leaves the stamp; the environment has been closed. Returns 0 or an errno. */
@@ -22,6 +24,9 @@ int mtasts_stamp_leave(int directory, int writer_lock);
 
 /* Takes it back, for good: it is gone from the disk before anything else is written. */
 int mtasts_stamp_take(int writer_lock);
+
+/* Is there a stamp that fits, of a user who may be believed? */
+bool mtasts_stamp_fits(const char *directory);
 
 /* Like mtasts_tree_check, of a file that has no stamp that fits. */
 enum mtasts_status mtasts_stamp_check(const char *directory);

@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "aside.h"
+#include "bus_error.h"
 #include "data_file.h"
+#include "lock_file.h"
 #include "stamp.h"
 #include "status.h"
 #include "store_private.h"
@@ -79,15 +82,11 @@ static int lock_directory(struct mtasts_store *store, const struct mtasts_owner 
 /* Makes what is missing. LMDB finds its files, so it makes none with an owner of its own. */
 static int make_files(struct mtasts_store *store, const struct mtasts_owner *owner) {
   struct stat found;
-  int fd;
   int rc = mtasts_files_find(store->directory_fd, MTASTS_FILE_DATA, &found);
   if (rc == ENOENT)
     rc = mtasts_data_make(store->directory, store->directory_fd, owner, NULL);
-  if (rc == 0 &&
-      (rc = mtasts_files_find(store->directory_fd, MTASTS_FILE_LOCK, &found)) == ENOENT &&
-      (rc = mtasts_files_open(store->directory_fd, MTASTS_FILE_LOCK, MTASTS_MODE_LOCK, owner,
-                              &fd)) == 0)
-    close(fd); /* harmless: the environment is not open, so no lock of LMDB's is lost */
+  if (rc == 0)
+    rc = mtasts_lock_prepare(store->directory_fd, owner);
   return rc == 0 ? mtasts_tree_lengthen(store->directory_fd) : rc;
 }
 
@@ -100,15 +99,21 @@ static int open_environment(struct mtasts_store *store) {
   return mtasts_env_open(&store->cache, store->directory, WRITER_FLAGS, store->options.map_size);
 }
 
+int mtasts_store_reopen(struct mtasts_store *store) {
+  return mtasts_env_reopen(&store->cache, WRITER_FLAGS, store->options.map_size);
+}
+
 bool mtasts_store_revive(struct mtasts_store *store) {
   MDB_txn *txn;
+  if (mtasts_cache_waits(&store->cache))
+    return false;
   int rc = mtasts_store_begin(store, &txn);
   if (rc == 0)
     mdb_txn_abort(txn);
   if (rc != MDB_PANIC && rc != EBADF)
     return false;
   store->hurt = true;
-  rc = mtasts_env_reopen(&store->cache, WRITER_FLAGS, store->options.map_size);
+  rc = mtasts_store_reopen(store);
   enum mtasts_status status = mtasts_env_status(rc);
   mtasts_store_warn(
       store, MTASTS_CONCERN_REVIVED, "writing the cache %s has failed: %s", store->name,
@@ -120,10 +125,40 @@ static int open_store(struct mtasts_store *store) {
   const struct mtasts_owner owner = {store->options.uid, store->options.gid};
   int dead;
   int rc;
-  if ((rc = lock_directory(store, &owner)) == 0 && (rc = make_files(store, &owner)) == 0 &&
-      (rc = open_environment(store)) == 0)
+  if ((rc = lock_directory(store, &owner)) != 0 || (rc = make_files(store, &owner)) != 0)
+    return rc;
+  if (store->options.unchecked)
+    return mtasts_env_name(&store->cache, store->directory);
+  if ((rc = open_environment(store)) == 0)
     rc = mdb_reader_check(store->cache.env, &dead);
   return rc;
+}
+
+bool mtasts_cache_waits(struct mtasts_cache *cache) {
+  return atomic_load_explicit(&cache->waiting, memory_order_relaxed);
+}
+
+enum mtasts_status mtasts_store_admit(struct mtasts_store *store) {
+  int dead;
+  int rc = mtasts_store_reopen(store);
+  if (rc == 0)
+    rc = mdb_reader_check(store->cache.env, &dead);
+  if (rc == 0)
+    atomic_store(&store->cache.waiting, false);
+  return mtasts_env_status(rc);
+}
+
+enum mtasts_status mtasts_store_replace(struct mtasts_store *store, int *fd) {
+  const struct mtasts_owner owner = {store->options.uid, store->options.gid};
+  atomic_store(&store->cache.salvaged, true);
+  int rc = mtasts_aside_rename(store->directory_fd, fd);
+  if (rc == 0 || rc == ENOENT) /* it was renamed before, and something failed then */
+    rc = make_files(store, &owner);
+  return rc == 0 ? mtasts_store_admit(store) : mtasts_env_status(rc);
+}
+
+void mtasts_store_salvaged(struct mtasts_store *store) {
+  atomic_store(&store->cache.salvaged, false);
 }
 
 enum mtasts_status mtasts_store_open(const char *directory,
@@ -134,6 +169,7 @@ enum mtasts_status mtasts_store_open(const char *directory,
     free(made);
     return MTASTS_NO_MEMORY;
   }
+  made->bus_errors = mtasts_bus_error_count();
   made->options = *options;
   made->options.map_size = whole_units(options->map_size);
   made->options.map_size_max = whole_units(options->map_size_max);
@@ -334,9 +370,12 @@ static int write_singly(struct mtasts_store *store) {
 enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
   if (mtasts_env_forked(&store->cache))
     return MTASTS_FORKED;
+  if (mtasts_cache_waits(&store->cache))
+    return MTASTS_LOCKED;
   if (store->count == 0 && !store->note_pending)
     return MTASTS_OK;
   int rc = write_reviving(store);
+  mtasts_watch_lock(store, rc == 0);
   if (rc == MDB_MAP_FULL && (rc = write_singly(store)) != 0 && rc != MDB_MAP_FULL)
     mtasts_store_revive(store);
   if (rc != 0 && rc != MDB_MAP_FULL)

@@ -32,6 +32,8 @@ struct mtasts_store_options {
   uid_t uid;             /* owner of what root creates, (uid_t)-1: root */
   gid_t gid;             /* likewise */
   const char *name;      /* of the directory, in sentences; NULL: its path */
+  bool unchecked;        /* data.mdb is not known to be sound, and is not mapped yet: see
+                            mtasts_store_admit */
   /* Told what an administrator should know: one sentence, no newline. May be NULL. */
   void (*warn)(void *context, const char *sentence);
   /* Is the domain in use of late? Those that are not make room first. NULL: nobody knows. Called
@@ -57,6 +59,25 @@ extern const struct mtasts_store_options mtasts_store_defaults;
 enum mtasts_status mtasts_store_open(const char *directory,
                                      const struct mtasts_store_options *options,
                                      struct mtasts_store **store);
+
+/*
+ * Of a store that was opened `unchecked`: the file was looked at (mtasts_tree_check_until), and is
+ * sound. Until then readers read it page by page, and nothing is written: mtasts_store_flush and
+ * all that commits return MTASTS_LOCKED, and what is put stays pending. Returns what
+ * mtasts_store_open does, and the store waits still if it is not MTASTS_OK.
+ */
+enum mtasts_status mtasts_store_admit(struct mtasts_store *store);
+
+/* The file is damaged: it was moved aside (aside.h), and this goes on with an empty one. *fd: the
+ * old one, to read; the caller closes it. Returns as above. */
+enum mtasts_status mtasts_store_replace(struct mtasts_store *store, int *fd);
+
+/* After mtasts_store_replace: all that can be read of the old file is in the store. Until then
+ * readers find in the old one what the new one does not hold. */
+void mtasts_store_salvaged(struct mtasts_store *store);
+
+/* Is it still to be admitted? From any thread. */
+bool mtasts_cache_waits(struct mtasts_cache *cache);
 
 /* Commits what is pending and closes. Readers must have been freed. */
 void mtasts_store_close(struct mtasts_store *store);

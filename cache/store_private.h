@@ -19,6 +19,8 @@ enum mtasts_concern {
   MTASTS_CONCERN_RESUMED,
   MTASTS_CONCERN_GONE,
   MTASTS_CONCERN_REVIVED,
+  MTASTS_CONCERN_LOCK,
+  MTASTS_CONCERN_LOCK_BACK,
   MTASTS_CONCERNS,
 };
 
@@ -41,6 +43,8 @@ struct mtasts_store {
   int64_t warned[MTASTS_CONCERNS]; /* on the monotonic clock, in seconds; 0: never */
   int64_t others_checked;          /* likewise */
   struct mtasts_laggard laggard;   /* that was named last */
+  unsigned bus_errors;             /* by bus_error.h, when lock.mdb was last a file in full */
+  int64_t lock_tried;              /* to have it so again; likewise */
   bool paused;                     /* are entries without a policy refused? */
   bool hurt;                       /* has LMDB given up the environment? Then no stamp is left */
   bool crowded;                    /* likewise: did policies alone leave no room for one? */
@@ -63,6 +67,9 @@ int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn);
 /* After a failure: if LMDB has given up the environment, for good, as it does when a meta page
  * cannot be written, opens it again, so that reading and writing go on. True: it did. */
 bool mtasts_store_revive(struct mtasts_store *store);
+
+/* Opens the environment anew under its readers. */
+int mtasts_store_reopen(struct mtasts_store *store);
 
 /* Writes the note that is pending. */
 int mtasts_note_write(struct mtasts_store *store, MDB_txn *txn);
@@ -92,6 +99,9 @@ int mtasts_sweep_round(struct mtasts_store *store, struct mtasts_sweep *sweep);
 /* Looks after a commit at what others do, and begins or ends the pause of mtasts_store_put. In a
  * file that is not past the line that costs nothing, but once a minute. */
 void mtasts_watch_others(struct mtasts_store *store);
+/* Was lock.mdb taken into memory (bus_error.h)? Says so, and as soon as a group was written, makes
+ * another file of it. */
+void mtasts_watch_lock(struct mtasts_store *store, bool written);
 /* Is storing of entries without a policy paused still? */
 bool mtasts_watch_paused(struct mtasts_store *store);
 

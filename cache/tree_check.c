@@ -38,8 +38,9 @@ struct walk {
   /* A bit for each page that was seen in a tree or in a list of free ones; NULL: on a path to one
    * key nobody counts. LMDB would write over a page that is both, or in two places. */
   unsigned char *seen;
-  struct tally tally; /* of the tree that is walked */
-  unsigned trees;     /* that this one lies in, and itself */
+  struct tally tally;      /* of the tree that is walked */
+  unsigned trees;          /* that this one lies in, and itself */
+  const atomic_bool *stop; /* set: no page is read any more; NULL: nobody sets it */
   unsigned char
       starts[PAGE_SIZE_MAX / 16]; /* of a page: a bit for each even place where a node begins */
 };
@@ -65,9 +66,13 @@ static bool mark(const struct walk *walk, uint64_t number, uint64_t count) {
   return true;
 }
 
+static bool is_stopped(const atomic_bool *stop) {
+  return stop && atomic_load_explicit(stop, memory_order_relaxed);
+}
+
 /* Reads a page that says itself that it has this number. */
 static bool read_page(struct walk *walk, uint64_t number, unsigned char *page) {
-  if (number < META_PAGES || number > walk->last_page || walk->pages_left == 0 ||
+  if (is_stopped(walk->stop) || number < META_PAGES || number > walk->last_page || walk->pages_left == 0 ||
       !mark(walk, number, 1))
     return false;
   walk->pages_left--;
@@ -333,8 +338,9 @@ static bool path_holds(struct walk *walk, uint64_t root, struct mtasts_span key,
 
 /* Walks the trees of the newest commit. No memory for it: false, as a file that was not looked at
  * is not to be believed. */
-static bool trees_hold(int fd, const struct mtasts_data_trees *trees) {
+static bool trees_hold(int fd, const struct mtasts_data_trees *trees, const atomic_bool *stop) {
   struct walk walk = walk_of(fd, trees);
+  walk.stop = stop;
   walk.seen = calloc(trees->last_page / 8 + 1, 1);
   bool holds = walk.seen && tree_holds(&walk, &trees->main);
   walk.free_pages = true;
@@ -344,9 +350,9 @@ static bool trees_hold(int fd, const struct mtasts_data_trees *trees) {
 }
 
 /* errno is set where it fails. */
-static int open_data(const char *directory) {
+static int open_data(const char *directory, const char *name) {
   char *path;
-  if (asprintf(&path, "%s/" MTASTS_FILE_DATA, directory) < 0)
+  if (asprintf(&path, "%s/%s", directory, name) < 0)
     return -1;
   int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   free(path);
@@ -354,16 +360,22 @@ static int open_data(const char *directory) {
 }
 
 enum mtasts_status mtasts_tree_check(const char *directory) {
+  return mtasts_tree_check_until(directory, NULL);
+}
+
+enum mtasts_status mtasts_tree_check_until(const char *directory, const atomic_bool *stop) {
   struct mtasts_data_trees before;
   struct mtasts_data_trees after;
-  int fd = open_data(directory);
+  int fd = open_data(directory, MTASTS_FILE_DATA);
   if (fd < 0)
     return MTASTS_OK;
   /* What is wrong with the file as a whole, opening it says better. A transaction number that
    * moved on means that its writer has used old pages again under our eyes. */
-  bool damaged = mtasts_data_trees(fd, &before) == 0 && !trees_hold(fd, &before) &&
+  bool damaged = mtasts_data_trees(fd, &before) == 0 && !trees_hold(fd, &before, stop) &&
                  mtasts_data_trees(fd, &after) == 0 && after.transaction == before.transaction;
   close(fd);
+  if (is_stopped(stop))
+    return MTASTS_TIMEOUT;
   return damaged ? MTASTS_CORRUPT : MTASTS_OK;
 }
 
@@ -373,7 +385,7 @@ int mtasts_tree_lengthen(int directory) {
   int fd = openat(directory, MTASTS_FILE_DATA, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0)
     return 0; /* whether it is damaged or forbidden, opening says better */
-  if (mtasts_data_short(fd, &trees) == 0 && trees_hold(fd, &trees) &&
+  if (mtasts_data_short(fd, &trees) == 0 && trees_hold(fd, &trees, NULL) &&
       ftruncate(fd, (off_t)((trees.last_page + 1) * trees.page_size)) != 0)
     rc = errno;
   close(fd);
@@ -439,9 +451,15 @@ static enum mtasts_status read_once(int fd, const struct mtasts_domain *domain,
 
 enum mtasts_status mtasts_tree_read(const char *directory, const struct mtasts_domain *domain,
                                     unsigned char *value, struct mtasts_entry *entry) {
+  return mtasts_tree_read_file(directory, MTASTS_FILE_DATA, domain, value, entry);
+}
+
+enum mtasts_status mtasts_tree_read_file(const char *directory, const char *name,
+                                         const struct mtasts_domain *domain, unsigned char *value,
+                                         struct mtasts_entry *entry) {
   size_t size = 0;
   struct stat file;
-  int fd = open_data(directory);
+  int fd = open_data(directory, name);
   if (fd < 0)
     return mtasts_env_status(errno);
   enum mtasts_status status = MTASTS_PERMISSION;

@@ -8,6 +8,8 @@
 #ifndef MTASTS_TREE_CHECK_H
 #define MTASTS_TREE_CHECK_H
 
+#include <stdatomic.h>
+
 #include "mtasts.h"
 
 /*
@@ -16,6 +18,10 @@
  *   MTASTS_CORRUPT  a page is not what the tree says it is, is used twice, or used and free
  */
 enum mtasts_status mtasts_tree_check(const char *directory);
+
+/* The same in a thread of its own; ends soon after another thread has set `stop`, and returns
+ * MTASTS_TIMEOUT then. */
+enum mtasts_status mtasts_tree_check_until(const char *directory, const atomic_bool *stop);
 
 /*
  * Lengthens data.mdb where its meta pages speak of more pages than it has, and none of those that
@@ -44,5 +50,10 @@ int mtasts_tree_lengthen(int directory);
  */
 enum mtasts_status mtasts_tree_read(const char *directory, const struct mtasts_domain *domain,
                                     unsigned char *value, struct mtasts_entry *entry);
+
+/* The same of a file of another name in that directory. */
+enum mtasts_status mtasts_tree_read_file(const char *directory, const char *name,
+                                         const struct mtasts_domain *domain, unsigned char *value,
+                                         struct mtasts_entry *entry);
 
 #endif

@@ -1,12 +1,15 @@
 /* What others do to the cache while it is written: they read for too long, or remove its file. */
 #include <stdio.h>
 
+#include "bus_error.h"
 #include "data_file.h"
+#include "lock_file.h"
 #include "store_private.h"
 
 enum {
   CHECK_INTERVAL = 60, /* seconds between looks at the others */
   LAG_MAX = 64,        /* commits that a reader may be behind */
+  LOCK_INTERVAL = 5,   /* seconds between tries to have lock.mdb as a file again */
 };
 
 /* A line of mdb_reader_list: pid, thread, and the transaction being read, or `-`. */
@@ -86,6 +89,27 @@ static void check_file(struct mtasts_store *store) {
                       "%s/" MTASTS_FILE_DATA " was removed while it was in use: what is known is "
                       "lost when this process ends, and nobody else can read it; restart it",
                       store->name);
+}
+
+void mtasts_watch_lock(struct mtasts_store *store, bool written) {
+  const struct mtasts_owner owner = {store->options.uid, store->options.gid};
+  int64_t now = mtasts_store_uptime();
+  unsigned errors = mtasts_bus_error_count();
+  if (errors == store->bus_errors)
+    return;
+  mtasts_store_warn(store, MTASTS_CONCERN_LOCK,
+                    "%s/" MTASTS_FILE_LOCK " cannot be written: its disk is full or fails. All "
+                    "goes on with a copy of it in memory; make room",
+                    store->name);
+  if (!written || now < store->lock_tried + LOCK_INTERVAL)
+    return;
+  store->lock_tried = now;
+  if (mtasts_lock_renew(store->directory_fd, &owner) != 0)
+    return;
+  store->bus_errors = errors;
+  if (mtasts_store_reopen(store) == 0 && mtasts_bus_error_count() == errors)
+    mtasts_store_warn(store, MTASTS_CONCERN_LOCK_BACK,
+                      "%s/" MTASTS_FILE_LOCK " can be written again", store->name);
 }
 
 void mtasts_watch_others(struct mtasts_store *store) {

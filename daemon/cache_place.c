@@ -12,9 +12,12 @@ static bool find(const char *directory, struct stat *found) {
   return len > 0 && (size_t)len < sizeof path && lstat(path, found) == 0;
 }
 
-void mtasts_cache_place_note(struct mtasts_cache_place *place, const char *directory) {
+void mtasts_cache_place_note(struct mtasts_cache_place *place, const char *directory,
+                             const atomic_uint *replaced) {
   struct stat found;
-  *place = (struct mtasts_cache_place){0};
+  *place = (struct mtasts_cache_place){.replaced = replaced};
+  if (replaced)
+    place->noted = atomic_load(replaced);
   if (!find(directory, &found))
     return;
   place->directory = directory;
@@ -26,6 +29,12 @@ void mtasts_cache_place_check(struct mtasts_cache_place *place) {
   struct stat found;
   if (!place->directory)
     return;
+  if (place->replaced && atomic_load(place->replaced) != place->noted) {
+    /* Between the two files there may be none: the next look is soon. */
+    if (find(place->directory, &found))
+      mtasts_cache_place_note(place, place->directory, place->replaced);
+    return;
+  }
   bool lost = !find(place->directory, &found) || found.st_dev != place->device ||
               found.st_ino != place->inode;
   if (lost == place->lost)

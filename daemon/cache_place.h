@@ -7,6 +7,7 @@
 #ifndef MTASTS_DAEMON_CACHE_PLACE_H
 #define MTASTS_DAEMON_CACHE_PLACE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 
@@ -14,11 +15,14 @@ struct mtasts_cache_place {
   const char *directory; /* of the configuration; NULL: nothing was noted yet */
   dev_t device;          /* of data.mdb, with inode */
   ino_t inode;
-  bool lost; /* at the last check */
+  bool lost;                   /* at the last check */
+  const atomic_uint *replaced; /* changes when we put another file there ourselves; NULL: never */
+  unsigned noted;              /* of it, when the file was noted */
 };
 
-/* To be called when the cache has been opened. The directory's name is kept. */
-void mtasts_cache_place_note(struct mtasts_cache_place *place, const char *directory);
+/* To be called when the cache has been opened. The directory's name is kept, and `replaced`. */
+void mtasts_cache_place_note(struct mtasts_cache_place *place, const char *directory,
+                             const atomic_uint *replaced);
 
 /* Looks again, and logs a change. */
 void mtasts_cache_place_check(struct mtasts_cache_place *place);

@@ -155,6 +155,8 @@ static bool do_job(struct mtasts_front *front, struct mtasts_job *job) {
   case MTASTS_JOB_STOP:
     stop(front);
     break;
+  case MTASTS_JOB_CHECKED: /* the net loop's */
+    break;
   case MTASTS_JOB_LOOK_UP:
   case MTASTS_JOB_RECHECK:
   case MTASTS_JOB_REFRESH:

@@ -57,7 +57,7 @@ struct move {
   uint64_t met;
 };
 
-static void recall(struct mtasts_hand *hand) {
+void mtasts_hand_recall(struct mtasts_hand *hand) {
   struct note note;
   size_t size;
   if (mtasts_store_note_get(hand->options.store, &note, sizeof note, &size) != MTASTS_OK ||
@@ -87,7 +87,7 @@ struct mtasts_hand *mtasts_hand_new(const struct mtasts_hand_options *options) {
   if (!made)
     return NULL;
   made->options = *options;
-  recall(made);
+  mtasts_hand_recall(made);
   return made;
 }
 

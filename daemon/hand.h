@@ -36,6 +36,8 @@ struct mtasts_hand_options {
 
 /* Begins where the last hand was, or at the first key. NULL: no memory. */
 struct mtasts_hand *mtasts_hand_new(const struct mtasts_hand_options *options);
+/* The same for a hand that was made while the cache could not be read. */
+void mtasts_hand_recall(struct mtasts_hand *hand);
 void mtasts_hand_free(struct mtasts_hand *hand);
 
 /*

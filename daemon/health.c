@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "status.h"
+#include "store.h"
 #include "text.h"
 #include "walk.h"
 
@@ -37,7 +38,7 @@ bool mtasts_health_check(const struct mtasts_health *health, char words[MTASTS_H
                          (long long)(silence / 1000));
   }
   enum mtasts_status status = mtasts_cache_space(health->cache, &space);
-  if (status != MTASTS_OK)
+  if (status != MTASTS_OK && !mtasts_cache_waits(health->cache))
     mtasts_text_printf(&text, "the cache cannot be read: %s\n", mtasts_env_reason(status, errno));
   if (atomic_load_explicit(&health->stats->store_fails, memory_order_relaxed))
     mtasts_text_put(&text, "the cache cannot be written: see the log\n");

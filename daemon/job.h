@@ -24,9 +24,10 @@ enum mtasts_job_kind {
   MTASTS_JOB_CONFIGURE, /* `snapshot` is in force from now on; its reference goes along */
   MTASTS_JOB_LISTEN,    /* serve at `fd`, as at `door`, in place of `old` */
   MTASTS_JOB_OUTCOMES,  /* take outcomes from `fd`, in place of what they came from before */
-  MTASTS_JOB_NEWER, /* to the front loop: `value` is not in the cache; NULL: it is, or is void */
-  MTASTS_JOB_PING,  /* note that this was read: mtasts_loop_note */
-  MTASTS_JOB_STOP,  /* drain and end */
+  MTASTS_JOB_NEWER,   /* to the front loop: `value` is not in the cache; NULL: it is, or is void */
+  MTASTS_JOB_CHECKED, /* `status` is what the check of the cache came to (cache_check.h) */
+  MTASTS_JOB_PING,    /* note that this was read: mtasts_loop_note */
+  MTASTS_JOB_STOP,    /* drain and end */
 };
 
 /* Who waits for a look-up: more goes before less. */

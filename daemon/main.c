@@ -15,6 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bus_error.h"
+#include "cache_check.h"
+#include "cache_open.h"
 #include "doors.h"
 #include "files.h"
 #include "front.h"
@@ -23,17 +26,12 @@
 #include "process.h"
 #include "program.h"
 #include "restart.h"
-#include "salvage.h"
 #include "service.h"
-#include "stamp.h"
-#include "status.h"
 #include "store.h"
 #include "thread.h"
 #include "upkeep.h"
 
 enum {
-  LOCKED_WAIT_MS = 5000, /* a tool that is just writing the cache will end */
-  LOCKED_STEP_MS = 100,
   TRIM_THRESHOLD = 1 << 17, /* bytes; free memory above that goes back to the system */
   REST = 10,                /* seconds between looks at the memory */
 };
@@ -51,7 +49,9 @@ struct daemon {
   struct event *rest;
   int signal; /* that has come; 0: none yet */
   struct mtasts_doors doors;
+  struct mtasts_cache_opening opening;
   struct mtasts_store *store;
+  struct mtasts_cache_check check;
   struct mtasts_queue to_net;
   struct mtasts_queue to_front;
   bool queues;
@@ -68,16 +68,6 @@ struct daemon {
 };
 
 /* words */
-
-static int code_of(enum mtasts_status status) {
-  if (status == MTASTS_LOCKED)
-    return EX_TEMPFAIL;
-  if (status == MTASTS_PERMISSION)
-    return EX_NOPERM;
-  if (status == MTASTS_NO_FILE)
-    return EX_CANTCREAT;
-  return status == MTASTS_NO_MEMORY ? EX_OSERR : EX_IOERR;
-}
 
 static const char *site_mode(const struct mtasts_config *config) {
   return config->site_mode == MTASTS_SITE_MONITOR ? "monitor" : "enforce";
@@ -136,6 +126,8 @@ static int catch_signals(struct daemon *daemon) {
     sigaddset(&signals, waited_for[i]);
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
   signal(SIGPIPE, SIG_IGN);
+  if (!mtasts_bus_error_catch(daemon->program.name))
+    return mtasts_program_fail(&daemon->program, EX_OSERR, "out of descriptors");
   daemon->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
   daemon->base = event_base_new();
   if (daemon->base) {
@@ -196,75 +188,22 @@ static int drop_root(struct daemon *daemon) {
   return mtasts_program_drop_root(&daemon->program, config);
 }
 
-/* What is wrong before the store is open, open_cache says better. */
-static void warn(void *context, const char *sentence) {
-  const struct daemon *daemon = context;
-  if (daemon->store)
-    mtasts_log(MTASTS_LOG_WARNING, "cache: %s", sentence);
-}
-
-static bool in_use(void *context, const struct mtasts_domain *domain) {
-  const struct daemon *daemon = context;
-  return mtasts_use_again(daemon->use, domain);
-}
-
-static enum mtasts_status try_cache(struct daemon *daemon) {
-  const struct mtasts_config *config = daemon->config;
-  const char *directory = config->cache.directory;
-  const struct mtasts_store_options options = {
-      .map_size = config->cache.map_size,
-      .map_size_max = config->cache.map_size_max,
-      .max_policies = config->cache.max_policies,
-      .max_absent = config->cache.max_absent,
-      .uid = (uid_t)-1,
-      .gid = (gid_t)-1,
-      .warn = warn,
-      .in_use = in_use,
-      .context = daemon,
-  };
-  enum mtasts_status status = mtasts_stamp_check(directory);
-  if (status == MTASTS_OK)
-    status = mtasts_store_open(directory, &options, &daemon->store);
-  struct mtasts_salvaged salvaged;
-  if (status == MTASTS_CORRUPT)
-    status = mtasts_cache_recover(directory, &options, time(NULL), &daemon->store, &salvaged);
-  else if (status != MTASTS_OK ||
-           !mtasts_cache_recover_rest(directory, daemon->store, time(NULL), &salvaged))
-    return status;
-  if (status != MTASTS_OK)
-    return status;
-  mtasts_count(&daemon->stats, MTASTS_COUNT_CACHE_DAMAGES);
-  mtasts_log(MTASTS_LOG_ERROR,
-             "cache: %s/data.mdb is damaged or of another version: it is now %s, and what could be "
-             "read of it is in a new one: %llu domains; %llu places were damaged%s%s",
-             directory, MTASTS_FILE_DAMAGED, (unsigned long long)salvaged.domains,
-             (unsigned long long)salvaged.damaged,
-             salvaged.status == MTASTS_OK ? "" : "; the rest is tried at the next start: ",
-             salvaged.status == MTASTS_OK ? "" : mtasts_status_name(salvaged.status));
-  return MTASTS_OK;
-}
-
 static int open_cache(struct daemon *daemon) {
-  const char *directory = daemon->config->cache.directory;
-  const struct timespec step = {.tv_nsec = LOCKED_STEP_MS * 1000000};
-  enum mtasts_status status;
-  for (int waited = 0; (status = try_cache(daemon)) == MTASTS_LOCKED; waited += LOCKED_STEP_MS) {
-    if (waited >= LOCKED_WAIT_MS)
-      break;
-    nanosleep(&step, NULL);
-  }
-  if (status == MTASTS_OK)
-    return EX_OK;
-  if (status == MTASTS_LOCKED)
-    return mtasts_program_fail(&daemon->program, code_of(status),
-                               "cache: another process is writing %s; is mtastsd running already?",
-                               directory);
-  if (status == MTASTS_PERMISSION && errno != EROFS && errno != ELOOP)
-    return mtasts_program_fail(&daemon->program, code_of(status),
-                               "cache: %s: permission denied; give it to user %s (chown -R)",
-                               directory, daemon->config->user);
-  return mtasts_program_fail(&daemon->program, code_of(status), "cache: %s: %s", directory,
-                             mtasts_env_reason(status, errno));
+  struct mtasts_cache_opening *opening = &daemon->opening;
+  *opening = (struct mtasts_cache_opening){.program = &daemon->program,
+                                           .config = daemon->config,
+                                           .use = daemon->use,
+                                           .stats = &daemon->stats};
+  int code = mtasts_cache_open_writer(opening);
+  daemon->store = opening->store;
+  return code;
+}
+
+static bool start_check(struct daemon *daemon) {
+  daemon->check.directory = daemon->config->cache.directory;
+  daemon->check.to_net = &daemon->to_net;
+  return !mtasts_cache_waits(mtasts_store_cache(daemon->store)) ||
+         mtasts_cache_check_start(&daemon->check);
 }
 
 static bool open_queues(struct daemon *daemon) {
@@ -345,7 +284,7 @@ static int open_upkeep(struct daemon *daemon) {
                {[MTASTS_LOOP_FRONT] = &daemon->to_front, [MTASTS_LOOP_NET] = &daemon->to_net}},
       .watchdog = mtasts_service_watchdog(),
   };
-  mtasts_cache_place_note(&daemon->place, daemon->config->cache.directory);
+  mtasts_cache_place_note(&daemon->place, daemon->config->cache.directory, &daemon->stats.replaced);
   daemon->upkeep = mtasts_upkeep_new(&options);
   return daemon->upkeep
              ? EX_OK
@@ -426,7 +365,8 @@ static bool start_threads(struct daemon *daemon) {
                                                 .run = run_front,
                                                 .context = daemon->front,
                                                 .queue = &daemon->to_front};
-  return mtasts_thread_start(&daemon->net_thread) && mtasts_thread_start(&daemon->front_thread);
+  return mtasts_thread_start(&daemon->net_thread) && mtasts_thread_start(&daemon->front_thread) &&
+         start_check(daemon);
 }
 
 /* glibc keeps what a burst of look-ups has used in pieces; a daemon at rest has no
@@ -471,6 +411,7 @@ static bool stop_thread(struct daemon *daemon, struct mtasts_thread *thread) {
 /* First who answers, then who writes: what waits is answered, what is learnt is kept. */
 static int stop_threads(struct daemon *daemon, int code) {
   mtasts_service_notify("STOPPING=1");
+  mtasts_cache_check_stop(&daemon->check);
   mtasts_upkeep_free(daemon->upkeep);
   daemon->upkeep = NULL;
   mtasts_doors_remove(&daemon->doors);

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "ad_check.h"
+#include "cache_check.h"
 #include "dns_watch.h"
 #include "entry_codec.h"
 #include "fetch.h"
@@ -32,7 +33,8 @@ struct mtasts_netloop {
   struct mtasts_queue *inbox;
   struct mtasts_use *use;
   struct mtasts_rounds rounds;
-  int64_t went; /* on the last round, by mtasts_uptime */
+  struct mtasts_admission admission; /* of a cache that is being checked */
+  int64_t went;                      /* on the last round, by mtasts_uptime */
   struct mtasts_dns_watch dns;
   bool renew; /* making another resolver and validator has failed: it is tried again */
   struct mtasts_seldom complained; /* of that */
@@ -130,6 +132,9 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
   case MTASTS_JOB_LISTEN: /* the front loop's */
   case MTASTS_JOB_OUTCOMES:
   case MTASTS_JOB_NEWER:
+    break;
+  case MTASTS_JOB_CHECKED:
+    mtasts_admission_take(&loop->admission, job->status);
     break;
   case MTASTS_JOB_PING:
     mtasts_loop_note(tower->stats, MTASTS_LOOP_NET);
@@ -315,6 +320,21 @@ static bool open_events(struct mtasts_netloop *loop) {
          event_add(loop->second, &second) == 0;
 }
 
+static void on_admitted(void *context) {
+  struct mtasts_netloop *loop = context;
+  mtasts_rounds_recall(&loop->rounds);
+  mtasts_tower_save_again(&loop->tower);
+}
+
+static bool open_admission(struct mtasts_netloop *loop) {
+  loop->admission.store = loop->tower.store;
+  loop->admission.stats = loop->tower.stats;
+  loop->admission.admitted = on_admitted;
+  loop->admission.context = loop;
+  return mtasts_admission_open(&loop->admission, loop->tower.base,
+                               loop->snapshot->config->cache.directory);
+}
+
 static enum mtasts_status open_loop(struct mtasts_netloop *loop, char error[MTASTS_ERROR_TEXT]) {
   loop->tower.base = event_base_new();
   snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be made: out of memory");
@@ -324,7 +344,7 @@ static enum mtasts_status open_loop(struct mtasts_netloop *loop, char error[MTAS
   if (status != MTASTS_OK)
     return status;
   loop->went = mtasts_uptime();
-  return mtasts_tower_open(&loop->tower) &&
+  return open_admission(loop) && mtasts_tower_open(&loop->tower) &&
                  mtasts_rounds_open(&loop->rounds, &loop->tower, loop->use) && open_events(loop)
              ? MTASTS_OK
              : MTASTS_NO_MEMORY;
@@ -367,6 +387,7 @@ void mtasts_netloop_free(struct mtasts_netloop *loop) {
   if (!loop)
     return;
   struct mtasts_tower *tower = &loop->tower;
+  mtasts_admission_close(&loop->admission);
   mtasts_tower_close(tower);
   mtasts_rounds_close(&loop->rounds);
   mtasts_ad_check_free(loop->ad_check);

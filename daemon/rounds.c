@@ -35,6 +35,10 @@ void mtasts_rounds_close(struct mtasts_rounds *rounds) {
   mtasts_hand_free(rounds->hand);
 }
 
+void mtasts_rounds_recall(struct mtasts_rounds *rounds) {
+  mtasts_hand_recall(rounds->hand);
+}
+
 static void follow_agenda(struct mtasts_tower *tower, int64_t now) {
   struct mtasts_domain domain;
   for (int i = 0; i < AGENDA_BURST && mtasts_tower_room(tower, false) &&
@@ -53,9 +57,12 @@ static void follow_agenda(struct mtasts_tower *tower, int64_t now) {
 void mtasts_rounds_go(struct mtasts_rounds *rounds, int64_t now, uint64_t elapsed) {
   struct mtasts_tower *tower = rounds->tower;
   mtasts_use_rotate(rounds->use, now);
-  mtasts_tower_complain(tower, mtasts_hand_move(rounds->hand, &tower->net.settings, elapsed, now));
+  bool waits = mtasts_cache_waits(mtasts_store_cache(tower->store));
+  if (!waits)
+    mtasts_tower_complain(tower,
+                          mtasts_hand_move(rounds->hand, &tower->net.settings, elapsed, now));
   follow_agenda(tower, now);
-  if (mtasts_seldom(&rounds->saved_again, SAVE_AGAIN))
+  if (!waits && mtasts_seldom(&rounds->saved_again, SAVE_AGAIN))
     mtasts_tower_save_again(tower);
   mtasts_tower_commit_soon(tower);
   mtasts_tower_launch(tower);

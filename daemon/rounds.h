@@ -22,6 +22,8 @@ struct mtasts_rounds {
 /* Begins where the rounds of an earlier process ended. False: no memory. */
 bool mtasts_rounds_open(struct mtasts_rounds *rounds, struct mtasts_tower *tower,
                         struct mtasts_use *use);
+/* The cache could not be read until now: goes on where an earlier process was. */
+void mtasts_rounds_recall(struct mtasts_rounds *rounds);
 void mtasts_rounds_close(struct mtasts_rounds *rounds);
 
 /* now: seconds since the epoch; elapsed: milliseconds since the round before, by a clock that

@@ -82,6 +82,7 @@ struct mtasts_stats {
    * net loop's; the front loop's settings take it (discover.h). */
   atomic_llong resolver_back;
   atomic_bool dns_fails; /* the resolver does not answer: outage.h */
+  atomic_uint replaced;  /* times that the net loop began or ended to replace data.mdb */
   atomic_int host_ad;    /* enum mtasts_ad: of the resolver that the MTAs have */
 };
 

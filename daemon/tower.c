@@ -143,11 +143,17 @@ static void finish(struct mtasts_tower *tower, struct mtasts_flight *flight,
 
 /* commits */
 
+/* Then nothing is written yet, and what is learnt is kept. */
+static bool is_checked_still(const struct mtasts_tower *tower) {
+  return mtasts_cache_waits(mtasts_store_cache(tower->store));
+}
+
 static void settle(struct mtasts_tower *tower, enum mtasts_status commit) {
   struct mtasts_flight *flight;
   evtimer_del(tower->commit);
   /* A cache that is full has taken all but what found no room. */
-  atomic_store_explicit(&tower->stats->store_fails, commit != MTASTS_OK && commit != MTASTS_FULL,
+  atomic_store_explicit(&tower->stats->store_fails,
+                        commit != MTASTS_OK && commit != MTASTS_FULL && !is_checked_still(tower),
                         memory_order_relaxed);
   while ((flight = TAILQ_FIRST(&tower->flights.lists[MTASTS_FLIGHT_LANDED]))) {
     flight->unsaved = commit != MTASTS_OK;
@@ -158,7 +164,7 @@ static void settle(struct mtasts_tower *tower, enum mtasts_status commit) {
 enum mtasts_status mtasts_tower_complain(struct mtasts_tower *tower, enum mtasts_status status) {
   int error = errno;
   /* That it is full, or spares its room, the store says itself. */
-  if (status == MTASTS_OK || status == MTASTS_FULL)
+  if (status == MTASTS_OK || status == MTASTS_FULL || is_checked_still(tower))
     return status;
   mtasts_count(tower->stats, MTASTS_COUNT_STORE_FAILURES);
   if (mtasts_seldom(&tower->complained, COMPLAIN_MS))

@@ -369,7 +369,9 @@ struct mtasts_cache;
 struct mtasts_reader;
 
 /*
- * Opens a cache directory for reading. Creates nothing.
+ * Opens a cache directory for reading. Creates nothing. The files are mapped, and a slot in one of
+ * them is written for each read: on a full file system that copies what it writes (btrfs, ZFS), and
+ * on a disk that fails, that is SIGBUS. A program that must not die of it asks mtastsd instead.
  *
  *   MTASTS_NO_FILE     no cache there yet, or its lock.mdb is missing
  *   MTASTS_PERMISSION  may not read the data, or may not write the lock file

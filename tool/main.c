@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bus_error.h"
 #include "command.h"
 #include "out.h"
 #include "process.h"
@@ -163,6 +164,7 @@ int main(int argc, char **argv) {
   struct mtasts_options options = {0};
   mtasts_process_begin();
   mtasts_process_raise_descriptors();
+  mtasts_bus_error_catch("mtasts"); /* without it, the kernel's word is what is left */
   int code = argc > 0 ? dispatch(&options, argc - 1, argv + 1) : MTASTS_EXIT_USAGE;
   mtasts_options_free(&options);
   /* A full disk or a closed pipe must not look like success. */

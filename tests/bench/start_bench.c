@@ -2,12 +2,12 @@
  * How long mtastsd takes from its start to its first answer, with a full cache and with an empty
  * one:
  *
- *   start_bench MTASTSD FULL.CONF FULL.SOCKET EMPTY.CONF EMPTY.SOCKET
+ *   start_bench [-k] MTASTSD FULL.CONF FULL.SOCKET EMPTY.CONF EMPTY.SOCKET
  *
  * The full one is asked for a cached domain (fill.h), the empty one for a domain with an override,
- * which its configuration has to have. Each start ends in order before the next one. Interleaved
- * rounds, and the other one first in every second; prints the medians, in milliseconds, and that of
- * the rounds' ratios.
+ * which its configuration has to have. Each start ends in order before the next one, or with -k by
+ * SIGKILL. Interleaved rounds, and the other one first in every second; prints the medians, in
+ * milliseconds, and that of the rounds' ratios.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -57,7 +57,7 @@ static bool listens(const char *path) {
 }
 
 /* Milliseconds from the start to an answer that says how to deliver. */
-static double round_of(const char *program, const struct side *side) {
+static double round_of(const char *program, const struct side *side, int ended_by) {
   const struct timespec moment = {.tv_nsec = 100000};
   char reply[512];
   unlink(side->socket);
@@ -72,27 +72,33 @@ static double round_of(const char *program, const struct side *side) {
   double spent = seconds() - began;
   if (!memmem(reply, size, ":OK secure", 10))
     die("that was no answer");
-  kill(child, SIGTERM);
+  kill(child, ended_by);
   waitpid(child, NULL, 0);
   return spent * 1000;
 }
 
 int main(int argc, char **argv) {
+  const bool killed = argc > 1 && strcmp(argv[1], "-k") == 0;
+  const int ended_by = killed ? SIGKILL : SIGTERM;
+  argc -= killed;
+  argv += killed;
   if (argc != 6) {
-    fprintf(stderr, "usage: start_bench MTASTSD FULL.CONF FULL.SOCKET EMPTY.CONF EMPTY.SOCKET\n");
+    fprintf(stderr,
+            "usage: start_bench [-k] MTASTSD FULL.CONF FULL.SOCKET EMPTY.CONF EMPTY.SOCKET\n");
     return 64;
   }
   struct side full = {.config = argv[2], .socket = argv[3]};
   struct side empty = {.config = argv[4], .socket = argv[5], .domain = "override.example"};
   double ratios[ROUNDS];
   snprintf(full.domain, sizeof full.domain, "domain-%06d.mail.example.com", CACHED);
-  round_of(argv[1], &empty); /* the first reads the program and its libraries from the disk */
-  round_of(argv[1], &full);
+  round_of(argv[1], &empty,
+           ended_by); /* the first reads the program and its libraries from the disk */
+  round_of(argv[1], &full, ended_by);
   for (int i = 0; i < ROUNDS; i++) {
     struct side *const sides[] = {&empty, &full};
     const int first = i % 2;
-    sides[first]->spent[i] = round_of(argv[1], sides[first]);
-    sides[1 - first]->spent[i] = round_of(argv[1], sides[1 - first]);
+    sides[first]->spent[i] = round_of(argv[1], sides[first], ended_by);
+    sides[1 - first]->spent[i] = round_of(argv[1], sides[1 - first], ended_by);
     ratios[i] = full.spent[i] / empty.spent[i];
   }
   printf("%.1f %.1f %.2f\n", quantile(full.spent, ROUNDS, 0.5), quantile(empty.spent, ROUNDS, 0.5),

@@ -11,7 +11,7 @@ static void moved_and_back(void) {
   directory_new(path);
   snprintf(away, sizeof away, "%s.away", path);
   mtasts_store_close(store_open(path));
-  mtasts_cache_place_note(&place, path);
+  mtasts_cache_place_note(&place, path, NULL);
   mtasts_cache_place_check(&place);
   CU_ASSERT_FALSE(place.lost);
   CU_ASSERT_EQUAL_FATAL(rename(path, away), 0);
@@ -35,11 +35,40 @@ static void nothing_was_noted(void) {
   struct mtasts_cache_place place = {0};
   mtasts_cache_place_check(&place);
   CU_ASSERT_FALSE(place.lost);
-  mtasts_cache_place_note(&place, "/nonexistent");
+  mtasts_cache_place_note(&place, "/nonexistent", NULL);
   mtasts_cache_place_check(&place);
   CU_ASSERT_FALSE(place.lost);
 }
 
+/* mtastsd itself puts another file there, if the check finds the first one damaged. */
+static void replaced_by_us(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  struct mtasts_cache_place place;
+  atomic_uint replaced = 0;
+  directory_new(path);
+  mtasts_store_close(store_open(path));
+  mtasts_cache_place_note(&place, path, &replaced);
+  file_path(file, path, "data.mdb");
+  char old[PATH_SIZE];
+  file_path(old, path, "data.new");
+  CU_ASSERT_EQUAL(rename(file, old), 0); /* it stays there: the inode is not used again */
+  atomic_fetch_add(&replaced, 1);
+  mtasts_cache_place_check(&place);
+  CU_ASSERT_FALSE(place.lost);
+  int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  CU_ASSERT(fd >= 0);
+  close(fd);
+  atomic_fetch_add(&replaced, 1);
+  mtasts_cache_place_check(&place);
+  CU_ASSERT_FALSE(place.lost);
+  CU_ASSERT_EQUAL(unlink(file), 0);
+  mtasts_cache_place_check(&place);
+  CU_ASSERT_TRUE(place.lost);
+  directory_free(path);
+}
+
 const struct unit_test unit_tests[] = {{"renamed, replaced, back, removed", moved_and_back},
                                        {"nothing was noted", nothing_was_noted},
+                                       {"replaced by ourselves", replaced_by_us},
                                        {NULL, NULL}};

@@ -1,0 +1,164 @@
+#include "bus_error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "ascii.h"
+#include "files.h"
+
+enum {
+  LINE_SIZE = 4352, /* bytes of /proc/self/maps: PATH_MAX and what stands before the path */
+  NUMBER_BASE = 16,
+};
+
+/* All that the handler uses, which may call no function that takes a lock or memory. */
+static struct {
+  const char *program;
+  size_t page_size;
+  int pipe[2]; /* a read of a page that fails is EFAULT there, and no other signal */
+  atomic_uint count;
+  atomic_flag busy; /* one thread at a time */
+} state = {.pipe = {-1, -1}, .busy = ATOMIC_FLAG_INIT};
+
+/* A line of /proc/self/maps, read byte by byte out of a block. */
+struct lines {
+  int fd;
+  size_t used, size; /* of the block */
+  char block[1024];
+  char line[LINE_SIZE];
+};
+
+static bool next_line(struct lines *lines) {
+  size_t len = 0;
+  for (;;) {
+    if (lines->used == lines->size) {
+      ssize_t got = read(lines->fd, lines->block, sizeof lines->block);
+      if (got <= 0)
+        return false;
+      lines->size = (size_t)got;
+      lines->used = 0;
+    }
+    char byte = lines->block[lines->used++];
+    if (byte == '\n')
+      break;
+    if (len < sizeof lines->line - 1)
+      lines->line[len++] = byte;
+  }
+  lines->line[len] = '\0';
+  return true;
+}
+
+static const char *parse_address(const char *at, uintptr_t *address) {
+  for (*address = 0; mtasts_is_digit(*at) || (*at >= 'a' && *at <= 'f'); at++)
+    *address =
+        *address * NUMBER_BASE + (uintptr_t)(mtasts_is_digit(*at) ? *at - '0' : *at - 'a' + 10);
+  return at;
+}
+
+enum place {
+  PLACE_OTHER,
+  PLACE_LOCK,   /* in a map of lock.mdb that may be written */
+  PLACE_MEMORY, /* in no file: another thread was here first */
+};
+
+/* start-end perms offset device inode path */
+static enum place place_of_line(const char *line, uintptr_t address, bool *within) {
+  static const char name[] = "/" MTASTS_FILE_LOCK;
+  uintptr_t start;
+  uintptr_t end;
+  const char *at = parse_address(line, &start);
+  at = parse_address(at + (*at == '-'), &end);
+  *within = address >= start && address < end;
+  if (!*within)
+    return PLACE_OTHER;
+  const char *path = strchr(at, '/');
+  if (!path)
+    return PLACE_MEMORY;
+  bool writable = strncmp(at, " rw-s", 5) == 0;
+  return writable && strstr(path, name) ? PLACE_LOCK : PLACE_OTHER;
+}
+
+static enum place find_place(uintptr_t address) {
+  static struct lines lines; /* too large for a thread's stack; `busy` is held */
+  enum place place = PLACE_OTHER;
+  bool within = false;
+  lines.used = lines.size = 0;
+  lines.fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  if (lines.fd < 0)
+    return PLACE_OTHER;
+  while (!within && next_line(&lines))
+    place = place_of_line(lines.line, address, &within);
+  close(lines.fd);
+  return place;
+}
+
+/* Puts a copy of the page in its place, at once: other threads may be reading it. */
+static bool take_page(unsigned char *page) {
+  const size_t size = state.page_size;
+  unsigned char *copy =
+      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (copy == MAP_FAILED)
+    return false;
+  if (write(state.pipe[1], page, size) == (ssize_t)size &&
+      read(state.pipe[0], copy, size) == (ssize_t)size &&
+      mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, page) == page)
+    return true;
+  munmap(copy, size);
+  return false;
+}
+
+static void say(const char *text) {
+  (void)!write(STDERR_FILENO, text, strlen(text));
+}
+
+__attribute__((noreturn)) static void end(void) {
+  say(state.program);
+  say(": cache: a file that is mapped could not be read or written (SIGBUS): its disk is full or "
+      "fails, or somebody has cut it short; see the kernel's log. The next start checks the "
+      "cache\n");
+  _exit(EX_IOERR);
+}
+
+static void on_bus_error(int number, siginfo_t *info, void *context) {
+  const int error = errno;
+  (void)context;
+  if (info->si_code <= 0) { /* sent by a process */
+    signal(number, SIG_DFL);
+    raise(number);
+    return;
+  }
+  while (atomic_flag_test_and_set(&state.busy))
+    sched_yield();
+  uintptr_t address = (uintptr_t)info->si_addr;
+  enum place place = find_place(address);
+  unsigned char *page = (unsigned char *)info->si_addr - address % state.page_size;
+  bool taken = place == PLACE_LOCK && take_page(page);
+  if (taken)
+    atomic_fetch_add(&state.count, 1);
+  atomic_flag_clear(&state.busy);
+  if (!taken && place != PLACE_MEMORY)
+    end();
+  errno = error;
+}
+
+bool mtasts_bus_error_catch(const char *program) {
+  struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+  state.program = program;
+  state.page_size = (size_t)sysconf(_SC_PAGESIZE);
+  sigemptyset(&action.sa_mask);
+  if (state.pipe[0] < 0 && pipe2(state.pipe, O_CLOEXEC | O_NONBLOCK) != 0)
+    return false;
+  return sigaction(SIGBUS, &action, NULL) == 0;
+}
+
+unsigned mtasts_bus_error_count(void) {
+  return atomic_load(&state.count);
+}

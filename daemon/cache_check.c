@@ -1,0 +1,163 @@
+#include "cache_check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cache_open.h"
+#include "log.h"
+#include "salvage.h"
+#include "status.h"
+#include "tree_check.h"
+
+enum {
+  NICE = 10,            /* answers go first */
+  STACK_SIZE = 1 << 18, /* bytes */
+  STEP_PAGES = 16,      /* that are salvaged before the loop looks at its other work */
+  AGAIN_S = 5,          /* between tries, if the checked file cannot be opened */
+  COMPLAIN_MS = 60000,
+};
+
+/* the thread */
+
+static void *run(void *context) {
+  struct mtasts_cache_check *check = context;
+  pthread_setname_np(pthread_self(), "mtasts-check");
+  setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE); /* of this thread alone */
+  check->job->status = mtasts_tree_check_until(check->directory, &check->stop);
+  if (check->job->status != MTASTS_TIMEOUT) {
+    mtasts_queue_give(check->to_net, check->job);
+    check->job = NULL;
+  }
+  return NULL;
+}
+
+bool mtasts_cache_check_start(struct mtasts_cache_check *check) {
+  pthread_attr_t attributes;
+  check->job = mtasts_job_new(MTASTS_JOB_CHECKED);
+  if (!check->job || pthread_attr_init(&attributes) != 0)
+    return false;
+  mtasts_log(
+      MTASTS_LOG_INFO,
+      "cache: %s was not closed in order: it is read page by page until all of it is checked",
+      check->directory);
+  pthread_attr_setstacksize(&attributes, STACK_SIZE);
+  check->started = pthread_create(&check->id, &attributes, run, check) == 0;
+  pthread_attr_destroy(&attributes);
+  return check->started;
+}
+
+void mtasts_cache_check_stop(struct mtasts_cache_check *check) {
+  if (check->started) {
+    atomic_store(&check->stop, true);
+    pthread_join(check->id, NULL);
+    check->started = false;
+  }
+  mtasts_job_free(check->job);
+  check->job = NULL;
+}
+
+/* the net loop */
+
+static void go_on_in(struct mtasts_admission *admission, time_t seconds) {
+  const struct timeval wait = {.tv_sec = seconds};
+  evtimer_add(admission->step, &wait);
+}
+
+static void finish(struct mtasts_admission *admission) {
+  admission->admitted(admission->context);
+}
+
+static void end_salvage(struct mtasts_admission *admission) {
+  struct mtasts_salvaged salvaged = mtasts_salvage_end(admission->salvage);
+  admission->salvage = NULL;
+  close(admission->fd);
+  admission->fd = -1;
+  if (salvaged.status == MTASTS_OK)
+    mtasts_salvage_mark(admission->directory, false);
+  mtasts_store_salvaged(admission->store);
+  mtasts_cache_tell_salvaged(admission->stats, admission->directory, &salvaged);
+}
+
+/* From here on the new file is in use, while the old one's domains come into it. */
+static void begin_salvage(struct mtasts_admission *admission) {
+  struct mtasts_salvaged none = {.status = MTASTS_IO};
+  if (admission->fd >= 0)
+    admission->salvage = mtasts_salvage_begin(admission->fd, admission->store, time(NULL));
+  if (admission->salvage) {
+    go_on_in(admission, 0);
+    finish(admission);
+    return;
+  }
+  mtasts_store_salvaged(admission->store);
+  mtasts_cache_tell_salvaged(admission->stats, admission->directory, &none);
+  finish(admission);
+}
+
+static void admit(struct mtasts_admission *admission) {
+  enum mtasts_status status = admission->checked;
+  if (status == MTASTS_OK)
+    status = mtasts_store_admit(admission->store);
+  if (status == MTASTS_OK) {
+    mtasts_log(MTASTS_LOG_INFO, "cache: %s is checked, and sound", admission->directory);
+    finish(admission);
+    return;
+  }
+  if (status == MTASTS_CORRUPT) {
+    admission->checked = status;
+    mtasts_salvage_mark(admission->directory, true); /* a disk that is full is no reason not to */
+    atomic_fetch_add(&admission->stats->replaced, 1);
+    status = mtasts_store_replace(admission->store, &admission->fd);
+    atomic_fetch_add(&admission->stats->replaced, 1);
+  }
+  if (status == MTASTS_OK) {
+    begin_salvage(admission);
+    return;
+  }
+  if (mtasts_seldom(&admission->complained, COMPLAIN_MS))
+    mtasts_log(MTASTS_LOG_ERROR,
+               "cache: %s is checked, but cannot be opened: %s; it is read page by page, and it is "
+               "tried again",
+               admission->directory, mtasts_env_reason(status, errno));
+  go_on_in(admission, AGAIN_S);
+}
+
+static void on_step(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_admission *admission = context;
+  (void)fd;
+  (void)what;
+  if (!admission->salvage)
+    admit(admission);
+  else if (mtasts_salvage_step(admission->salvage, STEP_PAGES))
+    go_on_in(admission, 0);
+  else
+    end_salvage(admission);
+}
+
+bool mtasts_admission_open(struct mtasts_admission *admission, struct event_base *base,
+                           const char *directory) {
+  admission->fd = -1;
+  admission->directory = strdup(directory);
+  admission->step = evtimer_new(base, on_step, admission);
+  return admission->directory && admission->step;
+}
+
+void mtasts_admission_take(struct mtasts_admission *admission, enum mtasts_status checked) {
+  admission->checked = checked;
+  admit(admission);
+}
+
+/* What is left of a salvage is done at the next start, by its mark. */
+void mtasts_admission_close(struct mtasts_admission *admission) {
+  if (admission->salvage)
+    mtasts_salvage_end(admission->salvage);
+  if (admission->step)
+    event_free(admission->step);
+  if (admission->directory && admission->fd >= 0)
+    close(admission->fd);
+  free(admission->directory);
+  *admission = (struct mtasts_admission){.fd = -1};
+}

@@ -1,0 +1,68 @@
+# mtastsd and the tool on a full file system that copies what it writes (btrfs). LMDB maps lock.mdb, and a write
+# through a map that finds no place there is SIGBUS.
+# shellcheck shell=bash
+
+disk=$LAB_DIR/disk disk_conf=$LAB_DIR/disk.conf disk_log=$LAB_DIR/log/disk disk_socket=$LAB_DIR/run/disk.sock
+disk_daemon=''
+cache=$disk/cache
+trap 'kill $disk_daemon 2>/dev/null; umount "$disk" 2>/dev/null' EXIT
+
+mount_disk() {
+  truncate -s 120M "$LAB_DIR/disk.image" && mkfs.btrfs --mixed -q "$LAB_DIR/disk.image" && mkdir -p "$disk" &&
+    mount -o loop "$LAB_DIR/disk.image" "$disk"
+}
+start_disk_daemon() {
+  local i
+  "$MTASTS"d --config "$disk_conf" --foreground 2>>"$disk_log" &
+  disk_daemon=$!
+  for ((i = 0; i < 200; i++)); do
+    [ -n "$(disk_ask good.example)" ] && return
+    sleep 0.05
+  done
+}
+disk_ask() { "$LAB_TOOLS/ask" "$disk_socket" postfix "$1" 2>/dev/null; }
+disk_says() { # TEXT [SECONDS]
+  local i
+  for ((i = 0; i < ${2:-5} * 10; i++)); do grep -q -- "$1" "$disk_log" && echo yes && return; sleep 0.1; done
+  tail -n 3 "$disk_log"
+}
+# To the last page.
+fill_disk() {
+  local block
+  for block in 1M 4k 4k; do dd if=/dev/urandom of="$disk/filler$RANDOM" bs=$block oflag=sync; done 2>/dev/null
+}
+
+if ! error=$(mount_disk 2>&1); then
+  skip "no btrfs can be made and mounted here: ${error##*$'\n'}"
+else
+  {
+    cat "$LAB_CONF"
+    printf '%s\n' "cache { directory = \"$cache\" }" "ask { socket = \"$LAB_DIR/run/disk-ask.sock\" }" \
+      "outcome { socket = \"$LAB_DIR/run/disk-outcome.sock\" }" "socketmap { listen = {\"unix:$disk_socket\"} }" \
+      'user = "root" group = "root"'
+  } >"$disk_conf"
+  mkdir -p "$LAB_DIR/run"
+  start_disk_daemon
+  check 'an answer while there is room' 'OK secure match=mx.good.example .*' "$(disk_ask good.example)"
+  fill_disk
+  check 'a full disk: what is known' 'OK secure match=mx.good.example .*' "$(disk_ask good.example)"
+  check 'a full disk: a new domain' 'NOTFOUND.*' "$(disk_ask testing.example)"
+  check 'a full disk: an invalid one' 'NOTFOUND.*' "$(disk_ask two-records.example)"
+  check 'a full disk: it is said' yes "$(disk_says 'lock.mdb cannot be written')"
+  check 'a full disk: the tool reads' '.*good.example.*' "$(mtasts cache list)"
+  kill -KILL $disk_daemon
+  wait $disk_daemon 2>/dev/null
+  check 'a full disk: the tool without mtastsd' '.*good.example.*' "$(mtasts cache list)"
+  start_disk_daemon
+  check 'a full disk: after a start' 'OK secure match=mx.good.example .*' "$(disk_ask good.example)"
+  check 'a full disk: it lives' yes "$(kill -0 $disk_daemon && echo yes)"
+  rm -f "$disk"/filler*
+  sync
+  check 'room again: an answer' 'NOTFOUND.*' "$(disk_ask testing.example)"
+  check 'room again: it is said' yes "$(disk_says 'lock.mdb can be written again' 20)"
+  check 'room again: the file is whole' 0 "$(mtasts cache verify >/dev/null 2>&1; echo $?)"
+  check 'room again: what was learnt is stored' '.*testing.example.*' "$(mtasts cache list)"
+  kill $disk_daemon
+  wait $disk_daemon
+  check 'it ends' 0 $?
+fi
