@@ -35,6 +35,10 @@ int mtasts_data_make(const char *directory, int directory_fd, const struct mtast
  */
 int mtasts_data_commit(MDB_txn *txn);
 
+/* Makes the databases where they are missing, and writes the format: a commit that changes nothing
+ * else. */
+int mtasts_data_write_format(MDB_env *env);
+
 /* Bytes that the newest commit takes. */
 int mtasts_data_size(MDB_env *env, uint64_t *bytes);
 

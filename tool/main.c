@@ -26,6 +26,7 @@ static const struct mtasts_command *const commands[] = {
     &mtasts_command_cache_expire,
     &mtasts_command_cache_verify,
     &mtasts_command_cache_compact,
+    &mtasts_command_cache_backup,
     &mtasts_command_cache_export,
     &mtasts_command_cache_import,
     &mtasts_command_cache_salvage,

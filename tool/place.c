@@ -62,8 +62,26 @@ static enum mtasts_status check(const struct mtasts_place *place) {
   return place->identity.changed ? mtasts_tree_check(path) : mtasts_stamp_check(path);
 }
 
+/* A backup in a directory of its own has no lock.mdb yet. Its owner makes one, as a writer would;
+ * without one there is no writer. */
+static void make_lock(const char *directory) {
+  const struct mtasts_owner owner = {(uid_t)-1, (gid_t)-1};
+  struct stat found;
+  int lock;
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return;
+  if (mtasts_files_find(fd, MTASTS_FILE_DATA, &found) == 0 && found.st_uid == geteuid() &&
+      mtasts_files_find(fd, MTASTS_FILE_LOCK, &found) == ENOENT &&
+      mtasts_files_open(fd, MTASTS_FILE_LOCK, MTASTS_MODE_LOCK, &owner, &lock) == 0)
+    close(lock); /* harmless: the environment is not open, so no lock of LMDB's is lost */
+  close(fd);
+}
+
 enum mtasts_status mtasts_place_read(struct mtasts_place *place) {
   enum mtasts_status status = check(place);
+  if (status == MTASTS_OK)
+    make_lock(mtasts_place_path(place));
   return status == MTASTS_OK ? mtasts_cache_open(mtasts_place_path(place), &place->cache) : status;
 }
 
