@@ -12,14 +12,13 @@
 #include <stdint.h>
 
 #include "files.h"
+#include "format.h"
 #include "meta.h"
 
 #define MTASTS_DB_POLICIES   "policies"
 #define MTASTS_DB_ABSENT     "absent"
-/* In the main database, which holds those two: which layout they have. */
-#define MTASTS_DB_FORMAT_KEY "format"
-#define MTASTS_DB_FORMAT     "mtasts 2"
-#define MTASTS_DB_NOTE_KEY   "note" /* likewise, where there is one */
+/* In the main database, which holds those two, beside the format (format.h). */
+#define MTASTS_DB_NOTE_KEY "note"
 
 /*
  * Makes data.mdb: empty, or a compact copy of `from` where that is not NULL. It takes the place

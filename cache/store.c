@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "data_file.h"
+#include "format.h"
 #include "stamp.h"
 #include "status.h"
 #include "tree_check.h"
@@ -145,10 +146,10 @@ enum mtasts_status mtasts_store_open(const char *directory,
   made->directory = strdup(directory);
   made->name = options->name ? options->name : made->directory;
   enum mtasts_status status = mtasts_env_status(made->directory ? open_store(made) : ENOMEM);
-  if (status == MTASTS_CORRUPT)
+  if (status == MTASTS_CORRUPT && mtasts_format_unknown(directory) == 0)
     mtasts_store_warn(made, MTASTS_CONCERN_DAMAGE,
-                      "%s/" MTASTS_FILE_DATA " is damaged or of another version: move it away, "
-                      "and the cache starts anew",
+                      "%s/" MTASTS_FILE_DATA " is damaged or not a cache: move it away, "
+                      "and the cache starts empty",
                       options->name ? options->name : directory);
   int saved = errno;
   if (status != MTASTS_OK)

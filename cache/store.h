@@ -48,8 +48,8 @@ extern const struct mtasts_store_options mtasts_store_defaults;
  * locks 0660) where they are missing, with the owner and group given, whatever the umask.
  *
  *   MTASTS_LOCKED      another process writes this cache
- *   MTASTS_CORRUPT     cannot be read (truncated, not LMDB, another version), and is
- *                      left as it is; warn says what to do
+ *   MTASTS_CORRUPT     cannot be read (truncated, not LMDB), and is left as it is; warn says
+ *                      what to do. Or of a format that is not known (format.h)
  *   MTASTS_PERMISSION  not allowed, or a symbolic link or another thing that is no regular
  *                      file stands in the place of a file
  *   MTASTS_NO_FILE     the parent of the directory is missing

@@ -233,14 +233,10 @@ static enum mtasts_status try_cache(struct daemon *daemon) {
     return status;
   if (status != MTASTS_OK)
     return status;
-  mtasts_count(&daemon->stats, MTASTS_COUNT_CACHE_DAMAGES);
-  mtasts_log(MTASTS_LOG_ERROR,
-             "cache: %s/data.mdb is damaged or of another version: it is now %s, and what could be "
-             "read of it is in a new one: %llu domains; %llu places were damaged%s%s",
-             directory, MTASTS_FILE_DAMAGED, (unsigned long long)salvaged.domains,
-             (unsigned long long)salvaged.damaged,
-             salvaged.status == MTASTS_OK ? "" : "; the rest is tried at the next start: ",
-             salvaged.status == MTASTS_OK ? "" : mtasts_status_name(salvaged.status));
+  char words[MTASTS_SALVAGED_WORDS];
+  if (salvaged.format == 0)
+    mtasts_count(&daemon->stats, MTASTS_COUNT_CACHE_DAMAGES);
+  mtasts_log(MTASTS_LOG_ERROR, "cache: %s", mtasts_salvaged_words(&salvaged, directory, words));
   return MTASTS_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include "daemon.h"
 #include "files.h"
+#include "format.h"
 #include "out.h"
 #include "stamp.h"
 #include "status.h"
@@ -133,6 +134,21 @@ enum mtasts_status mtasts_place_recover(struct mtasts_place *place,
   return status;
 }
 
+/* Of what cannot be read, although a page may have nothing wrong with it. */
+static int complain_corrupt(const struct mtasts_place *place) {
+  unsigned format = mtasts_format_unknown(mtasts_place_path(place));
+  if (format != 0)
+    mtasts_complain(
+        place->directory,
+        "data.mdb has format %u, and this version of mtasts reads format %d: it is left "
+        "as it is; use the version that wrote it",
+        format, MTASTS_FORMAT);
+  else
+    mtasts_complain(place->directory, "data.mdb is damaged, cut short or not a cache; mtasts cache "
+                                      "salvage puts what can be read of it into a new one");
+  return MTASTS_EXIT_IO;
+}
+
 static bool is_daemons(const struct mtasts_place *place) {
   return strcmp(place->directory, place->config->cache.directory) == 0 &&
          mtasts_daemon_is_there(place->config);
@@ -185,10 +201,7 @@ int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status s
   case MTASTS_PERMISSION:
     return complain_permission(place, error);
   case MTASTS_CORRUPT:
-    mtasts_complain(
-        where, "data.mdb is damaged, cut short or of another version; mtasts cache salvage puts "
-               "what can be read of it into a new one");
-    return MTASTS_EXIT_IO;
+    return complain_corrupt(place);
   case MTASTS_LOCKED:
     mtasts_complain(where, "%s",
                     is_daemons(place) ? "mtastsd is running and writes this cache; stop it first"
