@@ -129,6 +129,22 @@ static int open_store(struct mtasts_store *store) {
   return rc;
 }
 
+/* It cannot be read. */
+static void warn_of_file(struct mtasts_store *store, const char *directory) {
+  const char *name = store->options.name ? store->options.name : directory;
+  unsigned format = mtasts_format_unknown(directory);
+  if (format != 0)
+    mtasts_store_warn(store, MTASTS_CONCERN_DAMAGE,
+                      "%s/" MTASTS_FILE_DATA " has format %u, and this version reads format %d: "
+                      "use the version that wrote it, or move it away",
+                      name, format, MTASTS_FORMAT);
+  else
+    mtasts_store_warn(store, MTASTS_CONCERN_DAMAGE,
+                      "%s/" MTASTS_FILE_DATA " is damaged or not a cache: move it away, and the "
+                      "cache starts empty",
+                      name);
+}
+
 enum mtasts_status mtasts_store_open(const char *directory,
                                      const struct mtasts_store_options *options,
                                      struct mtasts_store **store) {
@@ -146,11 +162,8 @@ enum mtasts_status mtasts_store_open(const char *directory,
   made->directory = strdup(directory);
   made->name = options->name ? options->name : made->directory;
   enum mtasts_status status = mtasts_env_status(made->directory ? open_store(made) : ENOMEM);
-  if (status == MTASTS_CORRUPT && mtasts_format_unknown(directory) == 0)
-    mtasts_store_warn(made, MTASTS_CONCERN_DAMAGE,
-                      "%s/" MTASTS_FILE_DATA " is damaged or not a cache: move it away, "
-                      "and the cache starts empty",
-                      options->name ? options->name : directory);
+  if (status == MTASTS_CORRUPT)
+    warn_of_file(made, directory);
   int saved = errno;
   if (status != MTASTS_OK)
     mtasts_store_close(made);

@@ -78,6 +78,8 @@ static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   loop->tower.net.settings = settings;
   if (renew)
     renew_dns(loop);
+  if (loop->tower.net.fetcher)
+    mtasts_fetcher_renew(loop->tower.net.fetcher);
 }
 
 static enum mtasts_status import(struct mtasts_netloop *loop, const struct mtasts_job *job) {
@@ -285,10 +287,16 @@ static void renew_dns(struct mtasts_netloop *loop) {
   net->settings.dane = old.validator != NULL;
 }
 
+static void on_bundle(void *context, bool broken, const char *sentence) {
+  (void)context;
+  mtasts_log(broken ? MTASTS_LOG_WARNING : MTASTS_LOG_INFO, "https: %s", sentence);
+}
+
 static enum mtasts_status open_net(struct mtasts_netloop *loop, char *error) {
   const struct mtasts_config *config = loop->snapshot->config;
   const struct mtasts_fetcher_options fetcher = {
       .ca_file = config->https.ca_file,
+      .news = on_bundle,
       .timeout = config->https.timeout,
       .allow_private = config->https.allow_private,
       .proxy = config->https.proxy,

@@ -60,6 +60,8 @@ static enum mtasts_status check(const struct mtasts_place *place) {
   const char *path = mtasts_place_path(place);
   if (place->identity.refused != 0)
     return mtasts_env_status(place->identity.refused);
+  if (mtasts_format_unknown(path) != 0)
+    return MTASTS_CORRUPT;
   return place->identity.changed ? mtasts_tree_check(path) : mtasts_stamp_check(path);
 }
 

@@ -391,6 +391,16 @@ cp -r cache noise
 head -c 65536 /dev/urandom >noise/data.mdb
 t 'a cache of random bytes' 74 '' "$(one 'noise: data.mdb is damaged')" --cache noise cache list
 
+cp -r cache later
+perl -0pi -e 's/mtasts 2/mtasts 3/g' later/data.mdb
+sum=$(sha256sum <later/data.mdb)
+for words in 'cache list' 'cache expire' 'cache compact' 'cache salvage' 'cache import export1' 'cache backup b'; do
+  # shellcheck disable=SC2086
+  t "a cache of a later version: $words" 74 '' "$(one 'later: data.mdb has format 3, and this version of mtasts reads format 2: it is left as it is')" --cache later $words
+done
+t 'query goes on without one of a later version' 0 "$(has '"verdict":"unknown"')" "$(one 'data.mdb has format 3')" --cache later --json query --offline one.example
+is 'a cache of a later version is left as it is' "$sum" "$(sha256sum <later/data.mdb)"
+
 # Backups
 mkdir store
 t 'backup' 0 '6 domains, [0-9.]+ KiB' '' "${c[@]}" cache backup store/b.mdb
