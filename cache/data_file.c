@@ -35,9 +35,13 @@ int mtasts_data_commit(MDB_txn *txn) {
   return 0;
 }
 
-int mtasts_data_write_format(MDB_env *env) {
+int mtasts_data_put_format(MDB_txn *txn, MDB_dbi main) {
   MDB_val key = {sizeof MTASTS_DB_FORMAT_KEY - 1, (void *)(uintptr_t)MTASTS_DB_FORMAT_KEY};
   MDB_val format = {sizeof MTASTS_DB_FORMAT - 1, (void *)(uintptr_t)MTASTS_DB_FORMAT};
+  return mdb_put(txn, main, &key, &format, 0);
+}
+
+int mtasts_data_write_format(MDB_env *env) {
   MDB_txn *txn;
   MDB_dbi dbi;
   int rc = mdb_txn_begin(env, NULL, 0, &txn);
@@ -46,7 +50,7 @@ int mtasts_data_write_format(MDB_env *env) {
   if ((rc = mdb_dbi_open(txn, MTASTS_DB_POLICIES, MDB_CREATE, &dbi)) != 0 ||
       (rc = mdb_dbi_open(txn, MTASTS_DB_ABSENT, MDB_CREATE, &dbi)) != 0 ||
       (rc = mdb_dbi_open(txn, NULL, 0, &dbi)) != 0 ||
-      (rc = mdb_put(txn, dbi, &key, &format, 0)) != 0) {
+      (rc = mtasts_data_put_format(txn, dbi)) != 0) {
     mdb_txn_abort(txn);
     return rc;
   }

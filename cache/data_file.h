@@ -15,8 +15,8 @@
 #include "format.h"
 #include "meta.h"
 
-#define MTASTS_DB_POLICIES   "policies"
-#define MTASTS_DB_ABSENT     "absent"
+#define MTASTS_DB_POLICIES "policies"
+#define MTASTS_DB_ABSENT   "absent"
 /* In the main database, which holds those two, beside the format (format.h). */
 #define MTASTS_DB_NOTE_KEY "note"
 
@@ -37,6 +37,7 @@ int mtasts_data_commit(MDB_txn *txn);
 /* Makes the databases where they are missing, and writes the format: a commit that changes nothing
  * else. */
 int mtasts_data_write_format(MDB_env *env);
+int mtasts_data_put_format(MDB_txn *txn, MDB_dbi main);
 
 /* Bytes that the newest commit takes. */
 int mtasts_data_size(MDB_env *env, uint64_t *bytes);

@@ -143,8 +143,8 @@ static void get_id(const unsigned char *at, size_t size, size_t left, char id[MT
 
 enum mtasts_status mtasts_entry_decode(const unsigned char *value, size_t size,
                                        struct mtasts_entry *entry) {
-  if (size < MTASTS_ENTRY_HEADER || size > MTASTS_ENTRY_SIZE_MAX || !mtasts_format_known(value[AT_VERSION]) ||
-      get_32(value) != checksum(value, size))
+  if (size < MTASTS_ENTRY_HEADER || size > MTASTS_ENTRY_SIZE_MAX ||
+      !mtasts_format_known(value[AT_VERSION]) || get_32(value) != checksum(value, size))
     return MTASTS_CORRUPT;
   const unsigned char *record_id = value + MTASTS_ENTRY_HEADER;
   const unsigned char *end = value + size;

@@ -213,9 +213,21 @@ size_t mtasts_store_pending(const struct mtasts_store *store) {
 }
 
 int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn) {
-  if (!store->cache.env)
-    return EBADF;
-  return mdb_txn_begin(store->cache.env, NULL, 0, txn);
+  int rc = store->cache.env ? mdb_txn_begin(store->cache.env, NULL, 0, txn) : EBADF;
+  /* A map that another process has resized is only to be taken up. */
+  store->fails = store->fails || (rc != 0 && rc != MDB_MAP_RESIZED);
+  return rc;
+}
+
+int mtasts_store_commit(struct mtasts_store *store, MDB_txn *txn) {
+  int rc = mtasts_data_commit(txn);
+  if (rc != MDB_MAP_FULL) /* want of room is told otherwise */
+    store->fails = rc != 0;
+  return rc;
+}
+
+bool mtasts_store_fails(const struct mtasts_store *store) {
+  return store->fails;
 }
 
 /* Who could not read the policy that is here, and then learnt nothing, must not end it: it governs
@@ -274,7 +286,7 @@ static int write_group(struct mtasts_store *store, struct mtasts_change *const *
     mdb_txn_abort(txn);
     return rc;
   }
-  if ((rc = mtasts_data_commit(txn)) == 0)
+  if ((rc = mtasts_store_commit(store, txn)) == 0)
     store->note_pending = false;
   return rc;
 }
@@ -365,6 +377,22 @@ enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
   if (held != 0 && held != MDB_MAP_FULL)
     mtasts_store_revive(store);
   return mtasts_env_status(rc == 0 && held != MDB_MAP_FULL ? held : rc);
+}
+
+enum mtasts_status mtasts_store_try(struct mtasts_store *store) {
+  MDB_txn *txn;
+  if (store->count > 0 || store->note_pending || mtasts_env_forked(&store->cache))
+    return mtasts_store_flush(store);
+  int rc = mtasts_store_begin(store, &txn);
+  if (rc == 0) {
+    if ((rc = mtasts_data_put_format(txn, store->cache.main)) == 0)
+      rc = mtasts_store_commit(store, txn);
+    else
+      mdb_txn_abort(txn);
+  }
+  if (rc != 0 && rc != MDB_MAP_FULL)
+    mtasts_store_revive(store);
+  return mtasts_env_status(rc);
 }
 
 /* Takes over the change, in the place of an earlier one for the same domain. */

@@ -102,6 +102,14 @@ enum mtasts_status mtasts_store_drop(struct mtasts_store *store,
  */
 enum mtasts_status mtasts_store_flush(struct mtasts_store *store);
 
+/*
+ * Has a write failed for another reason than want of room, and none succeeded since?
+ * mtasts_store_try commits what is pending, or else the format once more, so that a fault that is
+ * over is found to be over while nothing is to be stored.
+ */
+bool mtasts_store_fails(const struct mtasts_store *store);
+enum mtasts_status mtasts_store_try(struct mtasts_store *store);
+
 /* Changes not committed yet. */
 size_t mtasts_store_pending(const struct mtasts_store *store);
 

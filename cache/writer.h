@@ -41,6 +41,7 @@ struct mtasts_store {
   int64_t others_checked;          /* likewise */
   struct mtasts_laggard laggard;   /* that was named last */
   bool paused;                     /* are entries without a policy refused? */
+  bool fails;                      /* has a write failed, and none succeeded since? */
   bool hurt;                       /* has LMDB given up the environment? Then no stamp is left */
   bool crowded;                    /* likewise: did policies alone leave no room for one? */
   uint64_t salt;                   /* of the hash of organisational domains, see quota.c */
@@ -56,8 +57,9 @@ int64_t mtasts_store_uptime(void); /* seconds on the monotonic clock */
 __attribute__((format(printf, 3, 4))) void
 mtasts_store_warn(struct mtasts_store *store, enum mtasts_concern concern, const char *format, ...);
 
-/* Begins to write; mtasts_data_commit ends it. */
+/* Begins to write; mtasts_store_commit ends it. Both note whether writing works. */
 int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn);
+int mtasts_store_commit(struct mtasts_store *store, MDB_txn *txn);
 
 /* After a failure: if LMDB has given up the environment, for good, as it does when a meta page
  * cannot be written, opens it again, so that reading and writing go on. True: it did. */
