@@ -416,6 +416,24 @@ check 'and its policies are in force' 'enforce cache 20260101T000000 -' "$(decis
 check 'and the one before is kept' 1 "$(ls "$cache" | grep -c 'data.mdb.damaged-')"
 stop_daemon
 
+# A backup while it runs, and put back as mtastsd(8) says
+start_daemon
+check 'a backup of the live cache' 0 "$("$MTASTS" --config "$conf" cache backup "$LAB_DIR/backup" >"$LAB_DIR/out" 2>&1; echo $?)"
+check 'it is for its owner alone' 600 "$(stat -c %a "$LAB_DIR/backup")"
+before=$("$MTASTS" --config "$conf" cache export)
+stop_daemon
+rm -f "$cache"/*
+start_daemon
+check 'without it nothing is known' null "$("$MTASTS" --config "$conf" --json cache show good.example 2>/dev/null | jq -r .id)"
+stop_daemon
+install -m 640 "$LAB_DIR/backup" "$cache/data.mdb"
+chown --reference="$cache" "$cache/data.mdb"
+rm -f "$cache/lock.mdb"
+start_daemon
+check 'a backup that was put back' "$before" "$("$MTASTS" --config "$conf" cache export)"
+check 'is in force' 'enforce cache 20260101T000000 -' "$(decision good)"
+stop_daemon
+
 # A disk that is full, to the daemon at least
 limit_files() { # LIMIT
   local as=()
