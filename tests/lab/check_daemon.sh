@@ -420,17 +420,18 @@ stop_daemon
 start_daemon
 check 'a backup of the live cache' 0 "$("$MTASTS" --config "$conf" cache backup "$LAB_DIR/backup" >"$LAB_DIR/out" 2>&1; echo $?)"
 check 'it is for its owner alone' 600 "$(stat -c %a "$LAB_DIR/backup")"
-before=$("$MTASTS" --config "$conf" cache export)
+"$MTASTS" --config "$conf" cache export >"$LAB_DIR/export"
 stop_daemon
 rm -f "$cache"/*
 start_daemon
-check 'without it nothing is known' null "$("$MTASTS" --config "$conf" --json cache show good.example 2>/dev/null | jq -r .id)"
+check 'without it nothing is known' 0 "$("$MTASTS" --config "$conf" cache export | wc -l)"
 stop_daemon
 install -m 640 "$LAB_DIR/backup" "$cache/data.mdb"
 chown --reference="$cache" "$cache/data.mdb"
 rm -f "$cache/lock.mdb"
 start_daemon
-check 'a backup that was put back' "$before" "$("$MTASTS" --config "$conf" cache export)"
+check 'a backup that was put back' same "$("$MTASTS" --config "$conf" cache export |
+  cmp -s - "$LAB_DIR/export" && echo same)"
 check 'is in force' 'enforce cache 20260101T000000 -' "$(decision good)"
 stop_daemon
 
