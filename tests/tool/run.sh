@@ -403,12 +403,13 @@ is 'a cache of a later version is left as it is' "$sum" "$(sha256sum <later/data
 
 # Backups
 mkdir store
+in_store() { find store -mindepth 1 -printf '%f\n' | sort | paste -sd' '; }
 t 'backup' 0 '6 domains, [0-9.]+ KiB' '' "${c[@]}" cache backup store/b.mdb
 is 'backup: for its owner alone' '600 1' "$(stat -c '%a %h' store/b.mdb)"
 t 'an earlier one is replaced, JSON' 0 '\{"domains":6,"damaged":0,"bytes":[0-9]+\}' '' "${c[@]}" --json cache backup store/b.mdb
 : >store/empty
 t 'so is an empty file' 0 '6 domains, .*' '' "${c[@]}" cache backup store/empty
-is 'nothing else is left there' 'b.mdb empty' "$(ls -A store | paste -sd' ')"
+is 'nothing else is left there' 'b.mdb empty' "$(in_store)"
 echo precious >store/text
 ln -s text store/link
 t 'another file is not' 73 '' "$(one 'store/text: is there, and is no backup')" "${c[@]}" cache backup store/text
@@ -421,7 +422,7 @@ t 'backup without a name' 64 '' "$(one 'missing')" "${c[@]}" cache backup
 t 'backup to nowhere' 73 '' "$(one 'nosuch/b: No such file')" "${c[@]}" cache backup nosuch/b
 t 'backup of no cache' 66 '' "$(one 'no cache here')" --cache nothing cache backup store/none
 t 'backup of a damaged cache' 74 '' "$(one 'noise: data.mdb is damaged')" --cache noise cache backup store/none
-is 'nothing is left of those' 'b.mdb empty link text' "$(ls -A store | paste -sd' ')"
+is 'nothing is left of those' 'b.mdb empty link text' "$(in_store)"
 mkdir restored
 cp store/b.mdb restored/data.mdb
 is 'a backup is read as it is' '' "$("$MTASTS" --cache restored cache export | diff export1 - 2>&1)"

@@ -84,7 +84,7 @@ static void test_whole(void) {
   struct scene scene = scene_new();
   struct mtasts_backup_counts counts = back_up(&scene, NULL);
   struct mtasts_cache_stats stats = restored(&scene);
-  struct mtasts_entry entry;
+  struct mtasts_entry entry = {.has_policy = false};
   CU_ASSERT_EQUAL(counts.domains, 2 * MANY);
   CU_ASSERT_EQUAL(counts.damaged, 0);
   CU_ASSERT_EQUAL(stats.policies, MANY);
