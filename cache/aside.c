@@ -11,6 +11,7 @@
 
 #include "environment.h"
 #include "files.h"
+#include "format.h"
 
 #define DATED MTASTS_FILE_DAMAGED "-"
 
@@ -66,11 +67,37 @@ int mtasts_aside_rename(int directory, int *file) {
   return fsync(directory) == 0 ? 0 : errno;
 }
 
-enum mtasts_status mtasts_cache_aside(const char *directory, int *file) {
+/* A date is put behind the name if it is taken. */
+static int rename_format(int directory, unsigned format) {
+  char name[NAME_SIZE];
+  struct timespec now;
+  struct tm utc;
+  snprintf(name, sizeof name, MTASTS_FILE_FORMAT "%u", format);
+  int rc =
+      renameat2(directory, MTASTS_FILE_DATA, directory, name, RENAME_NOREPLACE) == 0 ? 0 : errno;
+  size_t len = strlen(name);
+  if (rc != EEXIST || clock_gettime(CLOCK_REALTIME, &now) != 0 || !gmtime_r(&now.tv_sec, &utc) ||
+      strftime(name + len, sizeof name - len, "-%Y%m%dT%H%M%SZ", &utc) == 0)
+    return rc;
+  return renameat2(directory, MTASTS_FILE_DATA, directory, name, RENAME_NOREPLACE) == 0 ? 0 : errno;
+}
+
+/* *file: the file, open to read, or -1. */
+static int rename_data(int directory, int *file, unsigned *format) {
+  *file = openat(directory, MTASTS_FILE_DATA, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  unsigned number = *file >= 0 ? mtasts_format_of(*file) : 0;
+  *format = mtasts_format_known(number) ? 0 : number;
+  if (*format == 0)
+    return mtasts_aside_rename(directory, NULL);
+  int rc = rename_format(directory, *format);
+  return rc == 0 && fsync(directory) != 0 ? errno : rc;
+}
+
+enum mtasts_status mtasts_cache_aside(const char *directory, int *file, unsigned *format) {
   const struct mtasts_owner nobody = {(uid_t)-1, (gid_t)-1};
   int lock = -1;
-  if (file)
-    *file = -1;
+  int data = -1;
+  unsigned unknown = 0;
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int rc = fd >= 0 ? 0 : errno;
   if (rc == 0)
@@ -78,7 +105,13 @@ enum mtasts_status mtasts_cache_aside(const char *directory, int *file) {
   if (rc == 0 && flock(lock, LOCK_EX | LOCK_NB) != 0)
     rc = errno;
   if (rc == 0)
-    rc = mtasts_aside_rename(fd, file);
+    rc = rename_data(fd, &data, &unknown);
+  if (file)
+    *file = rc == 0 ? data : -1;
+  if (data >= 0 && (!file || rc != 0))
+    close(data);
+  if (format)
+    *format = unknown;
   if (lock >= 0)
     close(lock);
   if (fd >= 0)

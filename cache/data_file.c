@@ -35,9 +35,13 @@ int mtasts_data_commit(MDB_txn *txn) {
   return 0;
 }
 
-static int write_format(MDB_env *env) {
+int mtasts_data_put_format(MDB_txn *txn, MDB_dbi main) {
   MDB_val key = {sizeof MTASTS_DB_FORMAT_KEY - 1, (void *)(uintptr_t)MTASTS_DB_FORMAT_KEY};
   MDB_val format = {sizeof MTASTS_DB_FORMAT - 1, (void *)(uintptr_t)MTASTS_DB_FORMAT};
+  return mdb_put(txn, main, &key, &format, 0);
+}
+
+int mtasts_data_write_format(MDB_env *env) {
   MDB_txn *txn;
   MDB_dbi dbi;
   int rc = mdb_txn_begin(env, NULL, 0, &txn);
@@ -46,7 +50,7 @@ static int write_format(MDB_env *env) {
   if ((rc = mdb_dbi_open(txn, MTASTS_DB_POLICIES, MDB_CREATE, &dbi)) != 0 ||
       (rc = mdb_dbi_open(txn, MTASTS_DB_ABSENT, MDB_CREATE, &dbi)) != 0 ||
       (rc = mdb_dbi_open(txn, NULL, 0, &dbi)) != 0 ||
-      (rc = mdb_put(txn, dbi, &key, &format, 0)) != 0) {
+      (rc = mtasts_data_put_format(txn, dbi)) != 0) {
     mdb_txn_abort(txn);
     return rc;
   }
@@ -76,7 +80,7 @@ static int settle(const char *path, size_t parity) {
   if ((rc = mdb_env_set_maxdbs(env, 2)) == 0)
     rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, MTASTS_MODE_DATA);
   while (rc == 0 && ((number ^ parity) & 1) != 0)
-    if ((rc = write_format(env)) == 0)
+    if ((rc = mtasts_data_write_format(env)) == 0)
       rc = last_transaction(env, &number);
   mdb_env_close(env);
   return rc;
@@ -87,7 +91,7 @@ static int settle(const char *path, size_t parity) {
  * the new file's commits are counted; one more commit makes both hold the same.
  */
 static int copy_compact(MDB_env *from, int fd, size_t *parity) {
-  int rc = write_format(from);
+  int rc = mtasts_data_write_format(from);
   if (rc == MDB_MAP_FULL)
     rc = 0; /* they may miss the last commit: no reason not to mend a full map */
   if (rc == 0 && (rc = last_transaction(from, parity)) == 0)

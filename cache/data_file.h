@@ -12,14 +12,13 @@
 #include <stdint.h>
 
 #include "files.h"
+#include "format.h"
 #include "meta.h"
 
-#define MTASTS_DB_POLICIES   "policies"
-#define MTASTS_DB_ABSENT     "absent"
-/* In the main database, which holds those two: which layout they have. */
-#define MTASTS_DB_FORMAT_KEY "format"
-#define MTASTS_DB_FORMAT     "mtasts 2"
-#define MTASTS_DB_NOTE_KEY   "note" /* likewise, where there is one */
+#define MTASTS_DB_POLICIES "policies"
+#define MTASTS_DB_ABSENT   "absent"
+/* In the main database, which holds those two, beside the format (format.h). */
+#define MTASTS_DB_NOTE_KEY "note"
 
 /*
  * Makes data.mdb: empty, or a compact copy of `from` where that is not NULL. It takes the place
@@ -34,6 +33,11 @@ int mtasts_data_make(const char *directory, int directory_fd, const struct mtast
  * to the next writer (mtasts_tree_lengthen).
  */
 int mtasts_data_commit(MDB_txn *txn);
+
+/* Makes the databases where they are missing, and writes the format: a commit that changes nothing
+ * else. */
+int mtasts_data_write_format(MDB_env *env);
+int mtasts_data_put_format(MDB_txn *txn, MDB_dbi main);
 
 /* Bytes that the newest commit takes. */
 int mtasts_data_size(MDB_env *env, uint64_t *bytes);

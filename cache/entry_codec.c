@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ascii.h"
+#include "format.h"
 
 /* The header. */
 enum offset {
@@ -33,7 +34,6 @@ enum offset {
 };
 
 enum {
-  VERSION = 2,
   CHECKSUM_SIZE = 4,
   SAME_ID = 255, /* the policy was fetched under the record's id, as nearly all are */
 };
@@ -143,8 +143,8 @@ static void get_id(const unsigned char *at, size_t size, size_t left, char id[MT
 
 enum mtasts_status mtasts_entry_decode(const unsigned char *value, size_t size,
                                        struct mtasts_entry *entry) {
-  if (size < MTASTS_ENTRY_HEADER || size > MTASTS_ENTRY_SIZE_MAX || value[AT_VERSION] != VERSION ||
-      get_32(value) != checksum(value, size))
+  if (size < MTASTS_ENTRY_HEADER || size > MTASTS_ENTRY_SIZE_MAX ||
+      !mtasts_format_known(value[AT_VERSION]) || get_32(value) != checksum(value, size))
     return MTASTS_CORRUPT;
   const unsigned char *record_id = value + MTASTS_ENTRY_HEADER;
   const unsigned char *end = value + size;
@@ -289,7 +289,7 @@ size_t mtasts_entry_encode(const struct mtasts_entry *entry, unsigned char *out)
   const struct mtasts_policy none = {.mode = MTASTS_MODE_NONE};
   const struct mtasts_policy *policy = entry->has_policy ? &entry->policy : &none;
   const struct ids ids = ids_of(entry);
-  out[AT_VERSION] = VERSION;
+  out[AT_VERSION] = MTASTS_FORMAT;
   out[AT_RECORD] = (unsigned char)entry->record;
   out[AT_ERROR] = (unsigned char)entry->error;
   out[AT_FLAGS] =

@@ -63,10 +63,8 @@ static int check_format(MDB_txn *txn, MDB_dbi dbi) {
   int rc = mdb_get(txn, dbi, &key, &format);
   if (rc != 0)
     return rc;
-  if (format.mv_size != sizeof MTASTS_DB_FORMAT - 1 ||
-      memcmp(format.mv_data, MTASTS_DB_FORMAT, format.mv_size) != 0)
-    return MDB_VERSION_MISMATCH;
-  return 0;
+  unsigned number = mtasts_format_number(format.mv_data, format.mv_size);
+  return mtasts_format_known(number) ? 0 : MDB_VERSION_MISMATCH;
 }
 
 /* Processes that were killed leave their reader slots taken. */

@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "environment.h"
 #include "files.h"
+#include "format.h"
 #include "lmdb_page.h"
 #include "meta.h"
 
@@ -270,11 +273,13 @@ enum mtasts_status mtasts_cache_recover(const char *directory,
   *salvaged = (struct mtasts_salvaged){.status = MTASTS_OK};
   if (files >= 0)
     set_mark(files, true); /* a disk that is full is no reason not to go on */
-  enum mtasts_status status = mtasts_cache_aside(directory, &fd);
+  unsigned format = 0;
+  enum mtasts_status status = mtasts_cache_aside(directory, &fd, &format);
   if (status == MTASTS_OK)
     status = mtasts_store_open(directory, options, store);
-  if (status == MTASTS_OK)
+  if (status == MTASTS_OK && format == 0)
     *salvaged = mtasts_salvage(fd, *store, now);
+  salvaged->format = format;
   int error = errno;
   if (files >= 0 && status == MTASTS_OK && salvaged->status == MTASTS_OK)
     set_mark(files, false);
@@ -284,6 +289,26 @@ enum mtasts_status mtasts_cache_recover(const char *directory,
     close(fd);
   errno = error;
   return status;
+}
+
+const char *mtasts_salvaged_words(const struct mtasts_salvaged *salvaged, const char *directory,
+                                  char words[MTASTS_SALVAGED_WORDS]) {
+  bool done = salvaged->status == MTASTS_OK;
+  if (salvaged->format != 0)
+    snprintf(words, MTASTS_SALVAGED_WORDS,
+             "%s/" MTASTS_FILE_DATA
+             " has format %u, and this version reads format %d: it is now " MTASTS_FILE_FORMAT
+             "%u, untouched, and the cache begins empty",
+             directory, salvaged->format, MTASTS_FORMAT, salvaged->format);
+  else
+    snprintf(words, MTASTS_SALVAGED_WORDS,
+             "%s/" MTASTS_FILE_DATA " is damaged or not a cache: it is now " MTASTS_FILE_DAMAGED
+             ", and what could be read of it is in a new one: %" PRIu64 " domains; %" PRIu64
+             " places were damaged%s%s",
+             directory, salvaged->domains, salvaged->damaged,
+             done ? "" : "; the rest is tried at the next start: ",
+             done ? "" : mtasts_status_name(salvaged->status));
+  return words;
 }
 
 bool mtasts_cache_recover_rest(const char *directory, struct mtasts_store *store, int64_t now,

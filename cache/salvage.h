@@ -15,7 +15,17 @@ struct mtasts_salvaged {
   uint64_t domains;          /* put into the cache */
   uint64_t damaged;          /* values, or pages of them, that were there and cannot be read */
   enum mtasts_status status; /* of reading and storing */
+  unsigned
+      format; /* not known (format.h): the file is not damaged, and nothing of it was read; 0 */
 };
+
+enum {
+  MTASTS_SALVAGED_WORDS = 700, /* bytes, with the NUL */
+};
+
+/* Says what became of the data.mdb of a directory that was recovered. Returns words. */
+const char *mtasts_salvaged_words(const struct mtasts_salvaged *salvaged, const char *directory,
+                                  char words[MTASTS_SALVAGED_WORDS]);
 
 /* Puts what the file holds into the store, and commits it. */
 struct mtasts_salvaged mtasts_salvage(int fd, struct mtasts_store *store, int64_t now);
@@ -34,7 +44,8 @@ bool mtasts_salvage_mark(const char *directory, bool on);
 bool mtasts_salvage_marked(const char *directory);
 
 /*
- * Moves a damaged data.mdb aside (aside.h), opens an empty store in its place, and salvages. The
+ * Moves a damaged data.mdb aside (aside.h), opens an empty store in its place, and salvages. One of
+ * a format that is not known is moved aside and not read. The
  * cache is of use if MTASTS_OK is returned, whatever came of salvaging. Else as mtasts_cache_aside
  * and mtasts_store_open.
  */

@@ -13,6 +13,7 @@
 #include "aside.h"
 #include "bus_error.h"
 #include "data_file.h"
+#include "format.h"
 #include "lock_file.h"
 #include "stamp.h"
 #include "status.h"
@@ -161,6 +162,22 @@ void mtasts_store_salvaged(struct mtasts_store *store) {
   atomic_store(&store->cache.salvaged, false);
 }
 
+/* It cannot be read. */
+static void warn_of_file(struct mtasts_store *store, const char *directory) {
+  const char *name = store->options.name ? store->options.name : directory;
+  unsigned format = mtasts_format_unknown(directory);
+  if (format != 0)
+    mtasts_store_warn(store, MTASTS_CONCERN_DAMAGE,
+                      "%s/" MTASTS_FILE_DATA " has format %u, and this version reads format %d: "
+                      "use the version that wrote it, or move it away",
+                      name, format, MTASTS_FORMAT);
+  else
+    mtasts_store_warn(store, MTASTS_CONCERN_DAMAGE,
+                      "%s/" MTASTS_FILE_DATA " is damaged or not a cache: move it away, and the "
+                      "cache starts empty",
+                      name);
+}
+
 enum mtasts_status mtasts_store_open(const char *directory,
                                      const struct mtasts_store_options *options,
                                      struct mtasts_store **store) {
@@ -180,10 +197,7 @@ enum mtasts_status mtasts_store_open(const char *directory,
   made->name = options->name ? options->name : made->directory;
   enum mtasts_status status = mtasts_env_status(made->directory ? open_store(made) : ENOMEM);
   if (status == MTASTS_CORRUPT)
-    mtasts_store_warn(made, MTASTS_CONCERN_DAMAGE,
-                      "%s/" MTASTS_FILE_DATA " is damaged or of another version: move it away, "
-                      "and the cache starts anew",
-                      options->name ? options->name : directory);
+    warn_of_file(made, directory);
   int saved = errno;
   if (status != MTASTS_OK)
     mtasts_store_close(made);
@@ -233,9 +247,21 @@ size_t mtasts_store_pending(const struct mtasts_store *store) {
 }
 
 int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn) {
-  if (!store->cache.env)
-    return EBADF;
-  return mdb_txn_begin(store->cache.env, NULL, 0, txn);
+  int rc = store->cache.env ? mdb_txn_begin(store->cache.env, NULL, 0, txn) : EBADF;
+  /* A map that another process has resized is only to be taken up. */
+  store->fails = store->fails || (rc != 0 && rc != MDB_MAP_RESIZED);
+  return rc;
+}
+
+int mtasts_store_commit(struct mtasts_store *store, MDB_txn *txn) {
+  int rc = mtasts_data_commit(txn);
+  if (rc != MDB_MAP_FULL) /* want of room is told otherwise */
+    store->fails = rc != 0;
+  return rc;
+}
+
+bool mtasts_store_fails(const struct mtasts_store *store) {
+  return store->fails;
 }
 
 /* Who could not read the policy that is here, and then learnt nothing, must not end it: it governs
@@ -294,7 +320,7 @@ static int write_group(struct mtasts_store *store, struct mtasts_change *const *
     mdb_txn_abort(txn);
     return rc;
   }
-  if ((rc = mtasts_data_commit(txn)) == 0)
+  if ((rc = mtasts_store_commit(store, txn)) == 0)
     store->note_pending = false;
   return rc;
 }
@@ -388,6 +414,22 @@ enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
   if (held != 0 && held != MDB_MAP_FULL)
     mtasts_store_revive(store);
   return mtasts_env_status(rc == 0 && held != MDB_MAP_FULL ? held : rc);
+}
+
+enum mtasts_status mtasts_store_try(struct mtasts_store *store) {
+  MDB_txn *txn;
+  if (store->count > 0 || store->note_pending || mtasts_env_forked(&store->cache))
+    return mtasts_store_flush(store);
+  int rc = mtasts_store_begin(store, &txn);
+  if (rc == 0) {
+    if ((rc = mtasts_data_put_format(txn, store->cache.main)) == 0)
+      rc = mtasts_store_commit(store, txn);
+    else
+      mdb_txn_abort(txn);
+  }
+  if (rc != 0 && rc != MDB_MAP_FULL)
+    mtasts_store_revive(store);
+  return mtasts_env_status(rc);
 }
 
 /* Takes over the change, in the place of an earlier one for the same domain. */

@@ -50,8 +50,8 @@ extern const struct mtasts_store_options mtasts_store_defaults;
  * locks 0660) where they are missing, with the owner and group given, whatever the umask.
  *
  *   MTASTS_LOCKED      another process writes this cache
- *   MTASTS_CORRUPT     cannot be read (truncated, not LMDB, another version), and is
- *                      left as it is; warn says what to do
+ *   MTASTS_CORRUPT     cannot be read (truncated, not LMDB), and is left as it is; warn says
+ *                      what to do. Or of a format that is not known (format.h)
  *   MTASTS_PERMISSION  not allowed, or a symbolic link or another thing that is no regular
  *                      file stands in the place of a file
  *   MTASTS_NO_FILE     the parent of the directory is missing
@@ -122,6 +122,14 @@ enum mtasts_status mtasts_store_drop(struct mtasts_store *store,
  *   any other failure leaves all of them pending
  */
 enum mtasts_status mtasts_store_flush(struct mtasts_store *store);
+
+/*
+ * Has a write failed for another reason than want of room, and none succeeded since?
+ * mtasts_store_try commits what is pending, or else the format once more, so that a fault that is
+ * over is found to be over while nothing is to be stored.
+ */
+bool mtasts_store_fails(const struct mtasts_store *store);
+enum mtasts_status mtasts_store_try(struct mtasts_store *store);
 
 /* Changes not committed yet. */
 size_t mtasts_store_pending(const struct mtasts_store *store);

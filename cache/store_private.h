@@ -46,6 +46,7 @@ struct mtasts_store {
   unsigned bus_errors;             /* by bus_error.h, when lock.mdb was last a file in full */
   int64_t lock_tried;              /* to have it so again; likewise */
   bool paused;                     /* are entries without a policy refused? */
+  bool fails;                      /* has a write failed, and none succeeded since? */
   bool hurt;                       /* has LMDB given up the environment? Then no stamp is left */
   bool crowded;                    /* likewise: did policies alone leave no room for one? */
   uint64_t salt;                   /* of the hash of organisational domains, see quota.c */
@@ -61,8 +62,9 @@ int64_t mtasts_store_uptime(void); /* seconds on the monotonic clock */
 __attribute__((format(printf, 3, 4))) void
 mtasts_store_warn(struct mtasts_store *store, enum mtasts_concern concern, const char *format, ...);
 
-/* Begins to write; mtasts_data_commit ends it. */
+/* Begins to write; mtasts_store_commit ends it. Both note whether writing works. */
 int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn);
+int mtasts_store_commit(struct mtasts_store *store, MDB_txn *txn);
 
 /* After a failure: if LMDB has given up the environment, for good, as it does when a meta page
  * cannot be written, opens it again, so that reading and writing go on. True: it did. */

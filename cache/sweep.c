@@ -70,7 +70,7 @@ static int batch(struct mtasts_store *store, struct mtasts_sweep *sweep, struct 
   if (rc != 0 || tally.removed == 0)
     mdb_txn_abort(txn);
   else
-    rc = mtasts_data_commit(txn);
+    rc = mtasts_store_commit(store, txn);
   if (rc == 0) {
     range->from = next;
     sweep->removed += tally.removed;

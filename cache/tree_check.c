@@ -72,8 +72,8 @@ static bool is_stopped(const atomic_bool *stop) {
 
 /* Reads a page that says itself that it has this number. */
 static bool read_page(struct walk *walk, uint64_t number, unsigned char *page) {
-  if (is_stopped(walk->stop) || number < META_PAGES || number > walk->last_page || walk->pages_left == 0 ||
-      !mark(walk, number, 1))
+  if (is_stopped(walk->stop) || number < META_PAGES || number > walk->last_page ||
+      walk->pages_left == 0 || !mark(walk, number, 1))
     return false;
   walk->pages_left--;
   return pread(walk->fd, page, walk->page_size, (off_t)(number * walk->page_size)) ==
@@ -392,9 +392,32 @@ int mtasts_tree_lengthen(int directory) {
   return rc;
 }
 
-static bool is_format(const struct node *node) {
-  return node->key.data && !node->big && !node->tree && node->size == sizeof MTASTS_DB_FORMAT - 1 &&
-         memcmp(node->data, MTASTS_DB_FORMAT, node->size) == 0;
+/* As mtasts_format_number. page: room for one. */
+static unsigned read_format(struct walk *walk, uint64_t root, unsigned char *page) {
+  struct node node;
+  if (!path_holds(walk, root, mtasts_span_of(MTASTS_DB_FORMAT_KEY), page, &node) ||
+      !node.key.data || node.big || node.tree)
+    return 0;
+  return mtasts_format_number(node.data, node.size);
+}
+
+unsigned mtasts_format_of(int fd) {
+  struct mtasts_data_trees trees;
+  if (mtasts_data_trees(fd, &trees) != 0)
+    return 0;
+  struct walk walk = walk_of(fd, &trees);
+  unsigned char *page = malloc(trees.page_size);
+  unsigned number = page ? read_format(&walk, trees.main.root, page) : 0;
+  free(page);
+  return number;
+}
+
+unsigned mtasts_format_unknown(const char *directory) {
+  int fd = open_data(directory, MTASTS_FILE_DATA);
+  unsigned number = fd >= 0 ? mtasts_format_of(fd) : 0;
+  if (fd >= 0)
+    close(fd);
+  return mtasts_format_known(number) ? 0 : number;
 }
 
 static bool copy_value(const struct walk *walk, const struct node *node, unsigned char *value) {
@@ -411,8 +434,7 @@ static enum mtasts_status read_value(int fd, const struct mtasts_data_trees *tre
   struct mtasts_span key = {domain->name, domain->len};
   struct node node;
   uint64_t roots[2];
-  if (!path_holds(&walk, trees->main.root, mtasts_span_of(MTASTS_DB_FORMAT_KEY), page, &node) ||
-      !is_format(&node))
+  if (!mtasts_format_known(read_format(&walk, trees->main.root, page)))
     return MTASTS_CORRUPT;
   for (size_t i = 0; i < 2; i++) {
     if (!path_holds(&walk, trees->main.root, mtasts_span_of(databases[i]), page, &node) ||

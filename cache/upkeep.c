@@ -78,7 +78,7 @@ static int empty(struct mtasts_store *store, uint64_t *removed) {
     mdb_txn_abort(txn);
     return rc;
   }
-  if ((rc = mtasts_data_commit(txn)) == 0)
+  if ((rc = mtasts_store_commit(store, txn)) == 0)
     *removed = usage.policies + usage.absent;
   return rc;
 }

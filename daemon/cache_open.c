@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "files.h"
+#include "format.h"
 #include "log.h"
 #include "stamp.h"
 #include "status.h"
@@ -43,14 +44,10 @@ static bool in_use(void *context, const struct mtasts_domain *domain) {
 
 void mtasts_cache_tell_salvaged(struct mtasts_stats *stats, const char *directory,
                                 const struct mtasts_salvaged *salvaged) {
-  mtasts_count(stats, MTASTS_COUNT_CACHE_DAMAGES);
-  mtasts_log(MTASTS_LOG_ERROR,
-             "cache: %s/data.mdb is damaged or of another version: it is now %s, and what could be "
-             "read of it is in a new one: %llu domains; %llu places were damaged%s%s",
-             directory, MTASTS_FILE_DAMAGED, (unsigned long long)salvaged->domains,
-             (unsigned long long)salvaged->damaged,
-             salvaged->status == MTASTS_OK ? "" : "; the rest is tried at the next start: ",
-             salvaged->status == MTASTS_OK ? "" : mtasts_status_name(salvaged->status));
+  char words[MTASTS_SALVAGED_WORDS];
+  if (salvaged->format == 0)
+    mtasts_count(stats, MTASTS_COUNT_CACHE_DAMAGES);
+  mtasts_log(MTASTS_LOG_ERROR, "cache: %s", mtasts_salvaged_words(salvaged, directory, words));
 }
 
 /* Is the file one to be checked behind the first answers? What a salvage left undone comes first.
@@ -61,7 +58,7 @@ static bool is_unchecked(const char *directory) {
   int len = snprintf(path, sizeof path, "%s/" MTASTS_FILE_DATA, directory);
   return len > 0 && (size_t)len < sizeof path && lstat(path, &file) == 0 &&
          file.st_size > CHECK_AT_ONCE && !mtasts_salvage_marked(directory) &&
-         !mtasts_stamp_fits(directory);
+         !mtasts_stamp_fits(directory) && mtasts_format_unknown(directory) == 0;
 }
 
 static enum mtasts_status try_cache(struct mtasts_cache_opening *opening) {

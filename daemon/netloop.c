@@ -24,6 +24,7 @@
 
 enum {
   NICE = 5, /* a handshake does not delay an answer of the front loop */
+  TRY_MS = 5000,
   COMPLAIN_MS = 60000,
 };
 
@@ -38,6 +39,7 @@ struct mtasts_netloop {
   struct mtasts_dns_watch dns;
   bool renew; /* making another resolver and validator has failed: it is tried again */
   struct mtasts_seldom complained; /* of that */
+  struct mtasts_seldom tried;      /* to write again after a failure */
   bool require_dnssec;
   bool dnssec_works; /* by the last check that had an answer, of any validator */
   struct mtasts_ad_check *ad_check;
@@ -80,6 +82,8 @@ static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   loop->tower.net.settings = settings;
   if (renew)
     renew_dns(loop);
+  if (loop->tower.net.fetcher)
+    mtasts_fetcher_renew(loop->tower.net.fetcher);
 }
 
 static enum mtasts_status import(struct mtasts_netloop *loop, const struct mtasts_job *job) {
@@ -171,6 +175,16 @@ static void on_mail(evutil_socket_t fd, short what, void *context) {
 
 /* what time brings */
 
+/* Whatever the write was that failed: /healthz tells it until one has succeeded, and that does not
+ * wait until there is something to store. */
+static void watch_store(struct mtasts_netloop *loop) {
+  struct mtasts_store *store = loop->tower.store;
+  if (mtasts_store_fails(store) && mtasts_seldom(&loop->tried, TRY_MS))
+    mtasts_tower_complain(&loop->tower, mtasts_store_try(store));
+  atomic_store_explicit(&loop->tower.stats->store_fails, mtasts_store_fails(store),
+                        memory_order_relaxed);
+}
+
 static void on_second(evutil_socket_t fd, short what, void *context) {
   struct mtasts_netloop *loop = context;
   int64_t uptime = mtasts_uptime();
@@ -178,6 +192,7 @@ static void on_second(evutil_socket_t fd, short what, void *context) {
   (void)fd;
   (void)what;
   loop->went = uptime;
+  watch_store(loop);
   if (mtasts_dns_watch_go(&loop->dns, loop->snapshot->config->dns.servers.items,
                           loop->snapshot->config->dns.servers.count) ||
       loop->renew)
@@ -290,10 +305,16 @@ static void renew_dns(struct mtasts_netloop *loop) {
   net->settings.dane = old.validator != NULL;
 }
 
+static void on_bundle(void *context, bool broken, const char *sentence) {
+  (void)context;
+  mtasts_log(broken ? MTASTS_LOG_WARNING : MTASTS_LOG_INFO, "https: %s", sentence);
+}
+
 static enum mtasts_status open_net(struct mtasts_netloop *loop, char error[MTASTS_ERROR_TEXT]) {
   const struct mtasts_config *config = loop->snapshot->config;
   const struct mtasts_fetcher_options fetcher = {
       .ca_file = config->https.ca_file,
+      .news = on_bundle,
       .timeout = config->https.timeout,
       .allow_private = config->https.allow_private,
       .proxy = config->https.proxy,

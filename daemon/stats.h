@@ -77,7 +77,7 @@ struct mtasts_stats {
   atomic_ullong waits[MTASTS_WAITS + 1]; /* for what is not cached; 0 ms: could not wait */
   atomic_ullong waited;                  /* milliseconds, all of those together */
   atomic_llong seen[MTASTS_LOOPS];       /* when a loop last read its inbox, by mtasts_uptime */
-  atomic_bool store_fails;               /* the last commit failed */
+  atomic_bool store_fails;               /* as mtasts_store_fails says */
   /* When the DNS worked again after an outage, or for the first time; seconds since the epoch. The
    * net loop's; the front loop's settings take it (discover.h). */
   atomic_llong resolver_back;

@@ -151,9 +151,7 @@ static bool is_checked_still(const struct mtasts_tower *tower) {
 static void settle(struct mtasts_tower *tower, enum mtasts_status commit) {
   struct mtasts_flight *flight;
   evtimer_del(tower->commit);
-  /* A cache that is full has taken all but what found no room. */
-  atomic_store_explicit(&tower->stats->store_fails,
-                        commit != MTASTS_OK && commit != MTASTS_FULL && !is_checked_still(tower),
+  atomic_store_explicit(&tower->stats->store_fails, mtasts_store_fails(tower->store),
                         memory_order_relaxed);
   while ((flight = TAILQ_FIRST(&tower->flights.lists[MTASTS_FLIGHT_LANDED]))) {
     flight->unsaved = commit != MTASTS_OK;

@@ -2,8 +2,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "clock.h"
 #include "response.h"
 #include "trace.h"
+#include "trust.h"
 
 enum {
   HTTPS_PORT = 443,
@@ -27,7 +27,9 @@ struct mtasts_fetcher {
   CURLM *multi;
   struct event_base *base;
   struct event *timer;
-  char *ca_file;
+  struct mtasts_trust *trust;
+  mtasts_fetcher_news_fn *news; /* may be NULL */
+  void *news_context;
   char *proxy; /* "" for none */
   uint32_t timeout;
   bool allow_private;
@@ -125,7 +127,7 @@ static void give_up(struct mtasts_fetch *fetch) {
   struct mtasts_fetch_answer answer = fetch->failure;
   int error = fetch->connector ? mtasts_connector_error(fetch->connector) : 0;
   char text[INET6_ADDRSTRLEN];
-  answer.unresolved = mtasts_connector_lacks_means(error); /* no fault of the policy host */
+  answer.unresolved |= mtasts_connector_lacks_means(error); /* no fault of the policy host */
   if (answer.error == MTASTS_ERROR_NONE && fetch->any_usable && error != 0)
     mtasts_response_fail(&answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s",
                          fetch->host, strerrordesc_np(error));
@@ -208,6 +210,10 @@ static CURLcode set_up_tls(CURL *easy, void *tls, void *context) {
   struct attempt *attempt = context;
   (void)easy;
   attempt->response.connected = true;
+  X509_STORE *store = mtasts_trust_store(attempt->fetch->fetcher->trust);
+  if (X509_STORE_up_ref(store) != 1)
+    return CURLE_OUT_OF_MEMORY;
+  SSL_CTX_set_cert_store(tls, store);
   return mtasts_certificate_watch(tls, &attempt->response.tls) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 
@@ -309,8 +315,9 @@ static bool set_up(struct attempt *attempt) {
   SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
-  /* libcurl keeps the parsed bundle for the next fetch only if no directory of CAs is set. */
-  SET(CURLOPT_CAINFO, fetcher->ca_file);
+  /* Those of set_up_tls count: without the 0, libcurl puts the first ones back for a day. */
+  SET(CURLOPT_CA_CACHE_TIMEOUT, 0L);
+  SET(CURLOPT_CAINFO, NULL);
   SET(CURLOPT_CAPATH, NULL);
   SET(CURLOPT_SSL_CTX_FUNCTION, set_up_tls);
   SET(CURLOPT_SSL_CTX_DATA, attempt);
@@ -350,6 +357,7 @@ static void on_connected(void *context, int fd, const struct in6_addr *address) 
     return;
   mtasts_response_fail(&fetch->failure, MTASTS_ERROR_POLICY_FETCH,
                        "fetching from %s: out of memory", fetch->host);
+  fetch->failure.unresolved = true;
   go_on(fetch);
 }
 
@@ -438,6 +446,17 @@ static bool begin(struct mtasts_fetch *fetch, const struct mtasts_addresses *add
   return true;
 }
 
+static void look_at_bundle(struct mtasts_fetcher *fetcher, bool at_once) {
+  char words[MTASTS_TRUST_WORDS];
+  enum mtasts_trust_news news = mtasts_trust_look(fetcher->trust, at_once, words);
+  if (news != MTASTS_TRUST_SAME && fetcher->news)
+    fetcher->news(fetcher->news_context, news == MTASTS_TRUST_BROKEN, words);
+}
+
+void mtasts_fetcher_renew(struct mtasts_fetcher *fetcher) {
+  look_at_bundle(fetcher, true);
+}
+
 enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher,
                                         const struct mtasts_fetch_options *options,
                                         struct mtasts_fetch **fetch) {
@@ -455,6 +474,7 @@ enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher,
   LIST_INIT(&made->attempts);
   snprintf(made->host, sizeof made->host, "%s", options->host);
   LIST_INSERT_HEAD(&fetcher->fetches, made, link);
+  look_at_bundle(fetcher, false);
   if (!begin(made, options->addresses)) {
     fetch_free(made);
     return MTASTS_NO_MEMORY;
@@ -510,25 +530,6 @@ static int set_timer(CURLM *multi, long wait, void *context) {
   return event_add(fetcher->timer, &(struct timeval){wait / 1000, wait % 1000 * 1000});
 }
 
-/* Is there at least one certificate in the bundle? libcurl would only say so at each fetch. */
-static enum mtasts_status check_bundle(const char *path, char error[MTASTS_ERROR_TEXT]) {
-  FILE *file = fopen(path, "re");
-  if (!file) {
-    int code = errno;
-    snprintf(error, MTASTS_ERROR_TEXT, "CA bundle %.160s: %s", path, strerrordesc_np(code));
-    return code == EACCES ? MTASTS_PERMISSION : MTASTS_NO_FILE;
-  }
-  X509 *certificate = PEM_read_X509(file, NULL, NULL, NULL);
-  fclose(file);
-  ERR_clear_error();
-  if (!certificate) {
-    snprintf(error, MTASTS_ERROR_TEXT, "CA bundle %.160s: holds no PEM certificate", path);
-    return MTASTS_INVALID;
-  }
-  X509_free(certificate);
-  return MTASTS_OK;
-}
-
 static const char *bundle_of(const struct mtasts_fetcher_options *options) {
   if (options->ca_file && options->ca_file[0])
     return options->ca_file;
@@ -544,11 +545,16 @@ enum mtasts_status mtasts_fetcher_new(struct event_base *base,
     snprintf(error, MTASTS_ERROR_TEXT, "libcurl cannot be initialised");
     return MTASTS_IO;
   }
-  enum mtasts_status status = check_bundle(bundle_of(options), error);
+  struct mtasts_trust *trust = NULL;
+  char words[MTASTS_TRUST_WORDS];
+  enum mtasts_status status = mtasts_trust_new(bundle_of(options), words, &trust);
+  if (status != MTASTS_OK)
+    snprintf(error, MTASTS_ERROR_TEXT, "%.*s", MTASTS_ERROR_TEXT - 1, words);
   struct mtasts_fetcher *made = status == MTASTS_OK ? calloc(1, sizeof *made) : NULL;
   if (!made) {
     if (status == MTASTS_OK)
       snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
+    mtasts_trust_free(trust);
     curl_global_cleanup();
     return status == MTASTS_OK ? MTASTS_NO_MEMORY : status;
   }
@@ -556,11 +562,13 @@ enum mtasts_status mtasts_fetcher_new(struct event_base *base,
   made->base = base;
   made->timeout = options->timeout ? options->timeout : 1;
   made->allow_private = options->allow_private;
-  made->ca_file = strdup(bundle_of(options));
+  made->trust = trust;
+  made->news = options->news;
+  made->news_context = options->news_context;
   made->proxy = strdup(options->proxy ? options->proxy : "");
   made->timer = evtimer_new(base, time_out, made);
   made->multi = curl_multi_init();
-  if (!made->ca_file || !made->proxy || !made->timer || !made->multi) {
+  if (!made->proxy || !made->timer || !made->multi) {
     snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
     mtasts_fetcher_free(made);
     return MTASTS_NO_MEMORY;
@@ -586,7 +594,7 @@ void mtasts_fetcher_free(struct mtasts_fetcher *fetcher) {
   if (fetcher->timer)
     event_free(fetcher->timer);
   free(fetcher->proxy);
-  free(fetcher->ca_file);
+  mtasts_trust_free(fetcher->trust);
   free(fetcher);
   curl_global_cleanup();
 }

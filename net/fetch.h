@@ -13,6 +13,9 @@
  * it within half a second, costs no more than that: the next one is tried beside it, and the
  * first that answers counts. Each connection has a TLS session and a table of addresses of its own.
  *
+ * A CA bundle that was replaced is taken up by itself, and a bad one never takes the place of a
+ * good one (trust.h).
+ *
  * Nothing in the environment counts. SIGPIPE is ignored from mtasts_fetcher_new
  * on in the whole process: OpenSSL writes to sockets that may be closed.
  */
@@ -29,9 +32,14 @@ struct event_base;
 struct mtasts_fetcher;
 struct mtasts_fetch;
 
+/* What became of the CA bundle: a sentence. broken: what stands there now is of no use. */
+typedef void mtasts_fetcher_news_fn(void *context, bool broken, const char *sentence);
+
 struct mtasts_fetcher_options {
-  const char *ca_file; /* PEM bundle; NULL or "": the system's */
-  uint32_t timeout;    /* seconds, from connect to the last byte; at least 1 */
+  const char *ca_file;          /* PEM bundle; NULL or "": the system's */
+  mtasts_fetcher_news_fn *news; /* may be NULL */
+  void *news_context;
+  uint32_t timeout; /* seconds, from connect to the last byte; at least 1 */
   bool allow_private;
   const char *proxy; /* http://…; NULL or "": none. A proxy looks the policy host up by itself:
                         addresses then count for nothing */
@@ -62,6 +70,9 @@ enum mtasts_status mtasts_fetcher_new(struct event_base *base,
 
 /* Cancels what is in flight without calling back. Not to be called from a callback. */
 void mtasts_fetcher_free(struct mtasts_fetcher *fetcher);
+
+/* Takes up a CA bundle that was replaced, at once; else that is done by itself (trust.h). */
+void mtasts_fetcher_renew(struct mtasts_fetcher *fetcher);
 
 /* Are addresses to be looked up before a fetch? Not where a proxy does that. */
 bool mtasts_fetcher_needs_addresses(const struct mtasts_fetcher *fetcher);

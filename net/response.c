@@ -213,6 +213,11 @@ static void judge_failure(const struct mtasts_response *response, CURLcode resul
     mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s", host,
                          error > 0 ? strerrordesc_np((int)error) : words);
     break;
+  case CURLE_OUT_OF_MEMORY:
+  case CURLE_FAILED_INIT:
+  case CURLE_SSL_CACERT_BADFILE:
+    answer->unresolved = true; /* no fault of the policy host */
+    __attribute__((fallthrough));
   default:
     mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "fetching from %s: %s", host, words);
   }

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "format.h"
 #include "input.h"
 #include "json.h"
 #include "out.h"
@@ -28,7 +29,7 @@ static int salvage_own(const struct mtasts_options *options, struct mtasts_place
     mtasts_complain(place->directory, "nothing is damaged; the cache stays as it is");
     return print_salvaged(options, &salvaged);
   }
-  if (status == MTASTS_CORRUPT)
+  if (status == MTASTS_CORRUPT && mtasts_format_unknown(mtasts_place_path(place)) == 0)
     status = mtasts_place_recover(place, &salvaged);
   if (status == MTASTS_OK)
     status = salvaged.status;

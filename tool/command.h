@@ -48,6 +48,7 @@ extern const struct mtasts_command mtasts_command_cache_clear;
 extern const struct mtasts_command mtasts_command_cache_expire;
 extern const struct mtasts_command mtasts_command_cache_verify;
 extern const struct mtasts_command mtasts_command_cache_compact;
+extern const struct mtasts_command mtasts_command_cache_backup;
 extern const struct mtasts_command mtasts_command_cache_export;
 extern const struct mtasts_command mtasts_command_cache_import;
 extern const struct mtasts_command mtasts_command_cache_salvage;

@@ -74,10 +74,17 @@ static int open_resolver(struct mtasts_net *net, struct event_base *base,
   return net->settings.dane ? open_validator(net, base, config, &resolver) : MTASTS_EXIT_OK;
 }
 
+static void on_bundle(void *context, bool broken, const char *sentence) {
+  (void)context;
+  if (broken)
+    mtasts_complain("HTTPS", "%s", sentence);
+}
+
 static int open_fetcher(struct mtasts_net *net, struct event_base *base,
                         const struct mtasts_config *config, const char *ca_file) {
   const struct mtasts_fetcher_options fetcher = {
       .ca_file = ca_file,
+      .news = on_bundle,
       .timeout = config->https.timeout,
       .allow_private = config->https.allow_private,
       .proxy = *config->https.proxy ? config->https.proxy : NULL,

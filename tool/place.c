@@ -8,6 +8,7 @@
 
 #include "daemon.h"
 #include "files.h"
+#include "format.h"
 #include "out.h"
 #include "stamp.h"
 #include "status.h"
@@ -58,11 +59,31 @@ static enum mtasts_status check(const struct mtasts_place *place) {
   const char *path = mtasts_place_path(place);
   if (place->identity.refused != 0)
     return mtasts_env_status(place->identity.refused);
+  if (mtasts_format_unknown(path) != 0)
+    return MTASTS_CORRUPT;
   return place->identity.changed ? mtasts_tree_check(path) : mtasts_stamp_check(path);
+}
+
+/* A backup in a directory of its own has no lock.mdb yet. Its owner makes one, as a writer would;
+ * without one there is no writer. */
+static void make_lock(const char *directory) {
+  const struct mtasts_owner owner = {(uid_t)-1, (gid_t)-1};
+  struct stat found;
+  int lock;
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    return;
+  if (mtasts_files_find(fd, MTASTS_FILE_DATA, &found) == 0 && found.st_uid == geteuid() &&
+      mtasts_files_find(fd, MTASTS_FILE_LOCK, &found) == ENOENT &&
+      mtasts_files_open(fd, MTASTS_FILE_LOCK, MTASTS_MODE_LOCK, &owner, &lock) == 0)
+    close(lock); /* harmless: the environment is not open, so no lock of LMDB's is lost */
+  close(fd);
 }
 
 enum mtasts_status mtasts_place_read(struct mtasts_place *place) {
   enum mtasts_status status = check(place);
+  if (status == MTASTS_OK)
+    make_lock(mtasts_place_path(place));
   return status == MTASTS_OK ? mtasts_cache_open(mtasts_place_path(place), &place->cache) : status;
 }
 
@@ -112,6 +133,21 @@ enum mtasts_status mtasts_place_recover(struct mtasts_place *place,
   if (status == MTASTS_OK)
     place->cache = mtasts_store_cache(place->store);
   return status;
+}
+
+/* Of what cannot be read, although a page may have nothing wrong with it. */
+static int complain_corrupt(const struct mtasts_place *place) {
+  unsigned format = mtasts_format_unknown(mtasts_place_path(place));
+  if (format != 0)
+    mtasts_complain(
+        place->directory,
+        "data.mdb has format %u, and this version of mtasts reads format %d: it is left "
+        "as it is; use the version that wrote it",
+        format, MTASTS_FORMAT);
+  else
+    mtasts_complain(place->directory, "data.mdb is damaged, cut short or not a cache; mtasts cache "
+                                      "salvage puts what can be read of it into a new one");
+  return MTASTS_EXIT_IO;
 }
 
 static bool is_daemons(const struct mtasts_place *place) {
@@ -166,10 +202,7 @@ int mtasts_place_complain(const struct mtasts_place *place, enum mtasts_status s
   case MTASTS_PERMISSION:
     return complain_permission(place, error);
   case MTASTS_CORRUPT:
-    mtasts_complain(
-        where, "data.mdb is damaged, cut short or of another version; mtasts cache salvage puts "
-               "what can be read of it into a new one");
-    return MTASTS_EXIT_IO;
+    return complain_corrupt(place);
   case MTASTS_LOCKED:
     mtasts_complain(where, "%s",
                     is_daemons(place) ? "mtastsd is running and writes this cache; stop it first"

@@ -52,6 +52,14 @@ check 'cache verify' 0 "$(exit_code mtasts cache verify)"
 check 'cache compact' 0 "$(exit_code mtasts cache compact)"
 check 'cache list after compact' "$left" "$(states)"
 
+# A backup, and its place in a cache directory of its own
+check 'cache backup' 0 "$(exit_code mtasts cache backup "$LAB_DIR/backup.mdb")"
+mtasts cache export >"$LAB_DIR/export"
+mkdir "$LAB_DIR/put-back"
+cp "$LAB_DIR/backup.mdb" "$LAB_DIR/put-back/data.mdb"
+check 'a backup has all that the cache has' same "$("$MTASTS" --cache "$LAB_DIR/put-back" cache export |
+  cmp -s - "$LAB_DIR/export" && echo same)"
+
 # Where root raised the lab: the same with an ordinary user's own cache.
 if setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/dev/null; then
   cache=$LAB_DIR/ordinary
@@ -61,5 +69,14 @@ if setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/dev/null; then
   run_as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
   fill
   check 'cache list as an ordinary user' "$all" "$(states)"
+  # Root opens that cache as its user, and yet writes where only root may.
+  install -d -m 700 "$LAB_DIR/safe"
+  check 'backup by root of the cache of another' 0 \
+    "$(exit_code "$MTASTS" --cache "$cache" cache backup "$LAB_DIR/safe/backup")"
+  check 'which is for root alone' "$(id -u) 600" "$(stat -c '%u %a' "$LAB_DIR/safe/backup")"
+  ln -s safe "$LAB_DIR/link-to-safe"
+  check 'root follows no link to it' 77 \
+    "$(exit_code "$MTASTS" --cache "$cache" cache backup "$LAB_DIR/link-to-safe/backup")"
+  check 'an ordinary user writes nothing there' 77 "$(exit_code mtasts cache backup "$LAB_DIR/safe/other")"
   MTASTS=$MTASTS_WAS run_as=()
 fi

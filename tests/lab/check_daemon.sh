@@ -416,6 +416,48 @@ check 'and its policies are in force' 'enforce cache 20260101T000000 -' "$(decis
 check 'and the one before is kept' 1 "$(ls "$cache" | grep -c 'data.mdb.damaged-')"
 stop_daemon
 
+# A backup while it runs, and put back as mtastsd(8) says
+start_daemon
+check 'a backup of the live cache' 0 "$("$MTASTS" --config "$conf" cache backup "$LAB_DIR/backup" >"$LAB_DIR/out" 2>&1; echo $?)"
+check 'it is for its owner alone' 600 "$(stat -c %a "$LAB_DIR/backup")"
+"$MTASTS" --config "$conf" cache export >"$LAB_DIR/export"
+stop_daemon
+rm -f "$cache"/*
+start_daemon
+check 'without it nothing is known' 0 "$("$MTASTS" --config "$conf" cache export | wc -l)"
+stop_daemon
+install -m 640 "$LAB_DIR/backup" "$cache/data.mdb"
+chown --reference="$cache" "$cache/data.mdb"
+rm -f "$cache/lock.mdb"
+start_daemon
+check 'a backup that was put back' same "$("$MTASTS" --config "$conf" cache export |
+  cmp -s - "$LAB_DIR/export" && echo same)"
+check 'is in force' 'enforce cache 20260101T000000 -' "$(decision good)"
+stop_daemon
+
+# A CA bundle that is replaced, and one that is not there
+bundle=$LAB_DIR/bundle.pem
+replace_bundle() { # FILE
+  install -m 644 "$1" "$bundle.new" && mv "$bundle.new" "$bundle" && kill -HUP $daemon
+}
+install -m 644 "$LAB_CA" "$bundle"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=Other CA' \
+  -keyout "$LAB_DIR/other.key" -out "$LAB_DIR/other.pem" 2>"$LAB_DIR/out"
+configure "https { ca_file = \"$bundle\" }"
+start_daemon
+replace_bundle "$LAB_DIR/other.pem"
+check 'a reload takes another CA bundle up' yes "$(says 'https: CA bundle .* was replaced: its 1 certificates')"
+ask "$ask_socket" refresh good.example >/dev/null
+check 'by which nothing new is learnt' 'enforce .* sts-webpki-invalid' "$(decision good)"
+rm "$bundle"
+kill -HUP $daemon
+check 'one that is missing is told' yes "$(says 'No such file or directory; the 1 certificates of before')"
+replace_bundle "$LAB_CA"
+for ((i = 0; i < 60; i++)); do [ "$(grep -c 'was replaced' "$log")" = 2 ] && break; sleep 0.05; done
+ask "$ask_socket" refresh good.example >/dev/null
+check 'and all is well with the first one' 'enforce .* -' "$(decision good)"
+stop_daemon
+
 # A disk that is full, to the daemon at least
 limit_files() { # LIMIT
   local as=()

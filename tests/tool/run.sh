@@ -390,6 +390,52 @@ t 'salvage where no cache is' 66 '' "$(one 'no cache here')" --cache nothing cac
 cp -r cache noise
 head -c 65536 /dev/urandom >noise/data.mdb
 t 'a cache of random bytes' 74 '' "$(one 'noise: data.mdb is damaged')" --cache noise cache list
+
+cp -r cache later
+perl -0pi -e 's/mtasts 2/mtasts 3/g' later/data.mdb
+sum=$(sha256sum <later/data.mdb)
+for words in 'cache list' 'cache expire' 'cache compact' 'cache salvage' 'cache import export1' 'cache backup b'; do
+  # shellcheck disable=SC2086
+  t "a cache of a later version: $words" 74 '' "$(one 'later: data.mdb has format 3, and this version of mtasts reads format 2: it is left as it is')" --cache later $words
+done
+t 'query goes on without one of a later version' 0 "$(has '"verdict":"unknown"')" "$(one 'data.mdb has format 3')" --cache later --json query --offline one.example
+is 'a cache of a later version is left as it is' "$sum" "$(sha256sum <later/data.mdb)"
+
+# Backups
+mkdir store
+in_store() { find store -mindepth 1 -printf '%f\n' | sort | paste -sd' '; }
+t 'backup' 0 '6 domains, [0-9.]+ KiB' '' "${c[@]}" cache backup store/b.mdb
+is 'backup: for its owner alone' '600 1' "$(stat -c '%a %h' store/b.mdb)"
+t 'an earlier one is replaced, JSON' 0 '\{"domains":6,"damaged":0,"bytes":[0-9]+\}' '' "${c[@]}" --json cache backup store/b.mdb
+: >store/empty
+t 'so is an empty file' 0 '6 domains, .*' '' "${c[@]}" cache backup store/empty
+is 'nothing else is left there' 'b.mdb empty' "$(in_store)"
+echo precious >store/text
+ln -s text store/link
+t 'another file is not' 73 '' "$(one 'store/text: is there, and is no backup')" "${c[@]}" cache backup store/text
+t 'nor a link' 73 '' "$(one 'store/link: is there, and is no regular')" "${c[@]}" cache backup store/link
+t 'nor the data of a cache' 73 '' "$(one 'cache/data.mdb: belongs to a cache')" "${c[@]}" cache backup cache/data.mdb
+t 'nor a directory' 73 '' "$(one 'store: is there, and is no regular file')" "${c[@]}" cache backup store
+is 'and all is as it was' 'precious text 6' "$(cat store/text) $(readlink store/link) $("$MTASTS" "${c[@]}" cache list --json | wc -l)"
+t 'backup to standard output' 64 '' "$(one 'cache export writes')" "${c[@]}" cache backup -
+t 'backup without a name' 64 '' "$(one 'missing')" "${c[@]}" cache backup
+t 'backup to nowhere' 73 '' "$(one 'nosuch/b: No such file')" "${c[@]}" cache backup nosuch/b
+t 'backup of no cache' 66 '' "$(one 'no cache here')" --cache nothing cache backup store/none
+t 'backup of a damaged cache' 74 '' "$(one 'noise: data.mdb is damaged')" --cache noise cache backup store/none
+is 'nothing is left of those' 'b.mdb empty link text' "$(in_store)"
+mkdir restored
+cp store/b.mdb restored/data.mdb
+is 'a backup is read as it is' '' "$("$MTASTS" --cache restored cache export | diff export1 - 2>&1)"
+t 'and has no damage' 0 '6 domains, 0 damaged' '' --cache restored cache verify
+t 'it is written, too' 0 'removed 1' '' --cache restored cache remove one.example
+cp store/b.mdb restored/data.mdb
+is 'and is all there' '' "$("$MTASTS" --cache restored cache export | diff export1 - 2>&1)"
+t 'a backup is salvaged into another cache' 0 '5 domains salvaged, 0 places damaged' '' --cache merged cache salvage store/b.mdb
+cp -r cache bad-value
+perl -0pi -e 's/mx1\.one\.example/mx1.0ne.example/g' bad-value/data.mdb
+t 'a damaged value is left out' 65 '5 domains, .*; 1 damaged, and left out' '' --cache bad-value cache backup store/bad
+is 'the bar of a backup is wiped away' '6 domains' "$(terminal 80 --cache cache cache backup store/b.mdb | tail -n 1 | cut -c 1-9)"
+
 : >file
 t 'a file in the place of the cache' 73 '' "$(one 'file')" --cache file cache import six
 echo over.example >over-list
@@ -412,7 +458,10 @@ if unshare -rm mount -t tmpfs none full 2>/dev/null; then
   t 'a disk that became full' 0 "$(has '"verdict":"enforce".*"source":"cache"')" "$(one 'No space left on device')" --config conf --cache full/c --json query one.example
   t 'a disk that became full, offline' 0 "$(has '"verdict":"enforce".*"source":"cache"')" "$(one 'No space left on device')" --cache full/c --json query --offline one.example
   t 'a disk that became full, list' 74 '' "$(one 'No space left on device')" --cache full/c cache list
+  on 'mount -t tmpfs -o size=8k none full'
+  t 'a full disk, backup' 74 '' "$(one 'full/b: cannot be written: No space left on device')" --cache kept cache backup full/b
   on 'mount --bind kept full && mount -o remount,bind,ro full'
+  t 'a file system that may only be read, backup' 77 '' "$(one 'full/b: Read-only file system')" --cache kept cache backup full/b
   t 'a file system that may only be read' 0 "$(has '"verdict":"enforce".*"source":"cache"')" "$(one 'read-only file system')" --config conf --cache full --json query one.example
   t 'the same, list' 0 '.*one.example.*' '' --cache full cache list
   t 'the same, import' 77 '' "$(one 'read-only file system')" --cache full cache import six

@@ -153,11 +153,38 @@ static void test_map_replaced(void) {
   CU_ASSERT_EQUAL(in_child(hold_and_read, NULL), 0);
 }
 
+/* Whatever failed, writing counts as failing until a write has succeeded, though nothing is left to
+ * be written: /healthz tells it so long. */
+static void test_until_mended(void) {
+  struct place place = place_new();
+  struct sample sample;
+  uint64_t removed;
+  CU_ASSERT(!mtasts_store_fails(place.store));
+  store_put(place.store, "new.example", policy(&sample, "1"));
+  store_put(place.store, "absent.example", absent(&sample));
+  CU_ASSERT_EQUAL(mtasts_store_flush(place.store), MTASTS_OK);
+  failures = 1000;
+  CU_ASSERT_EQUAL(mtasts_store_expire(place.store, NOW + 90000, &removed), MTASTS_IO);
+  CU_ASSERT(mtasts_store_fails(place.store));
+  CU_ASSERT_EQUAL(mtasts_store_flush(place.store), MTASTS_OK); /* there is nothing to write */
+  CU_ASSERT(mtasts_store_fails(place.store));
+  CU_ASSERT_EQUAL(mtasts_store_try(place.store), MTASTS_IO);
+  CU_ASSERT(mtasts_store_fails(place.store));
+  failures = 0;
+  CU_ASSERT_EQUAL(get(place.reader, "old.example"), MTASTS_OK);
+  CU_ASSERT(mtasts_store_fails(place.store));
+  CU_ASSERT_EQUAL(mtasts_store_try(place.store), MTASTS_OK);
+  CU_ASSERT(!mtasts_store_fails(place.store));
+  CU_ASSERT_EQUAL(mtasts_store_expire(place.store, NOW + 90000, &removed), MTASTS_OK);
+  place_free(&place);
+}
+
 const struct unit_test unit_tests[] = {
     {"a look-up does not wait while the map is replaced", test_map_replaced},
     {"a meta page that could not be written once", test_once},
     {"a disk that fails for a while", test_for_a_while},
     {"a sweep that fails", test_sweeps},
+    {"writing fails until a write succeeds", test_until_mended},
     {"an environment that is lost is read without", test_lost},
     {NULL, NULL},
 };

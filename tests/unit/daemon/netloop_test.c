@@ -384,6 +384,30 @@ static void follows_the_agenda(void) {
   end(rig);
 }
 
+static bool comes_to_fail(struct rig *rig, bool fails) {
+  for (int i = 0; i < 200 && atomic_load(&rig->stats.store_fails) != fails; i++)
+    usleep(100000);
+  return atomic_load(&rig->stats.store_fails) == fails;
+}
+
+/* Nothing is asked for, so that the place of the hand is all that is to be written. */
+static void tells_that_writing_fails(void) {
+  struct rig *rig = prepare();
+  struct sample sample;
+  char name[32];
+  for (unsigned i = 0; i < 600; i++) { /* two a second */
+    snprintf(name, sizeof name, "n%u.bulk.example", i);
+    store_put(rig->store, name, aged(&sample, MTASTS_MODE_TESTING, 604800, 60));
+  }
+  CU_ASSERT_EQUAL(mtasts_store_flush(rig->store), MTASTS_OK);
+  fill_disk(true);
+  start(rig, 4);
+  CU_ASSERT_TRUE(comes_to_fail(rig, true));
+  fill_disk(false);
+  CU_ASSERT_TRUE(comes_to_fail(rig, false));
+  end(rig);
+}
+
 static void lets_the_hand_go_round(void) {
   enum {
     MANY = 1500
@@ -517,6 +541,7 @@ const struct unit_test unit_tests[] = {
     {"keeps no job that nobody wants an answer to", keeps_no_job_that_nobody_wants},
     {"imports and removes, also under a look-up", changes_the_cache},
     {"a store that fails costs one look-up", remembers_what_is_not_stored},
+    {"tells that writing fails until it works", tells_that_writing_fails},
     {"tells of new policies and of first failures", tells_what_is_new},
     {"alerts before an enforce policy ends, and at its end", alerts_before_the_end},
     {"a short-lived policy is fetched ahead", follows_the_agenda},

@@ -1,0 +1,53 @@
+/*
+ * trust.h: the certificates of authorities that a fetcher trusts, from one PEM bundle.
+ *
+ * A bundle that was replaced is taken up by itself: it is looked at if somebody wants to fetch, at
+ * most every MTASTS_TRUST_INTERVAL seconds, by one stat. A file that was changed in the last two
+ * seconds may still be written to, and is read at a later look. What cannot be read, holds no
+ * certificate or ends in the midst of one never replaces a good one: the certificates of before
+ * stay, and the caller is told once. So a bundle that is missing is never taken for a fault of a
+ * policy host.
+ *
+ * libcurl is given these certificates and no file: it would keep what it read for a day, and fail
+ * each fetch while the file is missing.
+ *
+ * For one thread.
+ */
+#ifndef MTASTS_TRUST_H
+#define MTASTS_TRUST_H
+
+#include <openssl/x509_vfy.h>
+
+#include "mtasts.h"
+
+enum {
+  MTASTS_TRUST_INTERVAL = 10, /* seconds */
+  MTASTS_TRUST_WORDS = 512,   /* bytes, with the NUL */
+};
+
+struct mtasts_trust;
+
+/*
+ * Reads the bundle. error: MTASTS_TRUST_WORDS bytes, a sentence on failure.
+ *   MTASTS_NO_FILE, MTASTS_PERMISSION  it cannot be read
+ *   MTASTS_INVALID                     it holds no certificate, or a damaged one
+ *   MTASTS_NO_MEMORY, MTASTS_IO
+ */
+enum mtasts_status mtasts_trust_new(const char *path, char *error, struct mtasts_trust **trust);
+void mtasts_trust_free(struct mtasts_trust *trust);
+
+/* Good until the next look; a session that has it keeps it. */
+X509_STORE *mtasts_trust_store(const struct mtasts_trust *trust);
+
+enum mtasts_trust_news {
+  MTASTS_TRUST_SAME,
+  MTASTS_TRUST_RENEWED,
+  MTASTS_TRUST_BROKEN, /* what stands there now is of no use */
+};
+
+/* Looks, if it is time to; at_once: in any case, and does not wait until the file is at rest. What
+ * is new is said once: words gets a sentence then. */
+enum mtasts_trust_news mtasts_trust_look(struct mtasts_trust *trust, bool at_once,
+                                         char words[MTASTS_TRUST_WORDS]);
+
+#endif
