@@ -193,6 +193,22 @@ void mtasts_news_tell_ad(const struct mtasts_ad_answer *answer, enum mtasts_with
     mtasts_log(MTASTS_LOG_INFO, "resolver=%s ad=set: DANE can be used", answer->server);
 }
 
+void mtasts_news_tell_clock(int64_t jump, bool in_doubt, int64_t now) {
+  char when[MTASTS_RFC3339_SIZE];
+  mtasts_rfc3339_format(now, when);
+  if (jump == 0)
+    mtasts_log(MTASTS_LOG_WARNING,
+               "clock=behind now=%s: the clock shows less than when the cache was last written, or "
+               "than when this version was made; is the time right?",
+               when);
+  else
+    mtasts_log(in_doubt ? MTASTS_LOG_WARNING : MTASTS_LOG_INFO, "clock=jumped by=%+llds now=%s: %s",
+               (long long)jump, when,
+               in_doubt ? "is the time right? Until that is known, policies that have expired are "
+                          "kept, and no certificate counts as out of date"
+                        : "policies that have expired are kept for a week from now on");
+}
+
 void mtasts_news_tell(const struct mtasts_news *news, struct mtasts_stats *stats) {
   const struct mtasts_discovery *discovery = news->discovery;
   count(news, stats);

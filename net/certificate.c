@@ -110,8 +110,10 @@ static int verify(int accepted, X509_STORE_CTX *store) {
     return accepted;
   bool leaf = X509_STORE_CTX_get_error_depth(store) == 0;
   add(watch, "%s of %s", leaf ? "certificate" : "an issuer's certificate", watch->host);
+  int error = X509_STORE_CTX_get_error(store);
+  watch->dated = error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID;
   if (certificate)
-    describe(watch, X509_STORE_CTX_get_error(store), certificate);
+    describe(watch, error, certificate);
   else
     add(watch, " is refused");
   return 0;

@@ -138,6 +138,7 @@ static void ask(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *cal
     if (send_question(lookup, which, name, callback) == MTASTS_OK)
       return;
     none.outcome = MTASTS_DNS_FAILED;
+    none.local = true;
     snprintf(none.detail, sizeof none.detail, "%s: cannot be asked", question->type_name);
   }
   callback(lookup, &none);
@@ -167,7 +168,7 @@ static bool read_texts(struct mtasts_lookup *lookup, const struct mtasts_dns_mes
 
 static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
   struct mtasts_lookup *lookup = context;
-  struct mtasts_txt_answer txt = {.outcome = answer->outcome};
+  struct mtasts_txt_answer txt = {.outcome = answer->outcome, .local = answer->local};
   struct mtasts_words words = {.length = 0};
   lookup->queries[TXT] = NULL;
   snprintf(lookup->txt_detail, sizeof lookup->txt_detail, "%s", answer->detail);
@@ -175,6 +176,7 @@ static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
     txt.ttl = answer->message.ttl;
   if (txt.outcome == MTASTS_DNS_ANSWER && !read_texts(lookup, &answer->message, &txt)) {
     txt.outcome = MTASTS_DNS_FAILED;
+    txt.local = true;
     snprintf(lookup->txt_detail, sizeof lookup->txt_detail, "TXT: out of memory");
   }
   txt.detail = span_of(lookup->txt_detail);
@@ -264,6 +266,7 @@ static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
   lookup->queries[MX] = NULL;
   lookup->mx_validation = NULL;
   mx.security = answer->security;
+  mx.local = answer->local;
   snprintf(lookup->mx_detail, sizeof lookup->mx_detail, "%s", answer->detail);
   mx.detail = span_of(lookup->mx_detail);
   switch (answer->outcome) {
@@ -348,17 +351,14 @@ static void take_policy(struct mtasts_lookup *lookup, const struct mtasts_policy
 }
 
 /* There is no body; policy_detail says why. */
-static void fail_policy(struct mtasts_lookup *lookup, enum mtasts_error error, bool unresolved) {
-  take_policy(lookup, &(struct mtasts_policy_answer){
-                          .error = error,
-                          .unresolved = unresolved,
-                          .detail = span_of(lookup->policy_detail),
-                      });
+static void fail_policy(struct mtasts_lookup *lookup, struct mtasts_policy_answer answer) {
+  answer.detail = span_of(lookup->policy_detail);
+  take_policy(lookup, &answer);
 }
 
 static void fail_start(struct mtasts_lookup *lookup) {
   snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "no policy can be fetched now");
-  fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH, false);
+  fail_policy(lookup, (struct mtasts_policy_answer){.error = MTASTS_ERROR_POLICY_FETCH, .local = true});
 }
 
 static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
@@ -367,7 +367,10 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
   lookup->fetch = NULL;
   if (answer->error != MTASTS_ERROR_NONE) {
     snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "%s", answer->detail);
-    fail_policy(lookup, answer->error, answer->unresolved);
+    fail_policy(lookup, (struct mtasts_policy_answer){.error = answer->error,
+                                                      .unresolved = answer->unresolved,
+                                                      .local = answer->local,
+                                                      .dated = answer->dated});
     return;
   }
   lookup->policy_store = malloc(answer->body.len + 1);
@@ -385,7 +388,7 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
 static void fail_late(struct mtasts_lookup *lookup) {
   snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "mta-sts.%.150s: " TOO_LATE,
            lookup->domain.name, seconds_of(lookup));
-  fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH, false);
+  fail_policy(lookup, (struct mtasts_policy_answer){.error = MTASTS_ERROR_POLICY_FETCH});
 }
 
 static void ask_policy(struct mtasts_lookup *lookup) {

@@ -35,6 +35,8 @@ struct mtasts_policy_fetch {
   struct event *wake;
   bool failed;
   bool unresolved;
+  bool local;  /* for a fault of this host's */
+  bool theirs; /* the DNS failed for another reason */
   char detail[MTASTS_DETAIL_MAX + 1]; /* what the DNS failed with first */
   char host[sizeof(struct mtasts_domain) + sizeof "mta-sts."];
 };
@@ -96,6 +98,7 @@ static void start_fetch(struct mtasts_policy_fetch *fetch, const struct mtasts_a
                            last ? NULL : ask_other, fetch, &fetch->fetch) == MTASTS_OK)
     return;
   snprintf(fetch->detail, sizeof fetch->detail, "no policy can be fetched now");
+  fetch->local = true;
   fail_soon(fetch);
 }
 
@@ -139,8 +142,11 @@ static void take_addresses(struct mtasts_policy_fetch *fetch, unsigned which,
   if (which == A)
     evtimer_del(fetch->wake); /* it is not silent */
   bool last = fetch->families[A].answered && fetch->families[AAAA].answered;
-  if (answer->outcome == MTASTS_DNS_FAILED)
+  if (answer->outcome == MTASTS_DNS_FAILED) {
     fetch->unresolved = true;
+    fetch->local = fetch->local || answer->local;
+    fetch->theirs = fetch->theirs || !answer->local;
+  }
   if (answer->outcome == MTASTS_DNS_ANSWER)
     addresses.count = read_addresses(&answer->message, items);
   else if (answer->detail[0] && !fetch->detail[0])
@@ -178,6 +184,7 @@ static void ask(struct mtasts_policy_fetch *fetch, unsigned which) {
                             &family->query) == MTASTS_OK)
       return;
     none.outcome = MTASTS_DNS_FAILED;
+    none.local = true;
     snprintf(none.detail, sizeof none.detail, "%s: cannot be asked", type_names[which]);
   }
   take(fetch, &none);
@@ -188,7 +195,8 @@ static void ask(struct mtasts_policy_fetch *fetch, unsigned which) {
 static void on_wake(evutil_socket_t fd, short what, void *context) {
   struct mtasts_policy_fetch *fetch = context;
   struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_POLICY_FETCH,
-                                       .unresolved = fetch->unresolved};
+                                       .unresolved = fetch->unresolved,
+                                       .local = fetch->local && !fetch->theirs};
   (void)fd;
   (void)what;
   if (!fetch->failed) {
