@@ -11,12 +11,8 @@
 /* 2026-01-01: no clock that is right shows less to this version. */
 static const int64_t made = 1767225600;
 
-static void judge(struct mtasts_clock_watch *watch, int64_t now) {
-  bool was = watch->behind;
-  watch->behind = now < watch->least - MTASTS_CLOCK_DOUBT;
-  /* What it was set to then is as good as any clock that nobody has touched. */
-  if (was && !watch->behind)
-    watch->off = 0;
+static bool is_behind(const struct mtasts_clock_watch *watch, int64_t now) {
+  return now < watch->least - MTASTS_CLOCK_DOUBT;
 }
 
 void mtasts_clock_begin(struct mtasts_clock_watch *watch, int64_t now, int64_t uptime,
@@ -26,7 +22,7 @@ void mtasts_clock_begin(struct mtasts_clock_watch *watch, int64_t now, int64_t u
       .even = uptime,
       .least = least > made ? least : made,
   };
-  judge(watch, now);
+  watch->behind = is_behind(watch, now);
 }
 
 int64_t mtasts_clock_look(struct mtasts_clock_watch *watch, int64_t now, int64_t uptime) {
@@ -38,9 +34,12 @@ int64_t mtasts_clock_look(struct mtasts_clock_watch *watch, int64_t now, int64_t
     jump = 0;
   } else {
     watch->off += jump;
+    /* One that was behind has been set right. */
+    if (watch->behind && !is_behind(watch, now))
+      watch->off = 0;
     watch->even = uptime;
   }
-  judge(watch, now);
+  watch->behind = is_behind(watch, now);
   return jump;
 }
 

@@ -160,17 +160,6 @@ static void read_mail(struct mtasts_netloop *loop) {
   }
 }
 
-static void on_mail(evutil_socket_t fd, short what, void *context) {
-  struct mtasts_netloop *loop = context;
-  (void)fd;
-  (void)what;
-  read_mail(loop);
-  if (!loop->stopped)
-    mtasts_tower_launch(&loop->tower);
-}
-
-/* what time brings */
-
 static void set_doubts(struct mtasts_netloop *loop) {
   struct mtasts_discover_settings *settings = &loop->tower.net.settings;
   settings->clock_in_doubt = mtasts_clock_in_doubt(&loop->clock);
@@ -191,6 +180,18 @@ static void look_at_clock(struct mtasts_netloop *loop) {
   if (atomic_load_explicit(back, memory_order_relaxed) != 0)
     atomic_fetch_add_explicit(back, jump, memory_order_relaxed);
 }
+
+static void on_mail(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_netloop *loop = context;
+  (void)fd;
+  (void)what;
+  look_at_clock(loop); /* it may have been set since the last second */
+  read_mail(loop);
+  if (!loop->stopped)
+    mtasts_tower_launch(&loop->tower);
+}
+
+/* what time brings */
 
 static void begin_clock(struct mtasts_netloop *loop) {
   int64_t now = wall_clock();
