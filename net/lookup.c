@@ -358,7 +358,8 @@ static void fail_policy(struct mtasts_lookup *lookup, struct mtasts_policy_answe
 
 static void fail_start(struct mtasts_lookup *lookup) {
   snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "no policy can be fetched now");
-  fail_policy(lookup, (struct mtasts_policy_answer){.error = MTASTS_ERROR_POLICY_FETCH, .local = true});
+  fail_policy(lookup,
+              (struct mtasts_policy_answer){.error = MTASTS_ERROR_POLICY_FETCH, .local = true});
 }
 
 static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
@@ -385,10 +386,22 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
                       });
 }
 
-static void fail_late(struct mtasts_lookup *lookup) {
+/* held: it was not for the policy host to answer. */
+static void fail_late(struct mtasts_lookup *lookup, bool held) {
   snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "mta-sts.%.150s: " TOO_LATE,
            lookup->domain.name, seconds_of(lookup));
-  fail_policy(lookup, (struct mtasts_policy_answer){.error = MTASTS_ERROR_POLICY_FETCH});
+  fail_policy(lookup,
+              (struct mtasts_policy_answer){.error = MTASTS_ERROR_POLICY_FETCH, .local = held});
+}
+
+static bool ask_admission(void *context, const struct in6_addr *address) {
+  const struct mtasts_lookup *lookup = context;
+  return lookup->net->admit(lookup->context, address);
+}
+
+void mtasts_lookup_admit(struct mtasts_lookup *lookup) {
+  if (lookup->fetch)
+    mtasts_policy_fetch_admit(lookup->fetch);
 }
 
 static void ask_policy(struct mtasts_lookup *lookup) {
@@ -397,12 +410,13 @@ static void ask_policy(struct mtasts_lookup *lookup) {
       .resolver = lookup->net->resolver,
       .fetcher = lookup->net->fetcher,
       .domain = &lookup->domain,
+      .admit = lookup->net->admit ? ask_admission : NULL,
       .done = take_body,
       .trace = lookup->trace ? pass_trace : NULL,
       .context = lookup,
   };
   if (lookup->expired)
-    fail_late(lookup);
+    fail_late(lookup, false);
   else if (mtasts_policy_fetch_start(&options, &lookup->fetch) != MTASTS_OK)
     fail_start(lookup);
 }
@@ -441,9 +455,10 @@ void mtasts_lookup_expire(struct mtasts_lookup *lookup) {
     fail_question(lookup, MX, take_mx);
   }
   if (lookup->fetch) {
+    bool held = mtasts_policy_fetch_is_held(lookup->fetch);
     mtasts_policy_fetch_free(lookup->fetch);
     lookup->fetch = NULL;
-    fail_late(lookup);
+    fail_late(lookup, held);
   }
   if (lookup->dane_pending)
     mtasts_mx_dane_expire(lookup->dane);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "dns_message.h"
 #include "resolver.h"
 
@@ -34,9 +35,12 @@ struct mtasts_policy_fetch {
   uint64_t fetch_started;
   struct event *wake;
   bool failed;
+  bool held_last;                                 /* of the addresses, there are no others */
+  size_t held_count;                              /* 0: it is not held */
+  struct in6_addr held[FAMILIES * OF_ANSWER_MAX]; /* from which it may not be fetched yet */
   bool unresolved;
-  bool local;  /* for a fault of this host's */
-  bool theirs; /* the DNS failed for another reason */
+  bool local;                         /* for a fault of this host's */
+  bool theirs;                        /* the DNS failed for another reason */
   char detail[MTASTS_DETAIL_MAX + 1]; /* what the DNS failed with first */
   char host[sizeof(struct mtasts_domain) + sizeof "mta-sts."];
 };
@@ -102,6 +106,40 @@ static void start_fetch(struct mtasts_policy_fetch *fetch, const struct mtasts_a
   fail_soon(fetch);
 }
 
+/* admission */
+
+/* By the first address that others may use as well: a private one is nobody's. */
+static bool is_admitted(const struct mtasts_policy_fetch *fetch,
+                        const struct mtasts_addresses *addresses) {
+  const struct mtasts_policy_fetch_options *options = &fetch->options;
+  size_t first = 0;
+  if (!options->admit)
+    return true;
+  while (first < addresses->count && !mtasts_address_global(&addresses->items[first]))
+    first++;
+  return options->admit(options->context, &addresses->items[first < addresses->count ? first : 0]);
+}
+
+static void hold(struct mtasts_policy_fetch *fetch, const struct mtasts_addresses *addresses,
+                 bool last) {
+  memcpy(fetch->held + fetch->held_count, addresses->items,
+         addresses->count * sizeof *addresses->items);
+  fetch->held_count += addresses->count;
+  fetch->held_last = last;
+}
+
+bool mtasts_policy_fetch_is_held(const struct mtasts_policy_fetch *fetch) {
+  return fetch->held_count > 0;
+}
+
+void mtasts_policy_fetch_admit(struct mtasts_policy_fetch *fetch) {
+  const struct mtasts_addresses addresses = {fetch->held, fetch->held_count};
+  if (fetch->held_count == 0)
+    return;
+  fetch->held_count = 0;
+  start_fetch(fetch, &addresses, fetch->held_last);
+}
+
 /* the addresses */
 
 /* IPv4 mapped into IPv6. */
@@ -154,6 +192,8 @@ static void take_addresses(struct mtasts_policy_fetch *fetch, unsigned which,
   trace_addresses(fetch, which, answer, &addresses);
   if (fetch->fetch)
     mtasts_fetch_add(fetch->fetch, &addresses, last);
+  else if (fetch->held_count > 0 || (addresses.count > 0 && !is_admitted(fetch, &addresses)))
+    hold(fetch, &addresses, last);
   else if (addresses.count > 0)
     start_fetch(fetch, &addresses, last);
   else if (!last)
