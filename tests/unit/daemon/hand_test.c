@@ -360,6 +360,32 @@ static void looks_again_in_between(void) {
   CU_ASSERT_EQUAL(mtasts_discover_look_again(&settings, entry, NOW), INT64_MAX);
 }
 
+/* By a clock that may be ahead nothing has expired; what was never there is forgotten all the same.
+ */
+static void keeps_expired(void) {
+  struct site *site = site_new();
+  struct mtasts_discover_settings careful = settings;
+  struct sample sample;
+  struct mtasts_domain key = domain("a.example");
+  careful.keep_expired = true;
+  add_policy(site, 0, NOW, 3600);
+  absent(&sample);
+  CU_ASSERT_EQUAL(mtasts_store_put(site->store, &key, &sample.entry, NOW), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_flush(site->store), MTASTS_OK);
+  for (int i = 0; i < 3; i++)
+    CU_ASSERT_EQUAL(
+        mtasts_hand_move(site->hand, &careful, DAY * 1000, NOW + (int64_t)400 * DAY + i),
+        MTASTS_OK);
+  CU_ASSERT_EQUAL(site->removed, 1);
+  CU_ASSERT_EQUAL(mtasts_store_flush(site->store), MTASTS_OK);
+  for (int i = 0; i < 3; i++)
+    CU_ASSERT_EQUAL(
+        mtasts_hand_move(site->hand, &settings, DAY * 1000, NOW + (int64_t)400 * DAY + i),
+        MTASTS_OK);
+  unit_check(site->removed == 2, "%u removed", site->removed);
+  site_free(site);
+}
+
 const struct unit_test unit_tests[] = {
     {"a week: every policy once a day, evenly, over a restart", refreshes_evenly},
     {"refreshes, removes, leaves alone", knows_what_is_to_be_done},
@@ -371,5 +397,6 @@ const struct unit_test unit_tests[] = {
     {"comes twice to the short-lived", comes_twice_to_the_short_lived},
     {"begins somewhere whatever the note says", takes_any_note},
     {"what must be looked at before the hand comes", looks_again_in_between},
+    {"what has expired by a clock in doubt is kept", keeps_expired},
     {NULL, NULL},
 };
