@@ -88,8 +88,9 @@ static void tell_failure(const struct mtasts_news *news) {
   if (!mtasts_entry_live(entry, news->now)) {
     /* Nothing is lost yet, and it is told once. A dead DNS is no word about MTA-STS. */
     if (entry->failures == 1 && entry->record != MTASTS_RECORD_ERROR)
-      mtasts_log(MTASTS_LOG_INFO, "lookup domain=%s error=%s detail=%s", news->domain->name,
-                 mtasts_error_name(entry->error), words.detail);
+      mtasts_log(MTASTS_LOG_INFO, "lookup domain=%s error=%s detail=%s%s", news->domain->name,
+                 mtasts_error_name(entry->error), words.detail,
+                 entry->local_fault ? " local=yes" : "");
     return;
   }
   /* RFC 8461 section 3.3: a domain on its way out of MTA-STS is no reason to alert anybody. */

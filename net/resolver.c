@@ -367,7 +367,10 @@ static void take_failure(struct ask *ask) {
     ask->silent = true;
   else if ((ask->error = mtasts_server_route(&resolver->servers.list[ask->server])) == 0) {
     ask->failed = true;
-    ask->query->resolver->sign = milliseconds();
+    /* Several may ask for the root, and libunbound answers all of them at once, however late the
+     * last one came: of those, a failure that seems quick may be silence. */
+    if (*ask->query->name)
+      ask->query->resolver->sign = milliseconds();
   }
 }
 
@@ -471,8 +474,7 @@ static void tell_failure(const struct mtasts_dns_query *query, struct mtasts_dns
              *resolver->servers.trouble ? resolver->servers.trouble : "no server was asked");
   snprintf(text, sizeof text, "%s %.200s: %s", mtasts_rr_type_name(query->type), shown_name(query),
            why);
-  mtasts_printable((struct mtasts_span){text, strlen(text)}, answer->detail,
-                   MTASTS_DETAIL_MAX + 1);
+  mtasts_printable((struct mtasts_span){text, strlen(text)}, answer->detail, MTASTS_DETAIL_MAX + 1);
 }
 
 /* Calls back with the answer, or with why there is none. */

@@ -146,8 +146,8 @@ __attribute__((unused)) static struct rig *rig_new(unsigned in_flight) {
   return rig;
 }
 
-static void give(struct rig *rig, enum mtasts_job_kind kind, const char *name, bool waited,
-                 uintptr_t token) {
+__attribute__((unused)) static void give(struct rig *rig, enum mtasts_job_kind kind,
+                                         const char *name, bool waited, uintptr_t token) {
   struct mtasts_job *job = mtasts_job_new(kind);
   job->domain = domain("%s", name);
   job->waited = waited;
@@ -252,7 +252,8 @@ static unsigned logged(const struct rig *rig, const char *words) {
   return count;
 }
 
-static void check_logged(const struct rig *rig, unsigned times, const char *words) {
+__attribute__((unused)) static void check_logged(const struct rig *rig, unsigned times,
+                                                 const char *words) {
   unsigned found = logged(rig, words);
   unit_check(found == times, "%u lines, not %u: %s", found, times, words);
 }
