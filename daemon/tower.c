@@ -456,15 +456,20 @@ enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
 }
 
 static const enum mtasts_flight_list in_air[] = {MTASTS_FLIGHT_AIR, MTASTS_FLIGHT_AIR_NETWORK,
-                                                 MTASTS_FLIGHT_AIR_BEHIND, MTASTS_FLIGHT_AIR_SLOW,
-                                                 MTASTS_FLIGHT_HELD};
+                                                 MTASTS_FLIGHT_AIR_BEHIND, MTASTS_FLIGHT_AIR_SLOW};
 
 void mtasts_tower_abort(struct mtasts_tower *tower) {
   struct mtasts_flight *flight;
+  /* These have no place in which they could begin again, and may be many. */
+  while ((flight = TAILQ_FIRST(&tower->flights.lists[MTASTS_FLIGHT_HELD]))) {
+    mtasts_places_leave(tower, flight);
+    mtasts_flights_move(&tower->flights, flight, turn_of(flight->demand.urgency));
+  }
   for (size_t i = 0; i < sizeof in_air / sizeof *in_air; i++)
-    TAILQ_FOREACH(flight, &tower->flights.lists[in_air[i]], link)
-  /* cppcheck-suppress uninitvar */
-  mtasts_places_leave(tower, flight);
+    TAILQ_FOREACH(flight, &tower->flights.lists[in_air[i]], link) {
+      /* cppcheck-suppress uninitvar */
+      mtasts_places_leave(tower, flight);
+    }
 }
 
 void mtasts_tower_resume(struct mtasts_tower *tower) {
