@@ -120,9 +120,9 @@ static bool hosts_hold(const struct mtasts_mx_list *list) {
 
 static bool enums_hold(const unsigned char *value) {
   return value[AT_RECORD] <= MTASTS_RECORD_ERROR &&
-         value[AT_ERROR] <= MTASTS_ERROR_RECORD_INVALID &&
-         value[AT_FLAGS] <= FLAGS && value[AT_MODE] <= MTASTS_MODE_ENFORCE &&
-         value[AT_MX_STATE] <= MTASTS_MX_ERROR && value[AT_DANE] <= MTASTS_DANE_GONE;
+         value[AT_ERROR] <= MTASTS_ERROR_RECORD_INVALID && value[AT_FLAGS] <= FLAGS &&
+         value[AT_MODE] <= MTASTS_MODE_ENFORCE && value[AT_MX_STATE] <= MTASTS_MX_ERROR &&
+         value[AT_DANE] <= MTASTS_DANE_GONE;
 }
 
 static int64_t get_time(const unsigned char *at) {

@@ -293,8 +293,8 @@ static void fail_record(struct mtasts_discovery *d, const struct mtasts_txt_answ
                         int64_t now) {
   struct mtasts_entry *entry = &d->entry;
   entry->record = MTASTS_RECORD_ERROR;
-  entry->local_fault = answer->outcome == MTASTS_DNS_FAILED &&
-                       (answer->local || d->settings->resolver_out);
+  entry->local_fault =
+      answer->outcome == MTASTS_DNS_FAILED && (answer->local || d->settings->resolver_out);
   if (entry->local_fault)
     fail_once(entry, MTASTS_ERROR_DNS, answer->detail);
   else

@@ -33,8 +33,7 @@ static int read_clock(clockid_t id, struct timespec *time) {
 }
 
 API int clock_gettime(clockid_t id, struct timespec *time) {
-  if (speed == 0 ||
-      (id != CLOCK_REALTIME && id != CLOCK_REALTIME_COARSE && id != CLOCK_BOOTTIME))
+  if (speed == 0 || (id != CLOCK_REALTIME && id != CLOCK_REALTIME_COARSE && id != CLOCK_BOOTTIME))
     return read_clock(id, time);
   int status = read_clock(CLOCK_MONOTONIC, time);
   long long passed = time->tv_sec * 1000000000LL + time->tv_nsec - monotonic;

@@ -140,7 +140,8 @@ static bool set_https(struct world *world, char *rest, char **words, size_t coun
     }
     return true;
   }
-  if (world->unresolved || world->https_local || (count >= 2 && strcmp(words[0], "fetch-error") == 0))
+  if (world->unresolved || world->https_local ||
+      (count >= 2 && strcmp(words[0], "fetch-error") == 0))
     world->https = MTASTS_ERROR_POLICY_FETCH;
   else if (world->dated || (count >= 2 && strcmp(words[0], "webpki-invalid") == 0))
     world->https = MTASTS_ERROR_WEBPKI_INVALID;
