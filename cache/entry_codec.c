@@ -41,6 +41,9 @@ enum {
 enum flag {
   HAS_POLICY = 1,
   UNRESOLVED = 2,
+  LOCAL_FAULT = 4,
+  MX_LOCAL_FAULT = 8,
+  FLAGS = HAS_POLICY | UNRESOLVED | LOCAL_FAULT | MX_LOCAL_FAULT,
 };
 
 /* No time lies so far off that an interval added or subtracted overflows. */
@@ -117,9 +120,9 @@ static bool hosts_hold(const struct mtasts_mx_list *list) {
 
 static bool enums_hold(const unsigned char *value) {
   return value[AT_RECORD] <= MTASTS_RECORD_ERROR &&
-         value[AT_ERROR] <= MTASTS_ERROR_RECORD_INVALID &&
-         value[AT_FLAGS] <= (HAS_POLICY | UNRESOLVED) && value[AT_MODE] <= MTASTS_MODE_ENFORCE &&
-         value[AT_MX_STATE] <= MTASTS_MX_ERROR && value[AT_DANE] <= MTASTS_DANE_GONE;
+         value[AT_ERROR] <= MTASTS_ERROR_RECORD_INVALID && value[AT_FLAGS] <= FLAGS &&
+         value[AT_MODE] <= MTASTS_MODE_ENFORCE && value[AT_MX_STATE] <= MTASTS_MX_ERROR &&
+         value[AT_DANE] <= MTASTS_DANE_GONE;
 }
 
 static int64_t get_time(const unsigned char *at) {
@@ -181,6 +184,8 @@ enum mtasts_status mtasts_entry_decode(const unsigned char *value, size_t size,
   /* Field by field: clearing or copying the whole struct would double the cost. */
   entry->has_policy = (value[AT_FLAGS] & HAS_POLICY) != 0;
   entry->unresolved = (value[AT_FLAGS] & UNRESOLVED) != 0;
+  entry->local_fault = (value[AT_FLAGS] & LOCAL_FAULT) != 0;
+  entry->mx_local_fault = (value[AT_FLAGS] & MX_LOCAL_FAULT) != 0;
   entry->policy.mode = (enum mtasts_mode)value[AT_MODE];
   entry->policy.max_age = max_age;
   entry->policy.mx = patterns;
@@ -293,7 +298,9 @@ size_t mtasts_entry_encode(const struct mtasts_entry *entry, unsigned char *out)
   out[AT_RECORD] = (unsigned char)entry->record;
   out[AT_ERROR] = (unsigned char)entry->error;
   out[AT_FLAGS] =
-      (unsigned char)((entry->has_policy ? HAS_POLICY : 0) | (entry->unresolved ? UNRESOLVED : 0));
+      (unsigned char)((entry->has_policy ? HAS_POLICY : 0) | (entry->unresolved ? UNRESOLVED : 0) |
+                      (entry->local_fault ? LOCAL_FAULT : 0) |
+                      (entry->mx_local_fault ? MX_LOCAL_FAULT : 0));
   out[AT_MODE] = (unsigned char)policy->mode;
   out[AT_MX_STATE] = (unsigned char)entry->mx_state;
   out[AT_DANE] = (unsigned char)entry->dane;

@@ -122,6 +122,12 @@ bool mtasts_agenda_take(struct mtasts_agenda *agenda, int64_t now, struct mtasts
   return true;
 }
 
+/* Their order stays. */
+void mtasts_agenda_shift(struct mtasts_agenda *agenda, int64_t jump) {
+  for (size_t i = 0; i < agenda->count; i++)
+    agenda->heap[i]->due += jump;
+}
+
 size_t mtasts_agenda_count(const struct mtasts_agenda *agenda) {
   return agenda->count;
 }

@@ -22,6 +22,8 @@ void mtasts_agenda_drop(struct mtasts_agenda *agenda, const struct mtasts_domain
 
 /* Takes the earliest that is due at `now`. */
 bool mtasts_agenda_take(struct mtasts_agenda *agenda, int64_t now, struct mtasts_domain *domain);
+/* The clock has jumped by so many seconds: what was due in an hour still is. */
+void mtasts_agenda_shift(struct mtasts_agenda *agenda, int64_t jump);
 size_t mtasts_agenda_count(const struct mtasts_agenda *agenda);
 
 #endif

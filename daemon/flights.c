@@ -57,7 +57,7 @@ static void drop_share(struct mtasts_flights *flights, struct mtasts_share *shar
 }
 
 static bool is_air(enum mtasts_flight_list list) {
-  return list >= MTASTS_FLIGHT_AIR && list <= MTASTS_FLIGHT_AIR_SLOW;
+  return list >= MTASTS_FLIGHT_AIR && list <= MTASTS_FLIGHT_HELD;
 }
 
 /* One of the owner's has landed: another one is first now. */

@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 #include "job.h"
+#include "origins.h"
 
 struct mtasts_lookup;
 
@@ -23,6 +24,7 @@ enum mtasts_flight_list {
   MTASTS_FLIGHT_AIR_NETWORK, /* only peers over TCP did */
   MTASTS_FLIGHT_AIR_BEHIND,  /* nobody did */
   MTASTS_FLIGHT_AIR_SLOW,    /* in the air, but its place is another's: it takes long */
+  MTASTS_FLIGHT_HELD,        /* begun; others fetch from the address of its policy host: places.h */
   MTASTS_FLIGHT_LANDED,
   MTASTS_FLIGHT_KEPT, /* answered; nobody wants anything, but what was learnt is known here alone */
   MTASTS_FLIGHT_LISTS,
@@ -58,6 +60,7 @@ struct mtasts_flight {
   bool told;         /* the front loop has it: MTASTS_JOB_NEWER */
 
   struct mtasts_share *share;
+  struct mtasts_origin_use origin;
   int64_t since; /* in the air, by mtasts_uptime */
 
   enum mtasts_flight_list list;

@@ -102,7 +102,9 @@ static bool is_others(const struct move *move, const struct mtasts_entry *entry)
 
 static enum mtasts_chore chore_of(const struct move *move, const struct mtasts_domain *domain,
                                   const struct mtasts_entry *entry) {
-  if (mtasts_store_useless(entry, move->now))
+  /* An expired policy may have expired by a clock that is ahead. */
+  if (mtasts_store_useless(entry, move->now) &&
+      !(entry->has_policy && move->settings->keep_expired))
     return MTASTS_CHORE_REMOVE;
   if (entry->has_policy &&
       mtasts_discover_short_lived(move->settings, entry) == (move->pointer == SHORT_LIVED) &&

@@ -8,6 +8,7 @@
 
 #include "ad_check.h"
 #include "cache_check.h"
+#include "clock_watch.h"
 #include "dns_watch.h"
 #include "entry_codec.h"
 #include "fetch.h"
@@ -35,7 +36,8 @@ struct mtasts_netloop {
   struct mtasts_use *use;
   struct mtasts_rounds rounds;
   struct mtasts_admission admission; /* of a cache that is being checked */
-  int64_t went;                      /* on the last round, by mtasts_uptime */
+  struct mtasts_clock_watch clock;
+  int64_t went; /* on the last round, by mtasts_uptime */
   struct mtasts_dns_watch dns;
   bool renew; /* making another resolver and validator has failed: it is tried again */
   struct mtasts_seldom complained; /* of that */
@@ -69,6 +71,9 @@ static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   struct mtasts_discover_settings settings = mtasts_config_settings(config);
   bool renew = loop->snapshot && !mtasts_same_dns(loop->snapshot->config, config);
   settings.resolver_back = loop->tower.net.settings.resolver_back;
+  settings.resolver_out = loop->tower.net.settings.resolver_out;
+  settings.clock_in_doubt = loop->tower.net.settings.clock_in_doubt;
+  settings.keep_expired = loop->tower.net.settings.keep_expired;
   if (loop->snapshot && !renew) /* as it was opened */
     settings.dane = loop->tower.net.settings.dane;
   mtasts_overrides_take(&loop->overrides, config, loop->snapshot ? loop->snapshot->config : NULL,
@@ -164,10 +169,32 @@ static void read_mail(struct mtasts_netloop *loop) {
   }
 }
 
+static void set_doubts(struct mtasts_netloop *loop) {
+  struct mtasts_discover_settings *settings = &loop->tower.net.settings;
+  settings->clock_in_doubt = mtasts_clock_in_doubt(&loop->clock);
+  settings->keep_expired = !mtasts_clock_settled(&loop->clock, mtasts_clock_uptime());
+}
+
+/* What is planned by the clock keeps its distance from now. What is stored has its own rules. */
+static void look_at_clock(struct mtasts_netloop *loop) {
+  atomic_llong *back = &loop->tower.stats->resolver_back;
+  int64_t now = wall_clock();
+  int64_t jump = mtasts_clock_look(&loop->clock, now, mtasts_clock_uptime());
+  set_doubts(loop);
+  if (jump == 0)
+    return;
+  mtasts_news_tell_clock(jump, mtasts_clock_in_doubt(&loop->clock), now);
+  mtasts_agenda_shift(loop->tower.agenda, jump);
+  mtasts_use_shift(loop->use, jump);
+  if (atomic_load_explicit(back, memory_order_relaxed) != 0)
+    atomic_fetch_add_explicit(back, jump, memory_order_relaxed);
+}
+
 static void on_mail(evutil_socket_t fd, short what, void *context) {
   struct mtasts_netloop *loop = context;
   (void)fd;
   (void)what;
+  look_at_clock(loop); /* it may have been set since the last second */
   read_mail(loop);
   if (!loop->stopped)
     mtasts_tower_launch(&loop->tower);
@@ -185,6 +212,15 @@ static void watch_store(struct mtasts_netloop *loop) {
                         memory_order_relaxed);
 }
 
+static void begin_clock(struct mtasts_netloop *loop) {
+  int64_t now = wall_clock();
+  mtasts_clock_begin(&loop->clock, now, mtasts_clock_uptime(),
+                     mtasts_clock_written(loop->snapshot->config->cache.directory));
+  set_doubts(loop);
+  if (mtasts_clock_in_doubt(&loop->clock))
+    mtasts_news_tell_clock(0, true, now);
+}
+
 static void on_second(evutil_socket_t fd, short what, void *context) {
   struct mtasts_netloop *loop = context;
   int64_t uptime = mtasts_uptime();
@@ -192,6 +228,7 @@ static void on_second(evutil_socket_t fd, short what, void *context) {
   (void)fd;
   (void)what;
   loop->went = uptime;
+  look_at_clock(loop);
   watch_store(loop);
   if (mtasts_dns_watch_go(&loop->dns, loop->snapshot->config->dns.servers.items,
                           loop->snapshot->config->dns.servers.count) ||
@@ -201,6 +238,8 @@ static void on_second(evutil_socket_t fd, short what, void *context) {
     mtasts_ad_check_again(loop->ad_check);
   loop->tower.net.settings.resolver_back =
       atomic_load_explicit(&loop->tower.stats->resolver_back, memory_order_relaxed);
+  loop->tower.net.settings.resolver_out =
+      atomic_load_explicit(&loop->tower.stats->dns_fails, memory_order_relaxed);
   mtasts_overrides_go(&loop->overrides, loop->snapshot->config, loop->tower.net.now());
   mtasts_rounds_go(&loop->rounds, loop->tower.net.now(), elapsed);
 }
@@ -387,6 +426,7 @@ enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *optio
   made->tower.to_front = options->to_front;
   struct mtasts_job first = {.snapshot = mtasts_snapshot_hold(options->snapshot)};
   configure(made, &first);
+  begin_clock(made);
   enum mtasts_status status = open_loop(made, error);
   if (status == MTASTS_OK)
     *netloop = made;

@@ -88,8 +88,9 @@ static void tell_failure(const struct mtasts_news *news) {
   if (!mtasts_entry_live(entry, news->now)) {
     /* Nothing is lost yet, and it is told once. A dead DNS is no word about MTA-STS. */
     if (entry->failures == 1 && entry->record != MTASTS_RECORD_ERROR)
-      mtasts_log(MTASTS_LOG_INFO, "lookup domain=%s error=%s detail=%s", news->domain->name,
-                 mtasts_error_name(entry->error), words.detail);
+      mtasts_log(MTASTS_LOG_INFO, "lookup domain=%s error=%s detail=%s%s", news->domain->name,
+                 mtasts_error_name(entry->error), words.detail,
+                 entry->local_fault ? " local=yes" : "");
     return;
   }
   /* RFC 8461 section 3.3: a domain on its way out of MTA-STS is no reason to alert anybody. */
@@ -191,6 +192,22 @@ void mtasts_news_tell_ad(const struct mtasts_ad_answer *answer, enum mtasts_with
                answer->server);
   else if (answer->ad == MTASTS_AD_SET)
     mtasts_log(MTASTS_LOG_INFO, "resolver=%s ad=set: DANE can be used", answer->server);
+}
+
+void mtasts_news_tell_clock(int64_t jump, bool in_doubt, int64_t now) {
+  char when[MTASTS_RFC3339_SIZE];
+  mtasts_rfc3339_format(now, when);
+  if (jump == 0)
+    mtasts_log(MTASTS_LOG_WARNING,
+               "clock=behind now=%s: the clock shows less than when the cache was last written, or "
+               "than when this version was made; is the time right?",
+               when);
+  else
+    mtasts_log(in_doubt ? MTASTS_LOG_WARNING : MTASTS_LOG_INFO, "clock=jumped by=%+llds now=%s: %s",
+               (long long)jump, when,
+               in_doubt ? "is the time right? Until that is known, policies that have expired are "
+                          "kept, and no certificate counts as out of date"
+                        : "policies that have expired are kept for a week from now on");
 }
 
 void mtasts_news_tell(const struct mtasts_news *news, struct mtasts_stats *stats) {

@@ -30,4 +30,7 @@ void mtasts_news_tell_dnssec(const struct mtasts_validator_check *check, bool re
 /* What the MTAs' resolver does about the AD bit has changed. */
 void mtasts_news_tell_ad(const struct mtasts_ad_answer *answer, enum mtasts_without_ad without_ad);
 
+/* The clock has jumped by so many seconds, or (0) shows less than it has shown before. */
+void mtasts_news_tell_clock(int64_t jump, bool in_doubt, int64_t now);
+
 #endif

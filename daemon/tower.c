@@ -7,13 +7,13 @@
 #include "entry_codec.h"
 #include "log.h"
 #include "news.h"
+#include "places.h"
 #include "status.h"
 
 enum {
   COMMIT_MS = 20, /* from the first of a group to its commit */
   COMPLAIN_MS = 60000,
   KEPT_MOST = 512, /* results that the store did not take */
-  SLOW_MS = 1000,  /* in the air; then its place is for others */
 };
 
 static void on_commit(evutil_socket_t fd, short what, void *context);
@@ -21,6 +21,7 @@ static void on_turn(evutil_socket_t fd, short what, void *context);
 
 bool mtasts_tower_open(struct mtasts_tower *tower) {
   mtasts_flights_init(&tower->flights, tower);
+  tower->net.admit = mtasts_places_admit;
   tower->agenda = mtasts_agenda_new(MTASTS_AGENDA_MOST);
   tower->commit = evtimer_new(tower->base, on_commit, tower);
   tower->turn = evtimer_new(tower->base, on_turn, tower);
@@ -117,8 +118,8 @@ static void keep(struct mtasts_tower *tower, struct mtasts_flight *flight) {
 }
 
 /* Answers, and makes room for the next one to the same domain, if that is wanted. */
-static void finish(struct mtasts_tower *tower, struct mtasts_flight *flight,
-                   enum mtasts_status status) {
+void mtasts_tower_finish(struct mtasts_tower *tower, struct mtasts_flight *flight,
+                         enum mtasts_status status) {
   tell_front(tower, flight);
   answer_all(tower, flight, &flight->demand, status);
   bool wanted = flight->next.wanted;
@@ -155,7 +156,7 @@ static void settle(struct mtasts_tower *tower, enum mtasts_status commit) {
                         memory_order_relaxed);
   while ((flight = TAILQ_FIRST(&tower->flights.lists[MTASTS_FLIGHT_LANDED]))) {
     flight->unsaved = commit != MTASTS_OK;
-    finish(tower, flight, MTASTS_OK);
+    mtasts_tower_finish(tower, flight, MTASTS_OK);
   }
 }
 
@@ -229,7 +230,7 @@ void mtasts_tower_commit_soon(struct mtasts_tower *tower) {
 static size_t in_wait(const struct mtasts_tower *tower) {
   const size_t *counts = tower->flights.counts;
   return counts[MTASTS_FLIGHT_WAITED] + counts[MTASTS_FLIGHT_NETWORK] +
-         counts[MTASTS_FLIGHT_BEHIND];
+         counts[MTASTS_FLIGHT_BEHIND] + counts[MTASTS_FLIGHT_HELD];
 }
 
 bool mtasts_tower_room(const struct mtasts_tower *tower, bool waited) {
@@ -264,17 +265,6 @@ enum mtasts_status mtasts_tower_request(struct mtasts_tower *tower,
 }
 
 /* flights */
-
-/* Places that are taken. */
-static size_t places(const struct mtasts_tower *tower) {
-  const size_t *counts = tower->flights.counts;
-  return counts[MTASTS_FLIGHT_AIR] + counts[MTASTS_FLIGHT_AIR_NETWORK] +
-         counts[MTASTS_FLIGHT_AIR_BEHIND];
-}
-
-static size_t in_the_air(const struct mtasts_tower *tower) {
-  return places(tower) + tower->flights.counts[MTASTS_FLIGHT_AIR_SLOW];
-}
 
 const struct mtasts_entry *mtasts_tower_known(struct mtasts_tower *tower,
                                               const struct mtasts_domain *domain,
@@ -317,14 +307,13 @@ static void landed(void *context, const struct mtasts_discovery *discovery) {
   if (discovery->changed)
     flight->unsaved = !pending;
   bool urgent = discovery->urgent;
-  mtasts_lookup_free(flight->lookup);
-  flight->lookup = NULL;
   mtasts_flights_move(&tower->flights, flight, MTASTS_FLIGHT_LANDED);
+  mtasts_places_leave(tower, flight);
   if (!pending)
-    finish(tower, flight, MTASTS_OK);
+    mtasts_tower_finish(tower, flight, MTASTS_OK);
   if (mtasts_store_pending(tower->store) == 0)
     settle(tower, status); /* that one has made a group full */
-  else if (urgent || in_the_air(tower) == 0)
+  else if (urgent || mtasts_places_taken(tower) == 0)
     commit(tower); /* nothing to wait for: its group is complete */
   else
     mtasts_tower_commit_soon(tower);
@@ -396,7 +385,7 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
   /* A cache that cannot be read may hold a policy: nothing that is learnt without it may take its
    * place (RFC 8461 section 5.1). What is damaged, or not there, is no policy. */
   if (read != MTASTS_OK && read != MTASTS_ABSENT && read != MTASTS_CORRUPT) {
-    finish(tower, flight, read);
+    mtasts_tower_finish(tower, flight, read);
     return;
   }
   const struct mtasts_net *net = net_for(tower, &flight->domain, now);
@@ -406,7 +395,7 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
     flight->demand.kind = MTASTS_JOB_LOOK_UP;
   if (known && is_enough(&net->settings, flight, known, now)) {
     keep_answer(flight, known, MTASTS_CACHED);
-    finish(tower, flight, MTASTS_OK);
+    mtasts_tower_finish(tower, flight, MTASTS_OK);
     return;
   }
   flight->before = known ? entry : (struct mtasts_entry){.has_policy = false};
@@ -425,82 +414,7 @@ static void start(struct mtasts_tower *tower, struct mtasts_flight *flight) {
       .context = flight,
   };
   if (mtasts_lookup_start(&options, &flight->lookup) != MTASTS_OK)
-    finish(tower, flight, MTASTS_NO_MEMORY);
-}
-
-/* Too many take long: ends one, of the owner who has the most in the air. That is no word of the
- * domain's: nothing is stored, and who waits is answered as at a deadline. */
-static void end_one(struct mtasts_tower *tower) {
-  struct mtasts_flight *chosen = NULL;
-  struct mtasts_flight *flight;
-  TAILQ_FOREACH(flight, &tower->flights.lists[MTASTS_FLIGHT_AIR_SLOW], link)
-  if (!chosen || mtasts_flight_company(flight) > mtasts_flight_company(chosen))
-    chosen = flight;
-  if (!chosen)
-    return;
-  mtasts_lookup_free(chosen->lookup);
-  chosen->lookup = NULL;
-  finish(tower, chosen, MTASTS_TIMEOUT);
-}
-
-/* The one of that kind that is in the air for the longest; of any kind, if there is none of it. */
-static struct mtasts_flight *oldest_of(const struct mtasts_tower *tower,
-                                       enum mtasts_flight_list kind) {
-  static const enum mtasts_flight_list kinds[] = {MTASTS_FLIGHT_AIR, MTASTS_FLIGHT_AIR_NETWORK,
-                                                  MTASTS_FLIGHT_AIR_BEHIND};
-  struct mtasts_flight *oldest = TAILQ_FIRST(&tower->flights.lists[kind]);
-  if (oldest)
-    return oldest;
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-    struct mtasts_flight *flight = TAILQ_FIRST(&tower->flights.lists[kinds[i]]);
-    if (flight && (!oldest || flight->since < oldest->since))
-      oldest = flight;
-  }
-  return oldest;
-}
-
-/*
- * Others wait: one that takes long gives up its place. It goes on beside the places, as long as
- * there are not too many of those either. False: not yet.
- */
-static bool make_place(struct mtasts_tower *tower, enum mtasts_flight_list kind) {
-  struct mtasts_flights *flights = &tower->flights;
-  struct mtasts_flight *oldest = oldest_of(tower, kind);
-  if (!oldest)
-    return false;
-  int64_t left = oldest->since + SLOW_MS - mtasts_uptime();
-  if (left > 0) {
-    const struct timeval wait = {left / 1000, left % 1000 * 1000};
-    if (!evtimer_pending(tower->turn, NULL))
-      evtimer_add(tower->turn, &wait);
-    return false;
-  }
-  if (flights->counts[MTASTS_FLIGHT_AIR_SLOW] >= tower->in_flight)
-    end_one(tower);
-  mtasts_flights_move(flights, oldest, MTASTS_FLIGHT_AIR_SLOW);
-  return true;
-}
-
-/*
- * Is there a place for one more of this kind? A quarter of the places is kept from questions, and a
- * quarter from refreshing: hosts that never answer hold up those of their own kind, but neither can
- * questions stop all refreshing, nor refreshing all questions. What only peers over TCP wait for
- * has half of the places, and leaves that quarter to other questions: any user of this host may ask
- * there. One owner has a quarter at most.
- */
-static bool has_place(const struct mtasts_tower *tower, enum mtasts_flight_list to) {
-  const size_t *counts = tower->flights.counts;
-  size_t network = counts[MTASTS_FLIGHT_AIR_NETWORK];
-  size_t quarter = tower->in_flight < 4 ? tower->in_flight / 2 : tower->in_flight / 4;
-  size_t half = tower->in_flight - tower->in_flight / 2;
-  size_t most = tower->in_flight - quarter;
-  if (places(tower) >= tower->in_flight)
-    return false;
-  if (to != MTASTS_FLIGHT_AIR_BEHIND && counts[MTASTS_FLIGHT_AIR] + network >= most)
-    return false;
-  if (to != MTASTS_FLIGHT_AIR && counts[MTASTS_FLIGHT_AIR_BEHIND] + network >= most)
-    return false;
-  return to != MTASTS_FLIGHT_AIR_NETWORK || network < half;
+    mtasts_tower_finish(tower, flight, MTASTS_NO_MEMORY);
 }
 
 static void launch(struct mtasts_tower *tower, enum mtasts_flight_list from,
@@ -509,7 +423,7 @@ static void launch(struct mtasts_tower *tower, enum mtasts_flight_list from,
   size_t share = tower->in_flight / 4 > 0 ? tower->in_flight / 4 : 1;
   struct mtasts_flight *flight;
   while ((flight = mtasts_flights_next(flights, from, share))) {
-    if (!has_place(tower, to) && !make_place(tower, to))
+    if (!mtasts_places_find(tower, to))
       break;
     mtasts_flights_move(flights, flight, to);
     flight->since = mtasts_uptime();
@@ -524,10 +438,11 @@ static void on_turn(evutil_socket_t fd, short what, void *context) {
 }
 
 void mtasts_tower_launch(struct mtasts_tower *tower) {
+  mtasts_places_go(tower);
   launch(tower, MTASTS_FLIGHT_WAITED, MTASTS_FLIGHT_AIR);
   launch(tower, MTASTS_FLIGHT_NETWORK, MTASTS_FLIGHT_AIR_NETWORK);
   launch(tower, MTASTS_FLIGHT_BEHIND, MTASTS_FLIGHT_AIR_BEHIND);
-  mtasts_count_set(tower->stats, MTASTS_COUNT_IN_FLIGHT, in_the_air(tower));
+  mtasts_count_set(tower->stats, MTASTS_COUNT_IN_FLIGHT, mtasts_places_taken(tower));
   mtasts_count_set(tower->stats, MTASTS_COUNT_WAITING, in_wait(tower));
 }
 
@@ -544,8 +459,7 @@ enum mtasts_status mtasts_tower_changed(struct mtasts_tower *tower,
     }
   }
   if (flight && flight->lookup) {
-    mtasts_lookup_free(flight->lookup);
-    flight->lookup = NULL;
+    mtasts_places_leave(tower, flight);
     start(tower, flight);
   }
   return status;
@@ -556,11 +470,15 @@ static const enum mtasts_flight_list in_air[] = {MTASTS_FLIGHT_AIR, MTASTS_FLIGH
 
 void mtasts_tower_abort(struct mtasts_tower *tower) {
   struct mtasts_flight *flight;
+  /* These have no place in which they could begin again, and may be many. */
+  while ((flight = TAILQ_FIRST(&tower->flights.lists[MTASTS_FLIGHT_HELD]))) {
+    mtasts_places_leave(tower, flight);
+    mtasts_flights_move(&tower->flights, flight, turn_of(flight->demand.urgency));
+  }
   for (size_t i = 0; i < sizeof in_air / sizeof *in_air; i++)
     TAILQ_FOREACH(flight, &tower->flights.lists[in_air[i]], link) {
       /* cppcheck-suppress uninitvar */
-      mtasts_lookup_free(flight->lookup);
-      flight->lookup = NULL;
+      mtasts_places_leave(tower, flight);
     }
 }
 
@@ -581,7 +499,7 @@ void mtasts_tower_resume(struct mtasts_tower *tower) {
 void mtasts_tower_clear(struct mtasts_tower *tower) {
   commit(tower);
   for (struct mtasts_flight *flight; (flight = mtasts_flights_any(&tower->flights));) {
-    mtasts_lookup_free(flight->lookup);
+    mtasts_places_leave(tower, flight);
     answer_all(tower, flight, &flight->demand, MTASTS_TIMEOUT);
     answer_all(tower, flight, &flight->next, MTASTS_TIMEOUT);
     mtasts_flights_remove(&tower->flights, flight);

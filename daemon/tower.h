@@ -12,6 +12,7 @@
 #include "agenda.h"
 #include "flights.h"
 #include "lookup.h"
+#include "origins.h"
 #include "stats.h"
 #include "store.h"
 #include "uptime.h"
@@ -44,6 +45,8 @@ struct mtasts_tower {
   struct mtasts_reader *reader;
   struct mtasts_net without_dane; /* of a domain whose override says dane = "off" */
   struct mtasts_flights flights;
+  struct mtasts_origins origins;
+  struct mtasts_seldom looked; /* at those that are held for an address */
   struct event *commit;
   struct event *turn;              /* one in the air will have taken long */
   struct mtasts_seldom complained; /* of a store that fails */
@@ -59,6 +62,11 @@ void mtasts_tower_clear(struct mtasts_tower *tower);
 
 /* Gives a job back to the front loop, or frees it where nobody wants an answer. */
 void mtasts_tower_answer(struct mtasts_tower *tower, struct mtasts_job *job,
+                         enum mtasts_status status);
+
+/* The flight has landed, or will not: answers all who wait for it, and makes room for the next one
+ * to the same domain, if that is wanted. Its look-up has been freed. */
+void mtasts_tower_finish(struct mtasts_tower *tower, struct mtasts_flight *flight,
                          enum mtasts_status status);
 
 /* Is there room for one more look-up to wait? */

@@ -191,6 +191,11 @@ void mtasts_use_rotate(struct mtasts_use *use, int64_t now) {
     turn(&use->again, now);
 }
 
+void mtasts_use_shift(struct mtasts_use *use, int64_t jump) {
+  use->asked.turned += jump;
+  use->again.turned += jump;
+}
+
 /* across runs */
 
 static const char kept_name[] = "use";

@@ -60,4 +60,7 @@ bool mtasts_use_again(const struct mtasts_use *use, const struct mtasts_domain *
 /* Forgets the older halves once a period each; to be called now and then. */
 void mtasts_use_rotate(struct mtasts_use *use, int64_t now);
 
+/* The clock has jumped by so many seconds, in which nothing was asked for. */
+void mtasts_use_shift(struct mtasts_use *use, int64_t jump);
+
 #endif

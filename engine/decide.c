@@ -62,9 +62,18 @@ static struct mtasts_decision by_policy(const struct mtasts_policy *policy,
   };
 }
 
+/* A fault of this host's is no word of the domain's, which may have a policy: whether mail waits is
+ * for the site to say (ask.on_unknown). RFC 8461 section 3.3 lets it be delivered. */
+static struct mtasts_decision unknown(const char *rule) {
+  return (struct mtasts_decision){
+      .verdict = MTASTS_VERDICT_UNKNOWN, .source = MTASTS_SOURCE_NONE, .rule = rule};
+}
+
 /* RFC 8461 section 3.3: nothing live and nothing cached: deliver as without MTA-STS. */
 static struct mtasts_decision without_policy(const struct mtasts_entry *entry,
                                              enum mtasts_freshness freshness) {
+  if (entry->local_fault)
+    return unknown("a fault of this host: the domain could not be looked up");
   return (struct mtasts_decision){
       .verdict = MTASTS_VERDICT_NONE,
       .source = freshness == MTASTS_CACHED ? MTASTS_SOURCE_CACHE : MTASTS_SOURCE_NETWORK,
@@ -83,11 +92,7 @@ static inline struct mtasts_decision policy_alone(const struct mtasts_entry *ent
   if (in_force(override, now) && !override->no_policy)
     return by_policy(&override->policy, MTASTS_SOURCE_OVERRIDE);
   if (!entry)
-    return (struct mtasts_decision){
-        .verdict = MTASTS_VERDICT_UNKNOWN,
-        .source = MTASTS_SOURCE_NONE,
-        .rule = "nothing is known of this domain and nobody was asked",
-    };
+    return unknown("nothing is known of this domain and nobody was asked");
   if (entry->has_policy && freshness == MTASTS_FETCHED)
     return by_policy(&entry->policy, MTASTS_SOURCE_NETWORK);
   /* RFC 8461 section 3.3: without a live policy, an unexpired cached one MUST be applied. */
@@ -159,6 +164,10 @@ struct mtasts_decision mtasts_decide(const struct mtasts_entry *entry,
       decision.source = MTASTS_SOURCE_OVERRIDE;
     return decision;
   }
+  /* The domain may have DANE, which would demand more than this. */
+  if (entry && entry->mx_local_fault && !overridden && decision.verdict == MTASTS_VERDICT_NONE &&
+      (entry->dane == MTASTS_DANE_UNKNOWN || !mtasts_dane_counts(entry, now)))
+    return unknown("a fault of this host: the MX hosts could not be looked up");
   if (entry && mtasts_dane_counts(entry, now))
     heed_dane(&decision, entry->dane,
               overridden && !override->no_policy && override->policy.mode == MTASTS_MODE_NONE);

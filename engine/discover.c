@@ -133,6 +133,8 @@ int64_t mtasts_discover_look_again(const struct mtasts_discover_settings *settin
                                    const struct mtasts_entry *entry, int64_t now) {
   if (!mtasts_entry_live(entry, now))
     return INT64_MAX;
+  if (now < entry->checked || now < entry->fetched)
+    return now; /* by a clock that was ahead: what is due is not known */
   int64_t after = refresh_after(settings, entry);
   int64_t refresh = INT64_MAX;
   if (after < settings->refresh_interval / 2) {
@@ -201,6 +203,7 @@ void mtasts_discover_heed(const struct mtasts_discover_settings *settings,
   if (settings->dane || entry->dane_expires == 0)
     return;
   set_dane(entry, MTASTS_DANE_NONE, 0, (struct mtasts_span){NULL, 0});
+  entry->mx_local_fault = false;
   /* Each of the hosts has a state as well. */
   entry->mx_state = MTASTS_MX_UNKNOWN;
   entry->mx = (struct mtasts_mx_list){NULL, 0, 0};
@@ -237,6 +240,7 @@ static void succeed(struct mtasts_entry *entry) {
   }
   entry->failures = 0;
   entry->retry_at = 0;
+  entry->local_fault = false;
 }
 
 /* A valid record: is there anything to fetch? */
@@ -252,6 +256,8 @@ static void take_record(struct mtasts_discovery *d, const struct mtasts_record *
   if (entry->record != MTASTS_RECORD_VALID && entry->retry_at == 0)
     entry->failures = 0; /* all of them were the record's own */
   entry->record = MTASTS_RECORD_VALID;
+  /* A fetch that waits since such a fault has told nothing yet. */
+  entry->local_fault = entry->local_fault && entry->unresolved && now < entry->retry_at;
   if (d->forced || fetch_due(d->settings, entry, now))
     d->needs |= MTASTS_NEED_POLICY;
   else if (now >= entry->retry_at)
@@ -263,6 +269,7 @@ static void take_record(struct mtasts_discovery *d, const struct mtasts_record *
 }
 
 static void take_no_record(struct mtasts_entry *entry, int64_t now) {
+  entry->local_fault = false;
   if (!mtasts_entry_live(entry, now)) {
     succeed(entry);
     return;
@@ -270,6 +277,30 @@ static void take_no_record(struct mtasts_entry *entry, int64_t now) {
   /* RFC 8461 section 3.3: no live policy can be discovered, the cached one MUST be applied. */
   fail(entry, MTASTS_ERROR_RECORD_INVALID,
        MTASTS_SPAN("the TXT record is gone; the cached policy governs until it expires"));
+}
+
+/* A fault of this host's counts for one failure, however often: it says nothing of the domain. */
+static void fail_once(struct mtasts_entry *entry, enum mtasts_error error,
+                      struct mtasts_span detail) {
+  uint32_t failures = entry->failures;
+  fail(entry, error, detail);
+  if (failures > 0)
+    entry->failures = failures;
+}
+
+/* The record could not be looked up. */
+static void fail_record(struct mtasts_discovery *d, const struct mtasts_txt_answer *answer,
+                        int64_t now) {
+  struct mtasts_entry *entry = &d->entry;
+  entry->record = MTASTS_RECORD_ERROR;
+  entry->local_fault =
+      answer->outcome == MTASTS_DNS_FAILED && (answer->local || d->settings->resolver_out);
+  if (entry->local_fault)
+    fail_once(entry, MTASTS_ERROR_DNS, answer->detail);
+  else
+    fail(entry, answer->outcome == MTASTS_DNS_BOGUS ? MTASTS_ERROR_DNSSEC : MTASTS_ERROR_DNS,
+         answer->detail);
+  entry->next_check = now + dns_back_off(d->settings, MTASTS_CHECK_MIN, entry->failures);
 }
 
 unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt_answer *answer,
@@ -282,18 +313,13 @@ unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt
   d->freshness = MTASTS_ASKED;
   if (now < entry->checked || fetch_forgiven(d->settings, entry))
     entry->retry_at = 0; /* the former was set by a clock that was ahead */
-  if (entry->has_policy && now >= entry->expires + MTASTS_EXPIRED_KEEP)
-    entry->has_policy = false;
 
   entry->checked = now;
   entry->next_check = now + believed(answer->ttl);
   switch (answer->outcome) {
   case MTASTS_DNS_FAILED:
   case MTASTS_DNS_BOGUS:
-    entry->record = MTASTS_RECORD_ERROR;
-    fail(entry, answer->outcome == MTASTS_DNS_BOGUS ? MTASTS_ERROR_DNSSEC : MTASTS_ERROR_DNS,
-         answer->detail);
-    entry->next_check = now + dns_back_off(d->settings, MTASTS_CHECK_MIN, entry->failures);
+    fail_record(d, answer, now);
     break;
   case MTASTS_DNS_NODATA:
   case MTASTS_DNS_NXDOMAIN:
@@ -311,6 +337,7 @@ unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt
       break;
     default:
       entry->record = MTASTS_RECORD_INVALID;
+      entry->local_fault = false;
       fail(entry, MTASTS_ERROR_RECORD_INVALID, (struct mtasts_span){why, strlen(why)});
     }
   }
@@ -339,11 +366,8 @@ static int64_t fetch_wait(const struct mtasts_discover_settings *settings,
  * however often, and RFC 8461 section 3.3 does not speak of it. */
 static void fail_unresolved(struct mtasts_discovery *d, enum mtasts_error error,
                             struct mtasts_span detail, int64_t now) {
-  uint32_t failures = d->entry.failures;
   if (d->entry.record == MTASTS_RECORD_VALID)
-    fail(&d->entry, error, detail);
-  if (failures > 0)
-    d->entry.failures = failures;
+    fail_once(&d->entry, error, detail);
   d->entry.retry_at = now + MTASTS_UNRESOLVED_RETRY;
   d->entry.unresolved = true;
 }
@@ -356,6 +380,8 @@ static void fail_fetch(struct mtasts_discovery *d, enum mtasts_error error,
     fail(&d->entry, error, detail);
   d->entry.retry_at = now + fetch_wait(d->settings, &d->entry, now);
   d->entry.unresolved = false;
+  if (d->entry.record == MTASTS_RECORD_VALID)
+    d->entry.local_fault = false;
 }
 
 static void take_policy(struct mtasts_discovery *d, const struct mtasts_policy *policy,
@@ -368,6 +394,7 @@ static void take_policy(struct mtasts_discovery *d, const struct mtasts_policy *
   entry->policy = *policy;
   entry->fetched = now;
   entry->expires = now + policy->max_age;
+  entry->local_fault = false;
   d->freshness = MTASTS_FETCHED;
   if (known) {
     memcpy(entry->policy_id, entry->record_id, sizeof entry->policy_id);
@@ -381,10 +408,13 @@ unsigned mtasts_discover_policy(struct mtasts_discovery *d,
   d->needs &= ~(unsigned)MTASTS_NEED_POLICY;
   d->changed = true;
   if (answer->error != MTASTS_ERROR_NONE) {
-    if (answer->unresolved)
+    bool local = answer->local || (answer->dated && d->settings->clock_in_doubt) ||
+                 (answer->unresolved && d->settings->resolver_out);
+    if (answer->unresolved || local)
       fail_unresolved(d, answer->error, answer->detail, now);
     else
       fail_fetch(d, answer->error, answer->detail, now);
+    d->entry.local_fault = d->entry.local_fault || local;
     return d->needs;
   }
   if (mtasts_policy_parse(answer->body, answer->store, &policy, &d->report) == MTASTS_OK) {
@@ -442,6 +472,9 @@ unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_a
   bool hosts = answer->state == MTASTS_MX_LISTED || answer->state == MTASTS_MX_IMPLICIT;
   d->needs &= ~(unsigned)MTASTS_NEED_MX;
   d->changed = true;
+  entry->mx_local_fault = d->settings->dane && answer->state == MTASTS_MX_ERROR &&
+                          answer->security != MTASTS_SECURITY_BOGUS &&
+                          (answer->local || d->settings->resolver_out);
   if (answer->state == MTASTS_MX_ERROR) {
     fail_mx(d, answer, now);
     return d->needs;

@@ -35,6 +35,14 @@ struct mtasts_discover_settings {
   /* When the resolver worked again: a failure of the DNS up to then makes no domain wait any
    * longer, as it was the resolver's (RFC 9520 section 3.2). Seconds since the epoch; 0: never. */
   int64_t resolver_back;
+  /* The resolver does not work now, whatever is asked for: what it fails to answer is a fault of
+   * this host's, and no word of a domain's. */
+  bool resolver_out;
+  /* The clock has jumped, and may be wrong: a certificate that it finds expired or not yet valid
+   * is no word of the domain's either. */
+  bool clock_in_doubt;
+  /* It has not run on evenly for long: it may be ahead, and an expired policy is not removed. */
+  bool keep_expired;
 };
 
 /* What a look-up came to. */
@@ -52,11 +60,14 @@ struct mtasts_txt_answer {
   const struct mtasts_span *texts; /* one a record, its strings joined */
   size_t count;
   struct mtasts_span detail; /* where it failed: what, printable, at most MTASTS_DETAIL_MAX */
+  bool local;                /* it failed by a fault of this host's */
 };
 
 struct mtasts_policy_answer {
   enum mtasts_error error;   /* MTASTS_ERROR_NONE: a body arrived */
   bool unresolved;           /* the DNS failed to tell the policy host's addresses */
+  bool local;                /* it failed by a fault of this host's */
+  bool dated;                /* by this clock the certificate has expired, or is not yet valid */
   struct mtasts_span body;   /* where it did */
   unsigned char *store;      /* body.len bytes for the parsed patterns */
   char *detail_store;        /* MTASTS_DETAIL_MAX bytes, for the reason a body is invalid */
@@ -77,6 +88,7 @@ struct mtasts_mx_answer {
   struct mtasts_mx_list mx;   /* LISTED and IMPLICIT */
   enum mtasts_security security;
   struct mtasts_span detail; /* of a bogus one: what, printable, at most MTASTS_DETAIL_MAX */
+  bool local;                /* an ERROR by a fault of this host's */
 };
 
 struct mtasts_dane_answer {

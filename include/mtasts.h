@@ -276,6 +276,8 @@ struct mtasts_entry {
   int64_t next_check;                /* a use from then on looks it up again */
   int64_t retry_at;                  /* no HTTPS fetch under record_id before that */
   bool unresolved;                   /* because the policy host's addresses could not be had */
+  bool local_fault;                  /* record or policy could not be had by a fault of this host's,
+                                        so that nothing is known of what the domain has */
   uint32_t failures;                 /* in a row */
   enum mtasts_error error;
   struct mtasts_span detail; /* printable ASCII, at most MTASTS_DETAIL_MAX bytes */
@@ -284,6 +286,7 @@ struct mtasts_entry {
   enum mtasts_mx_state mx_state;
   struct mtasts_mx_list mx;
   int64_t mx_expires;
+  bool mx_local_fault; /* they could not be had by a fault of this host's, nor could DANE */
 
   /* DANE of the MX set as a whole. */
   enum mtasts_dane dane;

@@ -103,8 +103,10 @@ static int verify(int accepted, X509_STORE_CTX *store) {
   bool leaf = X509_STORE_CTX_get_error_depth(store) == 0;
   mtasts_text_printf(&detail, "%s of %s", leaf ? "certificate" : "an issuer's certificate",
                      watch->host);
+  int error = X509_STORE_CTX_get_error(store);
+  watch->dated = error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID;
   if (certificate)
-    describe(&detail, X509_STORE_CTX_get_error(store), certificate);
+    describe(&detail, error, certificate);
   else
     mtasts_text_put(&detail, " is refused");
   return 0;

@@ -17,6 +17,7 @@
 struct mtasts_tls_watch {
   const char *host;
   bool secured;     /* the handshake is complete */
+  bool dated;       /* it is refused for its dates, by the clock of this host */
   bool closed;      /* the peer has sent its close_notify: nothing that it sent is missing */
   SSL_CTX *context; /* while it is watched */
   char detail[MTASTS_DETAIL_MAX + 1]; /* why the certificate is refused, or "": "certificate of

@@ -43,6 +43,7 @@ struct mtasts_connector {
   const struct candidate *last; /* that was tried */
   uint64_t tried;               /* when, by mtasts_clock_us */
   int error;
+  bool theirs; /* an address has failed, or was silent */
 };
 
 static bool is_ipv4(const struct candidate *candidate) {
@@ -116,6 +117,7 @@ static void on_ready(evutil_socket_t fd, short what, void *context) {
     return;
   }
   connector->error = error;
+  connector->theirs = true;
   drop(candidate, FAILED);
   event_add(connector->next, &(struct timeval){.tv_sec = 0});
 }
@@ -184,10 +186,20 @@ static void bound_pending(struct mtasts_connector *connector) {
     return;
   drop(oldest, FAILED);
   connector->error = ETIMEDOUT;
+  connector->theirs = true;
 }
 
 bool mtasts_connector_lacks_means(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* What connect(2) says at once comes from this host: it has no route, no address of its own, or its
+ * own packet filter forbids it. */
+bool mtasts_connector_local(const struct mtasts_connector *connector) {
+  int error = connector->error;
+  return !connector->theirs && !has_any(connector, PENDING) &&
+         (mtasts_connector_lacks_means(error) || error == ENETUNREACH || error == ENETDOWN ||
+          error == EADDRNOTAVAIL || error == EPERM);
 }
 
 static void on_next(evutil_socket_t fd, short what, void *context) {

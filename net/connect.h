@@ -64,6 +64,10 @@ bool mtasts_connector_has_more(const struct mtasts_connector *connector);
 /* Why the last one that failed did, as errno has it; 0: none did. */
 int mtasts_connector_error(const struct mtasts_connector *connector);
 
+/* Was it a fault of this host's that nothing was connected to? It has no descriptor or memory left,
+ * or no network on the way to any of the addresses, and none of them has failed or was silent. */
+bool mtasts_connector_local(const struct mtasts_connector *connector);
+
 /* Does this error say that the process has no descriptor or no memory left? That is no fault of the
  * address, which is tried again. */
 bool mtasts_connector_lacks_means(int error);

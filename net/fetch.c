@@ -127,7 +127,8 @@ static void give_up(struct mtasts_fetch *fetch) {
   struct mtasts_fetch_answer answer = fetch->failure;
   int error = fetch->connector ? mtasts_connector_error(fetch->connector) : 0;
   char text[INET6_ADDRSTRLEN];
-  answer.unresolved |= mtasts_connector_lacks_means(error); /* no fault of the policy host */
+  if (answer.error == MTASTS_ERROR_NONE && fetch->connector)
+    answer.local = mtasts_connector_local(fetch->connector);
   if (answer.error == MTASTS_ERROR_NONE && fetch->any_usable && error != 0)
     mtasts_response_fail(&answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s",
                          fetch->host, strerrordesc_np(error));
@@ -357,7 +358,7 @@ static void on_connected(void *context, int fd, const struct in6_addr *address) 
     return;
   mtasts_response_fail(&fetch->failure, MTASTS_ERROR_POLICY_FETCH,
                        "fetching from %s: out of memory", fetch->host);
-  fetch->failure.unresolved = true;
+  fetch->failure.local = true;
   go_on(fetch);
 }
 

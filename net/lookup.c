@@ -134,6 +134,7 @@ static void ask(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *cal
     if (send_question(lookup, which, name, callback) == MTASTS_OK)
       return;
     none.outcome = MTASTS_DNS_FAILED;
+    none.local = true;
     snprintf(none.detail, sizeof none.detail, "%s: cannot be asked", question->type_name);
   }
   callback(lookup, &none);
@@ -163,7 +164,7 @@ static bool read_texts(struct mtasts_lookup *lookup, const struct mtasts_dns_mes
 
 static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
   struct mtasts_lookup *lookup = context;
-  struct mtasts_txt_answer txt = {.outcome = answer->outcome};
+  struct mtasts_txt_answer txt = {.outcome = answer->outcome, .local = answer->local};
   char words[MTASTS_TRACE_MAX] = "";
   struct mtasts_text text = MTASTS_TEXT(words);
   lookup->queries[TXT] = NULL;
@@ -172,6 +173,7 @@ static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
     txt.ttl = answer->message.ttl;
   if (txt.outcome == MTASTS_DNS_ANSWER && !read_texts(lookup, &answer->message, &txt)) {
     txt.outcome = MTASTS_DNS_FAILED;
+    txt.local = true;
     snprintf(lookup->txt_detail, sizeof lookup->txt_detail, "TXT: out of memory");
   }
   txt.detail = mtasts_span_of(lookup->txt_detail);
@@ -263,6 +265,7 @@ static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
   lookup->queries[MX] = NULL;
   lookup->mx_validation = NULL;
   mx.security = answer->security;
+  mx.local = answer->local;
   snprintf(lookup->mx_detail, sizeof lookup->mx_detail, "%s", answer->detail);
   mx.detail = mtasts_span_of(lookup->mx_detail);
   switch (answer->outcome) {
@@ -354,17 +357,15 @@ static void take_policy(struct mtasts_lookup *lookup, const struct mtasts_policy
 }
 
 /* There is no body; policy_detail says why. */
-static void fail_policy(struct mtasts_lookup *lookup, enum mtasts_error error, bool unresolved) {
-  take_policy(lookup, &(struct mtasts_policy_answer){
-                          .error = error,
-                          .unresolved = unresolved,
-                          .detail = mtasts_span_of(lookup->policy_detail),
-                      });
+static void fail_policy(struct mtasts_lookup *lookup, struct mtasts_policy_answer answer) {
+  answer.detail = mtasts_span_of(lookup->policy_detail);
+  take_policy(lookup, &answer);
 }
 
 static void fail_start(struct mtasts_lookup *lookup) {
   snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "no policy can be fetched now");
-  fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH, false);
+  fail_policy(lookup,
+              (struct mtasts_policy_answer){.error = MTASTS_ERROR_POLICY_FETCH, .local = true});
 }
 
 static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
@@ -373,7 +374,10 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
   lookup->fetch = NULL;
   if (answer->error != MTASTS_ERROR_NONE) {
     snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "%s", answer->detail);
-    fail_policy(lookup, answer->error, answer->unresolved);
+    fail_policy(lookup, (struct mtasts_policy_answer){.error = answer->error,
+                                                      .unresolved = answer->unresolved,
+                                                      .local = answer->local,
+                                                      .dated = answer->dated});
     return;
   }
   lookup->policy_store = malloc(answer->body.len + 1);
@@ -388,10 +392,22 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
                       });
 }
 
-static void fail_late(struct mtasts_lookup *lookup) {
+/* held: it was not for the policy host to answer. */
+static void fail_late(struct mtasts_lookup *lookup, bool held) {
   snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "mta-sts.%.150s: " TOO_LATE,
            lookup->domain.name, seconds_of(lookup));
-  fail_policy(lookup, MTASTS_ERROR_POLICY_FETCH, false);
+  fail_policy(lookup,
+              (struct mtasts_policy_answer){.error = MTASTS_ERROR_POLICY_FETCH, .local = held});
+}
+
+static bool ask_admission(void *context, const struct in6_addr *address) {
+  const struct mtasts_lookup *lookup = context;
+  return lookup->net->admit(lookup->context, address);
+}
+
+void mtasts_lookup_admit(struct mtasts_lookup *lookup) {
+  if (lookup->fetch)
+    mtasts_policy_fetch_admit(lookup->fetch);
 }
 
 static void ask_policy(struct mtasts_lookup *lookup) {
@@ -400,12 +416,13 @@ static void ask_policy(struct mtasts_lookup *lookup) {
       .resolver = lookup->net->resolver,
       .fetcher = lookup->net->fetcher,
       .domain = &lookup->domain,
+      .admit = lookup->net->admit ? ask_admission : NULL,
       .done = take_body,
       .trace = lookup->trace ? pass_trace : NULL,
       .context = lookup,
   };
   if (lookup->expired)
-    fail_late(lookup);
+    fail_late(lookup, false);
   else if (mtasts_policy_fetch_start(&options, &lookup->fetch) != MTASTS_OK)
     fail_start(lookup);
 }
@@ -444,9 +461,10 @@ void mtasts_lookup_expire(struct mtasts_lookup *lookup) {
     fail_question(lookup, MX, take_mx);
   }
   if (lookup->fetch) {
+    bool held = mtasts_policy_fetch_is_held(lookup->fetch);
     mtasts_policy_fetch_free(lookup->fetch);
     lookup->fetch = NULL;
-    fail_late(lookup);
+    fail_late(lookup, held);
   }
   if (lookup->dane_pending)
     mtasts_mx_dane_expire(lookup->dane);

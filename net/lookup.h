@@ -16,6 +16,7 @@
 #include "trace.h"
 
 struct event_base;
+struct in6_addr;
 struct mtasts_resolver;
 struct mtasts_validator;
 struct mtasts_fetcher;
@@ -28,7 +29,11 @@ struct mtasts_net {
   struct mtasts_fetcher *fetcher;
   struct mtasts_discover_settings settings;
   int64_t (*now)(void); /* seconds since the epoch */
-  uint32_t deadline;    /* seconds for one look-up as a whole; 0: none */
+  /* The policy host's address is known: may it be fetched from there now? If not, it is once
+   * mtasts_lookup_admit is called; the deadline goes on meanwhile. context: the look-up's. NULL:
+   * always. */
+  bool (*admit)(void *context, const struct in6_addr *address);
+  uint32_t deadline; /* seconds for one look-up as a whole; 0: none */
 };
 
 /* Called once, from the loop. The discovery is good until the look-up is freed. */
@@ -48,6 +53,9 @@ struct mtasts_lookup_options {
 /* Starts. If nothing is needed, the callback still comes from the loop. MTASTS_NO_MEMORY */
 enum mtasts_status mtasts_lookup_start(const struct mtasts_lookup_options *options,
                                        struct mtasts_lookup **lookup);
+
+/* The policy may be fetched, which admit had forbidden. */
+void mtasts_lookup_admit(struct mtasts_lookup *lookup);
 
 /* Ends it now as if its deadline had come; the callback comes from the loop. */
 void mtasts_lookup_expire(struct mtasts_lookup *lookup);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "clock.h"
 #include "dns_message.h"
 #include "resolver.h"
@@ -35,7 +36,12 @@ struct mtasts_policy_fetch {
   uint64_t fetch_started;
   struct event *wake;
   bool failed;
+  bool held_last;                                 /* of the addresses, there are no others */
+  size_t held_count;                              /* 0: it is not held */
+  struct in6_addr held[FAMILIES * OF_ANSWER_MAX]; /* from which it may not be fetched yet */
   bool unresolved;
+  bool local;                         /* for a fault of this host's */
+  bool theirs;                        /* the DNS failed for another reason */
   char detail[MTASTS_DETAIL_MAX + 1]; /* what the DNS failed with first */
   char host[sizeof(struct mtasts_domain) + sizeof "mta-sts."];
 };
@@ -104,7 +110,42 @@ static void start_fetch(struct mtasts_policy_fetch *fetch, const struct mtasts_a
   if (mtasts_fetcher_start(fetch->options.fetcher, &options, &fetch->fetch) == MTASTS_OK)
     return;
   snprintf(fetch->detail, sizeof fetch->detail, "no policy can be fetched now");
+  fetch->local = true;
   fail_soon(fetch);
+}
+
+/* admission */
+
+/* By the first address that others may use as well: a private one is nobody's. */
+static bool is_admitted(const struct mtasts_policy_fetch *fetch,
+                        const struct mtasts_addresses *addresses) {
+  const struct mtasts_policy_fetch_options *options = &fetch->options;
+  size_t first = 0;
+  if (!options->admit)
+    return true;
+  while (first < addresses->count && !mtasts_address_global(&addresses->items[first]))
+    first++;
+  return options->admit(options->context, &addresses->items[first < addresses->count ? first : 0]);
+}
+
+static void hold(struct mtasts_policy_fetch *fetch, const struct mtasts_addresses *addresses,
+                 bool last) {
+  memcpy(fetch->held + fetch->held_count, addresses->items,
+         addresses->count * sizeof *addresses->items);
+  fetch->held_count += addresses->count;
+  fetch->held_last = last;
+}
+
+bool mtasts_policy_fetch_is_held(const struct mtasts_policy_fetch *fetch) {
+  return fetch->held_count > 0;
+}
+
+void mtasts_policy_fetch_admit(struct mtasts_policy_fetch *fetch) {
+  const struct mtasts_addresses addresses = {fetch->held, fetch->held_count};
+  if (fetch->held_count == 0)
+    return;
+  fetch->held_count = 0;
+  start_fetch(fetch, &addresses, fetch->held_last);
 }
 
 /* the addresses */
@@ -151,8 +192,11 @@ static void take_addresses(struct mtasts_policy_fetch *fetch, unsigned which,
   if (which == A)
     evtimer_del(fetch->wake); /* it is not silent */
   bool last = fetch->families[A].answered && fetch->families[AAAA].answered;
-  if (answer->outcome == MTASTS_DNS_FAILED)
+  if (answer->outcome == MTASTS_DNS_FAILED) {
     fetch->unresolved = true;
+    fetch->local = fetch->local || answer->local;
+    fetch->theirs = fetch->theirs || !answer->local;
+  }
   if (answer->outcome == MTASTS_DNS_ANSWER)
     addresses.count = read_addresses(&answer->message, items);
   else if (answer->detail[0] && !fetch->detail[0])
@@ -160,6 +204,8 @@ static void take_addresses(struct mtasts_policy_fetch *fetch, unsigned which,
   trace_addresses(fetch, which, answer, &addresses);
   if (fetch->fetch)
     mtasts_fetch_add(fetch->fetch, &addresses, last);
+  else if (fetch->held_count > 0 || (addresses.count > 0 && !is_admitted(fetch, &addresses)))
+    hold(fetch, &addresses, last);
   else if (addresses.count > 0)
     start_fetch(fetch, &addresses, last);
   else if (!last)
@@ -190,6 +236,7 @@ static void ask(struct mtasts_policy_fetch *fetch, unsigned which) {
                             &family->query) == MTASTS_OK)
       return;
     none.outcome = MTASTS_DNS_FAILED;
+    none.local = true;
     snprintf(none.detail, sizeof none.detail, "%s: cannot be asked", type_names[which]);
   }
   take(fetch, &none);
@@ -200,7 +247,8 @@ static void ask(struct mtasts_policy_fetch *fetch, unsigned which) {
 static void on_wake(evutil_socket_t fd, short what, void *context) {
   struct mtasts_policy_fetch *fetch = context;
   struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_POLICY_FETCH,
-                                       .unresolved = fetch->unresolved};
+                                       .unresolved = fetch->unresolved,
+                                       .local = fetch->local && !fetch->theirs};
   (void)fd;
   (void)what;
   if (!fetch->failed) {

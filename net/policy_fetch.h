@@ -23,14 +23,20 @@ struct mtasts_policy_fetch_options {
   struct mtasts_resolver *resolver;
   struct mtasts_fetcher *fetcher;
   const struct mtasts_domain *domain; /* copied */
-  mtasts_fetch_fn *done;              /* once, from the loop */
-  mtasts_trace_fn *trace;             /* may be NULL */
+  /* As mtasts_net.admit; NULL: always. */
+  bool (*admit)(void *context, const struct in6_addr *address);
+  mtasts_fetch_fn *done;  /* once, from the loop */
+  mtasts_trace_fn *trace; /* may be NULL */
   void *context;
 };
 
 /* MTASTS_NO_MEMORY */
 enum mtasts_status mtasts_policy_fetch_start(const struct mtasts_policy_fetch_options *options,
                                              struct mtasts_policy_fetch **fetch);
+
+/* HTTPS may begin, which admit had forbidden. */
+void mtasts_policy_fetch_admit(struct mtasts_policy_fetch *fetch);
+bool mtasts_policy_fetch_is_held(const struct mtasts_policy_fetch *fetch);
 
 /* Frees, cancelling what is still in flight. May be called from the callback. NULL is fine. */
 void mtasts_policy_fetch_free(struct mtasts_policy_fetch *fetch);

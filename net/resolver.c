@@ -40,6 +40,8 @@ struct mtasts_resolver {
   struct mtasts_servers servers;
   mtasts_resolver_heard_fn *heard;
   void *heard_context;
+  int64_t sign;                   /* milliseconds: when a server said anything last */
+  struct mtasts_dns_query *probe; /* for the root; NULL: there is none */
   struct ub_ctx *contexts[MTASTS_RESOLVER_SERVERS]; /* one a server: the order is ours */
   LIST_HEAD(query_list, mtasts_dns_query) queries;
 };
@@ -62,7 +64,8 @@ struct mtasts_dns_query {
   mtasts_dns_fn *callback;
   void *context;
   struct event *timer;
-  int64_t deadline; /* milliseconds of the monotonic clock */
+  int64_t begun;    /* milliseconds of the monotonic clock */
+  int64_t deadline; /* likewise */
   int64_t hedge;
   size_t first; /* server */
   size_t asked; /* of the servers, from the first on */
@@ -228,6 +231,8 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
 }
 
 static void query_free(struct mtasts_dns_query *query) {
+  if (query == query->resolver->probe)
+    query->resolver->probe = NULL;
   for (size_t i = 0; i < query->asked; i++)
     if (query->asks[i].open)
       ub_cancel(query->resolver->contexts[query->asks[i].server], query->asks[i].id);
@@ -355,8 +360,13 @@ static void take_failure(struct ask *ask) {
   const struct mtasts_resolver *resolver = ask->query->resolver;
   if (mtasts_clock_ms() - ask->since >= try_of(resolver) * 9 / 10)
     ask->silent = true;
-  else if ((ask->error = mtasts_server_route(&resolver->servers.list[ask->server])) == 0)
+  else if ((ask->error = mtasts_server_route(&resolver->servers.list[ask->server])) == 0) {
     ask->failed = true;
+    /* Several may ask for the root, and libunbound answers all of them at once, however late the
+     * last one came: of those, a failure that seems quick may be silence. */
+    if (*ask->query->name)
+      ask->query->resolver->sign = mtasts_clock_ms();
+  }
 }
 
 /* libunbound has done with one server; this may come from inside ub_resolve_event. */
@@ -369,6 +379,8 @@ static void receive(void *context, int rcode, void *packet, int size, int securi
   ask->open = false;
   if (rcode == MTASTS_RCODE_NOERROR && packet && size > 0)
     answer = read_answer(packet, (size_t)size, query->type);
+  if (answer)
+    query->resolver->sign = mtasts_clock_ms();
   if (!answer) {
     take_failure(ask);
   } else if (settled(query)) {
@@ -420,8 +432,12 @@ static bool any_open(const struct mtasts_dns_query *query) {
   return false;
 }
 
+static bool any_sign(const struct mtasts_dns_query *query) {
+  return query->resolver->sign >= query->begun;
+}
+
 /* Why there is no answer: what the servers did. */
-static void tell_failure(const struct mtasts_dns_query *query, char *detail) {
+static void tell_failure(const struct mtasts_dns_query *query, struct mtasts_dns_answer *answer) {
   const struct mtasts_resolver *resolver = query->resolver;
   const struct ask *failed = NULL;
   const struct ask *lost = NULL;
@@ -437,6 +453,7 @@ static void tell_failure(const struct mtasts_dns_query *query, char *detail) {
     else if (ask->open || ask->silent)
       silent = true;
   }
+  answer->local = !failed && (!silent || !any_sign(query));
   if (failed && silent)
     snprintf(why, sizeof why, "SERVFAIL from %s, no answer from another server in %u s",
              resolver->servers.list[failed->server].text, (unsigned)resolver->timeout);
@@ -452,7 +469,7 @@ static void tell_failure(const struct mtasts_dns_query *query, char *detail) {
              *resolver->servers.trouble ? resolver->servers.trouble : "no server was asked");
   snprintf(text, sizeof text, "%s %.200s: %s", mtasts_rr_type_name(query->type), shown_name(query),
            why);
-  mtasts_printable((struct mtasts_span){text, strlen(text)}, detail, MTASTS_DETAIL_MAX + 1);
+  mtasts_printable((struct mtasts_span){text, strlen(text)}, answer->detail, MTASTS_DETAIL_MAX + 1);
 }
 
 /* Calls back with the answer, or with why there is none. */
@@ -460,8 +477,8 @@ static void finish(struct mtasts_dns_query *query) {
   const struct mtasts_resolver *resolver = query->resolver;
   struct mtasts_dns_answer failed = {.outcome = MTASTS_DNS_FAILED};
   if (!query->answer)
-    tell_failure(query, failed.detail);
-  if (resolver->heard)
+    tell_failure(query, &failed);
+  if (resolver->heard && query != resolver->probe)
     resolver->heard(resolver->heard_context, query->name, query->type,
                     query->answer ? NULL : failed.detail);
   struct mtasts_dns_answer *answer = query->answer;
@@ -471,6 +488,23 @@ static void finish(struct mtasts_dns_query *query) {
   query_free(query);
   callback(context, answer ? answer : &failed);
   free(answer);
+}
+
+static void on_probed(void *context, const struct mtasts_dns_answer *answer) {
+  struct mtasts_resolver *resolver = context;
+  (void)answer;
+  resolver->probe = NULL;
+}
+
+/* Nothing was heard for a while. Returns when that is, if it lies ahead; else the deadline. */
+static int64_t look_for_sign(struct mtasts_dns_query *query, int64_t now) {
+  struct mtasts_resolver *resolver = query->resolver;
+  if (resolver->probe || any_sign(query))
+    return query->deadline;
+  if (now < query->begun + HEDGE_MS)
+    return query->begun + HEDGE_MS;
+  mtasts_resolver_ask(resolver, "", MTASTS_RR_NS, on_probed, resolver, &resolver->probe);
+  return query->deadline;
 }
 
 /* What is next: the end, another server, or waiting. */
@@ -492,7 +526,9 @@ static void step(evutil_socket_t socket, short what, void *context) {
     finish(query);
     return;
   }
-  int64_t wake = more && query->hedge < query->deadline ? query->hedge : query->deadline;
+  int64_t wake = look_for_sign(query, now);
+  if (more && query->hedge < wake)
+    wake = query->hedge;
   if (!any_open(query))
     wake = now;
   int64_t wait = wake > now ? wake - now : 0;
@@ -513,7 +549,8 @@ enum mtasts_status mtasts_resolver_ask(struct mtasts_resolver *resolver, const c
   made->context = context;
   made->first = resolver->preferred;
   made->type = type;
-  made->deadline = mtasts_clock_ms() + (int64_t)resolver->timeout * 1000;
+  made->begun = mtasts_clock_ms();
+  made->deadline = made->begun + (int64_t)resolver->timeout * 1000;
   memcpy(made->name, name, length + 1);
   LIST_INSERT_HEAD(&resolver->queries, made, link);
   made->timer = evtimer_new(resolver->base, step, made);

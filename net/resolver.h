@@ -13,6 +13,10 @@
  * look-up's time is over, whatever patience libunbound has with it; a server that answers with a
  * failure (SERVFAIL, REFUSED …) is not.
  *
+ * Silence may be that of the domain's name servers, which a resolver waits for, or of the resolver.
+ * So the root is asked for beside a look-up that has no answer within a second, unless anything
+ * has been heard since it began: what every resolver knows tells which of the two it is.
+ *
  * The servers are those of the moment at which the resolver was made. For others, make another.
  *
  * SIGPIPE is ignored from then on in the whole process, and libunbound's log
@@ -46,6 +50,9 @@ struct mtasts_resolver_options {
 
 struct mtasts_dns_answer {
   enum mtasts_dns_outcome outcome;
+  bool local;                         /* FAILED by a fault of this host's: without descriptors or
+                                         memory, without a way to any server, or without a word of
+                                         any of them for as long as it was waited for */
   enum mtasts_security security;      /* UNKNOWN: by a resolver that does not validate */
   struct mtasts_dns_message message;  /* but of FAILED; bytes good for the callback */
   char detail[MTASTS_DETAIL_MAX + 1]; /* FAILED: "TXT _mta-sts.example.com: no answer in 5 s";

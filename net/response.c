@@ -196,6 +196,10 @@ static void judge_failure(const struct mtasts_response *response, CURLcode resul
   const char *words = response->curl_error[0] ? response->curl_error : curl_easy_strerror(result);
   const char *host = response->tls.host;
   long error = 0;
+  /* What this host lacks, and its proxy: a connection to an address comes connected. */
+  answer->local = result == CURLE_OUT_OF_MEMORY || result == CURLE_FAILED_INIT ||
+                  result == CURLE_SSL_CACERT_BADFILE || result == CURLE_COULDNT_RESOLVE_PROXY ||
+                  result == CURLE_COULDNT_CONNECT;
   switch ((int)result) {
   case CURLE_PEER_FAILED_VERIFICATION:
     mtasts_response_fail(answer, MTASTS_ERROR_WEBPKI_INVALID, "certificate of %s is refused: %s",
@@ -213,11 +217,6 @@ static void judge_failure(const struct mtasts_response *response, CURLcode resul
     mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s", host,
                          error > 0 ? strerrordesc_np((int)error) : words);
     break;
-  case CURLE_OUT_OF_MEMORY:
-  case CURLE_FAILED_INIT:
-  case CURLE_SSL_CACERT_BADFILE:
-    answer->unresolved = true; /* no fault of the policy host */
-    __attribute__((fallthrough));
   default:
     mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "fetching from %s: %s", host, words);
   }
@@ -228,6 +227,7 @@ void mtasts_response_judge(struct mtasts_response *response, CURLcode result,
   curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &answer->status);
   if (answer->status > 0 && answer->status < 200)
     answer->status = 0; /* interim only */
+  answer->dated = response->tls.dated;
   if (response->tls.detail[0])
     mtasts_response_fail(answer, MTASTS_ERROR_WEBPKI_INVALID, "%s", response->tls.detail);
   else if (answer->status >= 300 && answer->status < 400)

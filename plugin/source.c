@@ -162,7 +162,7 @@ const struct mtasts_known *mtasts_source_get(struct mtasts_span text) {
   bool unknown = known->decision.verdict == MTASTS_VERDICT_UNKNOWN;
   if (!remembered)
     source.known_until = unknown ? 0 : mtasts_clock_seconds() + REMEMBERED;
-  if (known->decision.verdict == MTASTS_VERDICT_DEFER)
+  if (known->decision.verdict == MTASTS_VERDICT_DEFER || (unknown && !known->why[0]))
     explain_defer();
   return known;
 }

@@ -78,7 +78,7 @@ static void done(void *context, const struct mtasts_question *question,
   struct mtasts_decision decision =
       mtasts_decide(result->entry, result->override, result->freshness, result->now);
   batch->in_flight--;
-  if (decision.verdict == MTASTS_VERDICT_UNKNOWN && !question->token &&
+  if (decision.verdict == MTASTS_VERDICT_UNKNOWN && !result->entry && !question->token &&
       mtasts_list_add(&batch->again, &question->domain))
     return;
   count(&batch->counts, result, &decision);

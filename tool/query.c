@@ -123,7 +123,7 @@ static struct mtasts_decision decide(struct slot *slot) {
   struct mtasts_decision decision =
       mtasts_decide(slot->known ? &slot->entry : NULL, slot->overridden ? &slot->override : NULL,
                     slot->freshness, slot->now);
-  if (decision.verdict == MTASTS_VERDICT_UNKNOWN && slot->asked)
+  if (decision.verdict == MTASTS_VERDICT_UNKNOWN && slot->asked && !slot->known)
     decision.rule = "mtastsd has no answer yet; ask again";
   return decision;
 }

@@ -1,5 +1,6 @@
 /*
- * clock.c: preloaded, it makes the clock of a process run faster, so that days pass in an hour.
+ * clock.c: preloaded, it makes the clock of a process run faster, so that days pass in an hour, and
+ * CLOCK_BOOTTIME with it, so that it does not look like one that is set over and over.
  *
  * MTASTS_CLOCK="SPEED REAL MONOTONIC": at MONOTONIC (nanoseconds of the monotonic clock, which
  * itself is left alone) it was REAL (nanoseconds since the epoch), and each second since then
@@ -32,7 +33,7 @@ static int read_clock(clockid_t id, struct timespec *time) {
 }
 
 API int clock_gettime(clockid_t id, struct timespec *time) {
-  if (speed == 0 || (id != CLOCK_REALTIME && id != CLOCK_REALTIME_COARSE))
+  if (speed == 0 || (id != CLOCK_REALTIME && id != CLOCK_REALTIME_COARSE && id != CLOCK_BOOTTIME))
     return read_clock(id, time);
   int status = read_clock(CLOCK_MONOTONIC, time);
   long long passed = time->tv_sec * 1000000000LL + time->tv_nsec - monotonic;

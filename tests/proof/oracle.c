@@ -256,7 +256,7 @@ static double since_failure(const struct record *record) {
   const struct attempt *last =
       record->attempt_count > 0 ? &record->attempts[record->attempt_count - 1] : NULL;
   if (!last || last->open || last->handed || last->maybe || last->id != record->highest ||
-      last->begun.life != life || settled(last->ended) == INFINITY)
+      settled(last->ended) == INFINITY)
     return INFINITY;
   /* A look that found no record forgets the failure. */
   for (size_t i = record->look_count; i-- > 0 && record->looks[i].when.at > last->begun.at;)

@@ -28,6 +28,10 @@ struct world {
   size_t text_count;
   enum mtasts_error https;
   bool unresolved;
+  bool https_local;
+  bool dated;
+  bool txt_local;
+  bool mx_local;
   char body[MTASTS_POLICY_MAX + 2];
   size_t body_len;
   char https_detail[MTASTS_DETAIL_MAX];
@@ -96,12 +100,14 @@ static bool set_txt(struct world *world, const char *text, bool add) {
   } failures[] = {{"none", MTASTS_DNS_NODATA},
                   {"nxdomain", MTASTS_DNS_NXDOMAIN},
                   {"servfail", MTASTS_DNS_FAILED},
+                  {"local-fault", MTASTS_DNS_FAILED},
                   {"bogus", MTASTS_DNS_BOGUS}};
   if (!add)
     world->text_count = 0;
   for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
     if (strcmp(text, failures[i].word) == 0) {
       world->txt = failures[i].outcome;
+      world->txt_local = strcmp(text, "local-fault") == 0;
       return true;
     }
   if (world->text_count == TEXTS_MAX)
@@ -123,6 +129,8 @@ static size_t write_policy(char *out, size_t size, const char *mode, const char 
 static bool set_https(struct world *world, char *rest, char **words, size_t count) {
   world->https = MTASTS_ERROR_NONE;
   world->unresolved = count >= 2 && strcmp(words[0], "unresolved") == 0;
+  world->https_local = count >= 2 && strcmp(words[0], "local-fault") == 0;
+  world->dated = count >= 2 && strcmp(words[0], "dated") == 0;
   if (count >= 2 && strcmp(words[0], "raw") == 0) {
     world->body_len = 0;
     for (const char *c = rest + strlen("raw "); *c; c++) {
@@ -132,9 +140,10 @@ static bool set_https(struct world *world, char *rest, char **words, size_t coun
     }
     return true;
   }
-  if (world->unresolved || (count >= 2 && strcmp(words[0], "fetch-error") == 0))
+  if (world->unresolved || world->https_local ||
+      (count >= 2 && strcmp(words[0], "fetch-error") == 0))
     world->https = MTASTS_ERROR_POLICY_FETCH;
-  else if (count >= 2 && strcmp(words[0], "webpki-invalid") == 0)
+  else if (world->dated || (count >= 2 && strcmp(words[0], "webpki-invalid") == 0))
     world->https = MTASTS_ERROR_WEBPKI_INVALID;
   if (world->https != MTASTS_ERROR_NONE) {
     snprintf(world->https_detail, sizeof world->https_detail, "%s", strchr(rest, ' ') + 1);
@@ -154,8 +163,10 @@ static bool set_mx(struct world *world, char **words, size_t count) {
   } states[] = {{"implicit", MTASTS_MX_IMPLICIT},
                 {"null", MTASTS_MX_NULL},
                 {"nxdomain", MTASTS_MX_NXDOMAIN},
-                {"servfail", MTASTS_MX_ERROR}};
+                {"servfail", MTASTS_MX_ERROR},
+                {"local-fault", MTASTS_MX_ERROR}};
   world->host_count = 0;
+  world->mx_local = count == 1 && strcmp(words[0], "local-fault") == 0;
   for (size_t i = 0; i < sizeof states / sizeof *states; i++)
     if (count == 1 && strcmp(words[0], states[i].word) == 0) {
       world->mx = states[i].state;
@@ -225,6 +236,7 @@ static void answer_txt(struct outcome *outcome, const struct world *world) {
                                      .ttl = world->txt_ttl,
                                      .texts = texts,
                                      .count = world->text_count,
+                                     .local = world->txt_local,
                                      .detail = span("TXT _mta-sts.example.com: no answer")};
   mtasts_discover_txt(&outcome->discovery, &answer, world->now);
 }
@@ -243,7 +255,11 @@ static void pack_hosts(const struct world *world, bool dane, unsigned char *stor
 
 static void answer_mx(struct outcome *outcome, const struct world *world) {
   struct mtasts_mx_answer answer = {
-      .state = world->mx, .ttl = world->mx_ttl, .security = world->mx_security};
+      .state = world->mx,
+      .ttl = world->mx_ttl,
+      .security = world->mx_security,
+      .local = world->mx_local,
+  };
   if (world->mx_security == MTASTS_SECURITY_BOGUS) {
     answer.state = MTASTS_MX_ERROR;
     answer.detail = span("MX example.com: signature expired");
@@ -263,6 +279,8 @@ static void answer_dane(struct outcome *outcome, const struct world *world) {
 static void answer_https(struct outcome *outcome, const struct world *world) {
   struct mtasts_policy_answer answer = {.error = world->https,
                                         .unresolved = world->unresolved,
+                                        .local = world->https_local,
+                                        .dated = world->dated,
                                         .body = {world->body, world->body_len},
                                         .store = outcome->policy_store,
                                         .detail_store = outcome->detail_store,
@@ -450,6 +468,13 @@ static bool pass_time(struct world *world, const char *text) {
 }
 
 /* Carries out one line. Returns false where it cannot be understood. */
+static bool set_resolver(struct story *story, const char *word) {
+  story->settings.resolver_out = strcmp(word, "out") == 0;
+  if (strcmp(word, "back") == 0)
+    story->settings.resolver_back = story->world.now;
+  return story->settings.resolver_out || strcmp(word, "back") == 0;
+}
+
 static bool run_line(struct story *story, char *line) {
   struct world *world = &story->world;
   char *command = strtok_r(line, " ", &line);
@@ -486,8 +511,10 @@ static bool run_line(struct story *story, char *line) {
     return set_mx(world, words, count);
   else if (strcmp(command, "override") == 0)
     return set_override(world, words, count);
-  else if (strcmp(command, "resolver") == 0 && strcmp(words[0], "back") == 0)
-    story->settings.resolver_back = world->now;
+  else if (strcmp(command, "resolver") == 0)
+    return set_resolver(story, words[0]);
+  else if (strcmp(command, "clock") == 0)
+    story->settings.clock_in_doubt = strcmp(words[0], "in-doubt") == 0;
   else if (strcmp(command, "wait") == 0)
     return pass_time(world, words[0]);
   else if (strcmp(command, "crash") == 0)

@@ -184,6 +184,11 @@ void mtasts_lookup_expire(struct mtasts_lookup *lookup) {
   (void)lookup; /* the scripted net has no slow servers */
 }
 
+/* Nothing is held here. */
+void mtasts_lookup_admit(struct mtasts_lookup *lookup) {
+  (void)lookup;
+}
+
 void mtasts_lookup_free(struct mtasts_lookup *lookup) {
   if (!lookup)
     return;

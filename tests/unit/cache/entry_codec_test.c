@@ -154,7 +154,7 @@ static void test_forged(void) {
       {4, 3, "version 3"},
       {5, MTASTS_RECORD_ERROR + 1, "record state"},
       {6, MTASTS_ERROR_RECORD_INVALID + 1, "error"},
-      {7, 4, "an unknown flag"},
+      {7, 16, "an unknown flag"},
       {8, MTASTS_MODE_ENFORCE + 1, "mode"},
       {9, MTASTS_MX_ERROR + 1, "MX state"},
       {10, MTASTS_DANE_GONE + 1, "DANE state"},

@@ -116,10 +116,27 @@ static void agrees_with_a_list(void) {
   mtasts_agenda_free(agenda);
 }
 
+/* The clock is set: what was due in a minute still is. */
+static void shifts(void) {
+  struct mtasts_agenda *agenda = mtasts_agenda_new(4);
+  struct mtasts_domain one = {"one.example", 11};
+  struct mtasts_domain other = {"other.example", 13};
+  struct mtasts_domain taken;
+  mtasts_agenda_set(agenda, &other, 2000);
+  mtasts_agenda_set(agenda, &one, 1060);
+  mtasts_agenda_shift(agenda, -900);
+  CU_ASSERT_FALSE(mtasts_agenda_take(agenda, 159, &taken));
+  CU_ASSERT_TRUE(mtasts_agenda_take(agenda, 160, &taken) && strcmp(taken.name, one.name) == 0);
+  CU_ASSERT_FALSE(mtasts_agenda_take(agenda, 1099, &taken));
+  CU_ASSERT_TRUE(mtasts_agenda_take(agenda, 1100, &taken));
+  mtasts_agenda_free(agenda);
+}
+
 const struct unit_test unit_tests[] = {
     {"takes the earliest, and nothing before its time", takes_the_earliest},
     {"has one time a domain", has_one_time_a_domain},
     {"drops the latest where it is full", drops_the_latest},
     {"agrees with a list through 20,000 steps", agrees_with_a_list},
+    {"the clock is set", shifts},
     {NULL, NULL},
 };

@@ -231,6 +231,28 @@ static void test_late_and_off(void) {
   raze_front();
 }
 
+/* A look-up that failed by a fault of this host's is cached for a minute, and says nothing of the
+ * domain: the site says what happens to its mail. */
+static void test_local_fault(void) {
+  struct sample sample;
+  for (unsigned defer = 0; defer < 2; defer++) {
+    raise_front(defer ? "dns { dnssec = \"off\" } ask { on_unknown = \"defer\" }"
+                      : "dns { dnssec = \"off\" } ask { on_unknown = \"deliver\" }");
+    struct mtasts_entry *entry = recordless(&sample);
+    entry->record = MTASTS_RECORD_ERROR;
+    entry->error = MTASTS_ERROR_DNS;
+    entry->next_check = time(NULL) + 60;
+    entry->local_fault = true;
+    known("a.example", entry);
+    ask_like(MTASTS_DOOR_SOCKETMAP, "postfix a.example", defer ? "TEMP " : "NOTFOUND ",
+             defer ? "a.example" : "");
+    ask_like(MTASTS_DOOR_SOCKETMAP, "sts a.example", defer ? "TEMP " : "NOTFOUND ",
+             defer ? "a.example" : "");
+    ask_like(MTASTS_DOOR_ASK, "decision a.example", "OK {", "\"verdict\":\"unknown\"");
+    raze_front();
+  }
+}
+
 const struct unit_test unit_tests[] = {
     {"a crowd that waits does not end a policy", test_crowded},
     {"DANE from before does not bind with dnssec off", test_late_and_off},
@@ -243,5 +265,6 @@ const struct unit_test unit_tests[] = {
     {"with dnssec off there is no DANE", test_dane_off},
     {"until a new configuration says otherwise", test_dane_configured},
     {"what the resolver failed to answer is asked for when it is back", test_resolver_back},
+    {"a fault of this host's is for the site to judge", test_local_fault},
     {NULL, NULL},
 };

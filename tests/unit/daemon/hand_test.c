@@ -360,6 +360,31 @@ static void looks_again_in_between(void) {
   CU_ASSERT_EQUAL(mtasts_discover_look_again(&settings, entry, NOW), INT64_MAX);
 }
 
+/* By a clock that may be ahead nothing has expired; what was never there is forgotten all the same.
+ */
+static void keeps_expired(void) {
+  struct site *site = site_new();
+  struct mtasts_discover_settings careful = settings;
+  const int64_t later = NOW + (int64_t)400 * DAY;
+  struct sample sample;
+  struct mtasts_domain key = domain("a.example");
+  careful.keep_expired = true;
+  add_policy(site, 0, NOW, 3600);
+  absent(&sample);
+  CU_ASSERT_EQUAL(mtasts_store_put(site->store, &key, &sample.entry, NOW), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_flush(site->store), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_hand_move(site->hand, &careful, DAY * 1000, later), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_flush(site->store), MTASTS_OK);
+  struct mtasts_cache_stats stats = count(mtasts_store_cache(site->store));
+  CU_ASSERT_EQUAL(stats.policies, 1);
+  CU_ASSERT_EQUAL(stats.absent, 0);
+  CU_ASSERT_EQUAL(mtasts_hand_move(site->hand, &settings, DAY * 1000, later), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_flush(site->store), MTASTS_OK);
+  stats = count(mtasts_store_cache(site->store));
+  CU_ASSERT_EQUAL(stats.policies, 0);
+  site_free(site);
+}
+
 const struct unit_test unit_tests[] = {
     {"a week: every policy once a day, evenly, over a restart", refreshes_evenly},
     {"refreshes, removes, leaves alone", knows_what_is_to_be_done},
@@ -371,5 +396,6 @@ const struct unit_test unit_tests[] = {
     {"comes twice to the short-lived", comes_twice_to_the_short_lived},
     {"begins somewhere whatever the note says", takes_any_note},
     {"what must be looked at before the hand comes", looks_again_in_between},
+    {"what has expired by a clock in doubt is kept", keeps_expired},
     {NULL, NULL},
 };

@@ -140,14 +140,14 @@ static struct rig *prepare(void) {
   return rig;
 }
 
-static struct rig *rig_new(unsigned in_flight) {
+__attribute__((unused)) static struct rig *rig_new(unsigned in_flight) {
   struct rig *rig = prepare();
   start(rig, in_flight);
   return rig;
 }
 
-static void give(struct rig *rig, enum mtasts_job_kind kind, const char *name, bool waited,
-                 uintptr_t token) {
+__attribute__((unused)) static void give(struct rig *rig, enum mtasts_job_kind kind,
+                                         const char *name, bool waited, uintptr_t token) {
   struct mtasts_job *job = mtasts_job_new(kind);
   job->domain = domain("%s", name);
   job->waited = waited;
@@ -212,8 +212,8 @@ static struct mtasts_entry ask(struct rig *rig, enum mtasts_job_kind kind, const
   return entry_of(answer);
 }
 
-static enum mtasts_status import(struct rig *rig, const char *name,
-                                 const struct mtasts_entry *entry) {
+__attribute__((unused)) static enum mtasts_status import(struct rig *rig, const char *name,
+                                                         const struct mtasts_entry *entry) {
   struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_IMPORT);
   job->domain = domain("%s", name);
   job->value_size = mtasts_entry_size(entry);
@@ -223,8 +223,8 @@ static enum mtasts_status import(struct rig *rig, const char *name,
 }
 
 /* A policy under id 1, fetched so many seconds ago. */
-static struct mtasts_entry *aged(struct sample *sample, enum mtasts_mode mode, uint32_t max_age,
-                                 int64_t age) {
+__attribute__((unused)) static struct mtasts_entry *
+aged(struct sample *sample, enum mtasts_mode mode, uint32_t max_age, int64_t age) {
   int64_t now = time(NULL);
   struct mtasts_entry *entry = &sample->entry;
   policy(sample, "1");
@@ -252,7 +252,8 @@ static unsigned logged(const struct rig *rig, const char *words) {
   return count;
 }
 
-static void check_logged(const struct rig *rig, unsigned times, const char *words) {
+__attribute__((unused)) static void check_logged(const struct rig *rig, unsigned times,
+                                                 const char *words) {
   unsigned found = logged(rig, words);
   unit_check(found == times, "%u lines, not %u: %s", found, times, words);
 }

@@ -165,6 +165,26 @@ static void is_for_two_threads(void) {
   mtasts_use_free(shared);
 }
 
+/* A clock that is set ahead by a year: nobody has left a domain alone for that long. */
+static void shifts(void) {
+  struct mtasts_use *use = mtasts_use_new(0);
+  struct mtasts_domain domain = {"kept.example", 12};
+  int64_t now = MTASTS_USE_PERIOD;
+  mtasts_use_rotate(use, now); /* from now on, what was asked for is known */
+  mtasts_use_mark(use, mtasts_use_seek(use, &domain));
+  mtasts_use_shift(use, 13 * MTASTS_USE_PERIOD);
+  for (int i = 0; i < 3; i++)
+    mtasts_use_rotate(use, now + 13 * MTASTS_USE_PERIOD + i);
+  CU_ASSERT_TRUE(mtasts_use_known(use, &domain));
+  /* And back. */
+  mtasts_use_shift(use, -13 * (int64_t)MTASTS_USE_PERIOD);
+  mtasts_use_rotate(use, now + MTASTS_USE_PERIOD);
+  CU_ASSERT_TRUE(mtasts_use_known(use, &domain));
+  mtasts_use_rotate(use, now + 2 * MTASTS_USE_PERIOD);
+  CU_ASSERT_FALSE(mtasts_use_known(use, &domain));
+  mtasts_use_free(use);
+}
+
 const struct unit_test unit_tests[] = {
     {"remembers a use for one period to two", remembers_one_period_to_two},
     {"what is asked for again is told from junk, for a day or two", tells_use_from_junk},
@@ -172,5 +192,6 @@ const struct unit_test unit_tests[] = {
     {"a clock that leaps costs no more than the memory", survives_the_clock},
     {"forgets nothing, and knows few that were not used", is_seldom_wrong},
     {"one thread marks while another asks and rotates", is_for_two_threads},
+    {"the clock is set", shifts},
     {NULL, NULL},
 };
