@@ -117,9 +117,9 @@ static void ask(struct mtasts_inquiry *inquiry, struct asking *asking, int64_t d
   if (asking->count == 0)
     return;
   if (left > 0 && !is_stalled(inquiry)) {
-    enum mtasts_status status =
-        mtasts_ask_all(config->ask.socket, "entry", asking->keys, asking->count, left,
-                       asking->room->reply, sizeof asking->room->reply, take_reply, asking);
+    enum mtasts_status status = mtasts_ask_all_kept(
+        &inquiry->kept, config->ask.socket, "entry", asking->keys, asking->count, left,
+        asking->room->reply, sizeof asking->room->reply, take_reply, asking);
     /* One that had not all its time, or has answered part of many questions, has not stalled. */
     if (status != MTASTS_TIMEOUT || (left >= config->ask.deadline && !asking->heard))
       note(inquiry, config, status);
@@ -178,8 +178,8 @@ void mtasts_inquiry_recheck(struct mtasts_inquiry *inquiry, const struct mtasts_
       continue;
     bool done = false;
     if (room && !is_stalled(inquiry))
-      mtasts_ask_all(config->ask.socket, "recheck", &domains[i], 1, left_until(deadline), room,
-                     room_size, note_done, &done);
+      mtasts_ask_all_kept(&inquiry->kept, config->ask.socket, "recheck", &domains[i], 1,
+                          left_until(deadline), room, room_size, note_done, &done);
     if (done)
       mtasts_inquiry_ask(inquiry, config, &domains[i], 1, deadline, &fates[i]);
     else
