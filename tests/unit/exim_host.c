@@ -185,7 +185,6 @@ static void run_without_config(void) {
 /* Exim reads its configuration, and with it the plugin's, in the process that forks the deliveries.
  */
 static void in_fork(void (*run)(void)) {
-  fflush(NULL);
   pid_t pid = fork();
   if (pid == 0) {
     run();
