@@ -86,6 +86,7 @@ struct talk {
   char *room;
   size_t room_size;
   size_t at, filled; /* bytes of room: done with, and read */
+  bool more;         /* bytes came behind the last reply */
   mtasts_ask_fn *reply;
   void *context;
 };
@@ -141,6 +142,7 @@ static enum mtasts_status take_replies(struct talk *talk) {
   }
   if (talk->heard < talk->count && talk->at < talk->filled)
     return MTASTS_CORRUPT; /* a reply to what has not been asked */
+  talk->more = talk->at < talk->filled;
   talk->at = talk->filled = 0;
   return MTASTS_OK;
 }
@@ -172,6 +174,71 @@ static enum mtasts_status converse(struct talk *talk) {
   return status;
 }
 
+/* kept connections */
+
+static void close_all(struct mtasts_ask_kept *kept) {
+  while (kept->count > 0)
+    close(kept->fds[--kept->count]);
+}
+
+void mtasts_ask_forget(struct mtasts_ask_kept *kept) {
+  pthread_mutex_lock(&kept->lock);
+  close_all(kept);
+  pthread_mutex_unlock(&kept->lock);
+}
+
+/* -1: none. */
+static int pop(struct mtasts_ask_kept *kept, const char *path) {
+  pthread_mutex_lock(&kept->lock);
+  if (strcmp(kept->path, path) != 0)
+    close_all(kept);
+  int fd = kept->count > 0 ? kept->fds[--kept->count] : -1;
+  pthread_mutex_unlock(&kept->lock);
+  return fd;
+}
+
+/* Neither closed by the server, nor with bytes that nothing was asked for. */
+static bool is_quiet(int fd) {
+  char byte;
+  return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+static int take_kept(struct mtasts_ask_kept *kept, const char *path) {
+  int fd = -1;
+  while (kept && (fd = pop(kept, path)) >= 0 && !is_quiet(fd))
+    close(fd);
+  return fd;
+}
+
+static void keep(struct mtasts_ask_kept *kept, const char *path, int fd) {
+  pthread_mutex_lock(&kept->lock);
+  if (kept->count == 0)
+    memcpy(kept->path, path, strlen(path) + 1);
+  bool kept_it = kept->count < MTASTS_ASK_KEPT && strcmp(kept->path, path) == 0;
+  if (kept_it)
+    kept->fds[kept->count++] = fd;
+  pthread_mutex_unlock(&kept->lock);
+  if (!kept_it)
+    close(fd);
+}
+
+/* All of it, over a new connection. */
+static enum mtasts_status start(struct talk *talk, const struct sockaddr_un *address) {
+  talk->sent = talk->sent_bytes = talk->at = talk->filled = 0;
+  talk->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (talk->fd < 0)
+    return MTASTS_IO;
+  enum mtasts_status status = connect_to(talk->fd, address, talk->end);
+  return status == MTASTS_OK ? converse(talk) : status;
+}
+
+static void finish(struct talk *talk) {
+  int error = errno;
+  if (talk->fd >= 0)
+    close(talk->fd);
+  errno = error;
+}
+
 enum mtasts_status mtasts_ask_all(const struct mtasts_ask *ask, const struct mtasts_span *keys,
                                   size_t count, mtasts_ask_fn *reply, void *context) {
   struct talk talk = {
@@ -196,15 +263,18 @@ enum mtasts_status mtasts_ask_all(const struct mtasts_ask *ask, const struct mta
     return MTASTS_AWAY;
   memcpy(address.sun_path, ask->socket, path_len);
 
-  talk.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (talk.fd < 0)
-    return MTASTS_IO;
-  enum mtasts_status status = connect_to(talk.fd, &address, talk.end);
-  if (status == MTASTS_OK)
-    status = converse(&talk);
-  int error = errno;
-  close(talk.fd);
-  errno = error;
+  talk.fd = take_kept(ask->kept, ask->socket);
+  bool is_kept = talk.fd >= 0;
+  enum mtasts_status status = is_kept ? converse(&talk) : start(&talk, &address);
+  /* mtastsd may have ended, or closed a connection that was idle, since it was last used. */
+  if (is_kept && status == MTASTS_CORRUPT && talk.heard == 0) {
+    finish(&talk);
+    status = start(&talk, &address);
+  }
+  if (ask->kept && status == MTASTS_OK && !talk.more)
+    keep(ask->kept, ask->socket, talk.fd);
+  else
+    finish(&talk);
   return status;
 }
 

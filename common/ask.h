@@ -2,17 +2,32 @@
  * ask.h: asking mtastsd, as the plugin and the milter do: one connection, a request and its reply
  * for each key, close. What the `entry` map replies is read by ruling.h.
  *
- * No thread, no signal handler, no descriptor left open, no allocation. SIGPIPE is not raised,
- * and signals that interrupt do not end the wait. The server is not trusted.
+ * No thread, no signal handler, no allocation, no descriptor left open but kept ones. SIGPIPE is
+ * not raised, and signals that interrupt do not end the wait. The server is not trusted.
  */
 #ifndef MTASTS_ASK_H
 #define MTASTS_ASK_H
 
+#include <pthread.h>
+
 #include "ruling.h"
 
 enum {
+  MTASTS_ASK_KEPT = 4,     /* connections kept by a process; more at a time are closed after use */
   MTASTS_ASK_MAP_MAX = 32, /* bytes of a map's name */
   MTASTS_ASK_GRACE = 250,  /* milliseconds that a client waits past the daemon's own deadline */
+};
+
+/*
+ * Connections that are kept for the next question, of one process and any number of its threads.
+ * Zero at the start. All lead to one socket. mtastsd may close an idle one at any time. One with
+ * bytes that nothing was asked for is not used.
+ */
+struct mtasts_ask_kept {
+  pthread_mutex_t lock;
+  char path[108]; /* of that socket, as long as a sockaddr_un may have it */
+  int fds[MTASTS_ASK_KEPT];
+  size_t count;
 };
 
 /* Whom to ask, and by when. */
@@ -24,6 +39,10 @@ struct mtasts_ask {
    * bytes past the longest payload. For several keys more of it saves system calls. */
   char *room;
   size_t room_size;
+  /* NULL: a connection of its own. Else a kept one is used if there is one. If that has died before
+   * the first reply, all keys are asked for once more over a new connection, by the same
+   * deadline. */
+  struct mtasts_ask_kept *kept;
 };
 
 /*
@@ -51,5 +70,8 @@ enum mtasts_status mtasts_ask_all(const struct mtasts_ask *ask, const struct mta
 /* What an errno of connect(2) to such a socket means: AWAY, PERMISSION, TIMEOUT (EAGAIN: its
  * backlog is full) or IO. */
 enum mtasts_status mtasts_ask_status(int error);
+
+/* Closes those that are kept. */
+void mtasts_ask_forget(struct mtasts_ask_kept *kept);
 
 #endif

@@ -54,7 +54,10 @@ static struct {
   struct mtasts_inquiry inquiry;
   atomic_uint busy;
   atomic_ullong messages, outbound, at_risk, held;
-} filter = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} filter = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .inquiry.kept.lock = PTHREAD_MUTEX_INITIALIZER,
+};
 
 /* configuration */
 

@@ -118,6 +118,7 @@ static void ask(struct mtasts_inquiry *inquiry, struct asking *asking, int64_t d
         .deadline = left,
         .room = asking->room->reply,
         .room_size = sizeof asking->room->reply,
+        .kept = &inquiry->kept,
     };
     enum mtasts_status status =
         mtasts_ask_all(&request, asking->keys, asking->count, take_reply, asking);
@@ -184,6 +185,7 @@ void mtasts_inquiry_recheck(struct mtasts_inquiry *inquiry, const struct mtasts_
         .deadline = left_until(deadline),
         .room = room,
         .room_size = room_size,
+        .kept = &inquiry->kept,
     };
     if (room && !is_stalled(inquiry))
       mtasts_ask_all(&request, &domains[i], 1, note_done, &done);

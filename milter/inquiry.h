@@ -7,13 +7,15 @@
 
 #include <stdatomic.h>
 
+#include "ask.h"
 #include "config.h"
 #include "fate.h"
 
 /* What is known of mtastsd itself; zeros at the start. One for a process. */
 struct mtasts_inquiry {
-  atomic_bool away;          /* it did not answer when last asked, which was logged */
-  atomic_llong stalled_till; /* seconds of the monotonic clock: till then it is not waited for */
+  atomic_bool away;            /* it did not answer when last asked, which was logged */
+  atomic_llong stalled_till;   /* seconds of the monotonic clock: till then it is not waited for */
+  struct mtasts_ask_kept kept; /* connections to it */
 };
 
 /*

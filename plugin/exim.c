@@ -194,3 +194,11 @@ int mtasts_version(uschar **yield, int argc, uschar **argv) {
   (void)argv;
   return give_constant(yield, MTASTS_VERSION);
 }
+
+/* Empty, so that it can stand in any of Exim's options. */
+int mtasts_preload(uschar **yield, int argc, uschar **argv) {
+  (void)argc;
+  (void)argv;
+  mtasts_source_preload();
+  return give_constant(yield, "");
+}

@@ -17,5 +17,6 @@ MTASTS_API int mtasts_mx_ok(unsigned char **yield, int argc, unsigned char **arg
 MTASTS_API int mtasts_mx(unsigned char **yield, int argc, unsigned char **argv);
 MTASTS_API int mtasts_unlisted(unsigned char **yield, int argc, unsigned char **argv);
 MTASTS_API int mtasts_version(unsigned char **yield, int argc, unsigned char **argv);
+MTASTS_API int mtasts_preload(unsigned char **yield, int argc, unsigned char **argv);
 
 #endif

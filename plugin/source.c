@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "alone.h"
 #include "ascii.h"
@@ -21,8 +23,19 @@ enum {
   RECHECK_WAIT = 100, /* milliseconds for the daemon to take the request */
 };
 
+/* Which file was read, and in which state. All zero if there was none. */
+struct file_state {
+  dev_t device;
+  ino_t inode;
+  off_t size;
+  struct timespec modified, changed;
+};
+
 static struct {
-  bool config_loaded;
+  bool config_read;
+  bool config_logged; /* its error */
+  pid_t config_pid;   /* the process that has compared config_file with the file */
+  struct file_state config_file;
   struct mtasts_config *config; /* NULL: failed, see config_error */
   char config_error[MTASTS_ERROR_TEXT];
   bool away_logged;
@@ -32,18 +45,61 @@ static struct {
   char room[MTASTS_NETSTRING_HEAD + MTASTS_RULING_MAX + 1]; /* that `known` points into */
 } source;
 
-/* MTASTS_CONFIG names another file, but never to a process that has more rights than who started
+static struct file_state state_of(const char *path) {
+  struct stat info;
+  struct file_state state;
+  memset(&state, 0, sizeof state); /* with its padding: it is compared as bytes */
+  if (stat(path, &info) == 0) {
+    state.device = info.st_dev;
+    state.inode = info.st_ino;
+    state.size = info.st_size;
+    state.modified = info.st_mtim;
+    state.changed = info.st_ctim;
+  }
+  return state;
+}
+
+/* Reads the file unless it is the one that was read. The state is taken first: a change after that
+ * is seen by the next process.
+ *
+ * MTASTS_CONFIG names another file, but never to a process that has more rights than who started
  * it: secure_getenv. */
+static void read_config(void) {
+  const char *path = secure_getenv("MTASTS_CONFIG");
+  struct file_state state = state_of(path ? path : MTASTS_CONFIG_PATH);
+  if (source.config_read && memcmp(&state, &source.config_file, sizeof state) == 0)
+    return;
+  source.config_read = true;
+  source.config_logged = false;
+  source.config_file = state;
+  source.known_until = 0; /* what is known may point into the old one */
+  mtasts_config_free(source.config);
+  source.config = NULL;
+  if (mtasts_config_load_guest(path, source.config_error, &source.config) != MTASTS_OK)
+    source.config = NULL;
+}
+
+/* A process keeps what it has read. A process that was forked off compares once. */
 const struct mtasts_config *mtasts_source_config(void) {
-  if (!source.config_loaded) {
-    source.config_loaded = true;
-    if (mtasts_config_load_guest(secure_getenv("MTASTS_CONFIG"), source.config_error,
-                                 &source.config) != MTASTS_OK)
+  pid_t self = getpid();
+  if (source.config_pid != self) {
+    source.config_pid = self;
+    read_config();
+    if (!source.config && !source.config_logged)
       mtasts_host_log("MTA-STS: configuration: %s: mail for other hosts is deferred until it is "
                       "mended",
                       source.config_error);
+    source.config_logged = true;
   }
   return source.config;
+}
+
+/* Not to be said to each caller of Exim: the first process that needs the configuration logs what
+ * is wrong with it. */
+void mtasts_source_preload(void) {
+  read_config();
+  if (!source.config)
+    source.config_read = false; /* perhaps this user may not read it */
 }
 
 static enum mtasts_status ask(const struct mtasts_domain *domain) {

@@ -22,6 +22,10 @@ const struct mtasts_known *mtasts_source_get(struct mtasts_span domain);
  * comes of it. The domain is forgotten. */
 void mtasts_source_recheck(const struct mtasts_domain *domain);
 
+/* Reads the configuration, for the processes that Exim forks. Each of them reads it again only if
+ * the file is no longer the same. */
+void mtasts_source_preload(void);
+
 /* NULL where it cannot be used. */
 const struct mtasts_config *mtasts_source_config(void);
 

@@ -84,6 +84,7 @@ END
   cp -r "$etc" "$EXIM_DIR/split"
   sed -i s/false/true/ "$EXIM_DIR/split/update-exim4.conf.conf"
   cp "$EXIM_DIR/split/exim4.conf.localmacros" "$EXIM_DIR/split/conf.d/main/000_localmacros"
+  echo 'MTASTS_PRELOAD = yes' >>"$EXIM_DIR/split/conf.d/main/000_localmacros"
   cp -r "$etc" "$EXIM_DIR/relay"
   sed -i -e s/internet/smarthost/ -e "\$a dc_smarthost='implicit.mail.example::25'" \
     "$EXIM_DIR/relay/update-exim4.conf.conf"

@@ -32,9 +32,9 @@ enum {
 
 /* calling */
 
-static const char *const functions[] = {"mtasts_policy", "mtasts_cert",    "mtasts_event",
-                                        "mtasts_mode",   "mtasts_mx_ok",   "mtasts_version",
-                                        "mtasts_mx",     "mtasts_unlisted"};
+static const char *const functions[] = {"mtasts_policy", "mtasts_cert",     "mtasts_event",
+                                        "mtasts_mode",   "mtasts_mx_ok",    "mtasts_version",
+                                        "mtasts_mx",     "mtasts_unlisted", "mtasts_preload"};
 enum {
   FUNCTIONS = sizeof functions / sizeof *functions
 };
@@ -149,6 +149,7 @@ static void run_refusals(void) {
     expect(call_count("mtasts_version", argc, argv), MTASTS_VERSION);
     check(*call_count("mtasts_mx", argc, argv) == '\0', "mx");
     expect(call_count("mtasts_unlisted", argc, argv), "*");
+    check(*call_count("mtasts_preload", argc, argv) == '\0', "preload");
   }
   expect(call("mtasts_policy"), "mode=tempfail ");
   expect(call("mtasts_policy", ""), "mode=tempfail ");
@@ -181,7 +182,44 @@ static void run_without_config(void) {
   run_broken_config();
 }
 
+/* Exim reads its configuration, and with it the plugin's, in the process that forks the deliveries.
+ */
+static void in_fork(void (*run)(void)) {
+  pid_t pid = fork();
+  if (pid == 0) {
+    run();
+    exit(exim_bad > 0);
+  }
+  int status = 1;
+  check(waitpid(pid, &status, 0) == pid && status == 0, "child: %#x", (unsigned)status);
+}
+
+static void write_config(const char *text) {
+  FILE *file = fopen(getenv("MTASTS_CONFIG"), "w");
+  check(file && fputs(text, file) >= 0 && fclose(file) == 0, "cannot write mtasts.conf");
+}
+static void enforces(void) {
+  expect(call("mtasts_policy", "enforce.example"), "mode=enforce ");
+  expect(call("mtasts_policy", "p7.example"), "mode=enforce ");
+}
+static void defers(void) {
+  expect(call("mtasts_policy", "enforce.example"), "mode=tempfail ");
+  check(exim_log_lines == 1, "%u log lines: %s", exim_log_lines, exim_logged);
+}
+
+static void run_preloaded(void) {
+  call("mtasts_preload");
+  in_fork(enforces);
+  write_config("nonsense = 1");
+  in_fork(defers);
+  write_config("override \"enforce.example\" { mode = ");
+  call("mtasts_preload");
+  check(exim_log_lines == 0, "the one that only preloads logs: %s", exim_logged);
+  in_fork(defers);
+}
+
 static void test_config(void) {
+  case_in_child(run_preloaded, SCENE_ANSWERS, "");
   case_in_child(run_broken_config, SCENE_ANSWERS, "nonsense = 1");
   case_in_child(run_broken_config, SCENE_ANSWERS, "override \"x\" { mode = ");
   case_in_child(run_without_config, SCENE_ANSWERS, "");
@@ -397,14 +435,7 @@ static void run_forks(void) {
   scene_cache(&scene);
   expect(call("mtasts_policy", "enforce.example"), "mode=enforce ");
   for (int i = 0; i < 3; i++) {
-    pid_t pid = fork();
-    if (pid == 0) {
-      expect(call("mtasts_policy", "enforce.example"), "mode=enforce ");
-      expect(call("mtasts_policy", "p7.example"), "mode=enforce ");
-      exit(exim_bad > 0);
-    }
-    int status = 1;
-    check(waitpid(pid, &status, 0) == pid && status == 0, "child: %#x", (unsigned)status);
+    in_fork(enforces);
     expect(call("mtasts_policy", "p8.example"), "mode=enforce ");
   }
 }

@@ -4,6 +4,7 @@
 #include "ask_server.h"
 #include "netstring.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
 const char *const unit_name = "ask_all";
@@ -249,6 +250,96 @@ static void fills_the_room(void) {
   check_all("exact", (struct server){.serve = replies_meanwhile}, two, 2, ROOM, LONG, MTASTS_OK, 2);
 }
 
+/* kept connections */
+
+static struct mtasts_ask_kept kept;
+
+/* Each key is a digit, and so is the reply: a wrong one would show. */
+static void check_kept(const char *what, const char *digit, enum mtasts_status expected) {
+  const struct mtasts_span key = {digit, 1};
+  count_told = 0;
+  in_order = true;
+  const struct mtasts_ask ask = {
+      .socket = server_path,
+      .map = "entry",
+      .deadline = LONG,
+      .room = room,
+      .room_size = sizeof room,
+      .kept = &kept,
+  };
+  enum mtasts_status status = mtasts_ask_all(&ask, &key, 1, keep, NULL);
+  unit_check(status == expected, "%s: %s", what, mtasts_status_name(status));
+  unit_check(status != MTASTS_OK || (count_told == 1 && was_told(0, digit)), "%s: %zu replies",
+             what, count_told);
+}
+
+static unsigned replies_each; /* on a connection */
+static const char *behind;    /* the last reply of one */
+
+/* A request is `7:entry N,`. */
+static void echoes_digits(int fd) {
+  char request[16];
+  for (unsigned i = 0; i < replies_each && recv(fd, request, 10, MSG_WAITALL) == 10; i++) {
+    char reply[] = {'1', ':', request[8], ','};
+    (void)!send(fd, reply, sizeof reply, MSG_NOSIGNAL);
+  }
+  say(fd, behind);
+}
+
+static void kept_for_the_next(void) {
+  unsigned descriptors = open_descriptors();
+  struct server server = {.serve = echoes_digits, .count = 1};
+  replies_each = 2;
+  behind = "";
+  server_start(&server);
+  check_kept("the first", "1", MTASTS_OK);
+  check_kept("the second, over the only connection that is taken", "2", MTASTS_OK);
+  server_stop(&server);
+  check_kept("nobody is there any more", "3", MTASTS_AWAY);
+  CU_ASSERT_EQUAL(kept.count, 0);
+  CU_ASSERT_EQUAL(open_descriptors(), descriptors);
+}
+
+static void asked_again_if_dead(void) {
+  unsigned descriptors = open_descriptors();
+  struct server server = {.serve = echoes_digits, .count = 4};
+  const char *const digits[] = {"1", "2", "3", "4"};
+  replies_each = 1;
+  behind = "1:9,"; /* nothing was asked for it: it must not be the next question's reply */
+  server_start(&server);
+  for (size_t i = 0; i < sizeof digits / sizeof *digits; i++) {
+    check_kept("each connection ends after a reply", digits[i], MTASTS_OK);
+    for (struct pollfd more = {.fd = kept.fds[0], .events = POLLIN}; kept.count > 0;)
+      if (poll(&more, 1, LONG) != 0)
+        break;
+  }
+  server_stop(&server);
+  mtasts_ask_forget(&kept);
+  CU_ASSERT_EQUAL(open_descriptors(), descriptors);
+}
+
+/* The connection dies while the question is on its way. */
+static void dies_with_the_question(int fd) {
+  static unsigned turn;
+  char request[16];
+  replies_each = 1;
+  behind = "";
+  echoes_digits(fd);
+  if (turn++ == 0)
+    (void)!recv(fd, request, sizeof request, 0); /* the second, which gets no reply */
+}
+
+static void asked_again_if_it_dies(void) {
+  unsigned descriptors = open_descriptors();
+  struct server server = {.serve = dies_with_the_question, .count = 2};
+  server_start(&server);
+  check_kept("the first", "1", MTASTS_OK);
+  check_kept("the second, asked again over a new connection", "2", MTASTS_OK);
+  server_stop(&server);
+  mtasts_ask_forget(&kept);
+  CU_ASSERT_EQUAL(open_descriptors(), descriptors);
+}
+
 const struct unit_test unit_tests[] = {{"each is told, in order", in_their_order},
                                        {"requests and replies at once", both_ways_at_once},
                                        {"replies split at any byte", split_anywhere},
@@ -256,4 +347,7 @@ const struct unit_test unit_tests[] = {{"each is told, in order", in_their_order
                                        {"too few, too many, and junk", lies},
                                        {"replies before their requests", too_early},
                                        {"a reply that just fills the room", fills_the_room},
+                                       {"a connection is kept", kept_for_the_next},
+                                       {"one that ended is not used", asked_again_if_dead},
+                                       {"one that ends is asked for again", asked_again_if_it_dies},
                                        {NULL, NULL}};
