@@ -28,7 +28,7 @@ static void check_in_child(const char *what, int (*run)(void)) {
     _exit(run());
   CU_ASSERT_FATAL(waitpid(child, &status, 0) == child);
   if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_TRIED)
-    printf("%s: not root, or not enough of it: %s was not tested\n", unit_name, what);
+    unit_skip("%s: not root, or not enough of it", what);
   else
     unit_check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: step %d", what,
                WEXITSTATUS(status));

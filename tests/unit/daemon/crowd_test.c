@@ -21,9 +21,8 @@ static bool may_open(rlim_t count) {
     limit.rlim_max = count;
   if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
     return true;
-  unit_check(getenv("CI") == NULL, "no more than %lu descriptors", (unsigned long)limit.rlim_max);
-  printf("%s: NOT TESTED with %lu descriptors: raise the hard limit (ulimit -Hn)\n", unit_name,
-         (unsigned long)count);
+  unit_skip("no more than %lu of %lu descriptors: raise the hard limit (ulimit -Hn)",
+            (unsigned long)limit.rlim_max, (unsigned long)count);
   return false;
 }
 
