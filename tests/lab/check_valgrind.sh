@@ -81,6 +81,7 @@ elif ! command -v valgrind >/dev/null; then
 else
   mkdir -p "$reports" && chmod 1777 "$reports"
   start_seconds=60
+  # shellcheck disable=SC2119 # settings of their own are for the reload
   if ! raise_exim || ! { under mtastsd && start_mtastsd && under milter && start_milter; }; then
     failed=$((failed + 1))
   else
