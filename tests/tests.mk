@@ -140,6 +140,13 @@ $(DISK_BENCH).o: tests/bench/disk_bench.c
 $(DISK_BENCH): $(DISK_BENCH).o $(FILL) $(FIGURE) $(call archives,cache)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache)) -lpthread
 
+POLICY_BENCH := $(O)/tests/bench/policy_bench
+$(POLICY_BENCH).o: tests/bench/policy_bench.c
+	@mkdir -p $(@D)
+	$(call compile,$(call includes,engine))
+$(POLICY_BENCH): $(POLICY_BENCH).o $(FIGURE) $(call archives,engine)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,engine))
+
 FLOOD_BENCH := $(O)/tests/bench/flood_bench
 $(FLOOD_BENCH).o: tests/bench/flood_bench.c
 	@mkdir -p $(@D)
@@ -187,7 +194,7 @@ bench: deps ## measure, each figure beside its limit: docs/performance.md; PARTS
 	@tests/lab/roots postfix || :
 	@$(MAKE) --no-print-directory bench-here
 BENCHES := $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(READERS_BENCH) \
-           $(ANSWER_BENCHES) $(ASK_BENCH) $(DISK_BENCH) $(FLOOD_BENCH) $(WEEK_BENCH) \
+           $(ANSWER_BENCHES) $(ASK_BENCH) $(POLICY_BENCH) $(DISK_BENCH) $(FLOOD_BENCH) $(WEEK_BENCH) \
            $(NOOP_MILTER)
 bench-here: $(PROGRAMS) $(PLUGINS) $(LAB) $(BENCHES)
 	@tests/bench/run $(O) $(PARTS)

@@ -78,6 +78,11 @@ static void taken_in(void *context, enum mtasts_status status, struct mtasts_spa
 static void wait_for_room(struct import *import, unsigned most) {
   while (import->in_flight > most && event_base_loop(import->base, EVLOOP_ONCE) == 0)
     continue;
+  if (import->in_flight > most && import->code == MTASTS_EXIT_OK) {
+    /* The loop has failed: what was sent is not known to be stored. */
+    mtasts_complain(import->name, "not all is imported: the event loop ended; run it again");
+    import->code = MTASTS_EXIT_IO;
+  }
 }
 
 /* mtastsd commits in groups, so that many lines must be under way. */

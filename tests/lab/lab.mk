@@ -17,3 +17,8 @@ LAB += $(O)/tests/lab/crash.so
 
 .PHONY: lab-tools
 lab-tools: $(LAB)
+
+.PHONY: valgrind
+valgrind: $(PROGRAMS) $(PLUGINS) $(LAB) ## mtastsd, the milter and Exim with the plugin under valgrind, in the lab (as root)
+	@contrib/deps lint
+	@O=$(O) tests/lab/lab test valgrind

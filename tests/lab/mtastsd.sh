@@ -3,11 +3,15 @@
 #   mta_etc     its /etc, as seen from here
 #   mta_group   the group whose members may ask
 #   mta_dir     where cache/ and the sockets in run/ go
+# and may set
+#   run_under     the words of a command that both programs are run by: valgrind with its options
+#   start_seconds how long a program may take to start (4)
 # shellcheck shell=bash
 
 # The build tree: this machine's, or that of the other Debian (`make other`).
 built=${LAB_TOOLS%/tests/lab}${debian:+-other}
 built_mtastsd=$built/mtastsd built_milter=$built/mtasts-milter
+run_under=() start_seconds=4
 
 # For mtastsd and the milter, which give up root, and for who asks them. What is given last, holds.
 mtastsd_conf() { # [SETTING…]
@@ -36,10 +40,10 @@ start_mtastsd() { # as mtastsd_conf
   chroot "$mta_root" chown "daemon:$mta_group" "$mta_dir"/{run,cache} && chmod 2750 "$mta_dir"/{run,cache} &&
     write_mtastsd_conf "$@" || return
   rm -f "$mta_dir/run/ask.sock"
-  chroot "$mta_root" "$built_mtastsd" --foreground >>"$LAB_DIR/log/mtastsd" 2>&1 &
+  chroot "$mta_root" "${run_under[@]}" "$built_mtastsd" --foreground >>"$LAB_DIR/log/mtastsd" 2>&1 &
   disown
   echo $! >"$LAB_DIR/mtastsd.started" # for `stop mtastsd`
-  for ((i = 0; i < 200; i++)); do
+  for ((i = 0; i < 50 * start_seconds; i++)); do
     [ -S "$mta_dir/run/ask.sock" ] && return
     sleep 0.02
   done
@@ -54,10 +58,10 @@ start_milter() {
   starts() { grep -c '^mtasts-milter: start ' "$log"; }
   touch "$log"
   before=$(starts)
-  chroot "$mta_root" "$built_milter" --foreground >>"$log" 2>&1 &
+  chroot "$mta_root" "${run_under[@]}" "$built_milter" --foreground >>"$log" 2>&1 &
   disown
   echo $! >"$LAB_DIR/milter.started" # for `stop milter`
-  for ((i = 0; i < 200; i++)); do
+  for ((i = 0; i < 50 * start_seconds; i++)); do
     [ "$(starts)" -gt "$before" ] && return
     sleep 0.02
   done
@@ -73,5 +77,5 @@ reload() { # PROGRAM CONFIGURATION, as mtastsd_conf
   before=$(reloads)
   write_mtastsd_conf "${@:2}"
   kill -HUP "$(cat "$LAB_DIR/$program.started")"
-  for ((i = 0; i < 200 && $(reloads) == before; i++)); do sleep 0.02; done
+  for ((i = 0; i < 50 * start_seconds && $(reloads) == before; i++)); do sleep 0.02; done
 }

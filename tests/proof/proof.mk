@@ -46,3 +46,7 @@ power: $(POWER) ## power cuts: the writes since the last sync dropped and torn, 
 .PHONY: soak
 soak: $(PROGRAMS) $(SOAK) $(CLOCK) ## a mixed load in a world that breaks, for SECONDS=3600, and an oracle for each answer
 	@$(SOAK) $(O) $(or $(SECONDS),3600)
+
+.PHONY: faults
+faults: tests ## a named case for each attack and fault that the project was broken by on purpose
+	@tests/proof/faults $(O)

@@ -12,6 +12,11 @@ cd "$dir" || exit 74
 passed=0 failed=0
 as=() # who runs it
 
+# Each check by its name, for who wants to know (tests/proof/faults): the file that CHECKS names.
+note_check() { # ok|FAILED WHAT
+  [ -z "${CHECKS:-}" ] || printf '%s\ttool: %s\n' "$1" "$2" >>"$CHECKS"
+}
+
 # t WHAT CODE STDOUT STDERR ARGUMENT…: runs the tool. STDOUT and STDERR are regular expressions
 # for all of the output ('' for none, .* for any), whose last newline is not counted.
 t() {
@@ -21,9 +26,11 @@ t() {
   got=$?
   if [ "$got" = "$code" ] && [[ $(<out) =~ ^($out)$ ]] && [[ $(<err) =~ ^($err)$ ]]; then
     passed=$((passed + 1))
+    note_check ok "$what"
     return
   fi
   failed=$((failed + 1))
+  note_check FAILED "$what"
   printf 'FAILED %s: mtasts %s\n  exit %s, expected %s\n' "$what" "$*" "$got" "$code"
   printf '  expected output: %s\n  expected error:  %s\n' "$out" "$err"
   sed 's/^/  stdout: /' out
@@ -34,8 +41,10 @@ t() {
 is() {
   if [ "$2" = "$3" ]; then
     passed=$((passed + 1))
+    note_check ok "$1"
   else
     failed=$((failed + 1))
+    note_check FAILED "$1"
     printf 'FAILED %s\n  expected: %s\n  got:      %s\n' "$1" "$2" "$3"
   fi
 }

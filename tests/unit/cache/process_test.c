@@ -56,18 +56,22 @@ static void wait_for_ever(void) {
     pause();
 }
 
-/* Puts pN.example and qN.example in one commit each, N without end; the map starts small. */
+enum {
+  WRITTEN = 5000, /* numbers; with more, a reader that is slow would see what the quota evicted */
+};
+
+/* Puts pN.example and qN.example in one commit each, again and again; the map starts small. */
 static void keep_writing(const char *path, int told) {
   struct mtasts_store_options options = mtasts_store_defaults;
   struct mtasts_store *store;
   struct sample sample;
   options.map_size = 256 << 10;
-  options.max_policies = 20000;
+  options.max_policies = 4 * WRITTEN;
   if (mtasts_store_open(path, &options, &store) != MTASTS_OK)
     _exit(1);
   for (int i = 0;; i++) {
-    struct mtasts_domain p = domain("p%d.example", i);
-    struct mtasts_domain q = domain("q%d.example", i);
+    struct mtasts_domain p = domain("p%d.example", i % WRITTEN);
+    struct mtasts_domain q = domain("q%d.example", i % WRITTEN);
     if (mtasts_store_put(store, &p, policy(&sample, "1"), NOW) != MTASTS_OK ||
         mtasts_store_put(store, &q, &sample.entry, NOW) != MTASTS_OK ||
         mtasts_store_flush(store) != MTASTS_OK)

@@ -151,8 +151,10 @@ static void lengthen_stamp(const struct place *place) {
 
 /* Only the owner of both files may believe it. */
 static void test_owners(void) {
-  if (geteuid() != 0)
+  if (geteuid() != 0) {
+    unit_skip("not root: a stamp of another user");
     return;
+  }
   struct place place = damaged_with_stamp();
   CU_ASSERT_EQUAL(mtasts_stamp_check(place.path), MTASTS_OK);
   CU_ASSERT_EQUAL(fchown(place.lock, 65534, 65534), 0);

@@ -393,7 +393,7 @@ static void test_owner(void) {
   struct mtasts_store_options options = mtasts_store_defaults;
   struct mtasts_store *store;
   if (geteuid() != 0) {
-    printf("%s: not root: who owns what root creates was not tested\n", unit_name);
+    unit_skip("not root: who owns what root creates");
     return;
   }
   options.uid = 4711;

@@ -33,6 +33,16 @@ static void check_comes(const struct rig *rig, const char *words, int seconds) {
   unit_check(comes_to_be_logged(rig, words, seconds), "not in the log: %s", words);
 }
 
+/* The waits that an outage caused end in the loop's next round: asked until then. */
+static void check_found(struct rig *rig, const char *domain) {
+  struct mtasts_entry entry = ask(rig, MTASTS_JOB_LOOK_UP, domain);
+  for (int i = 0; i < 500 && !entry.has_policy; i++) {
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    entry = ask(rig, MTASTS_JOB_LOOK_UP, domain);
+  }
+  CU_ASSERT_TRUE(entry.has_policy);
+}
+
 static bool second_server(struct dns_server *server) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(53)};
   inet_pton(AF_INET, GLOBAL_ADDRESS, &address.sin_addr);
@@ -47,20 +57,21 @@ static void outage(void) {
   silence(&rig->dns, true);
   struct mtasts_entry entry = ask(rig, MTASTS_JOB_LOOK_UP, "good.example");
   CU_ASSERT_EQUAL(entry.record, MTASTS_RECORD_ERROR);
-  check_comes(rig, "dns=broken servers=127.0.0.1@53 detail=\"NS .: no answer in ", 10);
+  check_comes(rig, "dns=broken servers=127.0.0.1@53 detail=\"NS .: no answer in ", 20);
   CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "other.example").record, MTASTS_RECORD_ERROR);
   check_logged(rig, 1, "dns=broken");
   check_logged(rig, 0, "dns=works");
   CU_ASSERT_TRUE(atomic_load(&rig->stats.dns_fails));
   int64_t lost = time(NULL);
   silence(&rig->dns, false);
-  check_comes(rig, "dns=works servers=127.0.0.1@53 after=", 10);
+  check_comes(rig, "dns=works servers=127.0.0.1@53 after=", 20);
   CU_ASSERT_TRUE(atomic_load(&rig->stats.resolver_back) >= lost);
   CU_ASSERT_FALSE(atomic_load(&rig->stats.dns_fails));
-  sleep(1); /* the loop's next round */
-  entry = ask(rig, MTASTS_JOB_LOOK_UP, "good.example");
-  CU_ASSERT_TRUE(entry.has_policy);
-  /* A domain that fails by itself makes no outage, and is remembered. */
+  check_found(rig, "good.example");
+  /* A domain that fails by itself makes no outage, and is remembered: in a later second than the
+   * end of the outage, which ends the waits from before it. */
+  while (time(NULL) <= atomic_load(&rig->stats.resolver_back) + 1)
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
   CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "servfail.example").record, MTASTS_RECORD_ERROR);
   unsigned queries = rig->dns.asked[MTASTS_RR_TXT];
   CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "servfail.example").record, MTASTS_RECORD_ERROR);
@@ -78,9 +89,11 @@ static void other_servers(void) {
   CU_ASSERT_TRUE_FATAL(second_server(&second));
   CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "none.example").record, MTASTS_RECORD_ABSENT);
   silence(&rig->dns, true);
+  unsigned before = atomic_load(&rig->dns.queries);
   give(rig, MTASTS_JOB_LOOK_UP, "good.example", true, 1);
   give(rig, MTASTS_JOB_REFRESH, "none.example", true, 2);
-  nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+  for (int i = 0; i < 500 && atomic_load(&rig->dns.queries) < before + 2; i++)
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
   give_configuration(rig, "servers = {\"" GLOBAL_ADDRESS "\"}", "dnssec = \"off\"");
   for (unsigned i = 0; i < 2; i++) {
     struct mtasts_job *job = take(rig, 5000);
@@ -136,11 +149,10 @@ static void no_server(void) {
   check_logged(rig, 1,
                "dns: DNS server fe80::53%nowhere0 cannot be asked: this machine has no such "
                "interface");
-  check_comes(rig, "dns=broken servers=none", 5);
+  check_comes(rig, "dns=broken servers=none", 20);
   give_configuration(rig, "servers = {\"127.0.0.1\"}", "dnssec = \"off\"");
-  check_comes(rig, "dns=works servers=127.0.0.1@53", 5);
-  sleep(1);
-  CU_ASSERT_TRUE(ask(rig, MTASTS_JOB_LOOK_UP, "good.example").has_policy);
+  check_comes(rig, "dns=works servers=127.0.0.1@53", 20);
+  check_found(rig, "good.example");
   check_logged(rig, 1, "dns=broken");
   end(rig);
 }
@@ -148,12 +160,8 @@ static void no_server(void) {
 /* A file of ours in the place of resolv.conf, in a mount namespace of the test. In a chroot that is
  * no mount point it could be seen outside, so there is none. */
 static bool hide_resolvconf(const char *path) {
-  bool hidden = unshare(CLONE_NEWNS) == 0 &&
-                mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-                mount(path, MTASTS_RESOLVCONF, NULL, MS_BIND, NULL) == 0;
-  if (!hidden)
-    perror("*** not tested: resolv.conf of the test's own");
-  return hidden;
+  return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+         mount(path, MTASTS_RESOLVCONF, NULL, MS_BIND, NULL) == 0;
 }
 
 static void write_resolvconf(const char *text) {
@@ -169,7 +177,7 @@ static void resolvconf(void) {
   int fd = mkstemp(path);
   CU_ASSERT_TRUE_FATAL(fd >= 0 && namespace_enter());
   if (!hide_resolvconf(path)) {
-    CU_ASSERT_PTR_NULL(getenv("CI"));
+    unit_skip("no file may be mounted over %s", MTASTS_RESOLVCONF);
     close(fd);
     unlink(path);
     return;
@@ -181,10 +189,9 @@ static void resolvconf(void) {
   start(rig, 4);
   CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "good.example").record, MTASTS_RECORD_ERROR);
   write_resolvconf("nameserver " GLOBAL_ADDRESS "\n");
-  check_comes(rig, "dns servers=" GLOBAL_ADDRESS "@53 was_servers=127.0.0.1@53", 5);
-  check_comes(rig, "dns=works", 5);
-  sleep(1);
-  CU_ASSERT_TRUE(ask(rig, MTASTS_JOB_LOOK_UP, "good.example").has_policy);
+  check_comes(rig, "dns servers=" GLOBAL_ADDRESS "@53 was_servers=127.0.0.1@53", 20);
+  check_comes(rig, "dns=works", 20);
+  check_found(rig, "good.example");
   write_resolvconf("# once more\nnameserver " GLOBAL_ADDRESS "\nsearch example\n");
   sleep(3);
   check_logged(rig, 1, "dns servers="); /* they are the same */

@@ -501,8 +501,11 @@ static void test_import(void) {
   done(job(MTASTS_JOB_LOOK_UP, "i.example", true), MTASTS_FULL, NULL, MTASTS_CACHED);
   expect(fd, "NOTFOUND ");
   close(fd);
-  if (getuid() == 0)
+  if (getuid() == 0) {
     CU_ASSERT_EQUAL(in_child(import_as_nobody, NULL), 0);
+  } else {
+    unit_skip("not root: an import by another user");
+  }
   raze_front();
 }
 

@@ -72,7 +72,8 @@ struct https_server {
   size_t cut; /* bytes that are missing at the end of each response */
   enum https_ending ending;
   int tls_version;    /* at most; 0: the newest */
-  char request[2048]; /* the last one */
+  char request[2048]; /* the last one; under the lock, as each connection has its thread */
+  pthread_mutex_t lock;
   pthread_t acceptor;
   pthread_t workers[HTTPS_CONNECTIONS_MAX];
 };
@@ -193,7 +194,9 @@ static void https_answer(struct https_server *server, SSL *tls) {
   int size = SSL_read(tls, request, sizeof request - 1);
   if (size <= 0 || !site)
     return;
+  pthread_mutex_lock(&server->lock);
   memcpy(server->request, request, sizeof request);
+  pthread_mutex_unlock(&server->lock);
   if (site->manner == HTTPS_SILENT) {
     https_wait(server, -1);
     return;
