@@ -7,6 +7,10 @@
 #include "rfc3339.h"
 #include "span.h"
 
+enum {
+  POLICIES_COMPARED = 100, /* in one report, each with each */
+};
+
 struct mtasts_day_text mtasts_day_text(int64_t day) {
   char full[MTASTS_RFC3339_SIZE];
   struct mtasts_day_text out;
@@ -72,36 +76,32 @@ void mtasts_sums_free(struct mtasts_sums *sums) {
 /* The mode is the newest report's, by its start; of two, that which was read last. */
 static bool add_policy_count(struct mtasts_sums *sums, const struct mtasts_report_policy *policy,
                              const struct mtasts_tls_report *report, int64_t day) {
-  size_t len = policy->domain.len + 1 + policy->type.len;
-  char *name = malloc(len);
-  if (!name)
+  const struct mtasts_span parts[] = {policy->domain, policy->type, report->organization};
+  const struct mtasts_span mode[] = {policy->domain, policy->mode};
+  uint64_t successful = policy->successful;
+  uint64_t failed = policy->failed;
+  struct mtasts_count *count =
+      mtasts_tally_add_parts(&sums->policies, parts, 2, successful, failed, day);
+  if (!count || !mtasts_tally_add_parts(&sums->views, parts, 3, successful, failed, day))
     return false;
-  if (policy->domain.len > 0)
-    memcpy(name, policy->domain.data, policy->domain.len);
-  name[policy->domain.len] = '\0';
-  if (policy->type.len > 0)
-    memcpy(name + policy->domain.len + 1, policy->type.data, policy->type.len);
-  bool fresh = !mtasts_tally_find(&sums->policies, (struct mtasts_span){name, len});
-  struct mtasts_count *count = mtasts_tally_add(&sums->policies, (struct mtasts_span){name, len},
-                                                policy->successful, policy->failed, day);
-  free(name);
-  if (!count)
-    return false;
-  count->split = count->name.len == len ? policy->domain.len + 1 : 0;
-  if (fresh || report->start >= count->newest) {
+  if (!count->named || report->start >= count->newest) {
+    count->named = true;
     count->newest = report->start;
     count->mode = policy->mode;
   }
-  return true;
+  return policy->mode.len == 0 ||
+         mtasts_tally_add_parts(&sums->modes, mode, 2, successful, failed, day);
 }
 
 static bool add_details(struct mtasts_sums *sums, const struct mtasts_report_policy *policy,
                         int64_t day) {
   for (size_t i = 0; i < policy->detail_count; i++) {
     const struct mtasts_report_detail *detail = &policy->details[i];
+    const struct mtasts_span cause[] = {policy->domain, detail->result, detail->mx};
     if (!mtasts_tally_add(&sums->results, detail->result, 0, detail->sessions, day) ||
         !mtasts_tally_add(&sums->sources, detail->source, 0, detail->sessions, day) ||
-        !mtasts_tally_add(&sums->mx, detail->mx, 0, detail->sessions, day))
+        !mtasts_tally_add(&sums->mx, detail->mx, 0, detail->sessions, day) ||
+        !mtasts_tally_add_parts(&sums->causes, cause, 3, 0, detail->sessions, day))
       return false;
   }
   return true;
@@ -122,18 +122,52 @@ static bool add_policy(struct mtasts_sums *sums, const struct mtasts_report_poli
          add_details(sums, policy, day);
 }
 
+static uint64_t sessions_of(const struct mtasts_report_policy *policy) {
+  return mtasts_sum(policy->successful, policy->failed);
+}
+
+/* Is there a policy of the same domain with more sessions, or as many and before it? */
+static bool is_smaller(const struct mtasts_tls_report *report, size_t i) {
+  const struct mtasts_report_policy *policy = &report->policies[i];
+  for (size_t j = 0; j < report->policy_count; j++) {
+    const struct mtasts_report_policy *other = &report->policies[j];
+    if (j != i && mtasts_span_equal(other->domain, policy->domain) &&
+        (sessions_of(other) > sessions_of(policy) ||
+         (sessions_of(other) == sessions_of(policy) && j < i)))
+      return true;
+  }
+  return false;
+}
+
+/* Reports of very many policies are those of a reporter for many domains: they count in full. */
+static void add_once(struct mtasts_sums *sums, const struct mtasts_report_filter *filter,
+                     const struct mtasts_tls_report *report) {
+  for (size_t i = 0; i < report->policy_count; i++) {
+    const struct mtasts_report_policy *policy = &report->policies[i];
+    if (!mtasts_filter_policy(filter, policy) ||
+        (report->policy_count <= POLICIES_COMPARED && is_smaller(report, i)))
+      continue;
+    sums->once_successful = mtasts_sum(sums->once_successful, policy->successful);
+    sums->once_failed = mtasts_sum(sums->once_failed, policy->failed);
+  }
+}
+
 bool mtasts_sums_add(struct mtasts_sums *sums, const struct mtasts_report_filter *filter,
                      const struct mtasts_tls_report *report) {
   int64_t day = mtasts_day_of(report->start);
   int64_t last = report->start < report->end ? report->end : report->start;
   struct mtasts_day_text text = mtasts_day_text(day);
+  const struct mtasts_span reporter_day[] = {report->organization,
+                                             {text.text, sizeof text.text - 1}};
   if (sums->reports == 0 || report->start < sums->start)
     sums->start = report->start;
   if (sums->reports == 0 || last > sums->end)
     sums->end = last;
   sums->reports++;
+  add_once(sums, filter, report);
   /* A report without policies has a reporter and a day all the same. */
   if (!mtasts_tally_add(&sums->reporters, report->organization, 0, 0, day) ||
+      !mtasts_tally_add_parts(&sums->reporter_days, reporter_day, 2, 0, 0, day) ||
       !mtasts_tally_add(&sums->days, (struct mtasts_span){text.text, sizeof text.text - 1}, 0, 0,
                         day))
     return false;

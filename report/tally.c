@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "ascii.h"
+#include "span.h"
 
 enum {
   ROOM_FIRST = 64,
@@ -93,6 +93,38 @@ struct mtasts_count *mtasts_tally_add(struct mtasts_tally *tally, struct mtasts_
   count->successful = mtasts_sum(count->successful, successful);
   count->failed = mtasts_sum(count->failed, failed);
   return count;
+}
+
+struct mtasts_count *mtasts_tally_add_parts(struct mtasts_tally *tally,
+                                            const struct mtasts_span *parts, size_t count,
+                                            uint64_t successful, uint64_t failed, int64_t day) {
+  char small[512];
+  size_t len = 0;
+  for (size_t i = 0; i < count; i++)
+    len += parts[i].len + 1;
+  char *name = len <= sizeof small ? small : malloc(len);
+  if (!name)
+    return NULL;
+  size_t at = 0;
+  for (size_t i = 0; i < count; i++) {
+    for (size_t j = 0; j < parts[i].len; j++)
+      if (parts[i].data[j] != '\0')
+        name[at++] = parts[i].data[j];
+    name[at++] = '\0';
+  }
+  struct mtasts_count *added =
+      mtasts_tally_add(tally, (struct mtasts_span){name, at - 1}, successful, failed, day);
+  if (name != small)
+    free(name);
+  return added;
+}
+
+struct mtasts_span mtasts_count_part(const struct mtasts_count *count, size_t part) {
+  struct mtasts_span rest = count->name;
+  struct mtasts_span head = rest;
+  for (size_t i = 0; i <= part; i++)
+    mtasts_span_cut(&rest, '\0', &head);
+  return head;
 }
 
 static int by_name(const void *left, const void *right) {

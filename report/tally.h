@@ -12,17 +12,19 @@
 enum {
   MTASTS_TALLY_NAMES = 50000,
   MTASTS_TALLY_TEXT = 2 << 20, /* bytes */
+  MTASTS_TALLY_PARTS = 3,
 };
 #define MTASTS_TALLY_OTHERS "(others)"
 
 struct mtasts_count {
   struct mtasts_span name;
-  size_t split; /* for the user: where the second part of a name of two parts begins */
   uint64_t successful, failed;       /* sessions; a failure detail's are `failed` */
   int64_t first_failed, last_failed; /* days (seconds) with a failure; only if failed > 0 */
   int64_t first, last;               /* days of all */
-  int64_t newest;                    /* for the user: when `mode` was seen */
-  struct mtasts_span mode;
+  /* of policies: the mode in the newest report, if there is one */
+  bool named;
+  int64_t newest;
+  struct mtasts_span mode; /* a constant, or empty */
 };
 
 struct mtasts_tally {
@@ -35,6 +37,15 @@ struct mtasts_tally {
 /* Adds to the count of that name, which is copied. Returns it, or NULL without memory. */
 struct mtasts_count *mtasts_tally_add(struct mtasts_tally *tally, struct mtasts_span name,
                                       uint64_t successful, uint64_t failed, int64_t day);
+
+/* The same for a name of parts, which are joined by NUL; at most MTASTS_TALLY_PARTS of them. A NUL
+ * in a part is left out. */
+struct mtasts_count *mtasts_tally_add_parts(struct mtasts_tally *tally,
+                                            const struct mtasts_span *parts, size_t count,
+                                            uint64_t successful, uint64_t failed, int64_t day);
+
+/* One of the parts, from 0; empty if there are fewer. */
+struct mtasts_span mtasts_count_part(const struct mtasts_count *count, size_t part);
 
 /* NULL if there is none of that name. */
 const struct mtasts_count *mtasts_tally_find(const struct mtasts_tally *tally,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ascii.h"
@@ -17,8 +18,11 @@
 #include "out.h"
 #include "progress.h"
 #include "report_files.h"
+#include "report_page.h"
+#include "report_text.h"
 #include "rfc3339.h"
 #include "seen.h"
+#include "show_csv.h"
 #include "show_json.h"
 #include "sums.h"
 
@@ -31,11 +35,14 @@ struct show {
   const struct mtasts_options *options;
   struct mtasts_report_filter filter;
   struct mtasts_domain domain;
-  double fail_over; /* percent; negative: not given */
+  double fail_over;       /* percent; negative: not given */
+  enum mtasts_show_by by; /* if --by is given */
   struct mtasts_finder *finder;
   struct mtasts_report_parser *parser;
   struct mtasts_seen *seen;
   struct mtasts_sums sums;
+  struct mtasts_by_domain domains; /* only if pages are wanted for them */
+  bool pages;
   struct mtasts_progress progress;
   json_t *rejected, *warnings;
   const char *path; /* of the file that is being read */
@@ -127,9 +134,13 @@ static void take_report(void *context, uint64_t message, const struct mtasts_fou
   case MTASTS_SEEN_NEW:
     break;
   }
-  if (mtasts_filter_report(&show->filter, &report) &&
-      !mtasts_sums_add(&show->sums, &show->filter, &report))
+  if (!mtasts_filter_report(&show->filter, &report))
+    return;
+  if (!mtasts_sums_add(&show->sums, &show->filter, &report) ||
+      (show->pages && !mtasts_by_domain_add(&show->domains, &show->filter, &report)))
     show->no_memory = true;
+  if (show->options->csv && !show->options->by)
+    mtasts_csv_policies(stdout, &show->filter, &report);
 }
 
 /* files */
@@ -248,13 +259,47 @@ static bool read_percent(struct show *show) {
   return true;
 }
 
+static bool read_form(struct show *show) {
+  const struct mtasts_options *options = show->options;
+  if (options->csv && options->json) {
+    mtasts_complain("--csv", "not together with --json");
+    return false;
+  }
+  if (options->by && !mtasts_show_by_read(options->by, &show->by)) {
+    mtasts_complain(options->by, "no such table: result, source, reporter, mx, day, domain");
+    return false;
+  }
+  return true;
+}
+
+static bool print_text(const struct show *show) {
+  if (show->options->csv)
+    return !show->options->by || mtasts_csv_sums(stdout, &show->sums, show->by);
+  return show->options->by ? mtasts_report_table(&show->sums, show->by)
+                           : mtasts_report_overview(&show->sums, show->duplicates);
+}
+
 static int print(struct show *show) {
   if (!show->options->json)
-    return MTASTS_EXIT_OK;
+    return print_text(show) ? MTASTS_EXIT_OK : MTASTS_EXIT_MEMORY;
   json_t *rejected = show->rejected;
   json_t *warnings = show->warnings;
   show->rejected = show->warnings = NULL;
   return mtasts_json_print(mtasts_show_json(&show->sums, show->duplicates, rejected, warnings));
+}
+
+static int write_html(const struct show *show) {
+  const struct mtasts_page page = {
+      .sums = &show->sums,
+      .title = show->options->domain ? show->domain.name : "",
+      .duplicates = show->duplicates,
+      .rejected = show->refused,
+      .now = time(NULL),
+  };
+  if (!show->options->html)
+    return MTASTS_EXIT_OK;
+  return show->pages ? mtasts_report_pages(show->options->html, &page, &show->domains)
+                     : mtasts_report_page(show->options->html, &page);
 }
 
 static bool over(const struct show *show) {
@@ -267,10 +312,11 @@ static int run(const struct mtasts_options *options) {
   struct show show = {.options = options};
   if (!read_day(options->since, &show.filter.since_given, &show.filter.since) ||
       !read_day(options->until, &show.filter.until_given, &show.filter.until) ||
-      !read_domain(&show) || !read_percent(&show))
+      !read_domain(&show) || !read_percent(&show) || !read_form(&show))
     return MTASTS_EXIT_USAGE;
   mtasts_json_text_init();
   show.filter.failures = options->failures;
+  show.pages = options->html && mtasts_report_page_is_directory(options->html);
   show.finder = mtasts_finder_new(&events, &show);
   show.parser = mtasts_report_parser_new();
   show.seen = mtasts_seen_new();
@@ -279,9 +325,13 @@ static int run(const struct mtasts_options *options) {
   mtasts_sums_init(&show.sums);
   int code = MTASTS_EXIT_MEMORY;
   show.no_memory = !show.finder || !show.parser || !show.seen;
+  if (options->csv && !options->by)
+    mtasts_csv_policies_header(stdout);
   if (!show.no_memory)
     code = read_all(&show);
   int printed = show.no_memory ? MTASTS_EXIT_OK : print(&show);
+  if (printed == MTASTS_EXIT_OK && !show.no_memory)
+    printed = write_html(&show);
   if (show.no_memory) {
     mtasts_complain("report show", "out of memory");
     code = MTASTS_EXIT_MEMORY;
@@ -291,6 +341,7 @@ static int run(const struct mtasts_options *options) {
     code = MTASTS_EXIT_NO;
   }
   mtasts_sums_free(&show.sums);
+  mtasts_by_domain_free(&show.domains);
   mtasts_seen_free(show.seen);
   mtasts_report_parser_free(show.parser);
   mtasts_finder_free(show.finder);
