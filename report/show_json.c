@@ -1,12 +1,28 @@
 #include "show_json.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "findings.h"
 #include "rfc3339.h"
+#include "safe_text.h"
 #include "show.h"
 
 static json_t *text(struct mtasts_span span) {
   return json_stringn_nocheck(span.data, span.len);
+}
+
+/* A text that was cut may end inside of a character. */
+static json_t *safe(const char *cut) {
+  struct mtasts_span rest = {cut, strlen(cut)};
+  char out[3 * sizeof((struct mtasts_report_finding *)0)->text];
+  size_t len = 0;
+  while (rest.len > 0 && len + 4 < sizeof out) {
+    struct mtasts_safe_char next = mtasts_safe_take(&rest);
+    memcpy(out + len, next.bytes, next.len);
+    len += next.len;
+  }
+  return json_stringn_nocheck(out, len);
 }
 
 static json_t *number(uint64_t value) {
@@ -59,14 +75,34 @@ static json_t *period(const struct mtasts_sums *sums) {
   return json_pack("{s:s, s:s}", "start", start, "end", end);
 }
 
+/* findings: an array; NULL once there was no memory. */
+static void add_finding(void *context, const struct mtasts_report_finding *finding) {
+  json_t **findings = context;
+  json_t *entry = json_pack("{s:s, s:s, s:o, s:o}", "id", finding->id, "level",
+                            mtasts_finding_level_name(finding->level), "text", safe(finding->text),
+                            "remedy", safe(finding->remedy));
+  if (!*findings || json_array_append_new(*findings, entry) == 0)
+    return;
+  json_decref(*findings);
+  *findings = NULL;
+}
+
+static json_t *findings_of(const struct mtasts_sums *sums) {
+  json_t *findings = json_array();
+  if (mtasts_report_findings(sums, add_finding, &findings))
+    return findings;
+  json_decref(findings);
+  return NULL;
+}
+
 json_t *mtasts_show_json(const struct mtasts_sums *sums, uint64_t duplicates, json_t *rejected,
                          json_t *warnings) {
   const struct mtasts_show_table *table;
-  json_t *all =
-      json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "reports", number(sums->reports),
-                "duplicates", number(duplicates), "successful", number(sums->successful), "failed",
-                number(sums->failed), "period", period(sums), "policies",
-                list(&sums->policies, NULL), "rejected", rejected, "warnings", warnings);
+  json_t *all = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "reports",
+                          number(sums->reports), "duplicates", number(duplicates), "successful",
+                          number(sums->successful), "failed", number(sums->failed), "period",
+                          period(sums), "policies", list(&sums->policies, NULL), "findings",
+                          findings_of(sums), "rejected", rejected, "warnings", warnings);
   for (enum mtasts_show_by by = 0; all && (table = mtasts_show_table(by)) != NULL; by++)
     if (json_object_set_new(all, table->list, list(mtasts_show_tally(sums, by), table)) < 0) {
       json_decref(all);

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "findings.h"
 #include "out.h"
 #include "results.h"
 #include "safe_text.h"
@@ -140,21 +141,25 @@ static void print_row(const struct layout *layout, const struct mtasts_show_tabl
   putchar('\n');
 }
 
-/* Text in lines of the terminal's width, each with the indent. */
+/* Text in lines of the terminal's width, each with the indent. Words that are too long are cut. */
 static void print_wrapped(size_t indent, const char *text) {
+  char word[4 * COLUMNS_MOST + 1];
+  bool utf8 = utf8_terminal();
   size_t columns = columns_of_terminal();
   size_t used = 0;
-  while (*text) {
-    size_t word = strcspn(text, " ");
-    if (used > 0 && used + 1 + word > columns) {
+  for (size_t len; *text; text += len + strspn(text + len, " ")) {
+    len = strcspn(text, " ");
+    struct mtasts_span span = {text, len};
+    size_t width = mtasts_safe_columns(span, utf8);
+    if (width > columns - indent)
+      width = columns - indent;
+    mtasts_safe_pad(span, width, utf8, word);
+    if (used > 0 && used + 1 + width > columns) {
       putchar('\n');
       used = 0;
     }
-    if (used == 0)
-      used = (size_t)printf("%*s%.*s", (int)indent, "", (int)word, text);
-    else
-      used += (size_t)printf(" %.*s", (int)word, text);
-    text += word + strspn(text + word, " ");
+    printf("%*s%s", used > 0 ? 1 : (int)indent, "", word);
+    used += (used > 0 ? 1 : indent) + width;
   }
   putchar('\n');
 }
@@ -260,6 +265,24 @@ static void print_rate(const struct mtasts_sums *sums) {
          mtasts_colour_off(colour), mtasts_bar(1 - failed, 20, bar));
 }
 
+static void print_finding(void *context, const struct mtasts_report_finding *finding) {
+  static const enum mtasts_colour colours[] = {
+      [MTASTS_FINDING_GOOD] = MTASTS_GREEN,
+      [MTASTS_FINDING_NOTICE] = MTASTS_YELLOW,
+      [MTASTS_FINDING_PROBLEM] = MTASTS_RED,
+  };
+  bool *any = context;
+  if (!*any)
+    printf("\n%sWhat to look at%s\n", mtasts_colour_on(MTASTS_BOLD),
+           mtasts_colour_off(MTASTS_BOLD));
+  *any = true;
+  fputs(mtasts_colour_on(colours[finding->level]), stdout);
+  print_wrapped(2, finding->text);
+  fputs(mtasts_colour_off(colours[finding->level]), stdout);
+  if (*finding->remedy)
+    print_wrapped(6, finding->remedy);
+}
+
 bool mtasts_report_overview(const struct mtasts_sums *sums, uint64_t duplicates) {
   char text[NUMBER];
   char line[128];
@@ -284,10 +307,12 @@ bool mtasts_report_overview(const struct mtasts_sums *sums, uint64_t duplicates)
   free(days);
   printf("\n%sFailures by result%s\n", mtasts_colour_on(MTASTS_BOLD),
          mtasts_colour_off(MTASTS_BOLD));
-  if (sums->results.used == 0)
-    return puts("  none") >= 0;
+  if (sums->results.used == 0) {
+    puts("  none");
+    return mtasts_report_findings(sums, print_finding, &(bool){false});
+  }
   if (!print_table(sums, MTASTS_BY_RESULT, OVERVIEW_ROWS, false))
     return false;
-  puts("\nWhat a result means and what to do: --by result");
-  return true;
+  puts("\n  What a result means and what to do: --by result");
+  return mtasts_report_findings(sums, print_finding, &(bool){false});
 }
