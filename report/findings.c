@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "instant.h"
-#include "results.h"
+#include "advice.h"
 #include "span.h"
 
 enum {
@@ -88,7 +88,7 @@ static void say_cause(const struct findings *findings, const struct mtasts_count
   struct mtasts_span domain = mtasts_count_part(cause, 0);
   struct mtasts_span result = mtasts_count_part(cause, 1);
   struct mtasts_span mx = mtasts_count_part(cause, 2);
-  const struct mtasts_result *known = mtasts_result_find(result);
+  const struct mtasts_advice *known = mtasts_advice_find(result);
   say(&finding, known ? known->remedy : "",
       "%.*s: every failure since %s is %.*s%s%.*s (%" PRIu64 " sessions, the last on %s).",
       shown(domain), domain.data, mtasts_day_text(cause->first_failed).text, shown(result),

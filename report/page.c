@@ -7,7 +7,7 @@
 #include "findings.h"
 #include "instant.h"
 #include "page_style.h"
-#include "results.h"
+#include "advice.h"
 #include "rfc3339.h"
 #include "safe_text.h"
 #include "show.h"
@@ -261,8 +261,8 @@ static void put_row(FILE *stream, const struct mtasts_show_table *table,
                     const struct mtasts_count *count, uint64_t total) {
   fputs("<tr><th scope=\"row\">", stream);
   put_name(stream, count->name);
-  const struct mtasts_result *result =
-      strcmp(table->word, "result") == 0 ? mtasts_result_find(count->name) : NULL;
+  const struct mtasts_advice *result =
+      strcmp(table->word, "result") == 0 ? mtasts_advice_find(count->name) : NULL;
   if (result) {
     fputs("<span class=\"advice\">", stream);
     put(stream, result->meaning);

@@ -8,7 +8,7 @@
 
 #include "instant.h"
 #include "printable.h"
-#include "results.h"
+#include "advice.h"
 #include "span.h"
 
 static const uint64_t count_max = (uint64_t)1 << 53; /* exclusive: 2^53 - 1 is the largest */
@@ -278,7 +278,7 @@ static bool add_detail(struct mtasts_report_parser *parser, const json_t *value)
   };
   if (detail->result.len == 0)
     warn(parser, WARN_RESULT_TYPE, "result-type is missing");
-  else if (!mtasts_result_find(detail->result))
+  else if (!mtasts_advice_find(detail->result))
     warn(parser, WARN_RESULT_TYPE, "result-type %s is none of RFC 8460 section 4.3",
          shown(detail->result).text);
   return true;

@@ -9,7 +9,7 @@
 
 #include "findings.h"
 #include "out.h"
-#include "results.h"
+#include "advice.h"
 #include "safe_text.h"
 
 enum {
@@ -165,7 +165,7 @@ static void print_wrapped(size_t indent, const char *text) {
 }
 
 static void print_advice(struct mtasts_span name) {
-  const struct mtasts_result *result = mtasts_result_find(name);
+  const struct mtasts_advice *result = mtasts_advice_find(name);
   if (!result)
     return;
   print_wrapped(6, result->meaning);

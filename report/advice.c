@@ -1,8 +1,8 @@
-#include "results.h"
+#include "advice.h"
 
 #include "ascii.h"
 
-static const struct mtasts_result results[] = {
+static const struct mtasts_advice results[] = {
     {"starttls-not-supported", "The MX host did not offer STARTTLS.",
      "Switch STARTTLS on at each MX host; look for a firewall that rewrites SMTP."},
     {"certificate-host-mismatch", "The certificate does not name the MX host.",
@@ -27,7 +27,7 @@ static const struct mtasts_result results[] = {
      "Renew the certificate of mta-sts.DOMAIN; it must name that host."},
 };
 
-const struct mtasts_result *mtasts_result_find(struct mtasts_span name) {
+const struct mtasts_advice *mtasts_advice_find(struct mtasts_span name) {
   for (size_t i = 0; i < sizeof results / sizeof *results; i++)
     if (mtasts_span_equal(name, (struct mtasts_span){results[i].name, strlen(results[i].name)}))
       return &results[i];
