@@ -43,6 +43,14 @@ static const struct known {
     {"filter", "cache list", AT(filters), LIST, 0},
     {"yes", "cache clear", AT(yes), FLAG, 'y'},
     {"repair", "cache verify", AT(repair), FLAG, 0},
+    {"since", "report show", AT(since), TEXT, 0},
+    {"until", "report show", AT(until), TEXT, 0},
+    {"domain", "report show", AT(domain), TEXT, 0},
+    {"failures", "report show", AT(failures), FLAG, 0},
+    {"by", "report show", AT(by), TEXT, 0},
+    {"csv", "report show", AT(csv), FLAG, 0},
+    {"html", "report show", AT(html), TEXT, 0},
+    {"fail-over", "report show", AT(fail_over), TEXT, 0},
 #undef AT
 };
 

@@ -35,6 +35,9 @@ struct mtasts_options {
   struct mtasts_values mx;
   struct mtasts_values filters; /* cache list */
 
+  bool failures, csv; /* report show */
+  char *since, *until, *domain, *by, *html, *fail_over;
+
   struct mtasts_values words; /* the command's arguments */
 };
 

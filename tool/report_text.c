@@ -1,0 +1,318 @@
+#include "report_text.h"
+
+#include <inttypes.h>
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "findings.h"
+#include "out.h"
+#include "advice.h"
+#include "safe_text.h"
+
+enum {
+  COLUMNS = 80, /* where no terminal says otherwise */
+  COLUMNS_LEAST = 40,
+  COLUMNS_MOST = 120,
+  NUMBER = 27, /* 2^63 - 1 with commas, a NUL */
+  SHARE = 9,   /* "100.0 %" and two spaces */
+  OVERVIEW_ROWS = 11,
+};
+
+/* the terminal */
+
+static size_t columns_of_terminal(void) {
+  struct winsize size;
+  size_t columns = COLUMNS;
+  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    columns = size.ws_col;
+  if (columns < COLUMNS_LEAST)
+    return COLUMNS_LEAST;
+  return columns < COLUMNS_MOST ? columns : COLUMNS_MOST;
+}
+
+static bool utf8_terminal(void) {
+  return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+/* numbers */
+
+/* With a comma between thousands. */
+static const char *grouped(uint64_t number, char text[NUMBER]) {
+  char digits[NUMBER];
+  int len = snprintf(digits, sizeof digits, "%" PRIu64, number);
+  size_t at = 0;
+  for (int i = 0; i < len; i++) {
+    if (i > 0 && (len - i) % 3 == 0)
+      text[at++] = ',';
+    text[at++] = digits[i];
+  }
+  text[at] = '\0';
+  return text;
+}
+
+static double share_of(uint64_t part, uint64_t rest) {
+  double all = (double)part + (double)rest;
+  return all > 0 ? (double)part / all : 0;
+}
+
+static enum mtasts_colour colour_of(double failed) {
+  if (failed == 0)
+    return MTASTS_GREEN;
+  return failed < 0.01 ? MTASTS_YELLOW : MTASTS_RED;
+}
+
+/* How wide the numbers of a column are. */
+static size_t width_of(const struct mtasts_count **counts, size_t used, bool successful,
+                       size_t least) {
+  char text[NUMBER];
+  size_t width = least;
+  for (size_t i = 0; i < used; i++) {
+    size_t len = strlen(grouped(successful ? counts[i]->successful : counts[i]->failed, text));
+    width = len > width ? len : width;
+  }
+  return width;
+}
+
+/* tables */
+
+struct layout {
+  size_t name, successful, failed, bar; /* columns; a bar of 0 is left out */
+  bool utf8;
+};
+
+static void print_name(const struct layout *layout, struct mtasts_span name) {
+  char text[4 * COLUMNS_MOST + 1];
+  struct mtasts_span shown = name.len > 0 ? name : (struct mtasts_span){"-", 1};
+  printf("  %s", mtasts_safe_pad(shown, layout->name, layout->utf8, text));
+}
+
+static void print_bar(const struct layout *layout, double share) {
+  char bar[COLUMNS_MOST + 3];
+  if (layout->bar > 2)
+    printf("  %s", mtasts_bar(share, layout->bar - 2, bar));
+}
+
+static struct layout layout_of(const struct mtasts_show_table *table,
+                               const struct mtasts_count **counts, size_t used) {
+  size_t columns = columns_of_terminal();
+  struct layout layout = {.utf8 = utf8_terminal()};
+  layout.failed = width_of(counts, used, false, table->details ? strlen("sessions") : 6);
+  layout.successful = table->details ? 0 : width_of(counts, used, true, strlen("successful"));
+  size_t numbers = 2 + layout.failed + (table->details ? 0 : 2 + layout.successful) + SHARE;
+  size_t longest = strlen(table->title);
+  for (size_t i = 0; i < used; i++) {
+    size_t width = mtasts_safe_columns(counts[i]->name, layout.utf8);
+    longest = width > longest ? width : longest;
+  }
+  size_t room = columns > numbers + 12 ? columns - numbers - 2 : 10;
+  layout.name = longest < room ? longest : room;
+  layout.bar = room > layout.name + 8 ? room - layout.name - 2 : 0;
+  if (layout.bar > 24)
+    layout.bar = 24;
+  return layout;
+}
+
+static void print_header(const struct layout *layout, const struct mtasts_show_table *table) {
+  fputs(mtasts_colour_on(MTASTS_BOLD), stdout);
+  print_name(layout, (struct mtasts_span){table->title, strlen(table->title)});
+  if (!table->details)
+    printf("  %*s", (int)layout->successful, "successful");
+  printf("  %*s    %s%s\n", (int)layout->failed, table->details ? "sessions" : "failed",
+         table->details ? "share" : " rate", mtasts_colour_off(MTASTS_BOLD));
+}
+
+/* total: the sessions that a share of details is of. */
+static void print_row(const struct layout *layout, const struct mtasts_show_table *table,
+                      const struct mtasts_count *count, uint64_t total) {
+  char text[NUMBER];
+  double failed = share_of(count->failed, count->successful);
+  double share = total > 0 ? (double)count->failed / (double)total : 0;
+  print_name(layout, count->name);
+  if (!table->details)
+    printf("  %*s", (int)layout->successful, grouped(count->successful, text));
+  enum mtasts_colour colour = table->details ? MTASTS_PLAIN : colour_of(failed);
+  printf("  %*s  %s%5.1f %%%s", (int)layout->failed, grouped(count->failed, text),
+         mtasts_colour_on(colour), (table->details ? share : 1 - failed) * 100,
+         mtasts_colour_off(colour));
+  print_bar(layout, table->details ? share : 1 - failed);
+  putchar('\n');
+}
+
+/* Text in lines of the terminal's width, each with the indent. Words that are too long are cut. */
+static void print_wrapped(size_t indent, const char *text) {
+  char word[4 * COLUMNS_MOST + 1];
+  bool utf8 = utf8_terminal();
+  size_t columns = columns_of_terminal();
+  size_t used = 0;
+  for (size_t len; *text; text += len + strspn(text + len, " ")) {
+    len = strcspn(text, " ");
+    struct mtasts_span span = {text, len};
+    size_t width = mtasts_safe_columns(span, utf8);
+    if (width > columns - indent)
+      width = columns - indent;
+    mtasts_safe_pad(span, width, utf8, word);
+    if (used > 0 && used + 1 + width > columns) {
+      putchar('\n');
+      used = 0;
+    }
+    printf("%*s%s", used > 0 ? 1 : (int)indent, "", word);
+    used += (used > 0 ? 1 : indent) + width;
+  }
+  putchar('\n');
+}
+
+static void print_advice(struct mtasts_span name) {
+  const struct mtasts_advice *result = mtasts_advice_find(name);
+  if (!result)
+    return;
+  print_wrapped(6, result->meaning);
+  print_wrapped(6, result->remedy);
+}
+
+static uint64_t total_of(const struct mtasts_count **counts, size_t used) {
+  uint64_t total = 0;
+  for (size_t i = 0; i < used; i++)
+    total = mtasts_sum(total, counts[i]->failed);
+  return total;
+}
+
+static bool print_table(const struct mtasts_sums *sums, enum mtasts_show_by by, size_t most,
+                        bool advice) {
+  const struct mtasts_show_table *table = mtasts_show_table(by);
+  const struct mtasts_tally *tally = mtasts_show_tally(sums, by);
+  const struct mtasts_count **counts = mtasts_tally_sorted(tally, table->order);
+  if (!counts)
+    return tally->used == 0 && puts("  none") >= 0;
+  size_t rows = tally->used < most ? tally->used : most;
+  struct layout layout = layout_of(table, counts, rows);
+  uint64_t total = total_of(counts, tally->used);
+  print_header(&layout, table);
+  for (size_t i = 0; i < rows; i++) {
+    print_row(&layout, table, counts[i], total);
+    if (advice && by == MTASTS_BY_RESULT)
+      print_advice(counts[i]->name);
+  }
+  if (rows < tally->used)
+    printf("  and %zu more: --by %s\n", tally->used - rows, table->word);
+  free(counts);
+  return true;
+}
+
+bool mtasts_report_table(const struct mtasts_sums *sums, enum mtasts_show_by by) {
+  return print_table(sums, by, SIZE_MAX, true);
+}
+
+/* overview */
+
+static void print_fact(const char *name, const char *value) {
+  printf("  %-14s %s\n", name, value);
+}
+
+/* A character for each day: the higher, the more of its sessions failed. */
+static void print_days(const struct mtasts_count **days, size_t used) {
+  static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  static const char ascii[] = "_.-=+*%#";
+  size_t room = columns_of_terminal() - 18;
+  double worst = 0;
+  bool utf8 = utf8_terminal();
+  for (size_t i = 0; i < used; i++) {
+    double failed = share_of(days[i]->failed, days[i]->successful);
+    worst = failed > worst ? failed : worst;
+  }
+  if (used < 2 || worst <= 0)
+    return;
+  printf("  %-14s ", "failures a day");
+  for (size_t i = used > room ? used - room : 0; i < used; i++) {
+    double height = share_of(days[i]->failed, days[i]->successful) / worst * 7;
+    size_t step = height > 0 && height < 1 ? 1 : (size_t)height;
+    printf("%.*s", utf8 ? 3 : 1, utf8 ? blocks[step] : &ascii[step]);
+  }
+  putchar('\n');
+}
+
+static void print_worst(const struct mtasts_count **days, size_t used) {
+  char failed[NUMBER];
+  char all[NUMBER];
+  const struct mtasts_count *worst = NULL;
+  for (size_t i = 0; i < used; i++)
+    if (days[i]->failed > 0 && (!worst || share_of(days[i]->failed, days[i]->successful) >
+                                              share_of(worst->failed, worst->successful)))
+      worst = days[i];
+  if (!worst)
+    return;
+  printf("  %-14s %.*s: %s of %s sessions failed (%.1f %%)\n", "worst day", (int)worst->name.len,
+         worst->name.data, grouped(worst->failed, failed),
+         grouped(mtasts_sum(worst->successful, worst->failed), all),
+         share_of(worst->failed, worst->successful) * 100);
+}
+
+static void print_rate(const struct mtasts_sums *sums) {
+  char bar[32];
+  double failed = share_of(sums->failed, sums->successful);
+  enum mtasts_colour colour = colour_of(failed);
+  if (sums->successful == 0 && sums->failed == 0) {
+    print_fact("success rate", "no session was reported");
+    return;
+  }
+  /* 99.96 % is not 100.0 %. */
+  double percent = (1 - failed) * 100;
+  if (failed > 0 && percent > 99.9)
+    percent = 99.9;
+  printf("  %-14s %s%.1f %%%s  %s\n", "success rate", mtasts_colour_on(colour), percent,
+         mtasts_colour_off(colour), mtasts_bar(1 - failed, 20, bar));
+}
+
+static void print_finding(void *context, const struct mtasts_report_finding *finding) {
+  static const enum mtasts_colour colours[] = {
+      [MTASTS_FINDING_GOOD] = MTASTS_GREEN,
+      [MTASTS_FINDING_NOTICE] = MTASTS_YELLOW,
+      [MTASTS_FINDING_PROBLEM] = MTASTS_RED,
+  };
+  bool *any = context;
+  if (!*any)
+    printf("\n%sWhat to look at%s\n", mtasts_colour_on(MTASTS_BOLD),
+           mtasts_colour_off(MTASTS_BOLD));
+  *any = true;
+  fputs(mtasts_colour_on(colours[finding->level]), stdout);
+  print_wrapped(2, finding->text);
+  fputs(mtasts_colour_off(colours[finding->level]), stdout);
+  if (*finding->remedy)
+    print_wrapped(6, finding->remedy);
+}
+
+bool mtasts_report_overview(const struct mtasts_sums *sums, uint64_t duplicates) {
+  char text[NUMBER];
+  char line[128];
+  if (sums->reports == 0)
+    return puts("No TLS report to show.") >= 0;
+  const struct mtasts_count **days = mtasts_tally_sorted(&sums->days, MTASTS_BY_NAME);
+  if (!days)
+    return false;
+  printf("%sTLS reports%s\n", mtasts_colour_on(MTASTS_BOLD), mtasts_colour_off(MTASTS_BOLD));
+  snprintf(line, sizeof line, "%s to %s", mtasts_day_text(sums->start).text,
+           mtasts_day_text(sums->end).text);
+  print_fact("period", line);
+  snprintf(line, sizeof line, "%s%s", grouped(sums->reports, text),
+           duplicates > 0 ? ", duplicates left out" : "");
+  print_fact("reports", line);
+  print_fact("reporters", grouped(sums->reporters.used, text));
+  print_fact("successful", grouped(sums->successful, text));
+  print_fact("failed", grouped(sums->failed, text));
+  print_rate(sums);
+  print_worst(days, sums->days.used);
+  print_days(days, sums->days.used);
+  free(days);
+  printf("\n%sFailures by result%s\n", mtasts_colour_on(MTASTS_BOLD),
+         mtasts_colour_off(MTASTS_BOLD));
+  if (sums->results.used == 0) {
+    puts("  none");
+    return mtasts_report_findings(sums, print_finding, &(bool){false});
+  }
+  if (!print_table(sums, MTASTS_BY_RESULT, OVERVIEW_ROWS, false))
+    return false;
+  puts("\n  What a result means and what to do: --by result");
+  return mtasts_report_findings(sums, print_finding, &(bool){false});
+}
