@@ -98,9 +98,9 @@ static int grow(struct mtasts_backup *backup) {
 
 /* One batch, and again if the map had no room for it. *status: of reading. */
 static int copy_batch(struct mtasts_backup *backup, struct mtasts_cache *from,
-                      enum mtasts_walk_part part, struct mtasts_walk_place *place, bool *end,
+                      enum mtasts_walk_part part, struct mtasts_walk_position *place, bool *end,
                       enum mtasts_status *status) {
-  const struct mtasts_walk_place begin = *place;
+  const struct mtasts_walk_position begin = *place;
   const struct mtasts_walk_step step = {part, BATCH, copy_one, backup};
   int rc;
   do {
@@ -109,7 +109,7 @@ static int copy_batch(struct mtasts_backup *backup, struct mtasts_cache *from,
     if ((rc = mdb_txn_begin(backup->env, NULL, 0, &backup->txn)) != 0)
       return rc;
     backup->rc = 0;
-    *status = mtasts_cache_walk_on(from, &step, place, end);
+    *status = mtasts_cache_walk_from(from, &step, place, end);
     rc = backup->rc;
     if (rc == 0 && *status == MTASTS_OK)
       rc = mtasts_data_commit(backup->txn);
@@ -139,8 +139,8 @@ static int open_databases(struct mtasts_backup *backup, const struct mtasts_cach
 
 /* The note about which domains are in use (store.h). */
 static int copy_note(struct mtasts_backup *backup, struct mtasts_reader *reader) {
-  unsigned char bytes[MTASTS_STORE_NOTE_MAX];
-  MDB_val key = {sizeof MTASTS_DB_NOTE_KEY - 1, (void *)(uintptr_t)MTASTS_DB_NOTE_KEY};
+  unsigned char bytes[MTASTS_STORE_POSITION_MAX];
+  MDB_val key = {sizeof MTASTS_DB_POSITION_KEY - 1, (void *)(uintptr_t)MTASTS_DB_POSITION_KEY};
   MDB_val note = {0, NULL};
   int rc = mtasts_reader_begin(reader);
   if (rc != 0)
@@ -198,7 +198,7 @@ enum mtasts_status mtasts_backup_copy(struct mtasts_backup *backup, struct mtast
     rc = copy_note(backup, reader);
   mtasts_reader_free(reader);
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-    struct mtasts_walk_place place = {0};
+    struct mtasts_walk_position place = {0};
     for (bool end = false; !end && rc == 0 && status == MTASTS_OK;) {
       rc = copy_batch(backup, from, parts[i], &place, &end, &status);
       copied += backup->copied;

@@ -8,8 +8,8 @@
  * them: a writer opens its environment again as soon as it can write (mtasts_bus_error_count).
  *
  * Any other SIGBUS, as of data.mdb on a disk that cannot be read, ends the process with one line on
- * standard error and EX_IOERR. No stamp is left then (stamp.h), so the next writer checks each
- * page.
+ * standard error and EX_IOERR. No clean-shutdown mark is left then (clean_shutdown.h), so the next
+ * writer checks each page.
  *
  * Process-wide; for programs, not for libraries in another's process. The plugin and the milter map
  * no file, and need none of this.

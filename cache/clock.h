@@ -27,7 +27,7 @@ static inline int64_t mtasts_clock_seconds(void) {
 
 /* Milliseconds of the same clock as it was at the kernel's last tick: a few of them stale, and
  * cheap enough for the hot path. Compare it with itself alone. */
-static inline int64_t mtasts_uptime(void) {
+static inline int64_t mtasts_clock_coarse_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;

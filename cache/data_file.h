@@ -13,12 +13,12 @@
 
 #include "files.h"
 #include "format.h"
-#include "meta.h"
+#include "meta_page.h"
 
-#define MTASTS_DB_POLICIES "policies"
-#define MTASTS_DB_ABSENT   "absent"
+#define MTASTS_DB_POLICIES     "policies"
+#define MTASTS_DB_ABSENT       "absent"
 /* In the main database, which holds those two, beside the format (format.h). */
-#define MTASTS_DB_NOTE_KEY "note"
+#define MTASTS_DB_POSITION_KEY "note"
 
 /*
  * Makes data.mdb: empty, or a compact copy of `from` where that is not NULL. It takes the place

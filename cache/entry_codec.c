@@ -328,10 +328,10 @@ size_t mtasts_entry_encode(const struct mtasts_entry *entry, unsigned char *out)
   at = put(at, policy->mx.data, policy->mx.size);
   at = put(at, entry->mx.data, entry->mx.size);
   size_t size = (size_t)(at - out);
-  mtasts_entry_seal(out, size);
+  mtasts_entry_write_checksum(out, size);
   return size;
 }
 
-void mtasts_entry_seal(unsigned char *value, size_t size) {
+void mtasts_entry_write_checksum(unsigned char *value, size_t size) {
   put_32(value, checksum(value, size));
 }

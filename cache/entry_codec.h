@@ -50,6 +50,6 @@ enum mtasts_status mtasts_entry_decode(const unsigned char *value, size_t size,
 bool mtasts_entry_check(const struct mtasts_entry *entry);
 
 /* Writes the checksum over the rest of a value of at least MTASTS_ENTRY_HEADER bytes. */
-void mtasts_entry_seal(unsigned char *value, size_t size);
+void mtasts_entry_write_checksum(unsigned char *value, size_t size);
 
 #endif

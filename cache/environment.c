@@ -9,8 +9,8 @@
 
 #include "ascii.h"
 #include "data_file.h"
+#include "key_compare.h"
 #include "lock_file.h"
-#include "order.h"
 
 enum {
   OPEN_TRIES = 3,
@@ -87,8 +87,8 @@ static int open_databases(struct mtasts_cache *cache) {
       (rc = check_format(txn, cache->main)) != 0 ||
       (rc = mdb_dbi_open(txn, MTASTS_DB_POLICIES, 0, &cache->policies)) != 0 ||
       (rc = mdb_dbi_open(txn, MTASTS_DB_ABSENT, 0, &cache->absent)) != 0 ||
-      (rc = mdb_set_compare(txn, cache->policies, mtasts_key_order)) != 0 ||
-      (rc = mdb_set_compare(txn, cache->absent, mtasts_key_order)) != 0 ||
+      (rc = mdb_set_compare(txn, cache->policies, mtasts_key_compare_prefetch)) != 0 ||
+      (rc = mdb_set_compare(txn, cache->absent, mtasts_key_compare_prefetch)) != 0 ||
       (rc = mdb_stat(txn, cache->main, &stat)) != 0) {
     mdb_txn_abort(txn);
     /* LMDB's, but not ours. */
@@ -99,8 +99,8 @@ static int open_databases(struct mtasts_cache *cache) {
 }
 
 /* EAGAIN: data.mdb was replaced since it was judged. */
-static int open_judged(struct mtasts_cache *cache, const char *directory,
-                       const struct mtasts_data_file *data, unsigned flags, size_t map_size) {
+static int open_validated(struct mtasts_cache *cache, const char *directory,
+                          const struct mtasts_data_file *data, unsigned flags, size_t map_size) {
   struct stat file;
   int fd;
   int rc = mdb_env_create(&cache->env);
@@ -132,10 +132,10 @@ static int open_any(struct mtasts_cache *cache, const char *directory, unsigned 
     struct stat lock;
     /* LMDB would make a missing lock file, owned by the user that happens to read, and the writer
      * might not be able to open it. Without a lock file no writer has ever run here. */
-    if ((rc = mtasts_data_judge(fd, &data)) == 0 &&
+    if ((rc = mtasts_data_validate(fd, &data)) == 0 &&
         (rc = mtasts_files_find(fd, MTASTS_FILE_LOCK, &lock)) == 0 &&
         (rc = mtasts_lock_reserve(fd)) == 0 &&
-        (rc = open_judged(cache, directory, &data, flags, map_size)) != 0)
+        (rc = open_validated(cache, directory, &data, flags, map_size)) != 0)
       mtasts_env_close(cache);
   }
   close(fd);
@@ -165,7 +165,7 @@ int mtasts_env_name(struct mtasts_cache *cache, const char *directory) {
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
     return errno;
-  if ((rc = mtasts_data_judge(fd, &data)) == 0)
+  if ((rc = mtasts_data_validate(fd, &data)) == 0)
     atomic_store(&cache->waiting, true);
   close(fd);
   return rc;
@@ -181,14 +181,14 @@ void mtasts_env_close(struct mtasts_cache *cache) {
 int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size) {
   pthread_mutex_lock(&cache->lock);
   for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
-    mtasts_reader_hold(reader);
+    mtasts_reader_lock(reader);
   int rc = cache->env ? mdb_env_set_mapsize(cache->env, map_size) : EBADF;
   /* LMDB has unmapped the old one before it failed (but for EINVAL: a transaction is open), and
    * goes on as if it had not. What is left of it belongs to transactions that are still to end. */
   if (rc != 0 && rc != EINVAL)
     cache->env = NULL;
   for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
-    mtasts_reader_release(reader);
+    mtasts_reader_unlock(reader);
   pthread_mutex_unlock(&cache->lock);
   return rc;
 }
@@ -196,14 +196,14 @@ int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size) {
 int mtasts_env_reopen(struct mtasts_cache *cache, unsigned flags, size_t map_size) {
   pthread_mutex_lock(&cache->lock);
   for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next) {
-    mtasts_reader_hold(reader);
+    mtasts_reader_lock(reader);
     mdb_txn_abort(reader->txn);
     reader->txn = NULL;
   }
   mtasts_env_close(cache);
   int rc = open_any(cache, cache->directory, flags, map_size);
   for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
-    mtasts_reader_release(reader);
+    mtasts_reader_unlock(reader);
   pthread_mutex_unlock(&cache->lock);
   return rc;
 }
@@ -226,7 +226,8 @@ enum mtasts_status mtasts_env_verify(const struct mtasts_cache *cache, MDB_dbi d
   return MTASTS_CORRUPT;
 }
 
-int mtasts_env_usage(const struct mtasts_cache *cache, MDB_txn *txn, struct mtasts_usage *usage) {
+int mtasts_env_read_stats(const struct mtasts_cache *cache, MDB_txn *txn,
+                          struct mtasts_env_stats *usage) {
   const MDB_dbi free_pages = 0; /* LMDB's own, which mdb_stat(1) reads as well */
   const MDB_dbi dbi[] = {cache->policies, cache->absent, cache->main, free_pages};
   uint64_t bytes[4];
@@ -238,11 +239,11 @@ int mtasts_env_usage(const struct mtasts_cache *cache, MDB_txn *txn, struct mtas
       bytes[i] = stat[i].ms_psize *
                  (stat[i].ms_branch_pages + stat[i].ms_leaf_pages + stat[i].ms_overflow_pages);
   if (rc == 0)
-    *usage = (struct mtasts_usage){.policies = stat[0].ms_entries,
-                                   .absent = stat[1].ms_entries,
-                                   .policy_bytes = bytes[0],
-                                   .bytes = bytes[0] + bytes[1] + bytes[2] + bytes[3],
-                                   .file_bytes = (info.me_last_pgno + 1) * stat[0].ms_psize,
-                                   .map_size = info.me_mapsize};
+    *usage = (struct mtasts_env_stats){.policies = stat[0].ms_entries,
+                                       .absent = stat[1].ms_entries,
+                                       .policy_bytes = bytes[0],
+                                       .bytes = bytes[0] + bytes[1] + bytes[2] + bytes[3],
+                                       .file_bytes = (info.me_last_pgno + 1) * stat[0].ms_psize,
+                                       .map_size = info.me_mapsize};
   return rc;
 }

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "entry_codec.h"
-#include "order.h"
-#include "status.h"
+#include "error_map.h"
+#include "key_compare.h"
 
 struct mtasts_cache {
   MDB_env *env;    /* NULL: not open, or lost; read while a reader is held */
@@ -35,7 +35,7 @@ struct mtasts_cache {
 struct mtasts_reader {
   struct mtasts_cache *cache;
   struct mtasts_reader *next;
-  atomic_bool busy; /* held while the transaction is in use; see mtasts_reader_hold */
+  atomic_bool busy; /* held while the transaction is in use; see mtasts_reader_lock */
   MDB_txn *txn;     /* reset between uses: keeps its reader slot */
   unsigned char value[MTASTS_ENTRY_SIZE_MAX];
 };
@@ -50,12 +50,12 @@ static inline bool mtasts_reader_try_hold(struct mtasts_reader *reader) {
   return !atomic_exchange_explicit(&reader->busy, true, memory_order_acquire);
 }
 
-static inline void mtasts_reader_hold(struct mtasts_reader *reader) {
+static inline void mtasts_reader_lock(struct mtasts_reader *reader) {
   while (!mtasts_reader_try_hold(reader))
     sched_yield();
 }
 
-static inline void mtasts_reader_release(struct mtasts_reader *reader) {
+static inline void mtasts_reader_unlock(struct mtasts_reader *reader) {
   atomic_store_explicit(&reader->busy, false, memory_order_release);
 }
 
@@ -91,17 +91,18 @@ int mtasts_reader_begin(struct mtasts_reader *reader);
 void mtasts_reader_end(struct mtasts_reader *reader);
 
 enum {
-  MTASTS_KEY_MAX = 511 /* bytes that LMDB allows; a domain has fewer */
+  MTASTS_LMDB_KEY_MAX = 511 /* bytes that LMDB allows; a domain has fewer */
 };
 
 /* Of a key that a walk from `from` on comes to. MDB_CORRUPTED: in a damaged file it is longer than
  * any that LMDB stores, or not behind the one before, and the walk might never end. */
 static inline int mtasts_key_check(const MDB_val *key, const MDB_val *from) {
-  bool behind = from->mv_size == 0 || mtasts_keys_compare(key, from) >= 0;
-  return behind && key->mv_size <= MTASTS_KEY_MAX ? 0 : MDB_CORRUPTED;
+  bool after = from->mv_size == 0 || mtasts_key_compare(key, from) >= 0;
+  return after && key->mv_size <= MTASTS_LMDB_KEY_MAX ? 0 : MDB_CORRUPTED;
 }
 
-/* The least key greater than this one, which was checked, in `store` of MTASTS_KEY_MAX + 1 bytes.
+/* The least key greater than this one, which was checked, in `store` of MTASTS_LMDB_KEY_MAX + 1
+ * bytes.
  */
 static inline void mtasts_key_after(const MDB_val *key, unsigned char *store, MDB_val *after) {
   memcpy(store, key->mv_data, key->mv_size);
@@ -116,13 +117,14 @@ enum mtasts_status mtasts_env_verify(const struct mtasts_cache *cache, MDB_dbi d
                                      const MDB_val *key, const MDB_val *value,
                                      struct mtasts_domain *domain, struct mtasts_entry *entry);
 
-struct mtasts_usage {
+struct mtasts_env_stats {
   uint64_t policies, absent; /* entries */
   uint64_t policy_bytes;     /* of pages that hold policies */
   uint64_t bytes;            /* of all pages in use */
   uint64_t file_bytes;       /* of the file's pages, in use or free */
   uint64_t map_size;
 };
-int mtasts_env_usage(const struct mtasts_cache *cache, MDB_txn *txn, struct mtasts_usage *usage);
+int mtasts_env_read_stats(const struct mtasts_cache *cache, MDB_txn *txn,
+                          struct mtasts_env_stats *usage);
 
 #endif

@@ -13,9 +13,9 @@ unsigned mtasts_format_number(const void *record, size_t size) {
   if (size <= start || memcmp(text, prefix, start) != 0 || text[start] == '0')
     return 0;
   for (size_t i = start; i < size; i++) {
-    if (!mtasts_is_digit(text[i]) || number > MTASTS_FORMAT_MOST / 10)
+    if (!mtasts_is_digit(text[i]) || number > MTASTS_FORMAT_MAX / 10)
       return 0;
     number = number * 10 + (unsigned)(text[i] - '0');
   }
-  return number <= MTASTS_FORMAT_MOST ? number : 0;
+  return number <= MTASTS_FORMAT_MAX ? number : 0;
 }

@@ -4,7 +4,7 @@
  * One number for all: the record `format` in the main database ("mtasts 2") and the first byte
  * behind the checksum of each value (entry_codec.c) have the same. A program reads the formats from
  * MTASTS_FORMAT_OLDEST to MTASTS_FORMAT, and writes the last. Any other is no damage: it is left as
- * it is by the tool, and kept aside by mtastsd (aside.h).
+ * it is by the tool, and kept aside by mtastsd (damaged.h).
  */
 #ifndef MTASTS_CACHE_FORMAT_H
 #define MTASTS_CACHE_FORMAT_H
@@ -15,7 +15,7 @@
 enum {
   MTASTS_FORMAT = 2,
   MTASTS_FORMAT_OLDEST = 2,
-  MTASTS_FORMAT_MOST = 999999, /* a larger number is no format's */
+  MTASTS_FORMAT_MAX = 999999, /* a larger number is no format's */
 };
 
 /* In the main database. */

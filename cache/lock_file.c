@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "meta.h"
+#include "meta_page.h"
 
 #define LOCK_NEW "lock.new"
 

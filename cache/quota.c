@@ -114,14 +114,14 @@ static bool is_unused(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_
 }
 
 /* Sweeps once round with `unused` as the judge, and again with `any` where that was not enough. */
-static int take(struct mtasts_store *store, struct mtasts_sweep *sweep, mtasts_judge_fn *unused,
-                mtasts_judge_fn *any) {
+static int take(struct mtasts_store *store, struct mtasts_bulk_delete *deletion,
+                mtasts_bulk_delete_fn *unused, mtasts_bulk_delete_fn *any) {
   int rc = 0;
-  sweep->judge = unused;
+  deletion->selects = unused;
   if (store->options.in_use)
-    rc = mtasts_sweep_round(store, sweep);
-  sweep->judge = any;
-  return rc == 0 ? mtasts_sweep_round(store, sweep) : rc;
+    rc = mtasts_bulk_delete_from_random(store, deletion);
+  deletion->selects = any;
+  return rc == 0 ? mtasts_bulk_delete_from_random(store, deletion) : rc;
 }
 
 /* What has to go. */
@@ -132,52 +132,54 @@ struct surplus {
 
 static int evict_policies(struct mtasts_store *store, struct surplus surplus, uint64_t *removed) {
   struct scales *scales = calloc(1, sizeof *scales);
-  struct mtasts_sweep sweep = {.dbi = store->cache.policies,
-                               .context = scales,
-                               .limit = surplus.amount,
-                               .in_bytes = surplus.in_bytes};
+  struct mtasts_bulk_delete deletion = {.dbi = store->cache.policies,
+                                        .context = scales,
+                                        .limit = surplus.amount,
+                                        .in_bytes = surplus.in_bytes};
   int rc = 0;
   if (!scales)
     return ENOMEM;
   scales->store = store;
-  for (int round = 0; round < ROUNDS_MAX && rc == 0 && sweep.gone < sweep.limit; round++) {
+  for (int round = 0; round < ROUNDS_MAX && rc == 0 && deletion.deleted < deletion.limit; round++) {
     memset(scales->weight, 0, sizeof scales->weight);
     scales->heaviest = 0;
-    sweep.judge = weigh;
-    if ((rc = mtasts_sweep(store, &sweep)) != 0 || scales->heaviest == 0)
+    deletion.selects = weigh;
+    if ((rc = mtasts_bulk_delete(store, &deletion)) != 0 || scales->heaviest == 0)
       break;
-    rc = take(store, &sweep, is_heavy_and_unused, is_heavy);
+    rc = take(store, &deletion, is_heavy_and_unused, is_heavy);
   }
   free(scales);
-  *removed = sweep.removed;
+  *removed = deletion.removed;
   return rc;
 }
 
 static int evict_absent(struct mtasts_store *store, uint64_t count, uint64_t *removed) {
-  struct mtasts_sweep sweep = {.dbi = store->cache.absent, .context = store, .limit = count};
-  int rc = take(store, &sweep, is_unused, NULL);
-  *removed = sweep.removed;
+  struct mtasts_bulk_delete deletion = {
+      .dbi = store->cache.absent, .context = store, .limit = count};
+  int rc = take(store, &deletion, is_unused, NULL);
+  *removed = deletion.removed;
   return rc;
 }
 
-static int measure(struct mtasts_store *store, struct mtasts_usage *usage) {
+static int measure(struct mtasts_store *store, struct mtasts_env_stats *usage) {
   MDB_txn *txn;
   int rc = mtasts_store_begin(store, &txn);
   if (rc != 0)
     return rc;
-  rc = mtasts_env_usage(&store->cache, txn, usage);
+  rc = mtasts_env_read_stats(&store->cache, txn, usage);
   mdb_txn_abort(txn);
   return rc;
 }
 
 int mtasts_quota_evict_absent(struct mtasts_store *store, uint64_t *removed) {
-  struct mtasts_usage usage;
+  struct mtasts_env_stats usage;
   int rc = measure(store, &usage);
   return rc == 0 ? evict_absent(store, usage.absent / SHARE + 1, removed) : rc;
 }
 
 /* How many absent entries, which are all of one size, or 0. */
-static uint64_t absent_surplus(const struct mtasts_usage *usage, uint64_t quota, uint64_t line) {
+static uint64_t absent_surplus(const struct mtasts_env_stats *usage, uint64_t quota,
+                               uint64_t line) {
   if (usage->absent > quota)
     return usage->absent - quota + quota / SHARE;
   return usage->bytes > line && usage->absent > 0 ? usage->absent / SHARE + 1 : 0;
@@ -188,7 +190,7 @@ static uint64_t absent_surplus(const struct mtasts_usage *usage, uint64_t quota,
  * in bytes: policies differ a thousandfold, and where some large ones are too much, as many small
  * ones as a share of all are not to follow them.
  */
-static struct surplus policy_surplus(const struct mtasts_usage *usage, uint64_t quota,
+static struct surplus policy_surplus(const struct mtasts_env_stats *usage, uint64_t quota,
                                      uint64_t line) {
   if (usage->policies > quota)
     return (struct surplus){usage->policies - quota + quota / SHARE, false};
@@ -203,28 +205,29 @@ static uint64_t line_of(const struct mtasts_store *store) {
 
 /* Policies, and what LMDB needs for itself, leave no page below the line, though policies by their
  * own may be below it: none of them goes, and each absent entry does. */
-static bool is_crowded(const struct mtasts_store *store, const struct mtasts_usage *usage) {
+static bool is_full_of_policies(const struct mtasts_store *store,
+                                const struct mtasts_env_stats *usage) {
   return usage->absent == 0 && usage->bytes + store->cache.page_size > line_of(store);
 }
 
-bool mtasts_quota_crowded(struct mtasts_store *store) {
-  struct mtasts_usage usage;
+bool mtasts_quota_would_evict(struct mtasts_store *store) {
+  struct mtasts_env_stats usage;
   /* Much may have gone since, without a flush. */
-  if (store->crowded && measure(store, &usage) == 0)
-    store->crowded = is_crowded(store, &usage);
-  return store->crowded;
+  if (store->full_of_policies && measure(store, &usage) == 0)
+    store->full_of_policies = is_full_of_policies(store, &usage);
+  return store->full_of_policies;
 }
 
-int mtasts_quota_hold(struct mtasts_store *store) {
+int mtasts_quota_enforce(struct mtasts_store *store) {
   const struct mtasts_store_options *options = &store->options;
   const uint64_t line = line_of(store);
   for (;;) {
-    struct mtasts_usage usage;
+    struct mtasts_env_stats usage;
     uint64_t removed = 0;
     int rc = measure(store, &usage);
     if (rc != 0)
       return rc;
-    store->crowded = is_crowded(store, &usage);
+    store->full_of_policies = is_full_of_policies(store, &usage);
     uint64_t absent = absent_surplus(&usage, options->max_absent, line);
     struct surplus policies = policy_surplus(&usage, options->max_policies, line);
     if (absent > 0)

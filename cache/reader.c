@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aside.h"
+#include "damaged.h"
 #include "environment.h"
-#include "order.h"
+#include "key_compare.h"
 #include "tree_check.h"
 
 enum {
@@ -57,25 +57,25 @@ static int begin_held(struct mtasts_reader *reader) {
   for (int tries = 1;; tries++) {
     int rc = begin(reader);
     if (rc == 0) {
-      mtasts_order_begin(cache->page_size);
+      mtasts_key_prefetch_begin(cache->page_size);
       return 0;
     }
-    mtasts_reader_release(reader);
+    mtasts_reader_unlock(reader);
     if (tries == TRIES || (rc = recover(cache, rc)) != 0)
       return rc;
-    mtasts_reader_hold(reader);
+    mtasts_reader_lock(reader);
   }
 }
 
 int mtasts_reader_begin(struct mtasts_reader *reader) {
-  mtasts_reader_hold(reader);
+  mtasts_reader_lock(reader);
   return begin_held(reader);
 }
 
 void mtasts_reader_end(struct mtasts_reader *reader) {
-  mtasts_order_end();
+  mtasts_key_prefetch_end();
   mdb_txn_reset(reader->txn);
-  mtasts_reader_release(reader);
+  mtasts_reader_unlock(reader);
 }
 
 enum mtasts_status mtasts_reader_new(struct mtasts_cache *cache, struct mtasts_reader **reader) {
@@ -175,7 +175,7 @@ enum mtasts_status mtasts_reader_get(struct mtasts_reader *reader,
     /* The writer replaces the map just now. That is not waited for, if the file can be read. */
     if (read_without(reader, domain, entry, &status))
       return status;
-    mtasts_reader_hold(reader);
+    mtasts_reader_lock(reader);
   }
   int rc = begin_held(reader);
   /* A commit of LMDB's has failed, its map is lost, or the table of readers is full. */

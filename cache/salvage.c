@@ -12,7 +12,7 @@
 #include "files.h"
 #include "format.h"
 #include "lmdb_page.h"
-#include "meta.h"
+#include "meta_page.h"
 
 enum {
   PAGE_USUAL = 4096, /* bytes, if the meta pages cannot be believed */
@@ -64,25 +64,25 @@ static bool find_node(const struct mtasts_salvage *salvage, const unsigned char 
   if (offset < PAGE_HEADER || offset + NODE_HEADER > salvage->page_size)
     return false;
   const unsigned char *start = page + offset;
-  size_t room = salvage->page_size - offset - NODE_HEADER;
+  size_t left = salvage->page_size - offset - NODE_HEADER;
   found->flags = get_16(start + AT_NODE_FLAGS);
   found->key = start + NODE_HEADER;
   found->key_size = get_16(start + AT_KEY_SIZE);
-  if (found->key_size > room)
+  if (found->key_size > left)
     return false;
   found->data = found->key + found->key_size;
   found->size = (size_t)get_16(start) | (size_t)get_16(start + 2) << 16;
   found->child = (uint64_t)found->size | (uint64_t)found->flags << 32;
   if (get_16(page + AT_FLAGS) == BRANCH)
     return true;
-  room -= found->key_size;
-  return (found->flags == NODE_BIG ? sizeof(uint64_t) : found->size) <= room;
+  left -= found->key_size;
+  return (found->flags == NODE_BIG ? sizeof(uint64_t) : found->size) <= left;
 }
 
-/* The data of a leaf's node, in its page or in others: up to `most` bytes of it. */
-static bool read_data(const struct mtasts_salvage *salvage, const struct found *found, size_t most,
+/* The data of a leaf's node, in its page or in others: up to `max` bytes of it. */
+static bool read_data(const struct mtasts_salvage *salvage, const struct found *found, size_t max,
                       void *out) {
-  size_t size = found->size < most ? found->size : most;
+  size_t size = found->size < max ? found->size : max;
   if (found->flags != NODE_BIG) {
     memcpy(out, found->data, size);
     return true;
@@ -98,9 +98,9 @@ static bool read_data(const struct mtasts_salvage *salvage, const struct found *
 
 /* free pages */
 
-static void note_free(struct mtasts_salvage *salvage, const struct found *found) {
-  size_t most = (salvage->pages + 1) * sizeof(uint64_t);
-  size_t size = found->size < most ? found->size : most;
+static void mark_free(struct mtasts_salvage *salvage, const struct found *found) {
+  size_t max = (salvage->pages + 1) * sizeof(uint64_t);
+  size_t size = found->size < max ? found->size : max;
   unsigned char *list = malloc(size + 1);
   if (list && size >= sizeof(uint64_t) && read_data(salvage, found, size, list)) {
     uint64_t count = get_64(list);
@@ -128,7 +128,7 @@ static void find_free(struct mtasts_salvage *salvage, uint64_t root, unsigned de
       if (kind == BRANCH)
         find_free(salvage, found.child, depth - 1);
       else if (kind == LEAF && found.key_size == sizeof(uint64_t))
-        note_free(salvage, &found);
+        mark_free(salvage, &found);
     }
   }
   free(page);
@@ -138,7 +138,7 @@ static void find_free(struct mtasts_salvage *salvage, uint64_t root, unsigned de
 
 static void keep(struct mtasts_salvage *salvage, const struct mtasts_domain *domain,
                  const struct mtasts_entry *entry) {
-  if (mtasts_store_useless(entry, salvage->now))
+  if (mtasts_store_is_obsolete(entry, salvage->now))
     return;
   enum mtasts_status status = mtasts_store_put_older(salvage->store, domain, entry, salvage->now);
   if (status == MTASTS_OK)
@@ -192,7 +192,7 @@ struct mtasts_salvage *mtasts_salvage_begin(int fd, struct mtasts_store *store, 
   struct mtasts_salvage *salvage = fstat(fd, &file) == 0 ? calloc(1, sizeof *salvage) : NULL;
   if (!salvage)
     return NULL;
-  bool told = mtasts_data_trees(fd, &trees) == 0 || mtasts_data_short(fd, &trees) == 0;
+  bool told = mtasts_data_trees(fd, &trees) == 0 || mtasts_data_trees_of_short(fd, &trees) == 0;
   *salvage = (struct mtasts_salvage){
       .fd = fd, .store = store, .now = now, .visits = FREE_VISITS_MAX, .next = META_PAGES};
   salvage->page_size = told ? trees.page_size : PAGE_USUAL;
@@ -274,7 +274,7 @@ enum mtasts_status mtasts_cache_recover(const char *directory,
   if (files >= 0)
     set_mark(files, true); /* a disk that is full is no reason not to go on */
   unsigned format = 0;
-  enum mtasts_status status = mtasts_cache_aside(directory, &fd, &format);
+  enum mtasts_status status = mtasts_cache_move_damaged(directory, &fd, &format);
   if (status == MTASTS_OK)
     status = mtasts_store_open(directory, options, store);
   if (status == MTASTS_OK && format == 0)

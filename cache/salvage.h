@@ -8,7 +8,7 @@
 #ifndef MTASTS_CACHE_SALVAGE_H
 #define MTASTS_CACHE_SALVAGE_H
 
-#include "aside.h"
+#include "damaged.h"
 #include "store.h"
 
 struct mtasts_salvaged {
@@ -44,10 +44,9 @@ bool mtasts_salvage_mark(const char *directory, bool on);
 bool mtasts_salvage_marked(const char *directory);
 
 /*
- * Moves a damaged data.mdb aside (aside.h), opens an empty store in its place, and salvages. One of
- * a format that is not known is moved aside and not read. The
- * cache is of use if MTASTS_OK is returned, whatever came of salvaging. Else as mtasts_cache_aside
- * and mtasts_store_open.
+ * Moves a damaged data.mdb aside (damaged.h), opens an empty store in its place, and salvages. One
+ * of a format that is not known is moved aside and not read. The cache is of use if MTASTS_OK is
+ * returned, whatever came of salvaging. Else as mtasts_cache_move_damaged and mtasts_store_open.
  */
 enum mtasts_status mtasts_cache_recover(const char *directory,
                                         const struct mtasts_store_options *options, int64_t now,

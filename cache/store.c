@@ -9,14 +9,14 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "aside.h"
 #include "bus_error.h"
+#include "clean_shutdown.h"
+#include "clock.h"
+#include "damaged.h"
 #include "data_file.h"
+#include "error_map.h"
 #include "format.h"
 #include "lock_file.h"
-#include "stamp.h"
-#include "status.h"
 #include "store_private.h"
 #include "tree_check.h"
 
@@ -47,19 +47,19 @@ struct mtasts_change {
   unsigned char value[];
 };
 
-int64_t mtasts_store_uptime(void) {
+int64_t mtasts_store_monotonic_seconds(void) {
   return mtasts_clock_seconds() + 1; /* never 0, which stands for never */
 }
 
-void mtasts_store_warn(struct mtasts_store *store, enum mtasts_concern concern, const char *format,
-                       ...) {
-  int64_t now = mtasts_store_uptime();
+void mtasts_store_warn(struct mtasts_store *store, enum mtasts_store_warning warning,
+                       const char *format, ...) {
+  int64_t now = mtasts_store_monotonic_seconds();
   char sentence[512];
   va_list args;
-  bool again = store->warned[concern] != 0 && now < store->warned[concern] + WARN_INTERVAL;
+  bool again = store->warned[warning] != 0 && now < store->warned[warning] + WARN_INTERVAL;
   if (!store->options.warn || again)
     return;
-  store->warned[concern] = now;
+  store->warned[warning] = now;
   va_start(args, format);
   vsnprintf(sentence, sizeof sentence, format, args);
   va_end(args);
@@ -77,7 +77,7 @@ static int lock_directory(struct mtasts_store *store, const struct mtasts_owner 
                            &store->lock_fd);
   if (rc == 0 && flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0)
     rc = errno;
-  return rc == 0 ? mtasts_stamp_take(store->lock_fd) : rc;
+  return rc == 0 ? mtasts_clean_shutdown_clear(store->lock_fd) : rc;
 }
 
 /* Makes what is missing. LMDB finds its files, so it makes none with an owner of its own. */
@@ -104,7 +104,7 @@ int mtasts_store_reopen(struct mtasts_store *store) {
   return mtasts_env_reopen(&store->cache, WRITER_FLAGS, store->options.map_size);
 }
 
-bool mtasts_store_revive(struct mtasts_store *store) {
+bool mtasts_store_reopen_env(struct mtasts_store *store) {
   MDB_txn *txn;
   if (mtasts_cache_waits(&store->cache))
     return false;
@@ -113,11 +113,11 @@ bool mtasts_store_revive(struct mtasts_store *store) {
     mdb_txn_abort(txn);
   if (rc != MDB_PANIC && rc != EBADF)
     return false;
-  store->hurt = true;
+  store->env_failed = true;
   rc = mtasts_store_reopen(store);
   enum mtasts_status status = mtasts_env_status(rc);
   mtasts_store_warn(
-      store, MTASTS_CONCERN_REVIVED, "writing the cache %s has failed: %s", store->name,
+      store, MTASTS_STORE_WARNING_REOPENED, "writing the cache %s has failed: %s", store->name,
       rc == 0 ? "it was opened again, and is read as before" : mtasts_env_reason(status, errno));
   return rc == 0;
 }
@@ -167,12 +167,12 @@ static void warn_of_file(struct mtasts_store *store, const char *directory) {
   const char *name = store->options.name ? store->options.name : directory;
   unsigned format = mtasts_format_unknown(directory);
   if (format != 0)
-    mtasts_store_warn(store, MTASTS_CONCERN_DAMAGE,
+    mtasts_store_warn(store, MTASTS_STORE_WARNING_DAMAGE,
                       "%s/" MTASTS_FILE_DATA " has format %u, and this version reads format %d: "
                       "use the version that wrote it, or move it away",
                       name, format, MTASTS_FORMAT);
   else
-    mtasts_store_warn(store, MTASTS_CONCERN_DAMAGE,
+    mtasts_store_warn(store, MTASTS_STORE_WARNING_DAMAGE,
                       "%s/" MTASTS_FILE_DATA " is damaged or not a cache: move it away, and the "
                       "cache starts empty",
                       name);
@@ -192,7 +192,7 @@ enum mtasts_status mtasts_store_open(const char *directory,
   made->options.map_size_max = whole_units(options->map_size_max);
   made->directory_fd = made->lock_fd = -1;
   if (getrandom(&made->salt, sizeof made->salt, GRND_NONBLOCK) < 0)
-    made->salt = (uint64_t)mtasts_store_uptime();
+    made->salt = (uint64_t)mtasts_store_monotonic_seconds();
   made->directory = strdup(directory);
   made->name = options->name ? options->name : made->directory;
   enum mtasts_status status = mtasts_env_status(made->directory ? open_store(made) : ENOMEM);
@@ -225,11 +225,12 @@ void mtasts_store_close(struct mtasts_store *store) {
   enum mtasts_status status = store->cache.env ? mtasts_store_flush(store) : MTASTS_IO;
   for (size_t i = 0; i < store->count; i++)
     free(store->pending[i]);
-  bool in_order = !store->hurt && (status == MTASTS_OK || status == MTASTS_FULL) &&
+  bool in_order = !store->env_failed && (status == MTASTS_OK || status == MTASTS_FULL) &&
                   mdb_env_sync(store->cache.env, 1) == 0 && has_its_name(store);
   mtasts_env_destroy(&store->cache);
   if (in_order)
-    mtasts_stamp_leave(store->directory_fd, store->lock_fd); /* without it all is checked */
+    mtasts_clean_shutdown_write(store->directory_fd,
+                                store->lock_fd); /* without it all is checked */
   if (store->lock_fd >= 0)
     close(store->lock_fd);
   if (store->directory_fd >= 0)
@@ -315,13 +316,13 @@ static int write_group(struct mtasts_store *store, struct mtasts_change *const *
   for (size_t i = 0; i < count && rc == 0; i++)
     rc = write_change(store, txn, changes[i]);
   if (rc == 0)
-    rc = mtasts_note_write(store, txn);
+    rc = mtasts_saved_position_write(store, txn);
   if (rc != 0) {
     mdb_txn_abort(txn);
     return rc;
   }
   if ((rc = mtasts_store_commit(store, txn)) == 0)
-    store->note_pending = false;
+    store->position_pending = false;
   return rc;
 }
 
@@ -331,14 +332,14 @@ static int write_group(struct mtasts_store *store, struct mtasts_change *const *
  * would never be followed by another.
  */
 static int grow(struct mtasts_store *store) {
-  const uint64_t most = store->options.map_size_max;
+  const uint64_t max = store->options.map_size_max;
   MDB_envinfo info;
   int rc = mdb_env_info(store->cache.env, &info);
   if (rc != 0)
     return rc;
   uint64_t size = 2 * (uint64_t)info.me_mapsize;
-  if (size > most)
-    size = info.me_mapsize < most ? most : whole_units(most + most / 8 + WORKING_SPACE);
+  if (size > max)
+    size = info.me_mapsize < max ? max : whole_units(max + max / 8 + WORKING_SPACE);
   return size > info.me_mapsize ? mtasts_env_resize(&store->cache, size) : MDB_MAP_FULL;
 }
 
@@ -357,13 +358,13 @@ static int write_growing(struct mtasts_store *store, struct mtasts_change *const
 }
 
 /* Writes the group. If the environment had to be opened again, it is written a second time. */
-static int write_reviving(struct mtasts_store *store) {
+static int write_reopening(struct mtasts_store *store) {
   int rc = write_growing(store, store->pending, store->count);
-  if (rc == 0 || rc == MDB_MAP_FULL || !mtasts_store_revive(store))
+  if (rc == 0 || rc == MDB_MAP_FULL || !mtasts_store_reopen_env(store))
     return rc;
   rc = write_growing(store, store->pending, store->count);
   if (rc != 0 && rc != MDB_MAP_FULL)
-    mtasts_store_revive(store);
+    mtasts_store_reopen_env(store);
   return rc;
 }
 
@@ -378,7 +379,7 @@ static int write_singly(struct mtasts_store *store) {
         (rc = mtasts_quota_evict_absent(store, &evicted)) == 0)
       rc = evicted > 0 ? write_growing(store, &store->pending[i], 1) : MDB_MAP_FULL;
     if (rc == 0)
-      rc = mtasts_quota_hold(store);
+      rc = mtasts_quota_enforce(store);
     else if (rc == MDB_MAP_FULL)
       refused++;
     if (rc != 0 && rc != MDB_MAP_FULL)
@@ -386,7 +387,7 @@ static int write_singly(struct mtasts_store *store) {
   }
   if (refused == 0)
     return 0;
-  mtasts_store_warn(store, MTASTS_CONCERN_FULL,
+  mtasts_store_warn(store, MTASTS_STORE_WARNING_FULL,
                     "the cache %s is full, and %zu answers were not stored: raise map_size_max or "
                     "lower max_policies and max_absent",
                     store->name, refused);
@@ -398,27 +399,27 @@ enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
     return MTASTS_FORKED;
   if (mtasts_cache_waits(&store->cache))
     return MTASTS_LOCKED;
-  if (store->count == 0 && !store->note_pending)
+  if (store->count == 0 && !store->position_pending)
     return MTASTS_OK;
-  int rc = write_reviving(store);
+  int rc = write_reopening(store);
   mtasts_watch_lock(store, rc == 0);
   if (rc == MDB_MAP_FULL && (rc = write_singly(store)) != 0 && rc != MDB_MAP_FULL)
-    mtasts_store_revive(store);
+    mtasts_store_reopen_env(store);
   if (rc != 0 && rc != MDB_MAP_FULL)
     return mtasts_env_status(rc);
   for (; store->count > 0; store->count--)
     free(store->pending[store->count - 1]);
-  mtasts_watch_others(store);
+  mtasts_reader_watch_check(store);
   /* Eviction that found no page free itself is nobody's loss: the next commit frees some. */
-  int held = mtasts_quota_hold(store);
+  int held = mtasts_quota_enforce(store);
   if (held != 0 && held != MDB_MAP_FULL)
-    mtasts_store_revive(store);
+    mtasts_store_reopen_env(store);
   return mtasts_env_status(rc == 0 && held != MDB_MAP_FULL ? held : rc);
 }
 
 enum mtasts_status mtasts_store_try(struct mtasts_store *store) {
   MDB_txn *txn;
-  if (store->count > 0 || store->note_pending || mtasts_env_forked(&store->cache))
+  if (store->count > 0 || store->position_pending || mtasts_env_forked(&store->cache))
     return mtasts_store_flush(store);
   int rc = mtasts_store_begin(store, &txn);
   if (rc == 0) {
@@ -428,7 +429,7 @@ enum mtasts_status mtasts_store_try(struct mtasts_store *store) {
       mdb_txn_abort(txn);
   }
   if (rc != 0 && rc != MDB_MAP_FULL)
-    mtasts_store_revive(store);
+    mtasts_store_reopen_env(store);
   return mtasts_env_status(rc);
 }
 
@@ -463,7 +464,7 @@ static enum mtasts_status put(struct mtasts_store *store, const struct mtasts_do
                               const struct mtasts_entry *entry, bool yields, int64_t now) {
   if (mtasts_env_forked(&store->cache))
     return MTASTS_FORKED;
-  if (!entry->has_policy && (mtasts_watch_paused(store) || mtasts_quota_crowded(store)))
+  if (!entry->has_policy && (mtasts_reader_watch_paused(store) || mtasts_quota_would_evict(store)))
     return MTASTS_FULL;
   size_t size = mtasts_entry_size(entry);
   if (size > MTASTS_ENTRY_SIZE_MAX || domain->len == 0 || domain->len > MTASTS_DOMAIN_MAX)

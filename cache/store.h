@@ -68,7 +68,7 @@ enum mtasts_status mtasts_store_open(const char *directory,
  */
 enum mtasts_status mtasts_store_admit(struct mtasts_store *store);
 
-/* The file is damaged: it was moved aside (aside.h), and this goes on with an empty one. *fd: the
+/* The file is damaged: it was moved aside (damaged.h), and this goes on with an empty one. *fd: the
  * old one, to read; the caller closes it. Returns as above. */
 enum mtasts_status mtasts_store_replace(struct mtasts_store *store, int *fd);
 
@@ -96,7 +96,7 @@ struct mtasts_cache *mtasts_store_cache(struct mtasts_store *store);
  * would be evicted at once; or past MTASTS_STORE_PAUSE percent of map_size_max, for as long as some
  * process keeps reading an old state of the cache. Freed pages cannot be used until it ends, and
  * what is left is for policies. The caller should remember the entry itself, so that a busy domain
- * is not looked up for each question; mtastsd does (tower.c).
+ * is not looked up for each question; mtastsd does (scheduler.c).
  */
 enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mtasts_domain *domain,
                                     const struct mtasts_entry *entry, int64_t now);
@@ -136,28 +136,29 @@ size_t mtasts_store_pending(const struct mtasts_store *store);
 
 enum {
   MTASTS_STORE_GROUP = 64,
-  MTASTS_STORE_RESERVE = 10,    /* percent of the map kept for updates of what is there */
-  MTASTS_STORE_PAUSE = 80,      /* percent of map_size_max, see mtasts_store_put */
-  MTASTS_STORE_NOTE_MAX = 1200, /* bytes */
+  MTASTS_STORE_RESERVE = 10,        /* percent of the map kept for updates of what is there */
+  MTASTS_STORE_PAUSE = 80,          /* percent of map_size_max, see mtasts_store_put */
+  MTASTS_STORE_POSITION_MAX = 1200, /* bytes */
 };
 
 /*
- * A note: some bytes about the cache, kept beside the domains (the place of the clock hand).
- * It goes along with the next commit; setting it makes one at most once a minute, and returns
- * what mtasts_store_flush does. A crash may cost the last one.
+ * The saved position: some bytes about the cache, kept beside the domains (the place of the refresh
+ * sweep). It goes along with the next commit; setting it makes one at most once a minute, and
+ * returns what mtasts_store_flush does. A crash may cost the last one.
  *
- *   MTASTS_TOO_LARGE  more than MTASTS_STORE_NOTE_MAX bytes
+ *   MTASTS_TOO_LARGE  more than MTASTS_STORE_POSITION_MAX bytes
  */
-enum mtasts_status mtasts_store_note_set(struct mtasts_store *store, const void *bytes,
-                                         size_t size);
+enum mtasts_status mtasts_store_save_position(struct mtasts_store *store, const void *bytes,
+                                              size_t size);
 
-/* The note as it was committed last, of up to `most` bytes. MTASTS_ABSENT: none, or longer. */
-enum mtasts_status mtasts_store_note_get(struct mtasts_store *store, void *bytes, size_t most,
-                                         size_t *size);
+/* The saved position as it was committed last, of up to `max` bytes. MTASTS_ABSENT: none, or
+ * longer. */
+enum mtasts_status mtasts_store_load_position(struct mtasts_store *store, void *bytes, size_t max,
+                                              size_t *size);
 
 /* Is there no use of the entry any more: of a policy MTASTS_EXPIRED_KEEP seconds past its expiry,
  * of any other past next_check by a day? */
-bool mtasts_store_useless(const struct mtasts_entry *entry, int64_t now);
+bool mtasts_store_is_obsolete(const struct mtasts_entry *entry, int64_t now);
 
 /* Removes what is useless by now; *removed counts them. */
 enum mtasts_status mtasts_store_expire(struct mtasts_store *store, int64_t now, uint64_t *removed);
@@ -166,7 +167,7 @@ enum mtasts_status mtasts_store_expire(struct mtasts_store *store, int64_t now, 
 enum mtasts_status mtasts_store_clear(struct mtasts_store *store, uint64_t *removed);
 
 /* Removes what a walk calls MTASTS_CORRUPT; *removed counts them. */
-enum mtasts_status mtasts_store_mend(struct mtasts_store *store, uint64_t *removed);
+enum mtasts_status mtasts_store_repair(struct mtasts_store *store, uint64_t *removed);
 
 /*
  * Rewrites the environment without its free pages, atomically (a crash leaves

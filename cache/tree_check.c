@@ -20,7 +20,7 @@ enum {
 };
 
 /* What was counted in a tree. */
-struct tally {
+struct page_use {
   uint64_t branch, leaf, overflow, entries;
   size_t depth; /* of its leaves; 0: none was seen */
 };
@@ -38,9 +38,9 @@ struct walk {
   /* A bit for each page that was seen in a tree or in a list of free ones; NULL: on a path to one
    * key nobody counts. LMDB would write over a page that is both, or in two places. */
   unsigned char *seen;
-  struct tally tally;      /* of the tree that is walked */
-  unsigned trees;          /* that this one lies in, and itself */
-  const atomic_bool *stop; /* set: no page is read any more; NULL: nobody sets it */
+  struct page_use page_use; /* of the tree that is walked */
+  unsigned trees;           /* that this one lies in, and itself */
+  const atomic_bool *stop;  /* set: no page is read any more; NULL: nobody sets it */
   unsigned char
       starts[PAGE_SIZE_MAX / 16]; /* of a page: a bit for each even place where a node begins */
 };
@@ -104,7 +104,7 @@ static bool overflow_holds(struct walk *walk, const struct node *node) {
       pread(walk->fd, head, sizeof head, (off_t)(number * walk->page_size)) != sizeof head)
     return false;
   memcpy(&pages, head + AT_LOWER, sizeof pages);
-  walk->tally.overflow += pages;
+  walk->page_use.overflow += pages;
   return get_64(head) == number && get_16(head + AT_FLAGS) == OVERFLOW_PAGES &&
          pages <= walk->last_page - number + 1 && pages <= walk->pages_left &&
          node->size + PAGE_HEADER <= pages * walk->page_size && mark(walk, number, pages);
@@ -117,26 +117,26 @@ static bool read_node(const struct walk *walk, const unsigned char *page, size_t
   if (offset < get_16(page + AT_UPPER) || offset + NODE_HEADER > walk->page_size)
     return false;
   const unsigned char *start = page + offset;
-  size_t room = walk->page_size - offset - NODE_HEADER;
+  size_t left = walk->page_size - offset - NODE_HEADER;
   uint16_t flags = get_16(start + AT_NODE_FLAGS);
   node->key = (struct mtasts_span){(const char *)start + NODE_HEADER, get_16(start + AT_KEY_SIZE)};
   node->size = (size_t)get_16(start) | (size_t)get_16(start + 2) << 16;
   node->child = (uint64_t)node->size | (uint64_t)flags << 32;
-  if (node->key.len > room || node->key.len > MTASTS_KEY_MAX)
+  if (node->key.len > left || node->key.len > MTASTS_LMDB_KEY_MAX)
     return false;
   if (get_16(page + AT_FLAGS) == BRANCH)
     return true;
   if (node->key.len == 0)
     return false;
-  room -= node->key.len;
+  left -= node->key.len;
   node->data = start + NODE_HEADER + node->key.len;
   node->big = flags == NODE_BIG;
   node->tree = flags == NODE_TREE;
   if (node->big)
-    return room >= sizeof(uint64_t);
+    return left >= sizeof(uint64_t);
   if (node->tree)
-    return node->size == TREE_SIZE && room >= TREE_SIZE && record_of(node).flags == 0;
-  return flags == 0 && node->size <= room;
+    return node->size == TREE_SIZE && left >= TREE_SIZE && record_of(node).flags == 0;
+  return flags == 0 && node->size <= left;
 }
 
 /* LMDB leaves no page without a node, and no branch with one: it asserts that a search finds two.
@@ -247,18 +247,18 @@ static bool node_holds(struct walk *walk, const struct node *node, bool branch, 
 /* Counts the page, and goes through its nodes. */
 static bool nodes_hold(struct walk *walk, const unsigned char *page, size_t level) {
   bool branch = get_16(page + AT_FLAGS) == BRANCH;
-  struct tally *tally = &walk->tally;
+  struct page_use *page_use = &walk->page_use;
   struct node node;
   size_t lower;
   if (!page_holds(walk, page, &lower) || !nodes_tile(walk, page, lower))
     return false;
   if (!branch) {
-    tally->entries += (lower - PAGE_HEADER) / sizeof(uint16_t);
-    if (tally->depth != 0 && tally->depth != level)
+    page_use->entries += (lower - PAGE_HEADER) / sizeof(uint16_t);
+    if (page_use->depth != 0 && page_use->depth != level)
       return false;
-    tally->depth = level;
+    page_use->depth = level;
   }
-  *(branch ? &tally->branch : &tally->leaf) += 1;
+  *(branch ? &page_use->branch : &page_use->leaf) += 1;
   for (size_t at = PAGE_HEADER; at < lower; at += 2) {
     node = (struct node){.data = NULL};
     if (!read_node(walk, page, at, &node) || !node_holds(walk, &node, branch, at, level))
@@ -277,16 +277,16 @@ static bool subtree_holds(struct walk *walk, uint64_t root, size_t level) {
 
 /* LMDB believes what a record says of its tree. */
 static bool tree_holds(struct walk *walk, const struct mtasts_tree_record *record) {
-  const struct tally outer = walk->tally;
-  struct tally *tally = &walk->tally;
-  *tally = (struct tally){.depth = 0};
+  const struct page_use outer = walk->page_use;
+  struct page_use *page_use = &walk->page_use;
+  *page_use = (struct page_use){.depth = 0};
   walk->trees++;
   bool holds = walk->trees <= TREES_MAX &&
                (record->root == NO_ROOT || subtree_holds(walk, record->root, 1)) &&
-               tally->branch == record->branch_pages && tally->leaf == record->leaf_pages &&
-               tally->overflow == record->overflow_pages && tally->entries == record->entries &&
-               tally->depth == record->depth;
-  walk->tally = outer;
+               page_use->branch == record->branch_pages && page_use->leaf == record->leaf_pages &&
+               page_use->overflow == record->overflow_pages &&
+               page_use->entries == record->entries && page_use->depth == record->depth;
+  walk->page_use = outer;
   walk->trees--;
   return holds;
 }
@@ -385,7 +385,7 @@ int mtasts_tree_lengthen(int directory) {
   int fd = openat(directory, MTASTS_FILE_DATA, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0)
     return 0; /* whether it is damaged or forbidden, opening says better */
-  if (mtasts_data_short(fd, &trees) == 0 && trees_hold(fd, &trees, NULL) &&
+  if (mtasts_data_trees_of_short(fd, &trees) == 0 && trees_hold(fd, &trees, NULL) &&
       ftruncate(fd, (off_t)((trees.last_page + 1) * trees.page_size)) != 0)
     rc = errno;
   close(fd);

@@ -3,7 +3,7 @@
  *
  * LMDB believes the pages of its trees: garbage in one makes it abort, crash or walk in circles.
  * This looks at each page without mapping any, for files of unknown history; those that a writer
- * has closed in order are known (stamp.h).
+ * has closed in order are known (clean_shutdown.h).
  */
 #ifndef MTASTS_TREE_CHECK_H
 #define MTASTS_TREE_CHECK_H

@@ -18,19 +18,20 @@ enum {
 struct range {
   MDB_dbi dbi;
   bool end;
-  struct mtasts_walk_place place;
+  struct mtasts_walk_position position;
 };
 
-_Static_assert(sizeof(struct mtasts_walk_place){0}.key == MTASTS_KEY_MAX + 1, "holds any key");
+_Static_assert(sizeof(struct mtasts_walk_position){0}.key == MTASTS_LMDB_KEY_MAX + 1,
+               "holds any key");
 
 static struct range range_of(const struct mtasts_cache *cache, enum mtasts_walk_part part) {
   return (struct range){.dbi = part == MTASTS_WALK_POLICIES ? cache->policies : cache->absent};
 }
 
-static void move_behind(struct mtasts_walk_place *place, const MDB_val *key) {
+static void move_past(struct mtasts_walk_position *position, const MDB_val *key) {
   MDB_val after;
-  mtasts_key_after(key, place->key, &after);
-  place->size = (uint16_t)after.mv_size;
+  mtasts_key_after(key, position->key, &after);
+  position->size = (uint16_t)after.mv_size;
 }
 
 /* Takes one value inside the transaction. False: the batch is full, without this value. */
@@ -38,9 +39,9 @@ typedef bool take_fn(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_v
 
 static int read_on(struct mtasts_reader *reader, struct range *range, take_fn *take,
                    void *context) {
-  struct mtasts_walk_place *place = &range->place;
+  struct mtasts_walk_position *position = &range->position;
   MDB_cursor *cursor;
-  MDB_val from = {place->size <= sizeof place->key ? place->size : 0, place->key};
+  MDB_val from = {position->size <= sizeof position->key ? position->size : 0, position->key};
   MDB_val key = from;
   MDB_val value;
   int rc = mtasts_reader_begin(reader);
@@ -50,8 +51,8 @@ static int read_on(struct mtasts_reader *reader, struct range *range, take_fn *t
     rc = mdb_cursor_get(cursor, &key, &value, key.mv_size > 0 ? MDB_SET_RANGE : MDB_FIRST);
     while (rc == 0 && (rc = mtasts_key_check(&key, &from)) == 0 &&
            take(context, range->dbi, &key, &value)) {
-      move_behind(place, &key);
-      from.mv_size = place->size;
+      move_past(position, &key);
+      from.mv_size = position->size;
       rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
@@ -62,12 +63,12 @@ static int read_on(struct mtasts_reader *reader, struct range *range, take_fn *t
 }
 
 struct batch {
-  size_t most;
+  size_t max;
   size_t count;
   size_t used;
   MDB_val key[WALK_ENTRIES];
   MDB_val value[WALK_ENTRIES];
-  unsigned char bytes[WALK_BYTES + MTASTS_KEY_MAX + MTASTS_ENTRY_SIZE_MAX];
+  unsigned char bytes[WALK_BYTES + MTASTS_LMDB_KEY_MAX + MTASTS_ENTRY_SIZE_MAX];
 };
 
 static MDB_val copy(struct batch *batch, const MDB_val *bytes) {
@@ -81,7 +82,7 @@ static bool take_copy(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_
   struct batch *batch = context;
   const MDB_val nothing = {0, batch->bytes};
   (void)dbi;
-  if (batch->count == batch->most || batch->used >= WALK_BYTES)
+  if (batch->count == batch->max || batch->used >= WALK_BYTES)
     return false;
   batch->key[batch->count] = copy(batch, key);
   /* One that is too large to be ours is as corrupt as an empty one. */
@@ -93,7 +94,7 @@ static bool take_copy(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_
 
 /* Moves the place along. */
 static bool visit_all(const struct mtasts_cache *cache, const struct batch *batch, MDB_dbi dbi,
-                      struct mtasts_walk_place *place, const struct mtasts_walk_step *step) {
+                      struct mtasts_walk_position *position, const struct mtasts_walk_step *step) {
   for (size_t i = 0; i < batch->count; i++) {
     struct mtasts_domain domain;
     struct mtasts_entry entry;
@@ -101,34 +102,34 @@ static bool visit_all(const struct mtasts_cache *cache, const struct batch *batc
         mtasts_env_verify(cache, dbi, &batch->key[i], &batch->value[i], &domain, &entry);
     if (!step->visit(step->context, &domain, status, status == MTASTS_OK ? &entry : NULL))
       return false;
-    move_behind(place, &batch->key[i]);
+    move_past(position, &batch->key[i]);
   }
   return true;
 }
 
-enum mtasts_status mtasts_cache_walk_on(struct mtasts_cache *cache,
-                                        const struct mtasts_walk_step *step,
-                                        struct mtasts_walk_place *place, bool *end) {
+enum mtasts_status mtasts_cache_walk_from(struct mtasts_cache *cache,
+                                          const struct mtasts_walk_step *step,
+                                          struct mtasts_walk_position *position, bool *end) {
   struct mtasts_reader *reader;
   enum mtasts_status status = mtasts_reader_new(cache, &reader);
   if (status != MTASTS_OK)
     return status;
   struct range range = range_of(cache, step->part);
   struct batch *batch = malloc(sizeof *batch);
-  uint64_t most = step->most;
+  uint64_t max = step->max;
   bool more = true;
   int rc = batch ? 0 : ENOMEM;
-  while (rc == 0 && more && most > 0 && !range.end) {
+  while (rc == 0 && more && max > 0 && !range.end) {
     batch->count = batch->used = 0;
-    batch->most = most < WALK_ENTRIES ? (size_t)most : WALK_ENTRIES;
-    range.place = *place;
+    batch->max = max < WALK_ENTRIES ? (size_t)max : WALK_ENTRIES;
+    range.position = *position;
     if ((rc = read_on(reader, &range, take_copy, batch)) == 0)
-      more = visit_all(cache, batch, range.dbi, place, step);
-    most -= batch->count;
+      more = visit_all(cache, batch, range.dbi, position, step);
+    max -= batch->count;
   }
   *end = rc == 0 && more && range.end;
   if (*end)
-    place->size = 0;
+    position->size = 0;
   free(batch);
   mtasts_reader_free(reader);
   return mtasts_env_status(rc);
@@ -140,26 +141,26 @@ enum mtasts_status mtasts_cache_walk(struct mtasts_cache *cache, mtasts_walk_fn 
   bool end = true;
   for (enum mtasts_walk_part part = 0; part < MTASTS_WALK_PARTS && status == MTASTS_OK && end;
        part++) {
-    struct mtasts_walk_place place = {0};
-    status = mtasts_cache_walk_on(
+    struct mtasts_walk_position position = {0};
+    status = mtasts_cache_walk_from(
         cache,
         &(struct mtasts_walk_step){
-            .part = part, .most = UINT64_MAX, .visit = visit, .context = context},
-        &place, &end);
+            .part = part, .max = UINT64_MAX, .visit = visit, .context = context},
+        &position, &end);
   }
   return status;
 }
 
-static int read_usage(struct mtasts_reader *reader, struct mtasts_usage *usage) {
+static int read_usage(struct mtasts_reader *reader, struct mtasts_env_stats *usage) {
   int rc = mtasts_reader_begin(reader);
   if (rc != 0)
     return rc;
-  rc = mtasts_env_usage(reader->cache, reader->txn, usage);
+  rc = mtasts_env_read_stats(reader->cache, reader->txn, usage);
   mtasts_reader_end(reader);
   return rc;
 }
 
-static struct mtasts_cache_space space_of(const struct mtasts_usage *usage) {
+static struct mtasts_cache_space space_of(const struct mtasts_env_stats *usage) {
   return (struct mtasts_cache_space){
       .domains = {[MTASTS_WALK_POLICIES] = usage->policies, [MTASTS_WALK_ABSENT] = usage->absent},
       .bytes_used = usage->bytes,
@@ -170,7 +171,7 @@ static struct mtasts_cache_space space_of(const struct mtasts_usage *usage) {
 
 enum mtasts_status mtasts_cache_space(struct mtasts_cache *cache,
                                       struct mtasts_cache_space *space) {
-  struct mtasts_usage usage;
+  struct mtasts_env_stats usage;
   struct mtasts_reader *reader;
   enum mtasts_status status = mtasts_reader_new(cache, &reader);
   if (status != MTASTS_OK)
@@ -248,7 +249,7 @@ enum mtasts_status mtasts_cache_count(struct mtasts_cache *cache, int64_t now,
                                       struct mtasts_cache_stats *stats) {
   struct mtasts_cache_stats seen = {0};
   struct count count = {.stats = &seen, .now = now};
-  struct mtasts_usage usage;
+  struct mtasts_env_stats usage;
   struct mtasts_reader *reader;
   if (!mtasts_env_forked(cache) && cache->env)
     mdb_reader_list(cache->env, count_reader, &seen.readers);

@@ -31,14 +31,14 @@ enum mtasts_walk_part {
 
 /* Where a walk through one part is: at the first key that is not less than this one. Plain bytes
  * that can be stored; all zero is the beginning, and any others are some place. */
-struct mtasts_walk_place {
+struct mtasts_walk_position {
   uint16_t size; /* bytes of the key; too many count as none */
   unsigned char key[512];
 };
 
 struct mtasts_walk_step {
   enum mtasts_walk_part part;
-  uint64_t most; /* domains to visit */
+  uint64_t max; /* domains to visit */
   mtasts_walk_fn *visit;
   void *context;
 };
@@ -48,9 +48,9 @@ struct mtasts_walk_step {
  * returned false, the place stays before that domain. *end: the part is through, and the place is
  * at its beginning again.
  */
-enum mtasts_status mtasts_cache_walk_on(struct mtasts_cache *cache,
-                                        const struct mtasts_walk_step *step,
-                                        struct mtasts_walk_place *place, bool *end);
+enum mtasts_status mtasts_cache_walk_from(struct mtasts_cache *cache,
+                                          const struct mtasts_walk_step *step,
+                                          struct mtasts_walk_position *position, bool *end);
 
 /* What can be told without a walk. */
 struct mtasts_cache_space {

@@ -17,13 +17,13 @@ enum {
   BACKLOG_PAUSE = 5, /* milliseconds before the next try where the backlog is full */
 };
 
-/* Waits until the socket may be ready, and at most `most` milliseconds. fd -1: just waits. */
-static enum mtasts_status wait_for(int fd, short events, int64_t end, int most) {
+/* Waits until the socket may be ready, and at most `max` milliseconds. fd -1: just waits. */
+static enum mtasts_status wait_for(int fd, short events, int64_t end, int max) {
   struct pollfd wanted = {.fd = fd, .events = events};
   int64_t left = end - mtasts_clock_ms();
   if (left <= 0)
     return MTASTS_TIMEOUT;
-  if (poll(&wanted, 1, left < most ? (int)left : most) < 0 && errno != EINTR)
+  if (poll(&wanted, 1, left < max ? (int)left : max) < 0 && errno != EINTR)
     return MTASTS_IO;
   return MTASTS_OK;
 }
@@ -82,10 +82,10 @@ struct talk {
   size_t count;      /* of keys */
   size_t sent;       /* whole requests */
   size_t sent_bytes; /* of the one behind them */
-  size_t heard;      /* replies */
-  char *room;
-  size_t room_size;
-  size_t at, filled; /* bytes of room: done with, and read */
+  size_t received;   /* replies */
+  char *buffer;
+  size_t buffer_size;
+  size_t at, filled; /* bytes of buffer: done with, and read */
   bool more;         /* bytes came behind the last reply */
   mtasts_ask_fn *reply;
   void *context;
@@ -121,34 +121,34 @@ static enum mtasts_status send_some(struct talk *talk) {
 
 /* Hands on the whole replies that have been read. */
 static enum mtasts_status take_replies(struct talk *talk) {
-  while (talk->heard < talk->sent) {
-    struct mtasts_span bytes = {talk->room + talk->at, talk->filled - talk->at};
+  while (talk->received < talk->sent) {
+    struct mtasts_span bytes = {talk->buffer + talk->at, talk->filled - talk->at};
     struct mtasts_span payload;
     size_t used;
-    switch (mtasts_netstring_read(bytes, talk->room_size, &payload, &used)) {
+    switch (mtasts_netstring_read(bytes, talk->buffer_size, &payload, &used)) {
     case MTASTS_NETSTRING_BAD:
       return MTASTS_CORRUPT;
     case MTASTS_NETSTRING_PART:
-      if (talk->at == 0 && talk->filled == talk->room_size)
+      if (talk->at == 0 && talk->filled == talk->buffer_size)
         return MTASTS_CORRUPT;
-      memmove(talk->room, bytes.data, bytes.len);
+      memmove(talk->buffer, bytes.data, bytes.len);
       talk->filled = bytes.len;
       talk->at = 0;
       return MTASTS_OK;
     case MTASTS_NETSTRING_WHOLE:
       talk->at += used;
-      talk->reply(talk->context, talk->heard++, payload);
+      talk->reply(talk->context, talk->received++, payload);
     }
   }
-  if (talk->heard < talk->count && talk->at < talk->filled)
+  if (talk->received < talk->count && talk->at < talk->filled)
     return MTASTS_CORRUPT; /* a reply to what has not been asked */
   talk->more = talk->at < talk->filled;
   talk->at = talk->filled = 0;
   return MTASTS_OK;
 }
 
-static enum mtasts_status hear_some(struct talk *talk) {
-  ssize_t got = recv(talk->fd, talk->room + talk->filled, talk->room_size - talk->filled, 0);
+static enum mtasts_status receive_some(struct talk *talk) {
+  ssize_t got = recv(talk->fd, talk->buffer + talk->filled, talk->buffer_size - talk->filled, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR))
     return MTASTS_OK;
   if (got < 0)
@@ -160,16 +160,16 @@ static enum mtasts_status hear_some(struct talk *talk) {
 }
 
 /* Both ways at once: the server may stop reading while its replies are not read. */
-static enum mtasts_status converse(struct talk *talk) {
+static enum mtasts_status exchange(struct talk *talk) {
   enum mtasts_status status = MTASTS_OK;
-  while (status == MTASTS_OK && talk->heard < talk->count) {
+  while (status == MTASTS_OK && talk->received < talk->count) {
     status = send_some(talk);
-    bool waits = talk->heard < talk->sent;
+    bool waits = talk->received < talk->sent;
     short events = (short)((talk->sent < talk->count ? POLLOUT : 0) | (waits ? POLLIN : 0));
     if (status == MTASTS_OK)
       status = wait_for(talk->fd, events, talk->end, INT_MAX);
     if (status == MTASTS_OK && waits)
-      status = hear_some(talk);
+      status = receive_some(talk);
   }
   return status;
 }
@@ -229,7 +229,7 @@ static enum mtasts_status start(struct talk *talk, const struct sockaddr_un *add
   if (talk->fd < 0)
     return MTASTS_IO;
   enum mtasts_status status = connect_to(talk->fd, address, talk->end);
-  return status == MTASTS_OK ? converse(talk) : status;
+  return status == MTASTS_OK ? exchange(talk) : status;
 }
 
 static void finish(struct talk *talk) {
@@ -246,8 +246,8 @@ enum mtasts_status mtasts_ask_all(const struct mtasts_ask *ask, const struct mta
       .map = ask->map,
       .keys = keys,
       .count = count,
-      .room = ask->room,
-      .room_size = ask->room_size,
+      .buffer = ask->buffer,
+      .buffer_size = ask->buffer_size,
       .reply = reply,
       .context = context,
   };
@@ -265,9 +265,9 @@ enum mtasts_status mtasts_ask_all(const struct mtasts_ask *ask, const struct mta
 
   talk.fd = take_kept(ask->kept, ask->socket);
   bool is_kept = talk.fd >= 0;
-  enum mtasts_status status = is_kept ? converse(&talk) : start(&talk, &address);
+  enum mtasts_status status = is_kept ? exchange(&talk) : start(&talk, &address);
   /* mtastsd may have ended, or closed a connection that was idle, since it was last used. */
-  if (is_kept && status == MTASTS_CORRUPT && talk.heard == 0) {
+  if (is_kept && status == MTASTS_CORRUPT && talk.received == 0) {
     finish(&talk);
     status = start(&talk, &address);
   }

@@ -1,6 +1,6 @@
 /*
  * ask.h: asking mtastsd, as the plugin and the milter do: one connection, a request and its reply
- * for each key, close. What the `entry` map replies is read by ruling.h.
+ * for each key, close. What the `entry` map replies is read by entry_reply.h.
  *
  * No thread, no signal handler, no allocation, no descriptor left open but kept ones. SIGPIPE is
  * not raised, and signals that interrupt do not end the wait. The server is not trusted.
@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-#include "ruling.h"
+#include "entry_reply.h"
 
 enum {
   MTASTS_ASK_KEPT = 4,     /* connections kept by a process; more at a time are closed after use */
@@ -37,8 +37,8 @@ struct mtasts_ask {
   uint32_t deadline; /* milliseconds for all of it */
   /* Where a reply is read to with its framing (netstring.h), which needs MTASTS_NETSTRING_HEAD + 1
    * bytes past the longest payload. For several keys more of it saves system calls. */
-  char *room;
-  size_t room_size;
+  char *buffer;
+  size_t buffer_size;
   /* NULL: a connection of its own. Else a kept one is used if there is one. If that has died before
    * the first reply, all keys are asked for once more over a new connection, by the same
    * deadline. */

@@ -42,7 +42,7 @@ static bool read_number(const char *text, unsigned decimals, uint64_t *number) {
   return true;
 }
 
-static const char *read_size(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_size(const struct mtasts_config_key *key, const char *text, void *out) {
   uint64_t value;
   if (!read_number(text, key->decimals, &value))
     return "is not a number";
@@ -52,7 +52,7 @@ static const char *read_size(const struct mtasts_key *key, const char *text, voi
   return NULL;
 }
 
-static const char *read_count(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_count(const struct mtasts_config_key *key, const char *text, void *out) {
   uint64_t value;
   const char *why = read_size(key, text, &value);
   if (!why)
@@ -60,7 +60,7 @@ static const char *read_count(const struct mtasts_key *key, const char *text, vo
   return why;
 }
 
-static const char *read_flag(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_flag(const struct mtasts_config_key *key, const char *text, void *out) {
   static const char *const words[] = {"false", "true", "no", "yes", "off", "on", NULL};
   (void)key;
   for (size_t i = 0; words[i]; i++) {
@@ -72,7 +72,7 @@ static const char *read_flag(const struct mtasts_key *key, const char *text, voi
   return "is neither true nor false";
 }
 
-static const char *read_choice(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_choice(const struct mtasts_config_key *key, const char *text, void *out) {
   for (unsigned i = 0; key->choices[i]; i++) {
     if (strcmp(text, key->choices[i]) == 0) {
       *(unsigned *)out = i;
@@ -82,7 +82,7 @@ static const char *read_choice(const struct mtasts_key *key, const char *text, v
   return "is not a value of this key";
 }
 
-static const char *read_bit(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_bit(const struct mtasts_config_key *key, const char *text, void *out) {
   unsigned bit;
   const char *why = read_choice(key, text, &bit);
   if (!why)
@@ -91,7 +91,7 @@ static const char *read_bit(const struct mtasts_key *key, const char *text, void
 }
 
 /* Octal, with or without the leading 0: nobody means 660 decimal. */
-static const char *read_mode(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_mode(const struct mtasts_config_key *key, const char *text, void *out) {
   mode_t mode = 0;
   (void)key;
   size_t len = strlen(text);
@@ -106,27 +106,28 @@ static const char *read_mode(const struct mtasts_key *key, const char *text, voi
   return NULL;
 }
 
-static const char *read_text(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_text(const struct mtasts_config_key *key, const char *text, void *out) {
   (void)key;
   *(const char **)out = text;
   return NULL;
 }
 
-static const char *read_path(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_path(const struct mtasts_config_key *key, const char *text, void *out) {
   return *text == '/' ? read_text(key, text, out) : "is not an absolute path";
 }
 
-static const char *read_path_or_none(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_path_or_none(const struct mtasts_config_key *key, const char *text,
+                                     void *out) {
   return *text ? read_path(key, text, out) : read_text(key, text, out);
 }
 
-static const char *read_socket(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_socket(const struct mtasts_config_key *key, const char *text, void *out) {
   if (strlen(text) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
     return "is longer than the path of a unix socket may be";
   return read_path(key, text, out);
 }
 
-static const char *read_endpoint(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_endpoint(const struct mtasts_config_key *key, const char *text, void *out) {
   struct sockaddr_storage address;
   socklen_t size;
   if (!mtasts_endpoint_parse(text, &address, &size))
@@ -134,35 +135,35 @@ static const char *read_endpoint(const struct mtasts_key *key, const char *text,
   return read_text(key, text, out);
 }
 
-static const char *read_endpoint_or_none(const struct mtasts_key *key, const char *text,
+static const char *read_endpoint_or_none(const struct mtasts_config_key *key, const char *text,
                                          void *out) {
   return *text ? read_endpoint(key, text, out) : read_text(key, text, out);
 }
 
-static const char *read_server(const struct mtasts_key *key, const char *text, void *out) {
-  const char *fault = mtasts_server_fault(text);
+static const char *read_server(const struct mtasts_config_key *key, const char *text, void *out) {
+  const char *fault = mtasts_endpoint_dns_server_error(text);
   return fault ? fault : read_text(key, text, out);
 }
 
-static const char *read_network(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_network(const struct mtasts_config_key *key, const char *text, void *out) {
   (void)key;
   return mtasts_network_parse(text, out) ? NULL : "is not a network such as 192.0.2.0/24";
 }
 
-static const char *read_proxy(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_proxy(const struct mtasts_config_key *key, const char *text, void *out) {
   if (*text && (!is_visible(text) || !starts(text, "http://")))
     return "is not a URL with http://";
   return read_text(key, text, out);
 }
 
-static const char *read_shared(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_shared(const struct mtasts_config_key *key, const char *text, void *out) {
   bool redis = starts(text, "redis://") && text[8] != '\0' && is_visible(text);
   if (*text && !redis && !starts(text, "unix:/"))
     return "is not redis://HOST:PORT/DB or unix:/PATH";
   return read_text(key, text, out);
 }
 
-static const char *read_mailbox(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_mailbox(const struct mtasts_config_key *key, const char *text, void *out) {
   const char *at = strrchr(text, '@');
   if (*text && (!is_visible(text) || !at || at == text || at[1] == '\0' || *text == '<'))
     return "is not a mail address";
@@ -170,14 +171,14 @@ static const char *read_mailbox(const struct mtasts_key *key, const char *text, 
 }
 
 /* ftext of RFC 5322 section 3.6.8. */
-static const char *read_header(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_header(const struct mtasts_config_key *key, const char *text, void *out) {
   size_t len = strlen(text);
   if (len == 0 || len > 64 || !is_visible(text) || strchr(text, ':'))
     return "is not the name of a header field";
   return read_text(key, text, out);
 }
 
-static const char *read_domain(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_domain(const struct mtasts_config_key *key, const char *text, void *out) {
   struct mtasts_domain domain;
   return mtasts_domain_from_text(mtasts_span_of(text), &domain) == MTASTS_OK
              ? read_text(key, text, out)
@@ -185,12 +186,12 @@ static const char *read_domain(const struct mtasts_key *key, const char *text, v
 }
 
 /* A zone of the DNS: neither a next hop nor the root, which dnssec = "off" is for. */
-static const char *read_zone(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_zone(const struct mtasts_config_key *key, const char *text, void *out) {
   return strpbrk(text, "[]:") ? "is not a zone such as corp.example.com"
                               : read_domain(key, text, out);
 }
 
-static const char *read_hop(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_hop(const struct mtasts_config_key *key, const char *text, void *out) {
   struct mtasts_domain domain;
   enum mtasts_status status =
       *text ? mtasts_domain_from_text(mtasts_span_of(text), &domain) : MTASTS_OK;
@@ -200,18 +201,18 @@ static const char *read_hop(const struct mtasts_key *key, const char *text, void
 }
 
 /* The name is kept even where it is unknown: the default user may be missing. */
-static const char *read_user(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_user(const struct mtasts_config_key *key, const char *text, void *out) {
   read_text(key, text, out);
   return !mtasts_config_wants_accounts() || getpwnam(text) ? NULL : "is not a user of this system";
 }
 
-static const char *read_group(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_group(const struct mtasts_config_key *key, const char *text, void *out) {
   read_text(key, text, out);
   return !mtasts_config_wants_accounts() || getgrnam(text) ? NULL : "is not a group of this system";
 }
 
 /* A socket's own group; (gid_t)-1 stands for the configuration's. */
-static const char *read_gid(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_gid(const struct mtasts_config_key *key, const char *text, void *out) {
   (void)key;
   bool wanted = *text && mtasts_config_wants_accounts();
   const struct group *group = wanted ? getgrnam(text) : NULL;
@@ -220,7 +221,7 @@ static const char *read_gid(const struct mtasts_key *key, const char *text, void
 }
 
 /* In force to the end of that day, in UTC. */
-static const char *read_until(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_until(const struct mtasts_config_key *key, const char *text, void *out) {
   int64_t midnight = INT64_MAX - 86400;
   (void)key;
   if (*text && !mtasts_date_parse(mtasts_span_of(text), &midnight))
@@ -229,7 +230,7 @@ static const char *read_until(const struct mtasts_key *key, const char *text, vo
   return NULL;
 }
 
-static const char *read_pattern(const struct mtasts_key *key, const char *text, void *out) {
+static const char *read_pattern(const struct mtasts_config_key *key, const char *text, void *out) {
   char pattern[MTASTS_DOMAIN_MAX];
   return mtasts_mx_pattern(mtasts_span_of(text), pattern)
              ? read_text(key, text, out)
@@ -258,7 +259,7 @@ static const char *const mode_words[] = {"none", "testing", "enforce", NULL};
   "maildrop\0dovecot\0"
 
 /* clang-format off */
-const struct mtasts_key mtasts_keys[] = {
+const struct mtasts_config_key mtasts_config_keys[] = {
   {"cache", "directory", "/var/lib/mtasts", read_path, AT(cache.directory)},
   {"cache", "map_size", "1073741824", read_size, AT(cache.map_size), .min = 1 << 20, .max = 1ULL << 44},
   {"cache", "map_size_max", "8589934592", read_size, AT(cache.map_size_max), .min = 1 << 20, .max = 1ULL << 44},
@@ -330,5 +331,6 @@ const struct mtasts_key mtasts_keys[] = {
 };
 /* clang-format on */
 
-_Static_assert(sizeof mtasts_keys / sizeof *mtasts_keys < MTASTS_KEYS_MAX, "MTASTS_KEYS_MAX");
-const size_t mtasts_key_count = sizeof mtasts_keys / sizeof *mtasts_keys;
+_Static_assert(sizeof mtasts_config_keys / sizeof *mtasts_config_keys < MTASTS_CONFIG_KEYS_MAX,
+               "MTASTS_KEYS_MAX");
+const size_t mtasts_config_key_count = sizeof mtasts_config_keys / sizeof *mtasts_config_keys;

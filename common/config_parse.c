@@ -1,7 +1,7 @@
 #include "config_private.h"
 #include "config_text.h"
 #include "idn.h"
-#include "text.h"
+#include "strbuf.h"
 
 #include <confuse.h>
 #include <errno.h>
@@ -31,7 +31,8 @@ static struct parse {
   enum mtasts_status status;
   struct mtasts_config *config;
   struct mtasts_domain_override *overrides;
-  unsigned lines[MTASTS_KEYS_MAX]; /* where each key stands, in this override or the file; or 0 */
+  unsigned
+      lines[MTASTS_CONFIG_KEYS_MAX]; /* where each key stands, in this override or the file; or 0 */
 } * parsing;
 
 bool mtasts_config_wants_accounts(void) {
@@ -42,13 +43,13 @@ bool mtasts_config_wants_accounts(void) {
 __attribute__((format(printf, 2, 0))) static void set_error(unsigned line, const char *format,
                                                             va_list arguments) {
   char why[512];
-  struct mtasts_text error = {.data = parsing->error, .size = MTASTS_ERROR_TEXT};
+  struct mtasts_strbuf error = {.data = parsing->error, .size = MTASTS_ERROR_TEXT};
   if (parsing->status != MTASTS_OK)
     return;
   parsing->status = MTASTS_INVALID;
   vsnprintf(why, sizeof why, format, arguments);
-  mtasts_text_printf(&error, "%s:%u: ", parsing->name, line);
-  mtasts_text_printable(&error, mtasts_span_of(why));
+  mtasts_strbuf_printf(&error, "%s:%u: ", parsing->name, line);
+  mtasts_strbuf_printable(&error, mtasts_span_of(why));
 }
 
 __attribute__((format(printf, 2, 3))) static void fail(unsigned line, const char *format, ...) {
@@ -69,30 +70,31 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
   set_error((unsigned)cfg->line, format, arguments);
 }
 
-static const struct mtasts_key *find_key(const char *section, const char *name) {
-  for (size_t i = 0; i < mtasts_key_count; i++)
-    if (strcmp(mtasts_keys[i].section, section) == 0 && strcmp(mtasts_keys[i].name, name) == 0)
-      return &mtasts_keys[i];
+static const struct mtasts_config_key *find_key(const char *section, const char *name) {
+  for (size_t i = 0; i < mtasts_config_key_count; i++)
+    if (strcmp(mtasts_config_keys[i].section, section) == 0 &&
+        strcmp(mtasts_config_keys[i].name, name) == 0)
+      return &mtasts_config_keys[i];
   return NULL;
 }
 
-static unsigned *line_of(const struct mtasts_key *key) {
-  return &parsing->lines[key - mtasts_keys];
+static unsigned *line_of(const struct mtasts_config_key *key) {
+  return &parsing->lines[key - mtasts_config_keys];
 }
 
 /* "; it takes …", where the key has choices or bounds. */
-static void describe(const struct mtasts_key *key, char *out, size_t size) {
-  struct mtasts_text text = {.data = out, .size = size};
+static void describe(const struct mtasts_config_key *key, char *out, size_t size) {
+  struct mtasts_strbuf text = {.data = out, .size = size};
   out[0] = '\0';
   for (size_t i = 0; key->choices && key->choices[i]; i++)
-    mtasts_text_printf(&text, "%s\"%s\"", i ? ", " : "; it takes ", key->choices[i]);
+    mtasts_strbuf_printf(&text, "%s\"%s\"", i ? ", " : "; it takes ", key->choices[i]);
   double scale = key->decimals == 3 ? 1000 : 1;
   if (key->max)
-    mtasts_text_printf(&text, "; it takes %.15g to %.15g", (double)key->min / scale,
-                       (double)key->max / scale);
+    mtasts_strbuf_printf(&text, "; it takes %.15g to %.15g", (double)key->min / scale,
+                         (double)key->max / scale);
 }
 
-static void fail_value(unsigned line, const struct mtasts_key *key, const char *text,
+static void fail_value(unsigned line, const struct mtasts_config_key *key, const char *text,
                        const char *why) {
   char takes[128];
   bool in_root = strcmp(key->section, "root") == 0;
@@ -103,8 +105,8 @@ static void fail_value(unsigned line, const struct mtasts_key *key, const char *
 
 /* Checks a value where it stands; it is read for good when the whole file is known. */
 static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result) {
-  const struct mtasts_key *key = find_key(cfg->name, opt->name);
-  union mtasts_value value = {0};
+  const struct mtasts_config_key *key = find_key(cfg->name, opt->name);
+  union mtasts_config_value value = {0};
   /* `section|key` is libconfuse's own short form; here it would escape the table. */
   if (!key) {
     fail((unsigned)cfg->line, "%.80s: write it inside of its section", opt->name);
@@ -121,7 +123,7 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result) 
 }
 
 /* Where the key is not set, its default is read as a value would be. */
-static const char *text_of(const struct mtasts_key *key, cfg_opt_t *opt, size_t i) {
+static const char *text_of(const struct mtasts_config_key *key, cfg_opt_t *opt, size_t i) {
   if (opt->flags & CFGF_MODIFIED)
     return i < cfg_opt_size(opt) ? cfg_opt_getnstr(opt, (unsigned)i) : NULL;
   const char *text = key->fallback;
@@ -132,7 +134,7 @@ static const char *text_of(const struct mtasts_key *key, cfg_opt_t *opt, size_t 
   return *text ? text : NULL;
 }
 
-static void read_key(const struct mtasts_key *key, cfg_opt_t *opt, void *base) {
+static void read_key(const struct mtasts_config_key *key, cfg_opt_t *opt, void *base) {
   char *field = (char *)base + key->offset;
   struct {
     void *items;
@@ -166,9 +168,9 @@ static void read_key(const struct mtasts_key *key, cfg_opt_t *opt, void *base) {
 } /* NOLINT(clang-analyzer-unix.Malloc) */
 
 static void read_section(cfg_t *section, const char *name, void *base) {
-  for (size_t i = 0; i < mtasts_key_count && parsing->status == MTASTS_OK; i++)
-    if (strcmp(mtasts_keys[i].section, name) == 0)
-      read_key(&mtasts_keys[i], cfg_getopt(section, mtasts_keys[i].name), base);
+  for (size_t i = 0; i < mtasts_config_key_count && parsing->status == MTASTS_OK; i++)
+    if (strcmp(mtasts_config_keys[i].section, name) == 0)
+      read_key(&mtasts_config_keys[i], cfg_getopt(section, mtasts_config_keys[i].name), base);
 }
 
 /* Packs the patterns of an override, each as one length byte and the name. */
@@ -252,8 +254,8 @@ done:
 /* Called at an override's closing brace; its keys tell the line better. */
 static int on_override(cfg_t *cfg, cfg_opt_t *opt) {
   unsigned line = 0;
-  for (size_t i = 0; i < mtasts_key_count; i++) {
-    if (strcmp(mtasts_keys[i].section, opt->name) != 0)
+  for (size_t i = 0; i < mtasts_config_key_count; i++) {
+    if (strcmp(mtasts_config_keys[i].section, opt->name) != 0)
       continue;
     unsigned *at = &parsing->lines[i];
     if (*at && (!line || *at < line))
@@ -300,9 +302,9 @@ static void resolve_accounts(struct mtasts_config *config) {
 
 /* From libconfuse's tree to the configuration. */
 static void build(cfg_t *tree, struct mtasts_config *config) {
-  for (size_t i = 0; i < mtasts_key_count; i++) {
-    const char *name = mtasts_keys[i].section;
-    bool first = i == 0 || strcmp(mtasts_keys[i - 1].section, name) != 0;
+  for (size_t i = 0; i < mtasts_config_key_count; i++) {
+    const char *name = mtasts_config_keys[i].section;
+    bool first = i == 0 || strcmp(mtasts_config_keys[i - 1].section, name) != 0;
     if (first && strcmp(name, "override") != 0)
       read_section(strcmp(name, "root") == 0 ? tree : cfg_getsec(tree, name), name, config);
   }
@@ -317,29 +319,29 @@ static void build(cfg_t *tree, struct mtasts_config *config) {
     qsort(parsing->overrides, config->override_count, sizeof *parsing->overrides, by_domain);
 }
 
-static cfg_opt_t option_of(const struct mtasts_key *key) {
+static cfg_opt_t option_of(const struct mtasts_config_key *key) {
   cfg_flag_t flags = CFGF_NODEFAULT | (key->element || key->set ? CFGF_LIST : CFGF_NONE);
   return (cfg_opt_t)CFG_STR_CB(key->name, NULL, flags, on_value);
 }
 
 /* Every value is a string to libconfuse: our own table knows more than its types do. */
 static cfg_t *make_tree(void) {
-  cfg_opt_t top[MTASTS_KEYS_MAX];
-  cfg_opt_t inner[2 * MTASTS_KEYS_MAX];
+  cfg_opt_t top[MTASTS_CONFIG_KEYS_MAX];
+  cfg_opt_t inner[2 * MTASTS_CONFIG_KEYS_MAX];
   size_t tops = 0;
   size_t inners = 0;
-  for (size_t i = 0; i < mtasts_key_count; i++) {
-    const char *section = mtasts_keys[i].section;
+  for (size_t i = 0; i < mtasts_config_key_count; i++) {
+    const char *section = mtasts_config_keys[i].section;
     if (strcmp(section, "root") == 0) {
-      top[tops++] = option_of(&mtasts_keys[i]);
+      top[tops++] = option_of(&mtasts_config_keys[i]);
       continue;
     }
     bool titled = strcmp(section, "override") == 0;
     cfg_flag_t flags = titled ? CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES : CFGF_NONE;
-    if (i == 0 || strcmp(mtasts_keys[i - 1].section, section) != 0)
+    if (i == 0 || strcmp(mtasts_config_keys[i - 1].section, section) != 0)
       top[tops++] = (cfg_opt_t)CFG_SEC(section, &inner[inners], flags);
-    inner[inners++] = option_of(&mtasts_keys[i]);
-    if (i + 1 == mtasts_key_count || strcmp(mtasts_keys[i + 1].section, section) != 0)
+    inner[inners++] = option_of(&mtasts_config_keys[i]);
+    if (i + 1 == mtasts_config_key_count || strcmp(mtasts_config_keys[i + 1].section, section) != 0)
       inner[inners++] = (cfg_opt_t)CFG_END();
   }
   top[tops] = (cfg_opt_t)CFG_END();

@@ -8,19 +8,20 @@
 #include "config.h"
 #include "error_text.h"
 
-struct mtasts_key;
+struct mtasts_config_key;
 
 /*
  * Reads one value into *out. Returns NULL, or why it is refused. Keeps pointing at text where
  * the value is a string.
  */
-typedef const char *mtasts_key_fn(const struct mtasts_key *key, const char *text, void *out);
+typedef const char *mtasts_config_key_fn(const struct mtasts_config_key *key, const char *text,
+                                         void *out);
 
-struct mtasts_key {
+struct mtasts_config_key {
   const char *section; /* "root" for those outside of any, as libconfuse calls it */
   const char *name;
   const char *fallback; /* the default; NULL: must be given. Of a list: each ends with NUL */
-  mtasts_key_fn *read;
+  mtasts_config_key_fn *read;
   size_t offset;     /* in struct mtasts_config; of `override` in struct mtasts_override_draft */
   size_t element;    /* bytes of a list's element; 0: not a list */
   bool set;          /* a list whose values become bits of one number */
@@ -30,12 +31,12 @@ struct mtasts_key {
 };
 
 enum {
-  MTASTS_KEYS_MAX = 128
+  MTASTS_CONFIG_KEYS_MAX = 128
 };
 
 /* The keys of one section stand together. */
-extern const struct mtasts_key mtasts_keys[];
-extern const size_t mtasts_key_count;
+extern const struct mtasts_config_key mtasts_config_keys[];
+extern const size_t mtasts_config_key_count;
 
 /* An `override` section as it is written. */
 struct mtasts_override_draft {
@@ -56,7 +57,7 @@ enum mtasts_status mtasts_config_read(struct mtasts_span text, const char *name,
 void mtasts_config_free_tree(void *tree);
 
 /* Room for one value of any key. */
-union mtasts_value {
+union mtasts_config_value {
   const char *text;
   uint64_t number;
   struct mtasts_network network;

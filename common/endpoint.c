@@ -109,7 +109,7 @@ static const char *scope_fault(const struct in6_addr *address, bool is_v4,
   return NULL;
 }
 
-const char *mtasts_server_fault(const char *text) {
+const char *mtasts_endpoint_dns_server_error(const char *text) {
   static const char no_address[] = "is not an ADDRESS or ADDRESS@PORT";
   struct mtasts_span all = {text, strcspn(text, "@")};
   struct mtasts_span host = {text, strcspn(text, "%@")};

@@ -11,7 +11,7 @@
 #include "mtasts.h"
 
 /*
- * A place to listen at: `unix:/path`, `inet:127.0.0.1:8461`, `inet:[::1]:8461`;
+ * An address to listen at: `unix:/path`, `inet:127.0.0.1:8461`, `inet:[::1]:8461`;
  * `inet:` may be left out.
  */
 bool mtasts_endpoint_parse(const char *text, struct sockaddr_storage *address, socklen_t *size);
@@ -21,7 +21,7 @@ bool mtasts_endpoint_parse(const char *text, struct sockaddr_storage *address, s
  * address does (RFC 4007 section 11): fe80::53%eth0@53. Whether there is such an interface is not
  * asked here. NULL: it is one; else what it is not, as in "is not an address".
  */
-const char *mtasts_server_fault(const char *text);
+const char *mtasts_endpoint_dns_server_error(const char *text);
 
 /* An IPv4 network is stored mapped (::ffff:a.b.c.d/96+n). */
 struct mtasts_network {

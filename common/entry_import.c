@@ -9,7 +9,7 @@
 /* Reads a line of an export back. The first thing that is wrong is kept, the rest skipped. */
 struct import {
   json_t *object;
-  struct mtasts_entry_store *store;
+  struct mtasts_entry_buffers *store;
   bool failed;
   char *error;
 };
@@ -260,7 +260,8 @@ static void read_entry(struct import *in, struct mtasts_domain *domain,
     fail(in, "state: the other keys make it \"%s\"", is);
 }
 
-enum mtasts_status mtasts_entry_from_json(struct mtasts_span line, struct mtasts_entry_store *store,
+enum mtasts_status mtasts_entry_from_json(struct mtasts_span line,
+                                          struct mtasts_entry_buffers *store,
                                           struct mtasts_domain *domain, struct mtasts_entry *entry,
                                           char error[MTASTS_ERROR_TEXT]) {
   struct import in = {.store = store, .error = error};

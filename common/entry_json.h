@@ -25,7 +25,7 @@ enum {
 };
 
 /* What an imported entry points into. */
-struct mtasts_entry_store {
+struct mtasts_entry_buffers {
   unsigned char patterns[MTASTS_POLICY_MAX];
   unsigned char hosts[MTASTS_MX_LIST_MAX];
   char detail[MTASTS_DETAIL_MAX];
@@ -40,7 +40,8 @@ struct mtasts_entry_store {
  *   MTASTS_INVALID    error says why (error_text.h)
  *   MTASTS_TOO_LARGE  over MTASTS_ENTRY_JSON_MAX bytes; *error says so
  */
-enum mtasts_status mtasts_entry_from_json(struct mtasts_span line, struct mtasts_entry_store *store,
+enum mtasts_status mtasts_entry_from_json(struct mtasts_span line,
+                                          struct mtasts_entry_buffers *store,
                                           struct mtasts_domain *domain, struct mtasts_entry *entry,
                                           char error[MTASTS_ERROR_TEXT]);
 

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "holder.h"
+#include "socket_owner.h"
 
 enum {
   MODE_DIRECTORY = 0755,
@@ -74,7 +74,7 @@ static bool is_dead(const struct sockaddr_un *at, int type) {
   return dead;
 }
 
-static bool clear_place(const struct sockaddr_un *at, int type, char error[MTASTS_ERROR_TEXT]) {
+static bool remove_stale(const struct sockaddr_un *at, int type, char error[MTASTS_ERROR_TEXT]) {
   struct stat found;
   if (lstat(at->sun_path, &found) != 0)
     return errno == ENOENT || fail(error, "%s: %s", at->sun_path, strerror(errno));
@@ -106,7 +106,8 @@ static bool give_mode(int fd, const struct stat *file, mode_t mode) {
  * the owner of the directory does meanwhile.
  */
 static bool give_socket(const char *path, const struct mtasts_access *access,
-                        const struct mtasts_config *config, struct mtasts_listening *listening) {
+                        const struct mtasts_config *config,
+                        struct mtasts_listen_socket *listening) {
   struct stat file = {0};
   uid_t uid = by_root() ? config->uid : (uid_t)-1;
   gid_t gid = by_root() || access->gid != config->gid ? access->gid : (gid_t)-1;
@@ -128,11 +129,11 @@ static bool give_socket(const char *path, const struct mtasts_access *access,
 /* A stream socket cannot be connected to yet. A datagram socket has no more than its mode from the
  * start, since the socket's own mode is what bind gives its file (unix_bind_bsd in Linux). */
 static bool bind_unix(int type, const struct mtasts_access *access,
-                      const struct mtasts_config *config, struct mtasts_listening *listening,
+                      const struct mtasts_config *config, struct mtasts_listen_socket *listening,
                       char error[MTASTS_ERROR_TEXT]) {
   struct sockaddr_un at;
   memcpy(&at, &listening->address, sizeof at);
-  if (!make_directory(at.sun_path, config, error) || !clear_place(&at, type, error))
+  if (!make_directory(at.sun_path, config, error) || !remove_stale(&at, type, error))
     return false;
   if (fchmod(listening->fd, access->mode) != 0 ||
       bind(listening->fd, (const struct sockaddr *)&at, sizeof at) != 0)
@@ -147,7 +148,7 @@ static bool bind_unix(int type, const struct mtasts_access *access,
   return true;
 }
 
-bool mtasts_listen_in_place(const struct mtasts_listening *listening) {
+bool mtasts_listen_is_current(const struct mtasts_listen_socket *listening) {
   struct sockaddr_un at;
   struct stat found;
   if (listening->address.ss_family != AF_UNIX)
@@ -157,9 +158,9 @@ bool mtasts_listen_in_place(const struct mtasts_listening *listening) {
          found.st_dev == listening->device && found.st_ino == listening->inode;
 }
 
-void mtasts_listen_remove(const struct mtasts_listening *listening) {
+void mtasts_listen_remove(const struct mtasts_listen_socket *listening) {
   struct sockaddr_un at;
-  if (listening->address.ss_family != AF_UNIX || !mtasts_listen_in_place(listening))
+  if (listening->address.ss_family != AF_UNIX || !mtasts_listen_is_current(listening))
     return;
   memcpy(&at, &listening->address, sizeof at);
   unlink(at.sun_path);
@@ -168,7 +169,7 @@ void mtasts_listen_remove(const struct mtasts_listening *listening) {
 /* all sockets */
 
 static bool bind_inet(const char *endpoint, socklen_t size,
-                      const struct mtasts_listening *listening, char error[MTASTS_ERROR_TEXT]) {
+                      const struct mtasts_listen_socket *listening, char error[MTASTS_ERROR_TEXT]) {
   const int on = 1;
   int fd = listening->fd;
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
@@ -180,9 +181,9 @@ static bool bind_inet(const char *endpoint, socklen_t size,
 }
 
 bool mtasts_listen(const char *endpoint, int type, const struct mtasts_access *access,
-                   const struct mtasts_config *config, struct mtasts_listening *listening,
+                   const struct mtasts_config *config, struct mtasts_listen_socket *listening,
                    char error[MTASTS_ERROR_TEXT]) {
-  struct mtasts_listening made = {.fd = -1};
+  struct mtasts_listen_socket made = {.fd = -1};
   socklen_t size;
   if (!mtasts_endpoint_parse(endpoint, &made.address, &size)) {
     errno = EINVAL;
@@ -219,13 +220,13 @@ static unsigned port_of(const struct sockaddr_storage *address) {
 void mtasts_listen_explain(const char *endpoint, int number, char error[MTASTS_ERROR_TEXT]) {
   struct sockaddr_storage address;
   socklen_t size;
-  char holder[MTASTS_HOLDER_WORDS];
+  char holder[MTASTS_SOCKET_OWNER_TEXT];
   size_t used = strlen(error);
   const char *more = NULL;
   if (!mtasts_endpoint_parse(endpoint, &address, &size))
     return;
   bool is_unix = address.ss_family == AF_UNIX;
-  if (number == EADDRINUSE && mtasts_holder_find(&address, holder))
+  if (number == EADDRINUSE && mtasts_socket_owner_find(&address, holder))
     snprintf(error + used, MTASTS_ERROR_TEXT - used, ": %s%s", holder,
              is_unix ? "" : " listens there");
   else if (number == EADDRNOTAVAIL)

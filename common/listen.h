@@ -18,7 +18,7 @@
 #include "config.h"
 #include "error_text.h"
 
-struct mtasts_listening {
+struct mtasts_listen_socket {
   int fd; /* non-blocking, close-on-exec; the caller's to close */
   struct sockaddr_storage address;
   dev_t device; /* of a unix socket's file, with inode */
@@ -31,19 +31,19 @@ struct mtasts_listening {
  * False: error says why, and errno is EADDRINUSE where somebody else listens there.
  */
 bool mtasts_listen(const char *endpoint, int type, const struct mtasts_access *access,
-                   const struct mtasts_config *config, struct mtasts_listening *listening,
+                   const struct mtasts_config *config, struct mtasts_listen_socket *listening,
                    char error[MTASTS_ERROR_TEXT]);
 
 /*
  * Adds to `error` what else is known of a failure of mtasts_listen, whose errno is `number`: which
- * process listens there (holder.h), or what the error means. Takes as long as that does.
+ * process listens there (socket_owner.h), or what the error means. Takes as long as that does.
  */
 void mtasts_listen_explain(const char *endpoint, int number, char error[MTASTS_ERROR_TEXT]);
 
 /* Is the unix socket still the one at its path? True of other sockets. */
-bool mtasts_listen_in_place(const struct mtasts_listening *listening);
+bool mtasts_listen_is_current(const struct mtasts_listen_socket *listening);
 
 /* Removes the unix socket, where it still is the one there. Works on when fd is closed. */
-void mtasts_listen_remove(const struct mtasts_listening *listening);
+void mtasts_listen_remove(const struct mtasts_listen_socket *listening);
 
 #endif

@@ -41,7 +41,7 @@ static void sum_up(int64_t now, bool force) {
   } while (more);
 }
 
-void mtasts_log_rest(void) {
+void mtasts_log_flush_repeated(void) {
   sum_up(mtasts_clock_ms(), false);
 }
 

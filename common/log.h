@@ -25,7 +25,7 @@ __attribute__((format(printf, 2, 3))) void mtasts_log(enum mtasts_log_level leve
 
 /* Writes what is to be said of repeated lines. To be called from time to time; without it that
  * waits for the next line. */
-void mtasts_log_rest(void);
+void mtasts_log_flush_repeated(void);
 
 /* Writes what is left, for at most half a second: before the process ends. */
 void mtasts_log_close(void);

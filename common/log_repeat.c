@@ -17,7 +17,7 @@ static bool is_over(const struct mtasts_log_text *text, int64_t now) {
 
 /* The place for a new text: a free one, or else that of the oldest of which nothing is to be told.
  * NULL: none. */
-static struct mtasts_log_text *place_for(struct mtasts_log_repeat *repeat) {
+static struct mtasts_log_text *entry_for(struct mtasts_log_repeat *repeat) {
   struct mtasts_log_text *found = NULL;
   for (size_t i = 0; i < MTASTS_LOG_TEXTS; i++) {
     struct mtasts_log_text *text = &repeat->texts[i];
@@ -42,10 +42,10 @@ bool mtasts_log_repeat_admits(struct mtasts_log_repeat *repeat, enum mtasts_log_
     }
     return ++known->count <= MTASTS_LOG_SAME;
   }
-  struct mtasts_log_text *place = place_for(repeat);
-  if (place) {
-    *place = (struct mtasts_log_text){.hash = hash, .level = level, .since = now, .count = 1};
-    snprintf(place->text, sizeof place->text, "%s", text);
+  struct mtasts_log_text *entry = entry_for(repeat);
+  if (entry) {
+    *entry = (struct mtasts_log_text){.hash = hash, .level = level, .since = now, .count = 1};
+    snprintf(entry->text, sizeof entry->text, "%s", text);
   }
   return true;
 }

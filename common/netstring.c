@@ -2,14 +2,14 @@
 
 #include "span.h"
 
-enum mtasts_netstring mtasts_netstring_read(struct mtasts_span bytes, size_t most,
+enum mtasts_netstring mtasts_netstring_read(struct mtasts_span bytes, size_t max,
                                             struct mtasts_span *payload, size_t *used) {
   size_t size = 0;
   size_t at = 0;
   for (; at < bytes.len && mtasts_is_digit(bytes.data[at]); at++) {
     bool leading_zero = at > 0 && size == 0;
     size = size * 10 + (size_t)(bytes.data[at] - '0');
-    if (leading_zero || size > most || at == MTASTS_NETSTRING_HEAD - 1)
+    if (leading_zero || size > max || at == MTASTS_NETSTRING_HEAD - 1)
       return MTASTS_NETSTRING_BAD;
   }
   if (at == bytes.len)

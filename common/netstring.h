@@ -16,16 +16,16 @@ enum {
 enum mtasts_netstring {
   MTASTS_NETSTRING_WHOLE,
   MTASTS_NETSTRING_PART, /* well-formed so far: more must come */
-  MTASTS_NETSTRING_BAD,  /* no netstring, or its payload is longer than `most` */
+  MTASTS_NETSTRING_BAD,  /* no netstring, or its payload is longer than `max` */
 };
 
 /*
  * Reads the netstring at the front of bytes. No leading zeros (but for `0:,`), digits only.
- * most: bytes of payload allowed (never more than MTASTS_NETSTRING_MAX), known to be too many as
+ * max: bytes of payload allowed (never more than MTASTS_NETSTRING_MAX), known to be too many as
  * soon as the digits say so. On WHOLE, *payload points into bytes and *used is what the netstring
  * takes of them.
  */
-enum mtasts_netstring mtasts_netstring_read(struct mtasts_span bytes, size_t most,
+enum mtasts_netstring mtasts_netstring_read(struct mtasts_span bytes, size_t max,
                                             struct mtasts_span *payload, size_t *used);
 
 /*

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 enum {
-  LEAST = 6,      /* of a share */
-  MOST = 1 << 20, /* descriptors that are of any use */
+  LEAST = 6,                 /* of a share */
+  DESCRIPTORS_MAX = 1 << 20, /* descriptors that are of any use */
 };
 
 /* The lowest free descriptor is the one that is wanted, since those below it are taken already.
@@ -40,8 +40,8 @@ void mtasts_process_raise_descriptors(void) {
 struct mtasts_descriptors mtasts_process_descriptors(void) {
   struct rlimit limit;
   unsigned share = LEAST;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > MOST)
-    limit.rlim_cur = MOST;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > DESCRIPTORS_MAX)
+    limit.rlim_cur = DESCRIPTORS_MAX;
   if (limit.rlim_cur > MTASTS_DESCRIPTORS_RESERVE + 3 * LEAST)
     share = (unsigned)(limit.rlim_cur - MTASTS_DESCRIPTORS_RESERVE) / 3;
   return (struct mtasts_descriptors){

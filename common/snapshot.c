@@ -11,12 +11,12 @@ struct mtasts_snapshot *mtasts_snapshot_new(struct mtasts_config *config) {
   return made;
 }
 
-struct mtasts_snapshot *mtasts_snapshot_hold(struct mtasts_snapshot *snapshot) {
+struct mtasts_snapshot *mtasts_snapshot_ref(struct mtasts_snapshot *snapshot) {
   atomic_fetch_add(&snapshot->references, 1);
   return snapshot;
 }
 
-void mtasts_snapshot_release(struct mtasts_snapshot *snapshot) {
+void mtasts_snapshot_unref(struct mtasts_snapshot *snapshot) {
   if (!snapshot || atomic_fetch_sub(&snapshot->references, 1) > 1)
     return;
   mtasts_config_free(snapshot->config);

@@ -18,9 +18,9 @@ struct mtasts_snapshot {
  * still the caller's. */
 struct mtasts_snapshot *mtasts_snapshot_new(struct mtasts_config *config);
 
-struct mtasts_snapshot *mtasts_snapshot_hold(struct mtasts_snapshot *snapshot);
+struct mtasts_snapshot *mtasts_snapshot_ref(struct mtasts_snapshot *snapshot);
 
 /* The last one to let go frees it. NULL is fine. */
-void mtasts_snapshot_release(struct mtasts_snapshot *snapshot);
+void mtasts_snapshot_unref(struct mtasts_snapshot *snapshot);
 
 #endif

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "cache_open.h"
+#include "error_map.h"
 #include "log.h"
 #include "salvage.h"
-#include "status.h"
 #include "tree_check.h"
 
 enum {
@@ -18,7 +18,7 @@ enum {
   STACK_SIZE = 1 << 18, /* bytes */
   STEP_PAGES = 16,      /* that are salvaged before the loop looks at its other work */
   AGAIN_S = 5,          /* between tries, if the checked file cannot be opened */
-  COMPLAIN_MS = 60000,
+  LOG_EVERY_MS = 60000,
 };
 
 /* the thread */
@@ -79,7 +79,7 @@ static void end_salvage(struct mtasts_admission *admission) {
   if (salvaged.status == MTASTS_OK)
     mtasts_salvage_mark(admission->directory, false);
   mtasts_store_salvaged(admission->store);
-  mtasts_cache_tell_salvaged(admission->stats, admission->directory, &salvaged);
+  mtasts_cache_log_salvaged(admission->stats, admission->directory, &salvaged);
 }
 
 /* From here on the new file is in use, while the old one's domains come into it. */
@@ -93,7 +93,7 @@ static void begin_salvage(struct mtasts_admission *admission) {
     return;
   }
   mtasts_store_salvaged(admission->store);
-  mtasts_cache_tell_salvaged(admission->stats, admission->directory, &none);
+  mtasts_cache_log_salvaged(admission->stats, admission->directory, &none);
   finish(admission);
 }
 
@@ -117,7 +117,7 @@ static void admit(struct mtasts_admission *admission) {
     begin_salvage(admission);
     return;
   }
-  if (mtasts_seldom(&admission->complained, COMPLAIN_MS))
+  if (mtasts_ratelimit(&admission->store_error_log, LOG_EVERY_MS))
     mtasts_log(MTASTS_LOG_ERROR,
                "cache: %s is checked, but cannot be opened: %s; it is read page by page, and it is "
                "tried again",

@@ -13,9 +13,9 @@
 #include <stdatomic.h>
 
 #include "job.h"
+#include "ratelimit.h"
 #include "stats.h"
 #include "store.h"
-#include "uptime.h"
 
 /* Of the thread that starts and stops the others. */
 struct mtasts_cache_check {
@@ -43,7 +43,7 @@ struct mtasts_admission {
   enum mtasts_status checked;
   struct mtasts_salvage *salvage; /* under way; NULL: none */
   int fd;                         /* of the file that is salvaged; -1: none */
-  struct mtasts_seldom complained;
+  struct mtasts_ratelimit store_error_log;
 };
 
 /* store, stats, admitted and context are given; false: no memory. */

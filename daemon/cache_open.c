@@ -7,11 +7,11 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "clean_shutdown.h"
+#include "error_map.h"
 #include "files.h"
 #include "format.h"
 #include "log.h"
-#include "stamp.h"
-#include "status.h"
 #include "store.h"
 
 enum {
@@ -39,11 +39,11 @@ static void warn(void *context, const char *sentence) {
 
 static bool in_use(void *context, const struct mtasts_domain *domain) {
   const struct mtasts_cache_opening *opening = context;
-  return mtasts_use_again(opening->use, domain);
+  return mtasts_usage_filter_asked_again(opening->usage, domain);
 }
 
-void mtasts_cache_tell_salvaged(struct mtasts_stats *stats, const char *directory,
-                                const struct mtasts_salvaged *salvaged) {
+void mtasts_cache_log_salvaged(struct mtasts_stats *stats, const char *directory,
+                               const struct mtasts_salvaged *salvaged) {
   char words[MTASTS_SALVAGED_WORDS];
   if (salvaged->format == 0)
     mtasts_count(stats, MTASTS_COUNT_CACHE_DAMAGES);
@@ -77,7 +77,8 @@ static enum mtasts_status try_cache(struct mtasts_cache_opening *opening) {
       .in_use = in_use,
       .context = opening,
   };
-  enum mtasts_status status = options.unchecked ? MTASTS_OK : mtasts_stamp_check(directory);
+  enum mtasts_status status =
+      options.unchecked ? MTASTS_OK : mtasts_clean_shutdown_check(directory);
   if (status == MTASTS_OK)
     status = mtasts_store_open(directory, &options, &opening->store);
   if (status == MTASTS_CORRUPT) {
@@ -89,7 +90,7 @@ static enum mtasts_status try_cache(struct mtasts_cache_opening *opening) {
     return status;
   }
   if (status == MTASTS_OK)
-    mtasts_cache_tell_salvaged(opening->stats, directory, &salvaged);
+    mtasts_cache_log_salvaged(opening->stats, directory, &salvaged);
   return status;
 }
 
@@ -105,13 +106,13 @@ int mtasts_cache_open_writer(struct mtasts_cache_opening *opening) {
   if (status == MTASTS_OK)
     return EX_OK;
   if (status == MTASTS_LOCKED)
-    return mtasts_program_fail(opening->program, code_of(status),
-                               "cache: another process is writing %s; is mtastsd running already?",
-                               directory);
+    return mtasts_daemon_main_fail(
+        opening->program, code_of(status),
+        "cache: another process is writing %s; is mtastsd running already?", directory);
   if (status == MTASTS_PERMISSION && errno != EROFS && errno != ELOOP)
-    return mtasts_program_fail(opening->program, code_of(status),
-                               "cache: %s: permission denied; give it to user %s (chown -R)",
-                               directory, opening->config->user);
-  return mtasts_program_fail(opening->program, code_of(status), "cache: %s: %s", directory,
-                             mtasts_env_reason(status, errno));
+    return mtasts_daemon_main_fail(opening->program, code_of(status),
+                                   "cache: %s: permission denied; give it to user %s (chown -R)",
+                                   directory, opening->config->user);
+  return mtasts_daemon_main_fail(opening->program, code_of(status), "cache: %s: %s", directory,
+                                 mtasts_env_reason(status, errno));
 }

@@ -28,13 +28,13 @@ enum mtasts_origin {
 enum {
   MTASTS_CLIENTS_MAX = 64, /* more uids than that at a time share one client for each origin */
 
-  MTASTS_ERRANDS_MAX = 4096,        /* look-ups and the like that are out, of all clients */
-  MTASTS_ERRANDS_KEPT = 512,        /* of them, kept for each origin that others wait at */
-  MTASTS_ERRANDS_CLIENT_MAX = 2048, /* of one client of a unix socket */
-  MTASTS_ERRANDS_OUTCOME_MAX = 512, /* of what MTAs tell */
+  MTASTS_PENDING_JOBS_MAX = 4096,        /* look-ups and the like that are out, of all clients */
+  MTASTS_PENDING_JOBS_RESERVED = 512,    /* of them, kept for each origin that others wait at */
+  MTASTS_PENDING_JOBS_CLIENT_MAX = 2048, /* of one client of a unix socket */
+  MTASTS_PENDING_JOBS_OUTCOME_MAX = 512, /* of what MTAs tell */
 
   MTASTS_WAITERS_MAX = 8192,
-  MTASTS_WAITERS_KEPT = 1024,
+  MTASTS_WAITERS_RESERVED = 1024,
   MTASTS_WAITERS_CLIENT_MAX = 4096,
 };
 
@@ -44,36 +44,36 @@ TAILQ_HEAD(mtasts_peers, mtasts_peer);
 struct mtasts_client {
   enum mtasts_origin origin;
   uid_t uid;
-  unsigned held; /* by peers and errands */
-  unsigned errands, waiters;
-  struct mtasts_peers put_off; /* of turns.h: peers that go on in a later turn of the loop */
+  unsigned references; /* by peers and pending jobs */
+  unsigned pending_jobs, waiters;
+  struct mtasts_peers put_off; /* of time_slice.h: peers that go on in a later turn of the loop */
   TAILQ_ENTRY(mtasts_client) turn;
 };
 
 /* What there is for all, and who has it. */
 struct mtasts_allowance {
-  unsigned most, kept, total;
+  unsigned max, reserved, total;
   unsigned used[MTASTS_ORIGINS];
 };
 
 struct mtasts_clients {
   struct mtasts_client all[MTASTS_CLIENTS_MAX + MTASTS_ORIGINS];
-  struct mtasts_allowance errands, waiters;
-  unsigned network_errands; /* look-ups of the network: socketmap.network_lookups */
+  struct mtasts_allowance pending_jobs, waiters;
+  unsigned network_pending_jobs; /* look-ups of the network: socketmap.network_lookups */
 };
 
-void mtasts_clients_init(struct mtasts_clients *clients, unsigned network_errands);
+void mtasts_clients_init(struct mtasts_clients *clients, unsigned network_pending_jobs);
 
 /* The client of a peer, held. Never NULL: past MTASTS_CLIENTS_MAX, one that several uids share. */
-struct mtasts_client *mtasts_clients_hold(struct mtasts_clients *clients, enum mtasts_origin origin,
-                                          uid_t uid);
-void mtasts_clients_release(struct mtasts_client *client);
+struct mtasts_client *mtasts_clients_ref(struct mtasts_clients *clients, enum mtasts_origin origin,
+                                         uid_t uid);
+void mtasts_clients_unref(struct mtasts_client *client);
 
-/* Counts a look-up of the client's, and holds the client. behind: nobody waits for it, so a quarter
- * is left for what is waited for. False: there is no room. */
-bool mtasts_clients_take_errand(struct mtasts_clients *clients, struct mtasts_client *client,
-                                bool behind);
-void mtasts_clients_end_errand(struct mtasts_clients *clients, struct mtasts_client *client);
+/* Counts a look-up of the client's, and holds the client. background: nobody waits for it, so a
+ * quarter is left for what is waited for. False: there is no room. */
+bool mtasts_clients_take_pending_job(struct mtasts_clients *clients, struct mtasts_client *client,
+                                     bool background);
+void mtasts_clients_end_pending_job(struct mtasts_clients *clients, struct mtasts_client *client);
 
 /* The same for one that waits; the client is held by its connection. */
 bool mtasts_clients_take_waiter(struct mtasts_clients *clients, struct mtasts_client *client);

@@ -32,7 +32,7 @@ struct mtasts_clock_watch {
   int64_t even;     /* uptime since which the clock has run on evenly */
   int64_t off;      /* the sum of the jumps since it was trusted last */
   int64_t least;    /* the clock has shown as much before */
-  bool behind;      /* it shows less */
+  bool background;  /* it shows less */
 };
 
 /* least: what the clock has shown before, such as mtasts_clock_written; 0: not known. */

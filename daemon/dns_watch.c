@@ -5,35 +5,35 @@
 #include <string.h>
 
 #include "log.h"
-#include "uptime.h"
+#include "ratelimit.h"
 
 /* what is told */
 
-static void tell_servers(const struct mtasts_dns_watch *watch, char *servers) {
-  mtasts_servers_write(mtasts_resolver_servers(watch->resolver), servers);
+static void log_servers(const struct mtasts_dns_watch *watch, char *servers) {
+  mtasts_dns_server_list_write(mtasts_resolver_servers(watch->resolver), servers);
   if (!*servers)
-    snprintf(servers, MTASTS_SERVERS_TEXT, "none");
+    snprintf(servers, MTASTS_DNS_SERVER_LIST_TEXT, "none");
 }
 
-static void tell(struct mtasts_dns_watch *watch, enum mtasts_outage_news news) {
+static void log_change(struct mtasts_dns_watch *watch, enum mtasts_outage_change change) {
   const struct mtasts_outage *outage = &watch->outage;
-  char servers[MTASTS_SERVERS_TEXT];
+  char servers[MTASTS_DNS_SERVER_LIST_TEXT];
   char why[4 * MTASTS_DETAIL_MAX + 3];
-  int64_t lasted = (mtasts_uptime() - outage->since) / 1000;
-  if (news == MTASTS_OUTAGE_FIRST || news == MTASTS_OUTAGE_ENDS)
+  int64_t lasted = (mtasts_clock_coarse_ms() - outage->since) / 1000;
+  if (change == MTASTS_OUTAGE_FIRST || change == MTASTS_OUTAGE_ENDS)
     atomic_store_explicit(&watch->stats->resolver_back, watch->now(), memory_order_relaxed);
   atomic_store_explicit(&watch->stats->dns_fails, outage->out, memory_order_relaxed);
-  if (news == MTASTS_OUTAGE_SAME || news == MTASTS_OUTAGE_FIRST)
+  if (change == MTASTS_OUTAGE_SAME || change == MTASTS_OUTAGE_FIRST)
     return;
-  tell_servers(watch, servers);
+  log_servers(watch, servers);
   mtasts_log_value((struct mtasts_span){watch->why, strlen(watch->why)}, why, sizeof why);
-  if (news == MTASTS_OUTAGE_BEGINS)
+  if (change == MTASTS_OUTAGE_BEGINS)
     mtasts_log(MTASTS_LOG_WARNING,
                "dns=broken servers=%s detail=%s: is the DNS server there, and does it answer this "
                "machine? Until it works, policies that are cached stay in force, and nothing is "
                "known of other domains",
                servers, why);
-  else if (news == MTASTS_OUTAGE_LASTS)
+  else if (change == MTASTS_OUTAGE_LASTS)
     mtasts_log(MTASTS_LOG_WARNING, "dns=broken servers=%s detail=%s since=%llds failed=%llu",
                servers, why, (long long)lasted, outage->failed);
   else
@@ -43,8 +43,8 @@ static void tell(struct mtasts_dns_watch *watch, enum mtasts_outage_news news) {
                servers, (long long)lasted, outage->failed);
 }
 
-static void tell_trouble(struct mtasts_dns_watch *watch) {
-  const struct mtasts_servers *servers = mtasts_resolver_servers(watch->resolver);
+static void log_trouble(struct mtasts_dns_watch *watch) {
+  const struct mtasts_dns_server_list *servers = mtasts_resolver_servers(watch->resolver);
   if (strcmp(watch->trouble, servers->trouble) == 0)
     return;
   snprintf(watch->trouble, sizeof watch->trouble, "%s", servers->trouble);
@@ -56,11 +56,12 @@ static void tell_trouble(struct mtasts_dns_watch *watch) {
 
 static void probe(struct mtasts_dns_watch *watch);
 
-static void on_heard(void *context, const char *name, uint16_t type, const char *why) {
+static void on_lookup_ended(void *context, const char *name, uint16_t type, const char *why) {
   struct mtasts_dns_watch *watch = context;
   if (why)
     snprintf(watch->why, sizeof watch->why, "%s", why);
-  tell(watch, mtasts_outage_heard(&watch->outage, name, type, !why, mtasts_uptime()));
+  log_change(watch, mtasts_outage_lookup_ended(&watch->outage, name, type, !why,
+                                               mtasts_clock_coarse_ms()));
   probe(watch);
 }
 
@@ -69,10 +70,10 @@ static void on_probed(void *context, const struct mtasts_dns_answer *answer) {
   struct mtasts_dns_watch *watch = context;
   (void)answer;
   watch->probe = NULL;
-  evtimer_del(watch->patience);
+  evtimer_del(watch->timeout);
 }
 
-static void on_patience(evutil_socket_t fd, short what, void *context) {
+static void on_timeout(evutil_socket_t fd, short what, void *context) {
   struct mtasts_dns_watch *watch = context;
   bool root = !(watch->outage.out && watch->outage.row);
   (void)fd;
@@ -82,18 +83,20 @@ static void on_patience(evutil_socket_t fd, short what, void *context) {
   if (!root)
     return; /* such an outage goes on */
   snprintf(watch->why, sizeof watch->why, "NS .: no answer in %d s", MTASTS_OUTAGE_PROBE_MS / 1000);
-  tell(watch, mtasts_outage_heard(&watch->outage, "", MTASTS_RR_NS, false, mtasts_uptime()));
+  log_change(watch, mtasts_outage_lookup_ended(&watch->outage, "", MTASTS_RR_NS, false,
+                                               mtasts_clock_coarse_ms()));
 }
 
 static void probe(struct mtasts_dns_watch *watch) {
-  const struct timeval patience = {.tv_sec = MTASTS_OUTAGE_PROBE_MS / 1000};
+  const struct timeval timeout = {.tv_sec = MTASTS_OUTAGE_PROBE_MS / 1000};
   const char *name;
   uint16_t type;
-  if (watch->probe || !mtasts_outage_wants_probe(&watch->outage, mtasts_uptime(), &name, &type))
+  if (watch->probe ||
+      !mtasts_outage_wants_probe(&watch->outage, mtasts_clock_coarse_ms(), &name, &type))
     return;
   if (mtasts_resolver_ask(watch->resolver, name, type ? type : MTASTS_RR_NS, on_probed, watch,
                           &watch->probe) == MTASTS_OK)
-    evtimer_add(watch->patience, &patience);
+    evtimer_add(watch->timeout, &timeout);
 }
 
 /* its life */
@@ -101,38 +104,38 @@ static void probe(struct mtasts_dns_watch *watch) {
 bool mtasts_dns_watch_open(struct mtasts_dns_watch *watch, struct event_base *base,
                            struct mtasts_stats *stats, int64_t (*now)(void)) {
   *watch = (struct mtasts_dns_watch){.base = base, .stats = stats, .now = now};
-  watch->patience = evtimer_new(base, on_patience, watch);
-  mtasts_server_changed(MTASTS_RESOLVCONF, &watch->stamp);
-  return watch->patience != NULL;
+  watch->timeout = evtimer_new(base, on_timeout, watch);
+  mtasts_resolvconf_changed(MTASTS_RESOLVCONF, &watch->state);
+  return watch->timeout != NULL;
 }
 
 static void let_go(struct mtasts_dns_watch *watch) {
   mtasts_resolver_cancel(watch->probe);
   watch->probe = NULL;
-  if (watch->patience)
-    evtimer_del(watch->patience);
+  if (watch->timeout)
+    evtimer_del(watch->timeout);
   if (watch->resolver)
-    mtasts_resolver_listen(watch->resolver, NULL, NULL);
+    mtasts_resolver_observe(watch->resolver, NULL, NULL);
 }
 
 void mtasts_dns_watch_take(struct mtasts_dns_watch *watch, struct mtasts_resolver *resolver) {
-  char was[MTASTS_SERVERS_TEXT] = "";
-  char servers[MTASTS_SERVERS_TEXT];
+  char was[MTASTS_DNS_SERVER_LIST_TEXT] = "";
+  char servers[MTASTS_DNS_SERVER_LIST_TEXT];
   if (watch->resolver)
-    tell_servers(watch, was);
+    log_servers(watch, was);
   let_go(watch);
   watch->resolver = resolver;
   watch->changed = false;
-  tell_servers(watch, servers);
+  log_servers(watch, servers);
   if (*was && strcmp(was, servers) != 0)
     mtasts_log(MTASTS_LOG_INFO, "dns servers=%s was_servers=%s", servers, was);
-  tell_trouble(watch);
-  mtasts_resolver_listen(resolver, on_heard, watch);
+  log_trouble(watch);
+  mtasts_resolver_observe(resolver, on_lookup_ended, watch);
   mtasts_outage_renew(&watch->outage);
   probe(watch);
 }
 
-static bool any_scope(const struct mtasts_servers *servers) {
+static bool any_scope(const struct mtasts_dns_server_list *servers) {
   for (size_t i = 0; i < servers->count; i++)
     if (strchr(servers->list[i].text, '%'))
       return true;
@@ -140,22 +143,22 @@ static bool any_scope(const struct mtasts_servers *servers) {
 }
 
 bool mtasts_dns_watch_go(struct mtasts_dns_watch *watch, const char *const *named, size_t count) {
-  const struct mtasts_servers *servers = mtasts_resolver_servers(watch->resolver);
-  struct mtasts_servers found;
+  const struct mtasts_dns_server_list *servers = mtasts_resolver_servers(watch->resolver);
+  struct mtasts_dns_server_list found;
   char error[MTASTS_ERROR_TEXT];
-  if (count == 0 && mtasts_server_changed(MTASTS_RESOLVCONF, &watch->stamp))
+  if (count == 0 && mtasts_resolvconf_changed(MTASTS_RESOLVCONF, &watch->state))
     watch->changed = true;
-  tell(watch, mtasts_outage_tick(&watch->outage, mtasts_uptime()));
+  log_change(watch, mtasts_outage_tick(&watch->outage, mtasts_clock_coarse_ms()));
   probe(watch);
   if ((!watch->changed && !any_scope(servers) && !*servers->trouble) ||
-      mtasts_servers_find(named, count, &found, error) != MTASTS_OK)
+      mtasts_dns_server_list_find(named, count, &found, error) != MTASTS_OK)
     return false;
-  watch->changed = !mtasts_servers_same(&found, servers);
+  watch->changed = !mtasts_dns_server_list_same(&found, servers);
   return watch->changed;
 }
 
 void mtasts_dns_watch_close(struct mtasts_dns_watch *watch) {
   let_go(watch);
-  if (watch->patience)
-    event_free(watch->patience);
+  if (watch->timeout)
+    event_free(watch->timeout);
 }

@@ -24,9 +24,9 @@ struct mtasts_dns_watch {
   int64_t (*now)(void); /* seconds since the epoch */
   struct mtasts_resolver *resolver;
   struct mtasts_outage outage;
-  struct mtasts_server_stamp stamp; /* of resolv.conf */
-  bool changed;                     /* it has, and that is not taken up yet */
-  struct event *patience;
+  struct mtasts_resolvconf_state state; /* of resolv.conf */
+  bool changed;                         /* it has, and that is not taken up yet */
+  struct event *timeout;
   struct mtasts_dns_query *probe;
   char trouble[MTASTS_ERROR_TEXT]; /* as it was told */
   char why[MTASTS_DETAIL_MAX + 1]; /* the last failure */

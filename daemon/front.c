@@ -9,8 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "error_map.h"
 #include "front_private.h"
-#include "status.h"
 
 enum {
   DRAIN_MS = 2500, /* for look-ups under way, of the three seconds that a STOP may take */
@@ -26,9 +26,9 @@ static struct timeval milliseconds(int64_t ms) {
 static void reply_late(struct mtasts_front *front, struct mtasts_waiter *waiter,
                        const struct mtasts_job *job) {
   struct mtasts_peer *peer = waiter->peer;
-  if (waiter->errand->kind == MTASTS_JOB_LOOK_UP)
-    mtasts_count_wait(front->stats, mtasts_uptime() - waiter->since);
-  size_t size = mtasts_question_answer_late(front, waiter, job, front->reply);
+  if (waiter->pending_job->kind == MTASTS_JOB_LOOK_UP)
+    mtasts_count_wait(front->stats, mtasts_clock_coarse_ms() - waiter->since);
+  size_t size = mtasts_front_answer_late(front, waiter, job, front->reply);
   mtasts_waiters_release(&front->waiters, waiter);
   mtasts_peer_reply(peer, (struct mtasts_span){front->reply, size});
 }
@@ -42,7 +42,7 @@ void mtasts_front_set_deadline(struct mtasts_front *front) {
   struct mtasts_waiter *first = mtasts_waiters_first(&front->waiters);
   if (!first || first->deadline >= front->deadline)
     return;
-  int64_t wait = first->deadline - mtasts_uptime();
+  int64_t wait = first->deadline - mtasts_clock_coarse_ms();
   struct timeval timeout = milliseconds(wait > 0 ? wait : 0);
   event_add(&front->deadline_event, &timeout);
   front->deadline = first->deadline;
@@ -50,7 +50,7 @@ void mtasts_front_set_deadline(struct mtasts_front *front) {
 
 static void on_deadline(evutil_socket_t fd, short what, void *context) {
   struct mtasts_front *front = context;
-  int64_t now = mtasts_uptime();
+  int64_t now = mtasts_clock_coarse_ms();
   struct mtasts_waiter *waiter;
   (void)fd;
   (void)what;
@@ -67,7 +67,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *context) {
 
 /* Takes the reference over. */
 static void configure(struct mtasts_front *front, struct mtasts_snapshot *snapshot) {
-  mtasts_snapshot_release(front->snapshot);
+  mtasts_snapshot_unref(front->snapshot);
   front->snapshot = snapshot;
   front->settings = mtasts_config_settings(snapshot->config);
   if (front->socketmap)
@@ -107,7 +107,7 @@ static void on_drain_over(evutil_socket_t fd, short what, void *context) {
 static void listen_on(struct mtasts_front *front, struct mtasts_job *job) {
   struct sockaddr_un address = {.sun_family = AF_UNSPEC};
   socklen_t size = sizeof address;
-  if (mtasts_socketmap_replace(front->socketmap, job->old, job->fd, job->door)) {
+  if (mtasts_socketmap_replace(front->socketmap, job->old, job->fd, job->socket_kind)) {
     job->fd = -1;
     return;
   }
@@ -118,12 +118,12 @@ static void listen_on(struct mtasts_front *front, struct mtasts_job *job) {
 }
 
 static void take_outcomes(struct mtasts_front *front, struct mtasts_job *job) {
-  struct mtasts_outcomes *made =
-      mtasts_outcomes_new(front->base, job->fd, &front->waiters, front->stats);
+  struct mtasts_outcome_socket *made =
+      mtasts_outcome_socket_new(front->base, job->fd, &front->waiters, front->stats);
   if (!made)
     return;
   job->fd = -1;
-  mtasts_outcomes_free(front->outcomes);
+  mtasts_outcome_socket_free(front->outcomes);
   front->outcomes = made;
 }
 
@@ -137,10 +137,10 @@ static void stop(struct mtasts_front *front) {
 static bool do_job(struct mtasts_front *front, struct mtasts_job *job) {
   switch (job->kind) {
   case MTASTS_JOB_CONFIGURE:
-    configure(front, mtasts_snapshot_hold(job->snapshot));
+    configure(front, mtasts_snapshot_ref(job->snapshot));
     break;
-  case MTASTS_JOB_NEWER:
-    mtasts_newer_set(&front->newer, &job->domain, job->value, job->value_size);
+  case MTASTS_JOB_UNSTORED:
+    mtasts_unstored_set(&front->unstored, &job->domain, job->value, job->value_size);
     job->value = NULL;
     break;
   case MTASTS_JOB_LISTEN:
@@ -150,7 +150,7 @@ static bool do_job(struct mtasts_front *front, struct mtasts_job *job) {
     take_outcomes(front, job);
     break;
   case MTASTS_JOB_PING:
-    mtasts_loop_note(front->stats, MTASTS_LOOP_FRONT);
+    mtasts_loop_seen(front->stats, MTASTS_LOOP_FRONT);
     break;
   case MTASTS_JOB_STOP:
     stop(front);
@@ -212,13 +212,13 @@ static bool listen_all(struct mtasts_front *front, const struct mtasts_front_opt
   const struct mtasts_socketmap_options served = {
       .base = front->base,
       .stats = front->stats,
-      .request = mtasts_question_answer,
-      .ahead = mtasts_question_ahead,
+      .request = mtasts_front_answer,
+      .ahead = mtasts_front_prefetch,
       .gone = on_gone,
       .context = front,
       .peers_max = options->peers_max,
       .network_peers_max = options->snapshot->config->socketmap.network_connections,
-      .network_errands_max = options->snapshot->config->socketmap.network_lookups,
+      .network_pending_jobs_max = options->snapshot->config->socketmap.network_lookups,
   };
   front->socketmap = mtasts_socketmap_new(&served);
   if (!front->socketmap)
@@ -226,11 +226,11 @@ static bool listen_all(struct mtasts_front *front, const struct mtasts_front_opt
   mtasts_waiters_init(&front->waiters, options->to_net, mtasts_socketmap_clients(front->socketmap));
   for (size_t i = 0; i < options->listener_count; i++)
     if (!mtasts_socketmap_listen(front->socketmap, options->listeners[i].fd,
-                                 options->listeners[i].door))
+                                 options->listeners[i].socket_kind))
       return false;
   if (options->outcome_fd >= 0)
     front->outcomes =
-        mtasts_outcomes_new(front->base, options->outcome_fd, &front->waiters, front->stats);
+        mtasts_outcome_socket_new(front->base, options->outcome_fd, &front->waiters, front->stats);
   return front->outcomes || options->outcome_fd < 0;
 }
 
@@ -256,13 +256,13 @@ enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options,
   /* Pages of the buffer for replies are the kernel's until they are needed. */
   memset(made, 0, offsetof(struct mtasts_front, reply));
   made->inbox = options->inbox;
-  made->use = options->use;
+  made->usage = options->usage;
   made->stats = options->stats;
   made->deadline = INT64_MAX;
   STAILQ_INIT(&made->jobs);
-  mtasts_newer_init(&made->newer);
+  mtasts_unstored_init(&made->unstored);
   mtasts_waiters_init(&made->waiters, options->to_net, NULL);
-  configure(made, mtasts_snapshot_hold(options->snapshot));
+  configure(made, mtasts_snapshot_ref(options->snapshot));
   enum mtasts_status status = mtasts_reader_new(options->cache, &made->reader);
   if (status != MTASTS_OK)
     snprintf(error, MTASTS_ERROR_TEXT, "the cache cannot be read: %s",
@@ -286,12 +286,12 @@ void mtasts_front_free(struct mtasts_front *front) {
   if (!front)
     return;
   mtasts_socketmap_free(front->socketmap);
-  mtasts_outcomes_free(front->outcomes);
+  mtasts_outcome_socket_free(front->outcomes);
   mtasts_waiters_destroy(&front->waiters);
   free(front->ended);
   for (struct mtasts_job *job; (job = STAILQ_FIRST(&front->jobs)); mtasts_job_free(job))
     STAILQ_REMOVE_HEAD(&front->jobs, link);
-  mtasts_newer_free(&front->newer);
+  mtasts_unstored_free(&front->unstored);
   mtasts_reader_free(front->reader);
   if (front->base) {
     event_del(&front->inbox_event);
@@ -300,6 +300,6 @@ void mtasts_front_free(struct mtasts_front *front) {
     event_del(&front->rest_event);
     event_base_free(front->base);
   }
-  mtasts_snapshot_release(front->snapshot);
+  mtasts_snapshot_unref(front->snapshot);
   free(front);
 }

@@ -12,8 +12,8 @@
  * (RFC 8461 section 3.1).
  *
  * Maps: `postfix`, `QUERY`, `postfix-tlsrpt`, `QUERYwithTLSRPT`, any other name (answers in words
- * of Postfix) and `sts` on both doors; `decision`, `entry`, `refresh`, `recheck`, `remove`,
- * `import`, `stats` on the ask door alone.
+ * of Postfix) and `sts` on both sockets; `decision`, `entry`, `refresh`, `recheck`, `remove`,
+ * `import`, `stats` on the ask socket alone.
  */
 #ifndef MTASTS_FRONT_H
 #define MTASTS_FRONT_H
@@ -23,13 +23,13 @@
 #include "snapshot.h"
 #include "socketmap.h"
 #include "stats.h"
-#include "use.h"
+#include "usage_filter.h"
 
 struct mtasts_front;
 
 struct mtasts_listener {
   int fd; /* listening, non-blocking; the front loop's from now on */
-  enum mtasts_door door;
+  enum mtasts_socket_kind socket_kind;
 };
 
 struct mtasts_front_options {
@@ -37,7 +37,7 @@ struct mtasts_front_options {
   struct mtasts_cache *cache;
   struct mtasts_queue *to_net;
   struct mtasts_queue *inbox; /* answers of the net loop; CONFIGURE and STOP of main */
-  struct mtasts_use *use;
+  struct mtasts_usage_filter *usage;
   struct mtasts_stats *stats;
   const struct mtasts_listener *listeners;
   size_t listener_count;

@@ -1,6 +1,6 @@
 /*
  * front_private.h: one question to the front loop and its reply: at once from the cache, or later.
- * For front.c and question.c alone.
+ * For front.c and front_request.c alone.
  */
 #ifndef MTASTS_FRONT_PRIVATE_H
 #define MTASTS_FRONT_PRIVATE_H
@@ -9,9 +9,9 @@
 
 #include "discover.h"
 #include "front.h"
-#include "newer.h"
-#include "outcomes.h"
-#include "uptime.h"
+#include "outcome_socket.h"
+#include "ratelimit.h"
+#include "unstored.h"
 #include "waiters.h"
 
 struct mtasts_front {
@@ -20,36 +20,36 @@ struct mtasts_front {
   struct mtasts_discover_settings settings; /* of the snapshot */
   struct mtasts_reader *reader;
   struct mtasts_queue *inbox;
-  struct mtasts_use *use;
+  struct mtasts_usage_filter *usage;
   struct mtasts_stats *stats;
   struct mtasts_socketmap *socketmap;
-  struct mtasts_outcomes *outcomes; /* NULL: nobody may tell them */
+  struct mtasts_outcome_socket *outcomes; /* NULL: nobody may tell them */
   struct mtasts_waiters waiters;
-  struct mtasts_newer newer;   /* than the cache */
-  struct mtasts_jobs jobs;     /* taken out of the inbox, and to be done */
-  struct mtasts_errand *ended; /* of the first of them: its waiters are being answered */
-  struct event rest_event;     /* pending while jobs are left for the next turn of the loop */
+  struct mtasts_unstored unstored;  /* than the cache */
+  struct mtasts_jobs jobs;          /* taken out of the inbox, and to be done */
+  struct mtasts_pending_job *ended; /* of the first of them: its waiters are being answered */
+  struct event rest_event;          /* pending while jobs are left for the next turn of the loop */
   struct event inbox_event;
   struct event deadline_event;
   int64_t deadline; /* that deadline_event is set to; INT64_MAX: none */
   struct event drain_event;
-  struct mtasts_seldom crowded;
+  struct mtasts_ratelimit too_many_log;
   bool odd_map; /* a map of another name than `postfix` was asked for, which was logged */
   char reply[MTASTS_REPLY_MAX]; /* one that comes later */
 };
 
 /* A mtasts_request_fn; its context is the front. */
-size_t mtasts_question_answer(void *context, struct mtasts_peer *peer,
-                              const struct mtasts_request *request, char *out);
+size_t mtasts_front_answer(void *context, struct mtasts_peer *peer,
+                           const struct mtasts_request *request, char *out);
 
 /* A request that has come but has to wait for its turn: what it will need is looked up meanwhile.
  */
-void mtasts_question_ahead(void *context, const struct mtasts_peer *peer,
+void mtasts_front_prefetch(void *context, const struct mtasts_peer *peer,
                            const struct mtasts_request *request);
 
 /* The reply to one who waits: job is what came back, NULL at the deadline. Returns its bytes. */
-size_t mtasts_question_answer_late(struct mtasts_front *front, const struct mtasts_waiter *waiter,
-                                   const struct mtasts_job *job, char *out);
+size_t mtasts_front_answer_late(struct mtasts_front *front, const struct mtasts_waiter *waiter,
+                                const struct mtasts_job *job, char *out);
 
 /* Sees to it that the loop wakes for the earliest deadline. */
 void mtasts_front_set_deadline(struct mtasts_front *front);

@@ -10,22 +10,22 @@
 #ifndef MTASTS_HEALTH_H
 #define MTASTS_HEALTH_H
 
-#include "cache_place.h"
-#include "doors.h"
+#include "cache_location.h"
+#include "listeners.h"
 #include "stats.h"
 
 enum {
   MTASTS_HEALTH_SILENCE_MS = 30000, /* a loop that has been silent for longer hangs */
-  MTASTS_HEALTH_WORDS = 2048,       /* bytes, with the NUL */
+  MTASTS_HEALTH_TEXT = 2048,        /* bytes, with the NUL */
 };
 
 struct mtasts_health {
   struct mtasts_stats *stats;
   struct mtasts_cache *cache;
-  const struct mtasts_doors *doors;       /* NULL: none */
-  const struct mtasts_cache_place *place; /* NULL: none */
+  const struct mtasts_listeners *listeners;     /* NULL: none */
+  const struct mtasts_cache_location *location; /* NULL: none */
   struct mtasts_queue *inboxes[MTASTS_LOOPS];
-  int64_t asked[MTASTS_LOOPS]; /* by mtasts_uptime; 0: not yet */
+  int64_t asked[MTASTS_LOOPS]; /* by mtasts_clock_coarse_ms; 0: not yet */
 };
 
 /* Asks each loop that has answered the last time. To be called every few seconds. */
@@ -35,6 +35,6 @@ void mtasts_health_ask(struct mtasts_health *health);
 int64_t mtasts_health_silence(const struct mtasts_health *health, enum mtasts_loop loop);
 
 /* Is all well? Writes "ok" or what is not, a line each. */
-bool mtasts_health_check(const struct mtasts_health *health, char words[MTASTS_HEALTH_WORDS]);
+bool mtasts_health_check(const struct mtasts_health *health, char words[MTASTS_HEALTH_TEXT]);
 
 #endif

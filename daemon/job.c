@@ -20,7 +20,7 @@ struct mtasts_job *mtasts_job_new(enum mtasts_job_kind kind) {
 void mtasts_job_free(struct mtasts_job *job) {
   if (!job)
     return;
-  mtasts_snapshot_release(job->snapshot);
+  mtasts_snapshot_unref(job->snapshot);
   if (job->fd >= 0)
     close(job->fd);
   free(job->value);

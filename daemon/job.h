@@ -22,18 +22,18 @@ enum mtasts_job_kind {
   MTASTS_JOB_REMOVE,    /* from the cache */
   MTASTS_JOB_IMPORT,    /* `value` into the cache */
   MTASTS_JOB_CONFIGURE, /* `snapshot` is in force from now on; its reference goes along */
-  MTASTS_JOB_LISTEN,    /* serve at `fd`, as at `door`, in place of `old` */
+  MTASTS_JOB_LISTEN,    /* serve at `fd`, as at `socket_kind`, in place of `old` */
   MTASTS_JOB_OUTCOMES,  /* take outcomes from `fd`, in place of what they came from before */
-  MTASTS_JOB_NEWER,   /* to the front loop: `value` is not in the cache; NULL: it is, or is void */
-  MTASTS_JOB_CHECKED, /* `status` is what the check of the cache came to (cache_check.h) */
-  MTASTS_JOB_PING,    /* note that this was read: mtasts_loop_note */
-  MTASTS_JOB_STOP,    /* drain and end */
+  MTASTS_JOB_UNSTORED, /* to the front loop: `value` is not in the cache; NULL: it is, or is void */
+  MTASTS_JOB_CHECKED,  /* `status` is what the check of the cache came to (cache_check.h) */
+  MTASTS_JOB_PING,     /* note that this was read: mtasts_loop_seen */
+  MTASTS_JOB_STOP,     /* drain and end */
 };
 
 /* Who waits for a look-up: more goes before less. */
 enum mtasts_urgency {
-  MTASTS_URGENCY_BEHIND,  /* nobody */
-  MTASTS_URGENCY_NETWORK, /* only peers over TCP, whom half of the places have to do for */
+  MTASTS_URGENCY_BACKGROUND, /* nobody */
+  MTASTS_URGENCY_NETWORK,    /* only peers over TCP, whom half of the places have to do for */
   MTASTS_URGENCY_WAITED,
 };
 
@@ -46,7 +46,7 @@ struct mtasts_job {
   struct mtasts_snapshot *snapshot;
   int fd;  /* of LISTEN and OUTCOMES; goes along; -1: none */
   int old; /* a socket that the front loop listens at; -1: none */
-  enum mtasts_door door;
+  enum mtasts_socket_kind socket_kind;
   void *token; /* the front loop's own; NULL: no answer wanted */
 
   /*
@@ -69,7 +69,7 @@ void mtasts_job_free(struct mtasts_job *job);
 
 static inline enum mtasts_urgency mtasts_job_urgency(const struct mtasts_job *job) {
   if (!job->waited)
-    return MTASTS_URGENCY_BEHIND;
+    return MTASTS_URGENCY_BACKGROUND;
   return job->network ? MTASTS_URGENCY_NETWORK : MTASTS_URGENCY_WAITED;
 }
 

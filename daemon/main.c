@@ -18,18 +18,18 @@
 #include "bus_error.h"
 #include "cache_check.h"
 #include "cache_open.h"
-#include "doors.h"
+#include "config_diff.h"
+#include "daemon_main.h"
 #include "files.h"
 #include "front.h"
+#include "listeners.h"
 #include "metrics.h"
 #include "netloop.h"
+#include "periodic_checks.h"
 #include "process.h"
-#include "program.h"
-#include "restart.h"
 #include "service.h"
 #include "store.h"
 #include "thread.h"
-#include "upkeep.h"
 
 enum {
   TRIM_THRESHOLD = 1 << 17, /* bytes; free memory above that goes back to the system */
@@ -40,7 +40,7 @@ enum {
 
 /* Everything, in the order in which it is opened. */
 struct daemon {
-  struct mtasts_program program;
+  struct mtasts_daemon_main program;
   struct mtasts_config *config; /* at the start; `snapshot` owns it */
   struct mtasts_snapshot *snapshot;
   struct event_base *base; /* of this thread */
@@ -48,21 +48,21 @@ struct daemon {
   struct event *signalled;
   struct event *rest;
   int signal; /* that has come; 0: none yet */
-  struct mtasts_doors doors;
+  struct mtasts_listeners listeners;
   struct mtasts_cache_opening opening;
   struct mtasts_store *store;
   struct mtasts_cache_check check;
   struct mtasts_queue to_net;
   struct mtasts_queue to_front;
   bool queues;
-  struct mtasts_use *use;
+  struct mtasts_usage_filter *usage;
   struct mtasts_stats stats;
   unsigned long long lookups; /* when memory was last given back */
   struct mtasts_netloop *netloop;
   struct mtasts_front *front;
   struct mtasts_metrics *metrics; /* NULL: none */
-  struct mtasts_cache_place place;
-  struct mtasts_upkeep *upkeep;
+  struct mtasts_cache_location location;
+  struct mtasts_periodic_checks *checks;
   struct mtasts_thread net_thread;
   struct mtasts_thread front_thread;
 };
@@ -127,7 +127,7 @@ static int catch_signals(struct daemon *daemon) {
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
   signal(SIGPIPE, SIG_IGN);
   if (!mtasts_bus_error_catch(daemon->program.name))
-    return mtasts_program_fail(&daemon->program, EX_OSERR, "out of descriptors");
+    return mtasts_daemon_main_fail(&daemon->program, EX_OSERR, "out of descriptors");
   daemon->signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
   daemon->base = event_base_new();
   if (daemon->base) {
@@ -138,7 +138,7 @@ static int catch_signals(struct daemon *daemon) {
   if (daemon->signals >= 0 && daemon->signalled && daemon->rest &&
       event_add(daemon->signalled, NULL) == 0 && event_add(daemon->rest, &rest) == 0)
     return EX_OK;
-  return mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
+  return mtasts_daemon_main_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
 }
 
 /* Memory and descriptors. Returns how many peers there may be. */
@@ -148,7 +148,7 @@ static unsigned prepare_process(const struct daemon *daemon) {
   mtasts_process_raise_descriptors();
   struct mtasts_descriptors shares = mtasts_process_descriptors();
   if (shares.lookups < daemon->config->refresh.in_flight)
-    mtasts_program_warn(
+    mtasts_daemon_main_warn(
         &daemon->program,
         "few descriptors (ulimit -n, LimitNOFILE= of the unit): at most %u look-ups "
         "at a time, and %u connections",
@@ -156,19 +156,20 @@ static unsigned prepare_process(const struct daemon *daemon) {
   return shares.peers < MTASTS_PEERS_MAX ? shares.peers : MTASTS_PEERS_MAX;
 }
 
-static int open_doors(struct daemon *daemon) {
+static int open_listeners(struct daemon *daemon) {
   char error[MTASTS_ERROR_TEXT];
-  const struct mtasts_doors *doors = &daemon->doors;
-  bool served = mtasts_doors_open(&daemon->doors, daemon->config, error);
+  const struct mtasts_listeners *listeners = &daemon->listeners;
+  bool served = mtasts_listeners_open(&daemon->listeners, daemon->config, error);
   int number = errno;
-  for (size_t i = 0; served && i < doors->place_count; i++)
-    if (!doors->places[i].open)
-      mtasts_program_warn(&daemon->program,
-                          "%s; the other sockets serve, and this one is tried every %d seconds",
-                          doors->places[i].why, MTASTS_DOORS_RETRY);
+  for (size_t i = 0; served && i < listeners->address_count; i++)
+    if (!listeners->addresses[i].open)
+      mtasts_daemon_main_warn(&daemon->program,
+                              "%s; the other sockets serve, and this one is tried every %d seconds",
+                              listeners->addresses[i].why, MTASTS_LISTENERS_RETRY);
   if (served)
     return EX_OK;
-  return mtasts_program_fail(&daemon->program, mtasts_program_code_of_listen(number), "%s", error);
+  return mtasts_daemon_main_fail(&daemon->program, mtasts_daemon_main_code_of_listen(number), "%s",
+                                 error);
 }
 
 /* Root makes the directory of the cache for the user it becomes, who may not make it himself. */
@@ -179,20 +180,20 @@ static int drop_root(struct daemon *daemon) {
   if (geteuid() == 0) {
     int rc = mtasts_files_directory(config->cache.directory, &owner, &fd);
     if (rc != 0)
-      return mtasts_program_fail(&daemon->program, EX_CANTCREAT, "cache: %s: %s",
-                                 config->cache.directory, strerror(rc));
+      return mtasts_daemon_main_fail(&daemon->program, EX_CANTCREAT, "cache: %s: %s",
+                                     config->cache.directory, strerror(rc));
     close(fd);
   }
   if (config->uid == geteuid() && config->gid == getegid()) /* of a namespace, perhaps */
     return EX_OK;
-  return mtasts_program_drop_root(&daemon->program, config);
+  return mtasts_daemon_main_drop_root(&daemon->program, config);
 }
 
 static int open_cache(struct daemon *daemon) {
   struct mtasts_cache_opening *opening = &daemon->opening;
   *opening = (struct mtasts_cache_opening){.program = &daemon->program,
                                            .config = daemon->config,
-                                           .use = daemon->use,
+                                           .usage = daemon->usage,
                                            .stats = &daemon->stats};
   int code = mtasts_cache_open_writer(opening);
   daemon->store = opening->store;
@@ -222,17 +223,17 @@ static int open_netloop(struct daemon *daemon) {
       .store = daemon->store,
       .inbox = &daemon->to_net,
       .to_front = &daemon->to_front,
-      .use = daemon->use,
+      .usage = daemon->usage,
       .stats = &daemon->stats,
   };
   enum mtasts_status status = mtasts_netloop_new(&options, error, &daemon->netloop);
   if (status == MTASTS_OK)
     return EX_OK;
-  return mtasts_program_fail(&daemon->program,
-                             status == MTASTS_INVALID || status == MTASTS_NO_FILE ? EX_CONFIG
-                             : status == MTASTS_PERMISSION                        ? EX_NOPERM
-                                                                                  : EX_UNAVAILABLE,
-                             "%s", error);
+  return mtasts_daemon_main_fail(&daemon->program,
+                                 status == MTASTS_INVALID || status == MTASTS_NO_FILE ? EX_CONFIG
+                                 : status == MTASTS_PERMISSION                        ? EX_NOPERM
+                                                               : EX_UNAVAILABLE,
+                                 "%s", error);
 }
 
 static int open_front(struct daemon *daemon, unsigned peers_max) {
@@ -242,41 +243,41 @@ static int open_front(struct daemon *daemon, unsigned peers_max) {
       .cache = mtasts_store_cache(daemon->store),
       .to_net = &daemon->to_net,
       .inbox = &daemon->to_front,
-      .use = daemon->use,
+      .usage = daemon->usage,
       .stats = &daemon->stats,
-      .listeners = daemon->doors.listeners,
-      .listener_count = daemon->doors.listener_count,
-      .outcome_fd = daemon->doors.outcome_fd,
+      .listeners = daemon->listeners.listeners,
+      .listener_count = daemon->listeners.listener_count,
+      .outcome_fd = daemon->listeners.outcome_fd,
       .peers_max = peers_max,
   };
   if (mtasts_front_new(&options, error, &daemon->front) == MTASTS_OK)
     return EX_OK;
-  return mtasts_program_fail(&daemon->program, EX_UNAVAILABLE, "%s", error);
+  return mtasts_daemon_main_fail(&daemon->program, EX_UNAVAILABLE, "%s", error);
 }
 
 static int open_metrics(struct daemon *daemon) {
   const struct mtasts_metrics_options options = {
       .base = daemon->base,
-      .fd = daemon->doors.metrics_fd,
+      .fd = daemon->listeners.metrics_fd,
       .snapshot = daemon->snapshot,
       .stats = &daemon->stats,
       .cache = mtasts_store_cache(daemon->store),
-      .use = daemon->use,
-      .doors = &daemon->doors,
-      .place = &daemon->place,
+      .usage = daemon->usage,
+      .listeners = &daemon->listeners,
+      .location = &daemon->location,
       .inboxes = {[MTASTS_LOOP_FRONT] = &daemon->to_front, [MTASTS_LOOP_NET] = &daemon->to_net},
   };
   bool wanted = options.fd >= 0 || *daemon->config->metrics.listen;
   if (!wanted || (daemon->metrics = mtasts_metrics_new(&options)))
     return EX_OK;
-  return mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
+  return mtasts_daemon_main_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
 }
 
-static int open_upkeep(struct daemon *daemon) {
-  const struct mtasts_upkeep_options options = {
+static int open_periodic_checks(struct daemon *daemon) {
+  const struct mtasts_periodic_checks_options options = {
       .base = daemon->base,
-      .doors = &daemon->doors,
-      .place = &daemon->place,
+      .listeners = &daemon->listeners,
+      .location = &daemon->location,
       .metrics = daemon->metrics,
       .health =
           {.stats = &daemon->stats,
@@ -284,47 +285,48 @@ static int open_upkeep(struct daemon *daemon) {
                {[MTASTS_LOOP_FRONT] = &daemon->to_front, [MTASTS_LOOP_NET] = &daemon->to_net}},
       .watchdog = mtasts_service_watchdog(),
   };
-  mtasts_cache_place_note(&daemon->place, daemon->config->cache.directory, &daemon->stats.replaced);
-  daemon->upkeep = mtasts_upkeep_new(&options);
-  return daemon->upkeep
+  mtasts_cache_location_set(&daemon->location, daemon->config->cache.directory,
+                            &daemon->stats.replaced);
+  daemon->checks = mtasts_periodic_checks_new(&options);
+  return daemon->checks
              ? EX_OK
-             : mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
+             : mtasts_daemon_main_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
 }
 
 static int open_all(struct daemon *daemon) {
   unsigned peers_max = prepare_process(daemon);
-  int code = open_doors(daemon);
+  int code = open_listeners(daemon);
   if (code == EX_OK)
     code = drop_root(daemon);
   if (code != EX_OK)
     return code;
-  daemon->use = mtasts_use_new(time(NULL));
-  if (!open_queues(daemon) || !daemon->use)
-    return mtasts_program_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
+  daemon->usage = mtasts_usage_filter_new(time(NULL));
+  if (!open_queues(daemon) || !daemon->usage)
+    return mtasts_daemon_main_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
   code = open_cache(daemon);
   if (code == EX_OK) {
-    mtasts_use_recall(daemon->use, daemon->config->cache.directory, time(NULL));
+    mtasts_usage_filter_load(daemon->usage, daemon->config->cache.directory, time(NULL));
     code = open_netloop(daemon);
   }
   if (code == EX_OK)
     code = open_front(daemon, peers_max);
   if (code == EX_OK)
     code = open_metrics(daemon);
-  return code == EX_OK ? open_upkeep(daemon) : code;
+  return code == EX_OK ? open_periodic_checks(daemon) : code;
 }
 
 /* While the cache is still ours. */
-static void keep_use(const struct daemon *daemon) {
+static void save_usage(const struct daemon *daemon) {
   const char *directory = daemon->config ? daemon->config->cache.directory : NULL;
-  if (daemon->store && !mtasts_use_keep(daemon->use, directory, time(NULL)))
+  if (daemon->store && !mtasts_usage_filter_save(daemon->usage, directory, time(NULL)))
     mtasts_log(MTASTS_LOG_WARNING,
                "which domains are in use could not be kept in %s: %s; all of them count as such",
                directory, strerror(errno));
 }
 
 static void close_all(struct daemon *daemon) {
-  mtasts_upkeep_free(daemon->upkeep);
-  mtasts_doors_remove(&daemon->doors);
+  mtasts_periodic_checks_free(daemon->checks);
+  mtasts_listeners_remove(&daemon->listeners);
   mtasts_metrics_free(daemon->metrics);
   mtasts_front_free(daemon->front);
   mtasts_netloop_free(daemon->netloop);
@@ -334,10 +336,10 @@ static void close_all(struct daemon *daemon) {
     mtasts_queue_destroy(&daemon->to_front);
     mtasts_queue_destroy(&daemon->to_net);
   }
-  keep_use(daemon);
+  save_usage(daemon);
   mtasts_store_close(daemon->store);
-  mtasts_use_free(daemon->use);
-  mtasts_snapshot_release(daemon->snapshot);
+  mtasts_usage_filter_free(daemon->usage);
+  mtasts_snapshot_unref(daemon->snapshot);
   if (daemon->signalled)
     event_free(daemon->signalled);
   if (daemon->rest)
@@ -372,8 +374,8 @@ static bool start_threads(struct daemon *daemon) {
 /* glibc keeps what a burst of look-ups has used in pieces; a daemon at rest has no
  * use for it. */
 static void give_memory_back(struct daemon *daemon) {
-  unsigned long long lookups = mtasts_counted(&daemon->stats, MTASTS_COUNT_LOOKUPS);
-  if (lookups == daemon->lookups || mtasts_counted(&daemon->stats, MTASTS_COUNT_IN_FLIGHT) > 0)
+  unsigned long long lookups = mtasts_count_get(&daemon->stats, MTASTS_COUNT_LOOKUPS);
+  if (lookups == daemon->lookups || mtasts_count_get(&daemon->stats, MTASTS_COUNT_IN_FLIGHT) > 0)
     return;
   daemon->lookups = lookups;
   malloc_trim(0);
@@ -383,7 +385,7 @@ static void on_rest(evutil_socket_t fd, short what, void *context) {
   (void)fd;
   (void)what;
   give_memory_back(context);
-  mtasts_log_rest();
+  mtasts_log_flush_repeated();
 }
 
 /* Waits for one, and answers meanwhile whoever asks how we do. */
@@ -412,9 +414,9 @@ static bool stop_thread(struct daemon *daemon, struct mtasts_thread *thread) {
 static int stop_threads(struct daemon *daemon, int code) {
   mtasts_service_notify("STOPPING=1");
   mtasts_cache_check_stop(&daemon->check);
-  mtasts_upkeep_free(daemon->upkeep);
-  daemon->upkeep = NULL;
-  mtasts_doors_remove(&daemon->doors);
+  mtasts_periodic_checks_free(daemon->checks);
+  daemon->checks = NULL;
+  mtasts_listeners_remove(&daemon->listeners);
   mtasts_metrics_free(daemon->metrics);
   daemon->metrics = NULL;
   if (!stop_thread(daemon, &daemon->front_thread) || !stop_thread(daemon, &daemon->net_thread)) {
@@ -438,11 +440,11 @@ static void take_up(struct daemon *daemon, struct mtasts_snapshot *snapshot) {
   if (!jobs[0] || !jobs[1]) {
     mtasts_job_free(jobs[0]);
     mtasts_job_free(jobs[1]);
-    mtasts_program_keep_old("out of memory");
+    mtasts_daemon_main_keep_old("out of memory");
     return;
   }
   for (size_t i = 0; i < 2; i++) {
-    jobs[i]->snapshot = mtasts_snapshot_hold(snapshot);
+    jobs[i]->snapshot = mtasts_snapshot_ref(snapshot);
     mtasts_queue_give(queues[i], jobs[i]);
   }
   if (daemon->metrics)
@@ -451,7 +453,7 @@ static void take_up(struct daemon *daemon, struct mtasts_snapshot *snapshot) {
   mtasts_log(MTASTS_LOG_INFO, "reload overrides=%zu site_mode=%s", config->override_count,
              site_mode(config));
   log_warnings(config);
-  mtasts_restart_needed(daemon->config, config, restart, sizeof restart);
+  mtasts_config_diff_needs_restart(daemon->config, config, restart, sizeof restart);
   if (*restart)
     mtasts_log(MTASTS_LOG_WARNING, "reload: changed, but in force only after a restart: %s",
                restart);
@@ -460,18 +462,18 @@ static void take_up(struct daemon *daemon, struct mtasts_snapshot *snapshot) {
 static void reload(struct daemon *daemon) {
   char text[MTASTS_ERROR_TEXT];
   struct mtasts_config *config;
-  mtasts_program_reloading();
+  mtasts_daemon_main_reloading();
   if (mtasts_config_load(daemon->program.config_path, text, &config) != MTASTS_OK) {
-    mtasts_program_keep_old(text);
+    mtasts_daemon_main_keep_old(text);
   } else {
     struct mtasts_snapshot *snapshot = mtasts_snapshot_new(config);
     if (snapshot)
       take_up(daemon, snapshot);
     else {
       mtasts_config_free(config);
-      mtasts_program_keep_old("out of memory");
+      mtasts_daemon_main_keep_old("out of memory");
     }
-    mtasts_snapshot_release(snapshot);
+    mtasts_snapshot_unref(snapshot);
   }
   mtasts_service_notify("READY=1");
 }
@@ -487,8 +489,8 @@ static int wait_for_end(struct daemon *daemon) {
     else if (number != SIGUSR2)
       return EX_OK;
     else if (atomic_load(&daemon->front_thread.ended) || atomic_load(&daemon->net_thread.ended))
-      return mtasts_program_fail(&daemon->program, EX_SOFTWARE,
-                                 "a loop has ended by itself: stopping");
+      return mtasts_daemon_main_fail(&daemon->program, EX_SOFTWARE,
+                                     "a loop has ended by itself: stopping");
   }
 }
 
@@ -496,18 +498,18 @@ static int serve(struct daemon *daemon) {
   const struct mtasts_config *config = daemon->config;
   if (!start_threads(daemon))
     return stop_threads(
-        daemon, mtasts_program_fail(&daemon->program, EX_OSERR, "a thread cannot be started"));
+        daemon, mtasts_daemon_main_fail(&daemon->program, EX_OSERR, "a thread cannot be started"));
   mtasts_log(MTASTS_LOG_INFO, "start version=%s cache=%s %s overrides=%zu site_mode=%s",
-             MTASTS_VERSION, config->cache.directory, daemon->doors.text, config->override_count,
-             site_mode(config));
+             MTASTS_VERSION, config->cache.directory, daemon->listeners.text,
+             config->override_count, site_mode(config));
   log_warnings(config);
-  mtasts_upkeep_notify(&daemon->doors, "READY=1");
+  mtasts_periodic_checks_notify(&daemon->listeners, "READY=1");
   mtasts_service_ready();
   return stop_threads(daemon, wait_for_end(daemon));
 }
 
 static int run(struct daemon *daemon) {
-  int code = mtasts_program_settle(&daemon->program, daemon->config);
+  int code = mtasts_daemon_main_settle(&daemon->program, daemon->config);
   if (code >= 0)
     return code;
   code = catch_signals(daemon);
@@ -521,17 +523,17 @@ static int run(struct daemon *daemon) {
 int main(int argc, char **argv) {
   static struct daemon daemon = {
       .program = {.name = "mtastsd", .usage = usage},
-      .doors.outcome_fd = -1,
-      .doors.metrics_fd = -1,
+      .listeners.outcome_fd = -1,
+      .listeners.metrics_fd = -1,
       .signals = -1,
   };
   mtasts_process_begin();
-  int code = mtasts_program_begin(&daemon.program, argc, argv, &daemon.config);
+  int code = mtasts_daemon_main_begin(&daemon.program, argc, argv, &daemon.config);
   if (code >= 0 || !daemon.config)
     return code;
   daemon.snapshot = mtasts_snapshot_new(daemon.config);
   code = daemon.snapshot ? run(&daemon)
-                         : mtasts_program_fail(&daemon.program, EX_OSERR, "out of memory");
+                         : mtasts_daemon_main_fail(&daemon.program, EX_OSERR, "out of memory");
   close_all(&daemon);
   mtasts_log_close();
   return code;

@@ -13,13 +13,13 @@
 #include <unistd.h>
 
 #include "ascii.h"
-#include "exposition.h"
 #include "health.h"
 #include "http.h"
 #include "netloop.h"
+#include "prometheus.h"
 
 enum {
-  TICK_S = 5, /* between signs of life, and steps of the census */
+  TICK_S = 5, /* between signs of life, and steps of the policy count */
   ANSWER_HEAD_MAX = 512,
   ACCEPT_BURST = 16,
 };
@@ -39,12 +39,12 @@ struct client {
 struct mtasts_metrics {
   struct event_base *base;
   int fd;
-  struct event knock;
+  struct event accept_event;
   struct event tick;
   struct mtasts_snapshot *snapshot;
   const struct mtasts_stats *stats;
   struct mtasts_health health;
-  struct mtasts_census census;
+  struct mtasts_policy_counter policy_counter;
   uint64_t map_size_max; /* of the cache as it was opened */
   int64_t started;       /* since the epoch */
   TAILQ_HEAD(client_list, client) clients;
@@ -76,12 +76,12 @@ static void write_date(time_t now, char out[40]) {
 /* What the client will be sent. False: no memory. */
 static bool give(struct client *client, const struct answer *answer, bool head_alone) {
   char date[40];
-  size_t room = ANSWER_HEAD_MAX + answer->size;
+  size_t size = ANSWER_HEAD_MAX + answer->size;
   write_date(time(NULL), date);
-  client->out = malloc(room);
+  client->out = malloc(size);
   if (!client->out)
     return false;
-  int head = snprintf(client->out, room,
+  int head = snprintf(client->out, size,
                       "HTTP/1.1 %s\r\nDate: %s\r\nConnection: close\r\nCache-Control: no-store\r\n"
                       "%sContent-Length: %zu\r\n\r\n",
                       answer->status, date, answer->fields, answer->size);
@@ -93,27 +93,27 @@ static bool give(struct client *client, const struct answer *answer, bool head_a
   return true;
 }
 
-static bool give_words(struct client *client, const char *status, const char *words,
-                       bool head_alone) {
-  const struct answer answer = {status, TEXT, words, strlen(words)};
+static bool give_text(struct client *client, const char *status, const char *text,
+                      bool head_alone) {
+  const struct answer answer = {status, TEXT, text, strlen(text)};
   return give(client, &answer, head_alone);
 }
 
 static bool refuse_method(struct client *client) {
-  static const char words[] = "GET or HEAD\n";
-  const struct answer answer = {"405 Method Not Allowed", TEXT "Allow: GET, HEAD\r\n", words,
-                                sizeof words - 1};
+  static const char text[] = "GET or HEAD\n";
+  const struct answer answer = {"405 Method Not Allowed", TEXT "Allow: GET, HEAD\r\n", text,
+                                sizeof text - 1};
   return give(client, &answer, false);
 }
 
 static size_t write_metrics(struct mtasts_metrics *server, char *out, size_t size) {
   const struct mtasts_config *config = server->snapshot->config;
-  char words[MTASTS_HEALTH_WORDS];
+  char text[MTASTS_HEALTH_TEXT];
   struct mtasts_cache_space space;
-  struct mtasts_exposition exposition = {
+  struct mtasts_prometheus measures = {
       .stats = server->stats,
-      .tally = &server->census.last,
-      .healthy = mtasts_health_check(&server->health, words),
+      .policy_counts = &server->policy_counter.last,
+      .healthy = mtasts_health_check(&server->health, text),
       .monitor = config->site_mode == MTASTS_SITE_MONITOR,
       .map_size_max = server->map_size_max,
       .lookups_max = mtasts_netloop_lookups(config),
@@ -122,29 +122,29 @@ static size_t write_metrics(struct mtasts_metrics *server, char *out, size_t siz
       .now = time(NULL),
   };
   if (mtasts_cache_space(server->health.cache, &space) == MTASTS_OK)
-    exposition.space = &space;
+    measures.space = &space;
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++)
-    exposition.loop_up[loop] =
+    measures.loop_up[loop] =
         mtasts_health_silence(&server->health, loop) <= MTASTS_HEALTH_SILENCE_MS;
-  return mtasts_exposition_write(&exposition, out, size);
+  return mtasts_prometheus_write(&measures, out, size);
 }
 
 static bool give_metrics(struct client *client, bool head_alone) {
-  char *body = malloc(MTASTS_EXPOSITION_MAX);
+  char *body = malloc(MTASTS_PROMETHEUS_MAX);
   if (!body)
     return false;
   const struct answer answer = {"200 OK",
                                 "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n", body,
-                                write_metrics(client->server, body, MTASTS_EXPOSITION_MAX)};
+                                write_metrics(client->server, body, MTASTS_PROMETHEUS_MAX)};
   bool given = give(client, &answer, head_alone);
   free(body);
   return given;
 }
 
 static bool give_health(struct client *client, bool head_alone) {
-  char words[MTASTS_HEALTH_WORDS];
-  bool well = mtasts_health_check(&client->server->health, words);
-  return give_words(client, well ? "200 OK" : "503 Service Unavailable", words, head_alone);
+  char text[MTASTS_HEALTH_TEXT];
+  bool well = mtasts_health_check(&client->server->health, text);
+  return give_text(client, well ? "200 OK" : "503 Service Unavailable", text, head_alone);
 }
 
 static bool answer_request(struct client *client, const struct mtasts_http_request *request) {
@@ -155,7 +155,7 @@ static bool answer_request(struct client *client, const struct mtasts_http_reque
     return give_metrics(client, head_alone);
   if (mtasts_span_equal(request->path, MTASTS_SPAN("/healthz")))
     return give_health(client, head_alone);
-  return give_words(client, "404 Not Found", "here are /metrics and /healthz\n", head_alone);
+  return give_text(client, "404 Not Found", "here are /metrics and /healthz\n", head_alone);
 }
 
 /* connections */
@@ -210,7 +210,7 @@ static bool read_on(struct client *client) {
   case MTASTS_HTTP_BAD:
     break;
   }
-  return give_words(client, "400 Bad Request", "that is no request\n", false) && send_on(client);
+  return give_text(client, "400 Bad Request", "that is no request\n", false) && send_on(client);
 }
 
 static bool read_away(struct client *client) {
@@ -237,7 +237,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *context) {
 }
 
 static void open_client(struct mtasts_metrics *server, int fd) {
-  const struct timeval most = {.tv_sec = MTASTS_METRICS_CLIENT_MS / 1000};
+  const struct timeval max = {.tv_sec = MTASTS_METRICS_CLIENT_MS / 1000};
   struct client *client = malloc(sizeof *client);
   if (!client) {
     close(fd);
@@ -250,11 +250,11 @@ static void open_client(struct mtasts_metrics *server, int fd) {
   event_assign(&client->deadline, server->base, -1, 0, on_deadline, client);
   TAILQ_INSERT_TAIL(&server->clients, client, link);
   server->count++;
-  if (event_add(&client->event, NULL) != 0 || event_add(&client->deadline, &most) != 0)
+  if (event_add(&client->event, NULL) != 0 || event_add(&client->deadline, &max) != 0)
     close_client(client);
 }
 
-static void on_knock(evutil_socket_t listening, short what, void *context) {
+static void on_accept(evutil_socket_t listening, short what, void *context) {
   struct mtasts_metrics *server = context;
   (void)what;
   for (int i = 0; i < ACCEPT_BURST; i++) {
@@ -262,7 +262,7 @@ static void on_knock(evutil_socket_t listening, short what, void *context) {
     if (fd < 0) {
       /* Where there are no descriptors, nobody is let in before the next tick. */
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-        event_del(&server->knock);
+        event_del(&server->accept_event);
       return;
     }
     if (server->count == MTASTS_METRICS_CLIENTS_MAX)
@@ -279,9 +279,9 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
   (void)fd;
   (void)what;
   mtasts_health_ask(&server->health);
-  mtasts_census_move(&server->census, time(NULL));
+  mtasts_policy_counter_step(&server->policy_counter, time(NULL));
   if (server->fd >= 0)
-    event_add(&server->knock, NULL);
+    event_add(&server->accept_event, NULL);
   event_add(&server->tick, &(struct timeval){.tv_sec = TICK_S});
 }
 
@@ -297,18 +297,19 @@ struct mtasts_metrics *mtasts_metrics_new(const struct mtasts_metrics_options *o
   made->stats = options->stats;
   made->health = (struct mtasts_health){.stats = options->stats,
                                         .cache = options->cache,
-                                        .doors = options->doors,
-                                        .place = options->place};
+                                        .listeners = options->listeners,
+                                        .location = options->location};
   memcpy(made->health.inboxes, options->inboxes, sizeof made->health.inboxes);
-  made->census = (struct mtasts_census){.cache = options->cache, .use = options->use};
+  made->policy_counter =
+      (struct mtasts_policy_counter){.cache = options->cache, .usage = options->usage};
   made->map_size_max = options->snapshot->config->cache.map_size_max;
   made->started = time(NULL);
   TAILQ_INIT(&made->clients);
   mtasts_metrics_configure(made, options->snapshot);
-  event_assign(&made->knock, made->base, made->fd, EV_READ | EV_PERSIST, on_knock, made);
+  event_assign(&made->accept_event, made->base, made->fd, EV_READ | EV_PERSIST, on_accept, made);
   event_assign(&made->tick, made->base, -1, 0, on_tick, made);
   /* The first one at once. */
-  if ((made->fd < 0 || event_add(&made->knock, NULL) == 0) &&
+  if ((made->fd < 0 || event_add(&made->accept_event, NULL) == 0) &&
       event_add(&made->tick, &(struct timeval){0}) == 0)
     return made;
   mtasts_metrics_free(made);
@@ -316,17 +317,17 @@ struct mtasts_metrics *mtasts_metrics_new(const struct mtasts_metrics_options *o
 }
 
 void mtasts_metrics_listen(struct mtasts_metrics *metrics, int fd) {
-  event_del(&metrics->knock);
+  event_del(&metrics->accept_event);
   if (metrics->fd >= 0)
     close(metrics->fd);
   metrics->fd = fd;
-  event_assign(&metrics->knock, metrics->base, fd, EV_READ | EV_PERSIST, on_knock, metrics);
-  event_add(&metrics->knock, NULL); /* or at the next tick */
+  event_assign(&metrics->accept_event, metrics->base, fd, EV_READ | EV_PERSIST, on_accept, metrics);
+  event_add(&metrics->accept_event, NULL); /* or at the next tick */
 }
 
 void mtasts_metrics_configure(struct mtasts_metrics *metrics, struct mtasts_snapshot *snapshot) {
-  mtasts_snapshot_release(metrics->snapshot);
-  metrics->snapshot = mtasts_snapshot_hold(snapshot);
+  mtasts_snapshot_unref(metrics->snapshot);
+  metrics->snapshot = mtasts_snapshot_ref(snapshot);
 }
 
 void mtasts_metrics_free(struct mtasts_metrics *metrics) {
@@ -334,10 +335,10 @@ void mtasts_metrics_free(struct mtasts_metrics *metrics) {
     return;
   for (struct client *client; (client = TAILQ_FIRST(&metrics->clients));)
     close_client(client); /* NOLINT(clang-analyzer-unix.Malloc): likewise */
-  event_del(&metrics->knock);
+  event_del(&metrics->accept_event);
   event_del(&metrics->tick);
   if (metrics->fd >= 0)
     close(metrics->fd);
-  mtasts_snapshot_release(metrics->snapshot);
+  mtasts_snapshot_unref(metrics->snapshot);
   free(metrics);
 }

@@ -2,9 +2,9 @@
  * metrics.h: GET /metrics for Prometheus and GET /healthz, over HTTP/1.1 (RFC 9112).
  *
  * It runs in the thread that waits for signals, on the event base of that. A scrape costs the loops
- * nothing, then: the front loop does not stop for it, nor for whoever knocks at this door without
- * end; and a loop that hangs, say in a commit to a dead disk, can be told of. What is told are
- * counters, three numbers of LMDB's, and the last census.
+ * nothing, then: the front loop does not stop for it, nor for whoever connects to this socket
+ * without end; and a loop that hangs, say in a commit to a dead disk, can be told of. What is told
+ * are counters, three numbers of LMDB's, and the last policy count.
  *
  * Hostile clients: a request is small and whole within five seconds or its connection is closed;
  * there is one answer a connection; where all places are taken, the oldest makes room.
@@ -12,11 +12,11 @@
 #ifndef MTASTS_METRICS_H
 #define MTASTS_METRICS_H
 
-#include "cache_place.h"
-#include "doors.h"
+#include "cache_location.h"
+#include "listeners.h"
 #include "snapshot.h"
 #include "stats.h"
-#include "use.h"
+#include "usage_filter.h"
 
 struct event_base;
 struct mtasts_metrics;
@@ -27,9 +27,9 @@ struct mtasts_metrics_options {
   struct mtasts_snapshot *snapshot; /* a reference of its own is held */
   struct mtasts_stats *stats;
   struct mtasts_cache *cache;
-  const struct mtasts_use *use;
-  const struct mtasts_doors *doors;       /* NULL: none */
-  const struct mtasts_cache_place *place; /* NULL: none */
+  const struct mtasts_usage_filter *usage;
+  const struct mtasts_listeners *listeners;     /* NULL: none */
+  const struct mtasts_cache_location *location; /* NULL: none */
   struct mtasts_queue *inboxes[MTASTS_LOOPS];
 };
 

@@ -9,45 +9,45 @@
 #include "ad_check.h"
 #include "cache_check.h"
 #include "clock_watch.h"
+#include "config_diff.h"
+#include "dns_server.h"
 #include "dns_watch.h"
 #include "entry_codec.h"
 #include "fetch.h"
 #include "log.h"
-#include "news.h"
-#include "overrides.h"
+#include "lookup_log.h"
+#include "override_log.h"
 #include "process.h"
 #include "resolver.h"
-#include "restart.h"
-#include "rounds.h"
-#include "server.h"
-#include "tower.h"
+#include "scheduler.h"
+#include "tick.h"
 #include "validator.h"
 
 enum {
   NICE = 5, /* a handshake does not delay an answer of the front loop */
   TRY_MS = 5000,
-  COMPLAIN_MS = 60000,
+  LOG_EVERY_MS = 60000,
 };
 
 struct mtasts_netloop {
-  struct mtasts_tower tower;
+  struct mtasts_scheduler scheduler;
   struct mtasts_snapshot *snapshot;
   struct mtasts_queue *inbox;
-  struct mtasts_use *use;
-  struct mtasts_rounds rounds;
+  struct mtasts_usage_filter *usage;
+  struct mtasts_tick tick;
   struct mtasts_admission admission; /* of a cache that is being checked */
   struct mtasts_clock_watch clock;
-  int64_t went; /* on the last round, by mtasts_uptime */
+  int64_t went; /* on the last round, by mtasts_clock_coarse_ms */
   struct mtasts_dns_watch dns;
   bool renew; /* making another resolver and validator has failed: it is tried again */
-  struct mtasts_seldom complained; /* of that */
-  struct mtasts_seldom tried;      /* to write again after a failure */
+  struct mtasts_ratelimit store_error_log; /* of that */
+  struct mtasts_ratelimit tried;           /* to write again after a failure */
   bool require_dnssec;
   bool dnssec_works; /* by the last check that had an answer, of any validator */
   struct mtasts_ad_check *ad_check;
-  enum mtasts_ad ad;                     /* as it was logged */
-  struct mtasts_server_stamp resolvconf; /* of which the MTAs' resolver was taken */
-  struct mtasts_overrides overrides;
+  enum mtasts_ad ad;                         /* as it was logged */
+  struct mtasts_resolvconf_state resolvconf; /* of which the MTAs' resolver was taken */
+  struct mtasts_override_log overrides;
   struct event *mail;
   struct event *second;
   bool stopped;
@@ -69,65 +69,65 @@ static void renew_dns(struct mtasts_netloop *loop);
 static void configure(struct mtasts_netloop *loop, struct mtasts_job *job) {
   const struct mtasts_config *config = job->snapshot->config;
   struct mtasts_discover_settings settings = mtasts_config_settings(config);
-  bool renew = loop->snapshot && !mtasts_same_dns(loop->snapshot->config, config);
-  settings.resolver_back = loop->tower.net.settings.resolver_back;
-  settings.resolver_out = loop->tower.net.settings.resolver_out;
-  settings.clock_in_doubt = loop->tower.net.settings.clock_in_doubt;
-  settings.keep_expired = loop->tower.net.settings.keep_expired;
+  bool renew = loop->snapshot && !mtasts_config_diff_same_dns(loop->snapshot->config, config);
+  settings.resolver_back = loop->scheduler.net.settings.resolver_back;
+  settings.resolver_out = loop->scheduler.net.settings.resolver_out;
+  settings.clock_in_doubt = loop->scheduler.net.settings.clock_in_doubt;
+  settings.keep_expired = loop->scheduler.net.settings.keep_expired;
   if (loop->snapshot && !renew) /* as it was opened */
-    settings.dane = loop->tower.net.settings.dane;
-  mtasts_overrides_take(&loop->overrides, config, loop->snapshot ? loop->snapshot->config : NULL,
-                        wall_clock());
-  mtasts_snapshot_release(loop->snapshot);
+    settings.dane = loop->scheduler.net.settings.dane;
+  mtasts_override_log_configure(&loop->overrides, config,
+                                loop->snapshot ? loop->snapshot->config : NULL, wall_clock());
+  mtasts_snapshot_unref(loop->snapshot);
   loop->snapshot = job->snapshot;
   job->snapshot = NULL;
-  loop->tower.in_flight = mtasts_netloop_lookups(config);
-  loop->tower.config = config;
-  loop->tower.net.deadline = config->refresh.deadline;
-  loop->tower.net.settings = settings;
+  loop->scheduler.in_flight = mtasts_netloop_lookups(config);
+  loop->scheduler.config = config;
+  loop->scheduler.net.deadline = config->refresh.deadline;
+  loop->scheduler.net.settings = settings;
   if (renew)
     renew_dns(loop);
-  if (loop->tower.net.fetcher)
-    mtasts_fetcher_renew(loop->tower.net.fetcher);
+  if (loop->scheduler.net.fetcher)
+    mtasts_fetcher_renew(loop->scheduler.net.fetcher);
 }
 
 static enum mtasts_status import(struct mtasts_netloop *loop, const struct mtasts_job *job) {
-  struct mtasts_tower *tower = &loop->tower;
+  struct mtasts_scheduler *scheduler = &loop->scheduler;
   struct mtasts_entry entry;
   if (!job->value || mtasts_entry_decode(job->value, job->value_size, &entry) != MTASTS_OK)
     return MTASTS_CORRUPT;
   if (!mtasts_entry_check(&entry))
     return MTASTS_INVALID;
   enum mtasts_status status =
-      mtasts_store_put(tower->store, &job->domain, &entry, tower->net.now());
-  enum mtasts_status committed = mtasts_tower_changed(tower, &job->domain);
+      mtasts_store_put(scheduler->store, &job->domain, &entry, scheduler->net.now());
+  enum mtasts_status committed = mtasts_scheduler_store_changed(scheduler, &job->domain);
   if (status == MTASTS_OK)
     status = committed;
   if (status == MTASTS_OK)
-    mtasts_tower_mind(tower, &job->domain, &entry);
+    mtasts_scheduler_set_due(scheduler, &job->domain, &entry);
   return status;
 }
 
 static enum mtasts_status remove_domain(struct mtasts_netloop *loop,
                                         const struct mtasts_domain *domain) {
-  enum mtasts_status status = mtasts_store_remove(loop->tower.store, domain);
-  mtasts_agenda_drop(loop->tower.agenda, domain);
-  mtasts_tower_changed(&loop->tower, domain);
+  enum mtasts_status status = mtasts_store_remove(loop->scheduler.store, domain);
+  mtasts_due_queue_drop(loop->scheduler.due_queue, domain);
+  mtasts_scheduler_store_changed(&loop->scheduler, domain);
   return status;
 }
 
 static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
-  struct mtasts_tower *tower = &loop->tower;
+  struct mtasts_scheduler *scheduler = &loop->scheduler;
   enum mtasts_status status = MTASTS_OK;
   switch (job->kind) {
   case MTASTS_JOB_LOOK_UP:
   case MTASTS_JOB_RECHECK:
   case MTASTS_JOB_REFRESH:
     /* Those that want no answer may be many, and are not kept until there is one. */
-    status = mtasts_tower_request(tower, &job->domain, job->kind, mtasts_job_urgency(job),
-                                  job->token ? job : NULL);
+    status = mtasts_scheduler_request(scheduler, &job->domain, job->kind, mtasts_job_urgency(job),
+                                      job->token ? job : NULL);
     if (status == MTASTS_OK && job->token)
-      return; /* it is the flight's now */
+      return; /* it is the task's now */
     break;
   case MTASTS_JOB_REMOVE:
     status = remove_domain(loop, &job->domain);
@@ -140,20 +140,20 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
     break;
   case MTASTS_JOB_LISTEN: /* the front loop's */
   case MTASTS_JOB_OUTCOMES:
-  case MTASTS_JOB_NEWER:
+  case MTASTS_JOB_UNSTORED:
     break;
   case MTASTS_JOB_CHECKED:
     mtasts_admission_take(&loop->admission, job->status);
     break;
   case MTASTS_JOB_PING:
-    mtasts_loop_note(tower->stats, MTASTS_LOOP_NET);
+    mtasts_loop_seen(scheduler->stats, MTASTS_LOOP_NET);
     break;
   case MTASTS_JOB_STOP:
     loop->stopped = true;
-    event_base_loopbreak(tower->base);
+    event_base_loopbreak(scheduler->base);
     break;
   }
-  mtasts_tower_answer(tower, job, status);
+  mtasts_scheduler_answer(scheduler, job, status);
 }
 
 static void read_mail(struct mtasts_netloop *loop) {
@@ -163,29 +163,29 @@ static void read_mail(struct mtasts_netloop *loop) {
   while ((job = STAILQ_FIRST(&jobs))) {
     STAILQ_REMOVE_HEAD(&jobs, link);
     if (loop->stopped)
-      mtasts_tower_answer(&loop->tower, job, MTASTS_TIMEOUT);
+      mtasts_scheduler_answer(&loop->scheduler, job, MTASTS_TIMEOUT);
     else
       do_job(loop, job);
   }
 }
 
 static void set_doubts(struct mtasts_netloop *loop) {
-  struct mtasts_discover_settings *settings = &loop->tower.net.settings;
+  struct mtasts_discover_settings *settings = &loop->scheduler.net.settings;
   settings->clock_in_doubt = mtasts_clock_in_doubt(&loop->clock);
   settings->keep_expired = !mtasts_clock_settled(&loop->clock, mtasts_clock_uptime());
 }
 
 /* What is planned by the clock keeps its distance from now. What is stored has its own rules. */
 static void look_at_clock(struct mtasts_netloop *loop) {
-  atomic_llong *back = &loop->tower.stats->resolver_back;
+  atomic_llong *back = &loop->scheduler.stats->resolver_back;
   int64_t now = wall_clock();
   int64_t jump = mtasts_clock_look(&loop->clock, now, mtasts_clock_uptime());
   set_doubts(loop);
   if (jump == 0)
     return;
-  mtasts_news_tell_clock(jump, mtasts_clock_in_doubt(&loop->clock), now);
-  mtasts_agenda_shift(loop->tower.agenda, jump);
-  mtasts_use_shift(loop->use, jump);
+  mtasts_lookup_log_tell_clock(jump, mtasts_clock_in_doubt(&loop->clock), now);
+  mtasts_due_queue_shift(loop->scheduler.due_queue, jump);
+  mtasts_usage_filter_shift(loop->usage, jump);
   if (atomic_load_explicit(back, memory_order_relaxed) != 0)
     atomic_fetch_add_explicit(back, jump, memory_order_relaxed);
 }
@@ -197,7 +197,7 @@ static void on_mail(evutil_socket_t fd, short what, void *context) {
   look_at_clock(loop); /* it may have been set since the last second */
   read_mail(loop);
   if (!loop->stopped)
-    mtasts_tower_launch(&loop->tower);
+    mtasts_scheduler_start(&loop->scheduler);
 }
 
 /* what time brings */
@@ -205,10 +205,10 @@ static void on_mail(evutil_socket_t fd, short what, void *context) {
 /* Whatever the write was that failed: /healthz tells it until one has succeeded, and that does not
  * wait until there is something to store. */
 static void watch_store(struct mtasts_netloop *loop) {
-  struct mtasts_store *store = loop->tower.store;
-  if (mtasts_store_fails(store) && mtasts_seldom(&loop->tried, TRY_MS))
-    mtasts_tower_complain(&loop->tower, mtasts_store_try(store));
-  atomic_store_explicit(&loop->tower.stats->store_fails, mtasts_store_fails(store),
+  struct mtasts_store *store = loop->scheduler.store;
+  if (mtasts_store_fails(store) && mtasts_ratelimit(&loop->tried, TRY_MS))
+    mtasts_scheduler_log_store_error(&loop->scheduler, mtasts_store_try(store));
+  atomic_store_explicit(&loop->scheduler.stats->store_fails, mtasts_store_fails(store),
                         memory_order_relaxed);
 }
 
@@ -218,12 +218,12 @@ static void begin_clock(struct mtasts_netloop *loop) {
                      mtasts_clock_written(loop->snapshot->config->cache.directory));
   set_doubts(loop);
   if (mtasts_clock_in_doubt(&loop->clock))
-    mtasts_news_tell_clock(0, true, now);
+    mtasts_lookup_log_tell_clock(0, true, now);
 }
 
 static void on_second(evutil_socket_t fd, short what, void *context) {
   struct mtasts_netloop *loop = context;
-  int64_t uptime = mtasts_uptime();
+  int64_t uptime = mtasts_clock_coarse_ms();
   uint64_t elapsed = (uint64_t)(uptime - loop->went);
   (void)fd;
   (void)what;
@@ -234,14 +234,14 @@ static void on_second(evutil_socket_t fd, short what, void *context) {
                           loop->snapshot->config->dns.servers.count) ||
       loop->renew)
     renew_dns(loop);
-  if (loop->ad_check && mtasts_server_changed(MTASTS_RESOLVCONF, &loop->resolvconf))
+  if (loop->ad_check && mtasts_resolvconf_changed(MTASTS_RESOLVCONF, &loop->resolvconf))
     mtasts_ad_check_again(loop->ad_check);
-  loop->tower.net.settings.resolver_back =
-      atomic_load_explicit(&loop->tower.stats->resolver_back, memory_order_relaxed);
-  loop->tower.net.settings.resolver_out =
-      atomic_load_explicit(&loop->tower.stats->dns_fails, memory_order_relaxed);
-  mtasts_overrides_go(&loop->overrides, loop->snapshot->config, loop->tower.net.now());
-  mtasts_rounds_go(&loop->rounds, loop->tower.net.now(), elapsed);
+  loop->scheduler.net.settings.resolver_back =
+      atomic_load_explicit(&loop->scheduler.stats->resolver_back, memory_order_relaxed);
+  loop->scheduler.net.settings.resolver_out =
+      atomic_load_explicit(&loop->scheduler.stats->dns_fails, memory_order_relaxed);
+  mtasts_override_log_tick(&loop->overrides, loop->snapshot->config, loop->scheduler.net.now());
+  mtasts_tick_run(&loop->tick, loop->scheduler.net.now(), elapsed);
 }
 
 /* its life */
@@ -249,10 +249,10 @@ static void on_second(evutil_socket_t fd, short what, void *context) {
 static void on_dnssec_check(void *context, const struct mtasts_validator_check *check) {
   struct mtasts_netloop *loop = context;
   if (check->why)
-    mtasts_count(loop->tower.stats, MTASTS_COUNT_DNSSEC_BROKEN);
+    mtasts_count(loop->scheduler.stats, MTASTS_COUNT_DNSSEC_BROKEN);
   loop->dnssec_works = !check->why || check->silent;
-  if (check->news)
-    mtasts_news_tell_dnssec(check, loop->require_dnssec);
+  if (check->changed)
+    mtasts_lookup_log_dnssec(check, loop->require_dnssec);
 }
 
 static enum mtasts_status open_validator(struct mtasts_netloop *loop,
@@ -261,7 +261,7 @@ static enum mtasts_status open_validator(struct mtasts_netloop *loop,
   const struct mtasts_config *config = loop->snapshot->config;
   struct mtasts_validator_options options = {
       .resolver = *resolver,
-      .plain = loop->tower.net.resolver,
+      .plain = loop->scheduler.net.resolver,
       .require = config->dns.dnssec == MTASTS_DNSSEC_REQUIRE,
       .worked = loop->dnssec_works,
       .checked = on_dnssec_check,
@@ -270,29 +270,30 @@ static enum mtasts_status open_validator(struct mtasts_netloop *loop,
   options.resolver.trust_anchor = config->dns.trust_anchor;
   loop->require_dnssec = options.require;
   snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
-  return mtasts_validator_new(loop->tower.base, &options, &loop->tower.net.validator);
+  return mtasts_validator_new(loop->scheduler.base, &options, &loop->scheduler.net.validator);
 }
 
-/* What the MTAs' resolver says. Silence is no news: the resolver may be starting. */
+/* What the MTAs' resolver says. Silence is no changed: the resolver may be starting. */
 static void on_ad_check(void *context, const struct mtasts_ad_answer *answer) {
   struct mtasts_netloop *loop = context;
   if (answer->ad == MTASTS_AD_UNKNOWN)
     return;
-  atomic_store_explicit(&loop->tower.stats->host_ad, (int)answer->ad, memory_order_relaxed);
+  atomic_store_explicit(&loop->scheduler.stats->host_ad, (int)answer->ad, memory_order_relaxed);
   if (answer->ad == loop->ad)
     return;
   loop->ad = answer->ad;
-  mtasts_news_tell_ad(answer, loop->snapshot->config->dns.without_ad);
+  mtasts_lookup_log_ad(answer, loop->snapshot->config->dns.without_ad);
 }
 
 /* Asks the MTAs' resolver from now on, if DANE is looked up here. */
 static enum mtasts_status open_ad_check(struct mtasts_netloop *loop) {
   mtasts_ad_check_free(loop->ad_check);
   loop->ad_check = NULL;
-  mtasts_server_changed(MTASTS_RESOLVCONF, &loop->resolvconf);
-  return loop->tower.net.settings.dane ? mtasts_ad_check_new(loop->tower.base, MTASTS_RESOLVCONF,
-                                                             on_ad_check, loop, &loop->ad_check)
-                                       : MTASTS_OK;
+  mtasts_resolvconf_changed(MTASTS_RESOLVCONF, &loop->resolvconf);
+  return loop->scheduler.net.settings.dane
+             ? mtasts_ad_check_new(loop->scheduler.base, MTASTS_RESOLVCONF, on_ad_check, loop,
+                                   &loop->ad_check)
+             : MTASTS_OK;
 }
 
 /* Opens resolver and validator as they are configured. */
@@ -304,11 +305,11 @@ static enum mtasts_status open_dns(struct mtasts_netloop *loop, char error[MTAST
       .timeout = config->dns.timeout,
       .insecure = config->dns.insecure.items,
       .insecure_count = config->dns.insecure.count,
-      .resolvers = loop->tower.net.settings.dane ? 2 : 1,
+      .resolvers = loop->scheduler.net.settings.dane ? 2 : 1,
   };
-  struct mtasts_net *net = &loop->tower.net;
+  struct mtasts_net *net = &loop->scheduler.net;
   enum mtasts_status status =
-      mtasts_resolver_new(loop->tower.base, &resolver, error, &net->resolver);
+      mtasts_resolver_new(loop->scheduler.base, &resolver, error, &net->resolver);
   if (status == MTASTS_OK && net->settings.dane)
     status = open_validator(loop, &resolver, error);
   if (status == MTASTS_OK)
@@ -316,25 +317,25 @@ static enum mtasts_status open_dns(struct mtasts_netloop *loop, char error[MTAST
   return status;
 }
 
-/* Has other servers, or another section dns, taken up. What is in the air begins again with those;
+/* Has other servers, or another section dns, taken up. What is running begins again with those;
  * if they cannot be taken up, all goes on as before. */
 static void renew_dns(struct mtasts_netloop *loop) {
-  struct mtasts_net *net = &loop->tower.net;
+  struct mtasts_net *net = &loop->scheduler.net;
   const struct mtasts_net old = *net;
   char error[MTASTS_ERROR_TEXT];
   net->resolver = NULL;
   net->validator = NULL;
   loop->renew = open_dns(loop, error) != MTASTS_OK;
   if (!loop->renew) {
-    mtasts_tower_abort(&loop->tower);
+    mtasts_scheduler_abort(&loop->scheduler);
     mtasts_validator_free(old.validator);
     mtasts_resolver_free(old.resolver);
-    mtasts_tower_resume(&loop->tower);
+    mtasts_scheduler_resume(&loop->scheduler);
     open_ad_check(loop); /* without memory it is not asked */
     malloc_trim(0);      /* libunbound's sockets and tables of before were a megabyte or two */
     return;
   }
-  if (mtasts_seldom(&loop->complained, COMPLAIN_MS))
+  if (mtasts_ratelimit(&loop->store_error_log, LOG_EVERY_MS))
     mtasts_log(MTASTS_LOG_WARNING,
                "dns: %s; the DNS servers of before are asked, and it is tried again", error);
   mtasts_validator_free(net->validator);
@@ -353,27 +354,27 @@ static enum mtasts_status open_net(struct mtasts_netloop *loop, char error[MTAST
   const struct mtasts_config *config = loop->snapshot->config;
   const struct mtasts_fetcher_options fetcher = {
       .ca_file = config->https.ca_file,
-      .news = on_bundle,
+      .changed = on_bundle,
       .timeout = config->https.timeout,
       .allow_private = config->https.allow_private,
       .proxy = config->https.proxy,
   };
-  struct mtasts_net *net = &loop->tower.net;
+  struct mtasts_net *net = &loop->scheduler.net;
   net->now = wall_clock;
   snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be made: out of memory");
-  if (!mtasts_dns_watch_open(&loop->dns, loop->tower.base, loop->tower.stats, wall_clock))
+  if (!mtasts_dns_watch_open(&loop->dns, loop->scheduler.base, loop->scheduler.stats, wall_clock))
     return MTASTS_NO_MEMORY;
   enum mtasts_status status = open_dns(loop, error);
   if (status == MTASTS_OK)
     status = open_ad_check(loop);
   if (status == MTASTS_OK)
-    status = mtasts_fetcher_new(loop->tower.base, &fetcher, error, &net->fetcher);
+    status = mtasts_fetcher_new(loop->scheduler.base, &fetcher, error, &net->fetcher);
   return status;
 }
 
 static bool open_events(struct mtasts_netloop *loop) {
   const struct timeval second = {.tv_sec = 1};
-  struct event_base *base = loop->tower.base;
+  struct event_base *base = loop->scheduler.base;
   loop->mail = event_new(base, loop->inbox->fd, EV_READ | EV_PERSIST, on_mail, loop);
   loop->second = event_new(base, -1, EV_PERSIST, on_second, loop);
   return loop->mail && loop->second && event_add(loop->mail, NULL) == 0 &&
@@ -382,30 +383,30 @@ static bool open_events(struct mtasts_netloop *loop) {
 
 static void on_admitted(void *context) {
   struct mtasts_netloop *loop = context;
-  mtasts_rounds_recall(&loop->rounds);
-  mtasts_tower_save_again(&loop->tower);
+  mtasts_tick_recall(&loop->tick);
+  mtasts_scheduler_store_again(&loop->scheduler);
 }
 
 static bool open_admission(struct mtasts_netloop *loop) {
-  loop->admission.store = loop->tower.store;
-  loop->admission.stats = loop->tower.stats;
+  loop->admission.store = loop->scheduler.store;
+  loop->admission.stats = loop->scheduler.stats;
   loop->admission.admitted = on_admitted;
   loop->admission.context = loop;
-  return mtasts_admission_open(&loop->admission, loop->tower.base,
+  return mtasts_admission_open(&loop->admission, loop->scheduler.base,
                                loop->snapshot->config->cache.directory);
 }
 
 static enum mtasts_status open_loop(struct mtasts_netloop *loop, char error[MTASTS_ERROR_TEXT]) {
-  loop->tower.base = event_base_new();
+  loop->scheduler.base = event_base_new();
   snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be made: out of memory");
-  if (!loop->tower.base)
+  if (!loop->scheduler.base)
     return MTASTS_NO_MEMORY;
   enum mtasts_status status = open_net(loop, error);
   if (status != MTASTS_OK)
     return status;
-  loop->went = mtasts_uptime();
-  return open_admission(loop) && mtasts_tower_open(&loop->tower) &&
-                 mtasts_rounds_open(&loop->rounds, &loop->tower, loop->use) && open_events(loop)
+  loop->went = mtasts_clock_coarse_ms();
+  return open_admission(loop) && mtasts_scheduler_open(&loop->scheduler) &&
+                 mtasts_tick_open(&loop->tick, &loop->scheduler, loop->usage) && open_events(loop)
              ? MTASTS_OK
              : MTASTS_NO_MEMORY;
 }
@@ -419,12 +420,12 @@ enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *optio
     return MTASTS_NO_MEMORY;
   }
   made->inbox = options->inbox;
-  made->use = options->use;
-  made->tower.store = options->store;
-  made->tower.use = options->use;
-  made->tower.stats = options->stats;
-  made->tower.to_front = options->to_front;
-  struct mtasts_job first = {.snapshot = mtasts_snapshot_hold(options->snapshot)};
+  made->usage = options->usage;
+  made->scheduler.store = options->store;
+  made->scheduler.usage = options->usage;
+  made->scheduler.stats = options->stats;
+  made->scheduler.to_front = options->to_front;
+  struct mtasts_job first = {.snapshot = mtasts_snapshot_ref(options->snapshot)};
   configure(made, &first);
   begin_clock(made);
   enum mtasts_status status = open_loop(made, error);
@@ -438,30 +439,30 @@ enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *optio
 void mtasts_netloop_run(struct mtasts_netloop *loop) {
   /* Of this thread alone, on Linux. */
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
-  event_base_dispatch(loop->tower.base);
+  event_base_dispatch(loop->scheduler.base);
   loop->stopped = true;
   read_mail(loop);
-  mtasts_tower_clear(&loop->tower);
+  mtasts_scheduler_clear(&loop->scheduler);
 }
 
 void mtasts_netloop_free(struct mtasts_netloop *loop) {
   if (!loop)
     return;
-  struct mtasts_tower *tower = &loop->tower;
+  struct mtasts_scheduler *scheduler = &loop->scheduler;
   mtasts_admission_close(&loop->admission);
-  mtasts_tower_close(tower);
-  mtasts_rounds_close(&loop->rounds);
+  mtasts_scheduler_close(scheduler);
+  mtasts_tick_close(&loop->tick);
   mtasts_ad_check_free(loop->ad_check);
-  mtasts_fetcher_free(tower->net.fetcher);
+  mtasts_fetcher_free(scheduler->net.fetcher);
   mtasts_dns_watch_close(&loop->dns);
-  mtasts_validator_free(tower->net.validator);
-  mtasts_resolver_free(tower->net.resolver);
+  mtasts_validator_free(scheduler->net.validator);
+  mtasts_resolver_free(scheduler->net.resolver);
   if (loop->mail)
     event_free(loop->mail);
   if (loop->second)
     event_free(loop->second);
-  if (tower->base)
-    event_base_free(tower->base);
-  mtasts_snapshot_release(loop->snapshot);
+  if (scheduler->base)
+    event_base_free(scheduler->base);
+  mtasts_snapshot_unref(loop->snapshot);
   free(loop);
 }

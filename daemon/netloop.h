@@ -7,8 +7,8 @@
  * less. A store that fails costs a log line, not the answer; the last results that it
  * did not take are known to the loop, and nobody is asked for them again before they are due.
  *
- * The clock hand (hand.h) walks the cache once in refresh.interval; the agenda (agenda.h) holds
- * the few domains that must be seen sooner.
+ * The refresh sweep (refresh_sweep.h) walks the cache once in refresh.interval; the due queue
+ * (due_queue.h) holds the few domains that must be seen sooner.
  */
 #ifndef MTASTS_NETLOOP_H
 #define MTASTS_NETLOOP_H
@@ -17,7 +17,7 @@
 #include "job.h"
 #include "snapshot.h"
 #include "stats.h"
-#include "use.h"
+#include "usage_filter.h"
 
 struct mtasts_netloop;
 struct mtasts_store;
@@ -27,7 +27,7 @@ struct mtasts_netloop_options {
   struct mtasts_store *store;       /* used by this loop alone */
   struct mtasts_queue *inbox;
   struct mtasts_queue *to_front;
-  struct mtasts_use *use;
+  struct mtasts_usage_filter *usage;
   struct mtasts_stats *stats;
 };
 
@@ -45,7 +45,7 @@ enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *optio
  * drops what is in flight (each of its jobs is answered with MTASTS_TIMEOUT), and returns. A
  * CONFIGURE changes what `refresh` says, and with another section dns, resolver and validator; the
  * fetcher stays as it was opened. Others are made, too, if resolv.conf names other servers: what
- * is in the air then begins again, with those.
+ * is running then begins again, with those.
  */
 void mtasts_netloop_run(struct mtasts_netloop *netloop);
 void mtasts_netloop_free(struct mtasts_netloop *netloop);

@@ -26,7 +26,7 @@ void mtasts_outage_renew(struct mtasts_outage *outage) {
   outage->probe = 0;
 }
 
-static enum mtasts_outage_news begin(struct mtasts_outage *outage, bool row, int64_t now) {
+static enum mtasts_outage_change begin(struct mtasts_outage *outage, bool row, int64_t now) {
   outage->out = true;
   outage->row = row;
   outage->since = now;
@@ -35,7 +35,7 @@ static enum mtasts_outage_news begin(struct mtasts_outage *outage, bool row, int
   return MTASTS_OUTAGE_BEGINS;
 }
 
-static enum mtasts_outage_news take_answer(struct mtasts_outage *outage, bool root) {
+static enum mtasts_outage_change take_answer(struct mtasts_outage *outage, bool root) {
   bool first = !outage->answered;
   bool ends = outage->out && !(root && outage->row);
   outage->answered = true;
@@ -59,8 +59,8 @@ static bool is_in_row(const struct mtasts_outage *outage, uint32_t hash) {
   return false;
 }
 
-static enum mtasts_outage_news take_failure(struct mtasts_outage *outage, const char *name,
-                                            uint16_t type, int64_t now) {
+static enum mtasts_outage_change take_failure(struct mtasts_outage *outage, const char *name,
+                                              uint16_t type, int64_t now) {
   uint32_t hash = hash_of(name);
   if (outage->over && outage->domains_failed == 0)
     outage->failed = 0;
@@ -76,8 +76,8 @@ static enum mtasts_outage_news take_failure(struct mtasts_outage *outage, const 
                                                      : MTASTS_OUTAGE_SAME;
 }
 
-enum mtasts_outage_news mtasts_outage_heard(struct mtasts_outage *outage, const char *name,
-                                            uint16_t type, bool answered, int64_t now) {
+enum mtasts_outage_change mtasts_outage_lookup_ended(struct mtasts_outage *outage, const char *name,
+                                                     uint16_t type, bool answered, int64_t now) {
   bool root = *name == '\0';
   if (answered)
     return take_answer(outage, root);
@@ -86,7 +86,7 @@ enum mtasts_outage_news mtasts_outage_heard(struct mtasts_outage *outage, const 
   return outage->out ? MTASTS_OUTAGE_SAME : begin(outage, false, now);
 }
 
-enum mtasts_outage_news mtasts_outage_tick(struct mtasts_outage *outage, int64_t now) {
+enum mtasts_outage_change mtasts_outage_tick(struct mtasts_outage *outage, int64_t now) {
   if (!outage->out || now < outage->summary)
     return MTASTS_OUTAGE_SAME;
   outage->summary = now + MTASTS_OUTAGE_SUMMARY_MS;

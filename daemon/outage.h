@@ -8,7 +8,7 @@
  * root. Any answer to a question that was not the root's ends an outage; the root's, that of a
  * resolver which did not answer for it before.
  *
- * Pure: no clock, no log. Times are milliseconds by mtasts_uptime. One thread.
+ * Pure: no clock, no log. Times are milliseconds by mtasts_clock_coarse_ms. One thread.
  */
 #ifndef MTASTS_OUTAGE_H
 #define MTASTS_OUTAGE_H
@@ -26,7 +26,7 @@ enum {
   MTASTS_OUTAGE_SUMMARY_MS = 300 * 1000, /* between lines about an outage that lasts */
 };
 
-enum mtasts_outage_news {
+enum mtasts_outage_change {
   MTASTS_OUTAGE_SAME,
   MTASTS_OUTAGE_FIRST, /* the first answer of these servers, without an outage before it */
   MTASTS_OUTAGE_BEGINS,
@@ -54,11 +54,11 @@ struct mtasts_outage {
 void mtasts_outage_renew(struct mtasts_outage *outage);
 
 /* A look-up has ended: has a server answered it? name: "" for the root, which is a probe. */
-enum mtasts_outage_news mtasts_outage_heard(struct mtasts_outage *outage, const char *name,
-                                            uint16_t type, bool answered, int64_t now);
+enum mtasts_outage_change mtasts_outage_lookup_ended(struct mtasts_outage *outage, const char *name,
+                                                     uint16_t type, bool answered, int64_t now);
 
 /* To be called once a second or so. */
-enum mtasts_outage_news mtasts_outage_tick(struct mtasts_outage *outage, int64_t now);
+enum mtasts_outage_change mtasts_outage_tick(struct mtasts_outage *outage, int64_t now);
 
 /* Is a probe to be made? *name and *type: what for. A type of 0: whatever the root has. The next
  * probe is due some time after this one has ended. */

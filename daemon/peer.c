@@ -35,25 +35,25 @@ static bool watch(struct mtasts_peer *peer, short what) {
 /* Whoever has done something goes to the end of its state's list. */
 static void enter(struct mtasts_peer *peer, enum mtasts_peer_state state, bool did_something) {
   struct mtasts_socketmap *server = peer->server;
-  int64_t now = mtasts_uptime();
+  int64_t now = mtasts_clock_coarse_ms();
   if (state == peer->state && (!did_something || now == peer->since))
     return;
   TAILQ_REMOVE(&peer->lists[peer->state], peer, link);
   TAILQ_INSERT_TAIL(&peer->lists[state], peer, link);
   peer->state = state;
   peer->since = now;
-  if (state == MTASTS_PEER_STUCK && !event_pending(&server->sweep, EV_TIMEOUT, NULL))
-    event_add(&server->sweep, &(struct timeval){.tv_sec = MTASTS_PEER_STUCK_MAX});
+  if (state == MTASTS_PEER_PARTIAL && !event_pending(&server->sweep, EV_TIMEOUT, NULL))
+    event_add(&server->sweep, &(struct timeval){.tv_sec = MTASTS_PEER_PARTIAL_MAX});
 }
 
-static enum mtasts_origin origin_of(enum mtasts_door door, bool network) {
+static enum mtasts_origin origin_of(enum mtasts_socket_kind socket_kind, bool network) {
   if (network)
     return MTASTS_ORIGIN_NETWORK;
-  return door == MTASTS_DOOR_ASK ? MTASTS_ORIGIN_ASK : MTASTS_ORIGIN_SOCKETMAP;
+  return socket_kind == MTASTS_SOCKET_ASK ? MTASTS_ORIGIN_ASK : MTASTS_ORIGIN_SOCKETMAP;
 }
 
-struct mtasts_peer *mtasts_peer_open(struct mtasts_socketmap *server, int fd, enum mtasts_door door,
-                                     bool network, uid_t uid) {
+struct mtasts_peer *mtasts_peer_open(struct mtasts_socketmap *server, int fd,
+                                     enum mtasts_socket_kind socket_kind, bool network, uid_t uid) {
   struct mtasts_peer *peer = malloc(sizeof *peer);
   if (!peer) {
     close(fd);
@@ -62,15 +62,15 @@ struct mtasts_peer *mtasts_peer_open(struct mtasts_socketmap *server, int fd, en
   /* Not its buffer, which would double the cost. */
   memset(peer, 0, offsetof(struct mtasts_peer, own));
   peer->server = server;
-  peer->door = door;
+  peer->socket_kind = socket_kind;
   peer->uid = uid;
   peer->fd = fd;
   peer->input = peer->own;
-  peer->input_room = sizeof peer->own;
-  peer->since = mtasts_uptime();
+  peer->input_capacity = sizeof peer->own;
+  peer->since = mtasts_clock_coarse_ms();
   peer->lists = network ? server->network : server->peers;
-  peer->client = mtasts_clients_hold(&server->clients, origin_of(door, network), uid);
-  TAILQ_INSERT_TAIL(&peer->lists[MTASTS_PEER_FRESH], peer, link);
+  peer->client = mtasts_clients_ref(&server->clients, origin_of(socket_kind, network), uid);
+  TAILQ_INSERT_TAIL(&peer->lists[MTASTS_PEER_NEW], peer, link);
   server->count++;
   server->network_count += network;
   mtasts_count_set(server->options.stats, MTASTS_COUNT_CONNECTIONS, server->count);
@@ -87,8 +87,8 @@ void mtasts_peer_close(struct mtasts_peer *peer) {
   watch(peer, 0);
   close(peer->fd);
   bool network = peer->lists == server->network;
-  mtasts_turns_forget(&server->turns, peer);
-  mtasts_clients_release(peer->client);
+  mtasts_time_slice_forget(&server->slice, peer);
+  mtasts_clients_unref(peer->client);
   TAILQ_REMOVE(&peer->lists[peer->state], peer, link);
   if (peer->input != peer->own)
     free(peer->input);
@@ -120,12 +120,12 @@ static void close_malformed(struct mtasts_peer *peer, const char *why) {
   struct mtasts_socketmap *server = peer->server;
   char name[64];
   mtasts_count(server->options.stats, MTASTS_COUNT_MALFORMED);
-  if (mtasts_seldom(&server->malformed, MTASTS_COMPLAINT_PAUSE)) {
+  if (mtasts_ratelimit(&server->malformed, MTASTS_PEER_LOG_INTERVAL)) {
     name_peer(peer, name, sizeof name);
     mtasts_log(MTASTS_LOG_WARNING, "%s: closed the connection from %s: %s (%lu more before)",
-               peer->door == MTASTS_DOOR_ASK ? "ask" : "socketmap", name, why,
-               server->malformed.held);
-    server->malformed.held = 0;
+               peer->socket_kind == MTASTS_SOCKET_ASK ? "ask" : "socketmap", name, why,
+               server->malformed.suppressed);
+    server->malformed.suppressed = 0;
   }
   mtasts_peer_close(peer);
 }
@@ -187,18 +187,18 @@ static bool send_gathered(struct mtasts_peer *peer) {
 
 /* requests in */
 
-/* On the ask door a request may be long once it shows that it is an import. */
+/* On the ask socket a request may be long once it shows that it is an import. */
 static size_t request_limit(const struct mtasts_peer *peer, struct mtasts_span bytes) {
   static const char import[] = {'i', 'm', 'p', 'o', 'r', 't', ' '};
-  if (peer->door != MTASTS_DOOR_ASK)
+  if (peer->socket_kind != MTASTS_SOCKET_ASK)
     return MTASTS_REQUEST_MAX;
   size_t head = bytes.len < MTASTS_NETSTRING_HEAD ? bytes.len : MTASTS_NETSTRING_HEAD;
   const char *colon = memchr(bytes.data, ':', head);
-  size_t behind = colon ? bytes.len - (size_t)(colon + 1 - bytes.data) : 0;
-  if (behind > sizeof import)
-    behind = sizeof import;
-  return behind == 0 || memcmp(colon + 1, import, behind) == 0 ? MTASTS_REQUEST_IMPORT_MAX
-                                                               : MTASTS_REQUEST_MAX;
+  size_t background = colon ? bytes.len - (size_t)(colon + 1 - bytes.data) : 0;
+  if (background > sizeof import)
+    background = sizeof import;
+  return background == 0 || memcmp(colon + 1, import, background) == 0 ? MTASTS_REQUEST_IMPORT_MAX
+                                                                       : MTASTS_REQUEST_MAX;
 }
 
 enum {
@@ -245,7 +245,7 @@ static enum go answer_all(struct mtasts_peer *peer, size_t *at) {
     case MTASTS_NETSTRING_WHOLE:
       break;
     }
-    if (!mtasts_turns_peer_has_time(&peer->server->turns))
+    if (!mtasts_time_slice_peer_has_time(&peer->server->slice))
       return GO_MORE;
     *at += used;
     go = answer_one(peer, payload);
@@ -257,7 +257,7 @@ static enum go answer_all(struct mtasts_peer *peer, size_t *at) {
 static bool keep_rest(struct mtasts_peer *peer, size_t at) {
   char *from = peer->input;
   size_t left = peer->input_len - at;
-  bool full = left > 0 && left == peer->input_room && !peer->unsent && !peer->more &&
+  bool full = left > 0 && left == peer->input_capacity && !peer->unsent && !peer->more &&
               peer->state != MTASTS_PEER_WAITING;
   peer->input_len = left;
   peer->ahead = peer->ahead > at ? peer->ahead - at : 0;
@@ -270,11 +270,11 @@ static bool keep_rest(struct mtasts_peer *peer, size_t at) {
     if (own)
       memcpy(grown, from, left);
     peer->input = grown;
-    peer->input_room = 2 * left;
+    peer->input_capacity = 2 * left;
   } else if (from != peer->own && left < sizeof peer->own) {
     memcpy(peer->own, from + at, left);
     peer->input = peer->own;
-    peer->input_room = sizeof peer->own;
+    peer->input_capacity = sizeof peer->own;
     free(from);
   } else if (at > 0) {
     memmove(from, from + at, left);
@@ -288,7 +288,7 @@ static void look_ahead(struct mtasts_peer *peer) {
   const struct mtasts_socketmap_options *options = &peer->server->options;
   struct mtasts_request request;
   for (unsigned i = 0; i < AHEAD_MAX && peer->ahead < peer->input_len &&
-                       mtasts_turns_has_time(&peer->server->turns);
+                       mtasts_time_slice_has_time(&peer->server->slice);
        i++) {
     struct mtasts_span bytes = {peer->input + peer->ahead, peer->input_len - peer->ahead};
     struct mtasts_span payload;
@@ -314,7 +314,7 @@ static void settle(struct mtasts_peer *peer, bool did_something) {
   }
   if (peer->unsent)
     what = EV_WRITE;
-  else if (peer->ended || peer->more || peer->input_len == peer->input_room)
+  else if (peer->ended || peer->more || peer->input_len == peer->input_capacity)
     what = 0;
   if (!watch(peer, what)) {
     mtasts_peer_close(peer);
@@ -324,10 +324,10 @@ static void settle(struct mtasts_peer *peer, bool did_something) {
     return;
   if (peer->more && !peer->unsent) {
     enter(peer, MTASTS_PEER_PUT_OFF, did_something);
-    mtasts_turns_put_off(&peer->server->turns, peer);
+    mtasts_time_slice_put_off(&peer->server->slice, peer);
   } else if (peer->unsent || peer->input_len > 0) {
-    enter(peer, MTASTS_PEER_STUCK, did_something);
-  } else if (peer->state != MTASTS_PEER_FRESH || did_something) {
+    enter(peer, MTASTS_PEER_PARTIAL, did_something);
+  } else if (peer->state != MTASTS_PEER_NEW || did_something) {
     enter(peer, MTASTS_PEER_IDLE, did_something);
   }
 }
@@ -353,7 +353,7 @@ static void finish(struct mtasts_peer *peer, enum go go, size_t at, bool did_som
 static void serve(struct mtasts_peer *peer) {
   size_t at = 0;
   bool did_something = peer->server->out_to > 0;
-  mtasts_turns_begin_peer(&peer->server->turns);
+  mtasts_time_slice_begin_peer(&peer->server->slice);
   enum go go = answer_all(peer, &at);
   finish(peer, go, at, did_something);
 }
@@ -370,7 +370,8 @@ static void end_input(struct mtasts_peer *peer) {
 }
 
 static void take(struct mtasts_peer *peer) {
-  ssize_t n = recv(peer->fd, peer->input + peer->input_len, peer->input_room - peer->input_len, 0);
+  ssize_t n =
+      recv(peer->fd, peer->input + peer->input_len, peer->input_capacity - peer->input_len, 0);
   if (n > 0) {
     peer->input_len += (size_t)n;
     if (peer->state == MTASTS_PEER_WAITING)
@@ -408,9 +409,9 @@ static void give(struct mtasts_peer *peer) {
 static void on_event(evutil_socket_t fd, short what, void *context) {
   struct mtasts_peer *peer = context;
   (void)fd;
-  if (!mtasts_turns_has_time(&peer->server->turns)) {
+  if (!mtasts_time_slice_has_time(&peer->server->slice)) {
     watch(peer, 0);
-    mtasts_turns_put_off(&peer->server->turns, peer);
+    mtasts_time_slice_put_off(&peer->server->slice, peer);
   } else if (what & EV_WRITE) {
     give(peer);
   } else {
@@ -418,7 +419,7 @@ static void on_event(evutil_socket_t fd, short what, void *context) {
   }
 }
 
-void mtasts_peer_go_on(struct mtasts_peer *peer) {
+void mtasts_peer_resume(struct mtasts_peer *peer) {
   if (peer->unsent)
     give(peer);
   else if (peer->more)
@@ -439,7 +440,7 @@ void mtasts_peer_reply(struct mtasts_peer *peer, struct mtasts_span payload) {
   enter(peer, MTASTS_PEER_IDLE, true);
   memcpy(reply_place(server), payload.data, size);
   gather(server, size);
-  if (mtasts_turns_has_time(&server->turns))
+  if (mtasts_time_slice_has_time(&server->slice))
     serve(peer);
   else
     finish(peer, peer->input_len > 0 ? GO_MORE : GO_ON, 0, true);
@@ -449,8 +450,8 @@ struct mtasts_client *mtasts_peer_client(const struct mtasts_peer *peer) {
   return peer->client;
 }
 
-enum mtasts_door mtasts_peer_door(const struct mtasts_peer *peer) {
-  return peer->door;
+enum mtasts_socket_kind mtasts_peer_socket_kind(const struct mtasts_peer *peer) {
+  return peer->socket_kind;
 }
 
 uid_t mtasts_peer_uid(const struct mtasts_peer *peer) {

@@ -7,7 +7,7 @@
 #include "mx_mismatch.h"
 #include "printable.h"
 #include "span.h"
-#include "text.h"
+#include "strbuf.h"
 #include "tlsrpt.h"
 
 enum {
@@ -26,12 +26,12 @@ static size_t reply_text(const char *text, char *out) {
 }
 
 __attribute__((format(printf, 2, 3))) static size_t temp(char *out, const char *format, ...) {
-  static const size_t most = 1024;
+  static const size_t max = 1024;
   va_list arguments;
   va_start(arguments, format);
-  int n = vsnprintf(out, most, format, arguments);
+  int n = vsnprintf(out, max, format, arguments);
   va_end(arguments);
-  return n < 0 ? 0 : (size_t)n < most ? (size_t)n : most - 1;
+  return n < 0 ? 0 : (size_t)n < max ? (size_t)n : max - 1;
 }
 
 /* mx patterns */
@@ -80,7 +80,7 @@ static const struct form strings = {TEXT(" { policy_string = mx: "),
                                     TEXT(" } { policy_string = mx: "), TEXT(" }"), false};
 
 /* Returns NULL, or why it cannot be done. */
-static const char *put_patterns(struct mtasts_text *text, const struct mtasts_names *patterns,
+static const char *put_patterns(struct mtasts_strbuf *text, const struct mtasts_names *patterns,
                                 const struct form *form) {
   char name[MTASTS_DOMAIN_MAX];
   struct mtasts_span pattern;
@@ -89,16 +89,16 @@ static const char *put_patterns(struct mtasts_text *text, const struct mtasts_na
     struct mtasts_span spelt = spell(pattern, name);
     if (spelt.len == 0)
       return "lists an MX host whose name cannot be told to the mail server";
-    mtasts_text_add(text, text->len == start ? form->first : form->between);
+    mtasts_strbuf_add(text, text->len == start ? form->first : form->between);
     if (form->starless)
       mtasts_span_take(&spelt, '*');
-    mtasts_text_add(text, spelt);
+    mtasts_strbuf_add(text, spelt);
     if (text->full)
       return too_many;
   }
   if (text->len == start)
     return "lists no MX host";
-  mtasts_text_add(text, form->last);
+  mtasts_strbuf_add(text, form->last);
   return text->full ? too_many : NULL;
 }
 
@@ -112,28 +112,28 @@ static bool is_hostname(const char *name) {
   return true;
 }
 
-static void put_policy_domain(struct mtasts_text *text, const char *name) {
-  mtasts_text_add(text, MTASTS_SPAN(" policy_type=sts"));
+static void put_policy_domain(struct mtasts_strbuf *text, const char *name) {
+  mtasts_strbuf_add(text, MTASTS_SPAN(" policy_type=sts"));
   if (is_hostname(name)) {
-    mtasts_text_add(text, MTASTS_SPAN(" policy_domain="));
-    mtasts_text_put(text, name);
+    mtasts_strbuf_add(text, MTASTS_SPAN(" policy_domain="));
+    mtasts_strbuf_put(text, name);
   }
 }
 
 /* The policy's text, for reports alone; left out where there is no room for all of it. */
-static void put_policy_text(struct mtasts_text *text, const struct mtasts_policy *policy) {
+static void put_policy_text(struct mtasts_strbuf *text, const struct mtasts_policy *policy) {
   size_t start = text->len;
-  mtasts_text_add(text,
-                  MTASTS_SPAN(" { policy_string = version: STSv1 } { policy_string = mode: "));
-  mtasts_text_put(text, mtasts_mode_name(policy->mode));
-  mtasts_text_add(text, MTASTS_SPAN(" } { policy_string = max_age: "));
-  mtasts_text_number(text, policy->max_age);
-  mtasts_text_add(text, MTASTS_SPAN(" }"));
+  mtasts_strbuf_add(text,
+                    MTASTS_SPAN(" { policy_string = version: STSv1 } { policy_string = mode: "));
+  mtasts_strbuf_put(text, mtasts_mode_name(policy->mode));
+  mtasts_strbuf_add(text, MTASTS_SPAN(" } { policy_string = max_age: "));
+  mtasts_strbuf_number(text, policy->max_age);
+  mtasts_strbuf_add(text, MTASTS_SPAN(" }"));
   if (put_patterns(text, &policy->mx, &strings) != NULL)
-    mtasts_text_cut(text, start);
+    mtasts_strbuf_cut(text, start);
 }
 
-static const char *put_report(struct mtasts_text *text, const struct mtasts_policy *policy,
+static const char *put_report(struct mtasts_strbuf *text, const struct mtasts_policy *policy,
                               const char *name) {
   put_policy_domain(text, name);
   const char *why = put_patterns(text, &policy->mx, &host_patterns);
@@ -176,7 +176,7 @@ static struct mtasts_names matching(const struct mtasts_decision *decision,
   return found;
 }
 
-static const char *enforce_by_sendmail(struct mtasts_text *text,
+static const char *enforce_by_sendmail(struct mtasts_strbuf *text,
                                        const struct mtasts_decision *decision,
                                        const struct mtasts_entry *entry) {
   unsigned char store[MATCHING_MAX + 1 + MTASTS_DOMAIN_MAX];
@@ -185,7 +185,7 @@ static const char *enforce_by_sendmail(struct mtasts_text *text,
   if (why != too_many || !entry)
     return why;
   struct mtasts_names found = matching(decision, entry, store);
-  mtasts_text_cut(text, 0);
+  mtasts_strbuf_cut(text, 0);
   return put_patterns(text, &found, &secure) ? too_many : NULL;
 }
 
@@ -194,10 +194,9 @@ static const char *enforce_by_sendmail(struct mtasts_text *text,
 static size_t enforce(const struct mtasts_decision *decision, const struct mtasts_entry *entry,
                       const char *name, enum mtasts_dialect dialect, char *out) {
   const struct mtasts_policy *policy = decision->policy;
-  struct mtasts_text text = {.data = out, .size = MTASTS_POSTFIX_REPLY_MAX + 1};
-  const char *why = dialect == MTASTS_DIALECT_SENDMAIL
-                        ? enforce_by_sendmail(&text, decision, entry)
-                        : put_patterns(&text, &policy->mx, &secure);
+  struct mtasts_strbuf text = {.data = out, .size = MTASTS_POSTFIX_REPLY_MAX + 1};
+  const char *why = dialect == MTASTS_DIALECT_SENDMAIL ? enforce_by_sendmail(&text, decision, entry)
+                                                       : put_patterns(&text, &policy->mx, &secure);
   if (!why && dialect == MTASTS_DIALECT_TLSRPT)
     why = put_report(&text, policy, name);
   if (!why)
@@ -207,17 +206,17 @@ static size_t enforce(const struct mtasts_decision *decision, const struct mtast
 
 /* RFC 8461 section 5: delivered either way, so what cannot be reported on is not mentioned. */
 static size_t report_testing(const struct mtasts_policy *policy, const char *name, char *out) {
-  struct mtasts_text text = {.data = out, .size = MTASTS_POSTFIX_REPLY_MAX + 1};
-  mtasts_text_add(&text, MTASTS_SPAN("OK may"));
+  struct mtasts_strbuf text = {.data = out, .size = MTASTS_POSTFIX_REPLY_MAX + 1};
+  mtasts_strbuf_add(&text, MTASTS_SPAN("OK may"));
   return put_report(&text, policy, name) == NULL ? text.len : reply_text(not_found, out);
 }
 
 static size_t report_failure(const char *failure, const char *name, char *out) {
-  struct mtasts_text text = {.data = out, .size = MTASTS_POSTFIX_REPLY_MAX + 1};
-  mtasts_text_add(&text, MTASTS_SPAN("OK may"));
+  struct mtasts_strbuf text = {.data = out, .size = MTASTS_POSTFIX_REPLY_MAX + 1};
+  mtasts_strbuf_add(&text, MTASTS_SPAN("OK may"));
   put_policy_domain(&text, name);
-  mtasts_text_add(&text, MTASTS_SPAN(" policy_failure="));
-  mtasts_text_put(&text, failure);
+  mtasts_strbuf_add(&text, MTASTS_SPAN(" policy_failure="));
+  mtasts_strbuf_put(&text, failure);
   return text.len;
 }
 

@@ -26,9 +26,9 @@ struct mtasts_socketmap;
 struct mtasts_peer; /* one connection */
 struct mtasts_stats;
 
-enum mtasts_door {
-  MTASTS_DOOR_SOCKETMAP, /* of MTAs */
-  MTASTS_DOOR_ASK,       /* of our own programs */
+enum mtasts_socket_kind {
+  MTASTS_SOCKET_SOCKETMAP, /* of MTAs */
+  MTASTS_SOCKET_ASK,       /* of our own programs */
 };
 
 enum {
@@ -60,26 +60,27 @@ struct mtasts_socketmap_options {
   void (*gone)(void *context, struct mtasts_peer *peer);
   void *context;
   unsigned peers_max;
-  unsigned network_peers_max;   /* of them, over TCP; at most three quarters */
-  unsigned network_errands_max; /* look-ups for them */
+  unsigned network_peers_max;        /* of them, over TCP; at most three quarters */
+  unsigned network_pending_jobs_max; /* look-ups for them */
 };
 
 struct mtasts_socketmap *mtasts_socketmap_new(const struct mtasts_socketmap_options *options);
 /* Other bounds, from now on. */
 void mtasts_socketmap_limit(struct mtasts_socketmap *socketmap, unsigned network_peers_max,
-                            unsigned network_errands_max);
+                            unsigned network_pending_jobs_max);
 /* Closes all connections and listeners; calls `gone` for those that wait. */
 void mtasts_socketmap_free(struct mtasts_socketmap *socketmap);
 
 /* Accepts connections at a listening, non-blocking socket, which is the socketmap's from now
  * on. False: no memory. */
-bool mtasts_socketmap_listen(struct mtasts_socketmap *socketmap, int fd, enum mtasts_door door);
+bool mtasts_socketmap_listen(struct mtasts_socketmap *socketmap, int fd,
+                             enum mtasts_socket_kind socket_kind);
 
 /* Accepts there in place of at `old`, which nobody can connect to any more: those that wait at it
  * are let in, and it is closed. The same as mtasts_socketmap_listen if `old` is none of its
  * sockets. */
 bool mtasts_socketmap_replace(struct mtasts_socketmap *socketmap, int old, int fd,
-                              enum mtasts_door door);
+                              enum mtasts_socket_kind socket_kind);
 
 /* Accepts no more, and closes each connection as soon as it has been given the replies it waits
  * for. `drained` (may be NULL) is told, from the loop, when none is left. */
@@ -90,14 +91,14 @@ void mtasts_socketmap_drain(struct mtasts_socketmap *socketmap, void (*drained)(
  * may be gone afterwards. */
 void mtasts_peer_reply(struct mtasts_peer *peer, struct mtasts_span payload);
 
-/* Is there time left in this turn of the loop (turns.h)? Else what can wait should. */
+/* Is there time left in this turn of the loop (time_slice.h)? Else what can wait should. */
 bool mtasts_socketmap_has_time(struct mtasts_socketmap *socketmap);
 
 /* The clients of all connections. */
 struct mtasts_clients *mtasts_socketmap_clients(struct mtasts_socketmap *socketmap);
 struct mtasts_client *mtasts_peer_client(const struct mtasts_peer *peer);
 
-enum mtasts_door mtasts_peer_door(const struct mtasts_peer *peer);
+enum mtasts_socket_kind mtasts_peer_socket_kind(const struct mtasts_peer *peer);
 /* Of a unix peer; (uid_t)-1 of another. */
 uid_t mtasts_peer_uid(const struct mtasts_peer *peer);
 /* The request function's own, of the request that waits; NULL at first. */

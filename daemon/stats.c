@@ -1,6 +1,6 @@
 #include "stats.h"
 
-#include "text.h"
+#include "strbuf.h"
 
 static const char failures[] = "mtasts_lookup_failures_total";
 static const char failures_help[] = "Look-ups that failed, by RFC 8460's result types and our own.";
@@ -90,14 +90,15 @@ static unsigned long long waits(const struct mtasts_stats *stats, int kind) {
 }
 
 size_t mtasts_stats_text(const struct mtasts_stats *stats, char *out, size_t size) {
-  struct mtasts_text text = {.data = out, .size = size};
+  struct mtasts_strbuf text = {.data = out, .size = size};
   for (enum mtasts_counter i = 0; i < MTASTS_COUNTERS; i++)
-    mtasts_text_printf(&text, "%s\"%s\":%llu", i == 0 ? "{" : ",", mtasts_counter_words[i].key,
-                       mtasts_counted(stats, i));
-  mtasts_text_printf(&text, ",\"waited_ms\":%llu,\"waits\":{",
-                     atomic_load_explicit(&stats->waited, memory_order_relaxed));
+    mtasts_strbuf_printf(&text, "%s\"%s\":%llu", i == 0 ? "{" : ",", mtasts_counter_words[i].key,
+                         mtasts_count_get(stats, i));
+  mtasts_strbuf_printf(&text, ",\"waited_ms\":%llu,\"waits\":{",
+                       atomic_load_explicit(&stats->waited, memory_order_relaxed));
   for (int i = 0; i < MTASTS_WAITS; i++)
-    mtasts_text_printf(&text, "\"%lld\":%llu,", (long long)mtasts_wait_bounds[i], waits(stats, i));
-  mtasts_text_printf(&text, "\"more\":%llu}}", waits(stats, MTASTS_WAITS));
+    mtasts_strbuf_printf(&text, "\"%lld\":%llu,", (long long)mtasts_wait_bounds[i],
+                         waits(stats, i));
+  mtasts_strbuf_printf(&text, "\"more\":%llu}}", waits(stats, MTASTS_WAITS));
   return text.full ? 0 : text.len;
 }

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "mtasts.h"
-#include "uptime.h"
+#include "ratelimit.h"
 
 enum mtasts_counter {
   MTASTS_COUNT_REQUESTS,          /* on both sockets */
@@ -76,8 +76,8 @@ struct mtasts_stats {
   atomic_ullong counts[MTASTS_COUNTERS];
   atomic_ullong waits[MTASTS_WAITS + 1]; /* for what is not cached; 0 ms: could not wait */
   atomic_ullong waited;                  /* milliseconds, all of those together */
-  atomic_llong seen[MTASTS_LOOPS];       /* when a loop last read its inbox, by mtasts_uptime */
-  atomic_bool store_fails;               /* as mtasts_store_fails says */
+  atomic_llong seen[MTASTS_LOOPS]; /* when a loop last read its inbox, by mtasts_clock_coarse_ms */
+  atomic_bool store_fails;         /* as mtasts_store_fails says */
   /* When the DNS worked again after an outage, or for the first time; seconds since the epoch. The
    * net loop's; the front loop's settings take it (discover.h). */
   atomic_llong resolver_back;
@@ -95,8 +95,8 @@ static inline void mtasts_count_set(struct mtasts_stats *stats, enum mtasts_coun
   atomic_store_explicit(&stats->counts[counter], value, memory_order_relaxed);
 }
 
-static inline unsigned long long mtasts_counted(const struct mtasts_stats *stats,
-                                                enum mtasts_counter counter) {
+static inline unsigned long long mtasts_count_get(const struct mtasts_stats *stats,
+                                                  enum mtasts_counter counter) {
   return atomic_load_explicit(&stats->counts[counter], memory_order_relaxed);
 }
 
@@ -107,8 +107,8 @@ static inline void mtasts_count_read(struct mtasts_stats *stats, enum mtasts_sta
 }
 
 /* The loop is alive: it has read its inbox just now. */
-static inline void mtasts_loop_note(struct mtasts_stats *stats, enum mtasts_loop loop) {
-  atomic_store_explicit(&stats->seen[loop], mtasts_uptime(), memory_order_relaxed);
+static inline void mtasts_loop_seen(struct mtasts_stats *stats, enum mtasts_loop loop) {
+  atomic_store_explicit(&stats->seen[loop], mtasts_clock_coarse_ms(), memory_order_relaxed);
 }
 
 /* An answer that the cache did not hold has waited so many milliseconds. */

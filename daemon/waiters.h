@@ -1,40 +1,40 @@
 /*
  * waiters.h: who waits for what the net loop has been asked, and until when.
  *
- * An errand is a job that is out; all who want the same wait for the same. All of it is bounded:
- * the waiters of one errand here, and by clients.h the errands and the waiters of a client, of an
- * origin and in all, so that neither a domain nor a client can use up what others need. An errand
- * is the client's who was the first to want it.
+ * A pending job is a job that is out; all who want the same wait for the same. All of it is
+ * bounded: the waiters of one pending job here, and by clients.h the pending jobs and the waiters
+ * of a client, of an origin and in all, so that neither a domain nor a client can use up what
+ * others need. A pending job is the client's who was the first to want it.
  */
 #ifndef MTASTS_WAITERS_H
 #define MTASTS_WAITERS_H
 
 #include "clients.h"
 #include "job.h"
-#include "reply.h"
+#include "map_reply.h"
 
 enum {
-  MTASTS_WAITERS_ERRAND_MAX = 256, /* of each origin */
+  MTASTS_WAITERS_PENDING_JOB_MAX = 256, /* of each origin */
 };
 
 /* Deadlines of one kind come in the order in which waiting begins. */
-enum mtasts_patience {
-  MTASTS_PATIENCE_STS,
-  MTASTS_PATIENCE_MTA,
-  MTASTS_PATIENCE_ASK,
-  MTASTS_PATIENCES,
+enum mtasts_timeout_class {
+  MTASTS_TIMEOUT_CLASS_STS,
+  MTASTS_TIMEOUT_CLASS_MTA,
+  MTASTS_TIMEOUT_CLASS_ASK,
+  MTASTS_TIMEOUT_CLASSES,
 };
 
-struct mtasts_errand;
+struct mtasts_pending_job;
 
 struct mtasts_waiter {
-  TAILQ_ENTRY(mtasts_waiter) by_errand;
+  TAILQ_ENTRY(mtasts_waiter) by_pending_job;
   TAILQ_ENTRY(mtasts_waiter) by_deadline;
-  struct mtasts_errand *errand;
+  struct mtasts_pending_job *pending_job;
   struct mtasts_peer *peer;
   enum mtasts_map map;
-  enum mtasts_patience patience;
-  int64_t since;    /* by mtasts_uptime */
+  enum mtasts_timeout_class timeout_class;
+  int64_t since;    /* by mtasts_clock_coarse_ms */
   int64_t deadline; /* likewise */
   struct mtasts_client *client;
   size_t text_len;
@@ -43,7 +43,7 @@ struct mtasts_waiter {
 
 TAILQ_HEAD(mtasts_waiter_list, mtasts_waiter);
 
-struct mtasts_errand {
+struct mtasts_pending_job {
   enum mtasts_job_kind kind;
   uint64_t serial; /* 0 where others may join */
   struct mtasts_domain domain;
@@ -56,15 +56,15 @@ struct mtasts_errand {
 struct mtasts_waiters {
   struct mtasts_queue *to_net;
   struct mtasts_clients *clients;
-  void *errands; /* a tree of tsearch(3) */
+  void *pending_jobs; /* a tree of tsearch(3) */
   uint64_t serial;
-  struct mtasts_waiter_list by_deadline[MTASTS_PATIENCES];
+  struct mtasts_waiter_list by_deadline[MTASTS_TIMEOUT_CLASSES];
 };
 
 /* clients: must outlive the waiters, but for mtasts_waiters_destroy. */
 void mtasts_waiters_init(struct mtasts_waiters *waiters, struct mtasts_queue *to_net,
                          struct mtasts_clients *clients);
-/* Frees errands and waiters, and tells nobody. */
+/* Frees pending jobs and waiters, and tells nobody. */
 void mtasts_waiters_destroy(struct mtasts_waiters *waiters);
 
 /* Who waits for what, and for how long. */
@@ -72,7 +72,7 @@ struct mtasts_wait {
   struct mtasts_peer *peer;
   enum mtasts_map map;
   struct mtasts_span text; /* the question's; copied */
-  enum mtasts_patience patience;
+  enum mtasts_timeout_class timeout_class;
   int64_t deadline;
 };
 
@@ -83,13 +83,14 @@ struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct 
 
 /* Has such a job of the domain's done while nobody waits, unless it is out or too much is. peer:
  * whose question it serves; NULL: an MTA told how a session went. */
-void mtasts_waiters_look_behind(struct mtasts_waiters *waiters, enum mtasts_job_kind kind,
-                                const struct mtasts_domain *domain, const struct mtasts_peer *peer);
+void mtasts_waiters_background_lookup(struct mtasts_waiters *waiters, enum mtasts_job_kind kind,
+                                      const struct mtasts_domain *domain,
+                                      const struct mtasts_peer *peer);
 
-/* The errand of a job that came back: others can no longer join it. Its waiters are to be
+/* The pending job of a job that came back: others can no longer join it. Its waiters are to be
  * released and then it is to be freed. */
-struct mtasts_errand *mtasts_waiters_end(struct mtasts_waiters *waiters,
-                                         const struct mtasts_job *job);
+struct mtasts_pending_job *mtasts_waiters_end(struct mtasts_waiters *waiters,
+                                              const struct mtasts_job *job);
 
 /* Waits no more; frees it. */
 void mtasts_waiters_release(struct mtasts_waiters *waiters, struct mtasts_waiter *waiter);

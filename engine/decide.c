@@ -86,9 +86,10 @@ static inline bool in_force(const struct mtasts_override *override, int64_t now)
 }
 
 /* Inlined where DANE is heeded, so that the decision is put together in registers. */
-static inline struct mtasts_decision policy_alone(const struct mtasts_entry *entry,
-                                                  const struct mtasts_override *override,
-                                                  enum mtasts_freshness freshness, int64_t now) {
+static inline struct mtasts_decision policy_without_dane(const struct mtasts_entry *entry,
+                                                         const struct mtasts_override *override,
+                                                         enum mtasts_freshness freshness,
+                                                         int64_t now) {
   if (in_force(override, now) && !override->no_policy)
     return by_policy(&override->policy, MTASTS_SOURCE_OVERRIDE);
   if (!entry)
@@ -105,13 +106,13 @@ static inline struct mtasts_decision policy_alone(const struct mtasts_entry *ent
 struct mtasts_decision mtasts_decide_policy(const struct mtasts_entry *entry,
                                             const struct mtasts_override *override,
                                             enum mtasts_freshness freshness, int64_t now) {
-  return policy_alone(entry, override, freshness, now);
+  return policy_without_dane(entry, override, freshness, now);
 }
 
 /* RFC 8461 section 2: MTA-STS does not override DANE; and DANE makes nothing weaker than an enforce
  * policy does. The one place where both meet. released: the postmaster has said that the domain
  * demands nothing (an override of mode none), so no failure of its DNSSEC holds its mail back. */
-static void heed_dane(struct mtasts_decision *decision, enum mtasts_dane dane, bool released) {
+static void apply_dane(struct mtasts_decision *decision, enum mtasts_dane dane, bool released) {
   bool enforce = decision->verdict == MTASTS_VERDICT_ENFORCE;
   switch (dane) {
   case MTASTS_DANE_USABLE:
@@ -156,7 +157,7 @@ static void heed_dane(struct mtasts_decision *decision, enum mtasts_dane dane, b
 struct mtasts_decision mtasts_decide(const struct mtasts_entry *entry,
                                      const struct mtasts_override *override,
                                      enum mtasts_freshness freshness, int64_t now) {
-  struct mtasts_decision decision = policy_alone(entry, override, freshness, now);
+  struct mtasts_decision decision = policy_without_dane(entry, override, freshness, now);
   bool overridden = in_force(override, now);
   if (overridden && override->dane_off) {
     /* RFC 8461 section 2 binds MTA-STS, not the postmaster. */
@@ -169,8 +170,8 @@ struct mtasts_decision mtasts_decide(const struct mtasts_entry *entry,
       (entry->dane == MTASTS_DANE_UNKNOWN || !mtasts_dane_counts(entry, now)))
     return unknown("a fault of this host: the MX hosts could not be looked up");
   if (entry && mtasts_dane_counts(entry, now))
-    heed_dane(&decision, entry->dane,
-              overridden && !override->no_policy && override->policy.mode == MTASTS_MODE_NONE);
+    apply_dane(&decision, entry->dane,
+               overridden && !override->no_policy && override->policy.mode == MTASTS_MODE_NONE);
   return decision;
 }
 

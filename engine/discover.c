@@ -129,8 +129,8 @@ bool mtasts_discover_short_lived(const struct mtasts_discover_settings *settings
   return refresh_after(settings, entry) < settings->refresh_interval;
 }
 
-int64_t mtasts_discover_look_again(const struct mtasts_discover_settings *settings,
-                                   const struct mtasts_entry *entry, int64_t now) {
+int64_t mtasts_discover_look_again_at(const struct mtasts_discover_settings *settings,
+                                      const struct mtasts_entry *entry, int64_t now) {
   if (!mtasts_entry_live(entry, now))
     return INT64_MAX;
   if (now < entry->checked || now < entry->fetched)
@@ -178,7 +178,7 @@ static bool dane_fails(const struct mtasts_entry *entry) {
 
 /* Tells what is wrong with DANE, or that it is right again, unless the policy has its own trouble
  * to tell. */
-static void tell_dane(struct mtasts_entry *entry, struct mtasts_span detail) {
+static void note_dane(struct mtasts_entry *entry, struct mtasts_span detail) {
   bool failing = dane_fails(entry);
   bool told = entry->error == MTASTS_ERROR_DNSSEC && entry->record != MTASTS_RECORD_ERROR;
   /* A resolver that validates fails to tell the record of a bogus domain, too. */
@@ -195,11 +195,11 @@ static void set_dane(struct mtasts_entry *entry, enum mtasts_dane dane, int64_t 
                      struct mtasts_span detail) {
   entry->dane = dane;
   entry->dane_expires = expires;
-  tell_dane(entry, detail);
+  note_dane(entry, detail);
 }
 
-void mtasts_discover_heed(const struct mtasts_discover_settings *settings,
-                          struct mtasts_entry *entry) {
+void mtasts_discover_apply_settings(const struct mtasts_discover_settings *settings,
+                                    struct mtasts_entry *entry) {
   if (settings->dane || entry->dane_expires == 0)
     return;
   set_dane(entry, MTASTS_DANE_NONE, 0, (struct mtasts_span){NULL, 0});
@@ -212,11 +212,11 @@ void mtasts_discover_heed(const struct mtasts_discover_settings *settings,
 
 unsigned mtasts_discover_begin(struct mtasts_discovery *d,
                                const struct mtasts_discover_settings *settings,
-                               const struct mtasts_entry *known, bool forced, int64_t now) {
+                               const struct mtasts_entry *cached, bool forced, int64_t now) {
   *d = (struct mtasts_discovery){.settings = settings, .forced = forced};
-  if (known)
-    d->entry = *known;
-  mtasts_discover_heed(settings, &d->entry);
+  if (cached)
+    d->entry = *cached;
+  mtasts_discover_apply_settings(settings, &d->entry);
   d->needs =
       forced ? MTASTS_NEED_TXT | MTASTS_NEED_MX : mtasts_discover_due(settings, &d->entry, now);
   return d->needs;
@@ -387,16 +387,16 @@ static void fail_fetch(struct mtasts_discovery *d, enum mtasts_error error,
 static void take_policy(struct mtasts_discovery *d, const struct mtasts_policy *policy,
                         int64_t now) {
   struct mtasts_entry *entry = &d->entry;
-  bool known = entry->record == MTASTS_RECORD_VALID;
+  bool cached = entry->record == MTASTS_RECORD_VALID;
   d->urgent = !entry->has_policy || entry->policy.mode != policy->mode ||
-              (known && strcmp(entry->policy_id, entry->record_id) != 0);
+              (cached && strcmp(entry->policy_id, entry->record_id) != 0);
   entry->has_policy = true;
   entry->policy = *policy;
   entry->fetched = now;
   entry->expires = now + policy->max_age;
   entry->local_fault = false;
   d->freshness = MTASTS_FETCHED;
-  if (known) {
+  if (cached) {
     memcpy(entry->policy_id, entry->record_id, sizeof entry->policy_id);
     succeed(entry);
   }
@@ -461,8 +461,8 @@ static void take_unvalidated(struct mtasts_discovery *d, struct mtasts_span deta
     set_dane(entry, MTASTS_DANE_UNKNOWN, again, detail);
     return;
   }
-  entry->mx_state = d->known_mx_state;
-  entry->mx = d->known_mx;
+  entry->mx_state = d->cached_mx_state;
+  entry->mx = d->cached_mx;
   entry->mx_expires = again;
 }
 
@@ -480,8 +480,8 @@ unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_a
     return d->needs;
   }
   bool unvalidated = d->settings->dane && answer->security == MTASTS_SECURITY_UNKNOWN;
-  d->known_mx_state = entry->mx_state;
-  d->known_mx = entry->mx;
+  d->cached_mx_state = entry->mx_state;
+  d->cached_mx = entry->mx;
   entry->mx_state = answer->state;
   entry->mx = answer->mx;
   entry->mx_expires = now + believed(answer->ttl);

@@ -46,7 +46,7 @@ struct mtasts_discover_settings {
 };
 
 /* What a look-up came to. */
-enum mtasts_dns_outcome {
+enum mtasts_dns_status {
   MTASTS_DNS_ANSWER,   /* there are records of the type */
   MTASTS_DNS_NODATA,   /* the name has none of the type */
   MTASTS_DNS_NXDOMAIN, /* there is no such name */
@@ -55,7 +55,7 @@ enum mtasts_dns_outcome {
 };
 
 struct mtasts_txt_answer {
-  enum mtasts_dns_outcome outcome;
+  enum mtasts_dns_status outcome;
   uint32_t ttl;                    /* seconds; of the negative answer where there is none */
   const struct mtasts_span *texts; /* one a record, its strings joined */
   size_t count;
@@ -108,19 +108,19 @@ struct mtasts_discovery {
   struct mtasts_policy_report report; /* of the last body that was parsed */
 
   const struct mtasts_discover_settings *settings;
-  enum mtasts_mx_state known_mx_state; /* before the MX answer */
-  struct mtasts_mx_list known_mx;
+  enum mtasts_mx_state cached_mx_state; /* before the MX answer */
+  struct mtasts_mx_list cached_mx;
   bool forced;
   unsigned needs;
 };
 
 /*
- * Begins. known: what the cache holds, or NULL. forced: look everything up
+ * Begins. cached: what the cache holds, or NULL. forced: look everything up
  * again, whatever its age and past failures.
  */
 unsigned mtasts_discover_begin(struct mtasts_discovery *d,
                                const struct mtasts_discover_settings *settings,
-                               const struct mtasts_entry *known, bool forced, int64_t now);
+                               const struct mtasts_entry *cached, bool forced, int64_t now);
 
 unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt_answer *answer,
                              int64_t now);
@@ -134,8 +134,8 @@ unsigned mtasts_discover_dane(struct mtasts_discovery *d, const struct mtasts_da
 
 /* Takes out of a stored entry what the settings rule out: DANE, and the hosts with theirs, where it
  * is not looked up. */
-void mtasts_discover_heed(const struct mtasts_discover_settings *settings,
-                          struct mtasts_entry *entry);
+void mtasts_discover_apply_settings(const struct mtasts_discover_settings *settings,
+                                    struct mtasts_entry *entry);
 
 /* What a use of the entry at `now` would need; 0 where the cache answers alone. */
 unsigned mtasts_discover_due(const struct mtasts_discover_settings *settings,
@@ -166,8 +166,8 @@ bool mtasts_discover_short_lived(const struct mtasts_discover_settings *settings
  * life so short that even two visits do not do. INT64_MAX: it does not, or there is no live policy
  * to be kept, and the next use does what is due.
  */
-int64_t mtasts_discover_look_again(const struct mtasts_discover_settings *settings,
-                                   const struct mtasts_entry *entry, int64_t now);
+int64_t mtasts_discover_look_again_at(const struct mtasts_discover_settings *settings,
+                                      const struct mtasts_entry *entry, int64_t now);
 
 /* For people. Is it an enforce policy near its end: within MTASTS_NEAR_END, or past half of a
  * shorter life? */

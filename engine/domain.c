@@ -139,8 +139,8 @@ static inline void write_word(char *bytes, uint64_t word) {
 }
 
 /* The top bit of each byte of `word` from least to most. All of them are below 0x80. */
-static inline uint64_t within(uint64_t word, unsigned char least, unsigned char most) {
-  return (word + EACH(UINT64_C(0x80) - least)) & ~(word + EACH(UINT64_C(0x7f) - most)) & TOPS;
+static inline uint64_t within(uint64_t word, unsigned char least, unsigned char max) {
+  return (word + EACH(UINT64_C(0x80) - least)) & ~(word + EACH(UINT64_C(0x7f) - max)) & TOPS;
 }
 
 /* The top bits of a word's bytes, side by side; the first byte's comes last. */

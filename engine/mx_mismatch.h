@@ -9,8 +9,8 @@
  *
  * The rule stands in mtasts_mx_mismatch alone. These act on it:
  *
- *   plugin/words.c          Exim: `mx=mismatch` and a reason, and the routers defer
- *   milter/fate.c           the milter: at_risk, for the setting on_at_risk
+ *   plugin/policy_format.c          Exim: `mx=mismatch` and a reason, and the routers defer
+ *   milter/assessment.c           the milter: at_risk, for the setting on_at_risk
  *   tool/answer.c           mtasts query: the table says that mail must wait
  *   daemon/postfix_reply.c  Postfix, Sendmail: they get the patterns, and refuse each host
  * themselves

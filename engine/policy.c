@@ -19,14 +19,14 @@ struct parser {
 };
 
 static bool fail(struct parser *p, const char *text) {
-  p->report->error = (struct mtasts_note){p->line, text};
+  p->report->error = (struct mtasts_policy_diagnostic){p->line, text};
   return false;
 }
 
 static void warn(struct parser *p, uint32_t line, const char *text) {
   size_t at = p->report->warning_count++;
   if (at < MTASTS_WARNINGS_MAX)
-    p->report->warnings[at] = (struct mtasts_note){line, text};
+    p->report->warnings[at] = (struct mtasts_policy_diagnostic){line, text};
 }
 
 /* sts-policy-ext-value of RFC 8461 section 3.2, or nothing: visible ASCII, spaces and UTF-8. */

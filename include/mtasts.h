@@ -140,14 +140,14 @@ struct mtasts_policy {
   struct mtasts_names mx; /* mx patterns, lower case, in the policy's order */
 };
 
-struct mtasts_note {
+struct mtasts_policy_diagnostic {
   uint32_t line;    /* counted from 1 */
   const char *text; /* constant */
 };
 
 struct mtasts_policy_report {
-  struct mtasts_note error; /* why the policy is invalid */
-  struct mtasts_note warnings[MTASTS_WARNINGS_MAX];
+  struct mtasts_policy_diagnostic error; /* why the policy is invalid */
+  struct mtasts_policy_diagnostic warnings[MTASTS_WARNINGS_MAX];
   size_t warning_count; /* may exceed MTASTS_WARNINGS_MAX: the rest was not kept */
 };
 

@@ -8,12 +8,12 @@
 #include "ascii.h"
 #include "ask.h"
 #include "clock.h"
+#include "daemon_query.h"
 #include "field.h"
 #include "idn.h"
-#include "inquiry.h"
+#include "message_format.h"
 #include "outbound.h"
 #include "recipients.h"
-#include "words.h"
 
 enum {
   LINE_SIZE = 1800,
@@ -44,26 +44,26 @@ struct message {
 
 struct session {
   unsigned long no_replies; /* bits of NO_REPLIES */
-  struct mtasts_client client;
+  struct mtasts_smtp_client client;
   struct message *message; /* NULL: none under way */
 };
 
 static struct {
   pthread_mutex_t lock; /* of snapshot */
   struct mtasts_snapshot *snapshot;
-  struct mtasts_inquiry inquiry;
+  struct mtasts_daemon_query daemon_query;
   atomic_uint busy;
   atomic_ullong messages, outbound, at_risk, held;
 } filter = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
-    .inquiry.kept.lock = PTHREAD_MUTEX_INITIALIZER,
+    .daemon_query.kept.lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
 /* configuration */
 
-static struct mtasts_snapshot *hold_snapshot(void) {
+static struct mtasts_snapshot *ref_snapshot(void) {
   pthread_mutex_lock(&filter.lock);
-  struct mtasts_snapshot *held = mtasts_snapshot_hold(filter.snapshot);
+  struct mtasts_snapshot *held = mtasts_snapshot_ref(filter.snapshot);
   pthread_mutex_unlock(&filter.lock);
   return held;
 }
@@ -73,7 +73,7 @@ void mtasts_filter_configure(struct mtasts_snapshot *snapshot) {
   struct mtasts_snapshot *old = filter.snapshot;
   filter.snapshot = snapshot;
   pthread_mutex_unlock(&filter.lock);
-  mtasts_snapshot_release(old);
+  mtasts_snapshot_unref(old);
 }
 
 static const struct mtasts_config *config_of(const struct message *message) {
@@ -86,7 +86,7 @@ static void message_free(struct message *message) {
   if (!message)
     return;
   mtasts_recipients_clear(&message->recipients);
-  mtasts_snapshot_release(message->snapshot);
+  mtasts_snapshot_unref(message->snapshot);
   free(message);
   atomic_fetch_sub(&filter.busy, 1);
 }
@@ -100,7 +100,7 @@ static struct message *message_new(void) {
   struct message *message = calloc(1, sizeof *message);
   if (!message)
     return NULL;
-  message->snapshot = hold_snapshot();
+  message->snapshot = ref_snapshot();
   atomic_fetch_add(&filter.busy, 1);
   return message;
 }
@@ -173,7 +173,7 @@ static sfsistat on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address) {
   struct session *session = session_get(context);
   if (!session)
     return SMFIS_TEMPFAIL;
-  session->client = mtasts_client_of((const struct sockaddr *)address);
+  session->client = mtasts_smtp_client_of((const struct sockaddr *)address);
   return go_on(session, SMFIP_NR_CONN);
 }
 
@@ -193,7 +193,7 @@ static sfsistat on_mail(SMFICTX *context, char **arguments) {
   if (!message)
     return SMFIS_TEMPFAIL;
   bool authenticated = *macro(context, "{auth_authen}") != '\0';
-  message->outbound = mtasts_client_sends(&session->client, authenticated, config_of(message));
+  message->outbound = mtasts_smtp_client_sends(&session->client, authenticated, config_of(message));
   message->requiretls = has_parameter(arguments + 1, "requiretls");
   /* Postfix gives the brackets of the path for mail that came by SMTP, and none for other mail. */
   snprintf(message->from, sizeof message->from, *arguments[0] == '<' ? "%s" : "<%s>", arguments[0]);
@@ -267,23 +267,23 @@ static enum mtasts_action action_of(enum mtasts_at_risk setting) {
   return MTASTS_ACTION_ACCEPT;
 }
 
-static enum mtasts_action action_for(const struct mtasts_fate *fate,
+static enum mtasts_action action_for(const struct mtasts_assessment *assessment,
                                      const struct message *message) {
-  bool spared = fate->monitor || is_tls_not_required(message);
-  if (fate->wait && !spared)
+  bool spared = assessment->monitor || is_tls_not_required(message);
+  if (assessment->wait && !spared)
     return MTASTS_ACTION_TEMPFAIL;
-  if (!fate->at_risk)
+  if (!assessment->at_risk)
     return MTASTS_ACTION_NONE;
   if (spared)
     return MTASTS_ACTION_ACCEPT;
   enum mtasts_action action = action_of(config_of(message)->milter.on_at_risk);
-  return action == MTASTS_ACTION_REJECT && !fate->certain ? MTASTS_ACTION_TEMPFAIL : action;
+  return action == MTASTS_ACTION_REJECT && !assessment->certain ? MTASTS_ACTION_TEMPFAIL : action;
 }
 
 /* All of a message's domains. */
 struct verdicts {
   struct mtasts_span *domains;
-  struct mtasts_fate *fates;
+  struct mtasts_assessment *assessments;
   size_t count;
   long milliseconds;
 };
@@ -311,20 +311,21 @@ static bool look_up(struct message *message, struct verdicts *verdicts) {
   int64_t deadline = began + config->ask.deadline + MTASTS_ASK_GRACE;
   use_relayhost(&message->recipients, config->milter.relayhost);
   verdicts->domains = mtasts_recipients_domains(&message->recipients, &verdicts->count);
-  verdicts->fates = verdicts->domains ? calloc(verdicts->count, sizeof *verdicts->fates) : NULL;
-  if (!verdicts->fates) {
+  verdicts->assessments =
+      verdicts->domains ? calloc(verdicts->count, sizeof *verdicts->assessments) : NULL;
+  if (!verdicts->assessments) {
     if (verdicts->count > 0)
       mtasts_log(MTASTS_LOG_ERROR, "out of memory: a message is taken unseen");
     verdicts->count = 0;
     return false;
   }
-  mtasts_inquiry_ask(&filter.inquiry, config, verdicts->domains, verdicts->count, deadline,
-                     verdicts->fates);
+  mtasts_daemon_query_ask(&filter.daemon_query, config, verdicts->domains, verdicts->count,
+                          deadline, verdicts->assessments);
   bool acts = config->milter.on_at_risk != MTASTS_AT_RISK_ACCEPT && !is_tls_not_required(message) &&
               config->site_mode == MTASTS_SITE_ENFORCE;
   if (acts)
-    mtasts_inquiry_recheck(&filter.inquiry, config, verdicts->domains, verdicts->count, deadline,
-                           verdicts->fates);
+    mtasts_daemon_query_recheck(&filter.daemon_query, config, verdicts->domains, verdicts->count,
+                                deadline, verdicts->assessments);
   verdicts->milliseconds = (long)(mtasts_clock_ms() - began);
   return true;
 }
@@ -338,24 +339,24 @@ static struct mtasts_envelope envelope_of(SMFICTX *context, const struct message
 }
 
 /* Logs each domain. Returns the one that the sender is to be told of, or NULL. */
-static const struct mtasts_fate *log_all(SMFICTX *context, const struct message *message,
-                                         const struct verdicts *verdicts,
-                                         enum mtasts_action *action) {
-  const struct mtasts_fate *worst = NULL;
+static const struct mtasts_assessment *log_all(SMFICTX *context, const struct message *message,
+                                               const struct verdicts *verdicts,
+                                               enum mtasts_action *action) {
+  const struct mtasts_assessment *worst = NULL;
   struct mtasts_envelope envelope = envelope_of(context, message);
   envelope.milliseconds = verdicts->milliseconds;
   *action = MTASTS_ACTION_NONE;
   for (size_t i = 0; i < verdicts->count; i++) {
     char line[LINE_SIZE];
-    struct mtasts_text text = MTASTS_TEXT(line);
-    const struct mtasts_fate *fate = &verdicts->fates[i];
-    enum mtasts_action wanted = action_for(fate, message);
-    mtasts_words_line(&envelope, fate, wanted, &text);
+    struct mtasts_strbuf text = MTASTS_STRBUF(line);
+    const struct mtasts_assessment *assessment = &verdicts->assessments[i];
+    enum mtasts_action wanted = action_for(assessment, message);
+    mtasts_message_format_line(&envelope, assessment, wanted, &text);
     mtasts_log(MTASTS_LOG_INFO, "%s", line);
-    atomic_fetch_add(&filter.at_risk, fate->at_risk);
+    atomic_fetch_add(&filter.at_risk, assessment->at_risk);
     if (wanted > *action) {
       *action = wanted;
-      worst = fate;
+      worst = assessment;
     }
   }
   return worst;
@@ -365,11 +366,12 @@ static void add_header(SMFICTX *context, const struct message *message,
                        const struct verdicts *verdicts) {
   char value[HEADER_SIZE];
   char name[80];
-  struct mtasts_text text = MTASTS_TEXT(value);
+  struct mtasts_strbuf text = MTASTS_STRBUF(value);
   const struct mtasts_config *config = config_of(message);
-  size_t known = message->recipients.cut ? 0 : verdicts->count;
-  if (!mtasts_words_header(config->milter.header_scope, verdicts->fates, known,
-                           !message->recipients.local, is_tls_not_required(message), &text))
+  size_t decided = message->recipients.cut ? 0 : verdicts->count;
+  if (!mtasts_message_format_header(config->milter.header_scope, verdicts->assessments, decided,
+                                    !message->recipients.local, is_tls_not_required(message),
+                                    &text))
     return;
   snprintf(name, sizeof name, "%s", config->milter.header);
   smfi_addheader(context, name, value);
@@ -395,16 +397,16 @@ static sfsistat act(SMFICTX *context, enum mtasts_action action, char *reply) {
 static sfsistat act_on_header_limit(SMFICTX *context, const struct message *message) {
   char line[LINE_SIZE];
   char reply[REPLY_SIZE];
-  struct mtasts_text line_text = MTASTS_TEXT(line);
-  struct mtasts_text reply_text = MTASTS_TEXT(reply);
+  struct mtasts_strbuf line_text = MTASTS_STRBUF(line);
+  struct mtasts_strbuf reply_text = MTASTS_STRBUF(reply);
   const struct mtasts_config *config = config_of(message);
   const struct mtasts_envelope envelope = envelope_of(context, message);
   const struct mtasts_forgery forgery = {config->milter.header, message->forged, message->fields,
                                          config->milter.header_limit};
   enum mtasts_action action = action_of(config->milter.on_header_limit);
-  mtasts_words_forgery_line(&envelope, &forgery, action, &line_text);
+  mtasts_message_format_forgery_line(&envelope, &forgery, action, &line_text);
   mtasts_log(MTASTS_LOG_WARNING, "%s", line);
-  mtasts_words_forgery_reply(&forgery, &reply_text);
+  mtasts_message_format_forgery_reply(&forgery, &reply_text);
   return act(context, action, reply);
 }
 
@@ -412,21 +414,21 @@ static sfsistat act_on_header_limit(SMFICTX *context, const struct message *mess
 static sfsistat act_on_domains(SMFICTX *context, struct message *message, bool flagged) {
   struct verdicts verdicts = {.domains = NULL};
   char reply[REPLY_SIZE];
-  struct mtasts_text text = MTASTS_TEXT(reply);
+  struct mtasts_strbuf text = MTASTS_STRBUF(reply);
   enum mtasts_action action;
   sfsistat result = SMFIS_CONTINUE;
   if (look_up(message, &verdicts)) {
     atomic_fetch_add(&filter.outbound, 1);
-    const struct mtasts_fate *worst = log_all(context, message, &verdicts, &action);
+    const struct mtasts_assessment *worst = log_all(context, message, &verdicts, &action);
     if (worst) {
-      mtasts_words_reply(worst, action, &text);
+      mtasts_message_format_reply(worst, action, &text);
       result = act(context, action, reply);
     }
     if (result == SMFIS_CONTINUE && flagged)
       add_header(context, message, &verdicts);
   }
   free(verdicts.domains);
-  free(verdicts.fates);
+  free(verdicts.assessments);
   return result;
 }
 

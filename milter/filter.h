@@ -1,8 +1,8 @@
 /*
- * filter.h: what libmilter calls. For each outbound message: the fates of its domains are asked for
- * when it ends, logged, and flagged in a header field; a field of that name that came with any
- * message is removed. The body is never asked for, and where the MTA agrees, no answer but the last
- * is.
+ * filter.h: what libmilter calls. For each outbound message: the assessments of its domains are
+ * asked for when it ends, logged, and flagged in a header field; a field of that name that came
+ * with any message is removed. The body is never asked for, and where the MTA agrees, no answer but
+ * the last is.
  *
  * libmilter gives its callbacks no context of their own, so a process has one filter. Sessions
  * wander between threads: all that is of one is kept with libmilter (smfi_setpriv).

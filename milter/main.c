@@ -1,6 +1,6 @@
 /*
  * mtasts-milter: opens its socket, as root where root starts it, gives root up, and becomes two
- * processes: the keeper, which has the signals, and the filter.
+ * processes: the supervisor, which has the signals, and the filter.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,12 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon_main.h"
 #include "filter.h"
-#include "keeper.h"
 #include "listen.h"
 #include "process.h"
-#include "program.h"
 #include "service.h"
+#include "supervisor.h"
 
 enum {
   DRAIN_STEPS = 100, /* a message under way is waited for so often, */
@@ -43,11 +43,11 @@ static const char usage[] =
     "Manual: mtasts-milter(8), mtasts.conf(5)\n";
 
 static struct {
-  struct mtasts_program program;
+  struct mtasts_daemon_main program;
   struct mtasts_snapshot *held; /* the configuration at the start, in the filter */
-  struct mtasts_listening listening;
+  struct mtasts_listen_socket listening;
   bool own; /* the socket: not systemd's */
-  struct mtasts_keeper keeper;
+  struct mtasts_supervisor supervisor;
 } milter = {.program = {.name = "mtasts-milter", .usage = usage}, .listening.fd = -1};
 
 /* The configuration at the start: it tells of the socket for good. */
@@ -69,7 +69,8 @@ static int open_socket(void) {
     return EX_OK;
   int number = errno;
   mtasts_listen_explain(config->milter.listen, number, error);
-  return mtasts_program_fail(&milter.program, mtasts_program_code_of_listen(number), "%s", error);
+  return mtasts_daemon_main_fail(&milter.program, mtasts_daemon_main_code_of_listen(number), "%s",
+                                 error);
 }
 
 /* the filter */
@@ -86,7 +87,7 @@ static void reload(void) {
   enum mtasts_status status = mtasts_config_load(milter.program.config_path, error, &config);
   struct mtasts_snapshot *snapshot = NULL;
   if (status != MTASTS_OK) {
-    mtasts_program_keep_old(error);
+    mtasts_daemon_main_keep_old(error);
     return;
   }
   if (milter.own && strcmp(config->milter.listen, initial->milter.listen) != 0)
@@ -95,7 +96,7 @@ static void reload(void) {
   snapshot = mtasts_snapshot_new(config);
   if (!snapshot) {
     mtasts_config_free(config);
-    mtasts_program_keep_old("out of memory");
+    mtasts_daemon_main_keep_old("out of memory");
     return;
   }
   say_start("reload", config);
@@ -105,10 +106,10 @@ static void reload(void) {
 /* A new socket takes the place of one that was removed. libmilter goes on with its descriptor, and
  * sees what that has become when its poll returns, within some seconds. */
 static void check(void) {
-  struct mtasts_listening made;
+  struct mtasts_listen_socket made;
   char error[MTASTS_ERROR_TEXT];
   static bool told;
-  if (!milter.own || mtasts_listen_in_place(&milter.listening))
+  if (!milter.own || mtasts_listen_is_current(&milter.listening))
     return;
   bool listens = mtasts_listen(initial->milter.listen, SOCK_STREAM, &initial->milter.access,
                                initial, &made, error);
@@ -122,14 +123,14 @@ static void check(void) {
     mtasts_log(MTASTS_LOG_ERROR,
                "%s was removed, and a new socket cannot be put there: %s; it is tried again every "
                "%d seconds",
-               initial->milter.listen, listens ? strerror(errno) : error, MTASTS_KEEPER_CHECK);
+               initial->milter.listen, listens ? strerror(errno) : error, MTASTS_SUPERVISOR_CHECK);
   }
   told = !listens;
 }
 
 /* libmilter listens from now on where nobody comes: at a name that the kernel made up, and in place
  * of our socket, so that it sees nothing of what becomes of that. */
-static void turn_away(void) {
+static void refuse(void) {
   const struct sockaddr any = {.sa_family = AF_UNIX};
   int nobody = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   int old = dup(milter.listening.fd);
@@ -156,7 +157,7 @@ static bool was_quiet(void) {
  * off. */
 static void stop(void) {
   char counts[128];
-  turn_away();
+  refuse();
   for (int i = 0; i < DRAIN_STEPS && !was_quiet(); i++)
     continue;
   unsigned left = mtasts_filter_busy();
@@ -168,7 +169,8 @@ static void stop(void) {
   _exit(EX_OK); /* with no destructors: libmilter's threads still run */
 }
 
-static const struct mtasts_keeper_orders orders = {.reload = reload, .check = check, .stop = stop};
+static const struct mtasts_supervisor_commands commands = {
+    .reload = reload, .check = check, .stop = stop};
 
 static int run_filter(void) {
   char address[24];
@@ -177,28 +179,29 @@ static int run_filter(void) {
   mallopt(M_ARENA_MAX, 2);
   /* The socket is open already: Debian's libmilter takes a descriptor. */
   snprintf(address, sizeof address, "fd:%d", milter.listening.fd);
-  if (!milter.held || !mtasts_filter_begin(mtasts_snapshot_hold(milter.held)) ||
+  if (!milter.held || !mtasts_filter_begin(mtasts_snapshot_ref(milter.held)) ||
       smfi_setconn(address) != MI_SUCCESS || smfi_setbacklog(BACKLOG) != MI_SUCCESS ||
       smfi_opensocket(false) != MI_SUCCESS)
-    return mtasts_program_fail(&milter.program, EX_UNAVAILABLE,
-                               "libmilter refuses; it must take an open socket (fd:N), as Debian's "
-                               "does");
+    return mtasts_daemon_main_fail(
+        &milter.program, EX_UNAVAILABLE,
+        "libmilter refuses; it must take an open socket (fd:N), as Debian's "
+        "does");
   say_start("start", initial);
-  if (!mtasts_keeper_serve(&milter.keeper, &orders))
-    return mtasts_program_fail(&milter.program, EX_OSERR, "a thread cannot be started");
+  if (!mtasts_supervisor_serve(&milter.supervisor, &commands))
+    return mtasts_daemon_main_fail(&milter.program, EX_OSERR, "a thread cannot be started");
   return smfi_main() == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
 }
 
-/* the keeper */
+/* the supervisor */
 
 static void ready(void) {
   mtasts_service_notify("READY=1");
   mtasts_service_ready();
 }
 
-static int run_keeper(void) {
+static int run_supervisor(void) {
   close(milter.listening.fd);
-  int code = mtasts_keeper_watch(&milter.keeper, ready);
+  int code = mtasts_supervisor_watch(&milter.supervisor, ready);
   if (milter.own)
     mtasts_listen_remove(&milter.listening);
   mtasts_config_free(initial);
@@ -209,18 +212,18 @@ static int run_keeper(void) {
 int main(int argc, char **argv) {
   mtasts_process_begin();
   mtasts_process_raise_descriptors();
-  int code = mtasts_program_begin(&milter.program, argc, argv, &initial);
+  int code = mtasts_daemon_main_begin(&milter.program, argc, argv, &initial);
   if (code >= 0)
     return code;
-  code = mtasts_program_settle(&milter.program, initial);
+  code = mtasts_daemon_main_settle(&milter.program, initial);
   if (code >= 0)
     return code;
   code = open_socket();
   if (code == EX_OK)
-    code = mtasts_program_drop_root(&milter.program, initial);
+    code = mtasts_daemon_main_drop_root(&milter.program, initial);
   if (code != EX_OK)
     return code;
-  if (!mtasts_keeper_fork(&milter.keeper))
-    return mtasts_program_fail(&milter.program, EX_OSERR, "cannot fork: %s", strerror(errno));
-  return milter.keeper.child > 0 ? run_keeper() : run_filter();
+  if (!mtasts_supervisor_fork(&milter.supervisor))
+    return mtasts_daemon_main_fail(&milter.program, EX_OSERR, "cannot fork: %s", strerror(errno));
+  return milter.supervisor.child > 0 ? run_supervisor() : run_filter();
 }

@@ -7,8 +7,8 @@ static bool is_loopback(const struct in6_addr *address) {
          (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == 127);
 }
 
-struct mtasts_client mtasts_client_of(const struct sockaddr *address) {
-  struct mtasts_client client = {.local = true};
+struct mtasts_smtp_client mtasts_smtp_client_of(const struct sockaddr *address) {
+  struct mtasts_smtp_client client = {.local = true};
   struct sockaddr_in ipv4;
   struct sockaddr_in6 ipv6;
   if (address && address->sa_family == AF_INET) {
@@ -24,8 +24,8 @@ struct mtasts_client mtasts_client_of(const struct sockaddr *address) {
   return client;
 }
 
-bool mtasts_client_sends(const struct mtasts_client *client, bool authenticated,
-                         const struct mtasts_config *config) {
+bool mtasts_smtp_client_sends(const struct mtasts_smtp_client *client, bool authenticated,
+                              const struct mtasts_config *config) {
   if (authenticated && (config->milter.outbound & MTASTS_OUTBOUND_AUTHENTICATED))
     return true;
   if (client->local && (config->milter.outbound & MTASTS_OUTBOUND_LOCAL))

@@ -9,17 +9,17 @@
 #include "config.h"
 
 /* Who talks to the MTA. */
-struct mtasts_client {
+struct mtasts_smtp_client {
   bool local;              /* a process of this host, by no network or by loopback */
   struct in6_addr address; /* of others; IPv4 mapped */
 };
 
 /* address: as libmilter tells it; NULL: no network. */
-struct mtasts_client mtasts_client_of(const struct sockaddr *address);
+struct mtasts_smtp_client mtasts_smtp_client_of(const struct sockaddr *address);
 
 /* Does the configuration take mail of this client for outbound? authenticated: by SMTP AUTH. */
-bool mtasts_client_sends(const struct mtasts_client *client, bool authenticated,
-                         const struct mtasts_config *config);
+bool mtasts_smtp_client_sends(const struct mtasts_smtp_client *client, bool authenticated,
+                              const struct mtasts_config *config);
 
 /* Does mail for this mailer (Sendmail's, or a transport of Postfix) stay on this host? mailer: "":
  * the MTA has not told, and the mail leaves. */

@@ -5,16 +5,17 @@
 #include "idn.h"
 #include "span.h"
 
-static bool make_room(struct mtasts_recipients *recipients, size_t more) {
+static bool grow(struct mtasts_recipients *recipients, size_t more) {
   size_t wanted = recipients->size + more;
-  if (wanted <= recipients->room)
+  if (wanted <= recipients->capacity)
     return true;
-  size_t room = recipients->room ? 2 * recipients->room : 256;
-  unsigned char *grown = wanted <= MTASTS_RECIPIENTS_MAX ? realloc(recipients->names, room) : NULL;
+  size_t capacity = recipients->capacity ? 2 * recipients->capacity : 256;
+  unsigned char *grown =
+      wanted <= MTASTS_RECIPIENTS_MAX ? realloc(recipients->names, capacity) : NULL;
   if (!grown)
     return false;
   recipients->names = grown;
-  recipients->room = room;
+  recipients->capacity = capacity;
   return true;
 }
 
@@ -26,7 +27,7 @@ void mtasts_recipients_add_domain(struct mtasts_recipients *recipients, struct m
   /* Mail to many of one domain mostly names them in a row. */
   if (recipients->count > 0 && mtasts_span_equal(name_at(recipients, recipients->last), domain))
     return;
-  if (domain.len == 0 || domain.len > MTASTS_DOMAIN_MAX || !make_room(recipients, domain.len + 1)) {
+  if (domain.len == 0 || domain.len > MTASTS_DOMAIN_MAX || !grow(recipients, domain.len + 1)) {
     recipients->cut = true;
     return;
   }

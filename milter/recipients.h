@@ -12,12 +12,12 @@ enum {
 
 /* Zeros are an empty one. */
 struct mtasts_recipients {
-  unsigned char *names; /* each a length byte and the name */
-  size_t size, room;    /* bytes */
-  size_t last;          /* where the last name begins */
-  size_t count;         /* of names */
-  bool local;           /* some do not leave this host */
-  bool cut;             /* some found no room */
+  unsigned char *names;  /* each a length byte and the name */
+  size_t size, capacity; /* bytes */
+  size_t last;           /* where the last name begins */
+  size_t count;          /* of names */
+  bool local;            /* some do not leave this host */
+  bool cut;              /* some found no room */
 };
 
 /*

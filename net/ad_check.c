@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "dns_message.h"
-#include "server.h"
+#include "dns_server.h"
 
 enum {
   SERVERS = 3,          /* as resolv.conf(5) */
-  PATIENCE = 2,         /* seconds for one server */
+  TIMEOUT = 2,          /* seconds for one server */
   EVERY = 3600,         /* seconds */
   EVERY_UNKNOWN = 60,   /* the same if none has answered */
   HEAD = 12,            /* bytes */
@@ -32,7 +32,7 @@ struct mtasts_ad_check {
   struct event *timer;
   struct event *reply; /* of the server under way; NULL: none is */
   int fd;
-  struct mtasts_server servers[SERVERS];
+  struct mtasts_dns_server servers[SERVERS];
   size_t count;
   size_t next; /* server */
   bool trusted;
@@ -72,8 +72,8 @@ static void end(struct mtasts_ad_check *check, enum mtasts_ad ad) {
 static void ask_next(struct mtasts_ad_check *check);
 
 /* What a reply says of validation; UNKNOWN: it says nothing. */
-static enum mtasts_ad judge(const struct mtasts_ad_check *check, const unsigned char *reply,
-                            size_t size) {
+static enum mtasts_ad evaluate(const struct mtasts_ad_check *check, const unsigned char *reply,
+                               size_t size) {
   bool whole = size >= HEAD + QUESTION && memcmp(reply, check->query, 2) == 0 &&
                reply[2] & FLAG_RESPONSE && memcmp(reply + 4, question + 4, 2) == 0 &&
                memcmp(reply + HEAD, question + HEAD, QUESTION) == 0;
@@ -90,14 +90,14 @@ static void on_reply(evutil_socket_t fd, short what, void *context) {
   (void)what;
   if (size < 0 && (errno == EAGAIN || errno == EINTR))
     return;
-  enum mtasts_ad ad = size < 0 ? MTASTS_AD_UNKNOWN : judge(check, reply, (size_t)size);
+  enum mtasts_ad ad = size < 0 ? MTASTS_AD_UNKNOWN : evaluate(check, reply, (size_t)size);
   if (ad != MTASTS_AD_UNKNOWN)
     end(check, ad);
   else if (size < 2 || memcmp(reply, check->query, 2) == 0)
     ask_next(check); /* refused, or a failure: as an MTA's library goes on */
 }
 
-static bool ask(struct mtasts_ad_check *check, const struct mtasts_server *server) {
+static bool ask(struct mtasts_ad_check *check, const struct mtasts_dns_server *server) {
   unsigned char query[sizeof question];
   if (getrandom(check->query, sizeof check->query, 0) != sizeof check->query)
     return false;
@@ -116,7 +116,7 @@ static void ask_next(struct mtasts_ad_check *check) {
   leave_server(check);
   while (check->next < check->count) {
     if (ask(check, &check->servers[check->next++])) {
-      set_timer(check, PATIENCE);
+      set_timer(check, TIMEOUT);
       return;
     }
     leave_server(check);
@@ -147,7 +147,7 @@ static bool trusts_ad(const char *path) {
 static void begin(struct mtasts_ad_check *check) {
   check->next = check->count = 0;
   check->trusted = trusts_ad(check->path);
-  if (mtasts_server_resolvconf(check->path, SERVERS, check->servers, &check->count) != MTASTS_OK)
+  if (mtasts_resolvconf_read(check->path, SERVERS, check->servers, &check->count) != MTASTS_OK)
     check->count = 0;
   ask_next(check);
 }

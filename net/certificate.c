@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "printable.h"
-#include "text.h"
+#include "strbuf.h"
 
 enum {
   NAMES_MAX = 100, /* bytes of a certificate's names that a detail shows */
@@ -15,7 +15,7 @@ enum {
 /* "a.example, b.example and 3 more"; empty where the certificate has no DNS-ID. */
 static void list_names(const X509 *certificate, char *out, size_t size) {
   GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-  struct mtasts_text text = {.data = out, .size = size};
+  struct mtasts_strbuf text = {.data = out, .size = size};
   int hidden = 0;
   out[0] = '\0';
   for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
@@ -31,10 +31,10 @@ static void list_names(const X509 *certificate, char *out, size_t size) {
     }
     char name[NAMES_MAX];
     mtasts_printable(bytes, name, sizeof name);
-    mtasts_text_printf(&text, "%s%s", text.len > 0 ? ", " : "", name);
+    mtasts_strbuf_printf(&text, "%s%s", text.len > 0 ? ", " : "", name);
   }
   if (hidden > 0)
-    mtasts_text_printf(&text, " and %d more", hidden);
+    mtasts_strbuf_printf(&text, " and %d more", hidden);
   GENERAL_NAMES_free(names);
 }
 
@@ -60,36 +60,36 @@ static void format_issuer(const X509 *certificate, char *out, size_t size) {
 }
 
 /* What is wrong, as the end of a sentence that begins with the certificate. */
-static void describe(struct mtasts_text *detail, int error, const X509 *certificate) {
-  char words[2 * NAMES_MAX + 32];
+static void describe(struct mtasts_strbuf *detail, int error, const X509 *certificate) {
+  char text[2 * NAMES_MAX + 32];
   switch (error) {
   case X509_V_ERR_CERT_HAS_EXPIRED:
-    format_day(X509_get0_notAfter(certificate), words, sizeof words);
-    mtasts_text_printf(detail, " expired %s", words);
+    format_day(X509_get0_notAfter(certificate), text, sizeof text);
+    mtasts_strbuf_printf(detail, " expired %s", text);
     break;
   case X509_V_ERR_CERT_NOT_YET_VALID:
-    format_day(X509_get0_notBefore(certificate), words, sizeof words);
-    mtasts_text_printf(detail, " is not valid before %s", words);
+    format_day(X509_get0_notBefore(certificate), text, sizeof text);
+    mtasts_strbuf_printf(detail, " is not valid before %s", text);
     break;
   case X509_V_ERR_HOSTNAME_MISMATCH:
-    list_names(certificate, words, sizeof words);
-    if (words[0])
-      mtasts_text_printf(detail, " is not for that name (it names %s)", words);
+    list_names(certificate, text, sizeof text);
+    if (text[0])
+      mtasts_strbuf_printf(detail, " is not for that name (it names %s)", text);
     else
-      mtasts_text_put(detail, " has no subjectAltName");
+      mtasts_strbuf_put(detail, " has no subjectAltName");
     break;
   case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    mtasts_text_put(detail, " is self-signed");
+    mtasts_strbuf_put(detail, " is self-signed");
     break;
   case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
   case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
   case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    format_issuer(certificate, words, NAMES_MAX);
-    mtasts_text_printf(detail, " is signed by an unknown authority (%s)", words);
+    format_issuer(certificate, text, NAMES_MAX);
+    mtasts_strbuf_printf(detail, " is signed by an unknown authority (%s)", text);
     break;
   default:
-    mtasts_text_printf(detail, " is refused: %s", X509_verify_cert_error_string(error));
+    mtasts_strbuf_printf(detail, " is refused: %s", X509_verify_cert_error_string(error));
   }
 }
 
@@ -99,16 +99,16 @@ static int verify(int accepted, X509_STORE_CTX *store) {
   const X509 *certificate = X509_STORE_CTX_get_current_cert(store);
   if (accepted || !watch || watch->detail[0])
     return accepted;
-  struct mtasts_text detail = MTASTS_TEXT(watch->detail);
+  struct mtasts_strbuf detail = MTASTS_STRBUF(watch->detail);
   bool leaf = X509_STORE_CTX_get_error_depth(store) == 0;
-  mtasts_text_printf(&detail, "%s of %s", leaf ? "certificate" : "an issuer's certificate",
-                     watch->host);
+  mtasts_strbuf_printf(&detail, "%s of %s", leaf ? "certificate" : "an issuer's certificate",
+                       watch->host);
   int error = X509_STORE_CTX_get_error(store);
   watch->dated = error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID;
   if (certificate)
     describe(&detail, error, certificate);
   else
-    mtasts_text_put(&detail, " is refused");
+    mtasts_strbuf_put(&detail, " is refused");
   return 0;
 }
 

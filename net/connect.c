@@ -189,7 +189,7 @@ static void bound_pending(struct mtasts_connector *connector) {
   connector->theirs = true;
 }
 
-bool mtasts_connector_lacks_means(int error) {
+bool mtasts_connector_out_of_resources(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
@@ -198,7 +198,7 @@ bool mtasts_connector_lacks_means(int error) {
 bool mtasts_connector_local(const struct mtasts_connector *connector) {
   int error = connector->error;
   return !connector->theirs && !has_any(connector, PENDING) &&
-         (mtasts_connector_lacks_means(error) || error == ENETUNREACH || error == ENETDOWN ||
+         (mtasts_connector_out_of_resources(error) || error == ENETUNREACH || error == ENETDOWN ||
           error == EADDRNOTAVAIL || error == EPERM);
 }
 
@@ -213,7 +213,7 @@ static void on_next(evutil_socket_t fd, short what, void *context) {
     connector->tried = candidate->tried = mtasts_clock_us();
     int error = try(candidate);
     connector->error = error ? error : connector->error;
-    if (mtasts_connector_lacks_means(error)) {
+    if (mtasts_connector_out_of_resources(error)) {
       event_add(connector->next, &(struct timeval){.tv_usec = STAGGER_MS * 1000});
       return;
     }
@@ -224,7 +224,7 @@ static void on_next(evutil_socket_t fd, short what, void *context) {
   if (has_any(connector, UNTRIED))
     plan(connector);
   else if (!has_any(connector, PENDING))
-    connector->options.spent(connector->options.context);
+    connector->options.exhausted(connector->options.context);
 }
 
 struct mtasts_connector *mtasts_connector_new(struct event_base *base,

@@ -32,13 +32,13 @@ struct mtasts_connector;
  * the callee's. */
 typedef void mtasts_connected_fn(void *context, int socket, const struct in6_addr *address);
 /* There is no address that has not failed or been handed over. */
-typedef void mtasts_connect_spent_fn(void *context);
+typedef void mtasts_connect_exhausted_fn(void *context);
 
 struct mtasts_connector_options {
   uint16_t port;
   bool allow_private;
   mtasts_connected_fn *connected;
-  mtasts_connect_spent_fn *spent;
+  mtasts_connect_exhausted_fn *exhausted;
   void *context;
 };
 
@@ -70,7 +70,7 @@ bool mtasts_connector_local(const struct mtasts_connector *connector);
 
 /* Does this error say that the process has no descriptor or no memory left? That is no fault of the
  * address, which is tried again. */
-bool mtasts_connector_lacks_means(int error);
+bool mtasts_connector_out_of_resources(int error);
 
 /* An address as text: IPv4 as such. */
 void mtasts_address_text(const struct in6_addr *address, char *text, size_t size);

@@ -10,10 +10,10 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "ca_bundle.h"
 #include "clock.h"
 #include "response.h"
 #include "trace.h"
-#include "trust.h"
 
 enum {
   HTTPS_PORT = 443,
@@ -27,8 +27,8 @@ struct mtasts_fetcher {
   CURLM *multi;
   struct event_base *base;
   struct event *timer;
-  struct mtasts_trust *trust;
-  mtasts_fetcher_news_fn *news; /* may be NULL */
+  struct mtasts_ca_bundle *trust;
+  mtasts_fetcher_changed_fn *changed; /* may be NULL */
   void *news_context;
   char *proxy; /* "" for none */
   uint32_t timeout;
@@ -155,7 +155,7 @@ static void want_more(struct mtasts_fetch *fetch) {
 }
 
 /* Has it as many connections as it may have? The next one waits until one of them ends. */
-static bool is_crowded(const struct mtasts_fetch *fetch) {
+static bool has_enough_connections(const struct mtasts_fetch *fetch) {
   const struct attempt *attempt;
   unsigned count = 0;
   LIST_FOREACH(attempt, &fetch->attempts, link) count++;
@@ -164,7 +164,7 @@ static bool is_crowded(const struct mtasts_fetch *fetch) {
 
 /* An attempt has ended without a word from the policy host. */
 static void go_on(struct mtasts_fetch *fetch) {
-  if (mtasts_connector_has_more(fetch->connector) && !is_crowded(fetch))
+  if (mtasts_connector_has_more(fetch->connector) && !has_enough_connections(fetch))
     mtasts_connector_go(fetch->connector);
   else if (LIST_EMPTY(&fetch->attempts) && fetch->complete)
     give_up(fetch);
@@ -181,7 +181,7 @@ static bool may_go_on(const struct mtasts_fetch *fetch, const struct attempt *fa
 static void end_attempt(struct attempt *attempt, CURLcode result) {
   struct mtasts_fetch *fetch = attempt->fetch;
   struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_NONE, .address = attempt->address};
-  mtasts_response_judge(&attempt->response, result, &answer);
+  mtasts_response_evaluate(&attempt->response, result, &answer);
   if (may_go_on(fetch, attempt)) {
     fetch->failure = answer;
     attempt_free(attempt);
@@ -211,7 +211,7 @@ static CURLcode set_up_tls(CURL *easy, void *tls, void *context) {
   struct attempt *attempt = context;
   (void)easy;
   attempt->response.connected = true;
-  X509_STORE *store = mtasts_trust_store(attempt->fetch->fetcher->trust);
+  X509_STORE *store = mtasts_ca_bundle_store(attempt->fetch->fetcher->trust);
   if (X509_STORE_up_ref(store) != 1)
     return CURLE_OUT_OF_MEMORY;
   SSL_CTX_set_cert_store(tls, store);
@@ -267,8 +267,8 @@ static bool pin(struct attempt *attempt) {
 
 /* What is left of so many milliseconds; at least one. */
 static long left_of(const struct mtasts_fetch *fetch, uint64_t milliseconds) {
-  uint64_t spent = (mtasts_clock_us() - fetch->started) / 1000;
-  return spent < milliseconds ? (long)(milliseconds - spent) : 1;
+  uint64_t exhausted = (mtasts_clock_us() - fetch->started) / 1000;
+  return exhausted < milliseconds ? (long)(milliseconds - exhausted) : 1;
 }
 
 static bool set_up(struct attempt *attempt) {
@@ -362,7 +362,7 @@ static void on_connected(void *context, int fd, const struct in6_addr *address) 
   go_on(fetch);
 }
 
-static void on_spent(void *context) {
+static void on_exhausted(void *context) {
   go_on(context);
 }
 
@@ -429,7 +429,7 @@ static bool begin(struct mtasts_fetch *fetch, const struct mtasts_addresses *add
       .port = HTTPS_PORT,
       .allow_private = fetcher->allow_private,
       .connected = on_connected,
-      .spent = on_spent,
+      .exhausted = on_exhausted,
       .context = fetch,
   };
   if (!mtasts_fetcher_needs_addresses(fetcher))
@@ -448,10 +448,10 @@ static bool begin(struct mtasts_fetch *fetch, const struct mtasts_addresses *add
 }
 
 static void look_at_bundle(struct mtasts_fetcher *fetcher, bool at_once) {
-  char words[MTASTS_TRUST_WORDS];
-  enum mtasts_trust_news news = mtasts_trust_look(fetcher->trust, at_once, words);
-  if (news != MTASTS_TRUST_SAME && fetcher->news)
-    fetcher->news(fetcher->news_context, news == MTASTS_TRUST_BROKEN, words);
+  char words[MTASTS_CA_BUNDLE_TEXT];
+  enum mtasts_ca_bundle_change changed = mtasts_ca_bundle_look(fetcher->trust, at_once, words);
+  if (changed != MTASTS_CA_BUNDLE_SAME && fetcher->changed)
+    fetcher->changed(fetcher->news_context, changed == MTASTS_CA_BUNDLE_BROKEN, words);
 }
 
 void mtasts_fetcher_renew(struct mtasts_fetcher *fetcher) {
@@ -546,16 +546,16 @@ enum mtasts_status mtasts_fetcher_new(struct event_base *base,
     snprintf(error, MTASTS_ERROR_TEXT, "libcurl cannot be initialised");
     return MTASTS_IO;
   }
-  struct mtasts_trust *trust = NULL;
-  char words[MTASTS_TRUST_WORDS];
-  enum mtasts_status status = mtasts_trust_new(bundle_of(options), words, &trust);
+  struct mtasts_ca_bundle *trust = NULL;
+  char words[MTASTS_CA_BUNDLE_TEXT];
+  enum mtasts_status status = mtasts_ca_bundle_new(bundle_of(options), words, &trust);
   if (status != MTASTS_OK)
     snprintf(error, MTASTS_ERROR_TEXT, "%.*s", MTASTS_ERROR_TEXT - 1, words);
   struct mtasts_fetcher *made = status == MTASTS_OK ? calloc(1, sizeof *made) : NULL;
   if (!made) {
     if (status == MTASTS_OK)
       snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
-    mtasts_trust_free(trust);
+    mtasts_ca_bundle_free(trust);
     curl_global_cleanup();
     return status == MTASTS_OK ? MTASTS_NO_MEMORY : status;
   }
@@ -564,7 +564,7 @@ enum mtasts_status mtasts_fetcher_new(struct event_base *base,
   made->timeout = options->timeout ? options->timeout : 1;
   made->allow_private = options->allow_private;
   made->trust = trust;
-  made->news = options->news;
+  made->changed = options->changed;
   made->news_context = options->news_context;
   made->proxy = strdup(options->proxy ? options->proxy : "");
   made->timer = evtimer_new(base, time_out, made);
@@ -595,7 +595,7 @@ void mtasts_fetcher_free(struct mtasts_fetcher *fetcher) {
   if (fetcher->timer)
     event_free(fetcher->timer);
   free(fetcher->proxy);
-  mtasts_trust_free(fetcher->trust);
+  mtasts_ca_bundle_free(fetcher->trust);
   free(fetcher);
   curl_global_cleanup();
 }

@@ -14,7 +14,7 @@
  * first that answers counts. Each connection has a TLS session and a table of addresses of its own.
  *
  * A CA bundle that was replaced is taken up by itself, and a bad one never takes the place of a
- * good one (trust.h).
+ * good one (ca_bundle.h).
  *
  * Nothing in the environment counts. SIGPIPE is ignored from mtasts_fetcher_new
  * on in the whole process: OpenSSL writes to sockets that may be closed.
@@ -33,11 +33,11 @@ struct mtasts_fetcher;
 struct mtasts_fetch;
 
 /* What became of the CA bundle: a sentence. broken: what stands there now is of no use. */
-typedef void mtasts_fetcher_news_fn(void *context, bool broken, const char *sentence);
+typedef void mtasts_fetcher_changed_fn(void *context, bool broken, const char *sentence);
 
 struct mtasts_fetcher_options {
-  const char *ca_file;          /* PEM bundle; NULL or "": the system's */
-  mtasts_fetcher_news_fn *news; /* may be NULL */
+  const char *ca_file;                /* PEM bundle; NULL or "": the system's */
+  mtasts_fetcher_changed_fn *changed; /* may be NULL */
   void *news_context;
   uint32_t timeout; /* seconds, from connect to the last byte; at least 1 */
   bool allow_private;
@@ -71,7 +71,7 @@ enum mtasts_status mtasts_fetcher_new(struct event_base *base,
 /* Cancels what is in flight without calling back. Not to be called from a callback. */
 void mtasts_fetcher_free(struct mtasts_fetcher *fetcher);
 
-/* Takes up a CA bundle that was replaced, at once; else that is done by itself (trust.h). */
+/* Takes up a CA bundle that was replaced, at once; else that is done by itself (ca_bundle.h). */
 void mtasts_fetcher_renew(struct mtasts_fetcher *fetcher);
 
 /* Are addresses to be looked up before a fetch? Not where a proxy does that. */

@@ -61,8 +61,8 @@ struct mtasts_lookup {
   struct mtasts_policy_fetch *fetch;
 
   /* What the discovery's entry points into. */
-  struct mtasts_entry known;
-  unsigned char *known_bytes;
+  struct mtasts_entry cached;
+  unsigned char *cached_bytes;
   struct mtasts_span *texts; /* their bytes follow them */
   unsigned char *policy_store;
   unsigned char *mx_store;
@@ -77,13 +77,13 @@ static void advance(struct mtasts_lookup *lookup, unsigned needs);
 /* the trace */
 
 static void trace(const struct mtasts_lookup *lookup, uint64_t started, const char *section,
-                  const struct mtasts_text *text) {
+                  const struct mtasts_strbuf *text) {
   mtasts_trace_step(lookup->trace, lookup->context, started, section, text);
 }
 
 /* Traces what came of a question: `data`, or why there is none. */
 static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
-                         const struct mtasts_dns_answer *answer, const struct mtasts_text *data) {
+                         const struct mtasts_dns_answer *answer, const struct mtasts_strbuf *data) {
   const struct question *question = &questions[which];
   char name[MTASTS_DOMAIN_MAX + sizeof "_mta-sts."];
   snprintf(name, sizeof name, "%s%s", question->prefix, lookup->domain.name);
@@ -165,8 +165,8 @@ static bool read_texts(struct mtasts_lookup *lookup, const struct mtasts_dns_mes
 static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
   struct mtasts_lookup *lookup = context;
   struct mtasts_txt_answer txt = {.outcome = answer->outcome, .local = answer->local};
-  char words[MTASTS_TRACE_MAX] = "";
-  struct mtasts_text text = MTASTS_TEXT(words);
+  char buffer[MTASTS_TRACE_MAX] = "";
+  struct mtasts_strbuf text = MTASTS_STRBUF(buffer);
   lookup->queries[TXT] = NULL;
   snprintf(lookup->txt_detail, sizeof lookup->txt_detail, "%s", answer->detail);
   if (txt.outcome != MTASTS_DNS_FAILED && txt.outcome != MTASTS_DNS_BOGUS)
@@ -179,8 +179,8 @@ static void take_txt(void *context, const struct mtasts_dns_answer *answer) {
   txt.detail = mtasts_span_of(lookup->txt_detail);
   for (size_t i = 0; i < txt.count; i++) {
     if (i > 0)
-      mtasts_text_put(&text, " | ");
-    mtasts_text_printable(&text, txt.texts[i]);
+      mtasts_strbuf_put(&text, " | ");
+    mtasts_strbuf_printable(&text, txt.texts[i]);
   }
   trace_answer(lookup, TXT, answer, &text);
   advance(lookup, mtasts_discover_txt(&lookup->discovery, &txt, lookup->net->now()));
@@ -229,32 +229,32 @@ done:
 
 static void trace_hosts(const struct mtasts_lookup *lookup, const struct mtasts_dns_answer *answer,
                         const struct mtasts_mx_answer *mx) {
-  char words[MTASTS_TRACE_MAX] = "";
-  struct mtasts_text text = MTASTS_TEXT(words);
+  char buffer[MTASTS_TRACE_MAX] = "";
+  struct mtasts_strbuf text = MTASTS_STRBUF(buffer);
   struct mtasts_mx_host host;
   for (size_t cursor = 0; mtasts_mx_next(&mx->mx, &cursor, &host);)
-    mtasts_text_printf(&text, "%s%u %.*s", text.len > 0 ? ", " : "", (unsigned)host.preference,
-                       (int)host.host.len, host.host.data);
+    mtasts_strbuf_printf(&text, "%s%u %.*s", text.len > 0 ? ", " : "", (unsigned)host.preference,
+                         (int)host.host.len, host.host.data);
   if (mx->state == MTASTS_MX_NULL)
-    mtasts_text_put(&text, "takes no mail");
+    mtasts_strbuf_put(&text, "takes no mail");
   if (mx->state == MTASTS_MX_ERROR)
-    mtasts_text_put(&text, "no exchange is a host name");
+    mtasts_strbuf_put(&text, "no exchange is a host name");
   trace_answer(lookup, MX, answer, &text);
 }
 
 /* RFC 7672 section 2.2.1. */
 static void trace_security(const struct mtasts_lookup *lookup, const struct mtasts_mx_answer *mx) {
-  static const char *const words_of[] = {
+  static const char *const text_of[] = {
       [MTASTS_SECURITY_UNKNOWN] = "not validated: no DANE is known of",
       [MTASTS_SECURITY_INSECURE] = "insecure, unsigned: no DANE",
       [MTASTS_SECURITY_SECURE] = "secure",
       [MTASTS_SECURITY_BOGUS] = "bogus: mail is deferred",
   };
-  char words[MTASTS_TRACE_MAX] = "";
-  struct mtasts_text text = MTASTS_TEXT(words);
+  char buffer[MTASTS_TRACE_MAX] = "";
+  struct mtasts_strbuf text = MTASTS_STRBUF(buffer);
   if (!lookup->net->validator || !lookup->trace)
     return;
-  mtasts_text_printf(&text, "MX %s: %s", lookup->domain.name, words_of[mx->security]);
+  mtasts_strbuf_printf(&text, "MX %s: %s", lookup->domain.name, text_of[mx->security]);
   trace(lookup, lookup->started[MX], "RFC 7672 2.2.1", &text);
 }
 
@@ -297,11 +297,11 @@ static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
 static void take_dane(void *context, const struct mtasts_dane_answer *answer) {
   struct mtasts_lookup *lookup = context;
   lookup->dane_pending = false;
-  char words[MTASTS_TRACE_MAX] = "";
-  struct mtasts_text text = MTASTS_TEXT(words);
+  char buffer[MTASTS_TRACE_MAX] = "";
+  struct mtasts_strbuf text = MTASTS_STRBUF(buffer);
   enum mtasts_dane dane = mtasts_dane_of_hosts(&answer->mx);
-  mtasts_text_printf(&text, "DANE %s: %s%s", lookup->domain.name, mtasts_dane_name(dane),
-                     dane == MTASTS_DANE_MIXED ? " for some of its hosts" : "");
+  mtasts_strbuf_printf(&text, "DANE %s: %s%s", lookup->domain.name, mtasts_dane_name(dane),
+                       dane == MTASTS_DANE_MIXED ? " for some of its hosts" : "");
   trace(lookup, lookup->dane_started, "RFC 7672 2.2", &text);
   advance(lookup, mtasts_discover_dane(&lookup->discovery, answer, lookup->net->now()));
 }
@@ -342,15 +342,15 @@ static void take_policy(struct mtasts_lookup *lookup, const struct mtasts_policy
   uint64_t started = mtasts_clock_us();
   unsigned needs = mtasts_discover_policy(discovery, answer, lookup->net->now());
   const struct mtasts_policy *policy = &discovery->entry.policy;
-  char words[MTASTS_TRACE_MAX] = "";
-  struct mtasts_text text = MTASTS_TEXT(words);
+  char buffer[MTASTS_TRACE_MAX] = "";
+  struct mtasts_strbuf text = MTASTS_STRBUF(buffer);
   if (answer->error == MTASTS_ERROR_NONE) {
     if (discovery->freshness != MTASTS_FETCHED)
-      mtasts_text_printable(&text, discovery->entry.detail);
+      mtasts_strbuf_printable(&text, discovery->entry.detail);
     else
-      mtasts_text_printf(&text, "policy: %s, %zu mx pattern%s, max_age %u",
-                         mtasts_mode_name(policy->mode), policy->mx.count,
-                         policy->mx.count == 1 ? "" : "s", (unsigned)policy->max_age);
+      mtasts_strbuf_printf(&text, "policy: %s, %zu mx pattern%s, max_age %u",
+                           mtasts_mode_name(policy->mode), policy->mx.count,
+                           policy->mx.count == 1 ? "" : "s", (unsigned)policy->max_age);
     trace(lookup, started, "3.2", &text);
   }
   advance(lookup, needs);
@@ -432,15 +432,15 @@ static void ask_policy(struct mtasts_lookup *lookup) {
 /* Asks for what is needed and was not asked yet. The end comes from the loop: this runs inside
  * other steps, and the callback may free the look-up. */
 static void advance(struct mtasts_lookup *lookup, unsigned needs) {
-  unsigned news = needs & ~lookup->asked;
-  lookup->asked |= news;
-  if (news & MTASTS_NEED_TXT)
+  unsigned new_needs = needs & ~lookup->asked;
+  lookup->asked |= new_needs;
+  if (new_needs & MTASTS_NEED_TXT)
     ask(lookup, TXT, take_txt);
-  if (news & MTASTS_NEED_MX)
+  if (new_needs & MTASTS_NEED_MX)
     ask(lookup, MX, take_mx);
-  if (news & MTASTS_NEED_POLICY)
+  if (new_needs & MTASTS_NEED_POLICY)
     ask_policy(lookup);
-  if (news & MTASTS_NEED_DANE)
+  if (new_needs & MTASTS_NEED_DANE)
     ask_dane(lookup);
   if (needs == 0)
     event_active(lookup->wake, EV_TIMEOUT, 0);
@@ -490,29 +490,29 @@ static void wake(evutil_socket_t socket, short what, void *context) {
   if (lookup->net->deadline > 0)
     event_add(lookup->expiry, &(struct timeval){.tv_sec = lookup->net->deadline});
   advance(lookup, mtasts_discover_begin(&lookup->discovery, &lookup->net->settings,
-                                        lookup->known_bytes ? &lookup->known : NULL, lookup->forced,
-                                        lookup->net->now()));
+                                        lookup->cached_bytes ? &lookup->cached : NULL,
+                                        lookup->forced, lookup->net->now()));
 }
 
 /* Copies an entry and what it points into. Returns false without memory. */
-static bool copy_known(struct mtasts_lookup *lookup, const struct mtasts_entry *known) {
-  const size_t patterns = known->policy.mx.size;
-  const size_t hosts = known->mx.size;
-  const size_t detail = known->detail.len;
+static bool copy_cached(struct mtasts_lookup *lookup, const struct mtasts_entry *cached) {
+  const size_t patterns = cached->policy.mx.size;
+  const size_t hosts = cached->mx.size;
+  const size_t detail = cached->detail.len;
   unsigned char *bytes = malloc(patterns + hosts + detail + 1);
   if (!bytes)
     return false;
   if (patterns > 0)
-    memcpy(bytes, known->policy.mx.data, patterns);
+    memcpy(bytes, cached->policy.mx.data, patterns);
   if (hosts > 0)
-    memcpy(bytes + patterns, known->mx.data, hosts);
+    memcpy(bytes + patterns, cached->mx.data, hosts);
   if (detail > 0)
-    memcpy(bytes + patterns + hosts, known->detail.data, detail);
-  lookup->known = *known;
-  lookup->known.policy.mx.data = bytes;
-  lookup->known.mx.data = bytes + patterns;
-  lookup->known.detail.data = (const char *)bytes + patterns + hosts;
-  lookup->known_bytes = bytes;
+    memcpy(bytes + patterns + hosts, cached->detail.data, detail);
+  lookup->cached = *cached;
+  lookup->cached.policy.mx.data = bytes;
+  lookup->cached.mx.data = bytes + patterns;
+  lookup->cached.detail.data = (const char *)bytes + patterns + hosts;
+  lookup->cached_bytes = bytes;
   return true;
 }
 
@@ -530,7 +530,7 @@ enum mtasts_status mtasts_lookup_start(const struct mtasts_lookup_options *optio
   made->context = options->context;
   made->wake = evtimer_new(made->base, wake, made);
   made->expiry = evtimer_new(made->base, on_expiry, made);
-  if (!made->wake || !made->expiry || (options->known && !copy_known(made, options->known))) {
+  if (!made->wake || !made->expiry || (options->cached && !copy_cached(made, options->cached))) {
     mtasts_lookup_free(made);
     return MTASTS_NO_MEMORY;
   }
@@ -551,7 +551,7 @@ void mtasts_lookup_free(struct mtasts_lookup *lookup) {
     event_free(lookup->wake);
   if (lookup->expiry)
     event_free(lookup->expiry);
-  free(lookup->known_bytes);
+  free(lookup->cached_bytes);
   free(lookup->texts);
   free(lookup->policy_store);
   free(lookup->mx_store);

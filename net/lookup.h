@@ -29,7 +29,7 @@ struct mtasts_net {
   struct mtasts_fetcher *fetcher;
   struct mtasts_discover_settings settings;
   int64_t (*now)(void); /* seconds since the epoch */
-  /* The policy host's address is known: may it be fetched from there now? If not, it is once
+  /* The policy host's address is cached: may it be fetched from there now? If not, it is once
    * mtasts_lookup_admit is called; the deadline goes on meanwhile. context: the look-up's. NULL:
    * always. */
   bool (*admit)(void *context, const struct in6_addr *address);
@@ -43,7 +43,7 @@ struct mtasts_lookup_options {
   const struct mtasts_net *net;
   struct event_base *base;
   const struct mtasts_domain *domain; /* copied */
-  const struct mtasts_entry *known;   /* what the cache holds, copied; NULL: nothing */
+  const struct mtasts_entry *cached;  /* what the cache holds, copied; NULL: nothing */
   bool forced;                        /* everything is looked up again */
   mtasts_lookup_fn *done;
   mtasts_trace_fn *trace; /* NULL: none */

@@ -28,7 +28,7 @@ struct host {
   struct mtasts_domain alias; /* where its CNAMEs lead, if all of them are secure; else empty */
   uint16_t preference;
   enum mtasts_dane state;
-  enum mtasts_dns_outcome ipv4; /* of the look-up of its IPv4 addresses */
+  enum mtasts_dns_status ipv4; /* of the look-up of its IPv4 addresses */
   struct mtasts_validation *validation;
   char *why;        /* its IPv4 look-up failed; NULL: it did not, or no memory */
   uint64_t started; /* microseconds */
@@ -56,7 +56,7 @@ struct mtasts_mx_dane {
 
 /* the trace */
 
-static void trace(const struct host *host, const char *section, const struct mtasts_text *text) {
+static void trace(const struct host *host, const char *section, const struct mtasts_strbuf *text) {
   mtasts_trace_step(host->dane->trace, host->dane->context, host->started, section, text);
 }
 
@@ -78,26 +78,26 @@ static const char *security_name(enum mtasts_security security) {
 static void trace_answer(const struct host *host, uint16_t type,
                          const struct mtasts_dns_answer *answer, const char *conclusion) {
   const char *section = type == MTASTS_RR_TLSA ? SECTION_TLSA : SECTION_ADDRESS;
-  char words[MTASTS_TRACE_MAX] = "";
-  struct mtasts_text text = MTASTS_TEXT(words);
+  char buffer[MTASTS_TRACE_MAX] = "";
+  struct mtasts_strbuf text = MTASTS_STRBUF(buffer);
   if (!host->dane->trace)
     return;
   if (answer->outcome == MTASTS_DNS_BOGUS)
-    mtasts_text_put(&text, "bogus: ");
+    mtasts_strbuf_put(&text, "bogus: ");
   if (answer->outcome == MTASTS_DNS_FAILED || answer->outcome == MTASTS_DNS_BOGUS) {
-    mtasts_text_put(&text, answer->detail);
+    mtasts_strbuf_put(&text, answer->detail);
   } else {
-    mtasts_text_printf(&text, "%s %s: %s, ", mtasts_rr_type_name(type), host->asked,
-                       security_name(answer->security));
+    mtasts_strbuf_printf(&text, "%s %s: %s, ", mtasts_rr_type_name(type), host->asked,
+                         security_name(answer->security));
     if (answer->outcome == MTASTS_DNS_NXDOMAIN)
-      mtasts_text_put(&text, "no such name");
+      mtasts_strbuf_put(&text, "no such name");
     else if (answer->outcome == MTASTS_DNS_NODATA)
-      mtasts_text_put(&text, "no such record");
+      mtasts_strbuf_put(&text, "no such record");
     else
-      mtasts_text_printf(&text, "%zu record%s", answer->message.count,
-                         answer->message.count == 1 ? "" : "s");
+      mtasts_strbuf_printf(&text, "%zu record%s", answer->message.count,
+                           answer->message.count == 1 ? "" : "s");
   }
-  mtasts_text_put(&text, conclusion);
+  mtasts_strbuf_put(&text, conclusion);
   trace(host, section, &text);
 }
 
@@ -108,16 +108,17 @@ static void trace_tlsa(const struct host *host, const struct mtasts_dns_answer *
     return;
   for (size_t cursor = 0; mtasts_dns_message_next(&answer->message, &cursor, &rr);) {
     const unsigned char *rdata = rr.message + rr.rdata;
-    char words[MTASTS_TRACE_MAX] = "";
-    struct mtasts_text text = MTASTS_TEXT(words);
-    mtasts_text_printf(&text, "TLSA %s: ", host->asked);
+    char buffer[MTASTS_TRACE_MAX] = "";
+    struct mtasts_strbuf text = MTASTS_STRBUF(buffer);
+    mtasts_strbuf_printf(&text, "TLSA %s: ", host->asked);
     if (rr.rdata_size >= TLSA_HEAD)
-      mtasts_text_printf(&text, "%u %u %u, %zu bytes, ", rdata[0], rdata[1], rdata[2],
-                         rr.rdata_size - TLSA_HEAD);
-    mtasts_text_printf(&text, "%s",
-                       mtasts_tlsa_usable(rdata, rr.rdata_size)
-                           ? "usable"
-                           : "not usable: SMTP knows usages 2 and 3 and data of the right length");
+      mtasts_strbuf_printf(&text, "%u %u %u, %zu bytes, ", rdata[0], rdata[1], rdata[2],
+                           rr.rdata_size - TLSA_HEAD);
+    mtasts_strbuf_printf(
+        &text, "%s",
+        mtasts_tlsa_usable(rdata, rr.rdata_size)
+            ? "usable"
+            : "not usable: SMTP knows usages 2 and 3 and data of the right length");
     trace(host, "RFC 7672 3.1", &text);
   }
 }
@@ -125,7 +126,7 @@ static void trace_tlsa(const struct host *host, const struct mtasts_dns_answer *
 /* the ends of a host */
 
 /* The worse of what may befall a host is the one to be told. */
-static int gravity(enum mtasts_dane state) {
+static int severity(enum mtasts_dane state) {
   switch (state) {
   case MTASTS_DANE_BOGUS:
     return 3;
@@ -155,9 +156,9 @@ static void end(struct host *host, enum mtasts_dane state, const char *detail) {
   struct mtasts_mx_dane *dane = host->dane;
   host->state = state;
   host->ended = true;
-  if (gravity(state) > 0)
+  if (severity(state) > 0)
     lower_ttl(dane, FAILED_TTL);
-  if (gravity(state) > gravity(dane->told)) {
+  if (severity(state) > severity(dane->told)) {
     dane->told = state;
     snprintf(dane->detail, sizeof dane->detail, "%s", detail);
   }
@@ -369,8 +370,8 @@ static void wake(evutil_socket_t socket, short what, void *context) {
 enum mtasts_status mtasts_mx_dane_start(const struct mtasts_mx_dane_options *options,
                                         struct mtasts_mx_dane **dane) {
   const struct mtasts_mx_list *hosts = options->hosts;
-  size_t most = hosts->count < MTASTS_MX_HOSTS_MAX ? hosts->count : MTASTS_MX_HOSTS_MAX;
-  struct mtasts_mx_dane *made = calloc(1, sizeof *made + most * sizeof *made->hosts);
+  size_t max = hosts->count < MTASTS_MX_HOSTS_MAX ? hosts->count : MTASTS_MX_HOSTS_MAX;
+  struct mtasts_mx_dane *made = calloc(1, sizeof *made + max * sizeof *made->hosts);
   struct mtasts_mx_host listed;
   if (!made)
     return MTASTS_NO_MEMORY;
@@ -379,7 +380,7 @@ enum mtasts_status mtasts_mx_dane_start(const struct mtasts_mx_dane_options *opt
   made->trace = options->trace;
   made->context = options->context;
   made->ttl = UINT32_MAX;
-  for (size_t cursor = 0; made->count < most && mtasts_mx_next(hosts, &cursor, &listed);) {
+  for (size_t cursor = 0; made->count < max && mtasts_mx_next(hosts, &cursor, &listed);) {
     struct host *host = &made->hosts[made->count++];
     host->dane = made;
     host->preference = listed.preference;

@@ -62,20 +62,20 @@ static void fail_soon(struct mtasts_policy_fetch *fetch) {
 static void trace_body(const struct mtasts_policy_fetch *fetch,
                        const struct mtasts_fetch_answer *answer) {
   const struct mtasts_policy_fetch_options *options = &fetch->options;
-  char words[MTASTS_TRACE_MAX] = "";
-  struct mtasts_text text = MTASTS_TEXT(words);
+  char buffer[MTASTS_TRACE_MAX] = "";
+  struct mtasts_strbuf text = MTASTS_STRBUF(buffer);
   char address[INET6_ADDRSTRLEN];
   if (!options->trace)
     return;
   mtasts_address_text(&answer->address, address, sizeof address);
   bool known = !IN6_IS_ADDR_UNSPECIFIED(&answer->address);
   if (answer->error == MTASTS_ERROR_NONE)
-    mtasts_text_printf(&text, "HTTPS %s: %ld, %zu bytes", fetch->host, answer->status,
-                       answer->body.len);
+    mtasts_strbuf_printf(&text, "HTTPS %s: %ld, %zu bytes", fetch->host, answer->status,
+                         answer->body.len);
   else
-    mtasts_text_printf(&text, "HTTPS %s: %s", fetch->host, answer->detail);
+    mtasts_strbuf_printf(&text, "HTTPS %s: %s", fetch->host, answer->detail);
   if (known)
-    mtasts_text_printf(&text, ", address %s", address);
+    mtasts_strbuf_printf(&text, ", address %s", address);
   mtasts_trace_step(options->trace, options->context, fetch->fetch_started, "3.3", &text);
 }
 
@@ -167,15 +167,15 @@ static size_t read_addresses(const struct mtasts_dns_message *message, struct in
 static void trace_addresses(const struct mtasts_policy_fetch *fetch, unsigned which,
                             const struct mtasts_dns_answer *answer,
                             const struct mtasts_addresses *addresses) {
-  char words[MTASTS_TRACE_MAX] = "";
-  struct mtasts_text text = MTASTS_TEXT(words);
+  char buffer[MTASTS_TRACE_MAX] = "";
+  struct mtasts_strbuf text = MTASTS_STRBUF(buffer);
   char address[INET6_ADDRSTRLEN];
   for (size_t i = 0; i < addresses->count; i++) {
     const unsigned char *bytes = addresses->items[i].s6_addr;
     address[0] = '\0';
     inet_ntop(which == A ? AF_INET : AF_INET6, which == A ? bytes + 12 : bytes, address,
               sizeof address);
-    mtasts_text_printf(&text, "%s%s", i > 0 ? ", " : "", address);
+    mtasts_strbuf_printf(&text, "%s%s", i > 0 ? ", " : "", address);
   }
   mtasts_trace_answer(fetch->options.trace, fetch->options.context, fetch->families[which].started,
                       &(struct mtasts_trace_question){

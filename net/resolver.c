@@ -12,11 +12,11 @@
 #include <unbound.h>
 #include <unistd.h>
 
-#include "anchor.h"
 #include "clock.h"
-#include "insecure.h"
+#include "insecure_zones.h"
 #include "printable.h"
 #include "process.h"
+#include "trust_anchor.h"
 
 enum {
   HEDGE_MS = 1000, /* of silence, before the next server is asked too */
@@ -37,9 +37,9 @@ struct mtasts_resolver {
   int anchor; /* while that is set up: a file in memory; else -1 */
   const struct mtasts_resolver_options *options; /* while that is set up */
   unsigned resolvers;
-  struct mtasts_servers servers;
-  mtasts_resolver_heard_fn *heard;
-  void *heard_context;
+  struct mtasts_dns_server_list servers;
+  mtasts_resolver_observe_fn *observe;
+  void *observe_context;
   int64_t sign;                   /* milliseconds: when a server said anything last */
   struct mtasts_dns_query *probe; /* for the root; NULL: there is none */
   struct ub_ctx *contexts[MTASTS_RESOLVER_SERVERS]; /* one a server: the order is ours */
@@ -125,12 +125,12 @@ static const char validation[] = "  trust-anchor-file: \"/proc/self/fd/%d\"\n"
 /* Its share of the descriptors, among resolvers and their servers. A thousand of them cost 1 MB of
  * memory. */
 static unsigned sockets_each(const struct mtasts_resolver *resolver) {
-  unsigned most = SOCKETS_MAX / resolver->resolvers;
+  unsigned max = SOCKETS_MAX / resolver->resolvers;
   unsigned share = mtasts_process_descriptors().queries;
   unsigned each = share / resolver->resolvers / (unsigned)resolver->servers.count;
   if (each < SOCKETS_MIN)
     return SOCKETS_MIN;
-  return each < most ? each : most;
+  return each < max ? each : max;
 }
 
 /* Milliseconds from one try to the next. */
@@ -153,7 +153,7 @@ static unsigned tries_of(const struct mtasts_resolver *resolver) {
 
 /* libunbound reads options for forward zones from files only: this one is in memory. */
 static int configure(struct ub_ctx *context, const struct mtasts_resolver *resolver,
-                     const struct mtasts_server *server) {
+                     const struct mtasts_dns_server *server) {
   char path[sizeof "/proc/self/fd/" + 3 * sizeof(int)];
   char validating[sizeof validation + 3 * sizeof(int)] = "";
   unsigned sockets = sockets_each(resolver);
@@ -165,7 +165,8 @@ static int configure(struct ub_ctx *context, const struct mtasts_resolver *resol
     snprintf(validating, sizeof validating, validation, resolver->anchor);
   if (dprintf(file, settings, *validating ? "validator " : "", sockets, sockets / 16 + 1,
               try_of(resolver), tries_of(resolver), validating, server->forward) > 0 &&
-      mtasts_insecure_write(file, resolver->options->insecure, resolver->options->insecure_count)) {
+      mtasts_insecure_zones_write(file, resolver->options->insecure,
+                                  resolver->options->insecure_count)) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     status = ub_ctx_config(context, path);
   }
@@ -211,9 +212,9 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
   made->validates = options->trust_anchor != NULL;
   LIST_INIT(&made->queries);
   enum mtasts_status status =
-      mtasts_servers_find(options->servers, options->server_count, &made->servers, error);
+      mtasts_dns_server_list_find(options->servers, options->server_count, &made->servers, error);
   if (status == MTASTS_OK && options->trust_anchor)
-    status = mtasts_anchor_open(options->trust_anchor, error, &made->anchor);
+    status = mtasts_trust_anchor_open(options->trust_anchor, error, &made->anchor);
   if (status == MTASTS_OK)
     status = open_contexts(made, error);
   if (made->anchor >= 0) {
@@ -261,14 +262,15 @@ void mtasts_resolver_free(struct mtasts_resolver *resolver) {
   free(resolver);
 }
 
-const struct mtasts_servers *mtasts_resolver_servers(const struct mtasts_resolver *resolver) {
+const struct mtasts_dns_server_list *
+mtasts_resolver_servers(const struct mtasts_resolver *resolver) {
   return &resolver->servers;
 }
 
-void mtasts_resolver_listen(struct mtasts_resolver *resolver, mtasts_resolver_heard_fn *heard,
-                            void *context) {
-  resolver->heard = heard;
-  resolver->heard_context = context;
+void mtasts_resolver_observe(struct mtasts_resolver *resolver, mtasts_resolver_observe_fn *observe,
+                             void *context) {
+  resolver->observe = observe;
+  resolver->observe_context = context;
 }
 
 /* A message of the server that settles the query, with its bytes behind it, or NULL. */
@@ -322,7 +324,7 @@ static const char *shown_name(const struct mtasts_dns_query *query) {
 
 /* "MX example.com: signature expired …", of libunbound's "validation failure <example.com. MX IN>:
  * signature expired …". */
-static void tell_bogus(const struct mtasts_dns_query *query, const char *why, char *detail) {
+static void describe_bogus(const struct mtasts_dns_query *query, const char *why, char *detail) {
   char text[DETAIL_MAX];
   const char *colon = why ? strstr(why, ">: ") : NULL;
   if (colon)
@@ -334,8 +336,8 @@ static void tell_bogus(const struct mtasts_dns_query *query, const char *why, ch
 
 /* What libunbound has found the answer to be: 0, insecure; 1, bogus; 2, secure. Of a bogus one
  * there may be a better one at another server, which has a little time for that. */
-static void judge(struct mtasts_dns_query *query, struct mtasts_dns_answer *answer, int security,
-                  const char *why_bogus) {
+static void evaluate(struct mtasts_dns_query *query, struct mtasts_dns_answer *answer, int security,
+                     const char *why_bogus) {
   int64_t soon = mtasts_clock_ms() + HEDGE_MS;
   if (!query->resolver->validates) {
     answer->security = MTASTS_SECURITY_UNKNOWN;
@@ -344,7 +346,7 @@ static void judge(struct mtasts_dns_query *query, struct mtasts_dns_answer *answ
   } else {
     answer->security = MTASTS_SECURITY_BOGUS;
     answer->outcome = MTASTS_DNS_BOGUS;
-    tell_bogus(query, why_bogus, answer->detail);
+    describe_bogus(query, why_bogus, answer->detail);
     query->deadline = soon < query->deadline ? soon : query->deadline;
   }
 }
@@ -360,7 +362,7 @@ static void take_failure(struct ask *ask) {
   const struct mtasts_resolver *resolver = ask->query->resolver;
   if (mtasts_clock_ms() - ask->since >= try_of(resolver) * 9 / 10)
     ask->silent = true;
-  else if ((ask->error = mtasts_server_route(&resolver->servers.list[ask->server])) == 0) {
+  else if ((ask->error = mtasts_dns_server_route(&resolver->servers.list[ask->server])) == 0) {
     ask->failed = true;
     /* Several may ask for the root, and libunbound answers all of them at once, however late the
      * last one came: of those, a failure that seems quick may be silence. */
@@ -386,7 +388,7 @@ static void receive(void *context, int rcode, void *packet, int size, int securi
   } else if (settled(query)) {
     free(answer);
   } else {
-    judge(query, answer, security, why_bogus);
+    evaluate(query, answer, security, why_bogus);
     free(query->answer);
     query->answer = answer;
     if (settled(query))
@@ -437,7 +439,8 @@ static bool any_sign(const struct mtasts_dns_query *query) {
 }
 
 /* Why there is no answer: what the servers did. */
-static void tell_failure(const struct mtasts_dns_query *query, struct mtasts_dns_answer *answer) {
+static void describe_failure(const struct mtasts_dns_query *query,
+                             struct mtasts_dns_answer *answer) {
   const struct mtasts_resolver *resolver = query->resolver;
   const struct ask *failed = NULL;
   const struct ask *lost = NULL;
@@ -477,10 +480,10 @@ static void finish(struct mtasts_dns_query *query) {
   const struct mtasts_resolver *resolver = query->resolver;
   struct mtasts_dns_answer failed = {.outcome = MTASTS_DNS_FAILED};
   if (!query->answer)
-    tell_failure(query, &failed);
-  if (resolver->heard && query != resolver->probe)
-    resolver->heard(resolver->heard_context, query->name, query->type,
-                    query->answer ? NULL : failed.detail);
+    describe_failure(query, &failed);
+  if (resolver->observe && query != resolver->probe)
+    resolver->observe(resolver->observe_context, query->name, query->type,
+                      query->answer ? NULL : failed.detail);
   struct mtasts_dns_answer *answer = query->answer;
   mtasts_dns_fn *callback = query->callback;
   void *context = query->context;
@@ -564,5 +567,5 @@ enum mtasts_status mtasts_resolver_ask(struct mtasts_resolver *resolver, const c
 }
 
 bool mtasts_resolver_reachable(const struct mtasts_resolver *resolver, uint32_t timeout) {
-  return mtasts_server_answers(resolver->servers.list, resolver->servers.count, timeout);
+  return mtasts_dns_server_answers(resolver->servers.list, resolver->servers.count, timeout);
 }

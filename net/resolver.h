@@ -27,8 +27,8 @@
 
 #include "discover.h"
 #include "dns_message.h"
+#include "dns_server_list.h"
 #include "error_text.h"
-#include "servers.h"
 
 struct event_base;
 struct mtasts_resolver;
@@ -42,14 +42,14 @@ struct mtasts_resolver_options {
    * here; keys that it does not trust, or no more, do not count). NULL: nothing is validated. */
   const char *trust_anchor;
   /* Zones that are not validated though their parent is signed (domain names; without an anchor
-   * they count for nothing), beside the private ones that everybody has: insecure.h. */
+   * they count for nothing), beside the private ones that everybody has: insecure_zones.h. */
   const char *const *insecure;
   size_t insecure_count;
   unsigned resolvers; /* among which the process's descriptors are shared; 0: this one alone */
 };
 
 struct mtasts_dns_answer {
-  enum mtasts_dns_outcome outcome;
+  enum mtasts_dns_status outcome;
   bool local;                         /* FAILED by a fault of this host's: without descriptors or
                                          memory, without a way to any server, or without a word of
                                          any of them for as long as it was waited for */
@@ -63,7 +63,7 @@ typedef void mtasts_dns_fn(void *context, const struct mtasts_dns_answer *answer
 
 /*
  * A server that cannot be asked now, such as one behind an interface that is not there, is left
- * out; their trouble says so (servers.h). Without any server, every look-up fails.
+ * out; their trouble says so (dns_server_list.h). Without any server, every look-up fails.
  *
  * error: see error_text.h.
  *
@@ -82,16 +82,17 @@ enum mtasts_status mtasts_resolver_new(struct event_base *base,
 void mtasts_resolver_free(struct mtasts_resolver *resolver);
 
 /* Those that are asked. Good for the resolver's life. */
-const struct mtasts_servers *mtasts_resolver_servers(const struct mtasts_resolver *resolver);
+const struct mtasts_dns_server_list *
+mtasts_resolver_servers(const struct mtasts_resolver *resolver);
 
 /*
  * Of each look-up that ends, before its callback: has a server answered it? why: NULL if so; else
  * its failure, as in mtasts_dns_answer. May free nothing of the resolver's.
  */
-typedef void mtasts_resolver_heard_fn(void *context, const char *name, uint16_t type,
-                                      const char *why);
-void mtasts_resolver_listen(struct mtasts_resolver *resolver, mtasts_resolver_heard_fn *heard,
-                            void *context);
+typedef void mtasts_resolver_observe_fn(void *context, const char *name, uint16_t type,
+                                        const char *why);
+void mtasts_resolver_observe(struct mtasts_resolver *resolver, mtasts_resolver_observe_fn *observe,
+                             void *context);
 
 /* "TXT", "TLSA"; "DNS" for a type that is not asked for here. */
 const char *mtasts_rr_type_name(uint16_t type);

@@ -101,8 +101,8 @@ static bool fields_are(const struct mtasts_response *response, const char *name,
 }
 
 /* RFC 8461 section 3.3: text/plain. A coding was not asked for, and can hide a large body. */
-static void judge_header(const struct mtasts_response *response,
-                         struct mtasts_fetch_answer *answer) {
+static void evaluate_header(const struct mtasts_response *response,
+                            struct mtasts_fetch_answer *answer) {
   size_t count;
   const char *value;
   if (!fields_are(response, "Content-Type", MTASTS_SPAN("text/plain"), &count, &value))
@@ -139,8 +139,8 @@ static bool has_ended(const struct mtasts_response *response, CURLcode result) {
  * counts them. Then Content-Length, which must be one number. Else the body ends with the
  * connection. Anybody on the way can end that (section 9.8), but cannot forge a close_notify.
  */
-static void judge_length(const struct mtasts_response *response, CURLcode result,
-                         struct mtasts_fetch_answer *answer) {
+static void evaluate_length(const struct mtasts_response *response, CURLcode result,
+                            struct mtasts_fetch_answer *answer) {
   const char *host = response->tls.host;
   size_t chunked;
   size_t lengths;
@@ -166,22 +166,22 @@ static void judge_length(const struct mtasts_response *response, CURLcode result
   }
 }
 
-static void judge_end(const struct mtasts_response *response, CURLcode result,
-                      struct mtasts_fetch_answer *answer) {
+static void evaluate_end(const struct mtasts_response *response, CURLcode result,
+                         struct mtasts_fetch_answer *answer) {
   if (!response->in_body) {
     mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH,
                          "%s ended the connection before its header was complete",
                          response->tls.host);
     return;
   }
-  judge_header(response, answer);
+  evaluate_header(response, answer);
   if (answer->error == MTASTS_ERROR_NONE)
-    judge_length(response, result, answer);
+    evaluate_length(response, result, answer);
 }
 
 /* How far did it get before the time was over? */
-static void judge_timeout(const struct mtasts_response *response,
-                          struct mtasts_fetch_answer *answer) {
+static void evaluate_timeout(const struct mtasts_response *response,
+                             struct mtasts_fetch_answer *answer) {
   const char *what = "did not send its policy";
   if (!response->connected)
     what = "did not accept a connection";
@@ -191,9 +191,9 @@ static void judge_timeout(const struct mtasts_response *response,
                        what, (double)(mtasts_clock_us() - response->started) / 1e6);
 }
 
-static void judge_failure(const struct mtasts_response *response, CURLcode result,
-                          struct mtasts_fetch_answer *answer) {
-  const char *words = response->curl_error[0] ? response->curl_error : curl_easy_strerror(result);
+static void evaluate_failure(const struct mtasts_response *response, CURLcode result,
+                             struct mtasts_fetch_answer *answer) {
+  const char *text = response->curl_error[0] ? response->curl_error : curl_easy_strerror(result);
   const char *host = response->tls.host;
   long error = 0;
   /* What this host lacks, and its proxy: a connection to an address comes connected. */
@@ -203,27 +203,27 @@ static void judge_failure(const struct mtasts_response *response, CURLcode resul
   switch ((int)result) {
   case CURLE_PEER_FAILED_VERIFICATION:
     mtasts_response_fail(answer, MTASTS_ERROR_WEBPKI_INVALID, "certificate of %s is refused: %s",
-                         host, words);
+                         host, text);
     break;
   case CURLE_SSL_CONNECT_ERROR:
     mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "TLS handshake with %s failed: %s",
-                         host, words);
+                         host, text);
     break;
   case CURLE_OPERATION_TIMEDOUT:
-    judge_timeout(response, answer);
+    evaluate_timeout(response, answer);
     break;
   case CURLE_COULDNT_CONNECT:
     curl_easy_getinfo(response->easy, CURLINFO_OS_ERRNO, &error);
     mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s", host,
-                         error > 0 ? strerrordesc_np((int)error) : words);
+                         error > 0 ? strerrordesc_np((int)error) : text);
     break;
   default:
-    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "fetching from %s: %s", host, words);
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "fetching from %s: %s", host, text);
   }
 }
 
-void mtasts_response_judge(struct mtasts_response *response, CURLcode result,
-                           struct mtasts_fetch_answer *answer) {
+void mtasts_response_evaluate(struct mtasts_response *response, CURLcode result,
+                              struct mtasts_fetch_answer *answer) {
   curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &answer->status);
   if (answer->status > 0 && answer->status < 200)
     answer->status = 0; /* interim only */
@@ -245,9 +245,9 @@ void mtasts_response_judge(struct mtasts_response *response, CURLcode result,
     mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "policy of %s is larger than %d bytes",
                          response->tls.host, MTASTS_POLICY_MAX);
   else if (has_ended(response, result))
-    judge_end(response, result, answer);
+    evaluate_end(response, result, answer);
   else
-    judge_failure(response, result, answer);
+    evaluate_failure(response, result, answer);
   if (answer->error == MTASTS_ERROR_NONE)
     answer->body = (struct mtasts_span){response->body ? response->body : "", response->size};
 }

@@ -36,8 +36,8 @@ struct mtasts_response {
 bool mtasts_response_collect(struct mtasts_response *response, CURL *easy);
 
 /* The transfer has ended with `result`. *answer is zeroed before; its body is the response's. */
-void mtasts_response_judge(struct mtasts_response *response, CURLcode result,
-                           struct mtasts_fetch_answer *answer);
+void mtasts_response_evaluate(struct mtasts_response *response, CURLcode result,
+                              struct mtasts_fetch_answer *answer);
 
 /* Writes a failure into the answer; the detail is made printable, and cut where it is too long. */
 __attribute__((format(printf, 3, 4))) void mtasts_response_fail(struct mtasts_fetch_answer *answer,

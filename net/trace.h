@@ -4,7 +4,7 @@
 #ifndef MTASTS_TRACE_H
 #define MTASTS_TRACE_H
 
-#include "text.h"
+#include "strbuf.h"
 
 /* One step: how long it took, where the RFC asks for it ("3.1" of RFC 8461, or with its own RFC, as
  * in "RFC 7672 2.2.2"), what came of it. The text is printable and good for the call. */
@@ -20,7 +20,7 @@ enum {
 /* Traces a step, whose text is made printable. trace: NULL is fine. started: by mtasts_clock_us.
  */
 void mtasts_trace_step(mtasts_trace_fn *trace, void *context, uint64_t started, const char *section,
-                       const struct mtasts_text *text);
+                       const struct mtasts_strbuf *text);
 
 struct mtasts_trace_question {
   const char *section; /* as of mtasts_trace_fn */
@@ -31,6 +31,6 @@ struct mtasts_trace_question {
 /* Traces what came of a question: `data`, or why there is none. */
 void mtasts_trace_answer(mtasts_trace_fn *trace, void *context, uint64_t started,
                          const struct mtasts_trace_question *question,
-                         const struct mtasts_dns_answer *answer, const struct mtasts_text *data);
+                         const struct mtasts_dns_answer *answer, const struct mtasts_strbuf *data);
 
 #endif

@@ -240,10 +240,10 @@ static void resume(struct mtasts_validator *validator) {
 }
 
 /* The check has come to this. */
-static void conclude(struct mtasts_validator *validator, enum health health, bool news,
+static void conclude(struct mtasts_validator *validator, enum health health, bool changed,
                      int64_t wait) {
   bool silent = health == WORKS && validator->silent;
-  struct mtasts_validator_check check = {.news = news, .silent = silent};
+  struct mtasts_validator_check check = {.changed = changed, .silent = silent};
   mtasts_validator_fn *checked = validator->options.checked;
   if (silent || health != WORKS) {
     check.why = validator->why;
@@ -264,9 +264,9 @@ static void succeed(struct mtasts_validator *validator) {
   validator->source = validator->checking;
   validator->checking = NULL;
   validator->failed = 0;
-  bool news = validator->silent || validator->health == BROKEN;
+  bool changed = validator->silent || validator->health == BROKEN;
   validator->silent = false;
-  conclude(validator, WORKS, news, EVERY_MS);
+  conclude(validator, WORKS, changed, EVERY_MS);
 }
 
 static void set_trouble(struct mtasts_validator *validator, const char *why, const char *remedy) {
@@ -276,15 +276,15 @@ static void set_trouble(struct mtasts_validator *validator, const char *why, con
 
 static void fail(struct mtasts_validator *validator, const char *why, const char *remedy,
                  int64_t wait) {
-  bool news = validator->health != BROKEN || strcmp(validator->why, why) != 0;
+  bool changed = validator->health != BROKEN || strcmp(validator->why, why) != 0;
   set_trouble(validator, why, remedy);
   validator->silent = false;
-  conclude(validator, BROKEN, news, wait);
+  conclude(validator, BROKEN, changed, wait);
 }
 
 /* No answer to the check. If validation has worked, that is no reason to believe what cannot be
  * validated: it takes no more than to drop this one question (RFC 7672 section 2.1.3). */
-static void hear_nothing(struct mtasts_validator *validator, const char *why) {
+static void take_silence(struct mtasts_validator *validator, const char *why) {
   if (validator->health == UNCHECKED && validator->options.worked && validator->checking) {
     validator->health = WORKS;
     validator->source = validator->checking;
@@ -294,13 +294,13 @@ static void hear_nothing(struct mtasts_validator *validator, const char *why) {
     fail(validator, why, "is the DNS server there, and does it know DNSSEC?", AGAIN_MS);
     return;
   }
-  bool news = ++validator->failed == TRIES;
-  if (news)
+  bool changed = ++validator->failed == TRIES;
+  if (changed)
     set_trouble(validator, why,
                 "is the DNS server there? If it has become one that does not know DNSSEC, name "
                 "another one in dns.servers, or restart");
   validator->silent = validator->failed >= TRIES;
-  conclude(validator, WORKS, news, validator->silent ? EVERY_BROKEN_MS : AGAIN_MS);
+  conclude(validator, WORKS, changed, validator->silent ? EVERY_BROKEN_MS : AGAIN_MS);
 }
 
 static void take_root(void *context, const struct mtasts_dns_answer *answer) {
@@ -308,7 +308,7 @@ static void take_root(void *context, const struct mtasts_dns_answer *answer) {
   char why[2 * MTASTS_ERROR_TEXT];
   validator->check = NULL;
   if (answer->outcome == MTASTS_DNS_FAILED) {
-    hear_nothing(validator, answer->detail);
+    take_silence(validator, answer->detail);
     return;
   }
   if (answer->outcome == MTASTS_DNS_ANSWER && answer->security == MTASTS_SECURITY_SECURE) {
@@ -346,7 +346,7 @@ static void start_check(struct mtasts_validator *validator) {
     snprintf(error, sizeof error, "%s", mtasts_status_name(status));
   /* For want of memory or descriptors nobody was asked: that says nothing of the way to the DNS. */
   if (validator->health == WORKS && (status == MTASTS_NO_MEMORY || status == MTASTS_IO)) {
-    hear_nothing(validator, error);
+    take_silence(validator, error);
     return;
   }
   fail(validator, error,

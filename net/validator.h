@@ -24,7 +24,7 @@ struct mtasts_validation;
 
 /* What a check has come to. */
 struct mtasts_validator_check {
-  bool news;          /* it is otherwise than before; that it works the first time is none */
+  bool changed;       /* it is otherwise than before; that it works the first time is none */
   bool silent;        /* it had no answer: validation goes on by what was learnt before */
   const char *why;    /* NULL if validation works; else what is wrong, printable */
   const char *remedy; /* what to do about it */

@@ -84,7 +84,7 @@ static bool is_kept(const char *kept, size_t size, struct mtasts_span text) {
                            (struct mtasts_span){text.data, len});
 }
 
-static bool is_same(const struct mtasts_session *session, const struct mtasts_event *event) {
+static bool is_same(const struct mtasts_smtp_session *session, const struct mtasts_event *event) {
   return is_kept(session->host, sizeof session->host, event->host) &&
          is_kept(session->address, sizeof session->address, event->address);
 }
@@ -108,7 +108,7 @@ static bool offers_starttls(struct mtasts_span reply) {
   return false;
 }
 
-static void keep_greeting(struct mtasts_session *session, struct mtasts_span reply) {
+static void keep_greeting(struct mtasts_smtp_session *session, struct mtasts_span reply) {
   struct mtasts_span name = reply;
   size_t len = 0;
   if (!session->greeted)
@@ -122,12 +122,13 @@ static void keep_greeting(struct mtasts_session *session, struct mtasts_span rep
   keep(session->helo, sizeof session->helo, (struct mtasts_span){name.data, len});
 }
 
-bool mtasts_session_follow(struct mtasts_session *session, const struct mtasts_event *event) {
+bool mtasts_smtp_session_follow(struct mtasts_smtp_session *session,
+                                const struct mtasts_event *event) {
   if (event->host.len == 0 || event->name == MTASTS_EVENT_OTHER)
     return false;
   bool again = event->name == MTASTS_EVENT_CONNECT && !session->failed;
   if (again || !is_same(session, event)) {
-    *session = (struct mtasts_session){.counted = false};
+    *session = (struct mtasts_smtp_session){.counted = false};
     keep(session->host, sizeof session->host, event->host);
     keep(session->address, sizeof session->address, event->address);
   }
@@ -138,17 +139,17 @@ bool mtasts_session_follow(struct mtasts_session *session, const struct mtasts_e
           event->name == MTASTS_EVENT_DANE_FAIL);
 }
 
-void mtasts_session_is_mx(struct mtasts_session *session, struct mtasts_span mx) {
+void mtasts_smtp_session_is_mx(struct mtasts_smtp_session *session, struct mtasts_span mx) {
   keep(session->mx, sizeof session->mx, mx);
 }
 
-struct mtasts_span mtasts_session_mx(const struct mtasts_session *session) {
+struct mtasts_span mtasts_smtp_session_mx(const struct mtasts_smtp_session *session) {
   const char *name = session->mx[0] ? session->mx : session->host;
   return (struct mtasts_span){name, strlen(name)};
 }
 
-void mtasts_session_certificate(struct mtasts_session *session, struct mtasts_span host,
-                                enum mtasts_result_type seen) {
+void mtasts_smtp_session_certificate(struct mtasts_smtp_session *session, struct mtasts_span host,
+                                     enum mtasts_result_type seen) {
   if (!is_kept(session->host, sizeof session->host, host))
     return;
   session->presented = true;
@@ -162,7 +163,7 @@ static bool says(struct mtasts_span text, const char *words) {
 /* Which of RFC 8460's results a failed handshake is: GnuTLS says no more than "certificate
  * invalid" of one that is self-signed or has expired, and of a name nothing but that verifying
  * failed. */
-static enum mtasts_result_type of_handshake(const struct mtasts_session *session,
+static enum mtasts_result_type of_handshake(const struct mtasts_smtp_session *session,
                                             struct mtasts_span text) {
   if (session->certificate != MTASTS_RESULT_SUCCESS)
     return session->certificate;
@@ -186,7 +187,7 @@ static enum mtasts_result_type of_dane(struct mtasts_span text) {
 }
 
 /* A deferral for TLS's sake; SUCCESS: for another. */
-static enum mtasts_result_type of_deferral(const struct mtasts_session *session,
+static enum mtasts_result_type of_deferral(const struct mtasts_smtp_session *session,
                                            const struct mtasts_event *event) {
   if (event->error == ERROR_TLS_REQUIRED)
     return MTASTS_RESULT_NO_STARTTLS; /* not offered, or refused */
@@ -199,36 +200,38 @@ static enum mtasts_result_type of_deferral(const struct mtasts_session *session,
 }
 
 /* Does Exim insist on TLS, so that a deferral is what follows a failure? */
-static bool insists(const struct mtasts_known *known) {
-  enum mtasts_verdict verdict = mtasts_known_verdict(known);
+static bool insists(const struct mtasts_domain_decision *decided) {
+  enum mtasts_verdict verdict = mtasts_domain_decision_verdict(decided);
   return verdict == MTASTS_VERDICT_ENFORCE || verdict == MTASTS_VERDICT_DANE ||
          verdict == MTASTS_VERDICT_ENCRYPT;
 }
 
-const struct mtasts_ending mtasts_ending_unlisted = {
+const struct mtasts_smtp_session_ending mtasts_smtp_session_ending_unlisted = {
     .result = MTASTS_RESULT_VALIDATION,
     .rule = "enforce: only to a listed MX (RFC 8461 section 4.1)",
     .code = "mtasts-policy-mx-mismatch",
 };
 
-static bool of_close(const struct mtasts_session *session, const struct mtasts_event *event,
-                     const struct mtasts_known *known, struct mtasts_ending *ending) {
+static bool of_close(const struct mtasts_smtp_session *session, const struct mtasts_event *event,
+                     const struct mtasts_domain_decision *decided,
+                     struct mtasts_smtp_session_ending *ending) {
   ending->dane = event->tls && event->dane;
   if (ending->dane)
     return true;
-  bool judged = known->decision.verdict == MTASTS_VERDICT_ENFORCE ||
-                known->decision.verdict == MTASTS_VERDICT_TESTING;
+  bool judged = decided->decision.verdict == MTASTS_VERDICT_ENFORCE ||
+                decided->decision.verdict == MTASTS_VERDICT_TESTING;
   /* Exim takes a certificate's CN for a name; mtasts_cert does not. */
-  bool good = event->verified && (session->certificate == MTASTS_RESULT_SUCCESS || insists(known));
+  bool good =
+      event->verified && (session->certificate == MTASTS_RESULT_SUCCESS || insists(decided));
   if (event->tls && (good || !judged)) {
-    if (mtasts_decision_lists(&known->decision, mtasts_session_mx(session)))
+    if (mtasts_decision_lists(&decided->decision, mtasts_smtp_session_mx(session)))
       return true;
-    *ending = mtasts_ending_unlisted;
+    *ending = mtasts_smtp_session_ending_unlisted;
     return true;
   }
   /* What Exim insists on, msg:host:defer tells better; and one that was never greeted is no
    * session. */
-  if (insists(known) || !session->greeted)
+  if (insists(decided) || !session->greeted)
     return false;
   /* One with the right name and date that Exim could not verify is of nobody that is trusted. */
   if (event->tls)
@@ -240,10 +243,11 @@ static bool of_close(const struct mtasts_session *session, const struct mtasts_e
   return true;
 }
 
-bool mtasts_session_end(struct mtasts_session *session, const struct mtasts_event *event,
-                        const struct mtasts_known *known, struct mtasts_ending *ending) {
+bool mtasts_smtp_session_end(struct mtasts_smtp_session *session, const struct mtasts_event *event,
+                             const struct mtasts_domain_decision *decided,
+                             struct mtasts_smtp_session_ending *ending) {
   bool ended = false;
-  *ending = (struct mtasts_ending){
+  *ending = (struct mtasts_smtp_session_ending){
       .result = MTASTS_RESULT_SUCCESS,
       .rule = "enforce: STARTTLS with a valid certificate (RFC 8461 section 4.2)",
       .code = "",
@@ -257,7 +261,7 @@ bool mtasts_session_end(struct mtasts_session *session, const struct mtasts_even
     ending->result = of_deferral(session, event);
     ended = ending->result != MTASTS_RESULT_SUCCESS;
   } else if (event->name == MTASTS_EVENT_CLOSE) {
-    ended = of_close(session, event, known, ending);
+    ended = of_close(session, event, decided, ending);
   }
   if (ended) {
     session->counted = true;

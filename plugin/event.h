@@ -10,7 +10,7 @@
 #ifndef MTASTS_PLUGIN_EVENT_H
 #define MTASTS_PLUGIN_EVENT_H
 
-#include "known.h"
+#include "domain_decision.h"
 #include "tlsrpt.h"
 
 enum mtasts_event_name {
@@ -41,7 +41,7 @@ struct mtasts_event mtasts_event_read(struct mtasts_span name, struct mtasts_spa
                                       struct mtasts_span extra);
 
 /* The session that is under way; begins as zeros. */
-struct mtasts_session {
+struct mtasts_smtp_session {
   char host[MTASTS_DOMAIN_MAX + 1]; /* as Exim calls it */
   char mx[MTASTS_DOMAIN_MAX + 1];   /* its MX name; "" before it was looked for */
   char address[64];
@@ -54,7 +54,7 @@ struct mtasts_session {
   enum mtasts_result_type certificate; /* and this is wrong with it */
 };
 
-struct mtasts_ending {
+struct mtasts_smtp_session_ending {
   enum mtasts_result_type result;
   bool dane;        /* it is DANE that held or did not */
   const char *rule; /* constant: RFC and section of a failure */
@@ -63,25 +63,27 @@ struct mtasts_ending {
 
 /* Of a session with an MX host that the policy does not list, or that there is none for its sake.
  */
-extern const struct mtasts_ending mtasts_ending_unlisted;
+extern const struct mtasts_smtp_session_ending mtasts_smtp_session_ending_unlisted;
 
-/* Follows an event. True: it may end the session, and mtasts_session_end is to be asked. */
-bool mtasts_session_follow(struct mtasts_session *session, const struct mtasts_event *event);
+/* Follows an event. True: it may end the session, and mtasts_smtp_session_end is to be asked. */
+bool mtasts_smtp_session_follow(struct mtasts_smtp_session *session,
+                                const struct mtasts_event *event);
 
 /* True: the session has come to this end, now and once. */
-bool mtasts_session_end(struct mtasts_session *session, const struct mtasts_event *event,
-                        const struct mtasts_known *known, struct mtasts_ending *ending);
+bool mtasts_smtp_session_end(struct mtasts_smtp_session *session, const struct mtasts_event *event,
+                             const struct mtasts_domain_decision *decided,
+                             struct mtasts_smtp_session_ending *ending);
 
 /* The name of the session's host in the MX record, which differs from Exim's if that is an alias.
  */
-void mtasts_session_is_mx(struct mtasts_session *session, struct mtasts_span mx);
+void mtasts_smtp_session_is_mx(struct mtasts_smtp_session *session, struct mtasts_span mx);
 
 /* That name; Exim's own if there is no other. */
-struct mtasts_span mtasts_session_mx(const struct mtasts_session *session);
+struct mtasts_span mtasts_smtp_session_mx(const struct mtasts_smtp_session *session);
 
 /* What mtasts_cert saw of a host's certificate: its names do not cover the host, or it has
  * expired. */
-void mtasts_session_certificate(struct mtasts_session *session, struct mtasts_span host,
-                                enum mtasts_result_type seen);
+void mtasts_smtp_session_certificate(struct mtasts_smtp_session *session, struct mtasts_span host,
+                                     enum mtasts_result_type seen);
 
 #endif

@@ -5,12 +5,12 @@
 #include <time.h>
 
 #include "ascii.h"
-#include "host.h"
-#include "mx.h"
-#include "names.h"
-#include "source.h"
-#include "tell.h"
-#include "words.h"
+#include "cert_names.h"
+#include "domain_query.h"
+#include "exim_api.h"
+#include "mx_name.h"
+#include "outcome_send.h"
+#include "policy_format.h"
 
 enum {
   ARGUMENTS_MAX = 7,
@@ -19,7 +19,7 @@ enum {
 static const char too_many[] = "MTA-STS: more than seven arguments; remedy: see exim-mtasts(8)";
 
 /* The SMTP session that this process, one of Exim's deliveries, has under way. */
-static struct mtasts_session session;
+static struct mtasts_smtp_session session;
 
 struct arguments {
   bool refused; /* too many: all are empty */
@@ -37,7 +37,7 @@ static struct arguments take(int argc, uschar **argv) {
 }
 
 static int give(uschar **yield, struct mtasts_span text, bool tainted) {
-  *yield = mtasts_host_string(text, tainted);
+  *yield = mtasts_exim_api_string(text, tainted);
   return OK;
 }
 
@@ -45,27 +45,27 @@ static int give_constant(uschar **yield, const char *text) {
   return give(yield, (struct mtasts_span){text, strlen(text)}, false);
 }
 
-static int give_text(uschar **yield, const struct mtasts_text *text, bool tainted) {
+static int give_text(uschar **yield, const struct mtasts_strbuf *text, bool tainted) {
   return give(yield, (struct mtasts_span){text->data, text->len}, tainted);
 }
 
 int mtasts_policy(uschar **yield, int argc, uschar **argv) {
-  static char words[MTASTS_WORDS_MAX];
-  struct mtasts_text text = MTASTS_TEXT(words);
+  static char words[MTASTS_POLICY_FORMAT_MAX];
+  struct mtasts_strbuf text = MTASTS_STRBUF(words);
   struct arguments taken = take(argc, argv);
   struct mtasts_span first;
   if (taken.refused)
     return give_constant(yield, "mode=tempfail id=\"\" expires=\"\" ignore=\"\" reason=\"MTA-STS: "
                                 "more than seven arguments; remedy: see exim-mtasts(8)\"");
-  const struct mtasts_known *known = mtasts_source_get(taken.at[0]);
-  mtasts_words_policy(known, taken.at[1], &text);
-  bool mismatch = mtasts_words_mismatch(known, taken.at[1], &first);
+  const struct mtasts_domain_decision *decided = mtasts_domain_query_get(taken.at[0]);
+  mtasts_policy_format_policy(decided, taken.at[1], &text);
+  bool mismatch = mtasts_policy_format_mismatch(decided, taken.at[1], &first);
   /* Only a reason has bytes of a message, which name the domain; all else is rebuilt from a parsed
    * policy, and Exim wants its lists untainted. */
-  bool tainted = mtasts_known_verdict(known) == MTASTS_VERDICT_DEFER || mismatch;
+  bool tainted = mtasts_domain_decision_verdict(decided) == MTASTS_VERDICT_DEFER || mismatch;
   give_text(yield, &text, tainted);
   if (mismatch)
-    mtasts_tell_mismatch(known, taken.at[1], first);
+    mtasts_outcome_send_mismatch(decided, taken.at[1], first);
   return OK;
 }
 
@@ -82,63 +82,66 @@ static bool has_expired(struct mtasts_span notafter) {
 
 int mtasts_cert(uschar **yield, int argc, uschar **argv) {
   char words[4096];
-  struct mtasts_text reason = MTASTS_TEXT(words);
+  struct mtasts_strbuf reason = MTASTS_STRBUF(words);
   struct arguments taken = take(argc, argv);
   if (taken.refused)
     return give_constant(yield, too_many);
   const struct mtasts_span *names = &taken.at[1];
   const struct mtasts_span *host = &taken.at[2];
-  const struct mtasts_known *known = mtasts_source_get(taken.at[0]);
+  const struct mtasts_domain_decision *decided = mtasts_domain_query_get(taken.at[0]);
   struct mtasts_span mx;
-  bool sure = mtasts_mx_name(known, *host, *names, &mx);
-  enum mtasts_result_type seen = !mtasts_names_cover(*names, mx) ? MTASTS_RESULT_HOST_MISMATCH
-                                 : has_expired(taken.at[3])      ? MTASTS_RESULT_EXPIRED
-                                                                 : MTASTS_RESULT_SUCCESS;
-  mtasts_session_certificate(&session, *host, seen);
+  bool sure = mtasts_mx_name(decided, *host, *names, &mx);
+  enum mtasts_result_type seen = !mtasts_cert_names_cover(*names, mx) ? MTASTS_RESULT_HOST_MISMATCH
+                                 : has_expired(taken.at[3])           ? MTASTS_RESULT_EXPIRED
+                                                                      : MTASTS_RESULT_SUCCESS;
+  mtasts_smtp_session_certificate(&session, *host, seen);
   if (sure) {
-    mtasts_session_is_mx(&session, mx);
-    mtasts_names_judge(known, *names, mx, &reason);
+    mtasts_smtp_session_is_mx(&session, mx);
+    mtasts_cert_names_check(decided, *names, mx, &reason);
   } else
-    mtasts_names_unsure(known, *host, &reason);
+    mtasts_cert_names_unsure(decided, *host, &reason);
   return give_text(yield, &reason, true);
 }
 
 /* Whose session was it? Without a policy it does not matter. False: it cannot be told, and a fault
  * of our DNS is not to be reported as one of the domain. */
-static bool find_mx(const struct mtasts_known *known, const struct mtasts_event *event) {
+static bool find_mx(const struct mtasts_domain_decision *decided,
+                    const struct mtasts_event *event) {
   struct mtasts_span mx;
-  enum mtasts_verdict verdict = known->decision.verdict;
+  enum mtasts_verdict verdict = decided->decision.verdict;
   if (session.mx[0] || verdict == MTASTS_VERDICT_NONE || verdict == MTASTS_VERDICT_UNKNOWN)
     return true;
-  bool sure = mtasts_mx_name(known, event->host, (struct mtasts_span){"", 0}, &mx);
+  bool sure = mtasts_mx_name(decided, event->host, (struct mtasts_span){"", 0}, &mx);
   if (sure)
-    mtasts_session_is_mx(&session, mx);
+    mtasts_smtp_session_is_mx(&session, mx);
   return sure;
 }
 
 /* Exim refused the name, though the certificate is for this MX name: so it asked for that of
  * another MX record that leads to the same address. */
-static void find_other(const struct mtasts_known *known, const struct mtasts_event *event,
-                       const struct mtasts_ending *ending) {
-  struct mtasts_span mx = mtasts_session_mx(&session);
+static void find_other(const struct mtasts_domain_decision *decided,
+                       const struct mtasts_event *event,
+                       const struct mtasts_smtp_session_ending *ending) {
+  struct mtasts_span mx = mtasts_smtp_session_mx(&session);
   if (ending->result == MTASTS_RESULT_HOST_MISMATCH && session.presented &&
-      session.certificate == MTASTS_RESULT_SUCCESS && mtasts_mx_other(known, event->host, &mx))
-    mtasts_session_is_mx(&session, mx);
+      session.certificate == MTASTS_RESULT_SUCCESS && mtasts_mx_other(decided, event->host, &mx))
+    mtasts_smtp_session_is_mx(&session, mx);
 }
 
 int mtasts_event(uschar **yield, int argc, uschar **argv) {
   int error = errno; /* Exim has its own in there, and looks at it behind dane:fail */
   struct arguments taken = take(argc, argv);
-  struct mtasts_ending ending;
+  struct mtasts_smtp_session_ending ending;
   struct mtasts_event event =
       mtasts_event_read(taken.at[0], taken.at[2], taken.at[3], taken.at[4], taken.at[5]);
-  if (mtasts_session_follow(&session, &event)) {
-    const struct mtasts_known *known = mtasts_source_get(taken.at[1]);
-    if (!find_mx(known, &event))
+  if (mtasts_smtp_session_follow(&session, &event)) {
+    const struct mtasts_domain_decision *decided = mtasts_domain_query_get(taken.at[1]);
+    if (!find_mx(decided, &event))
       session.counted = true;
-    else if (mtasts_session_end(&session, &event, known, &ending)) {
-      find_other(known, &event, &ending);
-      mtasts_tell(&(struct mtasts_told){known, &session, ending, event.data, event.sender});
+    else if (mtasts_smtp_session_end(&session, &event, decided, &ending)) {
+      find_other(decided, &event, &ending);
+      mtasts_outcome_send(&(struct mtasts_smtp_session_outcome){decided, &session, ending,
+                                                                event.data, event.sender});
     }
   }
   errno = error;
@@ -149,16 +152,17 @@ int mtasts_mode(uschar **yield, int argc, uschar **argv) {
   struct arguments taken = take(argc, argv);
   if (taken.refused)
     return give_constant(yield, mtasts_verdict_name(MTASTS_VERDICT_DEFER));
-  const struct mtasts_known *known = mtasts_source_get(taken.at[0]);
-  enum mtasts_verdict verdict = known->decision.verdict;
+  const struct mtasts_domain_decision *decided = mtasts_domain_query_get(taken.at[0]);
+  enum mtasts_verdict verdict = decided->decision.verdict;
   if (verdict != MTASTS_VERDICT_UNKNOWN)
-    verdict = mtasts_known_verdict(known);
+    verdict = mtasts_domain_decision_verdict(decided);
   return give_constant(yield, mtasts_verdict_name(verdict));
 }
 
 int mtasts_mx_ok(uschar **yield, int argc, uschar **argv) {
   struct arguments taken = take(argc, argv);
-  bool allowed = !taken.refused && mtasts_known_allows(mtasts_source_get(taken.at[0]), taken.at[1]);
+  bool allowed = !taken.refused &&
+                 mtasts_domain_decision_allows(mtasts_domain_query_get(taken.at[0]), taken.at[1]);
   return give_constant(yield, allowed ? "yes" : "no");
 }
 
@@ -169,10 +173,10 @@ int mtasts_mx(uschar **yield, int argc, uschar **argv) {
   const struct mtasts_span *host = &taken.at[1];
   struct mtasts_span mx = *host;
   if (host->len > 0) {
-    const struct mtasts_known *known = mtasts_source_get(taken.at[0]);
-    if (known->decision.verdict == MTASTS_VERDICT_ENFORCE ||
-        known->decision.verdict == MTASTS_VERDICT_TESTING)
-      mtasts_mx_name(known, *host, (struct mtasts_span){"", 0}, &mx);
+    const struct mtasts_domain_decision *decided = mtasts_domain_query_get(taken.at[0]);
+    if (decided->decision.verdict == MTASTS_VERDICT_ENFORCE ||
+        decided->decision.verdict == MTASTS_VERDICT_TESTING)
+      mtasts_mx_name(decided, *host, (struct mtasts_span){"", 0}, &mx);
   }
   return give(yield, mx, true);
 }
@@ -180,12 +184,12 @@ int mtasts_mx(uschar **yield, int argc, uschar **argv) {
 /* The names are rebuilt from parsed ones, as those of mtasts_policy are: Exim wants lists
  * untainted. */
 int mtasts_unlisted(uschar **yield, int argc, uschar **argv) {
-  char room[MTASTS_UNLISTED_MAX] = "";
-  struct mtasts_text text = MTASTS_TEXT(room);
+  char buffer[MTASTS_UNLISTED_MAX] = "";
+  struct mtasts_strbuf text = MTASTS_STRBUF(buffer);
   struct arguments taken = take(argc, argv);
   if (taken.refused || taken.at[0].len == 0)
     return give_constant(yield, "*");
-  mtasts_mx_unlisted(mtasts_source_get(taken.at[0]), &text);
+  mtasts_mx_unlisted(mtasts_domain_query_get(taken.at[0]), &text);
   return give_text(yield, &text, false);
 }
 
@@ -199,6 +203,6 @@ int mtasts_version(uschar **yield, int argc, uschar **argv) {
 int mtasts_preload(uschar **yield, int argc, uschar **argv) {
   (void)argc;
   (void)argv;
-  mtasts_source_preload();
+  mtasts_domain_query_preload();
   return give_constant(yield, "");
 }

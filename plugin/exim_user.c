@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "host.h"
+#include "exim_api.h"
 
 bool mtasts_exim_user_become(struct mtasts_exim_user *was) {
   uid_t real;
@@ -13,7 +13,7 @@ bool mtasts_exim_user_become(struct mtasts_exim_user *was) {
   *was = (struct mtasts_exim_user){.uid = geteuid(), .gid = getegid()};
   if (was->uid != 0)
     return true;
-  if (!mtasts_host_user(&uid, &gid) || uid == 0 || getresuid(&real, &effective, &saved) != 0 ||
+  if (!mtasts_exim_api_user(&uid, &gid) || uid == 0 || getresuid(&real, &effective, &saved) != 0 ||
       (real != 0 && saved != 0))
     return false;
   /* The group while it is still root's to change. */
@@ -32,5 +32,5 @@ void mtasts_exim_user_return(const struct mtasts_exim_user *was) {
     return;
   /* The user first: only root may take any group. Root as real or saved user, it is allowed. */
   if (seteuid(was->uid) != 0 || setegid(was->gid) != 0)
-    mtasts_host_log("MTA-STS: the process could not take its user or group back");
+    mtasts_exim_api_log("MTA-STS: the process could not take its user or group back");
 }

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "instant.h"
 #include "advice.h"
+#include "instant.h"
 #include "span.h"
 
 enum {
@@ -52,7 +52,7 @@ __attribute__((format(printf, 3, 4))) static void say(struct mtasts_report_findi
   snprintf(finding->remedy, sizeof finding->remedy, "%s", remedy);
 }
 
-static const struct mtasts_count *find_two(const struct mtasts_tally *tally,
+static const struct mtasts_count *find_two(const struct mtasts_policy_counts *tally,
                                            struct mtasts_span first, struct mtasts_span second) {
   char name[600];
   if (first.len + 1 + second.len > sizeof name)
@@ -102,7 +102,7 @@ static bool single_causes(const struct findings *findings) {
   enum {
     COMPARED = 1000
   };
-  const struct mtasts_tally *tally = &findings->sums->causes;
+  const struct mtasts_policy_counts *tally = &findings->sums->causes;
   const struct mtasts_count **causes = mtasts_tally_sorted(tally, MTASTS_LARGEST);
   size_t said = 0;
   for (size_t i = 0; causes && tally->used <= COMPARED && i < tally->used; i++)
@@ -170,7 +170,7 @@ static void say_ready(const struct findings *findings, struct mtasts_span domain
 
 static bool of_domains(const struct findings *findings,
                        void (*say_of)(const struct findings *, struct mtasts_span)) {
-  const struct mtasts_tally *tally = &findings->sums->domains;
+  const struct mtasts_policy_counts *tally = &findings->sums->domains;
   const struct mtasts_count **domains = mtasts_tally_sorted(tally, MTASTS_LARGEST);
   for (size_t i = 0; domains && i < tally->used && i < MTASTS_FINDINGS_MAX; i++)
     if (domains[i]->name.len > 0)
@@ -207,7 +207,7 @@ static void say_silent(const struct findings *findings, const struct mtasts_coun
 }
 
 static bool silent_reporters(const struct findings *findings) {
-  const struct mtasts_tally *tally = &findings->sums->reporters;
+  const struct mtasts_policy_counts *tally = &findings->sums->reporters;
   const struct mtasts_count **reporters = mtasts_tally_sorted(tally, MTASTS_LARGEST);
   int64_t end = INT64_MIN;
   for (size_t i = 0; reporters && i < tally->used; i++)

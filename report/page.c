@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "advice.h"
 #include "findings.h"
 #include "instant.h"
 #include "page_style.h"
-#include "advice.h"
 #include "rfc3339.h"
 #include "safe_text.h"
 #include "show.h"
@@ -301,7 +301,7 @@ static void put_columns(FILE *stream, const struct mtasts_show_table *table) {
 static bool put_table(FILE *stream, const struct mtasts_sums *sums, enum mtasts_show_by by,
                       const char *heading) {
   const struct mtasts_show_table *table = mtasts_show_table(by);
-  const struct mtasts_tally *tally = mtasts_show_tally(sums, by);
+  const struct mtasts_policy_counts *tally = mtasts_show_tally(sums, by);
   const struct mtasts_count **counts = mtasts_tally_sorted(tally, table->order);
   uint64_t total = 0;
   if (!counts && tally->used > 0)

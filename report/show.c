@@ -26,8 +26,8 @@ bool mtasts_show_by_read(const char *word, enum mtasts_show_by *by) {
   return false;
 }
 
-const struct mtasts_tally *mtasts_show_tally(const struct mtasts_sums *sums,
-                                             enum mtasts_show_by by) {
+const struct mtasts_policy_counts *mtasts_show_tally(const struct mtasts_sums *sums,
+                                                     enum mtasts_show_by by) {
   switch (by) {
   case MTASTS_BY_RESULT:
     return &sums->results;

@@ -30,7 +30,7 @@ const struct mtasts_show_table *mtasts_show_table(enum mtasts_show_by by);
 /* Returns false for a word that names none. */
 bool mtasts_show_by_read(const char *word, enum mtasts_show_by *by);
 
-const struct mtasts_tally *mtasts_show_tally(const struct mtasts_sums *sums,
-                                             enum mtasts_show_by by);
+const struct mtasts_policy_counts *mtasts_show_tally(const struct mtasts_sums *sums,
+                                                     enum mtasts_show_by by);
 
 #endif

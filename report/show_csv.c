@@ -55,7 +55,7 @@ void mtasts_csv_policies(FILE *stream, const struct mtasts_report_filter *filter
 
 bool mtasts_csv_sums(FILE *stream, const struct mtasts_sums *sums, enum mtasts_show_by by) {
   const struct mtasts_show_table *table = mtasts_show_table(by);
-  const struct mtasts_tally *tally = mtasts_show_tally(sums, by);
+  const struct mtasts_policy_counts *tally = mtasts_show_tally(sums, by);
   const struct mtasts_count **sorted = mtasts_tally_sorted(tally, table->order);
   fprintf(stream, "%s,%s\n", table->key, table->details ? "sessions" : "successful,failed");
   if (!sorted)

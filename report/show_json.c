@@ -47,7 +47,8 @@ static json_t *table_entry(const struct mtasts_show_table *table,
 }
 
 /* table: NULL for the policies. */
-static json_t *list(const struct mtasts_tally *tally, const struct mtasts_show_table *table) {
+static json_t *list(const struct mtasts_policy_counts *tally,
+                    const struct mtasts_show_table *table) {
   json_t *array = json_array();
   const struct mtasts_count **sorted =
       mtasts_tally_sorted(tally, table ? table->order : MTASTS_LARGEST);

@@ -52,10 +52,10 @@ bool mtasts_filter_report(const struct mtasts_report_filter *filter,
 
 /* sums */
 
-static struct mtasts_tally *tally_at(struct mtasts_sums *sums, size_t i) {
-  struct mtasts_tally *const all[] = {&sums->policies,  &sums->results, &sums->sources,
-                                      &sums->reporters, &sums->mx,      &sums->days,
-                                      &sums->domains};
+static struct mtasts_policy_counts *tally_at(struct mtasts_sums *sums, size_t i) {
+  struct mtasts_policy_counts *const all[] = {&sums->policies,  &sums->results, &sums->sources,
+                                              &sums->reporters, &sums->mx,      &sums->days,
+                                              &sums->domains};
   return i < sizeof all / sizeof *all ? all[i] : NULL;
 }
 

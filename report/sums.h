@@ -18,14 +18,14 @@ struct mtasts_sums {
   /* A session that a reporter counts under two policies of one domain is in both sums above. Here
    * only the policy with most sessions of each domain of a report counts. */
   uint64_t once_successful, once_failed;
-  struct mtasts_tally results, sources, reporters, mx, days, domains;
+  struct mtasts_policy_counts results, sources, reporters, mx, days, domains;
 
   /* names of parts (tally.h) */
-  struct mtasts_tally policies;      /* policy-domain, policy-type */
-  struct mtasts_tally modes;         /* policy-domain, mode: of policies of type sts */
-  struct mtasts_tally causes;        /* policy-domain, result-type, MX host */
-  struct mtasts_tally reporter_days; /* organization, day */
-  struct mtasts_tally views;         /* policy-domain, policy-type, organization */
+  struct mtasts_policy_counts policies;      /* policy-domain, policy-type */
+  struct mtasts_policy_counts modes;         /* policy-domain, mode: of policies of type sts */
+  struct mtasts_policy_counts causes;        /* policy-domain, result-type, MX host */
+  struct mtasts_policy_counts reporter_days; /* organization, day */
+  struct mtasts_policy_counts views;         /* policy-domain, policy-type, organization */
 };
 
 /* What counts. Zeroed: everything. */

@@ -21,15 +21,15 @@ static size_t hash(uint64_t seed, struct mtasts_span name) {
   return (size_t)(value ^ value >> 32);
 }
 
-static size_t slot_of(const struct mtasts_tally *tally, struct mtasts_span name) {
+static size_t slot_of(const struct mtasts_policy_counts *tally, struct mtasts_span name) {
   size_t slot = hash(tally->seed, name) & (tally->room - 1);
   while (tally->counts[slot] && !mtasts_span_equal(tally->counts[slot]->name, name))
     slot = (slot + 1) & (tally->room - 1);
   return slot;
 }
 
-static bool grow(struct mtasts_tally *tally) {
-  struct mtasts_tally larger = *tally;
+static bool grow(struct mtasts_policy_counts *tally) {
+  struct mtasts_policy_counts larger = *tally;
   larger.room = tally->room ? tally->room * 2 : ROOM_FIRST;
   larger.counts = calloc(larger.room, sizeof(struct mtasts_count *));
   if (!larger.counts)
@@ -42,7 +42,7 @@ static bool grow(struct mtasts_tally *tally) {
   return true;
 }
 
-const struct mtasts_count *mtasts_tally_find(const struct mtasts_tally *tally,
+const struct mtasts_count *mtasts_tally_find(const struct mtasts_policy_counts *tally,
                                              struct mtasts_span name) {
   return tally->room ? tally->counts[slot_of(tally, name)] : NULL;
 }
@@ -59,7 +59,8 @@ static struct mtasts_count *new_count(struct mtasts_span name, int64_t day) {
 }
 
 /* The count of the name, or a new one. */
-static struct mtasts_count *take(struct mtasts_tally *tally, struct mtasts_span name, int64_t day) {
+static struct mtasts_count *take(struct mtasts_policy_counts *tally, struct mtasts_span name,
+                                 int64_t day) {
   struct mtasts_span others = MTASTS_SPAN(MTASTS_TALLY_OTHERS);
   if (tally->used * 2 >= tally->room && !grow(tally))
     return NULL;
@@ -77,7 +78,7 @@ static struct mtasts_count *take(struct mtasts_tally *tally, struct mtasts_span 
   return tally->counts[slot];
 }
 
-struct mtasts_count *mtasts_tally_add(struct mtasts_tally *tally, struct mtasts_span name,
+struct mtasts_count *mtasts_tally_add(struct mtasts_policy_counts *tally, struct mtasts_span name,
                                       uint64_t successful, uint64_t failed, int64_t day) {
   struct mtasts_count *count = take(tally, name, day);
   if (!count)
@@ -95,7 +96,7 @@ struct mtasts_count *mtasts_tally_add(struct mtasts_tally *tally, struct mtasts_
   return count;
 }
 
-struct mtasts_count *mtasts_tally_add_parts(struct mtasts_tally *tally,
+struct mtasts_count *mtasts_tally_add_parts(struct mtasts_policy_counts *tally,
                                             const struct mtasts_span *parts, size_t count,
                                             uint64_t successful, uint64_t failed, int64_t day) {
   char small[512];
@@ -143,7 +144,7 @@ static int by_size(const void *left, const void *right) {
   return of_a != of_b ? (of_a < of_b ? 1 : -1) : by_name(left, right);
 }
 
-const struct mtasts_count **mtasts_tally_sorted(const struct mtasts_tally *tally,
+const struct mtasts_count **mtasts_tally_sorted(const struct mtasts_policy_counts *tally,
                                                 enum mtasts_tally_order order) {
   size_t used = 0;
   const struct mtasts_count **sorted =
@@ -157,9 +158,9 @@ const struct mtasts_count **mtasts_tally_sorted(const struct mtasts_tally *tally
   return sorted;
 }
 
-void mtasts_tally_free(struct mtasts_tally *tally) {
+void mtasts_tally_free(struct mtasts_policy_counts *tally) {
   for (size_t i = 0; i < tally->room; i++)
     free(tally->counts[i]);
   free(tally->counts);
-  *tally = (struct mtasts_tally){0};
+  *tally = (struct mtasts_policy_counts){0};
 }

@@ -27,7 +27,7 @@ struct mtasts_count {
   struct mtasts_span mode; /* a constant, or empty */
 };
 
-struct mtasts_tally {
+struct mtasts_policy_counts {
   struct mtasts_count **counts; /* a hash table of `room` slots */
   size_t room, used;
   size_t text;   /* bytes of all names */
@@ -35,12 +35,12 @@ struct mtasts_tally {
 };
 
 /* Adds to the count of that name, which is copied. Returns it, or NULL without memory. */
-struct mtasts_count *mtasts_tally_add(struct mtasts_tally *tally, struct mtasts_span name,
+struct mtasts_count *mtasts_tally_add(struct mtasts_policy_counts *tally, struct mtasts_span name,
                                       uint64_t successful, uint64_t failed, int64_t day);
 
 /* The same for a name of parts, which are joined by NUL; at most MTASTS_TALLY_PARTS of them. A NUL
  * in a part is left out. */
-struct mtasts_count *mtasts_tally_add_parts(struct mtasts_tally *tally,
+struct mtasts_count *mtasts_tally_add_parts(struct mtasts_policy_counts *tally,
                                             const struct mtasts_span *parts, size_t count,
                                             uint64_t successful, uint64_t failed, int64_t day);
 
@@ -48,7 +48,7 @@ struct mtasts_count *mtasts_tally_add_parts(struct mtasts_tally *tally,
 struct mtasts_span mtasts_count_part(const struct mtasts_count *count, size_t part);
 
 /* NULL if there is none of that name. */
-const struct mtasts_count *mtasts_tally_find(const struct mtasts_tally *tally,
+const struct mtasts_count *mtasts_tally_find(const struct mtasts_policy_counts *tally,
                                              struct mtasts_span name);
 
 enum mtasts_tally_order {
@@ -58,10 +58,10 @@ enum mtasts_tally_order {
 
 /* The counts in order, `used` of them; the array is the caller's. NULL without memory, or if there
  * is none. */
-const struct mtasts_count **mtasts_tally_sorted(const struct mtasts_tally *tally,
+const struct mtasts_count **mtasts_tally_sorted(const struct mtasts_policy_counts *tally,
                                                 enum mtasts_tally_order order);
 
-void mtasts_tally_free(struct mtasts_tally *tally);
+void mtasts_tally_free(struct mtasts_policy_counts *tally);
 
 /* a + b, or 2^63 - 1 if that is less. */
 uint64_t mtasts_sum(uint64_t a, uint64_t b);

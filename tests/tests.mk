@@ -41,7 +41,7 @@ WEEK_BENCH := $(O)/tests/bench/week_bench
 $(WEEK): $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call compile,$(call includes,daemon))
-WEEK_UNITS := $(O)/tests/unit/daemon/week_test $(O)/tests/unit/daemon/rounds_test
+WEEK_UNITS := $(O)/tests/unit/daemon/week_test $(O)/tests/unit/daemon/tick_test
 $(O)/tests/unit/daemon/week_test $(WEEK_BENCH): LINK += -Wl,--wrap=mtasts_log
 $(WEEK_UNITS): %: %.o $(O)/tests/unit/unit.o $(WEEK) $(call archives,daemon)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,cunit $(call packages,daemon)) -lpthread

@@ -12,10 +12,10 @@ bool mtasts_read_domain(const char *text, struct mtasts_domain *domain) {
       mtasts_domain_from_text((struct mtasts_span){text, strlen(text)}, domain);
   if (status == MTASTS_OK)
     return true;
-  mtasts_complain(text, "%s",
-                  status == MTASTS_NO_POLICY
-                      ? "an address or .parent has no policy domain"
-                      : "not a domain name; write it as example.com or [mail.example.com]:587");
+  mtasts_print_error(text, "%s",
+                     status == MTASTS_NO_POLICY
+                         ? "an address or .parent has no policy domain"
+                         : "not a domain name; write it as example.com or [mail.example.com]:587");
   return false;
 }
 
@@ -59,8 +59,8 @@ __attribute__((format(printf, 2, 3))) static void line(const char *label, const 
 }
 
 static void time_line(const char *label, const char *what, int64_t time, int64_t now) {
-  char relative[MTASTS_WORDS_MAX];
-  char absolute[MTASTS_WORDS_MAX];
+  char relative[MTASTS_OUT_TEXT_MAX];
+  char absolute[MTASTS_OUT_TEXT_MAX];
   line(label, "%s %s (%s)", what, mtasts_relative_time(time, now, relative),
        mtasts_absolute_time(time, absolute));
 }
@@ -84,7 +84,7 @@ static void print_patterns(const struct mtasts_names *patterns) {
 }
 
 static void print_cached_policy(const struct mtasts_entry *entry, int64_t now) {
-  char words[MTASTS_WORDS_MAX];
+  char words[MTASTS_OUT_TEXT_MAX];
   const struct mtasts_policy *policy = &entry->policy;
   line("policy", "%s, id %s, max_age %s", mtasts_mode_name(policy->mode),
        *entry->policy_id ? entry->policy_id : "unknown", mtasts_duration(policy->max_age, words));
@@ -158,7 +158,7 @@ static void print_hosts(const struct mtasts_answer *answer) {
     const char *parted = *dane ? "  " : "";
     if (policy)
       line(label, "%5u %-*.*s %s%s%s%s%s%s", mx.preference, width, (int)mx.host.len, mx.host.data,
-           mtasts_colour_on(colour), mtasts_tick(ok), ok ? "" : " not in the policy",
+           mtasts_colour_on(colour), mtasts_yes_mark(ok), ok ? "" : " not in the policy",
            mtasts_colour_off(colour), parted, dane);
     else if (*dane)
       line(label, "%5u %-*.*s%s%s", mx.preference, width, (int)mx.host.len, mx.host.data, parted,

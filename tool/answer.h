@@ -4,7 +4,7 @@
 #ifndef MTASTS_TOOL_ANSWER_H
 #define MTASTS_TOOL_ANSWER_H
 
-#include "answer_text.h"
+#include "answer_json.h"
 #include "out.h"
 
 /* The policy domain of what somebody typed; complains where there is none. */

@@ -18,17 +18,17 @@ enum {
 
 /* the questions */
 
-static enum mtasts_supply next(void *context, struct mtasts_question *question) {
+static enum mtasts_supply next(void *context, struct mtasts_lookup_item *item) {
   struct mtasts_batch *batch = context;
   enum mtasts_supply supply = MTASTS_SUPPLY_END;
   if (!batch->ended)
-    supply = batch->next(batch->context, &question->domain);
+    supply = batch->next(batch->context, &item->domain);
   if (supply == MTASTS_SUPPLY_LATER)
     event_add(batch->readable, NULL);
   if (supply == MTASTS_SUPPLY_END) {
     batch->ended = true;
-    if (mtasts_list_take(&batch->again, &question->domain)) {
-      question->token = batch; /* for the last time */
+    if (mtasts_domain_list_take(&batch->again, &item->domain)) {
+      item->token = batch; /* for the last time */
       supply = MTASTS_SUPPLY_GIVEN;
     } else if (batch->in_flight > 0) { /* one of them may be kept yet */
       supply = MTASTS_SUPPLY_LATER;
@@ -40,7 +40,7 @@ static enum mtasts_supply next(void *context, struct mtasts_question *question) 
 
 /* what became of them */
 
-static void count_mode(struct mtasts_counts *counts, enum mtasts_mode mode) {
+static void count_mode(struct mtasts_batch_counts *counts, enum mtasts_mode mode) {
   switch (mode) {
   case MTASTS_MODE_ENFORCE:
     counts->enforce++;
@@ -56,7 +56,7 @@ static void count_mode(struct mtasts_counts *counts, enum mtasts_mode mode) {
 
 /* By the policy, and not the verdict: DANE may be that. A policy that is kept through an error
  * counts twice: it is there, and so is the error. */
-static void count(struct mtasts_counts *counts, const struct mtasts_result *result,
+static void count(struct mtasts_batch_counts *counts, const struct mtasts_lookup_result *result,
                   const struct mtasts_decision *decision) {
   const struct mtasts_entry *entry = result->entry;
   bool error = entry && entry->error != MTASTS_ERROR_NONE;
@@ -72,24 +72,24 @@ static void count(struct mtasts_counts *counts, const struct mtasts_result *resu
     counts->absent++;
 }
 
-static void done(void *context, const struct mtasts_question *question,
-                 const struct mtasts_result *result) {
+static void done(void *context, const struct mtasts_lookup_item *item,
+                 const struct mtasts_lookup_result *result) {
   struct mtasts_batch *batch = context;
   struct mtasts_decision decision =
       mtasts_decide(result->entry, result->override, result->freshness, result->now);
   batch->in_flight--;
-  if (decision.verdict == MTASTS_VERDICT_UNKNOWN && !result->entry && !question->token &&
-      mtasts_list_add(&batch->again, &question->domain))
+  if (decision.verdict == MTASTS_VERDICT_UNKNOWN && !result->entry && !item->token &&
+      mtasts_domain_list_add(&batch->again, &item->domain))
     return;
   count(&batch->counts, result, &decision);
-  if (mtasts_session_storing(batch->session) == MTASTS_STORING_FAILED)
-    mtasts_session_stop(batch->session);
+  if (mtasts_lookup_session_storing(batch->session) == MTASTS_STORING_FAILED)
+    mtasts_lookup_session_stop(batch->session);
   /* Others of this turn of the loop come after one that could not be printed. */
   if (!batch->options->json || batch->code != MTASTS_EXIT_OK)
     return;
   struct mtasts_answer answer = {
-      .text = {question->domain.name, question->domain.len},
-      .domain = &question->domain,
+      .text = {item->domain.name, item->domain.len},
+      .domain = &item->domain,
       .entry = result->entry,
       .override = result->override,
       .decision = &decision,
@@ -97,11 +97,11 @@ static void done(void *context, const struct mtasts_question *question,
   };
   batch->code = mtasts_json_answer(&answer, NULL);
   if (batch->code != MTASTS_EXIT_OK)
-    mtasts_session_stop(batch->session);
+    mtasts_lookup_session_stop(batch->session);
 }
 
 /* By type, below each other. */
-static void print_errors(const struct mtasts_counts *counts, FILE *out) {
+static void print_errors(const struct mtasts_batch_counts *counts, FILE *out) {
   const size_t types = sizeof counts->errors / sizeof *counts->errors;
   uint64_t all = 0;
   for (size_t i = 1; i < types; i++)
@@ -117,7 +117,7 @@ static void print_errors(const struct mtasts_counts *counts, FILE *out) {
 }
 
 static void print_summary(const struct mtasts_batch *batch) {
-  const struct mtasts_counts *c = &batch->counts;
+  const struct mtasts_batch_counts *c = &batch->counts;
   double spent = mtasts_seconds() - batch->progress.started;
   FILE *out = batch->options->json ? stderr : stdout;
   fprintf(out, "%" PRIu64 " domains in %.1f s, %.0f a second; %" PRIu64 " were cached\n", c->done,
@@ -135,7 +135,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context) {
   struct mtasts_batch *batch = context;
   (void)fd;
   (void)what;
-  mtasts_session_wake(batch->session);
+  mtasts_lookup_session_wake(batch->session);
 }
 
 static void on_draw(evutil_socket_t fd, short what, void *context) {
@@ -150,7 +150,7 @@ static void on_signal(evutil_socket_t number, short what, void *context) {
   struct mtasts_batch *batch = context;
   (void)what;
   batch->signal = (int)number;
-  mtasts_session_stop(batch->session);
+  mtasts_lookup_session_stop(batch->session);
 }
 
 enum {
@@ -158,7 +158,7 @@ enum {
 };
 
 static bool make_events(struct mtasts_batch *batch, struct event *events[EVENTS]) {
-  struct event_base *base = mtasts_session_base(batch->session);
+  struct event_base *base = mtasts_lookup_session_base(batch->session);
   struct timeval every = {.tv_usec = DRAW_MS * 1000};
   events[0] = evsignal_new(base, SIGINT, on_signal, batch);
   events[1] = evsignal_new(base, SIGTERM, on_signal, batch);
@@ -176,9 +176,9 @@ static int run_events(struct mtasts_batch *batch) {
   struct event *events[EVENTS] = {0};
   int code = MTASTS_EXIT_MEMORY;
   if (make_events(batch, events))
-    code = mtasts_session_run(batch->session);
+    code = mtasts_lookup_session_run(batch->session);
   else
-    mtasts_complain(batch->name, "out of memory");
+    mtasts_print_error(batch->name, "out of memory");
   for (size_t i = 0; i < EVENTS; i++)
     if (events[i])
       event_free(events[i]);
@@ -191,7 +191,7 @@ static bool read_jobs(const struct mtasts_options *options, unsigned long *jobs)
   *jobs = JOBS_DEFAULT;
   if (!options->jobs || mtasts_number_read(options->jobs, 1, JOBS_MAX, jobs))
     return true;
-  mtasts_complain(options->jobs, "--jobs is 1 to %d", JOBS_MAX);
+  mtasts_print_error(options->jobs, "--jobs is 1 to %d", JOBS_MAX);
   return false;
 }
 
@@ -204,15 +204,15 @@ static unsigned fit_jobs(unsigned long jobs) {
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
     getrlimit(RLIMIT_NOFILE, &limit);
-  rlim_t most = limit.rlim_cur / 4;
-  if (most >= jobs)
+  rlim_t max = limit.rlim_cur / 4;
+  if (max >= jobs)
     return (unsigned)jobs;
-  most = most > 0 ? most : 1;
-  mtasts_complain("--jobs",
-                  "%lu would need more than the %lu open files that are allowed; it is %lu "
-                  "(raise `ulimit -n`)",
-                  jobs, (unsigned long)limit.rlim_cur, (unsigned long)most);
-  return (unsigned)most;
+  max = max > 0 ? max : 1;
+  mtasts_print_error("--jobs",
+                     "%lu would need more than the %lu open files that are allowed; it is %lu "
+                     "(raise `ulimit -n`)",
+                     jobs, (unsigned long)limit.rlim_cur, (unsigned long)max);
+  return (unsigned)max;
 }
 
 static int run_session(struct mtasts_batch *batch) {
@@ -220,21 +220,22 @@ static int run_session(struct mtasts_batch *batch) {
   mtasts_progress_begin(&batch->progress, shown, shown ? batch->total(batch->context) : 0);
   int code = run_events(batch);
   mtasts_wipe();
-  const char *trouble = mtasts_session_trouble(batch->session);
-  bool stored = mtasts_session_storing(batch->session) != MTASTS_STORING_NOWHERE;
-  int unstored = mtasts_session_unstored(batch->session);
-  code = mtasts_session_close(batch->session, code == MTASTS_EXIT_OK ? batch->code : code);
+  const char *trouble = mtasts_lookup_session_trouble(batch->session);
+  bool stored = mtasts_lookup_session_storing(batch->session) != MTASTS_STORING_NOWHERE;
+  int unstored = mtasts_lookup_session_unstored(batch->session);
+  code = mtasts_lookup_session_close(batch->session, code == MTASTS_EXIT_OK ? batch->code : code);
   print_summary(batch);
   if (trouble)
-    mtasts_complain(batch->name, "%s; stopped after %" PRIu64 " domains (%s)", trouble,
-                    batch->counts.done, batch->rest);
+    mtasts_print_error(batch->name, "%s; stopped after %" PRIu64 " domains (%s)", trouble,
+                       batch->counts.done, batch->rest);
   if (!stored && batch->counts.done > batch->counts.cached) {
-    mtasts_complain(batch->name, "nothing was stored: there is no cache to write to; name one with "
-                                 "--cache, and see -v");
+    mtasts_print_error(batch->name,
+                       "nothing was stored: there is no cache to write to; name one with "
+                       "--cache, and see -v");
     code = code == MTASTS_EXIT_OK ? unstored : code;
   }
   if (code == MTASTS_EXIT_OK && batch->signal != 0) {
-    mtasts_complain(batch->name, "interrupted%s", stored ? "; what was learnt is stored" : "");
+    mtasts_print_error(batch->name, "interrupted%s", stored ? "; what was learnt is stored" : "");
     return 128 + batch->signal;
   }
   return code;
@@ -244,20 +245,20 @@ int mtasts_batch_run(struct mtasts_batch *batch) {
   unsigned long jobs;
   if (!read_jobs(batch->options, &jobs))
     return MTASTS_EXIT_USAGE;
-  const struct mtasts_session_options options = {
+  const struct mtasts_lookup_session_options options = {
       .options = batch->options,
-      .place = batch->place,
+      .access = batch->access,
       .jobs = fit_jobs(jobs),
       .forced = batch->forced,
       .storing = batch->forced,
-      .loyal = true,
+      .daemon_only = true,
       .next = next,
       .done = done,
       .context = batch,
   };
-  int code = mtasts_session_open(&options, &batch->session);
+  int code = mtasts_lookup_session_open(&options, &batch->session);
   if (code == MTASTS_EXIT_OK)
     code = run_session(batch);
-  mtasts_list_free(&batch->again);
+  mtasts_domain_list_free(&batch->again);
   return code;
 }

@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #include "backup.h"
+#include "cache_access.h"
+#include "error_map.h"
 #include "json.h"
 #include "out.h"
-#include "place.h"
 #include "progress.h"
-#include "status.h"
 #include "target.h"
 #include "walk.h"
 
@@ -40,20 +40,20 @@ static void show(void *context, uint64_t domains) {
 }
 
 static int complain_file(const struct mtasts_target *target, enum mtasts_status status, int error) {
-  mtasts_complain(target->path, "cannot be written: %s", mtasts_env_reason(status, error));
+  mtasts_print_error(target->path, "cannot be written: %s", mtasts_env_reason(status, error));
   return status == MTASTS_NO_MEMORY ? MTASTS_EXIT_MEMORY : MTASTS_EXIT_IO;
 }
 
-static int copy(struct mtasts_backup *backup, const struct mtasts_place *place,
+static int copy(struct mtasts_backup *backup, const struct mtasts_cache_access *access,
                 const struct mtasts_target *target, struct mtasts_backup_counts *counts) {
   struct showing showing = {.drawn = 0};
   struct mtasts_cache_space space = {.domains = {0}};
   const bool shown = isatty(STDERR_FILENO);
   if (shown)
-    mtasts_cache_space(place->cache, &space); /* without it there is no total to show */
+    mtasts_cache_space(access->cache, &space); /* without it there is no total to show */
   mtasts_progress_begin(&showing.progress, shown,
                         space.domains[MTASTS_WALK_POLICIES] + space.domains[MTASTS_WALK_ABSENT]);
-  enum mtasts_status status = mtasts_backup_copy(backup, place->cache, show, &showing, counts);
+  enum mtasts_status status = mtasts_backup_copy(backup, access->cache, show, &showing, counts);
   int error = errno;
   mtasts_wipe();
   if (status == MTASTS_OK)
@@ -61,22 +61,22 @@ static int copy(struct mtasts_backup *backup, const struct mtasts_place *place,
   if (mtasts_backup_file_failed(backup))
     return complain_file(target, status, error);
   errno = error;
-  return mtasts_place_complain(place, status);
+  return mtasts_cache_access_print_error(access, status);
 }
 
 /* In the child. The empty file is made by who opened it, before root is given up. */
 static int work(const struct mtasts_options *options, const struct mtasts_target *target,
                 struct mtasts_backup_counts *counts) {
   struct mtasts_backup *backup;
-  struct mtasts_place place = {0};
+  struct mtasts_cache_access access = {0};
   enum mtasts_status status = mtasts_backup_begin(target->fd, &backup);
   if (status != MTASTS_OK)
     return complain_file(target, status, errno);
-  int code = mtasts_place_open(options, MTASTS_READ, &place);
+  int code = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_READ, &access);
   if (code == MTASTS_EXIT_OK)
-    code = copy(backup, &place, target, counts);
+    code = copy(backup, &access, target, counts);
   mtasts_backup_free(backup);
-  return mtasts_place_close(&place, code);
+  return mtasts_cache_access_close(&access, code);
 }
 
 _Noreturn static void child(const struct mtasts_options *options,
@@ -96,8 +96,8 @@ static int wait_for(pid_t pid, const char *path) {
       return MTASTS_EXIT_IO;
   if (WIFEXITED(ended))
     return WEXITSTATUS(ended);
-  mtasts_complain(path, "the backup was ended by signal %d (%s), and nothing is written",
-                  WTERMSIG(ended), strsignal(WTERMSIG(ended)));
+  mtasts_print_error(path, "the backup was ended by signal %d (%s), and nothing is written",
+                     WTERMSIG(ended), strsignal(WTERMSIG(ended)));
   return MTASTS_EXIT_IO;
 }
 
@@ -122,7 +122,7 @@ static int copy_in_child(const struct mtasts_options *options, const struct mtas
   fflush(NULL);
   pid_t pid = pipe(ends) == 0 ? fork() : -1;
   if (pid < 0) {
-    mtasts_complain("mtasts", "cannot begin: %s", strerror(errno));
+    mtasts_print_error("mtasts", "cannot begin: %s", strerror(errno));
     return MTASTS_EXIT_MEMORY;
   }
   if (pid == 0) {
@@ -140,7 +140,7 @@ static int copy_in_child(const struct mtasts_options *options, const struct mtas
 
 static int print_counts(const struct mtasts_options *options,
                         const struct mtasts_backup_counts *counts) {
-  char size[MTASTS_WORDS_MAX];
+  char size[MTASTS_OUT_TEXT_MAX];
   if (options->json)
     return mtasts_json_print(json_pack("{s:I,s:I,s:I}", "domains", (json_int_t)counts->domains,
                                        "damaged", (json_int_t)counts->damaged, "bytes",
@@ -155,10 +155,10 @@ static int print_counts(const struct mtasts_options *options,
 static int run(const struct mtasts_options *options) {
   struct mtasts_backup_counts counts = {0};
   struct mtasts_target target;
-  const char *path = options->words.items[0];
+  const char *path = options->arguments.items[0];
   if (strcmp(path, "-") == 0) {
-    mtasts_complain("cache backup", "needs the name of a file; mtasts cache export writes to "
-                                    "standard output");
+    mtasts_print_error("cache backup", "needs the name of a file; mtasts cache export writes to "
+                                       "standard output");
     return MTASTS_EXIT_USAGE;
   }
   int code = mtasts_target_open(path, &target);
@@ -187,6 +187,6 @@ const struct mtasts_command mtasts_command_cache_backup = {
         "Examples:\n"
         "  mtasts cache backup /var/backups/mtasts.mdb\n",
     .least = 1,
-    .most = 1,
+    .max = 1,
     .run = run,
 };

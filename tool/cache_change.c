@@ -8,11 +8,11 @@
 
 #include "answer.h"
 #include "ask.h"
-#include "daemon.h"
+#include "cache_access.h"
+#include "daemon_access.h"
+#include "error_map.h"
 #include "json.h"
 #include "out.h"
-#include "place.h"
-#include "status.h"
 #include "tree_check.h"
 #include "walk.h"
 
@@ -27,61 +27,65 @@ static int print_removed(const struct mtasts_options *options, uint64_t removed)
   return MTASTS_EXIT_OK;
 }
 
-static int not_cached(const struct mtasts_place *place, const struct mtasts_domain *domain) {
-  mtasts_complain(domain->name, "not in the cache %s", place->directory);
+static int not_cached(const struct mtasts_cache_access *access,
+                      const struct mtasts_domain *domain) {
+  mtasts_print_error(domain->name, "not in the cache %s", access->directory);
   return MTASTS_EXIT_NO;
 }
 
 /* By mtastsd, which answers when the domain is gone. Complains and returns an exit code. */
-static int remove_there(const struct mtasts_place *place, const struct mtasts_domain *domain) {
-  const struct mtasts_config *config = place->config;
-  char room[REPLY_MAX];
+static int remove_there(const struct mtasts_cache_access *access,
+                        const struct mtasts_domain *domain) {
+  const struct mtasts_config *config = access->config;
+  char buffer[REPLY_MAX];
   struct mtasts_span reply;
   const struct mtasts_ask request = {
       .socket = config->ask.socket,
       .map = "remove",
-      .deadline = mtasts_daemon_patience(config),
-      .room = room,
-      .room_size = sizeof room,
+      .deadline = mtasts_daemon_access_timeout(config),
+      .buffer = buffer,
+      .buffer_size = sizeof buffer,
   };
   enum mtasts_status status =
       mtasts_ask(&request, (struct mtasts_span){domain->name, domain->len}, &reply);
   if (status != MTASTS_OK) {
-    mtasts_daemon_complain(config, status, "try again");
+    mtasts_daemon_access_print_error(config, status, "try again");
     return MTASTS_EXIT_AWAY;
   }
-  if (mtasts_daemon_says(&reply, "OK"))
+  if (mtasts_daemon_access_says(&reply, "OK"))
     return MTASTS_EXIT_OK;
-  if (mtasts_daemon_says(&reply, "NOTFOUND"))
-    return not_cached(place, domain);
-  return mtasts_daemon_refused(config, reply);
+  if (mtasts_daemon_access_says(&reply, "NOTFOUND"))
+    return not_cached(access, domain);
+  return mtasts_daemon_access_refused(config, reply);
 }
 
-static int remove_here(const struct mtasts_place *place, const struct mtasts_domain *domain) {
-  enum mtasts_status status = mtasts_store_remove(place->store, domain);
+static int remove_here(const struct mtasts_cache_access *access,
+                       const struct mtasts_domain *domain) {
+  enum mtasts_status status = mtasts_store_remove(access->store, domain);
   if (status == MTASTS_OK)
     return MTASTS_EXIT_OK;
-  return status == MTASTS_ABSENT ? not_cached(place, domain) : mtasts_place_complain(place, status);
+  return status == MTASTS_ABSENT ? not_cached(access, domain)
+                                 : mtasts_cache_access_print_error(access, status);
 }
 
 static int run_remove(const struct mtasts_options *options) {
-  struct mtasts_place place = {0};
+  struct mtasts_cache_access access = {0};
   uint64_t removed = 0;
-  int worst = mtasts_place_load(options, MTASTS_CHANGE, &place);
-  if (worst == MTASTS_EXIT_OK && !mtasts_daemon_serves(options, place.config))
-    worst = mtasts_place_open(options, MTASTS_CHANGE, &place);
+  int worst = mtasts_cache_access_load(options, MTASTS_CACHE_ACCESS_CHANGE, &access);
+  if (worst == MTASTS_EXIT_OK && !mtasts_daemon_access_serves(options, access.config))
+    worst = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_CHANGE, &access);
   if (worst != MTASTS_EXIT_OK)
-    return mtasts_place_close(&place, worst);
-  for (size_t i = 0; i < options->words.count && worst != MTASTS_EXIT_AWAY; i++) {
+    return mtasts_cache_access_close(&access, worst);
+  for (size_t i = 0; i < options->arguments.count && worst != MTASTS_EXIT_AWAY; i++) {
     struct mtasts_domain domain;
     int code = MTASTS_EXIT_DATA;
-    if (mtasts_read_domain(options->words.items[i], &domain))
-      code = place.store ? remove_here(&place, &domain) : remove_there(&place, &domain);
+    if (mtasts_read_domain(options->arguments.items[i], &domain))
+      code = access.store ? remove_here(&access, &domain) : remove_there(&access, &domain);
     removed += code == MTASTS_EXIT_OK;
     worst = code > worst ? code : worst;
   }
   int printed = print_removed(options, removed);
-  return mtasts_place_close(&place, worst > printed ? worst : printed);
+  return mtasts_cache_access_close(&access, worst > printed ? worst : printed);
 }
 
 /* Asks where somebody sits there; elsewhere the command itself is the word. */
@@ -94,35 +98,35 @@ static bool confirmed(const struct mtasts_options *options, const char *director
 }
 
 /* One of the store's functions that remove many at once. */
-static int remove_many(const struct mtasts_options *options, struct mtasts_place *place,
+static int remove_many(const struct mtasts_options *options, struct mtasts_cache_access *access,
                        enum mtasts_status status, uint64_t removed) {
-  int code =
-      status == MTASTS_OK ? print_removed(options, removed) : mtasts_place_complain(place, status);
-  return mtasts_place_close(place, code);
+  int code = status == MTASTS_OK ? print_removed(options, removed)
+                                 : mtasts_cache_access_print_error(access, status);
+  return mtasts_cache_access_close(access, code);
 }
 
 static int run_clear(const struct mtasts_options *options) {
-  struct mtasts_place place = {0};
+  struct mtasts_cache_access access = {0};
   uint64_t removed = 0;
-  int code = mtasts_place_open(options, MTASTS_CHANGE, &place);
+  int code = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_CHANGE, &access);
   if (code != MTASTS_EXIT_OK)
-    return mtasts_place_close(&place, code);
-  if (!confirmed(options, place.directory)) {
-    mtasts_complain(place.directory, "left as it is");
-    return mtasts_place_close(&place, MTASTS_EXIT_NO);
+    return mtasts_cache_access_close(&access, code);
+  if (!confirmed(options, access.directory)) {
+    mtasts_print_error(access.directory, "left as it is");
+    return mtasts_cache_access_close(&access, MTASTS_EXIT_NO);
   }
-  enum mtasts_status status = mtasts_store_clear(place.store, &removed);
-  return remove_many(options, &place, status, removed);
+  enum mtasts_status status = mtasts_store_clear(access.store, &removed);
+  return remove_many(options, &access, status, removed);
 }
 
 static int run_expire(const struct mtasts_options *options) {
-  struct mtasts_place place = {0};
+  struct mtasts_cache_access access = {0};
   uint64_t removed = 0;
-  int code = mtasts_place_open(options, MTASTS_CHANGE, &place);
+  int code = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_CHANGE, &access);
   if (code != MTASTS_EXIT_OK)
-    return mtasts_place_close(&place, code);
-  enum mtasts_status status = mtasts_store_expire(place.store, time(NULL), &removed);
-  return remove_many(options, &place, status, removed);
+    return mtasts_cache_access_close(&access, code);
+  enum mtasts_status status = mtasts_store_expire(access.store, time(NULL), &removed);
+  return remove_many(options, &access, status, removed);
 }
 
 /* verify */
@@ -138,7 +142,7 @@ static bool verify_one(void *context, const struct mtasts_domain *domain, enum m
   verification->seen++;
   if (status != MTASTS_OK) {
     verification->damaged++;
-    mtasts_complain(domain->name, "the stored value is damaged");
+    mtasts_print_error(domain->name, "the stored value is damaged");
   }
   return true;
 }
@@ -158,54 +162,55 @@ static int print_verification(const struct mtasts_options *options,
   return MTASTS_EXIT_OK;
 }
 
-/* Looks at every page, whatever the stamp says, before LMDB believes any. */
-static int open_checked(const struct mtasts_options *options, struct mtasts_place *place) {
-  int code = mtasts_place_load(options, MTASTS_CHANGE, place);
+/* Looks at every page, whatever the clean-shutdown mark says, before LMDB believes any. */
+static int open_checked(const struct mtasts_options *options, struct mtasts_cache_access *access) {
+  int code = mtasts_cache_access_load(options, MTASTS_CACHE_ACCESS_CHANGE, access);
   if (code != MTASTS_EXIT_OK)
     return code;
-  enum mtasts_status status = place->identity.refused != 0
-                                  ? mtasts_env_status(place->identity.refused)
-                                  : mtasts_tree_check(mtasts_place_path(place));
+  enum mtasts_status status = access->identity.refused != 0
+                                  ? mtasts_env_status(access->identity.refused)
+                                  : mtasts_tree_check(mtasts_cache_access_path(access));
   if (status != MTASTS_OK)
-    return mtasts_place_complain(place, status);
-  return mtasts_place_open(options, options->repair ? MTASTS_CHANGE : MTASTS_READ, place);
+    return mtasts_cache_access_print_error(access, status);
+  return mtasts_cache_access_open(
+      options, options->repair ? MTASTS_CACHE_ACCESS_CHANGE : MTASTS_CACHE_ACCESS_READ, access);
 }
 
 static int run_verify(const struct mtasts_options *options) {
-  struct mtasts_place place = {0};
+  struct mtasts_cache_access access = {0};
   struct verification found = {0};
-  int code = open_checked(options, &place);
+  int code = open_checked(options, &access);
   if (code != MTASTS_EXIT_OK)
-    return mtasts_place_close(&place, code);
-  enum mtasts_status status = mtasts_cache_walk(place.cache, verify_one, &found);
+    return mtasts_cache_access_close(&access, code);
+  enum mtasts_status status = mtasts_cache_walk(access.cache, verify_one, &found);
   if (status == MTASTS_OK && options->repair && found.damaged > 0)
-    status = mtasts_store_mend(place.store, &found.removed);
+    status = mtasts_store_repair(access.store, &found.removed);
   if (status != MTASTS_OK)
-    return mtasts_place_close(&place, mtasts_place_complain(&place, status));
+    return mtasts_cache_access_close(&access, mtasts_cache_access_print_error(&access, status));
   code = print_verification(options, &found);
   if (code == MTASTS_EXIT_OK && found.damaged > found.removed)
     code = MTASTS_EXIT_DATA;
-  return mtasts_place_close(&place, code);
+  return mtasts_cache_access_close(&access, code);
 }
 
 static int run_compact(const struct mtasts_options *options) {
-  struct mtasts_place place = {0};
+  struct mtasts_cache_access access = {0};
   uint64_t before, after;
-  int code = mtasts_place_open(options, MTASTS_CHANGE, &place);
+  int code = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_CHANGE, &access);
   if (code != MTASTS_EXIT_OK)
-    return mtasts_place_close(&place, code);
-  enum mtasts_status status = mtasts_store_compact(place.store, &before, &after);
+    return mtasts_cache_access_close(&access, code);
+  enum mtasts_status status = mtasts_store_compact(access.store, &before, &after);
   if (status != MTASTS_OK) {
-    code = mtasts_place_complain(&place, status);
+    code = mtasts_cache_access_print_error(&access, status);
   } else if (options->json) {
     code = mtasts_json_print(
         json_pack("{s:I,s:I}", "before", (json_int_t)before, "after", (json_int_t)after));
   } else {
-    char was[MTASTS_WORDS_MAX];
-    char is[MTASTS_WORDS_MAX];
+    char was[MTASTS_OUT_TEXT_MAX];
+    char is[MTASTS_OUT_TEXT_MAX];
     printf("%s before, %s after\n", mtasts_human_size(before, was), mtasts_human_size(after, is));
   }
-  return mtasts_place_close(&place, code);
+  return mtasts_cache_access_close(&access, code);
 }
 
 const struct mtasts_command mtasts_command_cache_remove = {
@@ -216,7 +221,7 @@ const struct mtasts_command mtasts_command_cache_remove = {
             "Examples:\n"
             "  mtasts cache remove example.com example.net\n",
     .least = 1,
-    .most = SIZE_MAX,
+    .max = SIZE_MAX,
     .run = run_remove,
 };
 
@@ -228,7 +233,7 @@ const struct mtasts_command mtasts_command_cache_clear = {
             "Examples:\n"
             "  mtasts cache clear --yes\n",
     .least = 0,
-    .most = 0,
+    .max = 0,
     .run = run_clear,
 };
 
@@ -240,7 +245,7 @@ const struct mtasts_command mtasts_command_cache_expire = {
             "Examples:\n"
             "  mtasts cache expire\n",
     .least = 0,
-    .most = 0,
+    .max = 0,
     .run = run_expire,
 };
 
@@ -253,7 +258,7 @@ const struct mtasts_command mtasts_command_cache_verify = {
             "Examples:\n"
             "  mtasts cache verify --repair\n",
     .least = 0,
-    .most = 0,
+    .max = 0,
     .run = run_verify,
 };
 
@@ -264,6 +269,6 @@ const struct mtasts_command mtasts_command_cache_compact = {
     .help = "Examples:\n"
             "  mtasts cache compact\n",
     .least = 0,
-    .most = 0,
+    .max = 0,
     .run = run_compact,
 };

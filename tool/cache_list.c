@@ -8,12 +8,12 @@
 #include <time.h>
 
 #include "answer.h"
-#include "daemon.h"
+#include "cache_access.h"
+#include "daemon_access.h"
 #include "discover.h"
 #include "entry_json.h"
 #include "json.h"
 #include "out.h"
-#include "place.h"
 #include "rfc3339.h"
 #include "store.h"
 #include "walk.h"
@@ -68,8 +68,9 @@ static bool read_filter(const struct mtasts_options *options, struct filter *fil
     char *rest = options->filters.items[i];
     for (char *term; (term = strsep(&rest, ",")) != NULL;)
       if (!add_term(filter, term)) {
-        mtasts_complain(term, "no such filter: mode=MODE, policy, absent, invalid, error, expired, "
-                              "expiring, failing, domain=*.example.com");
+        mtasts_print_error(term,
+                           "no such filter: mode=MODE, policy, absent, invalid, error, expired, "
+                           "expiring, failing, domain=*.example.com");
         return false;
       }
   }
@@ -100,7 +101,7 @@ struct listing {
 
 static void cell_time(struct mtasts_table *table, enum mtasts_colour colour, int64_t time,
                       int64_t now) {
-  char words[MTASTS_WORDS_MAX];
+  char words[MTASTS_OUT_TEXT_MAX];
   mtasts_table_cell(table, colour, "%s", time > 0 ? mtasts_relative_time(time, now, words) : "-");
 }
 
@@ -130,7 +131,7 @@ static bool list_one(void *context, const struct mtasts_domain *domain, enum mta
                      const struct mtasts_entry *entry) {
   struct listing *listing = context;
   if (status != MTASTS_OK) {
-    mtasts_complain(domain->name, "the stored value is damaged; see mtasts cache verify");
+    mtasts_print_error(domain->name, "the stored value is damaged; see mtasts cache verify");
     return true;
   }
   if (!passes(&listing->filter, domain, entry, listing->now))
@@ -147,24 +148,25 @@ static int run_list(const struct mtasts_options *options) {
   static const char *const headers[] = {"DOMAIN",  "STATE",   "MODE",       "ID",    "MX",
                                         "EXPIRES", "CHECKED", "NEXT CHECK", "ERROR", NULL};
   struct listing listing = {.options = options, .now = time(NULL)};
-  struct mtasts_place place = {0};
+  struct mtasts_cache_access access = {0};
   if (!read_filter(options, &listing.filter))
     return MTASTS_EXIT_USAGE;
-  listing.code = mtasts_place_open(options, MTASTS_READ, &place);
+  listing.code = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_READ, &access);
   if (listing.code != MTASTS_EXIT_OK)
-    return mtasts_place_close(&place, listing.code);
+    return mtasts_cache_access_close(&access, listing.code);
   if (!options->json && !(listing.table = mtasts_table_new(stdout, headers)))
-    return mtasts_place_close(&place, mtasts_place_complain(&place, MTASTS_NO_MEMORY));
-  enum mtasts_status status = mtasts_cache_walk(place.cache, list_one, &listing);
+    return mtasts_cache_access_close(&access,
+                                     mtasts_cache_access_print_error(&access, MTASTS_NO_MEMORY));
+  enum mtasts_status status = mtasts_cache_walk(access.cache, list_one, &listing);
   mtasts_table_end(listing.table);
   if (status != MTASTS_OK)
-    listing.code = mtasts_place_complain(&place, status);
-  return mtasts_place_close(&place, listing.code);
+    listing.code = mtasts_cache_access_print_error(&access, status);
+  return mtasts_cache_access_close(&access, listing.code);
 }
 
 /* show */
 
-static int show_one(const struct mtasts_options *options, const struct mtasts_place *place,
+static int show_one(const struct mtasts_options *options, const struct mtasts_cache_access *access,
                     struct mtasts_reader *reader, const char *text) {
   struct mtasts_domain domain;
   struct mtasts_entry entry;
@@ -172,15 +174,15 @@ static int show_one(const struct mtasts_options *options, const struct mtasts_pl
     return MTASTS_EXIT_DATA;
   enum mtasts_status status = mtasts_reader_get(reader, &domain, &entry);
   if (status == MTASTS_ABSENT) {
-    mtasts_complain(domain.name, "not in the cache %s", place->directory);
+    mtasts_print_error(domain.name, "not in the cache %s", access->directory);
     return MTASTS_EXIT_NO;
   }
   if (status == MTASTS_CORRUPT) {
-    mtasts_complain(domain.name, "the stored value is damaged; see mtasts cache verify");
+    mtasts_print_error(domain.name, "the stored value is damaged; see mtasts cache verify");
     return MTASTS_EXIT_DATA;
   }
   if (status != MTASTS_OK)
-    return mtasts_place_complain(place, status);
+    return mtasts_cache_access_print_error(access, status);
   if (options->json)
     return mtasts_json_print(mtasts_entry_json(&domain, &entry));
   int64_t now = time(NULL);
@@ -192,20 +194,20 @@ static int show_one(const struct mtasts_options *options, const struct mtasts_pl
 }
 
 static int run_show(const struct mtasts_options *options) {
-  struct mtasts_place place = {0};
+  struct mtasts_cache_access access = {0};
   struct mtasts_reader *reader = NULL;
-  int worst = mtasts_place_open(options, MTASTS_READ, &place);
+  int worst = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_READ, &access);
   if (worst != MTASTS_EXIT_OK)
-    return mtasts_place_close(&place, worst);
-  enum mtasts_status status = mtasts_reader_new(place.cache, &reader);
+    return mtasts_cache_access_close(&access, worst);
+  enum mtasts_status status = mtasts_reader_new(access.cache, &reader);
   if (status != MTASTS_OK)
-    return mtasts_place_close(&place, mtasts_place_complain(&place, status));
-  for (size_t i = 0; i < options->words.count; i++) {
-    int code = show_one(options, &place, reader, options->words.items[i]);
+    return mtasts_cache_access_close(&access, mtasts_cache_access_print_error(&access, status));
+  for (size_t i = 0; i < options->arguments.count; i++) {
+    int code = show_one(options, &access, reader, options->arguments.items[i]);
     worst = code > worst ? code : worst;
   }
   mtasts_reader_free(reader);
-  return mtasts_place_close(&place, worst);
+  return mtasts_cache_access_close(&access, worst);
 }
 
 /* stats */
@@ -213,10 +215,10 @@ static int run_show(const struct mtasts_options *options) {
 /* What mtastsd counts, where it runs and this cache is its own; else NULL. */
 static json_t *daemon_stats(const struct mtasts_options *options,
                             const struct mtasts_config *config) {
-  char room[8192];
+  char buffer[8192];
   struct mtasts_span json;
-  if (!mtasts_daemon_serves(options, config) ||
-      mtasts_daemon_stats(config, room, sizeof room, &json) != MTASTS_OK)
+  if (!mtasts_daemon_access_serves(options, config) ||
+      mtasts_daemon_access_stats(config, buffer, sizeof buffer, &json) != MTASTS_OK)
     return NULL;
   return json_loadb(json.data, json.len, 0, NULL);
 }
@@ -258,31 +260,31 @@ static json_t *stats_json(const struct mtasts_cache_stats *s, const struct mtast
 }
 
 /* What somebody should look at. */
-static void print_concern(const char *name, uint64_t count, const char *words) {
+static void print_warning(const char *name, uint64_t count, const char *words) {
   if (count > 0)
     printf("%s%-11s %" PRIu64 "%s: %s\n", mtasts_colour_on(MTASTS_YELLOW), name, count,
            mtasts_colour_off(MTASTS_YELLOW), words);
 }
 
 /* The file grows as it fills: what it may become is what there is to be used up. */
-static void print_space(const struct mtasts_cache_stats *s, uint64_t most) {
-  char data[MTASTS_WORDS_MAX], used[MTASTS_WORDS_MAX], size[MTASTS_WORDS_MAX];
-  char idle[MTASTS_WORDS_MAX], bar[SPACE_BAR + 3];
+static void print_space(const struct mtasts_cache_stats *s, uint64_t max) {
+  char data[MTASTS_OUT_TEXT_MAX], used[MTASTS_OUT_TEXT_MAX], size[MTASTS_OUT_TEXT_MAX];
+  char idle[MTASTS_OUT_TEXT_MAX], bar[SPACE_BAR + 3];
   const struct mtasts_cache_space *space = &s->space;
-  double share = (double)space->bytes_used / (double)most;
+  double share = (double)space->bytes_used / (double)max;
   enum mtasts_colour colour = share * 100 < MTASTS_STORE_PAUSE ? MTASTS_PLAIN : MTASTS_YELLOW;
   printf("space       %s%s %.1f %%%s of map_size_max, %s\n", mtasts_colour_on(colour),
          mtasts_bar(share, SPACE_BAR, bar), 100 * share, mtasts_colour_off(colour),
-         mtasts_human_size(most, size));
+         mtasts_human_size(max, size));
   printf("            %s for %s of data; %s of the file are free\n",
          mtasts_human_size(space->bytes_used, used), mtasts_human_size(s->bytes_data, data),
          mtasts_human_size(space->bytes_free, idle));
 }
 
-static void print_stats(const struct mtasts_place *place, const struct mtasts_cache_stats *s,
-                        int64_t now) {
-  char words[MTASTS_WORDS_MAX];
-  printf("%s%s%s\n", mtasts_colour_on(MTASTS_BOLD), place->directory,
+static void print_stats(const struct mtasts_cache_access *access,
+                        const struct mtasts_cache_stats *s, int64_t now) {
+  char words[MTASTS_OUT_TEXT_MAX];
+  printf("%s%s%s\n", mtasts_colour_on(MTASTS_BOLD), access->directory,
          mtasts_colour_off(MTASTS_BOLD));
   printf("domains     %" PRIu64 "\n", s->entries);
   printf("  policies  %" PRIu64 ": %" PRIu64 " enforce, %" PRIu64 " testing, %" PRIu64 " none",
@@ -294,12 +296,12 @@ static void print_stats(const struct mtasts_place *place, const struct mtasts_ca
   if (s->corrupt > 0)
     printf("%sdamaged     %" PRIu64 "%s: see mtasts cache verify\n", mtasts_colour_on(MTASTS_RED),
            s->corrupt, mtasts_colour_off(MTASTS_RED));
-  print_concern("failing", s->failing, "see mtasts cache list --filter failing");
-  print_concern("expiring", s->expiring,
+  print_warning("failing", s->failing, "see mtasts cache list --filter failing");
+  print_warning("expiring", s->expiring,
                 "enforce policies near their end; see mtasts cache list --filter expiring");
   if (s->oldest_fetched > 0)
     printf("oldest      fetched %s\n", mtasts_relative_time(s->oldest_fetched, now, words));
-  print_space(s, place->config->cache.map_size_max);
+  print_space(s, access->config->cache.map_size_max);
   printf("readers     %" PRIu64 "\n", s->readers);
 }
 
@@ -380,24 +382,24 @@ static void print_daemon(const json_t *daemon) {
 }
 
 static int run_stats(const struct mtasts_options *options) {
-  struct mtasts_place place = {0};
+  struct mtasts_cache_access access = {0};
   struct mtasts_cache_stats stats;
-  int code = mtasts_place_open(options, MTASTS_READ, &place);
+  int code = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_READ, &access);
   if (code != MTASTS_EXIT_OK)
-    return mtasts_place_close(&place, code);
+    return mtasts_cache_access_close(&access, code);
   int64_t now = time(NULL);
-  enum mtasts_status status = mtasts_cache_count(place.cache, now, &stats);
+  enum mtasts_status status = mtasts_cache_count(access.cache, now, &stats);
   if (status != MTASTS_OK)
-    return mtasts_place_close(&place, mtasts_place_complain(&place, status));
-  json_t *daemon = daemon_stats(options, place.config);
+    return mtasts_cache_access_close(&access, mtasts_cache_access_print_error(&access, status));
+  json_t *daemon = daemon_stats(options, access.config);
   if (options->json) {
-    code = mtasts_json_print(stats_json(&stats, place.config, daemon));
+    code = mtasts_json_print(stats_json(&stats, access.config, daemon));
   } else {
-    print_stats(&place, &stats, now);
+    print_stats(&access, &stats, now);
     print_daemon(daemon);
   }
   json_decref(daemon);
-  return mtasts_place_close(&place, code);
+  return mtasts_cache_access_close(&access, code);
 }
 
 const struct mtasts_command mtasts_command_cache_list = {
@@ -413,7 +415,7 @@ const struct mtasts_command mtasts_command_cache_list = {
             "  mtasts cache list --filter mode=enforce,failing\n"
             "  mtasts --json cache list --filter 'domain=*.example.com' | jq .policy_domain\n",
     .least = 0,
-    .most = 0,
+    .max = 0,
     .run = run_list,
 };
 
@@ -425,7 +427,7 @@ const struct mtasts_command mtasts_command_cache_show = {
             "Examples:\n"
             "  mtasts cache show example.com\n",
     .least = 1,
-    .most = SIZE_MAX,
+    .max = SIZE_MAX,
     .run = run_show,
 };
 
@@ -436,6 +438,6 @@ const struct mtasts_command mtasts_command_cache_stats = {
     .help = "Examples:\n"
             "  mtasts cache stats\n",
     .least = 0,
-    .most = 0,
+    .max = 0,
     .run = run_stats,
 };

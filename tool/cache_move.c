@@ -9,20 +9,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "asker.h"
-#include "daemon.h"
+#include "cache_access.h"
+#include "daemon_access.h"
+#include "daemon_client.h"
 #include "entry_json.h"
 #include "input.h"
 #include "json.h"
 #include "out.h"
-#include "place.h"
 #include "walk.h"
 
 static bool export_one(void *context, const struct mtasts_domain *domain, enum mtasts_status status,
                        const struct mtasts_entry *entry) {
   int *code = context;
   if (status != MTASTS_OK) {
-    mtasts_complain(domain->name, "the stored value is damaged and left out");
+    mtasts_print_error(domain->name, "the stored value is damaged and left out");
     *code = MTASTS_EXIT_DATA;
     return true;
   }
@@ -33,67 +33,67 @@ static bool export_one(void *context, const struct mtasts_domain *domain, enum m
 }
 
 static int run_export(const struct mtasts_options *options) {
-  struct mtasts_place place = {0};
-  int code = mtasts_place_open(options, MTASTS_READ, &place);
+  struct mtasts_cache_access access = {0};
+  int code = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_READ, &access);
   if (code != MTASTS_EXIT_OK)
-    return mtasts_place_close(&place, code);
-  enum mtasts_status status = mtasts_cache_walk(place.cache, export_one, &code);
+    return mtasts_cache_access_close(&access, code);
+  enum mtasts_status status = mtasts_cache_walk(access.cache, export_one, &code);
   if (status != MTASTS_OK)
-    code = mtasts_place_complain(&place, status);
-  return mtasts_place_close(&place, code);
+    code = mtasts_cache_access_print_error(&access, status);
+  return mtasts_cache_access_close(&access, code);
 }
 
 /* import */
 
 struct import {
   const char *name; /* of the file */
-  struct mtasts_place place;
+  struct mtasts_cache_access access;
   struct mtasts_lines lines;
-  struct mtasts_entry_store *store;
+  struct mtasts_entry_buffers *store;
   uint64_t imported, bad;
 
   /* Where mtastsd takes the lines in. */
   struct event_base *base;
-  struct mtasts_asker *asker; /* NULL: it does not */
+  struct mtasts_daemon_client *client; /* NULL: it does not */
   unsigned in_flight;
   int code; /* why no more is sent */
 };
 
 static void taken_in(void *context, enum mtasts_status status, struct mtasts_span reply) {
   struct import *import = context;
-  const struct mtasts_config *config = import->place.config;
+  const struct mtasts_config *config = import->access.config;
   import->in_flight--;
-  if (status == MTASTS_OK && mtasts_daemon_says(&reply, "OK")) {
+  if (status == MTASTS_OK && mtasts_daemon_access_says(&reply, "OK")) {
     import->imported++;
   } else if (import->code == MTASTS_EXIT_OK) {
     /* The line was found to be good: no other will fare better. */
     import->code = MTASTS_EXIT_AWAY;
     if (status == MTASTS_OK)
-      import->code = mtasts_daemon_refused(config, reply);
+      import->code = mtasts_daemon_access_refused(config, reply);
     else
-      mtasts_daemon_complain(config, status, "not all is imported");
+      mtasts_daemon_access_print_error(config, status, "not all is imported");
   }
 }
 
-static void wait_for_room(struct import *import, unsigned most) {
-  while (import->in_flight > most && event_base_loop(import->base, EVLOOP_ONCE) == 0)
+static void wait_for_room(struct import *import, unsigned max) {
+  while (import->in_flight > max && event_base_loop(import->base, EVLOOP_ONCE) == 0)
     continue;
-  if (import->in_flight > most && import->code == MTASTS_EXIT_OK) {
+  if (import->in_flight > max && import->code == MTASTS_EXIT_OK) {
     /* The loop has failed: what was sent is not known to be stored. */
-    mtasts_complain(import->name, "not all is imported: the event loop ended; run it again");
+    mtasts_print_error(import->name, "not all is imported: the event loop ended; run it again");
     import->code = MTASTS_EXIT_IO;
   }
 }
 
 /* mtastsd commits in groups, so that many lines must be under way. */
 static void send_line(struct import *import, struct mtasts_span line) {
-  wait_for_room(import, MTASTS_ASKER_MAX - 1);
+  wait_for_room(import, MTASTS_DAEMON_CLIENT_MAX - 1);
   if (import->code != MTASTS_EXIT_OK)
     return;
   import->in_flight++;
-  enum mtasts_status status =
-      mtasts_asker_ask(import->asker, "import", line, mtasts_daemon_patience(import->place.config),
-                       taken_in, import);
+  enum mtasts_status status = mtasts_daemon_client_ask(
+      import->client, "import", line, mtasts_daemon_access_timeout(import->access.config), taken_in,
+      import);
   if (status != MTASTS_OK)
     taken_in(import, status, line);
 }
@@ -105,16 +105,16 @@ static int import_line(struct import *import, struct mtasts_span line) {
   char error[MTASTS_ERROR_TEXT];
   enum mtasts_status status = mtasts_entry_from_json(line, import->store, &domain, &entry, error);
   if (status == MTASTS_INVALID || status == MTASTS_TOO_LARGE) {
-    mtasts_complain(import->name, "line %" PRIu64 ": %s", import->lines.number, error);
+    mtasts_print_error(import->name, "line %" PRIu64 ": %s", import->lines.number, error);
     import->bad++;
     return MTASTS_EXIT_OK;
   }
-  if (status == MTASTS_OK && import->asker)
+  if (status == MTASTS_OK && import->client)
     return send_line(import, line), import->code;
   if (status == MTASTS_OK)
-    status = mtasts_store_put(import->place.store, &domain, &entry, time(NULL));
+    status = mtasts_store_put(import->access.store, &domain, &entry, time(NULL));
   if (status != MTASTS_OK)
-    return mtasts_place_complain(&import->place, status);
+    return mtasts_cache_access_print_error(&import->access, status);
   import->imported++;
   return MTASTS_EXIT_OK;
 }
@@ -127,7 +127,7 @@ static int import_lines(struct import *import) {
   while (code == MTASTS_EXIT_OK &&
          (got = mtasts_lines_next(&import->lines, true, &line)) != MTASTS_LINE_END) {
     if (got != MTASTS_LINE) {
-      mtasts_complain(import->name, "%s", strerror(errno));
+      mtasts_print_error(import->name, "%s", strerror(errno));
       code = MTASTS_EXIT_IO;
     } else if (line.len > 0) {
       code = import_line(import, line);
@@ -139,19 +139,20 @@ static int import_lines(struct import *import) {
 }
 
 static int open_import(const struct mtasts_options *options, int fd, struct import *import) {
-  int code = mtasts_place_load(options, MTASTS_CREATE, &import->place);
+  int code = mtasts_cache_access_load(options, MTASTS_CACHE_ACCESS_CREATE, &import->access);
   if (code != MTASTS_EXIT_OK)
     return code;
-  const struct mtasts_config *config = import->place.config;
-  bool served = mtasts_daemon_serves(options, config);
-  if (!served && (code = mtasts_place_open(options, MTASTS_CREATE, &import->place)) != 0)
+  const struct mtasts_config *config = import->access.config;
+  bool served = mtasts_daemon_access_serves(options, config);
+  if (!served &&
+      (code = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_CREATE, &import->access)) != 0)
     return code;
   if (served && (import->base = event_base_new()))
-    import->asker = mtasts_asker_new(import->base, config->ask.socket);
+    import->client = mtasts_daemon_client_new(import->base, config->ask.socket);
   import->store = malloc(sizeof *import->store);
-  if ((served && !import->asker) || !import->store ||
+  if ((served && !import->client) || !import->store ||
       !mtasts_lines_init(&import->lines, fd, MTASTS_ENTRY_JSON_MAX))
-    return mtasts_place_complain(&import->place, MTASTS_NO_MEMORY);
+    return mtasts_cache_access_print_error(&import->access, MTASTS_NO_MEMORY);
   return MTASTS_EXIT_OK;
 }
 
@@ -164,7 +165,7 @@ static int print_imported(const struct mtasts_options *options, const struct imp
 }
 
 static int run_import(const struct mtasts_options *options) {
-  const char *path = options->words.count > 0 ? options->words.items[0] : NULL;
+  const char *path = options->arguments.count > 0 ? options->arguments.items[0] : NULL;
   struct import import = {.name = mtasts_input_name(path)};
   int code;
   int fd = mtasts_input_open(path, &code);
@@ -175,14 +176,14 @@ static int run_import(const struct mtasts_options *options) {
     code = import_lines(&import);
     print_imported(options, &import);
   }
-  mtasts_asker_free(import.asker);
+  mtasts_daemon_client_free(import.client);
   if (import.base)
     event_base_free(import.base);
   mtasts_lines_free(&import.lines);
   free(import.store);
   if (fd != STDIN_FILENO)
     close(fd);
-  return mtasts_place_close(&import.place, code);
+  return mtasts_cache_access_close(&import.access, code);
 }
 
 const struct mtasts_command mtasts_command_cache_export = {
@@ -192,7 +193,7 @@ const struct mtasts_command mtasts_command_cache_export = {
     .help = "Examples:\n"
             "  mtasts cache export > backup.jsonl\n",
     .least = 0,
-    .most = 0,
+    .max = 0,
     .run = run_export,
 };
 
@@ -205,6 +206,6 @@ const struct mtasts_command mtasts_command_cache_import = {
             "Examples:\n"
             "  mtasts --cache /tmp/cache cache import backup.jsonl\n",
     .least = 0,
-    .most = 1,
+    .max = 1,
     .run = run_import,
 };

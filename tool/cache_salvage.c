@@ -5,11 +5,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cache_access.h"
 #include "format.h"
 #include "input.h"
 #include "json.h"
 #include "out.h"
-#include "place.h"
 
 static int print_salvaged(const struct mtasts_options *options,
                           const struct mtasts_salvaged *salvaged) {
@@ -22,49 +22,50 @@ static int print_salvaged(const struct mtasts_options *options,
 }
 
 /* The cache's own data.mdb, which is moved aside. A sound one stays. */
-static int salvage_own(const struct mtasts_options *options, struct mtasts_place *place) {
+static int salvage_own(const struct mtasts_options *options, struct mtasts_cache_access *access) {
   struct mtasts_salvaged salvaged = {.status = MTASTS_OK};
-  enum mtasts_status status = mtasts_place_read(place);
+  enum mtasts_status status = mtasts_cache_access_read(access);
   if (status == MTASTS_OK) {
-    mtasts_complain(place->directory, "nothing is damaged; the cache stays as it is");
+    mtasts_print_error(access->directory, "nothing is damaged; the cache stays as it is");
     return print_salvaged(options, &salvaged);
   }
-  if (status == MTASTS_CORRUPT && mtasts_format_unknown(mtasts_place_path(place)) == 0)
-    status = mtasts_place_recover(place, &salvaged);
+  if (status == MTASTS_CORRUPT && mtasts_format_unknown(mtasts_cache_access_path(access)) == 0)
+    status = mtasts_cache_access_recover(access, &salvaged);
   if (status == MTASTS_OK)
     status = salvaged.status;
   if (status != MTASTS_OK)
-    return mtasts_place_complain(place, status);
-  mtasts_complain(place->directory, "the damaged file is kept as " MTASTS_FILE_DAMAGED);
+    return mtasts_cache_access_print_error(access, status);
+  mtasts_print_error(access->directory, "the damaged file is kept as " MTASTS_FILE_DAMAGED);
   return print_salvaged(options, &salvaged);
 }
 
-static int salvage_file(const struct mtasts_options *options, int fd, struct mtasts_place *place) {
-  int code = mtasts_place_open(options, MTASTS_CREATE, place);
+static int salvage_file(const struct mtasts_options *options, int fd,
+                        struct mtasts_cache_access *access) {
+  int code = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_CREATE, access);
   if (code != MTASTS_EXIT_OK)
     return code;
-  struct mtasts_salvaged salvaged = mtasts_salvage(fd, place->store, time(NULL));
+  struct mtasts_salvaged salvaged = mtasts_salvage(fd, access->store, time(NULL));
   if (salvaged.status != MTASTS_OK)
-    return mtasts_place_complain(place, salvaged.status);
+    return mtasts_cache_access_print_error(access, salvaged.status);
   return print_salvaged(options, &salvaged);
 }
 
 static int run(const struct mtasts_options *options) {
-  struct mtasts_place place = {0};
+  struct mtasts_cache_access access = {0};
   int code;
-  if (options->words.count == 0) {
-    code = mtasts_place_load(options, MTASTS_CHANGE, &place);
+  if (options->arguments.count == 0) {
+    code = mtasts_cache_access_load(options, MTASTS_CACHE_ACCESS_CHANGE, &access);
     if (code == MTASTS_EXIT_OK)
-      code = salvage_own(options, &place);
-    return mtasts_place_close(&place, code);
+      code = salvage_own(options, &access);
+    return mtasts_cache_access_close(&access, code);
   }
-  int fd = mtasts_input_open(options->words.items[0], &code);
+  int fd = mtasts_input_open(options->arguments.items[0], &code);
   if (fd < 0)
     return code;
-  code = salvage_file(options, fd, &place);
+  code = salvage_file(options, fd, &access);
   if (fd != STDIN_FILENO)
     close(fd);
-  return mtasts_place_close(&place, code);
+  return mtasts_cache_access_close(&access, code);
 }
 
 const struct mtasts_command mtasts_command_cache_salvage = {
@@ -80,6 +81,6 @@ const struct mtasts_command mtasts_command_cache_salvage = {
             "  mtasts cache salvage\n"
             "  mtasts cache salvage /var/lib/mtasts/" MTASTS_FILE_DAMAGED "\n",
     .least = 0,
-    .most = 1,
+    .max = 1,
     .run = run,
 };

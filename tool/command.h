@@ -29,7 +29,7 @@ struct mtasts_command {
   const char *arguments; /* "[--offline] DOMAIN…" */
   const char *summary;   /* one line of the list of commands */
   const char *help;      /* options and examples */
-  size_t least, most;    /* words it takes */
+  size_t least, max;     /* words it takes */
   int (*run)(const struct mtasts_options *options);
 };
 

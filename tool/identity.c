@@ -138,8 +138,8 @@ int mtasts_identity_take(const struct mtasts_config *config, const char *directo
   struct user user = user_for(config, there ? &found : NULL);
   identity->changed = user.uid != 0;
   if (!become(user) && (there || !give_up_capabilities())) {
-    mtasts_complain(directory, "root cannot become user %ld and group %ld for this cache: %s",
-                    (long)user.uid, (long)user.gid, strerror(errno));
+    mtasts_print_error(directory, "root cannot become user %ld and group %ld for this cache: %s",
+                       (long)user.uid, (long)user.gid, strerror(errno));
     if (ca >= 0)
       close(ca);
     return MTASTS_EXIT_DENIED;

@@ -43,7 +43,7 @@ int mtasts_input_open(const char *path, int *code) {
   }
   if (fd < 0) {
     *code = exit_code_of(errno);
-    mtasts_complain(mtasts_input_name(path), "%s", strerror(errno));
+    mtasts_print_error(mtasts_input_name(path), "%s", strerror(errno));
   }
   return fd;
 }
@@ -64,15 +64,15 @@ static ssize_t read_full(int fd, char *buffer, size_t size) {
   return (ssize_t)used;
 }
 
-int mtasts_input_all(const char *path, size_t most, char **bytes, size_t *size) {
+int mtasts_input_all(const char *path, size_t max, char **bytes, size_t *size) {
   int code = MTASTS_EXIT_OK;
   int fd = mtasts_input_open(path, &code);
   if (fd < 0)
     return code;
-  char *buffer = malloc(most + 1);
-  ssize_t got = buffer ? read_full(fd, buffer, most + 1) : -1;
+  char *buffer = malloc(max + 1);
+  ssize_t got = buffer ? read_full(fd, buffer, max + 1) : -1;
   if (got < 0) {
-    mtasts_complain(mtasts_input_name(path), "%s", strerror(errno));
+    mtasts_print_error(mtasts_input_name(path), "%s", strerror(errno));
     free(buffer);
     code = MTASTS_EXIT_IO;
   } else {
@@ -86,9 +86,9 @@ int mtasts_input_all(const char *path, size_t most, char **bytes, size_t *size) 
 
 /* lines */
 
-bool mtasts_lines_init(struct mtasts_lines *lines, int fd, size_t most) {
+bool mtasts_lines_init(struct mtasts_lines *lines, int fd, size_t max) {
   /* Room for the longest line, its end, and then some, so that a read takes many lines. */
-  *lines = (struct mtasts_lines){.fd = fd, .most = most, .size = most + 65536};
+  *lines = (struct mtasts_lines){.fd = fd, .max = max, .size = max + 65536};
   lines->buffer = malloc(lines->size);
   return lines->buffer != NULL;
 }
@@ -157,12 +157,12 @@ enum mtasts_line mtasts_lines_next(struct mtasts_lines *lines, bool wait,
     size_t have = lines->end - lines->start;
     char *newline = memchr(from, '\n', have);
     size_t len = newline ? (size_t)(newline - from) : have;
-    if (newline || len > lines->most || (lines->ended && have > 0)) {
+    if (newline || len > lines->max || (lines->ended && have > 0)) {
       lines->number++;
       lines->start += newline ? len + 1 : len;
-      if (len > lines->most) {
+      if (len > lines->max) {
         lines->skipping = !newline;
-        len = lines->most + 1;
+        len = lines->max + 1;
       } else if (newline && len > 0 && from[len - 1] == '\r') {
         len--;
       }

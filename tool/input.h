@@ -18,15 +18,15 @@ int mtasts_input_open(const char *path, int *code);
 const char *mtasts_input_name(const char *path);
 
 /*
- * Reads at most `most` bytes of a file and closes it; a longer one gives most + 1 bytes. The
+ * Reads at most `max` bytes of a file and closes it; a longer one gives max + 1 bytes. The
  * bytes are the caller's to free. Complains and returns an exit code on failure.
  */
-int mtasts_input_all(const char *path, size_t most, char **bytes, size_t *size);
+int mtasts_input_all(const char *path, size_t max, char **bytes, size_t *size);
 
 /* Lines of a descriptor, one at a time, however many. */
 struct mtasts_lines {
   int fd;
-  size_t most; /* bytes a line may have; a longer one is given cut to most + 1 */
+  size_t max; /* bytes a line may have; a longer one is given cut to max + 1 */
   char *buffer;
   size_t size, start, end;
   uint64_t number;      /* of the line given last, counted from 1 */
@@ -40,7 +40,7 @@ enum mtasts_line {
   MTASTS_LINE_ERROR, /* errno is set */
 };
 
-bool mtasts_lines_init(struct mtasts_lines *lines, int fd, size_t most);
+bool mtasts_lines_init(struct mtasts_lines *lines, int fd, size_t max);
 /* The line, without its end (LF or CRLF) and the first one without a byte order mark, is good until
  * the next call. */
 enum mtasts_line mtasts_lines_next(struct mtasts_lines *lines, bool wait, struct mtasts_span *line);

@@ -12,7 +12,7 @@ int mtasts_json_print(json_t *value) {
     json_decref(value);
     if (ferror(stdout)) /* main says so */
       return MTASTS_EXIT_IO;
-    mtasts_complain("JSON", "out of memory");
+    mtasts_print_error("JSON", "out of memory");
     return MTASTS_EXIT_MEMORY;
   }
   putchar('\n');
@@ -29,12 +29,12 @@ enum {
 static char *write_answer(const struct mtasts_answer *answer, size_t *size) {
   char *text = NULL;
   *size = 0;
-  for (size_t room = ANSWER_ROOM; *size == 0 && room <= ANSWER_ROOM_MAX; room *= 2) {
+  for (size_t max = ANSWER_ROOM; *size == 0 && max <= ANSWER_ROOM_MAX; max *= 2) {
     free(text);
-    text = malloc(room);
+    text = malloc(max);
     if (!text)
       return NULL;
-    *size = mtasts_answer_text(answer, text, room);
+    *size = mtasts_answer_json(answer, text, max);
   }
   return text;
 }

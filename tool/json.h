@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "answer_text.h"
+#include "answer_json.h"
 
 /* Writes the value and a newline to standard output, and frees it; NULL is out of memory.
  * Returns an exit code. */

@@ -72,7 +72,7 @@ static int help(const char *name) {
     return MTASTS_EXIT_OK;
   }
   if (*name && !is_group(name)) {
-    mtasts_complain(name, "no such command; see mtasts --help");
+    mtasts_print_error(name, "no such command; see mtasts --help");
     return MTASTS_EXIT_USAGE;
   }
   printf("mtasts [OPTION...] COMMAND [ARGUMENT...]\n\n"
@@ -95,7 +95,7 @@ static int help_for(int argc, char **argv) {
 }
 
 static int wrong_usage(const char *what, const char *why) {
-  mtasts_complain(what, "%s; see mtasts --help", why);
+  mtasts_print_error(what, "%s; see mtasts --help", why);
   return MTASTS_EXIT_USAGE;
 }
 
@@ -106,11 +106,11 @@ static int run(const struct mtasts_command *command, struct mtasts_options *opti
   mtasts_out_init(options->no_color);
   if (options->help)
     return help(command->name);
-  size_t words = options->words.count;
-  if (words < command->least || words > command->most) {
-    mtasts_complain(command->name, "%s arguments: mtasts %s %s",
-                    words < command->least ? "missing" : "too many", command->name,
-                    command->arguments);
+  size_t words = options->arguments.count;
+  if (words < command->least || words > command->max) {
+    mtasts_print_error(command->name, "%s arguments: mtasts %s %s",
+                       words < command->least ? "missing" : "too many", command->name,
+                       command->arguments);
     return MTASTS_EXIT_USAGE;
   }
   return command->run(options);
@@ -144,7 +144,7 @@ static int dispatch(struct mtasts_options *options, int argc, char **argv) {
     return help(name);
   if (!*name)
     return wrong_usage("command", "none given");
-  mtasts_complain(name, "which of its commands? See mtasts help %s", name);
+  mtasts_print_error(name, "which of its commands? See mtasts help %s", name);
   return MTASTS_EXIT_USAGE;
 }
 
@@ -158,7 +158,7 @@ int main(int argc, char **argv) {
   /* A full disk or a closed pipe must not look like success. */
   if (fflush(stdout) != 0 || ferror(stdout)) {
     if (errno != EPIPE)
-      mtasts_complain("standard output", "%s", strerror(errno));
+      mtasts_print_error("standard output", "%s", strerror(errno));
     if (code == MTASTS_EXIT_OK)
       code = MTASTS_EXIT_IO;
   }

@@ -65,19 +65,19 @@ static const struct known *find(const char *command, const char *name, size_t le
   return NULL;
 }
 
-/* room: how many values the whole command line could hold. */
-static bool append(struct mtasts_values *values, char *item, size_t room) {
+/* max: how many values the whole command line could hold. */
+static bool append(struct mtasts_option_values *values, char *item, size_t max) {
   if (!values->items)
-    values->items = calloc(room + 1, sizeof *values->items);
+    values->items = calloc(max + 1, sizeof *values->items);
   if (!values->items) {
-    mtasts_complain("options", "out of memory");
+    mtasts_print_error("options", "out of memory");
     return false;
   }
   values->items[values->count++] = item;
   return true;
 }
 
-static bool store(struct mtasts_options *options, const struct known *k, char *value, size_t room) {
+static bool store(struct mtasts_options *options, const struct known *k, char *value, size_t max) {
   char *member = (char *)options + k->offset;
   switch (k->kind) {
   case FLAG:
@@ -87,13 +87,14 @@ static bool store(struct mtasts_options *options, const struct known *k, char *v
     *(char **)(void *)member = value;
     return true;
   case LIST:
-    return append((struct mtasts_values *)(void *)member, value, room);
+    return append((struct mtasts_option_values *)(void *)member, value, max);
   }
   return false;
 }
 
 static bool unknown(const char *command, const char *argument) {
-  mtasts_complain(argument, "no such option; see mtasts %s%s--help", command, *command ? " " : "");
+  mtasts_print_error(argument, "no such option; see mtasts %s%s--help", command,
+                     *command ? " " : "");
   return false;
 }
 
@@ -118,7 +119,7 @@ static int read_long(struct mtasts_options *options, const char *command, int ar
   if (!k)
     return unknown(command, argv[0]), 0;
   if (k->kind == FLAG && equals) {
-    mtasts_complain(argv[0], "this option takes no value");
+    mtasts_print_error(argv[0], "this option takes no value");
     return 0;
   }
   char *value = equals ? equals + 1 : NULL;
@@ -128,8 +129,8 @@ static int read_long(struct mtasts_options *options, const char *command, int ar
     used = 2;
   }
   if (k->kind != FLAG && (!value || !*value)) {
-    mtasts_complain(argv[0], "this option needs a value; see mtasts %s%s--help", command,
-                    *command ? " " : "");
+    mtasts_print_error(argv[0], "this option needs a value; see mtasts %s%s--help", command,
+                       *command ? " " : "");
     return 0;
   }
   return store(options, k, value, (size_t)argc) ? used : 0;
@@ -138,7 +139,8 @@ static int read_long(struct mtasts_options *options, const char *command, int ar
 int mtasts_options_read(struct mtasts_options *options, const char *command, int argc,
                         char **argv) {
   /* `--mx A B` names two patterns: this command has no other words. */
-  struct mtasts_values *words = strcmp(command, "policy new") == 0 ? &options->mx : &options->words;
+  struct mtasts_option_values *words =
+      strcmp(command, "policy new") == 0 ? &options->mx : &options->arguments;
   bool ended = false;
   int i = 0;
   while (i < argc) {
@@ -169,10 +171,10 @@ int mtasts_options_read(struct mtasts_options *options, const char *command, int
 void mtasts_options_free(struct mtasts_options *options) {
   free(options->mx.items);
   free(options->filters.items);
-  free(options->words.items);
+  free(options->arguments.items);
 }
 
-bool mtasts_number_read(const char *text, unsigned long least, unsigned long most,
+bool mtasts_number_read(const char *text, unsigned long least, unsigned long max,
                         unsigned long *number) {
   unsigned long value = 0;
   if (!*text)
@@ -181,7 +183,7 @@ bool mtasts_number_read(const char *text, unsigned long least, unsigned long mos
     if (!mtasts_is_digit(*text))
       return false;
     unsigned long digit = (unsigned long)(*text - '0');
-    if (value > (most - digit) / 10)
+    if (value > (max - digit) / 10)
       return false;
     value = value * 10 + digit;
   }

@@ -14,7 +14,7 @@
 #include "mtasts.h"
 
 /* Values of an option that may be repeated; at most one for each argument given. */
-struct mtasts_values {
+struct mtasts_option_values {
   char **items;
   size_t count;
 };
@@ -32,13 +32,13 @@ struct mtasts_options {
   bool due, all;                  /* refresh */
   char *jobs;                     /* warm, refresh */
   char *mode, *max_age;           /* policy new */
-  struct mtasts_values mx;
-  struct mtasts_values filters; /* cache list */
+  struct mtasts_option_values mx;
+  struct mtasts_option_values filters; /* cache list */
 
   bool failures, csv; /* report show */
   char *since, *until, *domain, *by, *html, *fail_over;
 
-  struct mtasts_values words; /* the command's arguments */
+  struct mtasts_option_values arguments; /* the command's arguments */
 };
 
 /*
@@ -51,7 +51,7 @@ int mtasts_options_read(struct mtasts_options *options, const char *command, int
 void mtasts_options_free(struct mtasts_options *options);
 
 /* Decimal digits alone, least to most (at least 9); false for anything else. */
-bool mtasts_number_read(const char *text, unsigned long least, unsigned long most,
+bool mtasts_number_read(const char *text, unsigned long least, unsigned long max,
                         unsigned long *number);
 
 #endif

@@ -26,7 +26,7 @@ void mtasts_out_init(bool no_color) {
       !no_color && (!none || !*none) && term && strcmp(term, "dumb") != 0 && isatty(STDOUT_FILENO);
 }
 
-void mtasts_complain(const char *what, const char *why, ...) {
+void mtasts_print_error(const char *what, const char *why, ...) {
   char shown[1024];
   char sentence[1024];
   char safe[2048];
@@ -64,7 +64,7 @@ const char *mtasts_colour_off(enum mtasts_colour colour) {
   return colours && colour != MTASTS_PLAIN ? "\033[0m" : "";
 }
 
-const char *mtasts_tick(bool yes) {
+const char *mtasts_yes_mark(bool yes) {
   if (utf8)
     return yes ? "✓" : "✗";
   return yes ? "yes" : "no";
@@ -171,7 +171,7 @@ void mtasts_table_end(struct mtasts_table *table) {
 
 /* times and sizes */
 
-const char *mtasts_duration(uint64_t seconds, char text[MTASTS_WORDS_MAX]) {
+const char *mtasts_duration(uint64_t seconds, char text[MTASTS_OUT_TEXT_MAX]) {
   static const struct {
     uint64_t seconds;
     const char *name;
@@ -181,33 +181,34 @@ const char *mtasts_duration(uint64_t seconds, char text[MTASTS_WORDS_MAX]) {
   while (i < 3 && seconds < 2 * units[i].seconds && seconds != units[i].seconds)
     i++;
   uint64_t count = (seconds + units[i].seconds / 2) / units[i].seconds;
-  snprintf(text, MTASTS_WORDS_MAX, "%" PRIu64 " %s%s", count, units[i].name, count == 1 ? "" : "s");
+  snprintf(text, MTASTS_OUT_TEXT_MAX, "%" PRIu64 " %s%s", count, units[i].name,
+           count == 1 ? "" : "s");
   return text;
 }
 
-const char *mtasts_relative_time(int64_t then, int64_t now, char text[MTASTS_WORDS_MAX]) {
-  char words[MTASTS_WORDS_MAX];
+const char *mtasts_relative_time(int64_t then, int64_t now, char text[MTASTS_OUT_TEXT_MAX]) {
+  char words[MTASTS_OUT_TEXT_MAX];
   bool future = then > now;
   uint64_t distance = future ? (uint64_t)then - (uint64_t)now : (uint64_t)now - (uint64_t)then;
   if (distance == 0)
-    snprintf(text, MTASTS_WORDS_MAX, "now");
+    snprintf(text, MTASTS_OUT_TEXT_MAX, "now");
   else if (future)
-    snprintf(text, MTASTS_WORDS_MAX, "in %s", mtasts_duration(distance, words));
+    snprintf(text, MTASTS_OUT_TEXT_MAX, "in %s", mtasts_duration(distance, words));
   else
-    snprintf(text, MTASTS_WORDS_MAX, "%s ago", mtasts_duration(distance, words));
+    snprintf(text, MTASTS_OUT_TEXT_MAX, "%s ago", mtasts_duration(distance, words));
   return text;
 }
 
-const char *mtasts_absolute_time(int64_t time, char text[MTASTS_WORDS_MAX]) {
+const char *mtasts_absolute_time(int64_t time, char text[MTASTS_OUT_TEXT_MAX]) {
   char stamp[MTASTS_RFC3339_SIZE];
   if (mtasts_rfc3339_format(time, stamp))
-    snprintf(text, MTASTS_WORDS_MAX, "%.10s %.8s UTC", stamp, stamp + 11);
+    snprintf(text, MTASTS_OUT_TEXT_MAX, "%.10s %.8s UTC", stamp, stamp + 11);
   else
-    snprintf(text, MTASTS_WORDS_MAX, "%" PRId64, time);
+    snprintf(text, MTASTS_OUT_TEXT_MAX, "%" PRId64, time);
   return text;
 }
 
-const char *mtasts_human_size(uint64_t bytes, char text[MTASTS_WORDS_MAX]) {
+const char *mtasts_human_size(uint64_t bytes, char text[MTASTS_OUT_TEXT_MAX]) {
   static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
   size_t unit = 0;
   double size = (double)bytes / 1024;
@@ -216,9 +217,9 @@ const char *mtasts_human_size(uint64_t bytes, char text[MTASTS_WORDS_MAX]) {
     unit++;
   }
   if (bytes < 1024)
-    snprintf(text, MTASTS_WORDS_MAX, "%" PRIu64 " bytes", bytes);
+    snprintf(text, MTASTS_OUT_TEXT_MAX, "%" PRIu64 " bytes", bytes);
   else
-    snprintf(text, MTASTS_WORDS_MAX, "%.1f %s", size, units[unit]);
+    snprintf(text, MTASTS_OUT_TEXT_MAX, "%.1f %s", size, units[unit]);
   return text;
 }
 

@@ -23,11 +23,12 @@ enum mtasts_colour {
   MTASTS_YELLOW,
 };
 
-/* Once, before any other function but mtasts_complain. */
+/* Once, before any other function but mtasts_print_error. */
 void mtasts_out_init(bool no_color);
 
 /* "mtasts: what: why" on standard error, in the place of a passing line. */
-__attribute__((format(printf, 2, 3))) void mtasts_complain(const char *what, const char *why, ...);
+__attribute__((format(printf, 2, 3))) void mtasts_print_error(const char *what, const char *why,
+                                                              ...);
 
 /* A line on standard error, which is a terminal, in the place of the passing line before it. */
 void mtasts_passing_line(const char *line);
@@ -40,7 +41,7 @@ const char *mtasts_colour_on(enum mtasts_colour colour);
 const char *mtasts_colour_off(enum mtasts_colour colour);
 
 /* "✓" and "✗" where the terminal can show them, else "yes" and "no". */
-const char *mtasts_tick(bool yes);
+const char *mtasts_yes_mark(bool yes);
 
 /*
  * A table: columns are aligned by the width that text has on a terminal. It may have any
@@ -59,20 +60,20 @@ mtasts_table_cell(struct mtasts_table *table, enum mtasts_colour colour, const c
 void mtasts_table_end(struct mtasts_table *table);
 
 enum {
-  MTASTS_WORDS_MAX = 40, /* bytes for each of the texts below, with their NUL */
+  MTASTS_OUT_TEXT_MAX = 40, /* bytes for each of the texts below, with their NUL */
 };
 
 /* "in 6 days", "3 hours ago", "now". Returns text. */
-const char *mtasts_relative_time(int64_t then, int64_t now, char text[MTASTS_WORDS_MAX]);
+const char *mtasts_relative_time(int64_t then, int64_t now, char text[MTASTS_OUT_TEXT_MAX]);
 
 /* "7 days", "90 seconds". */
-const char *mtasts_duration(uint64_t seconds, char text[MTASTS_WORDS_MAX]);
+const char *mtasts_duration(uint64_t seconds, char text[MTASTS_OUT_TEXT_MAX]);
 
 /* "2026-01-31 12:00:00 UTC" */
-const char *mtasts_absolute_time(int64_t time, char text[MTASTS_WORDS_MAX]);
+const char *mtasts_absolute_time(int64_t time, char text[MTASTS_OUT_TEXT_MAX]);
 
 /* "1.2 MiB" */
-const char *mtasts_human_size(uint64_t bytes, char text[MTASTS_WORDS_MAX]);
+const char *mtasts_human_size(uint64_t bytes, char text[MTASTS_OUT_TEXT_MAX]);
 
 /* "[####      ]": so many columns without the brackets, filled by the share, 0 to 1. text has room
  * for three bytes more. */

@@ -37,9 +37,9 @@ static enum mtasts_status parse(struct parsed *parsed, size_t size) {
 
 /* Complains as text unless quiet. */
 static int parse_failed(const struct mtasts_options *options, const char *name,
-                        enum mtasts_status status, const struct mtasts_note *error) {
+                        enum mtasts_status status, const struct mtasts_policy_diagnostic *error) {
   if (status == MTASTS_NO_MEMORY) {
-    mtasts_complain(name, "out of memory");
+    mtasts_print_error(name, "out of memory");
     return MTASTS_EXIT_MEMORY;
   }
   const char *why = error->text ? error->text : mtasts_status_name(status);
@@ -49,9 +49,9 @@ static int parse_failed(const struct mtasts_options *options, const char *name,
     return code == MTASTS_EXIT_OK ? MTASTS_EXIT_DATA : code;
   }
   if (error->line > 0)
-    mtasts_complain(name, "line %u: %s", error->line, why);
+    mtasts_print_error(name, "line %u: %s", error->line, why);
   else
-    mtasts_complain(name, "%s", why);
+    mtasts_print_error(name, "%s", why);
   return MTASTS_EXIT_DATA;
 }
 
@@ -87,7 +87,7 @@ static json_t *policy_json(const struct parsed *parsed) {
 }
 
 static void print_policy(const struct parsed *parsed) {
-  char words[MTASTS_WORDS_MAX];
+  char words[MTASTS_OUT_TEXT_MAX];
   struct mtasts_span name;
   const char *label = "mx:";
   printf("%svalid%s\nmode:     %s\nmax_age:  %u (%s)\n", mtasts_colour_on(MTASTS_GREEN),
@@ -105,7 +105,8 @@ static void print_policy(const struct parsed *parsed) {
 
 static int run_parse(const struct mtasts_options *options) {
   struct parsed parsed = {0};
-  int code = load(options, options->words.count > 0 ? options->words.items[0] : NULL, &parsed);
+  int code =
+      load(options, options->arguments.count > 0 ? options->arguments.items[0] : NULL, &parsed);
   if (code == MTASTS_EXIT_OK && options->json)
     code = mtasts_json_print(policy_json(&parsed));
   else if (code == MTASTS_EXIT_OK)
@@ -127,7 +128,7 @@ static int print_match(const struct mtasts_options *options, const char *host,
   enum mtasts_colour colour = match ? MTASTS_GREEN : MTASTS_RED;
   char shown[1024];
   mtasts_printable(text, shown, sizeof shown);
-  printf("%s%s%s %s", mtasts_colour_on(colour), mtasts_tick(match), mtasts_colour_off(colour),
+  printf("%s%s%s %s", mtasts_colour_on(colour), mtasts_yes_mark(match), mtasts_colour_off(colour),
          shown);
   if (match)
     printf(" matches %.*s\n", (int)pattern.len, pattern.data);
@@ -139,9 +140,9 @@ static int print_match(const struct mtasts_options *options, const char *host,
 static int run_match(const struct mtasts_options *options) {
   struct parsed parsed = {0};
   bool all = true;
-  int code = load(options, options->words.items[0], &parsed);
-  for (size_t i = 1; i < options->words.count && code == MTASTS_EXIT_OK; i++) {
-    const char *host = options->words.items[i];
+  int code = load(options, options->arguments.items[0], &parsed);
+  for (size_t i = 1; i < options->arguments.count && code == MTASTS_EXIT_OK; i++) {
+    const char *host = options->arguments.items[i];
     struct mtasts_span pattern =
         mtasts_mx_match(&parsed.policy.mx, (struct mtasts_span){host, strlen(host)});
     all = all && pattern.data;
@@ -166,20 +167,20 @@ static bool mode_known(const char *mode) {
 /* Checks what was given; returns an exit code. */
 static int check_new(const struct mtasts_options *options, unsigned long *max_age) {
   if (!options->mode) {
-    mtasts_complain("policy new", "--mode is missing: enforce, testing or none");
+    mtasts_print_error("policy new", "--mode is missing: enforce, testing or none");
     return MTASTS_EXIT_USAGE;
   }
   if (!mode_known(options->mode)) {
-    mtasts_complain(options->mode, "no such mode; it is enforce, testing or none");
+    mtasts_print_error(options->mode, "no such mode; it is enforce, testing or none");
     return MTASTS_EXIT_DATA;
   }
   if (options->mx.count == 0 && strcmp(options->mode, mtasts_mode_name(MTASTS_MODE_NONE)) != 0) {
-    mtasts_complain("policy new", "mode %s needs --mx, with your MX hosts or *.patterns",
-                    options->mode);
+    mtasts_print_error("policy new", "mode %s needs --mx, with your MX hosts or *.patterns",
+                       options->mode);
     return MTASTS_EXIT_USAGE;
   }
   if (options->max_age && !mtasts_number_read(options->max_age, 0, MTASTS_MAX_AGE_MAX, max_age)) {
-    mtasts_complain(options->max_age, "--max-age is 0 to %u seconds", MTASTS_MAX_AGE_MAX);
+    mtasts_print_error(options->max_age, "--max-age is 0 to %u seconds", MTASTS_MAX_AGE_MAX);
     return MTASTS_EXIT_DATA;
   }
   return MTASTS_EXIT_OK;
@@ -193,8 +194,8 @@ static int write_new(const struct mtasts_options *options, unsigned long max_age
     char pattern[MTASTS_DOMAIN_MAX];
     size_t len = mtasts_mx_pattern((struct mtasts_span){text, strlen(text)}, pattern);
     if (len == 0) {
-      mtasts_complain(text,
-                      "not an mx pattern: write mx.example.com or *.example.com, in A-labels");
+      mtasts_print_error(text,
+                         "not an mx pattern: write mx.example.com or *.example.com, in A-labels");
       return MTASTS_EXIT_DATA;
     }
     fprintf(out, "mx: %.*s\n", (int)len, pattern);
@@ -222,7 +223,7 @@ static int run_new(const struct mtasts_options *options) {
     return code;
   FILE *out = open_memstream(&parsed.body, &size);
   if (!out) {
-    mtasts_complain("policy new", "out of memory");
+    mtasts_print_error("policy new", "out of memory");
     return MTASTS_EXIT_MEMORY;
   }
   code = write_new(options, max_age, out);
@@ -251,7 +252,7 @@ const struct mtasts_command mtasts_command_policy_parse = {
             "  mtasts policy parse mta-sts.txt\n"
             "  curl -s https://mta-sts.example.com/.well-known/mta-sts.txt | mtasts policy parse\n",
     .least = 0,
-    .most = 1,
+    .max = 1,
     .run = run_parse,
 };
 
@@ -263,7 +264,7 @@ const struct mtasts_command mtasts_command_policy_match = {
             "Examples:\n"
             "  mtasts policy match mta-sts.txt mx1.example.com mx2.example.com\n",
     .least = 2,
-    .most = SIZE_MAX,
+    .max = SIZE_MAX,
     .run = run_match,
 };
 
@@ -278,6 +279,6 @@ const struct mtasts_command mtasts_command_policy_new = {
             "  mtasts policy new --mode testing --mx mx1.example.com mx2.example.com\n"
             "  mtasts policy new --mode enforce --mx '*.mail.example.com' --max-age 2592000\n",
     .least = 0,
-    .most = 0,
+    .max = 0,
     .run = run_new,
 };

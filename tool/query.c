@@ -11,7 +11,7 @@
 #include "explain.h"
 #include "idn.h"
 #include "json.h"
-#include "session.h"
+#include "lookup_session.h"
 
 enum {
   JOBS = 64,
@@ -60,15 +60,15 @@ static void read_slot(struct slot *slot, const char *text, bool explained) {
   step(slot, 0, "2", words);
 }
 
-static enum mtasts_supply next(void *context, struct mtasts_question *question) {
+static enum mtasts_supply next(void *context, struct mtasts_lookup_item *item) {
   struct query *query = context;
   while (query->next < query->count) {
     struct slot *slot = &query->slots[query->next++];
     if (slot->parsed != MTASTS_OK)
       continue;
-    question->domain = slot->domain;
-    question->token = slot;
-    question->trace = slot->steps ? step : NULL;
+    item->domain = slot->domain;
+    item->token = slot;
+    item->trace = slot->steps ? step : NULL;
     return MTASTS_SUPPLY_GIVEN;
   }
   return MTASTS_SUPPLY_END;
@@ -97,10 +97,10 @@ static bool keep_override(struct slot *slot, const struct mtasts_override *overr
 }
 
 /* What is known dies with the look-up, and domains are printed in the order given: keep a copy. */
-static void keep(void *context, const struct mtasts_question *question,
-                 const struct mtasts_result *result) {
+static void keep(void *context, const struct mtasts_lookup_item *item,
+                 const struct mtasts_lookup_result *result) {
   struct query *query = context;
-  struct slot *slot = question->token;
+  struct slot *slot = item->token;
   slot->answered = true;
   slot->asked = result->asked;
   slot->monitor = result->monitor;
@@ -178,8 +178,8 @@ static int print_all(const struct query *query) {
 }
 
 static int ask(struct query *query) {
-  struct mtasts_session *session;
-  const struct mtasts_session_options options = {
+  struct mtasts_lookup_session *session;
+  const struct mtasts_lookup_session_options options = {
       .options = query->options,
       .jobs = JOBS,
       .forced = query->options->refresh,
@@ -187,33 +187,34 @@ static int ask(struct query *query) {
       .done = keep,
       .context = query,
   };
-  int code = mtasts_session_open(&options, &session);
+  int code = mtasts_lookup_session_open(&options, &session);
   if (code != MTASTS_EXIT_OK)
     return code;
-  code = mtasts_session_run(session);
+  code = mtasts_lookup_session_run(session);
   if (query->memory) {
-    mtasts_complain("query", "out of memory");
+    mtasts_print_error("query", "out of memory");
     code = MTASTS_EXIT_MEMORY;
   }
   int printed = print_all(query);
   code = code == MTASTS_EXIT_OK ? printed : code;
-  mtasts_session_close(session, code); /* an answer that cannot be stored is an answer still */
+  mtasts_lookup_session_close(session,
+                              code); /* an answer that cannot be stored is an answer still */
   return code;
 }
 
 static int run(const struct mtasts_options *options) {
   if (options->offline && options->refresh) {
-    mtasts_complain("query", "--offline and --refresh exclude each other");
+    mtasts_print_error("query", "--offline and --refresh exclude each other");
     return MTASTS_EXIT_USAGE;
   }
-  struct query query = {.options = options, .count = options->words.count};
+  struct query query = {.options = options, .count = options->arguments.count};
   query.slots = calloc(query.count, sizeof *query.slots);
   if (!query.slots) {
-    mtasts_complain("query", "out of memory");
+    mtasts_print_error("query", "out of memory");
     return MTASTS_EXIT_MEMORY;
   }
   for (size_t i = 0; i < query.count; i++)
-    read_slot(&query.slots[i], options->words.items[i], options->explain);
+    read_slot(&query.slots[i], options->arguments.items[i], options->explain);
   int code = ask(&query);
   for (size_t i = 0; i < query.count; i++) {
     free(query.slots[i].bytes);
@@ -241,6 +242,6 @@ const struct mtasts_command mtasts_command_query = {
             "  mtasts --json query example.com example.net | jq .verdict\n"
             "  mtasts --cache /tmp/cache --resolver 9.9.9.9 query example.com\n",
     .least = 1,
-    .most = SIZE_MAX,
+    .max = SIZE_MAX,
     .run = run,
 };

@@ -22,10 +22,10 @@ static int print_invalid(const struct mtasts_options *options, enum mtasts_statu
   if (!why)
     why = mtasts_status_name(status);
   if (!options->json)
-    mtasts_complain("record", "%s",
-                    absent ? "absent: no TXT record begins with v=STSv1; publish one as "
-                             "\"v=STSv1; id=20260101T0000;\""
-                           : why);
+    mtasts_print_error("record", "%s",
+                       absent ? "absent: no TXT record begins with v=STSv1; publish one as "
+                                "\"v=STSv1; id=20260101T0000;\""
+                              : why);
   else if (mtasts_json_print(json_pack("{s:b,s:s}", "valid", 0, "error",
                                        absent ? "absent" : why)) != MTASTS_EXIT_OK)
     return MTASTS_EXIT_IO;
@@ -33,14 +33,15 @@ static int print_invalid(const struct mtasts_options *options, enum mtasts_statu
 }
 
 static int run(const struct mtasts_options *options) {
-  size_t count = options->words.count;
+  size_t count = options->arguments.count;
   struct mtasts_span *texts = calloc(count, sizeof *texts);
   if (!texts) {
-    mtasts_complain("record", "out of memory");
+    mtasts_print_error("record", "out of memory");
     return MTASTS_EXIT_MEMORY;
   }
   for (size_t i = 0; i < count; i++)
-    texts[i] = (struct mtasts_span){options->words.items[i], strlen(options->words.items[i])};
+    texts[i] =
+        (struct mtasts_span){options->arguments.items[i], strlen(options->arguments.items[i])};
 
   struct mtasts_record record;
   const char *why = NULL;
@@ -59,6 +60,6 @@ const struct mtasts_command mtasts_command_record_parse = {
             "  mtasts record parse 'v=STSv1; id=20260101T0000;'\n"
             "  mtasts --json record parse 'v=spf1 -all' 'v=STSv1; id=7;'\n",
     .least = 1,
-    .most = SIZE_MAX,
+    .max = SIZE_MAX,
     .run = run,
 };

@@ -5,15 +5,15 @@
 
 #include "answer.h"
 #include "batch.h"
+#include "cache_access.h"
 #include "out.h"
-#include "place.h"
 #include "walk.h"
 
 struct refresh {
   const struct mtasts_options *options;
-  struct mtasts_place place;
+  struct mtasts_cache_access access;
   struct mtasts_discover_settings settings;
-  struct mtasts_list domains;
+  struct mtasts_domain_list domains;
   int64_t now;
   bool memory; /* ran out */
 };
@@ -25,34 +25,34 @@ static bool choose(void *context, const struct mtasts_domain *domain, enum mtast
   if (status == MTASTS_OK && entry->has_policy &&
       (refresh->options->all ||
        mtasts_discover_refresh_due(&refresh->settings, entry, refresh->now)))
-    refresh->memory = !mtasts_list_add(&refresh->domains, domain);
+    refresh->memory = !mtasts_domain_list_add(&refresh->domains, domain);
   return !refresh->memory;
 }
 
 /* The cache is closed again before the session opens it to write. */
 static int choose_all(struct refresh *refresh) {
-  struct mtasts_place *place = &refresh->place;
-  int code = mtasts_place_open(refresh->options, MTASTS_READ, place);
+  struct mtasts_cache_access *access = &refresh->access;
+  int code = mtasts_cache_access_open(refresh->options, MTASTS_CACHE_ACCESS_READ, access);
   if (code != MTASTS_EXIT_OK)
     return code;
-  refresh->settings = mtasts_config_settings(place->config);
+  refresh->settings = mtasts_config_settings(access->config);
   refresh->now = time(NULL);
-  enum mtasts_status status = mtasts_cache_walk(place->cache, choose, refresh);
+  enum mtasts_status status = mtasts_cache_walk(access->cache, choose, refresh);
   if (refresh->memory)
     status = MTASTS_NO_MEMORY;
   if (status != MTASTS_OK)
-    code = mtasts_place_complain(place, status);
-  return mtasts_place_close_cache(place, code);
+    code = mtasts_cache_access_print_error(access, status);
+  return mtasts_cache_access_close_cache(access, code);
 }
 
 static int take_named(struct refresh *refresh) {
-  const struct mtasts_values *words = &refresh->options->words;
+  const struct mtasts_option_values *words = &refresh->options->arguments;
   for (size_t i = 0; i < words->count; i++) {
     struct mtasts_domain domain;
     if (!mtasts_read_domain(words->items[i], &domain))
       return MTASTS_EXIT_DATA;
-    if (!mtasts_list_add(&refresh->domains, &domain)) {
-      mtasts_complain("refresh", "out of memory");
+    if (!mtasts_domain_list_add(&refresh->domains, &domain)) {
+      mtasts_print_error("refresh", "out of memory");
       return MTASTS_EXIT_MEMORY;
     }
   }
@@ -66,13 +66,14 @@ static uint64_t total(void *context) {
 
 static enum mtasts_supply next(void *context, struct mtasts_domain *domain) {
   struct refresh *refresh = context;
-  return mtasts_list_take(&refresh->domains, domain) ? MTASTS_SUPPLY_GIVEN : MTASTS_SUPPLY_END;
+  return mtasts_domain_list_take(&refresh->domains, domain) ? MTASTS_SUPPLY_GIVEN
+                                                            : MTASTS_SUPPLY_END;
 }
 
 static int run(const struct mtasts_options *options) {
-  bool named = options->words.count > 0;
+  bool named = options->arguments.count > 0;
   if (options->all + options->due + named > 1) {
-    mtasts_complain("refresh", "--all, --due and DOMAIN exclude each other");
+    mtasts_print_error("refresh", "--all, --due and DOMAIN exclude each other");
     return MTASTS_EXIT_USAGE;
   }
   struct refresh refresh = {.options = options};
@@ -80,7 +81,7 @@ static int run(const struct mtasts_options *options) {
   if (code == MTASTS_EXIT_OK) {
     struct mtasts_batch batch = {
         .options = options,
-        .place = named ? NULL : &refresh.place,
+        .access = named ? NULL : &refresh.access,
         .name = "refresh",
         .forced = true,
         .rest = "what was learnt is stored",
@@ -91,8 +92,8 @@ static int run(const struct mtasts_options *options) {
     };
     code = mtasts_batch_run(&batch);
   }
-  mtasts_list_free(&refresh.domains);
-  return mtasts_place_close(&refresh.place, code);
+  mtasts_domain_list_free(&refresh.domains);
+  return mtasts_cache_access_close(&refresh.access, code);
 }
 
 const struct mtasts_command mtasts_command_refresh = {
@@ -108,6 +109,6 @@ const struct mtasts_command mtasts_command_refresh = {
             "  mtasts refresh\n"
             "  mtasts refresh example.com\n",
     .least = 0,
-    .most = SIZE_MAX,
+    .max = SIZE_MAX,
     .run = run,
 };

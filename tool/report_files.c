@@ -14,7 +14,7 @@ enum {
 };
 
 /* Where we are in a Maildir. */
-enum place {
+enum access {
   OUTSIDE,
   MAILDIR,  /* files are no messages, directories may be folders */
   MESSAGES, /* cur or new */
@@ -27,7 +27,7 @@ struct search {
 };
 
 static void search_directory(const struct search *search, const char *path, int fd,
-                             enum place place, unsigned depth);
+                             enum access access, unsigned depth);
 
 static bool has_directory(int fd, const char *name) {
   struct stat status;
@@ -56,7 +56,7 @@ static void search_file(const struct search *search, const char *path, int paren
     close(fd);
 }
 
-static enum place place_of(int fd, const char *name, enum place parent) {
+static enum access place_of(int fd, const char *name, enum access parent) {
   if (has_directory(fd, "cur") && has_directory(fd, "new"))
     return MAILDIR;
   if (parent == MAILDIR)
@@ -65,7 +65,7 @@ static enum place place_of(int fd, const char *name, enum place parent) {
 }
 
 static void search_entry(const struct search *search, const char *path, int parent,
-                         const char *name, enum place place, unsigned depth) {
+                         const char *name, enum access access, unsigned depth) {
   struct stat status;
   struct stat target;
   if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
@@ -74,23 +74,23 @@ static void search_entry(const struct search *search, const char *path, int pare
       (fstatat(parent, name, &target, 0) < 0 || !S_ISREG(target.st_mode)))
     return;
   if (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)) {
-    if (place != MAILDIR)
+    if (access != MAILDIR)
       search_file(search, path, parent, name);
     return;
   }
-  if (!S_ISDIR(status.st_mode) || (place == MAILDIR && strcmp(name, "tmp") == 0))
+  if (!S_ISDIR(status.st_mode) || (access == MAILDIR && strcmp(name, "tmp") == 0))
     return;
   int fd = depth < DEPTH_MAX ? openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
                              : (errno = ELOOP, -1);
   if (fd < 0)
     unreadable(search, path, errno);
   else
-    search_directory(search, path, fd, place_of(fd, name, place), depth + 1);
+    search_directory(search, path, fd, place_of(fd, name, access), depth + 1);
 }
 
 /* Closes fd. */
 static void search_directory(const struct search *search, const char *path, int fd,
-                             enum place place, unsigned depth) {
+                             enum access access, unsigned depth) {
   char *below = NULL;
   DIR *directory = fdopendir(fd);
   if (!directory) {
@@ -106,7 +106,7 @@ static void search_directory(const struct search *search, const char *path, int 
       unreadable(search, path, ENOMEM);
       break;
     }
-    search_entry(search, below, dirfd(directory), entry->d_name, place, depth);
+    search_entry(search, below, dirfd(directory), entry->d_name, access, depth);
     free(below);
   }
   closedir(directory);

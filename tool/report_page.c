@@ -86,7 +86,7 @@ static int create_or_complain(const char *path, const struct mtasts_page *page,
   int error = create(path, page, index);
   if (!error)
     return MTASTS_EXIT_OK;
-  mtasts_complain(path, "cannot be created: %s", strerror(error));
+  mtasts_print_error(path, "cannot be created: %s", strerror(error));
   return error == ENOMEM ? MTASTS_EXIT_MEMORY : MTASTS_EXIT_CREATE;
 }
 
@@ -165,7 +165,7 @@ int mtasts_report_pages(const char *directory, const struct mtasts_page *page,
                         const struct mtasts_by_domain *domains) {
   size_t used = page->sums->domains.used;
   if (mkdir(directory, 0777) < 0 && errno != EEXIST) {
-    mtasts_complain(directory, "cannot be created: %s", strerror(errno));
+    mtasts_print_error(directory, "cannot be created: %s", strerror(errno));
     return MTASTS_EXIT_CREATE;
   }
   const struct mtasts_count **sorted = mtasts_tally_sorted(&page->sums->domains, MTASTS_LARGEST);

@@ -70,7 +70,7 @@ static void note(struct show *show, json_t *list, const char *key, uint64_t mess
                  const char *text) {
   struct input_name name = name_of(show, message);
   if (!show->options->json) {
-    mtasts_complain(name.text, "%s", text);
+    mtasts_print_error(name.text, "%s", text);
     return;
   }
   if (json_array_size(list) >= NOTES_MAX)
@@ -189,8 +189,8 @@ static void unreadable(void *context, const char *path, int error) {
 static void begin_progress(struct show *show) {
   uint64_t total = 0;
   bool shown = isatty(STDERR_FILENO) && !(show->options->json && isatty(STDOUT_FILENO));
-  for (size_t i = 0; shown && i < show->options->words.count; i++)
-    total += mtasts_report_files_count(show->options->words.items[i]);
+  for (size_t i = 0; shown && i < show->options->arguments.count; i++)
+    total += mtasts_report_files_count(show->options->arguments.items[i]);
   mtasts_progress_begin(&show->progress, shown && total > 0, total);
 }
 
@@ -199,11 +199,11 @@ static int read_all(struct show *show) {
   static const struct mtasts_report_files_events events = {read_file, unreadable};
   int code = MTASTS_EXIT_OK;
   begin_progress(show);
-  for (size_t i = 0; i < show->options->words.count && !show->no_memory; i++) {
-    const char *path = show->options->words.items[i];
+  for (size_t i = 0; i < show->options->arguments.count && !show->no_memory; i++) {
+    const char *path = show->options->arguments.items[i];
     if (mtasts_report_files(path, &events, show))
       continue;
-    mtasts_complain(path, "no such file or directory");
+    mtasts_print_error(path, "no such file or directory");
     code = MTASTS_EXIT_NOFILE;
   }
   mtasts_wipe();
@@ -219,7 +219,7 @@ static bool read_day(const char *text, bool *given, int64_t *day) {
     return true;
   *given = mtasts_date_parse((struct mtasts_span){text, strlen(text)}, day);
   if (!*given)
-    mtasts_complain(text, "no day of the form 2026-01-31");
+    mtasts_print_error(text, "no day of the form 2026-01-31");
   return *given;
 }
 
@@ -229,7 +229,7 @@ static bool read_domain(struct show *show) {
     return true;
   if (mtasts_domain_from_text((struct mtasts_span){text, strlen(text)}, &show->domain) !=
       MTASTS_OK) {
-    mtasts_complain(text, "no domain name");
+    mtasts_print_error(text, "no domain name");
     return false;
   }
   show->filter.domain = (struct mtasts_span){show->domain.name, strlen(show->domain.name)};
@@ -252,7 +252,7 @@ static bool read_percent(struct show *show) {
     for (digits = false, at++; mtasts_is_digit(*at); at++, digits = true)
       value += (*at - '0') * (unit /= 10);
   if (!digits || *at || value > 100) {
-    mtasts_complain(text, "no percentage from 0 to 100");
+    mtasts_print_error(text, "no percentage from 0 to 100");
     return false;
   }
   show->fail_over = value;
@@ -262,11 +262,11 @@ static bool read_percent(struct show *show) {
 static bool read_form(struct show *show) {
   const struct mtasts_options *options = show->options;
   if (options->csv && options->json) {
-    mtasts_complain("--csv", "not together with --json");
+    mtasts_print_error("--csv", "not together with --json");
     return false;
   }
   if (options->by && !mtasts_show_by_read(options->by, &show->by)) {
-    mtasts_complain(options->by, "no such table: result, source, reporter, mx, day, domain");
+    mtasts_print_error(options->by, "no such table: result, source, reporter, mx, day, domain");
     return false;
   }
   return true;
@@ -333,7 +333,7 @@ static int run(const struct mtasts_options *options) {
   if (printed == MTASTS_EXIT_OK && !show.no_memory)
     printed = write_html(&show);
   if (show.no_memory) {
-    mtasts_complain("report show", "out of memory");
+    mtasts_print_error("report show", "out of memory");
     code = MTASTS_EXIT_MEMORY;
   } else if (printed != MTASTS_EXIT_OK) {
     code = printed;
@@ -356,6 +356,6 @@ const struct mtasts_command mtasts_command_report_show = {
     .summary = "reads TLS reports that others sent (RFC 8460)",
     .help = "",
     .least = 1,
-    .most = SIZE_MAX,
+    .max = SIZE_MAX,
     .run = run,
 };

@@ -7,9 +7,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "advice.h"
 #include "findings.h"
 #include "out.h"
-#include "advice.h"
 #include "safe_text.h"
 
 enum {
@@ -179,14 +179,14 @@ static uint64_t total_of(const struct mtasts_count **counts, size_t used) {
   return total;
 }
 
-static bool print_table(const struct mtasts_sums *sums, enum mtasts_show_by by, size_t most,
+static bool print_table(const struct mtasts_sums *sums, enum mtasts_show_by by, size_t max,
                         bool advice) {
   const struct mtasts_show_table *table = mtasts_show_table(by);
-  const struct mtasts_tally *tally = mtasts_show_tally(sums, by);
+  const struct mtasts_policy_counts *tally = mtasts_show_tally(sums, by);
   const struct mtasts_count **counts = mtasts_tally_sorted(tally, table->order);
   if (!counts)
     return tally->used == 0 && puts("  none") >= 0;
-  size_t rows = tally->used < most ? tally->used : most;
+  size_t rows = tally->used < max ? tally->used : max;
   struct layout layout = layout_of(table, counts, rows);
   uint64_t total = total_of(counts, tally->used);
   print_header(&layout, table);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "files.h"
-#include "meta.h"
+#include "meta_page.h"
 #include "out.h"
 
 enum {
@@ -22,11 +22,12 @@ enum {
 
 static int complain(const struct mtasts_target *target, int error) {
   if (error == ELOOP) {
-    mtasts_complain(target->path, "a symbolic link is on the way: root follows none to a file that "
-                                  "it writes; name the directory without links");
+    mtasts_print_error(target->path,
+                       "a symbolic link is on the way: root follows none to a file that "
+                       "it writes; name the directory without links");
     return MTASTS_EXIT_DENIED;
   }
-  mtasts_complain(target->path, "%s", strerror(error));
+  mtasts_print_error(target->path, "%s", strerror(error));
   return error == EACCES || error == EPERM || error == EROFS ? MTASTS_EXIT_DENIED
                                                              : MTASTS_EXIT_CREATE;
 }
@@ -66,12 +67,12 @@ static bool may_replace(const struct mtasts_target *target) {
   if (rc == ENOENT)
     return true;
   if (rc != 0) {
-    mtasts_complain(target->path, "is there, and is no regular file");
+    mtasts_print_error(target->path, "is there, and is no regular file");
     return false;
   }
   if (strcmp(target->name, MTASTS_FILE_DATA) == 0 &&
       (is_there(target, MTASTS_FILE_LOCK) || is_there(target, MTASTS_FILE_WRITER))) {
-    mtasts_complain(target->path, "belongs to a cache, and is not replaced");
+    mtasts_print_error(target->path, "belongs to a cache, and is not replaced");
     return false;
   }
   int fd = openat(target->directory, target->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -79,8 +80,8 @@ static bool may_replace(const struct mtasts_target *target) {
   if (fd >= 0)
     close(fd);
   if (!earlier)
-    mtasts_complain(target->path,
-                    "is there, and is no backup of a cache: remove it, or choose another name");
+    mtasts_print_error(target->path,
+                       "is there, and is no backup of a cache: remove it, or choose another name");
   return earlier;
 }
 

@@ -41,8 +41,8 @@ static struct mtasts_span trim(struct mtasts_span line) {
   return line;
 }
 
-static void complain_line(struct warm *warm, const char *why) {
-  mtasts_complain(warm->name, "line %" PRIu64 ": %s", warm->lines.number, why);
+static void print_line_error(struct warm *warm, const char *why) {
+  mtasts_print_error(warm->name, "line %" PRIu64 ": %s", warm->lines.number, why);
   warm->bad++;
   warm->batch.passed_over++;
 }
@@ -56,14 +56,14 @@ static enum mtasts_supply next(void *context, struct mtasts_domain *domain) {
     if (got == MTASTS_LINE_LATER)
       return MTASTS_SUPPLY_LATER;
     if (got == MTASTS_LINE_ERROR) {
-      mtasts_complain(warm->name, "%s", strerror(errno));
+      mtasts_print_error(warm->name, "%s", strerror(errno));
       warm->code = MTASTS_EXIT_IO;
     }
     if (got != MTASTS_LINE)
       return MTASTS_SUPPLY_END;
     /* Only a comment may be cut. */
     if (line.len > LINE_BYTES && !memchr(line.data, '#', line.len)) {
-      complain_line(warm, "the line is too long");
+      print_line_error(warm, "the line is too long");
       continue;
     }
     struct mtasts_span text = trim(line);
@@ -75,7 +75,7 @@ static enum mtasts_supply next(void *context, struct mtasts_domain *domain) {
     if (status == MTASTS_NO_POLICY) /* an address or .parent: nothing to look up */
       warm->batch.passed_over++;
     else
-      complain_line(warm, "not a domain name");
+      print_line_error(warm, "not a domain name");
   }
 }
 
@@ -108,7 +108,7 @@ static int warm_list(struct warm *warm) {
 }
 
 static int run(const struct mtasts_options *options) {
-  const char *path = options->words.count > 0 ? options->words.items[0] : NULL;
+  const char *path = options->arguments.count > 0 ? options->arguments.items[0] : NULL;
   struct warm warm = {.name = mtasts_input_name(path)};
   int code;
   int fd = mtasts_input_open(path, &code);
@@ -127,7 +127,7 @@ static int run(const struct mtasts_options *options) {
   if (mtasts_lines_init(&warm.lines, fd, LINE_BYTES)) {
     code = warm_list(&warm);
   } else {
-    mtasts_complain("warm", "out of memory");
+    mtasts_print_error("warm", "out of memory");
     code = MTASTS_EXIT_MEMORY;
   }
   mtasts_lines_free(&warm.lines);
@@ -150,6 +150,6 @@ const struct mtasts_command mtasts_command_warm = {
             "  mtasts --cache /tmp/cache warm domains.txt\n"
             "  cut -d@ -f2 addresses | sort -u | mtasts warm --jobs 256\n",
     .least = 0,
-    .most = 1,
+    .max = 1,
     .run = run,
 };

@@ -196,17 +196,17 @@ static enum mtasts_status read_pages(void *state, const struct mtasts_domain *do
 
 static enum mtasts_status read_answer(void *state, const struct mtasts_domain *domain,
                                       struct mtasts_entry *entry) {
-  static struct mtasts_ruling ruling; /* one thread asks */
+  static struct mtasts_entry_reply ruling; /* one thread asks */
   struct mtasts_span payload;
   enum mtasts_status status = mtasts_ask(&(struct mtasts_ask){.socket = ask_path,
                                                               .map = "entry",
                                                               .deadline = ASK_MS,
-                                                              .room = state,
-                                                              .room_size = ANSWER_SIZE},
+                                                              .buffer = state,
+                                                              .buffer_size = ANSWER_SIZE},
                                          (struct mtasts_span){domain->name, domain->len}, &payload);
   if (status == MTASTS_OK)
-    status = mtasts_ruling_read(payload, &ruling);
-  if (status == MTASTS_OK && !ruling.known)
+    status = mtasts_entry_reply_read(payload, &ruling);
+  if (status == MTASTS_OK && !ruling.has_entry)
     return MTASTS_ABSENT;
   *entry = ruling.entry;
   return status;
@@ -325,8 +325,8 @@ static bool import_one(struct writing *writing, unsigned *seed) {
   if (mtasts_ask(&(struct mtasts_ask){.socket = ask_path,
                                       .map = "import",
                                       .deadline = ASK_MS,
-                                      .room = writing->answer,
-                                      .room_size = sizeof writing->answer},
+                                      .buffer = writing->answer,
+                                      .buffer_size = sizeof writing->answer},
                  line_of(subject, number, line, sizeof line), &payload) != MTASTS_OK)
     return false;
   if (payload.len < 3 || memcmp(payload.data, "OK ", 3) != 0) {

@@ -25,10 +25,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clean_shutdown.h"
 #include "entry_codec.h"
 #include "record.h"
 #include "scratch.h"
-#include "stamp.h"
 #include "store.h"
 #include "tree_check.h"
 
@@ -72,7 +72,7 @@ static void put(struct mtasts_store *store, unsigned index, unsigned version) {
 
 static struct mtasts_store *start(void) {
   struct mtasts_store *store;
-  if (mtasts_stamp_check(cache) != MTASTS_OK ||
+  if (mtasts_clean_shutdown_check(cache) != MTASTS_OK ||
       mtasts_store_open(cache, &mtasts_store_defaults, &store) != MTASTS_OK)
     _exit(72);
   return store;
@@ -285,7 +285,7 @@ static int judge_image(const struct disk *disk, const char *directory) {
   static unsigned char value[MTASTS_ENTRY_SIZE_MAX];
   struct mtasts_store *store;
   struct mtasts_entry entry;
-  enum mtasts_status status = mtasts_stamp_check(directory);
+  enum mtasts_status status = mtasts_clean_shutdown_check(directory);
   if (status == MTASTS_OK)
     status = mtasts_store_open(directory, &mtasts_store_defaults, &store);
   if (status != MTASTS_OK) {

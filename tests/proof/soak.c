@@ -97,8 +97,8 @@ static bool ask_daemon(struct asker *asker, const char *path, const struct mtast
   return mtasts_ask(&(struct mtasts_ask){.socket = path,
                                          .map = asker->map,
                                          .deadline = ASK_MS,
-                                         .room = asker->room,
-                                         .room_size = sizeof asker->room},
+                                         .buffer = asker->room,
+                                         .buffer_size = sizeof asker->room},
                     (struct mtasts_span){domain->name, domain->len}, reply) == MTASTS_OK;
 }
 
@@ -136,15 +136,15 @@ static void take_verdict(struct answer *answer, enum mtasts_verdict verdict) {
 /* As the plugin and the milter do. */
 static bool ask_entry(struct asker *asker, const struct mtasts_domain *domain,
                       struct answer *answer) {
-  struct mtasts_ruling ruling;
+  struct mtasts_entry_reply ruling;
   struct mtasts_span payload;
   if (!ask_daemon(asker, ask_path, domain, &payload))
     return false;
-  if (mtasts_ruling_read(payload, &ruling) != MTASTS_OK) {
+  if (mtasts_entry_reply_read(payload, &ruling) != MTASTS_OK) {
     soak_complain("%s: d%u: cannot be read", answer->front, answer->domain);
     return false;
   }
-  struct mtasts_decision decision = mtasts_ruling_decide(&ruling, day(answer->asked));
+  struct mtasts_decision decision = mtasts_entry_reply_decide(&ruling, day(answer->asked));
   if (decision.policy)
     return take_policy(answer, decision.policy);
   take_verdict(answer, decision.verdict);
@@ -277,8 +277,8 @@ static void *go_round(void *context) {
     bool done = mtasts_ask(&(struct mtasts_ask){.socket = ask_path,
                                                 .map = "import",
                                                 .deadline = ASK_MS,
-                                                .room = room,
-                                                .room_size = sizeof room},
+                                                .buffer = room,
+                                                .buffer_size = sizeof room},
                            (struct mtasts_span){line, length}, &payload) == MTASTS_OK;
     if (done && memcmp(payload.data, "OK ", 3) != 0)
       soak_complain("an import was refused: %.*s", (int)payload.len, payload.data);
@@ -320,8 +320,8 @@ static bool answers(void) {
   return mtasts_ask(&(struct mtasts_ask){.socket = ask_path,
                                          .map = "stats",
                                          .deadline = ASK_MS,
-                                         .room = room,
-                                         .room_size = sizeof room},
+                                         .buffer = room,
+                                         .buffer_size = sizeof room},
                     (struct mtasts_span){"", 0}, &payload) == MTASTS_OK;
 }
 

@@ -22,7 +22,7 @@ enum {
 /* What the Internet would answer, and the time. */
 struct world {
   int64_t now;
-  enum mtasts_dns_outcome txt;
+  enum mtasts_dns_status txt;
   uint32_t txt_ttl;
   char texts[TEXTS_MAX][1024];
   size_t text_count;
@@ -96,7 +96,7 @@ static struct mtasts_span span(const char *text) {
 static bool set_txt(struct world *world, const char *text, bool add) {
   static const struct {
     const char *word;
-    enum mtasts_dns_outcome outcome;
+    enum mtasts_dns_status outcome;
   } failures[] = {{"none", MTASTS_DNS_NODATA},
                   {"nxdomain", MTASTS_DNS_NXDOMAIN},
                   {"servfail", MTASTS_DNS_FAILED},

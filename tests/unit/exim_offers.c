@@ -63,10 +63,10 @@ uschar *expand_string(uschar *text) {
       abort(); /* a name has become a part of the expansion */
     return look_up(CCS text + sizeof begin - 1, len + 2 - sizeof begin - sizeof end);
   }
-  bool known = strcmp(CCS text, "$exim_uid") == 0 || strcmp(CCS text, "$exim_gid") == 0;
+  bool decided = strcmp(CCS text, "$exim_uid") == 0 || strcmp(CCS text, "$exim_gid") == 0;
   uschar *number = store_get_3(16, GET_UNTAINTED, "", 0);
   snprintf(CS number, 16, "%d", EXIM_ID);
-  return known ? number : NULL;
+  return decided ? number : NULL;
 }
 
 void log_write(unsigned selector, int flags, const char *format, ...) {

@@ -18,7 +18,7 @@
 #include "store.h"
 #include "unit.h"
 
-static char room[MTASTS_NETSTRING_HEAD + MTASTS_RULING_MAX + 1];
+static char room[MTASTS_NETSTRING_HEAD + MTASTS_ENTRY_REPLY_MAX + 1];
 
 static void pack(struct mtasts_names *names, unsigned char *store, const char *name) {
   size_t len = strlen(name);
@@ -55,22 +55,22 @@ static struct mtasts_entry policy(unsigned patterns) {
 
 /* What the daemon knows: `unknown…` nothing, `monitor…` an enforce policy it does not enforce,
  * `none…` a domain without a record, `testing…`, and else an enforce policy. */
-static struct mtasts_ruling ruling_of(struct mtasts_span domain) {
-  struct mtasts_ruling ruling = {.known = true, .freshness = MTASTS_CACHED};
-  ruling.entry = policy(2);
+static struct mtasts_entry_reply ruling_of(struct mtasts_span domain) {
+  struct mtasts_entry_reply entry_reply = {.has_entry = true, .freshness = MTASTS_CACHED};
+  entry_reply.entry = policy(2);
   if (domain.len > 7 && memcmp(domain.data, "unknown", 7) == 0)
-    ruling.known = false;
+    entry_reply.has_entry = false;
   if (domain.len > 8 && memcmp(domain.data, "deferred", 8) == 0) {
-    ruling.known = false;
-    ruling.defer = true;
+    entry_reply.has_entry = false;
+    entry_reply.defer = true;
   }
   if (domain.len > 7 && memcmp(domain.data, "monitor", 7) == 0)
-    ruling.monitor = true;
+    entry_reply.monitor = true;
   if (domain.len > 7 && memcmp(domain.data, "testing", 7) == 0)
-    ruling.entry.policy.mode = MTASTS_MODE_TESTING;
+    entry_reply.entry.policy.mode = MTASTS_MODE_TESTING;
   if (domain.len > 4 && memcmp(domain.data, "none", 4) == 0)
-    ruling.entry = (struct mtasts_entry){.record = MTASTS_RECORD_ABSENT};
-  return ruling;
+    entry_reply.entry = (struct mtasts_entry){.record = MTASTS_RECORD_ABSENT};
+  return entry_reply;
 }
 
 static void transmit(int fd, const char *data, size_t size) {
@@ -90,8 +90,8 @@ static void reply(int fd, enum scene_daemon daemon, struct mtasts_span key) {
       "12:OK cached\n\n\n,",     "7:PERM no,",   "-1:,",   "10:NOTFOUND ,", "9999999:OK ",
   };
   char *payload = room + MTASTS_NETSTRING_HEAD;
-  struct mtasts_ruling ruling = ruling_of(key);
-  size_t size = mtasts_ruling_write(&ruling, payload);
+  struct mtasts_entry_reply entry_reply = ruling_of(key);
+  size_t size = mtasts_entry_reply_write(&entry_reply, payload);
   struct mtasts_span whole = mtasts_netstring_frame(payload, size);
   turn++;
   if (daemon == SCENE_SLOW) {

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "ruling.h"
+#include "entry_reply.h"
 
 enum {
   SCENE_PATH = 128,

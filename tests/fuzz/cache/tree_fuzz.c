@@ -209,7 +209,7 @@ static void use(void) {
     if (i % 8 == 0)
       (void)mtasts_store_flush(store);
   }
-  (void)mtasts_store_mend(store, &removed);
+  (void)mtasts_store_repair(store, &removed);
   (void)mtasts_store_compact(store, &before, &after);
   (void)mtasts_store_expire(store, NOW + 100000, &removed);
   (void)mtasts_store_clear(store, &removed);

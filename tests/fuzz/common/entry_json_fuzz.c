@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct mtasts_entry_store store;
-static struct mtasts_entry_store store_again;
+static struct mtasts_entry_buffers store;
+static struct mtasts_entry_buffers store_again;
 
 /* Writes the entry as JSON and reads it back: it must encode to the same bytes. */
 static void check_again(const struct mtasts_domain *domain, const struct mtasts_entry *entry,

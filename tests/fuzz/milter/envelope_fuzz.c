@@ -5,8 +5,8 @@
 #include "ascii.h"
 #include "field.h"
 #include "log.h"
+#include "message_format.h"
 #include "recipients.h"
-#include "words.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,7 +16,7 @@ static void require(bool truth) {
 }
 
 /* No byte that ends a line or, in a reply, means something to an MTA. */
-static void check_text(const struct mtasts_text *text, const char *banned) {
+static void check_text(const struct mtasts_strbuf *text, const char *banned) {
   for (size_t i = 0; i < text->len; i++)
     require(text->data[i] >= ' ' && text->data[i] <= '~' && !strchr(banned, text->data[i]));
 }
@@ -29,21 +29,21 @@ static size_t count_of(const char *text, char wanted) {
 }
 
 static void check_words(struct mtasts_span domain, struct mtasts_span from) {
-  struct mtasts_known known = {.ruling = {.known = true}, .now = 1767225600};
+  struct mtasts_domain_decision decided = {.entry_reply = {.has_entry = true}, .now = 1767225600};
   char buffer[1800] = "";
-  known.decision = mtasts_ruling_decide(&known.ruling, known.now);
-  struct mtasts_fate fate = mtasts_fate_of(&known, domain);
+  decided.decision = mtasts_entry_reply_decide(&decided.entry_reply, decided.now);
+  struct mtasts_assessment assessment = mtasts_assessment_of(&decided, domain);
   struct mtasts_envelope envelope = {.queue_id = domain, .from = from};
-  struct mtasts_text text = MTASTS_TEXT(buffer);
-  mtasts_words_line(&envelope, &fate, MTASTS_ACTION_NONE, &text);
+  struct mtasts_strbuf text = MTASTS_STRBUF(buffer);
+  mtasts_message_format_line(&envelope, &assessment, MTASTS_ACTION_NONE, &text);
   check_text(&text, "");
-  text = MTASTS_TEXT(buffer);
-  require(mtasts_words_header(MTASTS_HEADER_SINGLE, &fate, 1, true, false, &text));
+  text = MTASTS_STRBUF(buffer);
+  require(mtasts_message_format_header(MTASTS_HEADER_SINGLE, &assessment, 1, true, false, &text));
   check_text(&text, "");
   require(count_of(buffer, ';') == 3 && count_of(buffer, '=') == 4);
-  text = MTASTS_TEXT(buffer);
-  fate.wait = true;
-  mtasts_words_reply(&fate, MTASTS_ACTION_TEMPFAIL, &text);
+  text = MTASTS_STRBUF(buffer);
+  assessment.wait = true;
+  mtasts_message_format_reply(&assessment, MTASTS_ACTION_TEMPFAIL, &text);
   check_text(&text, "%");
   require(!text.full && text.len <= 900);
 }

@@ -256,7 +256,7 @@ static void call(char *text) {
     break;
   case 'S':
     mta.config = (size_t)(unsigned char)*rest % CONFIGS;
-    mtasts_filter_configure(mtasts_snapshot_hold(snapshots[mta.config]));
+    mtasts_filter_configure(mtasts_snapshot_ref(snapshots[mta.config]));
     break;
   default:
     add_field(text);
@@ -275,14 +275,14 @@ static void set_up(void) {
     snapshots[i] = mtasts_snapshot_new(parsed);
     require(snapshots[i]);
   }
-  require(mtasts_filter_begin(mtasts_snapshot_hold(snapshots[0])));
+  require(mtasts_filter_begin(mtasts_snapshot_ref(snapshots[0])));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const char *rest = (const char *)data;
   set_up();
   memset(&mta, 0, sizeof mta);
-  mtasts_filter_configure(mtasts_snapshot_hold(snapshots[0]));
+  mtasts_filter_configure(mtasts_snapshot_ref(snapshots[0]));
   while (size > 0) {
     char text[TEXT_MAX];
     const char *line_end = memchr(rest, '\n', size);

@@ -23,7 +23,7 @@ struct mtasts_lookup {
 
   /* What the discovery's entry points into. */
   struct mtasts_discovery discovery;
-  struct mtasts_entry known;
+  struct mtasts_entry cached;
   unsigned char *known_bytes;
   unsigned char policy_store[256];
   unsigned char mx_store[64];
@@ -146,18 +146,18 @@ static void wake(evutil_socket_t fd, short what, void *context) {
   }
   lookup->begun = true;
   lookup->needs = mtasts_discover_begin(&lookup->discovery, &lookup->net->settings,
-                                        lookup->known_bytes ? &lookup->known : NULL, lookup->forced,
-                                        lookup->net->now());
+                                        lookup->known_bytes ? &lookup->cached : NULL,
+                                        lookup->forced, lookup->net->now());
   advance(lookup);
 }
 
-static bool copy_known(struct mtasts_lookup *lookup, const struct mtasts_entry *known) {
-  size_t size = mtasts_entry_size(known);
+static bool copy_known(struct mtasts_lookup *lookup, const struct mtasts_entry *cached) {
+  size_t size = mtasts_entry_size(cached);
   lookup->known_bytes = malloc(size);
   if (!lookup->known_bytes)
     return false;
-  mtasts_entry_encode(known, lookup->known_bytes);
-  return mtasts_entry_decode(lookup->known_bytes, size, &lookup->known) == MTASTS_OK;
+  mtasts_entry_encode(cached, lookup->known_bytes);
+  return mtasts_entry_decode(lookup->known_bytes, size, &lookup->cached) == MTASTS_OK;
 }
 
 enum mtasts_status mtasts_lookup_start(const struct mtasts_lookup_options *options,
@@ -171,7 +171,7 @@ enum mtasts_status mtasts_lookup_start(const struct mtasts_lookup_options *optio
   made->done = options->done;
   made->context = options->context;
   made->wake = evtimer_new(options->base, wake, made);
-  if (!made->wake || (options->known && !copy_known(made, options->known))) {
+  if (!made->wake || (options->cached && !copy_known(made, options->cached))) {
     mtasts_lookup_free(made);
     return MTASTS_NO_MEMORY;
   }

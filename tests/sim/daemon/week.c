@@ -6,8 +6,8 @@
 
 #include "bounds.h"
 #include "log.h"
-#include "rounds.h"
 #include "scripted_lookup.h"
+#include "tick.h"
 
 enum {
   START = 1800000000, /* seconds since the epoch */
@@ -49,14 +49,14 @@ struct week {
   struct mtasts_resolver script;
   struct mtasts_stats stats;
   struct mtasts_store *store;
-  struct mtasts_use *use;
-  struct mtasts_tower tower;
-  struct mtasts_rounds rounds;
+  struct mtasts_usage_filter *usage;
+  struct mtasts_scheduler scheduler;
+  struct mtasts_tick tick;
 
   uint64_t unanswered, forgotten, not_acted_on, wrong, refetched, unused, kept, silent, lapsed;
   uint64_t warned_of_none, after_restart;
   int64_t longest;
-  size_t agenda_most;
+  size_t due_queue_max;
 };
 
 /* One week at a time: neither a clock nor a log line has a context. */
@@ -130,8 +130,8 @@ static void check_life(struct week *week, const struct world_member *member,
                        const struct seen *seen) {
   if (!is_lasting(member) || clock_time < seen->expires)
     return;
-  /* The agenda does not outlive the process, and the hand comes once in half a day: of a policy of
-   * an hour it is the next use that looks again. */
+  /* The due queue does not outlive the process, and the sweep comes once in half a day: of a policy
+   * of an hour it is the next use that looks again. */
   int64_t left = seen->expires - (START + RESTART);
   if (member->kind == WORLD_HOUR && left >= 0 && left <= HOUR)
     week->lapsed++;
@@ -221,35 +221,35 @@ void __wrap_mtasts_log(enum mtasts_log_level level, const char *format, ...) {
 /* the daemon */
 
 static bool open_daemon(struct week *week) {
-  struct mtasts_tower *tower = &week->tower;
+  struct mtasts_scheduler *scheduler = &week->scheduler;
   if (mtasts_store_open(week->options->directory, &mtasts_store_defaults, &week->store) !=
       MTASTS_OK)
     return false;
-  *tower = (struct mtasts_tower){.base = week->base,
-                                 .net = {&week->script, NULL, NULL, settings, clock_now, 0},
-                                 .store = week->store,
-                                 .use = week->use,
-                                 .stats = &week->stats,
-                                 .in_flight = IN_FLIGHT};
-  return mtasts_tower_open(tower) && mtasts_rounds_open(&week->rounds, tower, week->use);
+  *scheduler = (struct mtasts_scheduler){.base = week->base,
+                                         .net = {&week->script, NULL, NULL, settings, clock_now, 0},
+                                         .store = week->store,
+                                         .usage = week->usage,
+                                         .stats = &week->stats,
+                                         .in_flight = IN_FLIGHT};
+  return mtasts_scheduler_open(scheduler) && mtasts_tick_open(&week->tick, scheduler, week->usage);
 }
 
 static void close_daemon(struct week *week) {
-  if (week->tower.base)
-    mtasts_tower_close(&week->tower);
-  mtasts_rounds_close(&week->rounds);
+  if (week->scheduler.base)
+    mtasts_scheduler_close(&week->scheduler);
+  mtasts_tick_close(&week->tick);
   mtasts_store_close(week->store);
-  week->tower = (struct mtasts_tower){.base = NULL};
-  week->rounds = (struct mtasts_rounds){.hand = NULL};
+  week->scheduler = (struct mtasts_scheduler){.base = NULL};
+  week->tick = (struct mtasts_tick){.sweep = NULL};
   week->store = NULL;
 }
 
 /* As in life: what was used before is not known. */
 static bool restart(struct week *week) {
   close_daemon(week);
-  mtasts_use_free(week->use);
-  week->use = mtasts_use_new(clock_time);
-  return week->use && open_daemon(week);
+  mtasts_usage_filter_free(week->usage);
+  week->usage = mtasts_usage_filter_new(clock_time);
+  return week->usage && open_daemon(week);
 }
 
 static void run_events(struct week *week) {
@@ -260,7 +260,7 @@ static void run_events(struct week *week) {
 
 /* All that happens before the next round. The timer of the commit is one of the real time. */
 static void let_happen(struct week *week) {
-  struct event *commit = week->tower.commit;
+  struct event *commit = week->scheduler.commit;
   run_events(week);
   if (!evtimer_pending(commit, NULL))
     return;
@@ -275,12 +275,12 @@ static void let_happen(struct week *week) {
 static void ask_for(struct week *week, uint32_t number) {
   const struct world_member *member = &week->members[number];
   const struct seen *seen = &week->seen[number];
-  struct mtasts_tower *tower = &week->tower;
+  struct mtasts_scheduler *scheduler = &week->scheduler;
   struct mtasts_domain domain = world_name(number);
   struct mtasts_entry entry;
   if (member->kind != WORLD_UNUSED)
-    mtasts_use_mark(week->use, mtasts_use_seek(week->use, &domain));
-  const struct mtasts_entry *known = mtasts_tower_known(tower, &domain, &entry);
+    mtasts_usage_filter_mark(week->usage, mtasts_usage_filter_locate(week->usage, &domain));
+  const struct mtasts_entry *known = mtasts_scheduler_cached(scheduler, &domain, &entry);
   bool answers = known && mtasts_discover_answers(&settings, known, clock_time);
   week->unanswered += !answers && clock_time < seen->expires;
   week->forgotten += !known && seen->asked > 0 && clock_time < seen->next_check + DAY;
@@ -288,8 +288,8 @@ static void ask_for(struct week *week, uint32_t number) {
       clock_time >= seen->next_check)
     week->watched[week->watched_count++] = number;
   if (!known || mtasts_discover_due(&settings, known, clock_time) != 0)
-    mtasts_tower_request(tower, &domain, MTASTS_JOB_LOOK_UP,
-                         answers ? MTASTS_URGENCY_BEHIND : MTASTS_URGENCY_WAITED, NULL);
+    mtasts_scheduler_request(scheduler, &domain, MTASTS_JOB_LOOK_UP,
+                             answers ? MTASTS_URGENCY_BACKGROUND : MTASTS_URGENCY_WAITED, NULL);
 }
 
 static void ask_for_all(struct week *week, uint64_t since) {
@@ -331,12 +331,12 @@ static bool live_through(struct week *week) {
       ask_for_all(week, since);
     else
       ask_for_some(week);
-    mtasts_tower_launch(&week->tower);
-    mtasts_rounds_go(&week->rounds, clock_time, (uint64_t)step * 1000);
+    mtasts_scheduler_start(&week->scheduler);
+    mtasts_tick_run(&week->tick, clock_time, (uint64_t)step * 1000);
     let_happen(week);
     check_watched(week);
-    size_t agenda = mtasts_agenda_count(week->tower.agenda);
-    week->agenda_most = agenda > week->agenda_most ? agenda : week->agenda_most;
+    size_t due_queue = mtasts_due_queue_count(week->scheduler.due_queue);
+    week->due_queue_max = due_queue > week->due_queue_max ? due_queue : week->due_queue_max;
   }
   return true;
 }
@@ -347,9 +347,9 @@ static void check_member(struct week *week, uint32_t number) {
   const struct seen *seen = &week->seen[number];
   struct mtasts_domain domain = world_name(number);
   struct mtasts_entry entry;
-  const struct mtasts_entry *known = mtasts_tower_known(&week->tower, &domain, &entry);
+  const struct mtasts_entry *known = mtasts_scheduler_cached(&week->scheduler, &domain, &entry);
   if (member->kind == WORLD_ABSENT) {
-    /* A day past its TTL it is useless, and once in an interval the hand comes by: later where
+    /* A day past its TTL it is useless, and once in an interval the sweep comes by: later where
      * others come in front of it. */
     int64_t met = seen->next_check + DAY + settings.refresh_interval * 3 / 2;
     week->kept += known && clock_time > met;
@@ -379,13 +379,13 @@ static void summarize(struct week *week) {
   report->mean = sum / (WEEK_HOURS - 24);
 }
 
-static void add(struct week_report *report, const char *what, double value, double most) {
-  report->checks[report->checks_made++] = (struct week_check){what, value, most};
+static void add(struct week_report *report, const char *what, double value, double max) {
+  report->checks[report->checks_made++] = (struct week_check){what, value, max};
 }
 
 static void conclude(struct week *week) {
   struct week_report *report = week->report;
-  report->agenda_most = week->agenda_most;
+  report->due_queue_max = week->due_queue_max;
   for (uint32_t i = 0; i < report->domains; i++)
     check_member(week, i);
   summarize(week);
@@ -416,10 +416,10 @@ static bool prepare(struct week *week) {
   week->watched = calloc(domains, sizeof *week->watched);
   week->base = event_base_new();
   /* By marks alone: a period has passed. */
-  week->use = mtasts_use_new(START - MTASTS_USE_PERIOD);
-  if (!week->members || !week->seen || !week->watched || !week->base || !week->use)
+  week->usage = mtasts_usage_filter_new(START - MTASTS_USAGE_FILTER_PERIOD);
+  if (!week->members || !week->seen || !week->watched || !week->base || !week->usage)
     return false;
-  mtasts_use_rotate(week->use, START);
+  mtasts_usage_filter_rotate(week->usage, START);
   for (uint32_t i = 0; i < domains; i++)
     week->members[i] = world_member(i, START);
   week->script = (struct mtasts_resolver){.members = week->members, .tell = see, .context = week};
@@ -436,7 +436,7 @@ bool week_live(const struct week_options *options, struct week_report *report) {
   if (lived)
     conclude(&week);
   close_daemon(&week);
-  mtasts_use_free(week.use);
+  mtasts_usage_filter_free(week.usage);
   if (week.base)
     event_base_free(week.base);
   free(week.members);
@@ -453,11 +453,11 @@ static void print_chart(const struct week_report *report, FILE *out) {
     EACH = 3, /* hours a line */
   };
   static const char bar[] = "############################################################";
-  double most = 0;
+  double max = 0;
   for (unsigned i = EACH; i < WEEK_HOURS; i++)
-    most = report->fetches[i] > most ? report->fetches[i] : most;
+    max = report->fetches[i] > max ? report->fetches[i] : max;
   fprintf(out, "%5s %10s %10s  requests an hour; a full bar is %.0f fetches\n", "hour", "TXT",
-          "HTTPS", most);
+          "HTTPS", max);
   for (unsigned i = 0; i < WEEK_HOURS; i += EACH) {
     double txt = 0;
     double fetches = 0;
@@ -465,7 +465,7 @@ static void print_chart(const struct week_report *report, FILE *out) {
       txt += report->txt[j];
       fetches += report->fetches[j];
     }
-    int width = most > 0 ? (int)(fetches / EACH / most * WIDTH + 0.5) : 0;
+    int width = max > 0 ? (int)(fetches / EACH / max * WIDTH + 0.5) : 0;
     fprintf(out, "%5u %10.0f %10.0f  %.*s\n", i, txt / EACH, fetches / EACH,
             width < WIDTH ? width : WIDTH, bar);
   }
@@ -476,7 +476,7 @@ void week_print(const struct week_report *report, FILE *out) {
   for (size_t i = 0; i < report->checks_made; i++) {
     const struct week_check *check = &report->checks[i];
     fprintf(out, "%-6s %-58s %10.2f, may be %.2f\n", week_check_holds(check) ? "ok" : "failed",
-            check->what, check->value, check->most);
+            check->what, check->value, check->max);
   }
   fprintf(out,
           "a week of %u domains: %llu fetches, %.0f an hour on average, %.0f at most; %llu lost, "
@@ -484,6 +484,6 @@ void week_print(const struct week_report *report, FILE *out) {
           (unsigned)report->domains,
           (unsigned long long)report->fetched + (unsigned long long)report->failed, report->mean,
           report->peak, (unsigned long long)report->lost, (unsigned long long)report->early);
-  fprintf(out, "at most %zu domains on the agenda, which takes %d\n", report->agenda_most,
-          MTASTS_AGENDA_MOST);
+  fprintf(out, "at most %zu domains on the agenda, which takes %d\n", report->due_queue_max,
+          MTASTS_DUE_QUEUE_MAX);
 }

@@ -1,6 +1,7 @@
 /*
- * week.h: a week of mtastsd in seconds: its rounds, clock hand, agenda, flights, news and store,
- * under a clock that is made up, with net/lookup.c replaced by the script of a made-up world.
+ * week.h: a week of mtastsd in seconds: its tick, refresh sweep, due queue, look-up tasks, log and
+ * store, under a clock that is made up, with net/lookup.c replaced by the script of a made-up
+ * world.
  *
  * In the first hour every domain is asked for once, as by whoever warms a new cache up; from then
  * on a share of them each day. In the middle of the week the daemon is started anew.
@@ -28,7 +29,7 @@ struct week_options {
 struct week_check {
   const char *what;
   double value;
-  double most;
+  double max;
 };
 
 struct week_report {
@@ -37,8 +38,8 @@ struct week_report {
   uint32_t fetches[WEEK_HOURS]; /* tries to fetch a policy */
   uint64_t fetched, failed, uses, warnings;
   uint64_t lost, early;
-  double mean, peak;  /* fetches an hour, after the first day */
-  size_t agenda_most; /* domains on it at a time */
+  double mean, peak;    /* fetches an hour, after the first day */
+  size_t due_queue_max; /* domains on it at a time */
   size_t checks_made;
   struct week_check checks[WEEK_CHECKS];
 };
@@ -47,7 +48,7 @@ struct week_report {
 bool week_live(const struct week_options *options, struct week_report *report);
 
 static inline bool week_check_holds(const struct week_check *check) {
-  return check->value <= check->most;
+  return check->value <= check->max;
 }
 
 /* The requests of each hour as a chart, the checks as a table, and the week in one line. */

@@ -51,7 +51,7 @@ static void test_waits(void) {
   directory_free(path);
 }
 
-/* It ends before it was checked: no stamp says that it was. */
+/* It ends before it was checked: no clean-shutdown mark says that it was. */
 static void test_closed_before(void) {
   char path[32];
   char file[PATH_SIZE];

@@ -237,10 +237,10 @@ static void test_the_note(void) {
   struct scene scene = scene_new();
   char note[8] = "";
   size_t size = 0;
-  CU_ASSERT_EQUAL(mtasts_store_note_set(scene.store, "a note", 6), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_save_position(scene.store, "a note", 6), MTASTS_OK);
   back_up(&scene, NULL);
   struct mtasts_store *store = store_open(scene.to);
-  CU_ASSERT_EQUAL(mtasts_store_note_get(store, note, sizeof note, &size), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_load_position(store, note, sizeof note, &size), MTASTS_OK);
   CU_ASSERT(size == 6 && memcmp(note, "a note", 6) == 0);
   mtasts_store_close(store);
   scene_free(&scene);

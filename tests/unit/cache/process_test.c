@@ -5,8 +5,8 @@
 #include <stdatomic.h>
 #include <sys/prctl.h>
 
+#include "error_map.h"
 #include "fixture.h"
-#include "status.h"
 #include "tree_check.h"
 
 const char *const unit_name = "cache/process";
@@ -311,7 +311,7 @@ static int use_parents(void *context) {
       mtasts_store_remove(opened->store, &a) != MTASTS_FORKED ||
       mtasts_store_expire(opened->store, NOW, &n) != MTASTS_FORKED ||
       mtasts_store_clear(opened->store, &n) != MTASTS_FORKED ||
-      mtasts_store_mend(opened->store, &n) != MTASTS_FORKED ||
+      mtasts_store_repair(opened->store, &n) != MTASTS_FORKED ||
       mtasts_store_compact(opened->store, &n, &n) != MTASTS_FORKED)
     return 1;
   /* What LMDB allocated cannot be freed in a child; valgrind is to see that it is known. */

@@ -383,10 +383,11 @@ static void test_sweep_without_room(void) {
   }
   CU_ASSERT_EQUAL(rc, MDB_MAP_FULL);
   uint64_t entries = count(mtasts_store_cache(store)).entries;
-  struct mtasts_sweep sweep = {.dbi = store->cache.absent, .judge = is_tenth, .limit = UINT64_MAX};
-  rc = mtasts_sweep(store, &sweep);
-  unit_check(rc == 0 && sweep.removed == entries / 10, "%d, %u of %u removed", rc,
-             (unsigned)sweep.removed, (unsigned)entries);
+  struct mtasts_bulk_delete deletion = {
+      .dbi = store->cache.absent, .selects = is_tenth, .limit = UINT64_MAX};
+  rc = mtasts_bulk_delete(store, &deletion);
+  unit_check(rc == 0 && deletion.removed == entries / 10, "%d, %u of %u removed", rc,
+             (unsigned)deletion.removed, (unsigned)entries);
   mtasts_store_close(store);
   directory_free(path);
 }

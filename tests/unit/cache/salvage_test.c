@@ -128,7 +128,7 @@ static void test_interrupted(void) {
   struct sample sample;
   struct mtasts_salvaged salvaged;
   make_cache(path);
-  CU_ASSERT_EQUAL(mtasts_cache_aside(path, NULL, NULL), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_cache_move_damaged(path, NULL, NULL), MTASTS_OK);
   file_path(mark, path, "salvage");
   close(open(mark, O_CREAT | O_WRONLY | O_CLOEXEC, 0640));
   struct mtasts_store *store = store_open(path);

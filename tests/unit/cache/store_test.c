@@ -274,7 +274,7 @@ static int refuse_all(void *path) {
   file_path(file, path, "lock.mdb");
   CU_ASSERT_EQUAL(unlink(file), 0);
   CU_ASSERT_EQUAL(mtasts_store_compact(store, &before, &after), MTASTS_NO_FILE);
-  CU_ASSERT_EQUAL(mtasts_store_note_get(store, note, sizeof note, &size), MTASTS_IO);
+  CU_ASSERT_EQUAL(mtasts_store_load_position(store, note, sizeof note, &size), MTASTS_IO);
   CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "a.example", &entry), MTASTS_IO);
   CU_ASSERT_EQUAL(mtasts_store_clear(store, &removed), MTASTS_IO);
   CU_ASSERT_EQUAL(mtasts_store_compact(store, &before, &after), MTASTS_IO);
@@ -309,7 +309,7 @@ static int lose_map(void *path) {
   CU_ASSERT_EQUAL(mtasts_reader_get(reader, &key, &entry), MTASTS_OK); /* without LMDB */
   CU_ASSERT_EQUAL(look_up(cache, "a.example", &entry), MTASTS_IO);
   CU_ASSERT_EQUAL(mtasts_cache_count(cache, NOW, &stats), MTASTS_IO);
-  CU_ASSERT_EQUAL(mtasts_store_note_get(store, note, sizeof note, &size), MTASTS_IO);
+  CU_ASSERT_EQUAL(mtasts_store_load_position(store, note, sizeof note, &size), MTASTS_IO);
   store_put(store, "b.example", &sample.entry);
   CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK); /* in a new one */
   CU_ASSERT_EQUAL(look_up(cache, "b.example", &entry), MTASTS_OK);
@@ -510,7 +510,7 @@ static void test_corrupt_values(void) {
   put_raw(store, cache->policies, "new\nline.example", value, size);
   put_raw(store, cache->policies, long_name, value, size);
   value[MTASTS_ENTRY_HEADER + strlen(sample.entry.record_id) + 3] = ' '; /* in a pattern */
-  mtasts_entry_seal(value, size);
+  mtasts_entry_write_checksum(value, size);
   put_raw(store, cache->policies, "space.example", value, size);
   value[MTASTS_ENTRY_HEADER] ^= 1;
   put_raw(store, cache->policies, "flipped.example", value, size);
@@ -531,7 +531,7 @@ static void test_corrupt_values(void) {
   warned[0] = '\0';
   CU_ASSERT_EQUAL(mtasts_store_expire(store, NOW, &removed), MTASTS_OK);
   CU_ASSERT_STRING_EQUAL(warned, ""); /* once a minute */
-  CU_ASSERT_EQUAL(mtasts_store_mend(store, &removed), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_repair(store, &removed), MTASTS_OK);
   CU_ASSERT_EQUAL(removed, 8);
   CU_ASSERT_EQUAL(count(cache).entries, 1);
   CU_ASSERT_EQUAL(look_up(cache, "flipped.example", &entry), MTASTS_ABSENT);

@@ -4,7 +4,7 @@
 
 #include "damage.h"
 #include "fixture.h"
-#include "meta.h"
+#include "meta_page.h"
 
 const char *const unit_name = "cache/tree_check";
 
@@ -17,9 +17,9 @@ enum {
 
 static uint32_t state = 1;
 
-static uint32_t random_below(uint32_t most) {
+static uint32_t random_below(uint32_t max) {
   state = state * 1664525 + 1013904223;
-  return (state >> 8) % most;
+  return (state >> 8) % max;
 }
 
 /* A policy of any size, up to many overflow pages. */

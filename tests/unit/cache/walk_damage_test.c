@@ -46,7 +46,7 @@ static void test_long_key(void) {
   char file[PATH_SIZE];
   make_cache(path);
   file_path(file, path, "data.mdb");
-  lengthen_keys(file, MTASTS_KEY_MAX + 90);
+  lengthen_keys(file, MTASTS_LMDB_KEY_MAX + 90);
   CU_ASSERT_EQUAL(mtasts_tree_check(path), MTASTS_CORRUPT);
   CU_ASSERT_EQUAL(in_child(walk_all, path), MTASTS_CORRUPT);
   CU_ASSERT_EQUAL(in_child(count_all, path), MTASTS_CORRUPT);

@@ -27,13 +27,13 @@ static bool see(void *context, const struct mtasts_domain *name, enum mtasts_sta
 
 /* One step; returns whether that was the end. */
 static bool walk_on(struct mtasts_store *store, enum mtasts_walk_part part,
-                    struct mtasts_walk_place *place, uint64_t most, struct seen *seen) {
+                    struct mtasts_walk_position *position, uint64_t max, struct seen *seen) {
   bool end = false;
   CU_ASSERT_EQUAL(
-      mtasts_cache_walk_on(
+      mtasts_cache_walk_from(
           mtasts_store_cache(store),
-          &(struct mtasts_walk_step){.part = part, .most = most, .visit = see, .context = seen},
-          place, &end),
+          &(struct mtasts_walk_step){.part = part, .max = max, .visit = see, .context = seen},
+          position, &end),
       MTASTS_OK);
   return end;
 }
@@ -58,14 +58,14 @@ static void goes_on_from_a_place(void) {
   char path[32];
   directory_new(path);
   struct mtasts_store *store = filled(path);
-  struct mtasts_walk_place place = {0};
+  struct mtasts_walk_position position = {0};
   struct seen seen = {.stop = NULL};
   struct mtasts_cache_space space = {.map_size = 0};
   CU_ASSERT_EQUAL(mtasts_cache_space(mtasts_store_cache(store), &space), MTASTS_OK);
   CU_ASSERT_EQUAL(space.domains[MTASTS_WALK_POLICIES], 5);
   CU_ASSERT_EQUAL(space.domains[MTASTS_WALK_ABSENT], 4);
-  CU_ASSERT_FALSE(walk_on(store, MTASTS_WALK_POLICIES, &place, 2, &seen));
-  CU_ASSERT_FALSE(walk_on(store, MTASTS_WALK_POLICIES, &place, 0, &seen));
+  CU_ASSERT_FALSE(walk_on(store, MTASTS_WALK_POLICIES, &position, 2, &seen));
+  CU_ASSERT_FALSE(walk_on(store, MTASTS_WALK_POLICIES, &position, 0, &seen));
   CU_ASSERT_STRING_EQUAL(seen.names, "b d ");
   mtasts_store_close(store);
   store = store_open(path); /* the place is nothing but bytes */
@@ -77,16 +77,16 @@ static void goes_on_from_a_place(void) {
   store_put(store, "e.example", policy(&sample, "1"));
   CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
   seen.stop = "h.example";
-  CU_ASSERT_FALSE(walk_on(store, MTASTS_WALK_POLICIES, &place, 9, &seen));
+  CU_ASSERT_FALSE(walk_on(store, MTASTS_WALK_POLICIES, &position, 9, &seen));
   CU_ASSERT_STRING_EQUAL(seen.names, "b d e f ");
   seen.stop = NULL;
-  CU_ASSERT_TRUE(walk_on(store, MTASTS_WALK_POLICIES, &place, 9, &seen));
+  CU_ASSERT_TRUE(walk_on(store, MTASTS_WALK_POLICIES, &position, 9, &seen));
   CU_ASSERT_STRING_EQUAL(seen.names, "b d e f h j ");
-  CU_ASSERT_FALSE(walk_on(store, MTASTS_WALK_POLICIES, &place, 1, &seen));
+  CU_ASSERT_FALSE(walk_on(store, MTASTS_WALK_POLICIES, &position, 1, &seen));
   CU_ASSERT_STRING_EQUAL(seen.names, "b d e f h j a ");
-  memset(&place, 0xff, sizeof place);
+  memset(&position, 0xff, sizeof position);
   memset(&seen, 0, sizeof seen);
-  CU_ASSERT_TRUE(walk_on(store, MTASTS_WALK_ABSENT, &place, 9, &seen));
+  CU_ASSERT_TRUE(walk_on(store, MTASTS_WALK_ABSENT, &position, 9, &seen));
   CU_ASSERT_STRING_EQUAL(seen.names, "c g ");
   mtasts_store_close(store);
   directory_free(path);
@@ -95,7 +95,7 @@ static void goes_on_from_a_place(void) {
 /* Keys of every length that LMDB knows: none holds a walk up. */
 static void passes_any_key(void) {
   char path[32];
-  unsigned char bytes[MTASTS_KEY_MAX];
+  unsigned char bytes[MTASTS_LMDB_KEY_MAX];
   directory_new(path);
   struct mtasts_store *store = filled(path);
   struct mtasts_cache *cache = mtasts_store_cache(store);
@@ -108,10 +108,10 @@ static void passes_any_key(void) {
     CU_ASSERT_EQUAL(mdb_put(txn, cache->policies, &key, &value, 0), 0);
   }
   CU_ASSERT_EQUAL(mdb_txn_commit(txn), 0);
-  struct mtasts_walk_place place = {0};
+  struct mtasts_walk_position position = {0};
   struct seen seen = {.stop = NULL};
   unsigned steps = 0;
-  while (steps < 1000 && !walk_on(store, MTASTS_WALK_POLICIES, &place, 1, &seen))
+  while (steps < 1000 && !walk_on(store, MTASTS_WALK_POLICIES, &position, 1, &seen))
     steps++;
   CU_ASSERT_STRING_EQUAL(seen.names, "b d f h j ");
   CU_ASSERT_EQUAL(seen.corrupt, sizeof bytes - 253);
@@ -122,9 +122,9 @@ static void passes_any_key(void) {
 
 /* `expected` NULL: there is no note. */
 static void check_note(struct mtasts_store *store, const char *expected) {
-  char note[MTASTS_STORE_NOTE_MAX];
+  char note[MTASTS_STORE_POSITION_MAX];
   size_t size = 0;
-  enum mtasts_status status = mtasts_store_note_get(store, note, sizeof note, &size);
+  enum mtasts_status status = mtasts_store_load_position(store, note, sizeof note, &size);
   if (expected)
     unit_check(status == MTASTS_OK && size == strlen(expected) && memcmp(note, expected, size) == 0,
                "note: %s, not %.*s", expected, (int)size, note);
@@ -133,7 +133,7 @@ static void check_note(struct mtasts_store *store, const char *expected) {
 }
 
 static void set_note(struct mtasts_store *store, const char *text) {
-  CU_ASSERT_EQUAL(mtasts_store_note_set(store, text, strlen(text)), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_save_position(store, text, strlen(text)), MTASTS_OK);
 }
 
 static void keeps_a_note(void) {
@@ -157,10 +157,10 @@ static void keeps_a_note(void) {
   store = store_open(path);
   check_note(store, "third");
 
-  char large[MTASTS_STORE_NOTE_MAX + 1] = "";
-  CU_ASSERT_EQUAL(mtasts_store_note_set(store, large, sizeof large), MTASTS_TOO_LARGE);
-  CU_ASSERT_EQUAL(mtasts_store_note_set(store, large, sizeof large - 1), MTASTS_OK);
-  CU_ASSERT_EQUAL(mtasts_store_note_get(store, large, 5, &(size_t){0}), MTASTS_ABSENT);
+  char large[MTASTS_STORE_POSITION_MAX + 1] = "";
+  CU_ASSERT_EQUAL(mtasts_store_save_position(store, large, sizeof large), MTASTS_TOO_LARGE);
+  CU_ASSERT_EQUAL(mtasts_store_save_position(store, large, sizeof large - 1), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_load_position(store, large, 5, &(size_t){0}), MTASTS_ABSENT);
   set_note(store, "fourth");
   CU_ASSERT_EQUAL(mtasts_store_compact(store, &before, &after), MTASTS_OK);
   check_note(store, "fourth");

@@ -42,7 +42,7 @@ static bool was_told(size_t index, const char *expected) {
 }
 
 static void check_all(const char *what, struct server server, const struct mtasts_span *keys,
-                      size_t count, size_t room_size, uint32_t deadline,
+                      size_t count, size_t buffer_size, uint32_t deadline,
                       enum mtasts_status expected, size_t replies) {
   unsigned descriptors = open_descriptors();
   count_told = 0;
@@ -52,8 +52,8 @@ static void check_all(const char *what, struct server server, const struct mtast
   enum mtasts_status status = mtasts_ask_all(&(struct mtasts_ask){.socket = server_path,
                                                                   .map = "entry",
                                                                   .deadline = deadline,
-                                                                  .room = room,
-                                                                  .room_size = room_size},
+                                                                  .buffer = room,
+                                                                  .buffer_size = buffer_size},
                                              keys, count, keep, NULL);
   int64_t took = now_ms() - start;
   server_stop(&server);
@@ -218,8 +218,8 @@ static void too_early(void) {
   CU_ASSERT_EQUAL(mtasts_ask_all(&(struct mtasts_ask){.socket = server_path,
                                                       .map = "entry",
                                                       .deadline = LONG,
-                                                      .room = room,
-                                                      .room_size = sizeof room},
+                                                      .buffer = room,
+                                                      .buffer_size = sizeof room},
                                  many, MANY, keep, NULL),
                   MTASTS_CORRUPT);
   unit_check(now_ms() - start < SOON, "it is seen at once");
@@ -263,8 +263,8 @@ static void check_kept(const char *what, const char *digit, enum mtasts_status e
       .socket = server_path,
       .map = "entry",
       .deadline = LONG,
-      .room = room,
-      .room_size = sizeof room,
+      .buffer = room,
+      .buffer_size = sizeof room,
       .kept = &kept,
   };
   enum mtasts_status status = mtasts_ask_all(&ask, &key, 1, keep, NULL);

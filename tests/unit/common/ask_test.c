@@ -99,8 +99,8 @@ static struct mtasts_span check_ask(const char *what, struct server server, stru
   enum mtasts_status status = mtasts_ask(&(struct mtasts_ask){.socket = server_path,
                                                               .map = "decision",
                                                               .deadline = deadline,
-                                                              .room = room,
-                                                              .room_size = sizeof room},
+                                                              .buffer = room,
+                                                              .buffer_size = sizeof room},
                                          key, &payload);
   int64_t took = now_ms() - start;
   server_stop(&server);
@@ -228,8 +228,8 @@ static enum mtasts_status ask_path(const char *where) {
   enum mtasts_status status = mtasts_ask(&(struct mtasts_ask){.socket = where,
                                                               .map = "entry",
                                                               .deadline = SOON,
-                                                              .room = room,
-                                                              .room_size = sizeof room},
+                                                              .buffer = room,
+                                                              .buffer_size = sizeof room},
                                          MTASTS_SPAN("a"), &payload);
   int error = errno;
   unit_check(open_descriptors() == descriptors, "%s: a descriptor is left", where);
@@ -274,30 +274,30 @@ static void too_long(void) {
   CU_ASSERT_EQUAL(mtasts_ask(&(struct mtasts_ask){.socket = server_path,
                                                   .map = map,
                                                   .deadline = SOON,
-                                                  .room = room,
-                                                  .room_size = sizeof room},
+                                                  .buffer = room,
+                                                  .buffer_size = sizeof room},
                              MTASTS_SPAN("a"), &payload),
                   MTASTS_TOO_LARGE);
   CU_ASSERT_EQUAL(mtasts_ask(&(struct mtasts_ask){.socket = server_path,
                                                   .map = map + 1,
                                                   .deadline = SOON,
-                                                  .room = room,
-                                                  .room_size = sizeof room},
+                                                  .buffer = room,
+                                                  .buffer_size = sizeof room},
                              MTASTS_SPAN("a"), &payload),
                   MTASTS_AWAY);
   const struct mtasts_span key = {large, MTASTS_NETSTRING_MAX};
   CU_ASSERT_EQUAL(mtasts_ask(&(struct mtasts_ask){.socket = server_path,
                                                   .map = "m",
                                                   .deadline = SOON,
-                                                  .room = room,
-                                                  .room_size = sizeof room},
+                                                  .buffer = room,
+                                                  .buffer_size = sizeof room},
                              key, &payload),
                   MTASTS_TOO_LARGE);
   CU_ASSERT_EQUAL(mtasts_ask(&(struct mtasts_ask){.socket = server_path,
                                                   .map = "m",
                                                   .deadline = SOON,
-                                                  .room = room,
-                                                  .room_size = sizeof room},
+                                                  .buffer = room,
+                                                  .buffer_size = sizeof room},
                              (struct mtasts_span){large, SIZE_MAX}, &payload),
                   MTASTS_TOO_LARGE);
 }
@@ -312,8 +312,8 @@ static void no_descriptor(void) {
   enum mtasts_status status = mtasts_ask(&(struct mtasts_ask){.socket = server_path,
                                                               .map = "m",
                                                               .deadline = SOON,
-                                                              .room = room,
-                                                              .room_size = sizeof room},
+                                                              .buffer = room,
+                                                              .buffer_size = sizeof room},
                                          MTASTS_SPAN("a"), &payload);
   int error = errno;
   setrlimit(RLIMIT_NOFILE, &before);
@@ -335,8 +335,8 @@ static void forbidden(void) {
     _exit((int)mtasts_ask(&(struct mtasts_ask){.socket = server_path,
                                                .map = "m",
                                                .deadline = SOON,
-                                               .room = room,
-                                               .room_size = sizeof room},
+                                               .buffer = room,
+                                               .buffer_size = sizeof room},
                           MTASTS_SPAN("a"), &payload));
   }
   CU_ASSERT_FATAL(waitpid(child, &status, 0) == child && WIFEXITED(status));
@@ -376,8 +376,8 @@ static void a_full_backlog(void) {
   CU_ASSERT_EQUAL(mtasts_ask(&(struct mtasts_ask){.socket = server_path,
                                                   .map = "m",
                                                   .deadline = LONG,
-                                                  .room = room,
-                                                  .room_size = sizeof room},
+                                                  .buffer = room,
+                                                  .buffer_size = sizeof room},
                              MTASTS_SPAN("a"), &payload),
                   MTASTS_OK);
   shutdown(fd, SHUT_RDWR); /* ends the accept */

@@ -150,11 +150,11 @@ static void example_shows_the_defaults(void) {
     check_defaults(config);
   mtasts_config_free(config);
 
-  for (size_t i = 0; i < mtasts_key_count; i++) {
+  for (size_t i = 0; i < mtasts_config_key_count; i++) {
     char shown[64];
-    snprintf(shown, sizeof shown, "#%s = ", mtasts_keys[i].name);
-    bool there = strcmp(mtasts_keys[i].section, "override") == 0 || strstr(text, shown);
-    unit_check(there, "contrib/mtasts.conf does not show %s", mtasts_keys[i].name);
+    snprintf(shown, sizeof shown, "#%s = ", mtasts_config_keys[i].name);
+    bool there = strcmp(mtasts_config_keys[i].section, "override") == 0 || strstr(text, shown);
+    unit_check(there, "contrib/mtasts.conf does not show %s", mtasts_config_keys[i].name);
   }
   for (char *at = text; *at; at++) {
     bool account = strncmp(at, "#user", 5) == 0 || strncmp(at, "#group = \"m", 11) == 0;

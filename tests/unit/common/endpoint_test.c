@@ -48,7 +48,7 @@ static void check_text(unsigned line, const struct unit_field *fields, size_t co
     describe_listen(text, got, sizeof got);
   else if (strcmp(fields[0].data, "network") == 0)
     describe_network(text, got, sizeof got);
-  else if (!mtasts_server_fault(text))
+  else if (!mtasts_endpoint_dns_server_error(text))
     snprintf(got, sizeof got, "yes");
   unit_check(strcmp(got, fields[2].data) == 0, "line %u: %s is %s", line, text, got);
 }

@@ -13,7 +13,7 @@ enum {
   T0 = 1767225600 /* 2026-01-01T00:00:00Z */
 };
 
-static struct mtasts_entry_store store;
+static struct mtasts_entry_buffers store;
 static char error[MTASTS_ERROR_TEXT];
 
 static const unsigned char patterns[] = "\x0fmx1.example.com"

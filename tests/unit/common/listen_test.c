@@ -40,7 +40,7 @@ static void begin(void) {
   config.gid = access_.gid = (gid_t)-1;
 }
 
-static bool listens(int type, struct mtasts_listening *listening) {
+static bool listens(int type, struct mtasts_listen_socket *listening) {
   *error = '\0';
   return mtasts_listen(endpoint, type, &access_, &config, listening, error);
 }
@@ -67,7 +67,7 @@ static mode_t mode_of(const char *name) {
 static void each_type(void) {
   const int types[] = {SOCK_STREAM, SOCK_DGRAM};
   for (size_t i = 0; i < 2; i++) {
-    struct mtasts_listening listening;
+    struct mtasts_listen_socket listening;
     begin();
     CU_ASSERT_FATAL(listens(types[i], &listening));
     CU_ASSERT(reaches(types[i]));
@@ -83,7 +83,7 @@ static void each_type(void) {
 static void modes(void) {
   const mode_t wanted[] = {0600, 0660, 0666, 0777, 0};
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-    struct mtasts_listening listening;
+    struct mtasts_listen_socket listening;
     mode_t before = umask(i % 2 ? 0 : 0077);
     begin();
     access_.mode = wanted[i];
@@ -106,7 +106,7 @@ static bool owned_by(const char *name, uid_t uid, gid_t gid) {
 }
 
 static void owners(void) {
-  struct mtasts_listening listening;
+  struct mtasts_listen_socket listening;
   char run[128];
   if (geteuid() != 0)
     return;
@@ -124,7 +124,7 @@ static void owners(void) {
 
 /* Who is not root keeps his group, and does not get another by asking for it. */
 static void groups_of_others(void) {
-  struct mtasts_listening listening;
+  struct mtasts_listen_socket listening;
   begin();
   if (geteuid() == 0 && (chmod(directory, 0777) != 0 || seteuid(65534) != 0))
     return;
@@ -146,8 +146,8 @@ static void groups_of_others(void) {
 static void dead_is_replaced(void) {
   const int types[] = {SOCK_STREAM, SOCK_DGRAM};
   for (size_t i = 0; i < 4; i++) {
-    struct mtasts_listening dead;
-    struct mtasts_listening listening;
+    struct mtasts_listen_socket dead;
+    struct mtasts_listen_socket listening;
     begin();
     CU_ASSERT_FATAL(listens(types[i / 2], &dead));
     close(dead.fd);
@@ -161,8 +161,8 @@ static void dead_is_replaced(void) {
 static void living_is_kept(void) {
   const int types[] = {SOCK_STREAM, SOCK_DGRAM};
   for (size_t i = 0; i < 4; i++) {
-    struct mtasts_listening first;
-    struct mtasts_listening second;
+    struct mtasts_listen_socket first;
+    struct mtasts_listen_socket second;
     begin();
     CU_ASSERT_FATAL(listens(types[i / 2], &first));
     CU_ASSERT(!listens(types[i % 2], &second));
@@ -174,7 +174,7 @@ static void living_is_kept(void) {
 }
 
 static void others_are_kept(void) {
-  struct mtasts_listening listening;
+  struct mtasts_listen_socket listening;
   struct stat found;
   char run[128];
   begin();
@@ -197,7 +197,7 @@ static void others_are_kept(void) {
 }
 
 static void bad_places(void) {
-  struct mtasts_listening listening;
+  struct mtasts_listen_socket listening;
   begin();
   snprintf(endpoint, sizeof endpoint, "unix:%s/%0100d", directory, 1);
   CU_ASSERT(!listens(SOCK_STREAM, &listening) && strstr(error, "107 bytes"));
@@ -210,8 +210,8 @@ static void bad_places(void) {
 }
 
 static void removes_only_its_own(void) {
-  struct mtasts_listening first;
-  struct mtasts_listening second;
+  struct mtasts_listen_socket first;
+  struct mtasts_listen_socket second;
   begin();
   CU_ASSERT_FATAL(listens(SOCK_STREAM, &first));
   CU_ASSERT(unlink(path) == 0);
@@ -228,8 +228,8 @@ static void removes_only_its_own(void) {
 static void inet(void) {
   const char *const hosts[] = {"127.0.0.1", "[::1]"};
   for (size_t i = 0; i < 2; i++) {
-    struct mtasts_listening first;
-    struct mtasts_listening second;
+    struct mtasts_listen_socket first;
+    struct mtasts_listen_socket second;
     struct sockaddr_in6 at = {0}; /* the port of IPv4 stands at the same place */
     socklen_t size = sizeof at;
     snprintf(endpoint, sizeof endpoint, "inet:%s:0", hosts[i]);

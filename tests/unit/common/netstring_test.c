@@ -19,8 +19,8 @@ static void check_text(unsigned line, const struct unit_field *fields, size_t co
     return;
   }
   struct mtasts_span bytes = {fields[0].data, fields[0].len};
-  size_t most = strtoull(fields[1].data, NULL, 10);
-  enum mtasts_netstring read = mtasts_netstring_read(bytes, most, &payload, &used);
+  size_t max = strtoull(fields[1].data, NULL, 10);
+  enum mtasts_netstring read = mtasts_netstring_read(bytes, max, &payload, &used);
   unit_check(strcmp(words[read], fields[2].data) == 0, "line %u: %s", line, words[read]);
   if (read != MTASTS_NETSTRING_WHOLE || count != 5) {
     unit_check(!payload.data && used == 0, "line %u: written all the same", line);

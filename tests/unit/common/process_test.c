@@ -82,19 +82,19 @@ static void children_can_be_waited_for(void) {
 }
 
 /* With that limit: the shares and the reserve are no more than it, and none is empty. */
-static int share(int most) {
-  struct rlimit limit = {.rlim_cur = (rlim_t)most / 2, .rlim_max = (rlim_t)most};
+static int share(int max) {
+  struct rlimit limit = {.rlim_cur = (rlim_t)max / 2, .rlim_max = (rlim_t)max};
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
     return 1;
   mtasts_process_raise_descriptors();
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur != (rlim_t)most)
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur != (rlim_t)max)
     return 2;
   struct mtasts_descriptors shares = mtasts_process_descriptors();
   unsigned sum = MTASTS_DESCRIPTORS_RESERVE + shares.peers + shares.queries +
                  shares.lookups * MTASTS_DESCRIPTORS_LOOKUP;
   if (shares.peers < 6 || shares.queries < 6 || shares.lookups < 3)
     return 3;
-  if (most >= 70 && (sum > (unsigned)most || sum + 6 < (unsigned)most))
+  if (max >= 70 && (sum > (unsigned)max || sum + 6 < (unsigned)max))
     return 4;
   return 0;
 }

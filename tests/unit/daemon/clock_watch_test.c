@@ -61,7 +61,7 @@ static void small(void) {
 }
 
 /* A clock that starts in 1970, or before the cache was written, and is set right then. */
-static void behind(void) {
+static void background(void) {
   struct mtasts_clock_watch watch = begin(100, 0);
   CU_ASSERT_TRUE(mtasts_clock_in_doubt(&watch));
   CU_ASSERT_FALSE(mtasts_clock_settled(&watch, UP + 70 * DAY));
@@ -81,6 +81,6 @@ const struct unit_test unit_tests[] = {
     {"one that jumps is in doubt until it is back", ahead_and_back},
     {"or has run on for a week", stays},
     {"a small jump is told", small},
-    {"one that shows less than before is in doubt until it shows more", behind},
+    {"one that shows less than before is in doubt until it shows more", background},
     {NULL, NULL},
 };

@@ -7,7 +7,7 @@
 
 const char *const unit_name = "daemon/crowd";
 
-static const enum mtasts_door MTA = MTASTS_DOOR_SOCKETMAP;
+static const enum mtasts_socket_kind MTA = MTASTS_SOCKET_SOCKETMAP;
 static const char SECURE[] = "OK secure match=mx1.example.com:.example.com servername=hostname";
 
 /* Descriptors. Where the system does not give so many, that is said, and fails where CI is set. */

@@ -3,7 +3,7 @@
 #include <sys/mount.h>
 
 #include "dns_message.h"
-#include "server.h"
+#include "dns_server.h"
 
 const char *const unit_name = "daemon/dns_watch";
 

@@ -7,7 +7,7 @@
 
 const char *const unit_name = "daemon/front_dane";
 
-static const enum mtasts_door MTA = MTASTS_DOOR_SOCKETMAP;
+static const enum mtasts_socket_kind MTA = MTASTS_SOCKET_SOCKETMAP;
 
 static const char SECURE[] = "OK secure match=mx1.example.com:.example.com servername=hostname";
 
@@ -70,8 +70,9 @@ static void test_dane_off(void) {
   known("b.example", with_dane(governing(&sample), MTASTS_DANE_BOGUS, 300));
   ask(MTA, "postfix a.example", SECURE);
   ask(MTA, "postfix b.example", SECURE);
-  struct mtasts_ruling ruling = ask_ruling("entry a.example");
-  CU_ASSERT_TRUE(ruling.known && ruling.entry.mx.count == 0); /* its hosts' states were of DANE */
+  struct mtasts_entry_reply entry_reply = ask_ruling("entry a.example");
+  CU_ASSERT_TRUE(entry_reply.has_entry &&
+                 entry_reply.entry.mx.count == 0); /* its hosts' states were of DANE */
   raze_front();
 }
 
@@ -143,12 +144,14 @@ static void test_override_dane_off(void) {
   known("a.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
   ask(MTA, "postfix a.example", SECURE);
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", false)); /* its hosts were DANE's */
-  ask_like(MTASTS_DOOR_ASK, "decision a.example", "OK ", "\"source\":\"override\"");
-  ask_like(MTASTS_DOOR_ASK, "decision a.example", "OK ", "\"id\":\"20260101\"");
-  ask_like(MTASTS_DOOR_ASK, "decision a.example", "OK ", "\"dane\":\"none\"");
-  struct mtasts_ruling ruling = ask_ruling("entry a.example");
-  CU_ASSERT_TRUE(ruling.known && ruling.dane_off && !ruling.overridden && ruling.entry.has_policy);
-  CU_ASSERT_EQUAL(mtasts_ruling_decide(&ruling, time(NULL)).verdict, MTASTS_VERDICT_ENFORCE);
+  ask_like(MTASTS_SOCKET_ASK, "decision a.example", "OK ", "\"source\":\"override\"");
+  ask_like(MTASTS_SOCKET_ASK, "decision a.example", "OK ", "\"id\":\"20260101\"");
+  ask_like(MTASTS_SOCKET_ASK, "decision a.example", "OK ", "\"dane\":\"none\"");
+  struct mtasts_entry_reply entry_reply = ask_ruling("entry a.example");
+  CU_ASSERT_TRUE(entry_reply.has_entry && entry_reply.dane_off && !entry_reply.overridden &&
+                 entry_reply.entry.has_policy);
+  CU_ASSERT_EQUAL(mtasts_entry_reply_decide(&entry_reply, time(NULL)).verdict,
+                  MTASTS_VERDICT_ENFORCE);
   ask(MTA, "postfix b.example", "NOTFOUND "); /* at once: nothing is to be learnt */
   known("c.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
   ask(MTA, "postfix c.example", "OK dane-only"); /* it has ended */
@@ -176,8 +179,8 @@ static void test_without_ad(void) {
       ask(MTA, "postfix a.example", judged ? SECURE : "OK dane-only");
       ask(MTA, "postfix m.example", judged ? SECURE : "OK dane-only");
       ask(MTA, "postfix b.example", judged ? "OK encrypt" : "OK dane-only");
-      struct mtasts_ruling ruling = ask_ruling("entry b.example");
-      CU_ASSERT_EQUAL(mtasts_ruling_decide(&ruling, time(NULL)).verdict,
+      struct mtasts_entry_reply entry_reply = ask_ruling("entry b.example");
+      CU_ASSERT_EQUAL(mtasts_entry_reply_decide(&entry_reply, time(NULL)).verdict,
                       judged ? MTASTS_VERDICT_ENCRYPT : MTASTS_VERDICT_DANE);
     }
     raze_front();
@@ -189,10 +192,10 @@ static void test_late(void) {
   struct sample sample;
   raise_front(WITH_DANE "ask { deadline = 0.05 }");
   known("a.example", with_dane(recordless(&sample), MTASTS_DANE_USABLE, -3600));
-  ask(MTASTS_DOOR_ASK, "postfix a.example", "OK dane-only");
+  ask(MTASTS_SOCKET_ASK, "postfix a.example", "OK dane-only");
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", true));
   known("b.example", with_dane(recordless(&sample), MTASTS_DANE_NONE, -3600));
-  ask(MTASTS_DOOR_ASK, "postfix b.example", "NOTFOUND ");
+  ask(MTASTS_SOCKET_ASK, "postfix b.example", "NOTFOUND ");
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "b.example", true));
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_UNKNOWN), 1);
   raze_front();
@@ -201,20 +204,20 @@ static void test_late(void) {
 /* Nor does a crowd end a policy: where there is no room to wait, what is in force governs. */
 static void test_crowded(void) {
   struct sample sample;
-  int fds[MTASTS_WAITERS_ERRAND_MAX];
+  int fds[MTASTS_WAITERS_PENDING_JOB_MAX];
   raise_front(WITH_DANE);
   known("a.example", governing(&sample));
-  for (size_t i = 0; i < MTASTS_WAITERS_ERRAND_MAX; i++) {
+  for (size_t i = 0; i < MTASTS_WAITERS_PENDING_JOB_MAX; i++) {
     fds[i] = enter(MTA);
     say(fds[i], i % 2 ? "postfix a.example" : "sts a.example");
   }
   struct mtasts_job *asked = job(MTASTS_JOB_LOOK_UP, "a.example", true);
-  silence(fds[MTASTS_WAITERS_ERRAND_MAX - 1], "nothing is known of DANE");
+  silence(fds[MTASTS_WAITERS_PENDING_JOB_MAX - 1], "nothing is known of DANE");
   ask(MTA, "postfix a.example", SECURE);
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_UNKNOWN), 0);
   done(asked, MTASTS_OK, with_dane(governing(&sample), MTASTS_DANE_NONE, 300), MTASTS_ASKED);
   expect(fds[1], SECURE);
-  for (size_t i = 0; i < MTASTS_WAITERS_ERRAND_MAX; i++)
+  for (size_t i = 0; i < MTASTS_WAITERS_PENDING_JOB_MAX; i++)
     close(fds[i]);
   raze_front();
 }
@@ -226,7 +229,7 @@ static void test_late_and_off(void) {
   struct mtasts_entry *entry = with_dane(recordless(&sample), MTASTS_DANE_USABLE, 300);
   entry->next_check = time(NULL) - 1;
   known("a.example", entry);
-  ask_like(MTASTS_DOOR_ASK, "postfix a.example", "TEMP ", "a.example");
+  ask_like(MTASTS_SOCKET_ASK, "postfix a.example", "TEMP ", "a.example");
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", true));
   raze_front();
 }
@@ -244,11 +247,11 @@ static void test_local_fault(void) {
     entry->next_check = time(NULL) + 60;
     entry->local_fault = true;
     known("a.example", entry);
-    ask_like(MTASTS_DOOR_SOCKETMAP, "postfix a.example", defer ? "TEMP " : "NOTFOUND ",
+    ask_like(MTASTS_SOCKET_SOCKETMAP, "postfix a.example", defer ? "TEMP " : "NOTFOUND ",
              defer ? "a.example" : "");
-    ask_like(MTASTS_DOOR_SOCKETMAP, "sts a.example", defer ? "TEMP " : "NOTFOUND ",
+    ask_like(MTASTS_SOCKET_SOCKETMAP, "sts a.example", defer ? "TEMP " : "NOTFOUND ",
              defer ? "a.example" : "");
-    ask_like(MTASTS_DOOR_ASK, "decision a.example", "OK {", "\"verdict\":\"unknown\"");
+    ask_like(MTASTS_SOCKET_ASK, "decision a.example", "OK {", "\"verdict\":\"unknown\"");
     raze_front();
   }
 }

@@ -1,6 +1,6 @@
 /*
  * front_lab.h: a front loop in a thread of its own with a real cache, for its tests. The test is
- * everybody else: the clients at the two doors, and the net loop that takes the jobs.
+ * everybody else: the clients at the two sockets, and the net loop that takes the jobs.
  */
 #ifndef FRONT_LAB_H
 #define FRONT_LAB_H
@@ -15,8 +15,8 @@
 #include <time.h>
 
 #include "entry_codec.h"
+#include "entry_reply.h"
 #include "front.h"
-#include "ruling.h"
 
 enum {
   PATIENCE_MS = 10000, /* for what must come */
@@ -28,11 +28,11 @@ static struct {
   struct mtasts_store *store;
   struct mtasts_queue to_net, inbox;
   struct mtasts_jobs jobs; /* taken of to_net, not looked at yet */
-  struct mtasts_use *use;
+  struct mtasts_usage_filter *usage;
   struct mtasts_stats stats;
   struct mtasts_front *front;
   pthread_t thread;
-  struct sockaddr_un doors[2];
+  struct sockaddr_un listeners[2];
   int outcomes; /* the sender's end */
 } lab;
 
@@ -60,11 +60,11 @@ static inline void *run_front(void *context) {
   return NULL;
 }
 
-static inline int listen_at(enum mtasts_door door) {
-  struct sockaddr_un *address = &lab.doors[door];
+static inline int listen_at(enum mtasts_socket_kind socket_kind) {
+  struct sockaddr_un *address = &lab.listeners[socket_kind];
   *address = (struct sockaddr_un){.sun_family = AF_UNIX};
   snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "mtasts-front-%ld-%d",
-           (long)getpid(), door);
+           (long)getpid(), socket_kind);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)address, sizeof *address), 0);
   CU_ASSERT_EQUAL_FATAL(listen(fd, 512), 0);
@@ -81,11 +81,11 @@ static inline void raise_front(const char *configuration) {
   CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&lab.to_net) && mtasts_queue_init(&lab.inbox));
   CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
   STAILQ_INIT(&lab.jobs);
-  lab.use = mtasts_use_new(time(NULL));
+  lab.usage = mtasts_usage_filter_new(time(NULL));
   lab.outcomes = pair[1];
   for (int i = 0; i < 2; i++) {
-    enum mtasts_door door = i == 0 ? MTASTS_DOOR_SOCKETMAP : MTASTS_DOOR_ASK;
-    listeners[i] = (struct mtasts_listener){listen_at(door), door};
+    enum mtasts_socket_kind socket_kind = i == 0 ? MTASTS_SOCKET_SOCKETMAP : MTASTS_SOCKET_ASK;
+    listeners[i] = (struct mtasts_listener){listen_at(socket_kind), socket_kind};
   }
   struct mtasts_snapshot *first = snapshot(configuration);
   struct mtasts_front_options options = {
@@ -93,7 +93,7 @@ static inline void raise_front(const char *configuration) {
       .cache = mtasts_store_cache(lab.store),
       .to_net = &lab.to_net,
       .inbox = &lab.inbox,
-      .use = lab.use,
+      .usage = lab.usage,
       .stats = &lab.stats,
       .listeners = listeners,
       .listener_count = 2,
@@ -101,7 +101,7 @@ static inline void raise_front(const char *configuration) {
       .peers_max = MTASTS_PEERS_MAX,
   };
   unit_check(mtasts_front_new(&options, error, &lab.front) == MTASTS_OK, "%s", error);
-  mtasts_snapshot_release(first);
+  mtasts_snapshot_unref(first);
   CU_ASSERT_EQUAL_FATAL(pthread_create(&lab.thread, NULL, run_front, NULL), 0);
 }
 
@@ -113,7 +113,7 @@ static inline void raze_front(void) {
     STAILQ_REMOVE_HEAD(&lab.jobs, link);
   mtasts_queue_destroy(&lab.to_net);
   mtasts_queue_destroy(&lab.inbox);
-  mtasts_use_free(lab.use);
+  mtasts_usage_filter_free(lab.usage);
   mtasts_store_close(lab.store);
   close(lab.outcomes);
   directory_free(lab.path);
@@ -192,10 +192,11 @@ static inline void done(struct mtasts_job *job, enum mtasts_status status,
 
 /* the clients */
 
-static inline int enter(enum mtasts_door door) {
+static inline int enter(enum mtasts_socket_kind socket_kind) {
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CU_ASSERT_EQUAL_FATAL(
-      connect(fd, (const struct sockaddr *)&lab.doors[door], sizeof lab.doors[door]), 0);
+  CU_ASSERT_EQUAL_FATAL(connect(fd, (const struct sockaddr *)&lab.listeners[socket_kind],
+                                sizeof lab.listeners[socket_kind]),
+                        0);
   return fd;
 }
 
@@ -252,8 +253,8 @@ static inline void silence(int fd, const char *why) {
 }
 
 /* One question on a connection of its own. */
-static inline void ask(enum mtasts_door door, const char *request, const char *text) {
-  int fd = enter(door);
+static inline void ask(enum mtasts_socket_kind socket_kind, const char *request, const char *text) {
+  int fd = enter(socket_kind);
   say(fd, request);
   bool heard = hear_within(fd, PATIENCE_MS);
   unit_check(heard && strcmp(payload, text) == 0, "%s: '%.250s', not '%.250s'", request, payload,
@@ -261,28 +262,28 @@ static inline void ask(enum mtasts_door door, const char *request, const char *t
   close(fd);
 }
 
-static inline void ask_like(enum mtasts_door door, const char *request, const char *start,
-                            const char *part) {
-  int fd = enter(door);
+static inline void ask_like(enum mtasts_socket_kind socket_kind, const char *request,
+                            const char *start, const char *part) {
+  int fd = enter(socket_kind);
   say(fd, request);
   expect_like(fd, start, part);
   close(fd);
 }
 
-static inline struct mtasts_ruling ask_ruling(const char *request) {
-  struct mtasts_ruling ruling = {.known = false};
-  int fd = enter(MTASTS_DOOR_ASK);
+static inline struct mtasts_entry_reply ask_ruling(const char *request) {
+  struct mtasts_entry_reply entry_reply = {.has_entry = false};
+  int fd = enter(MTASTS_SOCKET_ASK);
   say(fd, request);
   CU_ASSERT_TRUE(hear_within(fd, PATIENCE_MS));
   enum mtasts_status status =
-      mtasts_ruling_read((struct mtasts_span){payload, payload_size}, &ruling);
+      mtasts_entry_reply_read((struct mtasts_span){payload, payload_size}, &entry_reply);
   unit_check(status == MTASTS_OK, "%s: '%.40s'", request, payload);
   close(fd);
-  return ruling;
+  return entry_reply;
 }
 
 static inline unsigned long long counted(enum mtasts_counter counter) {
-  return mtasts_counted(&lab.stats, counter);
+  return mtasts_count_get(&lab.stats, counter);
 }
 
 #endif

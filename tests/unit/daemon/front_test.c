@@ -4,8 +4,8 @@
 
 const char *const unit_name = "daemon/front";
 
-static const enum mtasts_door MTA = MTASTS_DOOR_SOCKETMAP;
-static const enum mtasts_door ASK = MTASTS_DOOR_ASK;
+static const enum mtasts_socket_kind MTA = MTASTS_SOCKET_SOCKETMAP;
+static const enum mtasts_socket_kind ASK = MTASTS_SOCKET_ASK;
 
 static const char SECURE[] = "OK secure match=mx1.example.com:.example.com servername=hostname";
 
@@ -55,7 +55,7 @@ static void test_hits(void) {
            "\"verdict\":\"enforce\",\"source\":\"cache\"");
   ask_like(ASK, "decision stale.example", "OK {", "\"source\":\"stale\"");
   ask_like(ASK, "decision failing.example", "OK {", "\"verdict\":\"none\",\"source\":\"cache\"");
-  /* Names of the ask door's maps are any names at the other. */
+  /* Names of the ask socket's maps are any names at the other. */
   ask(MTA, "entry a.example", SECURE);
   ask(MTA, "remove a.example", SECURE);
   ask(MTA, "stats a.example", SECURE);
@@ -71,30 +71,32 @@ static void test_rulings(void) {
   struct sample sample;
   raise_front("ask { deadline = 0.05 }");
   known("a.example", governing(&sample));
-  struct mtasts_ruling ruling = ask_ruling("entry a.example");
-  struct mtasts_decision decision = mtasts_ruling_decide(&ruling, time(NULL));
-  CU_ASSERT_TRUE(ruling.known);
-  CU_ASSERT_EQUAL(ruling.freshness, MTASTS_CACHED);
-  CU_ASSERT_FALSE(ruling.overridden || ruling.monitor || ruling.defer);
+  struct mtasts_entry_reply entry_reply = ask_ruling("entry a.example");
+  struct mtasts_decision decision = mtasts_entry_reply_decide(&entry_reply, time(NULL));
+  CU_ASSERT_TRUE(entry_reply.has_entry);
+  CU_ASSERT_EQUAL(entry_reply.freshness, MTASTS_CACHED);
+  CU_ASSERT_FALSE(entry_reply.overridden || entry_reply.monitor || entry_reply.defer);
   CU_ASSERT_EQUAL(decision.verdict, MTASTS_VERDICT_ENFORCE);
-  CU_ASSERT_EQUAL(ruling.entry.mx.count, 2);
+  CU_ASSERT_EQUAL(entry_reply.entry.mx.count, 2);
 
-  ruling = ask_ruling("entry [192.0.2.1]");
-  CU_ASSERT_EQUAL(mtasts_ruling_decide(&ruling, time(NULL)).verdict, MTASTS_VERDICT_NONE);
-  ruling = ask_ruling("entry late.example");
-  CU_ASSERT_FALSE(ruling.known);
+  entry_reply = ask_ruling("entry [192.0.2.1]");
+  CU_ASSERT_EQUAL(mtasts_entry_reply_decide(&entry_reply, time(NULL)).verdict, MTASTS_VERDICT_NONE);
+  entry_reply = ask_ruling("entry late.example");
+  CU_ASSERT_FALSE(entry_reply.has_entry);
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_UNKNOWN), 1);
   /* Until the first rotation all domains count as used. */
-  mtasts_use_rotate(lab.use, time(NULL) + MTASTS_USE_PERIOD);
-  CU_ASSERT_TRUE(mtasts_use_known(lab.use, &(struct mtasts_domain){"a.example", 9}));
-  CU_ASSERT_TRUE(mtasts_use_known(lab.use, &(struct mtasts_domain){"late.example", 12}));
-  CU_ASSERT_FALSE(mtasts_use_known(lab.use, &(struct mtasts_domain){"never.example", 13}));
+  mtasts_usage_filter_rotate(lab.usage, time(NULL) + MTASTS_USAGE_FILTER_PERIOD);
+  CU_ASSERT_TRUE(mtasts_usage_filter_in_use(lab.usage, &(struct mtasts_domain){"a.example", 9}));
+  CU_ASSERT_TRUE(
+      mtasts_usage_filter_in_use(lab.usage, &(struct mtasts_domain){"late.example", 12}));
+  CU_ASSERT_FALSE(
+      mtasts_usage_filter_in_use(lab.usage, &(struct mtasts_domain){"never.example", 13}));
   raze_front();
 }
 
 static bool is_used_again(const char *name) {
   struct mtasts_domain asked = domain("%s", name);
-  return mtasts_use_again(lab.use, &asked);
+  return mtasts_usage_filter_asked_again(lab.usage, &asked);
 }
 
 /* What the cache has known for a while is in use; what one mail asks for is not. */
@@ -224,17 +226,17 @@ static void test_due(void) {
   governing(&sample)->next_check = time(NULL) - 1;
   known("due.example", &sample.entry);
   ask(MTA, "postfix due.example", SECURE);
-  struct mtasts_job *behind = job(MTASTS_JOB_LOOK_UP, "due.example", false);
+  struct mtasts_job *background = job(MTASTS_JOB_LOOK_UP, "due.example", false);
   ask(MTA, "postfix due.example", SECURE);
   ask(ASK, "sts due.example", SECURE);
   no_job("the domain is being looked up");
-  done(behind, MTASTS_FULL, NULL, MTASTS_CACHED);
+  done(background, MTASTS_FULL, NULL, MTASTS_CACHED);
   /* On the loop before the next question: the answer was given first. */
   usleep(20000);
   ask(MTA, "postfix due.example", SECURE);
-  behind = job(MTASTS_JOB_LOOK_UP, "due.example", false);
+  background = job(MTASTS_JOB_LOOK_UP, "due.example", false);
   known("due.example", governing(&sample));
-  done(behind, MTASTS_OK, &sample.entry, MTASTS_ASKED);
+  done(background, MTASTS_OK, &sample.entry, MTASTS_ASKED);
   usleep(20000);
   ask(MTA, "postfix due.example", SECURE);
   no_job("it was checked just now");
@@ -362,17 +364,19 @@ static void test_overrides(void) {
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_HITS), 1);
   no_job("an override is in force");
 
-  struct mtasts_ruling ruling = ask_ruling("entry mine.example");
-  CU_ASSERT_TRUE(ruling.known && ruling.overridden && ruling.entry.has_policy);
-  CU_ASSERT_EQUAL(ruling.entry.policy.mode, MTASTS_MODE_ENFORCE);
-  CU_ASSERT_EQUAL(ruling.entry.policy.max_age, MTASTS_MAX_AGE_MAX);
-  CU_ASSERT_EQUAL(ruling.entry.mx.count, 0);
-  CU_ASSERT_STRING_EQUAL(ruling.entry.policy_id, "override");
-  CU_ASSERT_EQUAL(mtasts_ruling_decide(&ruling, time(NULL)).verdict, MTASTS_VERDICT_ENFORCE);
-  ruling = ask_ruling("entry off.example");
-  CU_ASSERT_EQUAL(ruling.entry.policy.mode, MTASTS_MODE_NONE);
-  CU_ASSERT_EQUAL(ruling.entry.mx.count, 2);
-  CU_ASSERT_EQUAL(mtasts_ruling_decide(&ruling, time(NULL)).source, MTASTS_SOURCE_OVERRIDE);
+  struct mtasts_entry_reply entry_reply = ask_ruling("entry mine.example");
+  CU_ASSERT_TRUE(entry_reply.has_entry && entry_reply.overridden && entry_reply.entry.has_policy);
+  CU_ASSERT_EQUAL(entry_reply.entry.policy.mode, MTASTS_MODE_ENFORCE);
+  CU_ASSERT_EQUAL(entry_reply.entry.policy.max_age, MTASTS_MAX_AGE_MAX);
+  CU_ASSERT_EQUAL(entry_reply.entry.mx.count, 0);
+  CU_ASSERT_STRING_EQUAL(entry_reply.entry.policy_id, "override");
+  CU_ASSERT_EQUAL(mtasts_entry_reply_decide(&entry_reply, time(NULL)).verdict,
+                  MTASTS_VERDICT_ENFORCE);
+  entry_reply = ask_ruling("entry off.example");
+  CU_ASSERT_EQUAL(entry_reply.entry.policy.mode, MTASTS_MODE_NONE);
+  CU_ASSERT_EQUAL(entry_reply.entry.mx.count, 2);
+  CU_ASSERT_EQUAL(mtasts_entry_reply_decide(&entry_reply, time(NULL)).source,
+                  MTASTS_SOURCE_OVERRIDE);
   raze_front();
 }
 
@@ -387,8 +391,8 @@ static void test_override_ends(void) {
   snprintf(text, sizeof text,
            "override \"o.example\" { mode = \"testing\" mx = {\"a.b\"} until = \"%s\" }", date);
   raise_front(text);
-  struct mtasts_ruling ruling = ask_ruling("entry o.example");
-  CU_ASSERT_EQUAL(ruling.entry.expires, tomorrow + 86400);
+  struct mtasts_entry_reply entry_reply = ask_ruling("entry o.example");
+  CU_ASSERT_EQUAL(entry_reply.entry.expires, tomorrow + 86400);
   raze_front();
 }
 
@@ -420,7 +424,7 @@ static void test_bracketed(void) {
   raze_front();
 }
 
-static void test_errands(void) {
+static void test_pending_jobs(void) {
   struct sample sample;
   raise_front("");
   known("a.example", governing(&sample));
@@ -467,7 +471,7 @@ static int import_as_nobody(void *context) {
   if (setgid(65534) != 0 || setuid(65534) != 0)
     return 2;
   int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  if (connect(fd, (const struct sockaddr *)&lab.doors[ASK], sizeof lab.doors[ASK]) != 0 ||
+  if (connect(fd, (const struct sockaddr *)&lab.listeners[ASK], sizeof lab.listeners[ASK]) != 0 ||
       send(fd, "9:import {},", 12, 0) != 12)
     return 3;
   ssize_t n = recv(fd, reply, sizeof reply, 0);
@@ -542,8 +546,8 @@ static void test_stop(void) {
   mtasts_queue_give(&lab.inbox, mtasts_job_new(MTASTS_JOB_STOP));
   CU_ASSERT_EQUAL(recv(idle, &c, 1, 0), 0);
   int late = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CU_ASSERT_EQUAL(connect(late, (const struct sockaddr *)&lab.doors[MTA], sizeof lab.doors[MTA]),
-                  -1);
+  CU_ASSERT_EQUAL(
+      connect(late, (const struct sockaddr *)&lab.listeners[MTA], sizeof lab.listeners[MTA]), -1);
   done(asked, MTASTS_OK, governing(&sample), MTASTS_FETCHED);
   expect(fd, SECURE);
   CU_ASSERT_EQUAL(recv(fd, &c, 1, 0), 0);
@@ -568,7 +572,7 @@ const struct unit_test unit_tests[] = {
     {"an override ends at its date", test_override_ends},
     {"monitor tells and enforces nothing", test_monitor},
     {"next hops in brackets can be left alone", test_bracketed},
-    {"refresh, recheck, remove and stats", test_errands},
+    {"refresh, recheck, remove and stats", test_pending_jobs},
     {"import, and who may", test_import},
     {"a new configuration", test_configure},
     {"the end", test_stop},

@@ -45,7 +45,7 @@ static unsigned pings(enum mtasts_loop loop) {
 }
 
 static void says(bool well, const char *expected) {
-  char words[MTASTS_HEALTH_WORDS];
+  char words[MTASTS_HEALTH_TEXT];
   bool is = mtasts_health_check(&site.health, words);
   unit_check(is == well && strcmp(words, expected) == 0, "%d, %s, in place of %s", is, words,
              expected);
@@ -58,7 +58,7 @@ static void loops_are_asked_in_turn(void) {
   mtasts_health_ask(&site.health);
   CU_ASSERT_EQUAL(pings(MTASTS_LOOP_FRONT), 1);
   CU_ASSERT_EQUAL(pings(MTASTS_LOOP_NET), 1);
-  mtasts_loop_note(&site.stats, MTASTS_LOOP_FRONT);
+  mtasts_loop_seen(&site.stats, MTASTS_LOOP_FRONT);
   mtasts_health_ask(&site.health);
   CU_ASSERT_EQUAL(pings(MTASTS_LOOP_FRONT), 1);
   CU_ASSERT_EQUAL(pings(MTASTS_LOOP_NET), 0);
@@ -69,14 +69,14 @@ static void loops_are_asked_in_turn(void) {
 static void a_loop_that_hangs_is_told(void) {
   raise_site();
   mtasts_health_ask(&site.health);
-  mtasts_loop_note(&site.stats, MTASTS_LOOP_FRONT);
+  mtasts_loop_seen(&site.stats, MTASTS_LOOP_FRONT);
   site.health.asked[MTASTS_LOOP_NET] -= MTASTS_HEALTH_SILENCE_MS - 5000;
   says(true, "ok\n");
   CU_ASSERT_EQUAL(mtasts_health_silence(&site.health, MTASTS_LOOP_FRONT), 0);
   CU_ASSERT(mtasts_health_silence(&site.health, MTASTS_LOOP_NET) >= 25000);
   site.health.asked[MTASTS_LOOP_NET] -= 6000;
   says(false, "the net loop has not moved for 31 seconds\n");
-  mtasts_loop_note(&site.stats, MTASTS_LOOP_NET);
+  mtasts_loop_seen(&site.stats, MTASTS_LOOP_NET);
   says(true, "ok\n");
   raze_site();
 }
@@ -90,7 +90,7 @@ static void a_cache_that_fails_is_told(void) {
   int status = -1;
   pid_t child = fork();
   if (child == 0) {
-    char words[MTASTS_HEALTH_WORDS];
+    char words[MTASTS_HEALTH_TEXT];
     bool well = mtasts_health_check(&site.health, words);
     _exit(!well && strncmp(words, "the cache cannot be read: ", 26) == 0 ? 0 : 1);
   }
@@ -101,19 +101,20 @@ static void a_cache_that_fails_is_told(void) {
 }
 
 static void what_is_not_open_is_told(void) {
-  static struct mtasts_doors doors;
-  struct mtasts_cache_place place = {.directory = "/var/lib/x"};
+  static struct mtasts_listeners listeners;
+  struct mtasts_cache_location location = {.directory = "/var/lib/x"};
   raise_site();
-  site.health.doors = &doors;
-  site.health.place = &place;
-  doors.place_count = 2;
-  doors.places[0].open = true;
-  doors.places[1].open = true;
+  site.health.listeners = &listeners;
+  site.health.location = &location;
+  listeners.address_count = 2;
+  listeners.addresses[0].open = true;
+  listeners.addresses[1].open = true;
   says(true, "ok\n");
-  doors.places[1].open = false;
-  snprintf(doors.places[1].why, sizeof doors.places[1].why, "inet:127.0.0.1:1: taken");
+  listeners.addresses[1].open = false;
+  snprintf(listeners.addresses[1].why, sizeof listeners.addresses[1].why,
+           "inet:127.0.0.1:1: taken");
   says(false, "inet:127.0.0.1:1: taken\n");
-  place.lost = true;
+  location.lost = true;
   says(false, "the cache /var/lib/x was renamed or removed: put it back, or restart mtastsd\n"
               "inet:127.0.0.1:1: taken\n");
   raze_site();

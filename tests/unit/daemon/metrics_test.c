@@ -17,7 +17,7 @@ const char *const unit_name = "daemon/metrics";
 static struct {
   char path[32];
   struct mtasts_store *store;
-  struct mtasts_use *use;
+  struct mtasts_usage_filter *usage;
   struct mtasts_stats stats;
   struct mtasts_queue queues[MTASTS_LOOPS];
   struct event_base *base;
@@ -55,7 +55,7 @@ static void raise_site(void) {
   memset(&site, 0, sizeof site);
   directory_new(site.path);
   site.store = store_open(site.path);
-  site.use = mtasts_use_new(time(NULL));
+  site.usage = mtasts_usage_filter_new(time(NULL));
   site.base = event_base_new();
   options = (struct mtasts_metrics_options){
       .base = site.base,
@@ -63,7 +63,7 @@ static void raise_site(void) {
       .snapshot = snapshot(""),
       .stats = &site.stats,
       .cache = mtasts_store_cache(site.store),
-      .use = site.use,
+      .usage = site.usage,
   };
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++) {
     CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&site.queues[loop]));
@@ -71,7 +71,7 @@ static void raise_site(void) {
   }
   site.metrics = mtasts_metrics_new(&options);
   CU_ASSERT_PTR_NOT_NULL_FATAL(site.metrics);
-  mtasts_snapshot_release(options.snapshot);
+  mtasts_snapshot_unref(options.snapshot);
 }
 
 static void raze_site(void) {
@@ -79,7 +79,7 @@ static void raze_site(void) {
   event_base_free(site.base);
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++)
     mtasts_queue_destroy(&site.queues[loop]);
-  mtasts_use_free(site.use);
+  mtasts_usage_filter_free(site.usage);
   mtasts_store_close(site.store);
   directory_free(site.path);
 }
@@ -244,7 +244,7 @@ static void a_reload_is_told(void) {
   struct mtasts_snapshot *next =
       snapshot("site_mode = \"monitor\" override \"a.example\" { mode = \"none\" }");
   mtasts_metrics_configure(site.metrics, next);
-  mtasts_snapshot_release(next);
+  mtasts_snapshot_unref(next);
   expect(REQUEST("GET /metrics"), "HTTP/1.1 200 OK\r\n",
          "\nmtasts_site_mode{mode=\"monitor\"} 1\n");
   CU_ASSERT_PTR_NOT_NULL(strstr(reply, "\nmtasts_overrides 1\n"));

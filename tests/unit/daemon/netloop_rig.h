@@ -6,7 +6,7 @@
 #define NETLOOP_RIG_H
 
 #include "netloop.h"
-#include "newer.h"
+#include "unstored.h"
 
 #include <malloc.h>
 #include <poll.h>
@@ -55,11 +55,11 @@ struct rig {
   struct https_server https;
   struct mtasts_store *store;
   struct mtasts_reader *reader; /* the front loop's, as it were */
-  struct mtasts_use *use;
+  struct mtasts_usage_filter *usage;
   struct mtasts_stats stats;
   struct mtasts_queue inbox, to_front;
   struct mtasts_jobs answers;
-  struct mtasts_newer newer; /* what the store did not take */
+  struct mtasts_unstored unstored; /* what the store did not take */
   struct mtasts_netloop *loop;
   pthread_t thread;
   FILE *stderr_before;
@@ -103,12 +103,12 @@ static void start(struct rig *rig, unsigned in_flight) {
                                                  .store = rig->store,
                                                  .inbox = &rig->inbox,
                                                  .to_front = &rig->to_front,
-                                                 .use = rig->use,
+                                                 .usage = rig->usage,
                                                  .stats = &rig->stats};
   enum mtasts_status status = mtasts_netloop_new(&options, error, &rig->loop);
   unit_check(status == MTASTS_OK, "net loop: %s", error);
   CU_ASSERT_EQUAL_FATAL(status, MTASTS_OK);
-  mtasts_snapshot_release(snapshot);
+  mtasts_snapshot_unref(snapshot);
   CU_ASSERT_EQUAL_FATAL(pthread_create(&rig->thread, NULL, run, rig->loop), 0);
 }
 
@@ -131,10 +131,10 @@ static struct rig *prepare(void) {
   CU_ASSERT_TRUE_FATAL(
       https_start(&rig->https, "127.0.0.1", GLOBAL_ADDRESS, sites, &rig->known, &rig->unknown));
   rig->store = store_open(rig->path);
-  rig->use = mtasts_use_new(time(NULL));
+  rig->usage = mtasts_usage_filter_new(time(NULL));
   CU_ASSERT_EQUAL_FATAL(mtasts_reader_new(mtasts_store_cache(rig->store), &rig->reader), MTASTS_OK);
   CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&rig->inbox) && mtasts_queue_init(&rig->to_front));
-  mtasts_newer_init(&rig->newer);
+  mtasts_unstored_init(&rig->unstored);
   STAILQ_INIT(&rig->answers);
   capture_log(rig);
   return rig;
@@ -169,8 +169,8 @@ static struct mtasts_job *take_any(struct rig *rig, int milliseconds) {
  * as it would do. */
 static struct mtasts_job *take(struct rig *rig, int milliseconds) {
   struct mtasts_job *job;
-  while ((job = take_any(rig, milliseconds)) && job->kind == MTASTS_JOB_NEWER) {
-    mtasts_newer_set(&rig->newer, &job->domain, job->value, job->value_size);
+  while ((job = take_any(rig, milliseconds)) && job->kind == MTASTS_JOB_UNSTORED) {
+    mtasts_unstored_set(&rig->unstored, &job->domain, job->value, job->value_size);
     job->value = NULL;
     mtasts_job_free(job);
   }
@@ -238,7 +238,7 @@ aged(struct sample *sample, enum mtasts_mode mode, uint32_t max_age, int64_t age
 }
 
 static unsigned long long counted(const struct rig *rig, enum mtasts_counter counter) {
-  return mtasts_counted(&rig->stats, counter);
+  return mtasts_count_get(&rig->stats, counter);
 }
 
 /* How many lines of the log have these words in them. */
@@ -271,9 +271,9 @@ static void rig_free(struct rig *rig) {
     mtasts_job_free(job);
   mtasts_queue_destroy(&rig->inbox);
   mtasts_queue_destroy(&rig->to_front);
-  mtasts_newer_free(&rig->newer);
+  mtasts_unstored_free(&rig->unstored);
   mtasts_reader_free(rig->reader);
-  mtasts_use_free(rig->use);
+  mtasts_usage_filter_free(rig->usage);
   mtasts_store_close(rig->store);
   https_stop(&rig->https);
   dns_stop(&rig->dns);

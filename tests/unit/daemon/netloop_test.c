@@ -1,7 +1,7 @@
 #include "netloop_rig.h"
 
 #include "dns_message.h"
-#include "tower.h"
+#include "scheduler.h"
 
 const char *const unit_name = "daemon/netloop";
 
@@ -228,7 +228,7 @@ static void changes_the_cache(void) {
                   MTASTS_OK);
   CU_ASSERT_EQUAL(mtasts_reader_get(rig->reader, &name, &entry), MTASTS_OK);
 
-  /* What is in the air knows a policy that is removed meanwhile, and must not bring it back. */
+  /* What is running knows a policy that is removed meanwhile, and must not bring it back. */
   give(rig, MTASTS_JOB_REFRESH, "slow.example", true, 1);
   CU_ASSERT_TRUE(comes_true(rig, MTASTS_COUNT_IN_FLIGHT, 1, 5));
   give(rig, MTASTS_JOB_REMOVE, "slow.example", true, 2);
@@ -277,21 +277,21 @@ static void remembers_what_is_not_stored(void) {
   CU_ASSERT_EQUAL(rig->dns.queries, queries);
   check_logged(rig, 1, "the cache fails");
   struct mtasts_domain good = domain("good.example");
-  CU_ASSERT_EQUAL(rig->newer.count, 3);
-  CU_ASSERT_TRUE(mtasts_newer_get(&rig->newer, &good, &entry) && entry.has_policy);
+  CU_ASSERT_EQUAL(rig->unstored.count, 3);
+  CU_ASSERT_TRUE(mtasts_unstored_get(&rig->unstored, &good, &entry) && entry.has_policy);
 
   /* What is removed is not told any more, and not tried again. */
   struct mtasts_job *removal = mtasts_job_new(MTASTS_JOB_REMOVE);
   removal->domain = domain("nowhere.example");
   finish_job(rig, removal);
   CU_ASSERT_PTR_NULL(take(rig, 100));
-  CU_ASSERT_EQUAL(rig->newer.count, 2);
+  CU_ASSERT_EQUAL(rig->unstored.count, 2);
 
   /* It is stored as soon as that can be done, and the front loop is told. */
   fill_disk(false);
-  for (int i = 0; i < 100 && rig->newer.count > 0; i++)
+  for (int i = 0; i < 100 && rig->unstored.count > 0; i++)
     CU_ASSERT_PTR_NULL_FATAL(take(rig, 100));
-  CU_ASSERT_EQUAL(rig->newer.count, 0);
+  CU_ASSERT_EQUAL(rig->unstored.count, 0);
   for (size_t i = 0; i < 2; i++) {
     struct mtasts_domain name = domain("%s", names[i]);
     CU_ASSERT_EQUAL(mtasts_reader_get(rig->reader, &name, &entry), MTASTS_OK);
@@ -366,8 +366,8 @@ static void alerts_before_the_end(void) {
   end(rig);
 }
 
-/* Half of its life passes long before the hand comes: nobody asks, and it is fetched. */
-static void follows_the_agenda(void) {
+/* Half of its life passes long before the sweep comes: nobody asks, and it is fetched. */
+static void follows_the_due_queue(void) {
   struct rig *rig = prepare();
   struct sample sample;
   struct mtasts_entry entry;
@@ -390,7 +390,7 @@ static bool comes_to_fail(struct rig *rig, bool fails) {
   return atomic_load(&rig->stats.store_fails) == fails;
 }
 
-/* Nothing is asked for, so that the place of the hand is all that is to be written. */
+/* Nothing is asked for, so that the place of the sweep is all that is to be written. */
 static void tells_that_writing_fails(void) {
   struct rig *rig = prepare();
   struct sample sample;
@@ -408,7 +408,7 @@ static void tells_that_writing_fails(void) {
   end(rig);
 }
 
-static void lets_the_hand_go_round(void) {
+static void lets_the_sweep_go_round(void) {
   enum {
     MANY = 1500
   }; /* five a second */
@@ -544,8 +544,8 @@ const struct unit_test unit_tests[] = {
     {"tells that writing fails until it works", tells_that_writing_fails},
     {"tells of new policies and of first failures", tells_what_is_new},
     {"alerts before an enforce policy ends, and at its end", alerts_before_the_end},
-    {"a short-lived policy is fetched ahead", follows_the_agenda},
-    {"the hand refreshes and removes", lets_the_hand_go_round},
+    {"a short-lived policy is fetched ahead", follows_the_due_queue},
+    {"the hand refreshes and removes", lets_the_sweep_go_round},
     {"DANE is looked up, and its failures told", looks_dane_up},
     {"where DNSSEC does not work, that is told once", tells_of_broken_dnssec},
     {NULL, NULL},

@@ -8,13 +8,14 @@ enum {
   R = MTASTS_RR_NS,
 };
 
-static enum mtasts_outage_news fails(struct mtasts_outage *outage, const char *name, int64_t now) {
-  return mtasts_outage_heard(outage, name, *name ? T : R, false, now);
+static enum mtasts_outage_change fails(struct mtasts_outage *outage, const char *name,
+                                       int64_t now) {
+  return mtasts_outage_lookup_ended(outage, name, *name ? T : R, false, now);
 }
 
-static enum mtasts_outage_news answers(struct mtasts_outage *outage, const char *name,
-                                       int64_t now) {
-  return mtasts_outage_heard(outage, name, *name ? T : R, true, now);
+static enum mtasts_outage_change answers(struct mtasts_outage *outage, const char *name,
+                                         int64_t now) {
+  return mtasts_outage_lookup_ended(outage, name, *name ? T : R, true, now);
 }
 
 /* The name that the next probe asks for; NULL: there is none. */

@@ -1,4 +1,4 @@
-/* The bounds of replies; what they say is in reply_test. */
+/* The bounds of replies; what they say is in map_reply_test. */
 #include "postfix_reply.h"
 
 #include <stdio.h>

@@ -135,19 +135,19 @@ static void raise_lab(unsigned peers_max) {
                                              .context = &lab,
                                              .peers_max = peers_max,
                                              .network_peers_max = NETWORK_MAX,
-                                             .network_errands_max = 1};
+                                             .network_pending_jobs_max = 1};
   lab.server = mtasts_socketmap_new(&options);
   CU_ASSERT_PTR_NOT_NULL_FATAL(lab.server);
   for (int i = 0; i < 2; i++)
     CU_ASSERT_TRUE(mtasts_socketmap_listen(lab.server, listen_at(&lab.addresses[i], i),
-                                           i ? MTASTS_DOOR_ASK : MTASTS_DOOR_SOCKETMAP));
-  CU_ASSERT_TRUE(mtasts_socketmap_listen(lab.server, listen_to_network(), MTASTS_DOOR_SOCKETMAP));
+                                           i ? MTASTS_SOCKET_ASK : MTASTS_SOCKET_SOCKETMAP));
+  CU_ASSERT_TRUE(mtasts_socketmap_listen(lab.server, listen_to_network(), MTASTS_SOCKET_SOCKETMAP));
 }
 
 static void raze_lab(void) {
   mtasts_socketmap_free(lab.server);
   event_base_free(lab.base);
-  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_CONNECTIONS), 0);
+  CU_ASSERT_EQUAL(mtasts_count_get(&lab.stats, MTASTS_COUNT_CONNECTIONS), 0);
 }
 
 static void pump(void) {
@@ -155,8 +155,8 @@ static void pump(void) {
     event_base_loop(lab.base, EVLOOP_NONBLOCK);
 }
 
-static int connect_to(enum mtasts_door door) {
-  const struct sockaddr_un *address = &lab.addresses[door == MTASTS_DOOR_ASK];
+static int connect_to(enum mtasts_socket_kind socket_kind) {
+  const struct sockaddr_un *address = &lab.addresses[socket_kind == MTASTS_SOCKET_ASK];
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   CU_ASSERT_EQUAL_FATAL(connect(fd, (const struct sockaddr *)address, sizeof *address), 0);
   return fd;

@@ -6,7 +6,7 @@ static void test_split(void) {
   static const char requests[] = "9:echo a.ex,13:echo bb.examp,5:echo ,";
   raise_lab(8);
   for (size_t split = 0; split < sizeof requests; split++) {
-    int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+    int fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
     say_bytes(fd, requests, split);
     pump();
     say_bytes(fd, requests + split, sizeof requests - 1 - split);
@@ -16,14 +16,14 @@ static void test_split(void) {
                "split at %zu: '%s'", split, received);
     close(fd);
   }
-  int fd = connect_to(MTASTS_DOOR_ASK);
+  int fd = connect_to(MTASTS_SOCKET_ASK);
   for (size_t i = 0; i < sizeof requests - 1; i++)
     say_bytes(fd, requests + i, 1);
   expect(fd, "7:OK a.ex,11:OK bb.examp,3:OK ,", false, "byte by byte");
   close(fd);
   pump();
-  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_CONNECTIONS), 0);
-  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_MALFORMED), 0);
+  CU_ASSERT_EQUAL(mtasts_count_get(&lab.stats, MTASTS_COUNT_CONNECTIONS), 0);
+  CU_ASSERT_EQUAL(mtasts_count_get(&lab.stats, MTASTS_COUNT_MALFORMED), 0);
   raze_lab();
 }
 
@@ -40,13 +40,13 @@ static void test_pipelined(void) {
     snprintf(payload, sizeof payload, "OK d%d.example", i);
     told += netstring(replies + told, sizeof replies - told, payload);
   }
-  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
   say_bytes(fd, requests, asked);
   expect(fd, replies, false, "a thousand requests in one write");
   CU_ASSERT_EQUAL(lab.asked, 1000);
 
   /* One turn of the loop answers no more than a buffer of them: others have their turn. */
-  int other = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int other = connect_to(MTASTS_SOCKET_SOCKETMAP);
   pump();
   CU_ASSERT_EQUAL(send(fd, requests, asked, 0), (ssize_t)asked);
   CU_ASSERT_EQUAL(send(other, "9:echo a.ex,", 12, 0), 12);
@@ -61,38 +61,38 @@ static void test_pipelined(void) {
 
 static void test_malformed(void) {
   static const struct {
-    enum mtasts_door door;
+    enum mtasts_socket_kind socket_kind;
     const char *bytes;
     const char *reply;
   } cases[] = {
-      {MTASTS_DOOR_SOCKETMAP, "GET / HTTP/1.1\r\n", ""},
-      {MTASTS_DOOR_SOCKETMAP, "x", ""},
-      {MTASTS_DOOR_SOCKETMAP, ":", ""},
-      {MTASTS_DOOR_SOCKETMAP, "-1:", ""},
-      {MTASTS_DOOR_SOCKETMAP, "09:echo a.ex,", ""},
-      {MTASTS_DOOR_SOCKETMAP, "9:echo a.exx", ""},
-      {MTASTS_DOOR_SOCKETMAP, "4:echo,", ""},
-      {MTASTS_DOOR_SOCKETMAP, "0:,", ""},
-      {MTASTS_DOOR_SOCKETMAP, "2: a,", ""},
-      {MTASTS_DOOR_SOCKETMAP, "10001", ""},
-      {MTASTS_DOOR_SOCKETMAP, "99999999999999999999:", ""},
-      {MTASTS_DOOR_SOCKETMAP, "100000:import {", ""},
-      {MTASTS_DOOR_ASK, "1048577", ""},
-      {MTASTS_DOOR_ASK, "100000:impost {", ""},
-      {MTASTS_DOOR_ASK, "100000:e", ""},
-      {MTASTS_DOOR_SOCKETMAP, "9:echo a.ex,bad", "7:OK a.ex,"},
-      {MTASTS_DOOR_SOCKETMAP, "8:refuse x,9:echo a.ex,", ""},
+      {MTASTS_SOCKET_SOCKETMAP, "GET / HTTP/1.1\r\n", ""},
+      {MTASTS_SOCKET_SOCKETMAP, "x", ""},
+      {MTASTS_SOCKET_SOCKETMAP, ":", ""},
+      {MTASTS_SOCKET_SOCKETMAP, "-1:", ""},
+      {MTASTS_SOCKET_SOCKETMAP, "09:echo a.ex,", ""},
+      {MTASTS_SOCKET_SOCKETMAP, "9:echo a.exx", ""},
+      {MTASTS_SOCKET_SOCKETMAP, "4:echo,", ""},
+      {MTASTS_SOCKET_SOCKETMAP, "0:,", ""},
+      {MTASTS_SOCKET_SOCKETMAP, "2: a,", ""},
+      {MTASTS_SOCKET_SOCKETMAP, "10001", ""},
+      {MTASTS_SOCKET_SOCKETMAP, "99999999999999999999:", ""},
+      {MTASTS_SOCKET_SOCKETMAP, "100000:import {", ""},
+      {MTASTS_SOCKET_ASK, "1048577", ""},
+      {MTASTS_SOCKET_ASK, "100000:impost {", ""},
+      {MTASTS_SOCKET_ASK, "100000:e", ""},
+      {MTASTS_SOCKET_SOCKETMAP, "9:echo a.ex,bad", "7:OK a.ex,"},
+      {MTASTS_SOCKET_SOCKETMAP, "8:refuse x,9:echo a.ex,", ""},
   };
   const size_t count = sizeof cases / sizeof *cases;
   raise_lab(64);
-  int bystander = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int bystander = connect_to(MTASTS_SOCKET_SOCKETMAP);
   for (size_t i = 0; i < count; i++) {
-    int fd = connect_to(cases[i].door);
+    int fd = connect_to(cases[i].socket_kind);
     say(fd, cases[i].bytes);
     expect(fd, cases[i].reply, true, cases[i].bytes);
     close(fd);
   }
-  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_MALFORMED), count - 1);
+  CU_ASSERT_EQUAL(mtasts_count_get(&lab.stats, MTASTS_COUNT_MALFORMED), count - 1);
   say(bystander, "9:echo a.ex,");
   expect(bystander, "7:OK a.ex,", false, "a bystander");
   close(bystander);
@@ -100,13 +100,14 @@ static void test_malformed(void) {
 }
 
 /* A request of so many bytes of payload. */
-static void try_long(enum mtasts_door door, const char *map, size_t size, bool welcome) {
+static void try_long(enum mtasts_socket_kind socket_kind, const char *map, size_t size,
+                     bool welcome) {
   static char bytes[MTASTS_REQUEST_IMPORT_MAX + 32];
   int head = snprintf(bytes, sizeof bytes, "%zu:%s ", size, map);
   size_t colon = strcspn(bytes, ":") + 1;
   memset(bytes + head, 'k', size);
   bytes[colon + size] = ',';
-  int fd = connect_to(door);
+  int fd = connect_to(socket_kind);
   unsigned asked = lab.asked;
   bool closed;
   say_bytes(fd, bytes, welcome ? colon + size + 1 : colon + 8);
@@ -134,7 +135,7 @@ static void try_rest(size_t missing) {
   size_t first = netstring(bytes, sizeof bytes, payload);
   payload[2992] = '\0';
   size_t all = first + netstring(bytes + first, sizeof bytes - first, payload);
-  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
   pump();
   CU_ASSERT_EQUAL(send(fd, bytes, all - missing, 0), (ssize_t)(all - missing));
   CU_ASSERT_EQUAL(hear(fd, &closed), 108);
@@ -149,21 +150,21 @@ static void test_long(void) {
     try_rest(missing);
   static const size_t sizes[] = {2000, 2040, 2041, 2042, 2043, 2044, 2048, 4090, 9999, 10000};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-    try_long(MTASTS_DOOR_SOCKETMAP, "echo", sizes[i], true);
-    try_long(MTASTS_DOOR_ASK, "echo", sizes[i], true);
+    try_long(MTASTS_SOCKET_SOCKETMAP, "echo", sizes[i], true);
+    try_long(MTASTS_SOCKET_ASK, "echo", sizes[i], true);
   }
-  try_long(MTASTS_DOOR_SOCKETMAP, "echo", 10001, false);
-  try_long(MTASTS_DOOR_SOCKETMAP, "import", 10001, false);
-  try_long(MTASTS_DOOR_ASK, "echo", 10001, false);
-  try_long(MTASTS_DOOR_ASK, "import", 10001, true);
-  try_long(MTASTS_DOOR_ASK, "import", MTASTS_REQUEST_IMPORT_MAX, true);
-  try_long(MTASTS_DOOR_ASK, "import", MTASTS_REQUEST_IMPORT_MAX + 1, false);
+  try_long(MTASTS_SOCKET_SOCKETMAP, "echo", 10001, false);
+  try_long(MTASTS_SOCKET_SOCKETMAP, "import", 10001, false);
+  try_long(MTASTS_SOCKET_ASK, "echo", 10001, false);
+  try_long(MTASTS_SOCKET_ASK, "import", 10001, true);
+  try_long(MTASTS_SOCKET_ASK, "import", MTASTS_REQUEST_IMPORT_MAX, true);
+  try_long(MTASTS_SOCKET_ASK, "import", MTASTS_REQUEST_IMPORT_MAX + 1, false);
   raze_lab();
 }
 
 static void test_half_open(void) {
   raise_lab(8);
-  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
   say(fd, "9:echo a.ex,7:later x,9:echo b.ex,");
   shutdown(fd, SHUT_WR);
   expect(fd, "7:OK a.ex,", false, "a shut side, and one that waits");
@@ -172,19 +173,19 @@ static void test_half_open(void) {
   expect(fd, "6:TEMP x,7:OK b.ex,", true, "and its replies");
   close(fd);
 
-  fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
   say(fd, "9:echo");
   shutdown(fd, SHUT_WR);
   expect(fd, "", true, "a shut side after half a request");
   CU_ASSERT_EQUAL(lab.gone, 0);
-  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_MALFORMED), 0);
+  CU_ASSERT_EQUAL(mtasts_count_get(&lab.stats, MTASTS_COUNT_MALFORMED), 0);
   close(fd);
   raze_lab();
 }
 
 static void test_ahead(void) {
   raise_lab(8);
-  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
   say(fd, "9:echo a.ex,");
   expect(fd, "7:OK a.ex,", false, "nobody waits");
   CU_ASSERT_EQUAL(lab.ahead, 0);
@@ -207,8 +208,8 @@ static void test_ahead(void) {
 
 static void test_never_reads(void) {
   raise_lab(8);
-  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
-  int other = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
+  int other = connect_to(MTASTS_SOCKET_SOCKETMAP);
   static const char three[] = "5:big x,5:big x,5:big x,9:echo a.ex,";
   bool closed;
   say(fd, three);
@@ -239,9 +240,9 @@ static void test_later_behind_unsent(void) {
   int small = 1;
   bool closed;
   raise_lab(8);
-  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
   pump();
-  setsockopt(TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_FRESH])->fd, SOL_SOCKET, SO_SNDBUF, &small,
+  setsockopt(TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_NEW])->fd, SOL_SOCKET, SO_SNDBUF, &small,
              sizeof small);
   say(fd, requests);
   CU_ASSERT_EQUAL_FATAL(lab.waiting_count, 1);
@@ -266,30 +267,30 @@ static void test_later_behind_unsent(void) {
 
 static void test_stuck(void) {
   raise_lab(8);
-  int partial = connect_to(MTASTS_DOOR_SOCKETMAP);
-  int idle = connect_to(MTASTS_DOOR_SOCKETMAP);
-  int newer = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int partial = connect_to(MTASTS_SOCKET_SOCKETMAP);
+  int idle = connect_to(MTASTS_SOCKET_SOCKETMAP);
+  int unstored = connect_to(MTASTS_SOCKET_SOCKETMAP);
   say(partial, "9:echo");
   pump();
   CU_ASSERT_TRUE(event_pending(&lab.server->sweep, EV_TIMEOUT, NULL));
-  struct mtasts_peer *peer = TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_STUCK]);
+  struct mtasts_peer *peer = TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_PARTIAL]);
   CU_ASSERT_PTR_NOT_NULL_FATAL(peer);
-  peer->since -= MTASTS_PEER_STUCK_MAX * 1000;
-  age(MTASTS_PEER_FRESH, MTASTS_PEER_STUCK_MAX * 1000);
-  say(newer, "9:ec");
+  peer->since -= MTASTS_PEER_PARTIAL_MAX * 1000;
+  age(MTASTS_PEER_NEW, MTASTS_PEER_PARTIAL_MAX * 1000);
+  say(unstored, "9:ec");
   pump();
   say(partial, " a"); /* more of it, but not all: that wins no time */
   pump();
   event_active(&lab.server->sweep, EV_TIMEOUT, 0);
   expect(partial, "", true, "half a request for too long");
   expect(idle, "", false, "nothing for as long");
-  expect(newer, "", false, "half a request of late");
+  expect(unstored, "", false, "half a request of late");
   CU_ASSERT_TRUE(event_pending(&lab.server->sweep, EV_TIMEOUT, NULL));
-  say(newer, "ho a.ex,");
-  expect(newer, "7:OK a.ex,", false, "the other half");
+  say(unstored, "ho a.ex,");
+  expect(unstored, "7:OK a.ex,", false, "the other half");
   close(partial);
   close(idle);
-  close(newer);
+  close(unstored);
   raze_lab();
 }
 
@@ -300,26 +301,26 @@ static void test_shedding(void) {
   int fds[MOST + 2];
   raise_lab(MOST);
   for (int i = 0; i < MOST; i++) {
-    fds[i] = connect_to(MTASTS_DOOR_SOCKETMAP);
+    fds[i] = connect_to(MTASTS_SOCKET_SOCKETMAP);
     pump();
     usleep(10000); /* the clock that tells who was idle longest is coarse */
   }
   say(fds[1], "7:later x,");
   say(fds[0], "9:echo a.ex,");
   expect(fds[0], "7:OK a.ex,", false, "the eldest");
-  age(MTASTS_PEER_FRESH, 1000);
-  fds[MOST] = connect_to(MTASTS_DOOR_SOCKETMAP);
+  age(MTASTS_PEER_NEW, 1000);
+  fds[MOST] = connect_to(MTASTS_SOCKET_SOCKETMAP);
   expect(fds[2], "", true, "the longest idle");
   expect(fds[3], "", false, "the next");
   say(fds[MOST], "9:echo b.ex,");
   expect(fds[MOST], "7:OK b.ex,", false, "the newcomer");
-  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_CONNECTIONS), MOST);
+  CU_ASSERT_EQUAL(mtasts_count_get(&lab.stats, MTASTS_COUNT_CONNECTIONS), MOST);
 
   /* All are busy: the next has to wait until one is not. */
   say(fds[0], "7:later x,");
   say(fds[3], "7:later x,");
   say(fds[MOST], "7:later x,");
-  fds[MOST + 1] = connect_to(MTASTS_DOOR_SOCKETMAP);
+  fds[MOST + 1] = connect_to(MTASTS_SOCKET_SOCKETMAP);
   say(fds[MOST + 1], "9:echo c.ex,");
   expect(fds[MOST + 1], "", false, "no place");
   CU_ASSERT_TRUE(event_pending(&lab.server->pause, EV_TIMEOUT, NULL));
@@ -337,27 +338,27 @@ static void test_shedding(void) {
 /* Half a request on each place must not cost the honest theirs. */
 static void test_shedding_the_stuck(void) {
   raise_lab(2);
-  int idle = connect_to(MTASTS_DOOR_SOCKETMAP);
-  int stuck = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int idle = connect_to(MTASTS_SOCKET_SOCKETMAP);
+  int stuck = connect_to(MTASTS_SOCKET_SOCKETMAP);
   say(stuck, "9:echo");
   pump();
-  struct mtasts_peer *peer = TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_STUCK]);
+  struct mtasts_peer *peer = TAILQ_FIRST(&lab.server->peers[MTASTS_PEER_PARTIAL]);
   CU_ASSERT_PTR_NOT_NULL_FATAL(peer);
   peer->since -= 1000;
-  int newer = connect_to(MTASTS_DOOR_SOCKETMAP);
-  say(newer, "9:echo b.ex,");
-  expect(newer, "7:OK b.ex,", false, "the newcomer");
+  int unstored = connect_to(MTASTS_SOCKET_SOCKETMAP);
+  say(unstored, "9:echo b.ex,");
+  expect(unstored, "7:OK b.ex,", false, "the newcomer");
   expect(stuck, "", true, "half a request for a second");
   expect(idle, "", false, "nothing");
-  say(newer, "9:echo");
+  say(unstored, "9:echo");
   pump();
-  age(MTASTS_PEER_FRESH, 1000);
-  int last = connect_to(MTASTS_DOOR_SOCKETMAP);
+  age(MTASTS_PEER_NEW, 1000);
+  int last = connect_to(MTASTS_SOCKET_SOCKETMAP);
   expect(idle, "", true, "idle longest");
-  expect(newer, "", false, "half a request just now");
+  expect(unstored, "", false, "half a request just now");
   close(idle);
   close(stuck);
-  close(newer);
+  close(unstored);
   close(last);
   raze_lab();
 }
@@ -365,32 +366,32 @@ static void test_shedding_the_stuck(void) {
 static void test_no_descriptors(void) {
   struct rlimit before;
   raise_lab(64);
-  int idle = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int idle = connect_to(MTASTS_SOCKET_SOCKETMAP);
   pump();
-  int busy = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int busy = connect_to(MTASTS_SOCKET_SOCKETMAP);
   say(busy, "7:later x,");
-  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
-  int next = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
+  int next = connect_to(MTASTS_SOCKET_SOCKETMAP);
   getrlimit(RLIMIT_NOFILE, &before);
   struct rlimit none = {.rlim_cur = (rlim_t)next + 1, .rlim_max = before.rlim_max};
   setrlimit(RLIMIT_NOFILE, &none);
-  age(MTASTS_PEER_FRESH, 1000);
+  age(MTASTS_PEER_NEW, 1000);
   event_base_loop(lab.base, EVLOOP_NONBLOCK);
   CU_ASSERT_EQUAL(recv(idle, received, 1, 0), 0);
   pump();
   CU_ASSERT_EQUAL(recv(fd, received, 1, 0), -1); /* has only just come, and one more does */
-  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_CONNECTIONS), 2);
+  CU_ASSERT_EQUAL(mtasts_count_get(&lab.stats, MTASTS_COUNT_CONNECTIONS), 2);
   say(next, "7:later x,");
   int *last = (int[]){socket(AF_UNIX, SOCK_STREAM, 0)};
   CU_ASSERT_EQUAL(*last, -1);
   close(fd);
-  fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
   pump();
   CU_ASSERT_TRUE(event_pending(&lab.server->pause, EV_TIMEOUT, NULL));
   close(idle);
   usleep(120000);
   pump();
-  CU_ASSERT_EQUAL(mtasts_counted(&lab.stats, MTASTS_COUNT_CONNECTIONS), 3);
+  CU_ASSERT_EQUAL(mtasts_count_get(&lab.stats, MTASTS_COUNT_CONNECTIONS), 3);
   setrlimit(RLIMIT_NOFILE, &before);
   close(busy);
   close(fd);
@@ -400,23 +401,23 @@ static void test_no_descriptors(void) {
 
 static void test_gone(void) {
   raise_lab(8);
-  int fd = connect_to(MTASTS_DOOR_SOCKETMAP);
+  int fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
   say(fd, "7:later x,");
   CU_ASSERT_EQUAL(lab.waiting_count, 1);
   CU_ASSERT_EQUAL(mtasts_peer_uid(lab.waiting[0]), getuid());
-  CU_ASSERT_EQUAL(mtasts_peer_door(lab.waiting[0]), MTASTS_DOOR_SOCKETMAP);
+  CU_ASSERT_EQUAL(mtasts_peer_socket_kind(lab.waiting[0]), MTASTS_SOCKET_SOCKETMAP);
   close(fd);
   pump();
   CU_ASSERT_EQUAL(lab.gone, 1);
   CU_ASSERT_PTR_NULL(lab.waiting[0]);
 
   /* What it sends behind a request that waits is kept, up to a buffer. */
-  fd = connect_to(MTASTS_DOOR_ASK);
+  fd = connect_to(MTASTS_SOCKET_ASK);
   say(fd, "7:later x,");
   for (int i = 0; i < 300; i++)
     say(fd, "9:echo a.ex,");
   CU_ASSERT_EQUAL(lab.asked, 2);
-  CU_ASSERT_EQUAL(mtasts_peer_door(lab.waiting[1]), MTASTS_DOOR_ASK);
+  CU_ASSERT_EQUAL(mtasts_peer_socket_kind(lab.waiting[1]), MTASTS_SOCKET_ASK);
   mtasts_peer_reply(lab.waiting[1], (struct mtasts_span){"OK x", 4});
   bool closed;
   CU_ASSERT_EQUAL(hear(fd, &closed), 7 + 300 * 10);
@@ -430,10 +431,10 @@ static void test_gone(void) {
 
 static void test_drain(void) {
   raise_lab(8);
-  int idle = connect_to(MTASTS_DOOR_SOCKETMAP);
-  int waits = connect_to(MTASTS_DOOR_ASK);
-  int partial = connect_to(MTASTS_DOOR_ASK);
-  int asks = connect_to(MTASTS_DOOR_ASK);
+  int idle = connect_to(MTASTS_SOCKET_SOCKETMAP);
+  int waits = connect_to(MTASTS_SOCKET_ASK);
+  int partial = connect_to(MTASTS_SOCKET_ASK);
+  int asks = connect_to(MTASTS_SOCKET_ASK);
   pump();
   say(waits, "7:later x,9:echo a.ex,");
   say(partial, "7:lat");

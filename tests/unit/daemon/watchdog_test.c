@@ -53,7 +53,7 @@ static bool tells(void) {
 
 static void loops_answer(void) {
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++)
-    mtasts_loop_note(&site.stats, loop);
+    mtasts_loop_seen(&site.stats, loop);
 }
 
 static void tells_while_loops_move(void) {
@@ -64,7 +64,7 @@ static void tells_while_loops_move(void) {
   }
   for (enum mtasts_loop hangs = 0; hangs < MTASTS_LOOPS; hangs++) {
     CU_ASSERT_TRUE(tells());
-    mtasts_loop_note(&site.stats, hangs == MTASTS_LOOP_FRONT ? MTASTS_LOOP_NET : MTASTS_LOOP_FRONT);
+    mtasts_loop_seen(&site.stats, hangs == MTASTS_LOOP_FRONT ? MTASTS_LOOP_NET : MTASTS_LOOP_FRONT);
     atomic_store(&site.stats.seen[hangs], 0);
     site.watchdog.health.asked[hangs] -= MTASTS_HEALTH_SILENCE_MS - 5000;
     CU_ASSERT_TRUE(tells()); /* slow, but it moves */

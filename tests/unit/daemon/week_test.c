@@ -5,8 +5,9 @@
 const char *const unit_name = "daemon/week";
 
 enum {
-  DOMAINS = 15000, /* so that the agenda takes all who need it: some 45 of an hour, and who fails */
-  STEP = 5,        /* seconds */
+  DOMAINS =
+      15000, /* so that the due queue takes all who need it: some 45 of an hour, and who fails */
+  STEP = 5,  /* seconds */
 };
 
 static void keeps_all_and_asks_evenly(void) {
@@ -18,7 +19,7 @@ static void keeps_all_and_asks_evenly(void) {
   for (size_t i = 0; i < report.checks_made; i++) {
     const struct week_check *check = &report.checks[i];
     unit_check(week_check_holds(check), "%s: %.2f, and may be %.2f", check->what, check->value,
-               check->most);
+               check->max);
   }
   /* A week in which nothing happened would pass, too. */
   CU_ASSERT_TRUE(report.fetched > 7 * DOMAINS / 2 && report.failed > 0);

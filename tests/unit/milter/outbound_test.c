@@ -19,22 +19,22 @@ static struct mtasts_config *configured(const char *text) {
 }
 
 /* As libmilter tells it; "" is a unix socket. */
-static struct mtasts_client client_at(const char *address) {
+static struct mtasts_smtp_client client_at(const char *address) {
   struct sockaddr_in ipv4 = {.sin_family = AF_INET};
   struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6};
   struct sockaddr_un local = {.sun_family = AF_UNIX, .sun_path = "/run/x"};
   if (inet_pton(AF_INET, address, &ipv4.sin_addr) == 1)
-    return mtasts_client_of((const struct sockaddr *)&ipv4);
+    return mtasts_smtp_client_of((const struct sockaddr *)&ipv4);
   if (inet_pton(AF_INET6, address, &ipv6.sin6_addr) == 1)
-    return mtasts_client_of((const struct sockaddr *)&ipv6);
+    return mtasts_smtp_client_of((const struct sockaddr *)&ipv6);
   CU_ASSERT_STRING_EQUAL(address, "");
-  return mtasts_client_of((const struct sockaddr *)&local);
+  return mtasts_smtp_client_of((const struct sockaddr *)&local);
 }
 
 static void check_sends(const struct mtasts_config *config, const char *address, bool authenticated,
                         bool expected) {
-  struct mtasts_client client = client_at(address);
-  unit_check(mtasts_client_sends(&client, authenticated, config) == expected, "%s%s", address,
+  struct mtasts_smtp_client client = client_at(address);
+  unit_check(mtasts_smtp_client_sends(&client, authenticated, config) == expected, "%s%s", address,
              authenticated ? ", authenticated" : "");
 }
 
@@ -54,7 +54,7 @@ static void local(void) {
     CU_ASSERT_FALSE(client_at(there[i]).local);
     check_sends(config, there[i], false, false);
   }
-  CU_ASSERT(mtasts_client_of(NULL).local); /* sendmail -bs */
+  CU_ASSERT(mtasts_smtp_client_of(NULL).local); /* sendmail -bs */
   mtasts_config_free(config);
   mtasts_config_free(only_authenticated);
 }

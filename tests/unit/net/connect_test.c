@@ -18,7 +18,7 @@ struct fixture {
   struct event_base *base;
   struct mtasts_connector *connector;
   unsigned connected;
-  unsigned spent;
+  unsigned exhausted;
   int socket;
   bool free_in_callback;
   bool go_in_callback;
@@ -58,9 +58,9 @@ static void on_connected(void *context, int socket, const struct in6_addr *addre
     event_base_loopbreak(f->base);
 }
 
-static void on_spent(void *context) {
+static void on_exhausted(void *context) {
   struct fixture *f = context;
-  f->spent++;
+  f->exhausted++;
   if (f->free_in_callback) {
     mtasts_connector_free(f->connector);
     f->connector = NULL;
@@ -73,7 +73,7 @@ static void set_up(struct fixture *f, bool allow_private) {
       .port = PORT,
       .allow_private = allow_private,
       .connected = on_connected,
-      .spent = on_spent,
+      .exhausted = on_exhausted,
       .context = f,
   };
   memset(f, 0, sizeof *f);
@@ -105,7 +105,7 @@ static void connect_to(struct fixture *f, const char *list) {
   for (char *rest, *one = strtok_r(text, ",", &rest); one; one = strtok_r(NULL, ",", &rest))
     unit_check(add(f, one), "%s: not taken", one);
   mtasts_connector_go(f->connector);
-  unit_check(f->connected + f->spent == 0, "%s: called back from inside the call", list);
+  unit_check(f->connected + f->exhausted == 0, "%s: called back from inside the call", list);
   event_base_dispatch(f->base);
 }
 
@@ -149,8 +149,8 @@ static void dead_ones(void) {
     int64_t began = milliseconds();
     connect_to(&f, list);
     int64_t took = milliseconds() - began;
-    unit_check(f.connected == (cases[i].connected != NULL) && f.spent == !cases[i].connected,
-               "%s: connected %u times, spent %u times", list, f.connected, f.spent);
+    unit_check(f.connected == (cases[i].connected != NULL) && f.exhausted == !cases[i].connected,
+               "%s: connected %u times, spent %u times", list, f.connected, f.exhausted);
     if (cases[i].connected)
       unit_check(strcmp(f.address, cases[i].connected) == 0, "%s: %s", list, f.address);
     else
@@ -176,14 +176,14 @@ static void one_after_the_other(void) {
   f.go_in_callback = true;
   connect_to(&f, "127.0.0.1,127.0.0.2,::1");
   CU_ASSERT_EQUAL(f.connected, 3);
-  CU_ASSERT_EQUAL(f.spent, 1);
+  CU_ASSERT_EQUAL(f.exhausted, 1);
   CU_ASSERT_STRING_EQUAL(f.address, "127.0.0.2"); /* IPv4, IPv6, IPv4 */
   /* One that comes later is tried too. */
   CU_ASSERT_TRUE(add(&f, "127.0.0.7"));
   CU_ASSERT_TRUE(mtasts_connector_has_more(f.connector));
   mtasts_connector_go(f.connector);
   event_base_dispatch(f.base);
-  CU_ASSERT_EQUAL(f.spent, 2);
+  CU_ASSERT_EQUAL(f.exhausted, 2);
   CU_ASSERT_FALSE(mtasts_connector_has_more(f.connector));
   tear_down(&f);
   for (size_t i = 0; i < sizeof servers / sizeof *servers; i++)
@@ -239,7 +239,7 @@ static void freed(void) {
     set_up(&f, true);
     CU_ASSERT_TRUE(add(&f, "127.0.0.9") && add(&f, "127.0.0.7"));
     mtasts_connector_go(f.connector);
-    for (unsigned i = 0; i < turns && f.spent == 0; i++)
+    for (unsigned i = 0; i < turns && f.exhausted == 0; i++)
       event_base_loop(f.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     tear_down(&f);
   }
@@ -277,7 +277,7 @@ static void without_descriptors(void) {
   CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &none), 0);
   connect_to(&f, "127.0.0.1");
   CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  CU_ASSERT_TRUE(f.connected == 1 && f.spent == 0);
+  CU_ASSERT_TRUE(f.connected == 1 && f.exhausted == 0);
   event_free(timer);
   tear_down(&f);
   deaf_stop(&server);

@@ -108,7 +108,7 @@ struct fixture {
   struct mtasts_net net;
   struct event_base *base;
   struct dns_server dns;
-  struct https_authority known;
+  struct https_authority cached;
   struct https_authority unknown;
   struct https_server https;
   char ca_file[64];
@@ -132,7 +132,7 @@ static void set_up(struct fixture *f) {
   memset(f, 0, sizeof *f);
   snprintf(f->ca_file, sizeof f->ca_file, "/tmp/mtasts-lookup-XXXXXX");
   close(mkstemp(f->ca_file));
-  f->known = https_authority("Test CA");
+  f->cached = https_authority("Test CA");
   f->unknown = https_authority("Nobody");
   f->base = event_base_new();
   f->net.settings = (struct mtasts_discover_settings){
@@ -140,8 +140,8 @@ static void set_up(struct fixture *f) {
   f->net.now = now;
   CU_ASSERT_TRUE_FATAL(namespace_enter());
   CU_ASSERT_TRUE_FATAL(dns_start(&f->dns, 53, zone));
-  CU_ASSERT_TRUE_FATAL(https_start(&f->https, "127.0.0.1", "::1", sites, &f->known, &f->unknown));
-  CU_ASSERT_TRUE_FATAL(https_write_bundle(&f->known, f->ca_file));
+  CU_ASSERT_TRUE_FATAL(https_start(&f->https, "127.0.0.1", "::1", sites, &f->cached, &f->unknown));
+  CU_ASSERT_TRUE_FATAL(https_write_bundle(&f->cached, f->ca_file));
   bool ok = mtasts_resolver_new(f->base,
                                 &(struct mtasts_resolver_options){
                                     .servers = servers, .server_count = 1, .timeout = 2},
@@ -162,7 +162,7 @@ static void tear_down(struct fixture *f) {
   event_base_free(f->base);
   https_stop(&f->https);
   dns_stop(&f->dns);
-  https_authority_free(&f->known);
+  https_authority_free(&f->cached);
   https_authority_free(&f->unknown);
   unlink(f->ca_file);
   free(f->tree);
@@ -187,22 +187,22 @@ static void take_trace(void *context, uint64_t microseconds, const char *section
   unit_check(microseconds < 10000000, "%s: %lu microseconds", text, (unsigned long)microseconds);
 }
 
-static void start(struct fixture *f, const char *name, const struct mtasts_entry *known,
+static void start(struct fixture *f, const char *name, const struct mtasts_entry *cached,
                   bool forced) {
   struct mtasts_domain domain = {.len = strlen(name)};
   memcpy(domain.name, name, domain.len + 1);
   mtasts_lookup_free(f->lookup);
   f->calls = 0;
   f->trace[0] = '\0';
-  const struct mtasts_lookup_options options = {&f->net, f->base, &domain,    known,
+  const struct mtasts_lookup_options options = {&f->net, f->base, &domain,    cached,
                                                 forced,  done,    take_trace, f};
   CU_ASSERT_EQUAL_FATAL(mtasts_lookup_start(&options, &f->lookup), MTASTS_OK);
   unit_check(f->calls == 0, "%s: called back from inside the call", name);
 }
 
 static const struct mtasts_entry *look_up(struct fixture *f, const char *name,
-                                          const struct mtasts_entry *known, bool forced) {
-  start(f, name, known, forced);
+                                          const struct mtasts_entry *cached, bool forced) {
+  start(f, name, cached, forced);
   event_base_dispatch(f->base);
   unit_check(f->calls == 1, "%s: %u answers", name, f->calls);
   return &f->discovery->entry;

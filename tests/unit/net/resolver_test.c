@@ -62,7 +62,7 @@ struct result {
   size_t count;
   size_t rdata_size;
   uint32_t ttl;
-  enum mtasts_dns_outcome outcome;
+  enum mtasts_dns_status outcome;
   unsigned calls;
   char detail[MTASTS_DETAIL_MAX + 1];
 };
@@ -133,7 +133,7 @@ static void outcomes(void) {
   static const struct {
     const char *name;
     uint16_t type;
-    enum mtasts_dns_outcome outcome;
+    enum mtasts_dns_status outcome;
     size_t count;
     uint32_t ttl;
     const char *detail;
@@ -342,7 +342,7 @@ static void link_local(void) {
   struct dns_server server;
   struct sockaddr_in6 address = {
       .sin6_family = AF_INET6, .sin6_port = htons(5302), .sin6_scope_id = 1};
-  char servers[MTASTS_SERVERS_TEXT];
+  char servers[MTASTS_DNS_SERVER_LIST_TEXT];
   CU_ASSERT_TRUE_FATAL(namespace_enter() && namespace_link_local("lo"));
   inet_pton(AF_INET6, "fe80::53", &address.sin6_addr);
   CU_ASSERT_TRUE_FATAL(dns_serve(&server, (const struct sockaddr *)&address, sizeof address, zone));
@@ -352,7 +352,7 @@ static void link_local(void) {
   result = ask(&f, "large.example", MTASTS_RR_TXT); /* over TCP */
   unit_check(result.outcome == MTASTS_DNS_ANSWER && server.tcp_queries > 0, "TCP: %s",
              result.detail);
-  mtasts_servers_write(mtasts_resolver_servers(f.resolver), servers);
+  mtasts_dns_server_list_write(mtasts_resolver_servers(f.resolver), servers);
   unit_check(strcmp(servers, scoped[0]) == 0, "servers: %s", servers);
   CU_ASSERT_TRUE(mtasts_resolver_reachable(f.resolver, 1));
   tear_down(&f);

@@ -45,7 +45,7 @@ struct fixture {
 
 struct result {
   struct event_base *base;
-  enum mtasts_dns_outcome outcome;
+  enum mtasts_dns_status outcome;
   enum mtasts_security security;
   size_t count;
   uint32_t ttl;
@@ -102,7 +102,7 @@ static const char *word_of(enum mtasts_security security) {
 static const struct expectation {
   const char *name;
   uint16_t type;
-  enum mtasts_dns_outcome outcome;
+  enum mtasts_dns_status outcome;
   enum mtasts_security security;
   size_t count;
   const char *detail; /* begins with that; ": " at its end is followed by libunbound's own words */

@@ -27,7 +27,7 @@ struct fixture {
   char anchor[64]; /* a file that may change */
 
   unsigned checks;
-  unsigned news;
+  unsigned changed;
   bool silent;   /* the last check */
   char why[256]; /* at the last check; "" where it was good */
   char remedy[256];
@@ -37,7 +37,7 @@ struct result {
   struct event_base *base;
   size_t count;
   unsigned calls;
-  enum mtasts_dns_outcome outcome;
+  enum mtasts_dns_status outcome;
   enum mtasts_security security;
   char detail[MTASTS_DETAIL_MAX + 1];
 };
@@ -45,7 +45,7 @@ struct result {
 static void checked(void *context, const struct mtasts_validator_check *check) {
   struct fixture *f = context;
   f->checks++;
-  f->news += check->news;
+  f->changed += check->changed;
   f->silent = check->silent;
   snprintf(f->why, sizeof f->why, "%s", check->why ? check->why : "");
   snprintf(f->remedy, sizeof f->remedy, "%s", check->why ? check->remedy : "");
@@ -139,7 +139,7 @@ static void works(void) {
   CHECK_ANSWER(result, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS);
   unit_check(strstr(result.detail, "MX badsig.example: ") == result.detail, "%s", result.detail);
   CU_ASSERT_EQUAL(f.checks, 1); /* it was fresh */
-  CU_ASSERT_EQUAL(f.news, 0);
+  CU_ASSERT_EQUAL(f.changed, 0);
   CU_ASSERT_STRING_EQUAL(f.why, "");
   tear_down(&f);
 }
@@ -175,9 +175,9 @@ static void broken(void) {
         CHECK_ANSWER(result, MTASTS_DNS_ANSWER, MTASTS_SECURITY_UNKNOWN);
         CU_ASSERT_EQUAL(result.count, 2);
       }
-      unit_check(f.checks == 1 && f.news == 1 && strstr(f.why, cases[i].why) &&
+      unit_check(f.checks == 1 && f.changed == 1 && strstr(f.why, cases[i].why) &&
                      strstr(f.remedy, cases[i].remedy),
-                 "%u checks, %u news: %s: %s", f.checks, f.news, f.why, f.remedy);
+                 "%u checks, %u news: %s: %s", f.checks, f.changed, f.why, f.remedy);
       tear_down(&f);
     }
 }
@@ -193,7 +193,7 @@ static void breaks(void) {
   result = ask(&f, "good.example");
   CHECK_ANSWER(result, MTASTS_DNS_ANSWER, MTASTS_SECURITY_UNKNOWN);
   CU_ASSERT_EQUAL(f.checks, checks + 1);
-  CU_ASSERT_EQUAL(f.news, 1);
+  CU_ASSERT_EQUAL(f.changed, 1);
   unsigned queries = f.server.queries;
   result = ask(&f, "badsig.example");
   CHECK_ANSWER(result, MTASTS_DNS_ANSWER, MTASTS_SECURITY_UNKNOWN);
@@ -228,7 +228,7 @@ static void forgets(void) {
   f.server.zone = sound;
   result = ask(&f, "good.example");
   CHECK_ANSWER(result, MTASTS_DNS_ANSWER, MTASTS_SECURITY_SECURE);
-  CU_ASSERT_EQUAL(f.news, 0);
+  CU_ASSERT_EQUAL(f.changed, 0);
   tear_down(&f);
 }
 
@@ -240,7 +240,7 @@ static void anchor_renewed(void) {
   use_anchor(&f, ANCHORS "retired.key");
   struct result result = ask(&f, "badsig.example");
   CHECK_ANSWER(result, MTASTS_DNS_ANSWER, MTASTS_SECURITY_UNKNOWN);
-  CU_ASSERT_EQUAL(f.news, 1);
+  CU_ASSERT_EQUAL(f.changed, 1);
   tear_down(&f);
 }
 
@@ -292,7 +292,7 @@ static void silenced(void) {
       result = ask(&f, "good.example");
       CHECK_ANSWER(result, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS);
     }
-    CU_ASSERT_TRUE(f.checks > 4 && f.news == 1 && f.silent);
+    CU_ASSERT_TRUE(f.checks > 4 && f.changed == 1 && f.silent);
     unit_check(strstr(f.why, "DNSKEY .: ") == f.why && strstr(f.remedy, "dns.servers"), "%s: %s",
                f.why, f.remedy);
     f.server.zone = sound;
@@ -300,7 +300,7 @@ static void silenced(void) {
     CHECK_ANSWER(result, MTASTS_DNS_BOGUS, MTASTS_SECURITY_BOGUS);
     result = ask(&f, "good.example");
     CHECK_ANSWER(result, MTASTS_DNS_ANSWER, MTASTS_SECURITY_SECURE);
-    CU_ASSERT_TRUE(f.news == 2 && !f.silent && !*f.why);
+    CU_ASSERT_TRUE(f.changed == 2 && !f.silent && !*f.why);
     tear_down(&f);
   }
 }

@@ -1,14 +1,14 @@
 /* Sessions as Exim raises their events, and what is told of them. */
 #include "event.h"
 
-#include "known_fixture.h"
-#include "outcome.h"
+#include "domain_decision_fixture.h"
+#include "outcome_format.h"
 
 const char *const unit_name = "plugin/event";
 
 static struct fixture fixture;
-static struct mtasts_session session;
-static struct mtasts_ending ending;
+static struct mtasts_smtp_session session;
+static struct mtasts_smtp_session_ending ending;
 static struct mtasts_event event;
 
 static const char ehlo[] =
@@ -19,13 +19,13 @@ static const char plain_ehlo[] = "250-mail.good.example Hello us\n250 XSTARTTLS\
 static bool raise(const char *name, const char *data, const char *extra) {
   event = mtasts_event_read(span(name), span("mx1.good.example"), span("192.0.2.25"), span(data),
                             span(extra));
-  return mtasts_session_follow(&session, &event) &&
-         mtasts_session_end(&session, &event, &fixture.known, &ending);
+  return mtasts_smtp_session_follow(&session, &event) &&
+         mtasts_smtp_session_end(&session, &event, &fixture.decided, &ending);
 }
 
 static void begin(const char *policy) {
-  session = (struct mtasts_session){.counted = false};
-  known(&fixture, policy);
+  session = (struct mtasts_smtp_session){.counted = false};
+  decided(&fixture, policy);
 }
 
 static void connect_and_greet(const char *reply) {
@@ -42,19 +42,19 @@ static void connect_and_greet(const char *reply) {
 static void test_alias(void) {
   begin(ENFORCE);
   connect_and_greet(ehlo);
-  mtasts_session_is_mx(&session, span("mx9.bad.example"));
+  mtasts_smtp_session_is_mx(&session, span("mx9.bad.example"));
   CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_VERIFIED));
   CU_ASSERT_STRING_EQUAL(ending.code, "mtasts-policy-mx-mismatch");
   begin(ENFORCE);
-  session = (struct mtasts_session){.counted = false};
+  session = (struct mtasts_smtp_session){.counted = false};
   event = mtasts_event_read(span("tcp:connect"), span("end.example"), span("192.0.2.25"), span(""),
                             span(""));
-  CU_ASSERT_FALSE(mtasts_session_follow(&session, &event));
-  mtasts_session_is_mx(&session, span("mx1.good.example"));
+  CU_ASSERT_FALSE(mtasts_smtp_session_follow(&session, &event));
+  mtasts_smtp_session_is_mx(&session, span("mx1.good.example"));
   event.name = MTASTS_EVENT_CLOSE;
   event.tls = event.verified = true;
-  CU_ASSERT_TRUE(mtasts_session_follow(&session, &event));
-  CU_ASSERT_TRUE(mtasts_session_end(&session, &event, &fixture.known, &ending));
+  CU_ASSERT_TRUE(mtasts_smtp_session_follow(&session, &event));
+  CU_ASSERT_TRUE(mtasts_smtp_session_end(&session, &event, &fixture.decided, &ending));
   CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_SUCCESS);
 }
 
@@ -62,7 +62,7 @@ static void test_alias(void) {
 static void test_not_trusted(void) {
   begin(TESTING);
   connect_and_greet(ehlo);
-  mtasts_session_certificate(&session, span("mx1.good.example"), MTASTS_RESULT_SUCCESS);
+  mtasts_smtp_session_certificate(&session, span("mx1.good.example"), MTASTS_RESULT_SUCCESS);
   CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_TLS));
   CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_NOT_TRUSTED);
   begin(TESTING); /* where nobody was shown the certificate */
@@ -122,7 +122,7 @@ static void test_deferrals(void) {
     begin(ENFORCE);
     connect_and_greet(ehlo);
     if (cases[i].seen)
-      mtasts_session_certificate(&session, span("mx1.good.example"), cases[i].seen);
+      mtasts_smtp_session_certificate(&session, span("mx1.good.example"), cases[i].seen);
     CU_ASSERT_FALSE(raise("tcp:close", "", CLOSED_PLAIN)); /* the deferral tells why */
     unit_check(raise("msg:host:defer", cases[i].text, cases[i].extra), "%s", cases[i].text);
     unit_check(ending.result == cases[i].result, "%s: %u", cases[i].text, ending.result);
@@ -159,7 +159,7 @@ static void test_in_clear(void) {
 
   begin(TESTING); /* Exim took the CN for a name */
   connect_and_greet(ehlo);
-  mtasts_session_certificate(&session, span("mx1.good.example"), MTASTS_RESULT_HOST_MISMATCH);
+  mtasts_smtp_session_certificate(&session, span("mx1.good.example"), MTASTS_RESULT_HOST_MISMATCH);
   CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_VERIFIED));
   CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_HOST_MISMATCH);
 
@@ -175,11 +175,11 @@ static void test_two_hosts(void) {
   CU_ASSERT_TRUE(raise("msg:host:defer", "not offered", "-38"));
   event = mtasts_event_read(span("tcp:connect"), span("a.wild.example"), span("192.0.2.26"),
                             span(""), span("-38 cv=0"));
-  CU_ASSERT_FALSE(mtasts_session_follow(&session, &event));
+  CU_ASSERT_FALSE(mtasts_smtp_session_follow(&session, &event));
   event.name = MTASTS_EVENT_CLOSE;
   event.tls = event.verified = true;
-  CU_ASSERT_TRUE(mtasts_session_follow(&session, &event));
-  CU_ASSERT_TRUE(mtasts_session_end(&session, &event, &fixture.known, &ending));
+  CU_ASSERT_TRUE(mtasts_smtp_session_follow(&session, &event));
+  CU_ASSERT_TRUE(mtasts_smtp_session_end(&session, &event, &fixture.decided, &ending));
   CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_SUCCESS);
 }
 
@@ -205,7 +205,7 @@ static void test_dane(void) {
 static void test_callout(void) {
   begin(ENFORCE);
   event = mtasts_event_read(span("tcp:close"), span(""), span(""), span(""), span(CLOSED_VERIFIED));
-  CU_ASSERT_FALSE(mtasts_session_follow(&session, &event));
+  CU_ASSERT_FALSE(mtasts_smtp_session_follow(&session, &event));
 }
 
 static void test_hostile(void) {
@@ -218,7 +218,7 @@ static void test_hostile(void) {
   for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
     event = mtasts_event_read(span("smtp:ehlo"), span(long_host), span(long_host), span(long_host),
                               span(extras[i]));
-    CU_ASSERT_FALSE(mtasts_session_follow(&session, &event));
+    CU_ASSERT_FALSE(mtasts_smtp_session_follow(&session, &event));
     unit_check(event.error == 0 && !event.verified && !event.dane, "%s", extras[i]);
   }
   CU_ASSERT_EQUAL(strlen(session.host), sizeof session.host - 1);
@@ -232,10 +232,10 @@ static void test_hostile(void) {
 
 /* what is told */
 
-static void check_datagram(const struct mtasts_told *told, const char *expected) {
+static void check_datagram(const struct mtasts_smtp_session_outcome *told, const char *expected) {
   static char room[MTASTS_DATAGRAM_MAX];
-  struct mtasts_text text = MTASTS_TEXT(room);
-  mtasts_outcome_datagram(told, &text);
+  struct mtasts_strbuf text = MTASTS_STRBUF(room);
+  mtasts_outcome_format_datagram(told, &text);
   expect(&text, expected);
 }
 
@@ -251,18 +251,19 @@ static void check_datagram(const struct mtasts_told *told, const char *expected)
 static void test_datagram(void) {
   begin(ENFORCE);
   connect_and_greet(ehlo);
-  struct mtasts_told told = {.known = &fixture.known,
-                             .session = &session,
-                             .ending = {.result = MTASTS_RESULT_SUCCESS, .rule = "", .code = ""},
-                             .detail = {"a \"b\"\\\n\x80", 8},
-                             .sender = {"192.0.2.1", 9}};
+  struct mtasts_smtp_session_outcome told = {
+      .decided = &fixture.decided,
+      .session = &session,
+      .ending = {.result = MTASTS_RESULT_SUCCESS, .rule = "", .code = ""},
+      .detail = {"a \"b\"\\\n\x80", 8},
+      .sender = {"192.0.2.1", 9}};
   check_datagram(&told, STS_POLICY ",\"t\":0,\"f\":0}]}");
   told.ending.result = MTASTS_RESULT_NOT_TRUSTED;
   check_datagram(&told, STS_POLICY ",\"failure-details\":[{\"c\":203,\"s\":\"192.0.2.1\"," WHERE
                                    ",\"a\":\"a \\\"b\\\"\\\\\\\\x0a\\\\x80\"}],\"t\":1,\"f\":1}]}");
   told.detail.len = 0;
   told.sender.len = 0;
-  told.ending = mtasts_ending_unlisted;
+  told.ending = mtasts_smtp_session_ending_unlisted;
   check_datagram(&told, STS_POLICY ",\"failure-details\":[{\"c\":205," WHERE
                                    ",\"f\":\"mtasts-policy-mx-mismatch\"}],\"t\":1,\"f\":1}]}");
   told.ending.dane = true;
@@ -270,7 +271,7 @@ static void test_datagram(void) {
   check_datagram(&told, "{\"dpv\":\"1\",\"d\":\"good.example\",\"policies\":[{\"policy-type\":1,"
                         "\"policy-domain\":\"mx1.good.example\",\"t\":0,\"f\":0}]}");
   told.ending.dane = false;
-  fixture.known.ruling.overridden = true; /* this site's own policy */
+  fixture.decided.entry_reply.overridden = true; /* this site's own policy */
   decide(&fixture);
   check_datagram(&told, "{\"dpv\":\"1\",\"d\":\"good.example\",\"policies\":[{\"policy-type\":9,"
                         "\"policy-domain\":\"good.example\",\"t\":0,\"f\":0}]}");
@@ -279,13 +280,14 @@ static void test_datagram(void) {
 static void test_discovery_failed(void) {
   begin(NULL);
   connect_and_greet(ehlo);
-  struct mtasts_told told = {.known = &fixture.known,
-                             .session = &session,
-                             .ending = {.result = MTASTS_RESULT_SUCCESS, .rule = "", .code = ""},
-                             .detail = {"", 0},
-                             .sender = {"", 0}};
-  fixture.known.ruling.entry.error = MTASTS_ERROR_POLICY_FETCH;
-  fixture.known.ruling.entry.detail = span("HTTP status 404");
+  struct mtasts_smtp_session_outcome told = {
+      .decided = &fixture.decided,
+      .session = &session,
+      .ending = {.result = MTASTS_RESULT_SUCCESS, .rule = "", .code = ""},
+      .detail = {"", 0},
+      .sender = {"", 0}};
+  fixture.decided.entry_reply.entry.error = MTASTS_ERROR_POLICY_FETCH;
+  fixture.decided.entry_reply.entry.detail = span("HTTP status 404");
   check_datagram(&told, STS ",\"failure-details\":[{\"c\":301," WHERE
                             ",\"a\":\"HTTP status 404\"}],\"t\":1,\"f\":1}]}");
 }
@@ -297,29 +299,31 @@ static void test_too_long(void) {
   for (unsigned i = 0; len < 60000; i++)
     len += (size_t)snprintf(policy + len, sizeof policy - len, "mx: mx%u.example\n", i);
   begin(policy);
-  struct mtasts_told told = {.known = &fixture.known,
-                             .session = &session,
-                             .ending = {.result = MTASTS_RESULT_SUCCESS, .rule = "", .code = ""},
-                             .detail = {"", 0},
-                             .sender = {"", 0}};
+  struct mtasts_smtp_session_outcome told = {
+      .decided = &fixture.decided,
+      .session = &session,
+      .ending = {.result = MTASTS_RESULT_SUCCESS, .rule = "", .code = ""},
+      .detail = {"", 0},
+      .sender = {"", 0}};
   check_datagram(&told, STS ",\"t\":0,\"f\":0}]}");
 }
 
 static void test_line(void) {
   char room[2048];
-  struct mtasts_text text = MTASTS_TEXT(room);
+  struct mtasts_strbuf text = MTASTS_STRBUF(room);
   begin(ENFORCE);
   connect_and_greet(ehlo);
   CU_ASSERT_TRUE(raise("msg:host:defer", "not \"offered\"\n", "-38"));
-  struct mtasts_told told = {&fixture.known, &session, ending, event.data, event.sender};
-  mtasts_outcome_line(&told, &text);
+  struct mtasts_smtp_session_outcome told = {&fixture.decided, &session, ending, event.data,
+                                             event.sender};
+  mtasts_outcome_format_line(&told, &text);
   expect(&text, "MTA-STS: deferred domain=good.example mx=mx1.good.example address=192.0.2.25 "
                 "result=starttls-not-supported rule=\"enforce: STARTTLS with a valid certificate "
                 "(RFC 8461 section 4.2)\" id=id1 detail=\"not \\\"offered\\\"\\x0a\" "
                 "remedy=\"mtasts query --refresh good.example\"");
-  fixture.known.ruling.monitor = true;
+  fixture.decided.entry_reply.monitor = true;
   text.len = 0;
-  mtasts_outcome_line(&told, &text);
+  mtasts_outcome_format_line(&told, &text);
   CU_ASSERT_EQUAL(strncmp(text.data, "MTA-STS: would defer domain=", 28), 0);
 }
 

@@ -15,61 +15,61 @@ enum {
   ANSWERS = 3,
 };
 
-struct mtasts_session {
-  struct mtasts_session_options options;
+struct mtasts_lookup_session {
+  struct mtasts_lookup_session_options options;
   struct event_base *base;
 };
 
-static struct mtasts_session session;
+static struct mtasts_lookup_session session;
 static int json_codes[ANSWERS];
 static unsigned printed;
 
-int mtasts_session_open(const struct mtasts_session_options *options,
-                        struct mtasts_session **opened) {
+int mtasts_lookup_session_open(const struct mtasts_lookup_session_options *options,
+                               struct mtasts_lookup_session **opened) {
   session.options = *options;
   session.base = event_base_new();
   *opened = &session;
   return session.base ? MTASTS_EXIT_OK : MTASTS_EXIT_MEMORY;
 }
 
-struct event_base *mtasts_session_base(const struct mtasts_session *s) {
+struct event_base *mtasts_lookup_session_base(const struct mtasts_lookup_session *s) {
   return s->base;
 }
 
-/* What is in flight is answered, even after mtasts_session_stop. */
-int mtasts_session_run(struct mtasts_session *s) {
+/* What is in flight is answered, even after mtasts_lookup_session_stop. */
+int mtasts_lookup_session_run(struct mtasts_lookup_session *s) {
   struct mtasts_entry entry = {.record = MTASTS_RECORD_ABSENT};
-  struct mtasts_result result = {.entry = &entry};
-  struct mtasts_question question = {0};
-  while (s->options.next(s->options.context, &question) == MTASTS_SUPPLY_GIVEN)
-    s->options.done(s->options.context, &question, &result);
+  struct mtasts_lookup_result result = {.entry = &entry};
+  struct mtasts_lookup_item item = {0};
+  while (s->options.next(s->options.context, &item) == MTASTS_SUPPLY_GIVEN)
+    s->options.done(s->options.context, &item, &result);
   return MTASTS_EXIT_OK;
 }
 
-const char *mtasts_session_trouble(const struct mtasts_session *s) {
+const char *mtasts_lookup_session_trouble(const struct mtasts_lookup_session *s) {
   (void)s;
   return NULL;
 }
 
-void mtasts_session_wake(struct mtasts_session *s) {
+void mtasts_lookup_session_wake(struct mtasts_lookup_session *s) {
   (void)s;
 }
 
-void mtasts_session_stop(struct mtasts_session *s) {
+void mtasts_lookup_session_stop(struct mtasts_lookup_session *s) {
   (void)s;
 }
 
-enum mtasts_storing mtasts_session_storing(const struct mtasts_session *s) {
+enum mtasts_storing mtasts_lookup_session_storing(const struct mtasts_lookup_session *s) {
   (void)s;
   return MTASTS_STORING;
 }
 
-int mtasts_session_unstored(const struct mtasts_session *s) {
+int mtasts_lookup_session_unstored(const struct mtasts_lookup_session *s) {
   (void)s;
   return MTASTS_EXIT_OK;
 }
 
-int mtasts_session_close(struct mtasts_session *s, int code) {
+int mtasts_lookup_session_close(struct mtasts_lookup_session *s, int code) {
   event_base_free(s->base);
   return code;
 }

@@ -1,0 +1,120 @@
+#include "damaged.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "environment.h"
+#include "files.h"
+#include "format.h"
+
+#define DATED MTASTS_FILE_DAMAGED "-"
+
+enum {
+  NAME_SIZE = 64, /* bytes */
+};
+
+/* Of the dated ones; the oldest is the first by its name. */
+static size_t find_oldest(int directory, char oldest[NAME_SIZE]) {
+  size_t count = 0;
+  int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *list = copy >= 0 ? fdopendir(copy) : NULL;
+  if (!list) {
+    if (copy >= 0)
+      close(copy);
+    return 0;
+  }
+  for (struct dirent *file; (file = readdir(list));) {
+    size_t len = strlen(file->d_name);
+    if (strncmp(file->d_name, DATED, sizeof DATED - 1) != 0 || len >= NAME_SIZE)
+      continue;
+    if (count == 0 || strcmp(file->d_name, oldest) < 0)
+      memcpy(oldest, file->d_name, len + 1);
+    count++;
+  }
+  closedir(list);
+  return count;
+}
+
+/* That is a help for a postmaster: where it fails, the newest takes the older one's place. */
+static void date_older(int directory) {
+  char name[NAME_SIZE];
+  struct stat found;
+  struct tm utc;
+  if (mtasts_files_find(directory, MTASTS_FILE_DAMAGED, &found) != 0 ||
+      !gmtime_r(&found.st_ctim.tv_sec, &utc) ||
+      strftime(name, sizeof name, DATED "%Y%m%dT%H%M%SZ", &utc) == 0)
+    return;
+  (void)renameat2(directory, MTASTS_FILE_DAMAGED, directory, name, RENAME_NOREPLACE);
+  while (find_oldest(directory, name) > MTASTS_DAMAGED_MAX && unlinkat(directory, name, 0) == 0)
+    continue;
+}
+
+/* lock.mdb goes when the new data.mdb is made (data_file.c). */
+int mtasts_aside_rename(int directory, int *file) {
+  if (file)
+    *file = -1;
+  date_older(directory);
+  if (renameat(directory, MTASTS_FILE_DATA, directory, MTASTS_FILE_DAMAGED) != 0)
+    return errno;
+  if (file)
+    *file = openat(directory, MTASTS_FILE_DAMAGED, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  return fsync(directory) == 0 ? 0 : errno;
+}
+
+/* A date is put behind the name if it is taken. */
+static int rename_format(int directory, unsigned format) {
+  char name[NAME_SIZE];
+  struct timespec now;
+  struct tm utc;
+  snprintf(name, sizeof name, MTASTS_FILE_FORMAT "%u", format);
+  int rc =
+      renameat2(directory, MTASTS_FILE_DATA, directory, name, RENAME_NOREPLACE) == 0 ? 0 : errno;
+  size_t len = strlen(name);
+  if (rc != EEXIST || clock_gettime(CLOCK_REALTIME, &now) != 0 || !gmtime_r(&now.tv_sec, &utc) ||
+      strftime(name + len, sizeof name - len, "-%Y%m%dT%H%M%SZ", &utc) == 0)
+    return rc;
+  return renameat2(directory, MTASTS_FILE_DATA, directory, name, RENAME_NOREPLACE) == 0 ? 0 : errno;
+}
+
+/* *file: the file, open to read, or -1. */
+static int rename_data(int directory, int *file, unsigned *format) {
+  *file = openat(directory, MTASTS_FILE_DATA, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  unsigned number = *file >= 0 ? mtasts_format_of(*file) : 0;
+  *format = mtasts_format_known(number) ? 0 : number;
+  if (*format == 0)
+    return mtasts_aside_rename(directory, NULL);
+  int rc = rename_format(directory, *format);
+  return rc == 0 && fsync(directory) != 0 ? errno : rc;
+}
+
+enum mtasts_status mtasts_cache_move_damaged(const char *directory, int *file, unsigned *format) {
+  const struct mtasts_owner nobody = {(uid_t)-1, (gid_t)-1};
+  int lock = -1;
+  int data = -1;
+  unsigned unknown = 0;
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int rc = fd >= 0 ? 0 : errno;
+  if (rc == 0)
+    rc = mtasts_files_open(fd, MTASTS_FILE_WRITER, MTASTS_MODE_LOCK, &nobody, &lock);
+  if (rc == 0 && flock(lock, LOCK_EX | LOCK_NB) != 0)
+    rc = errno;
+  if (rc == 0)
+    rc = rename_data(fd, &data, &unknown);
+  if (file)
+    *file = rc == 0 ? data : -1;
+  if (data >= 0 && (!file || rc != 0))
+    close(data);
+  if (format)
+    *format = unknown;
+  if (lock >= 0)
+    close(lock);
+  if (fd >= 0)
+    close(fd);
+  return mtasts_env_status(rc);
+}

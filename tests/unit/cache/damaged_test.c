@@ -1,0 +1,122 @@
+#include "damaged.h"
+
+#include "fixture.h"
+
+const char *const unit_name = "cache/aside";
+
+static void spoil(const char *path, const char *name, const char *with) {
+  char file[PATH_SIZE];
+  file_path(file, path, name);
+  int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0640);
+  CU_ASSERT(fd >= 0 && write(fd, with, strlen(with)) == (ssize_t)strlen(with));
+  close(fd);
+}
+
+static bool holds(const char *path, const char *name, const char *expected) {
+  char file[PATH_SIZE];
+  char got[64] = "";
+  file_path(file, path, name);
+  int fd = open(file, O_RDONLY);
+  ssize_t n = read(fd, got, sizeof got - 1);
+  close(fd);
+  return n >= 0 && strcmp(got, expected) == 0;
+}
+
+static bool is_there(const char *path, const char *name) {
+  char file[PATH_SIZE];
+  file_path(file, path, name);
+  return access(file, F_OK) == 0;
+}
+
+/* Removes what was moved aside; how many files that were. */
+static unsigned forget_damaged(const char *path) {
+  char file[PATH_SIZE];
+  unsigned count = 0;
+  DIR *list = opendir(path);
+  for (struct dirent *entry; (entry = readdir(list));)
+    if (strncmp(entry->d_name, MTASTS_FILE_DAMAGED, strlen(MTASTS_FILE_DAMAGED)) == 0) {
+      file_path(file, path, entry->d_name);
+      CU_ASSERT_EQUAL(unlink(file), 0);
+      count++;
+    }
+  closedir(list);
+  return count;
+}
+
+/* Older ones keep the date of their damage, and the newest of them stay. */
+static void test_older(void) {
+  char path[32];
+  directory_new(path);
+  for (int year = 2020; year < 2026; year++) {
+    char name[64];
+    snprintf(name, sizeof name, MTASTS_FILE_DAMAGED "-%d0101T000000Z", year);
+    spoil(path, name, "old");
+  }
+  spoil(path, MTASTS_FILE_DAMAGED, "older");
+  spoil(path, "data.mdb", "newest");
+  CU_ASSERT_EQUAL(mtasts_cache_move_damaged(path, NULL, NULL), MTASTS_OK);
+  CU_ASSERT(holds(path, MTASTS_FILE_DAMAGED, "newest"));
+  CU_ASSERT(is_there(path, MTASTS_FILE_DAMAGED "-20250101T000000Z"));
+  CU_ASSERT(is_there(path, MTASTS_FILE_DAMAGED "-20240101T000000Z"));
+  CU_ASSERT(!is_there(path, MTASTS_FILE_DAMAGED "-20230101T000000Z"));
+  CU_ASSERT_EQUAL(forget_damaged(path), MTASTS_DAMAGED_MAX + 1);
+  directory_free(path);
+}
+
+static void damaged_goes_aside(void) {
+  char path[32];
+  struct sample sample;
+  struct mtasts_entry entry;
+  struct mtasts_store *store;
+  directory_new(path);
+  store = store_open(path);
+  store_put(store, "old.example", policy(&sample, "1"));
+  mtasts_store_close(store);
+  for (int i = 1; i <= 2; i++) { /* the second replaces the first */
+    char bytes[32];
+    snprintf(bytes, sizeof bytes, "garbage %d", i);
+    spoil(path, "data.mdb", bytes);
+    CU_ASSERT(mtasts_store_open(path, &mtasts_store_defaults, &store) == MTASTS_CORRUPT);
+    CU_ASSERT(mtasts_cache_move_damaged(path, NULL, NULL) == MTASTS_OK);
+    CU_ASSERT(holds(path, MTASTS_FILE_DAMAGED, bytes));
+    CU_ASSERT(!is_there(path, "data.mdb"));
+
+    store = store_open(path);
+    CU_ASSERT(look_up(mtasts_store_cache(store), "old.example", &entry) == MTASTS_ABSENT);
+    store_put(store, "new.example", policy(&sample, "2"));
+    mtasts_store_close(store);
+    store = store_open(path);
+    CU_ASSERT(look_up(mtasts_store_cache(store), "new.example", &entry) == MTASTS_OK);
+    mtasts_store_close(store);
+  }
+  forget_damaged(path);
+  directory_free(path);
+}
+
+/* Of another process, as far as flock can tell. */
+static void a_writer_is_left_alone(void) {
+  char path[32];
+  directory_new(path);
+  struct mtasts_store *store = store_open(path);
+  CU_ASSERT(mtasts_cache_move_damaged(path, NULL, NULL) == MTASTS_LOCKED);
+  CU_ASSERT(is_there(path, "data.mdb") && !is_there(path, MTASTS_FILE_DAMAGED));
+  mtasts_store_close(store);
+  CU_ASSERT(mtasts_cache_move_damaged(path, NULL, NULL) == MTASTS_OK);
+  forget_damaged(path);
+  directory_free(path);
+}
+
+static void nothing_to_move(void) {
+  char path[32];
+  directory_new(path);
+  CU_ASSERT(mtasts_cache_move_damaged(path, NULL, NULL) == MTASTS_NO_FILE);
+  directory_free(path);
+  CU_ASSERT(mtasts_cache_move_damaged(path, NULL, NULL) == MTASTS_NO_FILE);
+}
+
+const struct unit_test unit_tests[] = {
+    {"a damaged data.mdb is kept beside a new one", damaged_goes_aside},
+    {"not under the hands of a writer", a_writer_is_left_alone},
+    {"no cache, nothing moved", nothing_to_move},
+    {"those before are kept, dated and bounded", test_older},
+    {NULL, NULL}};
