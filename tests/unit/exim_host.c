@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "exim_checks.h"
+#include "exim_fixture.h"
 #include "exim_offers.h"
-#include "exim_scene.h"
 #include "unit.h"
 
 const char *const unit_name = "exim_host";
@@ -89,10 +89,10 @@ static void expect(const char *text, const char *start) {
   check(starts(text, start), "%s\nin place of\n%s", text, start);
 }
 
-static struct scene scene;
+static struct fixture fixture;
 
-static void case_in_child(void (*run)(void), enum scene_daemon daemon, const char *more) {
-  scene_begin(&scene, daemon, more);
+static void case_in_child(void (*run)(void), enum fixture_daemon daemon, const char *more) {
+  fixture_up(&fixture, daemon, more);
   fflush(NULL);
   pid_t pid = fork();
   if (pid == 0) {
@@ -103,7 +103,7 @@ static void case_in_child(void (*run)(void), enum scene_daemon daemon, const cha
   CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
   unit_check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "daemon %d: status %#x", daemon,
              (unsigned)status);
-  scene_end(&scene);
+  fixture_down(&fixture);
 }
 
 static double seconds(void) {
@@ -158,9 +158,9 @@ static void run_refusals(void) {
 }
 
 static void test_arguments(void) {
-  case_in_child(call_all, SCENE_ABSENT, "");
-  case_in_child(call_all, SCENE_ANSWERS, "");
-  case_in_child(run_refusals, SCENE_ANSWERS, "");
+  case_in_child(call_all, FIXTURE_ABSENT, "");
+  case_in_child(call_all, FIXTURE_ANSWERS, "");
+  case_in_child(run_refusals, FIXTURE_ANSWERS, "");
 }
 
 /* configuration */
@@ -219,10 +219,10 @@ static void run_preloaded(void) {
 }
 
 static void test_config(void) {
-  case_in_child(run_preloaded, SCENE_ANSWERS, "");
-  case_in_child(run_broken_config, SCENE_ANSWERS, "nonsense = 1");
-  case_in_child(run_broken_config, SCENE_ANSWERS, "override \"x\" { mode = ");
-  case_in_child(run_without_config, SCENE_ANSWERS, "");
+  case_in_child(run_preloaded, FIXTURE_ANSWERS, "");
+  case_in_child(run_broken_config, FIXTURE_ANSWERS, "nonsense = 1");
+  case_in_child(run_broken_config, FIXTURE_ANSWERS, "override \"x\" { mode = ");
+  case_in_child(run_without_config, FIXTURE_ANSWERS, "");
 }
 
 /* the daemon */
@@ -270,19 +270,19 @@ static void run_random(void) {
 }
 
 static void test_daemon(void) {
-  case_in_child(run_answers, SCENE_ANSWERS, "");
-  for (int daemon = SCENE_ABSENT; daemon < SCENE_DAEMONS; daemon++)
-    if (daemon != SCENE_ANSWERS && daemon != SCENE_RANDOM)
-      for (int i = 0; i < (daemon == SCENE_NONSENSE ? 11 : 1); i++)
-        case_in_child(run_bad_daemon, (enum scene_daemon)daemon, "");
+  case_in_child(run_answers, FIXTURE_ANSWERS, "");
+  for (int daemon = FIXTURE_ABSENT; daemon < FIXTURE_DAEMONS; daemon++)
+    if (daemon != FIXTURE_ANSWERS && daemon != FIXTURE_RANDOM)
+      for (int i = 0; i < (daemon == FIXTURE_NONSENSE ? 11 : 1); i++)
+        case_in_child(run_bad_daemon, (enum fixture_daemon)daemon, "");
   for (int i = 0; i < 20; i++)
-    case_in_child(run_random, SCENE_RANDOM, "");
+    case_in_child(run_random, FIXTURE_RANDOM, "");
 }
 
 /* the cache */
 
 static void run_cache(void) {
-  scene_cache(&scene);
+  fixture_cache(&fixture);
   expect(call("mtasts_policy", "enforce.example"), "mode=enforce id=\"id1\" expires=\"20");
   check(strstr(call("mtasts_policy", "big.example"), "!^mx199[.]big[.]example$ ; *") != NULL,
         "the big policy");
@@ -294,14 +294,14 @@ static void run_cache(void) {
 }
 
 static void run_settings(void) {
-  scene_cache(&scene);
+  fixture_cache(&fixture);
   expect(call("mtasts_policy", "enforce.example"), "mode=testing id=\"id1\"");
   expect(call("mtasts_policy", "over.example"), "mode=testing id=\"override\" expires=\"\"");
   expect(call("mtasts_mode", "p1.example"), "none");
 }
 
 static void run_defer(void) {
-  scene_cache(&scene);
+  fixture_cache(&fixture);
   expect(call("mtasts_policy", "never.example"), "mode=tempfail ");
   expect(call("mtasts_mx_ok", "never.example", "mx.never.example"), "no");
   expect(call("mtasts_policy", "enforce.example"), "mode=enforce ");
@@ -309,20 +309,20 @@ static void run_defer(void) {
 
 /* What Exim's user may not read, root does not read for it. */
 static void run_forbidden(void) {
-  scene_cache(&scene);
-  CU_ASSERT_EQUAL(chmod(scene.cache, 0700), 0);
+  fixture_cache(&fixture);
+  CU_ASSERT_EQUAL(chmod(fixture.cache, 0700), 0);
   check(strstr(call("mtasts_policy", "enforce.example"), "unknown=yes") != NULL,
         "read with root's rights");
 }
 
 static void test_cache(void) {
-  case_in_child(run_cache, SCENE_ABSENT, "");
-  case_in_child(run_settings, SCENE_ABSENT,
+  case_in_child(run_cache, FIXTURE_ABSENT, "");
+  case_in_child(run_settings, FIXTURE_ABSENT,
                 "site_mode = monitor\noverride \"over.example\" { mode = enforce mx = "
                 "{\"mx.over.example\"} }\noverride \"p1.example\" { mode = none }");
-  case_in_child(run_defer, SCENE_ABSENT, "ask { on_unknown = defer }");
+  case_in_child(run_defer, FIXTURE_ABSENT, "ask { on_unknown = defer }");
   if (geteuid() == 0)
-    case_in_child(run_forbidden, SCENE_ABSENT, "");
+    case_in_child(run_forbidden, FIXTURE_ABSENT, "");
 }
 
 static void expect_unharmed(void) {
@@ -340,10 +340,10 @@ static void expect_unknown(void) {
 static unsigned step; /* of a series of damages */
 
 static void run_truncated(void) {
-  char path[SCENE_PATH];
+  char path[FIXTURE_PATH];
   struct stat found;
-  scene_cache(&scene);
-  scene_file(&scene, "cache/data.mdb", path);
+  fixture_cache(&fixture);
+  fixture_file(&fixture, "cache/data.mdb", path);
   CU_ASSERT_EQUAL(stat(path, &found), 0);
   CU_ASSERT_EQUAL(truncate(path, found.st_size * step / 20), 0);
   expect_unknown();
@@ -351,9 +351,9 @@ static void run_truncated(void) {
 
 static void run_garbage(void) {
   static unsigned char garbage[4096];
-  char path[SCENE_PATH];
-  scene_cache(&scene);
-  scene_file(&scene, "cache/data.mdb", path);
+  char path[FIXTURE_PATH];
+  fixture_cache(&fixture);
+  fixture_file(&fixture, "cache/data.mdb", path);
   memset(garbage, step % 2 ? 0xff : 0x41, sizeof garbage);
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   check(pwrite(fd, garbage, step % 3 ? 4096 : 4080, step / 2 * 4096 + (step % 3 ? 0 : 16)) > 0,
@@ -363,11 +363,11 @@ static void run_garbage(void) {
 }
 
 static void run_not_a_file(void) {
-  char path[SCENE_PATH];
-  char away[SCENE_PATH];
-  scene_cache(&scene);
-  scene_file(&scene, "cache/data.mdb", path);
-  scene_file(&scene, "cache/away", away);
+  char path[FIXTURE_PATH];
+  char away[FIXTURE_PATH];
+  fixture_cache(&fixture);
+  fixture_file(&fixture, "cache/data.mdb", path);
+  fixture_file(&fixture, "cache/away", away);
   CU_ASSERT_EQUAL(rename(path, away), 0);
   int rc = step == 0   ? symlink("away", path)
            : step == 1 ? mkfifo(path, 0666)
@@ -380,9 +380,9 @@ static void run_not_a_file(void) {
 
 /* The lock file is nobody's business who only reads one domain. */
 static void run_lock(void) {
-  char path[SCENE_PATH];
-  scene_cache(&scene);
-  scene_file(&scene, "cache/lock.mdb", path);
+  char path[FIXTURE_PATH];
+  fixture_cache(&fixture);
+  fixture_file(&fixture, "cache/lock.mdb", path);
   check(unlink(path) == 0 && (step == 0 || mkfifo(path, 0666) == 0), "step %u", step);
   expect(call("mtasts_policy", "enforce.example"), "mode=enforce ");
   check(step > 0 || access(path, F_OK) != 0, "%s was made", path);
@@ -390,14 +390,14 @@ static void run_lock(void) {
 
 static void test_bad_cache(void) {
   for (step = 0; step < 20; step++)
-    case_in_child(run_truncated, SCENE_ABSENT, "");
+    case_in_child(run_truncated, FIXTURE_ABSENT, "");
   for (step = 0; step < 80; step++)
-    case_in_child(run_garbage, SCENE_ABSENT, "");
+    case_in_child(run_garbage, FIXTURE_ABSENT, "");
   for (step = 0; step < 4; step++)
-    case_in_child(run_not_a_file, SCENE_ABSENT, "");
+    case_in_child(run_not_a_file, FIXTURE_ABSENT, "");
   for (step = 0; step < 2; step++)
-    case_in_child(run_lock, SCENE_ABSENT, "");
-  case_in_child(expect_unknown, SCENE_ABSENT, ""); /* no cache at all */
+    case_in_child(run_lock, FIXTURE_ABSENT, "");
+  case_in_child(expect_unknown, FIXTURE_ABSENT, ""); /* no cache at all */
 }
 
 /* descriptors, forks */
@@ -406,7 +406,7 @@ static void test_bad_cache(void) {
 static void run_exhausted(void) {
   uschar *argv[] = {(uschar *)(uintptr_t) "enforce.example", (uschar *)(uintptr_t) "x", NULL};
   uschar *yield;
-  scene_cache(&scene);
+  fixture_cache(&fixture);
   for (size_t f = 0; f < FUNCTIONS; f++)
     function(functions[f]);
   int next = dup(0);
@@ -426,13 +426,13 @@ static void run_exhausted(void) {
 
 static void test_exhausted(void) {
   for (step = 0; step < 6; step++) {
-    case_in_child(run_exhausted, SCENE_ANSWERS, "");
-    case_in_child(run_exhausted, SCENE_ABSENT, "");
+    case_in_child(run_exhausted, FIXTURE_ANSWERS, "");
+    case_in_child(run_exhausted, FIXTURE_ABSENT, "");
   }
 }
 
 static void run_forks(void) {
-  scene_cache(&scene);
+  fixture_cache(&fixture);
   expect(call("mtasts_policy", "enforce.example"), "mode=enforce ");
   for (int i = 0; i < 3; i++) {
     in_fork(enforces);
@@ -441,8 +441,8 @@ static void run_forks(void) {
 }
 
 static void test_forks(void) {
-  case_in_child(run_forks, SCENE_ABSENT, "");
-  case_in_child(run_forks, SCENE_ANSWERS, "");
+  case_in_child(run_forks, FIXTURE_ABSENT, "");
+  case_in_child(run_forks, FIXTURE_ANSWERS, "");
 }
 
 /* outcomes */
@@ -458,18 +458,19 @@ static void run_outcomes(void) {
   raise_event("tcp:connect", "enforce.example", "", " cv=0 ver= dane=");
   raise_event("smtp:ehlo", "enforce.example", "250-mx1\n250 STARTTLS", " cv=0 ver= dane=");
   raise_event("tcp:close", "enforce.example", "", " cv=1 ver=TLS1.3 dane=");
-  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "\"policy-type\":2") &&
+  check(fixture_outcome(&fixture, got, sizeof got) && strstr(got, "\"policy-type\":2") &&
             strstr(got, "\"t\":0,\"f\":0}]}"),
         "success: %s", got);
-  check(!scene_outcome(&scene, got, sizeof got) && exim_log_lines == 0, "%s %s", got, exim_logged);
+  check(!fixture_outcome(&fixture, got, sizeof got) && exim_log_lines == 0, "%s %s", got,
+        exim_logged);
 
   raise_event("tcp:connect", "enforce.example", "", " cv=0 ver= dane=");
   call("mtasts_cert", "enforce.example", "other.example", "mx1.good.example");
   raise_event("tcp:close", "enforce.example", "", " cv=0 ver= dane=");
   raise_event("msg:host:defer", "enforce.example", "TLS session: failed", "-37 cv=0 ver= dane=");
   raise_event("msg:defer", "enforce.example", "TLS session: failed", "-37 cv=0 ver= dane=");
-  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "\"c\":202"), "failure: %s", got);
-  check(!scene_outcome(&scene, got, sizeof got), "again: %s", got);
+  check(fixture_outcome(&fixture, got, sizeof got) && strstr(got, "\"c\":202"), "failure: %s", got);
+  check(!fixture_outcome(&fixture, got, sizeof got), "again: %s", got);
   check(exim_log_lines == 1 && strstr(exim_logged, "MTA-STS: deferred domain=enforce.example "
                                                    "mx=mx1.good.example "),
         "%s", exim_logged);
@@ -479,8 +480,8 @@ static void run_outcomes(void) {
                  " mx=mismatch reason=\"MTA-STS: ") != NULL,
           "mismatch");
   check(exim_stored->tainted, "a reason with names is tainted");
-  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "mtasts-policy-mx-mismatch") &&
-            !scene_outcome(&scene, got, sizeof got),
+  check(fixture_outcome(&fixture, got, sizeof got) && strstr(got, "mtasts-policy-mx-mismatch") &&
+            !fixture_outcome(&fixture, got, sizeof got),
         "mismatch: %s", got);
   check(exim_log_lines == 2 &&
             strstr(exim_logged, "detail=\"mx8.bad.example:mx9.bad.example\"") == NULL,
@@ -490,16 +491,16 @@ static void run_outcomes(void) {
 static void run_unrecorded(void) {
   char got[65536];
   raise_event("tcp:close", "enforce.example", "", " cv=1 ver=TLS1.3 dane=");
-  check(!scene_outcome(&scene, got, sizeof got), "%s", got);
+  check(!fixture_outcome(&fixture, got, sizeof got), "%s", got);
 }
 
 static void run_uncollected(void) {
-  char path[SCENE_PATH];
+  char path[FIXTURE_PATH];
   for (int i = 0; i < 1000; i++) { /* the socket is full soon */
     raise_event("tcp:connect", "enforce.example", "", "");
     raise_event("tcp:close", "enforce.example", "", " cv=1 ver=TLS1.3 dane=");
   }
-  scene_file(&scene, "outcome.sock", path);
+  fixture_file(&fixture, "outcome.sock", path);
   unlink(path);
   raise_event("tcp:connect", "enforce.example", "", "");
   raise_event("tcp:close", "enforce.example", "", " cv=1 ver=TLS1.3 dane=");
@@ -527,12 +528,12 @@ static void run_alias(void) {
   raise_at_end("alias.example", "tcp:connect", "", "");
   call("mtasts_cert", "alias.example", "mx1.good.example", "end.host.example");
   raise_at_end("alias.example", "tcp:close", "", " cv=1 ver=TLS1.3 dane=");
-  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "\"t\":0,\"f\":0}]}"), "%s", got);
+  check(fixture_outcome(&fixture, got, sizeof got) && strstr(got, "\"t\":0,\"f\":0}]}"), "%s", got);
   check(exim_log_lines == 0, "delivered, and told otherwise: %s", exim_logged);
   raise_at_end("alias.example", "tcp:connect", "", "");
   call("mtasts_cert", "alias.example", "end.host.example", "end.host.example");
   raise_at_end("alias.example", "msg:host:defer", "TLS session: failed", "-37 cv=0 ver= dane=");
-  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "\"c\":202") &&
+  check(fixture_outcome(&fixture, got, sizeof got) && strstr(got, "\"c\":202") &&
             strstr(got, "\"n\":\"mx1.good.example\""),
         "failure: %s", got);
   check(strstr(exim_logged, " mx=mx1.good.example ") != NULL, "%s", exim_logged);
@@ -547,7 +548,7 @@ static void run_alias_testing(void) {
         "testing refuses");
   raise_at_end("testing.example", "smtp:ehlo", "250-mx1\n250 STARTTLS", "");
   raise_at_end("testing.example", "tcp:close", "", " cv=0 ver=TLS1.3 dane=");
-  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "\"c\":203") &&
+  check(fixture_outcome(&fixture, got, sizeof got) && strstr(got, "\"c\":203") &&
             strstr(got, "\"n\":\"mx1.good.example\""),
         "an issuer that is not trusted: %s", got);
 }
@@ -556,7 +557,7 @@ static void run_alias_monitor(void) {
   char got[65536];
   raise_at_end("monitor.example", "tcp:connect", "", "");
   raise_at_end("monitor.example", "tcp:close", "", " cv=1 ver=TLS1.3 dane=");
-  check(scene_outcome(&scene, got, sizeof got) && strstr(got, "mtasts-policy-mx-mismatch") &&
+  check(fixture_outcome(&fixture, got, sizeof got) && strstr(got, "mtasts-policy-mx-mismatch") &&
             strstr(got, "\"n\":\"other.good.example\""),
         "an alias that is not listed: %s", got);
 }
@@ -568,22 +569,22 @@ static void run_alias_unsure(void) {
   expect(call("mtasts_cert", "enforce.example", "mx1.good.example", "end.host.example"),
          "MTA-STS: the DNS does not say which MX host of enforce.example is an alias");
   raise_at_end("enforce.example", "msg:host:defer", "TLS session: failed", "-37 cv=0 ver= dane=");
-  check(!scene_outcome(&scene, got, sizeof got), "a fault of ours is told of: %s", got);
+  check(!fixture_outcome(&fixture, got, sizeof got), "a fault of ours is told of: %s", got);
   check(strcmp(call("mtasts_unlisted", "enforce.example"), "<; *") == 0, "unlisted");
   check(*call("mtasts_mx", "none.example", "end.host.example") == 'e', "no policy, no look-up");
 }
 
 static void test_alias(void) {
-  case_in_child(run_alias, SCENE_ANSWERS, "");
-  case_in_child(run_alias_testing, SCENE_ANSWERS, "");
-  case_in_child(run_alias_monitor, SCENE_ANSWERS, "");
-  case_in_child(run_alias_unsure, SCENE_ANSWERS, "");
+  case_in_child(run_alias, FIXTURE_ANSWERS, "");
+  case_in_child(run_alias_testing, FIXTURE_ANSWERS, "");
+  case_in_child(run_alias_monitor, FIXTURE_ANSWERS, "");
+  case_in_child(run_alias_unsure, FIXTURE_ANSWERS, "");
 }
 
 static void test_outcomes(void) {
-  case_in_child(run_outcomes, SCENE_ANSWERS, "");
-  case_in_child(run_unrecorded, SCENE_ANSWERS, "outcome { record = no }");
-  case_in_child(run_uncollected, SCENE_ANSWERS, "");
+  case_in_child(run_outcomes, FIXTURE_ANSWERS, "");
+  case_in_child(run_unrecorded, FIXTURE_ANSWERS, "outcome { record = no }");
+  case_in_child(run_uncollected, FIXTURE_ANSWERS, "");
 }
 
 const struct unit_test unit_tests[] = {

@@ -19,7 +19,7 @@ static void warn(void *context, const char *sentence) {
   lagging += strstr(sentence, "has been reading") != NULL;
 }
 
-struct scene {
+struct fixture {
   char from[32], to[32];
   struct mtasts_store *store;
   int fd;
@@ -35,55 +35,55 @@ static void fill(struct mtasts_store *store, const char *kind, const struct mtas
   CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
 }
 
-static struct scene scene_new(void) {
-  struct scene scene = {.fd = -1};
+static struct fixture fixture_new(void) {
+  struct fixture fixture = {.fd = -1};
   struct mtasts_store_options options = mtasts_store_defaults;
   struct sample sample;
   char file[PATH_SIZE];
-  directory_new(scene.from);
-  directory_new(scene.to);
+  directory_new(fixture.from);
+  directory_new(fixture.to);
   options.warn = warn;
-  CU_ASSERT_EQUAL_FATAL(mtasts_store_open(scene.from, &options, &scene.store), MTASTS_OK);
-  fill(scene.store, "policy", policy(&sample, "1"), MANY);
-  fill(scene.store, "absent", absent(&sample), MANY);
-  file_path(file, scene.to, "data.mdb");
-  scene.fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  CU_ASSERT_FATAL(scene.fd >= 0);
+  CU_ASSERT_EQUAL_FATAL(mtasts_store_open(fixture.from, &options, &fixture.store), MTASTS_OK);
+  fill(fixture.store, "policy", policy(&sample, "1"), MANY);
+  fill(fixture.store, "absent", absent(&sample), MANY);
+  file_path(file, fixture.to, "data.mdb");
+  fixture.fd = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  CU_ASSERT_FATAL(fixture.fd >= 0);
   lagging = 0;
-  return scene;
+  return fixture;
 }
 
-static void scene_free(struct scene *scene) {
-  mtasts_store_close(scene->store);
-  close(scene->fd);
-  directory_free(scene->from);
-  directory_free(scene->to);
+static void fixture_free(struct fixture *fixture) {
+  mtasts_store_close(fixture->store);
+  close(fixture->fd);
+  directory_free(fixture->from);
+  directory_free(fixture->to);
 }
 
-static struct mtasts_backup_counts back_up(struct scene *scene, mtasts_backup_fn *progress) {
+static struct mtasts_backup_counts back_up(struct fixture *fixture, mtasts_backup_fn *progress) {
   struct mtasts_backup_counts counts = {0};
   struct mtasts_backup *backup = NULL;
-  CU_ASSERT_EQUAL_FATAL(mtasts_backup_begin(scene->fd, &backup), MTASTS_OK);
+  CU_ASSERT_EQUAL_FATAL(mtasts_backup_begin(fixture->fd, &backup), MTASTS_OK);
   CU_ASSERT_EQUAL(
-      mtasts_backup_copy(backup, mtasts_store_cache(scene->store), progress, scene, &counts),
+      mtasts_backup_copy(backup, mtasts_store_cache(fixture->store), progress, fixture, &counts),
       MTASTS_OK);
   mtasts_backup_free(backup);
   return counts;
 }
 
 /* As a cache directory's data.mdb, by its next writer: every page holds, every entry is there. */
-static struct mtasts_cache_stats restored(const struct scene *scene) {
-  CU_ASSERT_EQUAL(mtasts_tree_check(scene->to), MTASTS_OK);
-  struct mtasts_store *store = store_open(scene->to);
+static struct mtasts_cache_stats restored(const struct fixture *fixture) {
+  CU_ASSERT_EQUAL(mtasts_tree_check(fixture->to), MTASTS_OK);
+  struct mtasts_store *store = store_open(fixture->to);
   struct mtasts_cache_stats stats = count(mtasts_store_cache(store));
   mtasts_store_close(store);
   return stats;
 }
 
 static void test_whole(void) {
-  struct scene scene = scene_new();
-  struct mtasts_backup_counts counts = back_up(&scene, NULL);
-  struct mtasts_cache_stats stats = restored(&scene);
+  struct fixture fixture = fixture_new();
+  struct mtasts_backup_counts counts = back_up(&fixture, NULL);
+  struct mtasts_cache_stats stats = restored(&fixture);
   struct mtasts_entry entry = {.has_policy = false};
   CU_ASSERT_EQUAL(counts.domains, 2 * MANY);
   CU_ASSERT_EQUAL(counts.damaged, 0);
@@ -91,70 +91,70 @@ static void test_whole(void) {
   CU_ASSERT_EQUAL(stats.absent, MANY);
   CU_ASSERT_EQUAL(stats.corrupt, 0);
   CU_ASSERT_EQUAL(stats.space.map_size, mtasts_store_defaults.map_size);
-  struct mtasts_store *store = store_open(scene.to);
+  struct mtasts_store *store = store_open(fixture.to);
   CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "d00007.policy.example", &entry), MTASTS_OK);
   CU_ASSERT(entry.has_policy && entry.expires == NOW + WEEK);
   mtasts_store_close(store);
-  scene_free(&scene);
+  fixture_free(&fixture);
 }
 
 /* What mtastsd does meanwhile: more commits than a reader may lag behind, after each batch. */
 static void write_much(void *context, uint64_t domains) {
-  struct scene *scene = context;
+  struct fixture *fixture = context;
   struct sample sample;
   (void)domains;
   for (int i = 0; i < 100; i++) {
     char id[8];
     snprintf(id, sizeof id, "%d", i);
-    store_put(scene->store, "busy.example", policy(&sample, id));
-    CU_ASSERT_EQUAL(mtasts_store_flush(scene->store), MTASTS_OK);
+    store_put(fixture->store, "busy.example", policy(&sample, id));
+    CU_ASSERT_EQUAL(mtasts_store_flush(fixture->store), MTASTS_OK);
   }
-  scene->calls++;
+  fixture->calls++;
 }
 
-static uint64_t data_size(const struct scene *scene) {
+static uint64_t data_size(const struct fixture *fixture) {
   struct stat file;
   char path[PATH_SIZE];
-  file_path(path, scene->from, "data.mdb");
+  file_path(path, fixture->from, "data.mdb");
   CU_ASSERT_EQUAL(stat(path, &file), 0);
   return (uint64_t)file.st_size;
 }
 
 static void test_while_it_is_written(void) {
-  struct scene scene = scene_new();
-  write_much(&scene, 0);
-  uint64_t before = data_size(&scene);
-  back_up(&scene, write_much);
+  struct fixture fixture = fixture_new();
+  write_much(&fixture, 0);
+  uint64_t before = data_size(&fixture);
+  back_up(&fixture, write_much);
   /* A read transaction that lasted would have kept the pages of each of these commits. */
-  CU_ASSERT(scene.calls >= 6);
-  CU_ASSERT(data_size(&scene) < before + 256 * 1024);
+  CU_ASSERT(fixture.calls >= 6);
+  CU_ASSERT(data_size(&fixture) < before + 256 * 1024);
   CU_ASSERT_EQUAL(lagging, 0);
-  struct mtasts_cache_stats stats = restored(&scene);
+  struct mtasts_cache_stats stats = restored(&fixture);
   CU_ASSERT_EQUAL(stats.policies, MANY + 1);
   CU_ASSERT_EQUAL(stats.absent, MANY);
   CU_ASSERT_EQUAL(stats.corrupt, 0);
-  scene_free(&scene);
+  fixture_free(&fixture);
 }
 
 /* Domains that have been read get a policy: it is in the backup, and the old word is not. */
 static void get_policies(void *context, uint64_t domains) {
-  struct scene *scene = context;
+  struct fixture *fixture = context;
   struct sample sample;
-  if (scene->calls++ == 0) {
+  if (fixture->calls++ == 0) {
     CU_ASSERT(domains < MANY);
-    fill(scene->store, "absent", policy(&sample, "2"), 100);
-    fill(scene->store, "new", policy(&sample, "3"), 100);
+    fill(fixture->store, "absent", policy(&sample, "2"), 100);
+    fill(fixture->store, "new", policy(&sample, "3"), 100);
   }
 }
 
 static void test_policy_meanwhile(void) {
-  struct scene scene = scene_new();
-  struct mtasts_backup_counts counts = back_up(&scene, get_policies);
-  struct mtasts_cache_stats stats = restored(&scene);
+  struct fixture fixture = fixture_new();
+  struct mtasts_backup_counts counts = back_up(&fixture, get_policies);
+  struct mtasts_cache_stats stats = restored(&fixture);
   CU_ASSERT_EQUAL(counts.domains, 2 * MANY + 100);
   CU_ASSERT_EQUAL(stats.policies, MANY + 200);
   CU_ASSERT_EQUAL(stats.absent, MANY - 100);
-  scene_free(&scene);
+  fixture_free(&fixture);
 }
 
 /* Reads the cache until the parent has done. */
@@ -183,32 +183,32 @@ static pid_t start_reader(const char *path, int *to_reader) {
 /* The copy takes the old file's place, and some process still has the old lock file: whichever meta
  * page its number of commits leads to, all is there. */
 static void put_back(int commits) {
-  struct scene scene = scene_new();
+  struct fixture fixture = fixture_new();
   struct sample sample;
   char data[PATH_SIZE];
   char copy[PATH_SIZE];
   int to_reader;
   int ended = -1;
-  back_up(&scene, NULL);
+  back_up(&fixture, NULL);
   for (int i = 0; i < commits; i++) {
-    store_put(scene.store, "one.more.example", policy(&sample, "1"));
-    CU_ASSERT_EQUAL(mtasts_store_flush(scene.store), MTASTS_OK);
+    store_put(fixture.store, "one.more.example", policy(&sample, "1"));
+    CU_ASSERT_EQUAL(mtasts_store_flush(fixture.store), MTASTS_OK);
   }
-  mtasts_store_close(scene.store);
-  pid_t reader = start_reader(scene.from, &to_reader);
-  file_path(data, scene.from, "data.mdb");
-  file_path(copy, scene.to, "data.mdb");
+  mtasts_store_close(fixture.store);
+  pid_t reader = start_reader(fixture.from, &to_reader);
+  file_path(data, fixture.from, "data.mdb");
+  file_path(copy, fixture.to, "data.mdb");
   CU_ASSERT_EQUAL(rename(copy, data), 0);
-  scene.store = store_open(scene.from);
-  struct mtasts_cache_stats stats = count(mtasts_store_cache(scene.store));
+  fixture.store = store_open(fixture.from);
+  struct mtasts_cache_stats stats = count(mtasts_store_cache(fixture.store));
   CU_ASSERT_EQUAL(stats.policies, MANY);
   CU_ASSERT_EQUAL(stats.absent, MANY);
-  store_put(scene.store, "later.example", policy(&sample, "1"));
-  CU_ASSERT_EQUAL(mtasts_store_flush(scene.store), MTASTS_OK);
-  CU_ASSERT_EQUAL(count(mtasts_store_cache(scene.store)).policies, MANY + 1);
+  store_put(fixture.store, "later.example", policy(&sample, "1"));
+  CU_ASSERT_EQUAL(mtasts_store_flush(fixture.store), MTASTS_OK);
+  CU_ASSERT_EQUAL(count(mtasts_store_cache(fixture.store)).policies, MANY + 1);
   close(to_reader);
   CU_ASSERT(waitpid(reader, &ended, 0) == reader && ended == 0);
-  scene_free(&scene);
+  fixture_free(&fixture);
 }
 
 static void test_beside_an_old_lock_file(void) {
@@ -218,32 +218,32 @@ static void test_beside_an_old_lock_file(void) {
 
 /* A value that does not decode is counted, and is not in the copy. */
 static void test_damaged(void) {
-  struct scene scene = scene_new();
-  struct mtasts_cache *cache = mtasts_store_cache(scene.store);
+  struct fixture fixture = fixture_new();
+  struct mtasts_cache *cache = mtasts_store_cache(fixture.store);
   MDB_txn *txn;
   MDB_val key = {sizeof "d00007.policy.example" - 1, (void *)(uintptr_t) "d00007.policy.example"};
   MDB_val value = {3, (void *)(uintptr_t) "bad"};
   CU_ASSERT_EQUAL_FATAL(mdb_txn_begin(cache->env, NULL, 0, &txn), 0);
   CU_ASSERT_EQUAL(mdb_put(txn, cache->policies, &key, &value, 0), 0);
   CU_ASSERT_EQUAL(mtasts_data_commit(txn), 0);
-  struct mtasts_backup_counts counts = back_up(&scene, NULL);
+  struct mtasts_backup_counts counts = back_up(&fixture, NULL);
   CU_ASSERT_EQUAL(counts.domains, 2 * MANY - 1);
   CU_ASSERT_EQUAL(counts.damaged, 1);
-  CU_ASSERT_EQUAL(restored(&scene).policies, MANY - 1);
-  scene_free(&scene);
+  CU_ASSERT_EQUAL(restored(&fixture).policies, MANY - 1);
+  fixture_free(&fixture);
 }
 
 static void test_the_note(void) {
-  struct scene scene = scene_new();
+  struct fixture fixture = fixture_new();
   char note[8] = "";
   size_t size = 0;
-  CU_ASSERT_EQUAL(mtasts_store_save_position(scene.store, "a note", 6), MTASTS_OK);
-  back_up(&scene, NULL);
-  struct mtasts_store *store = store_open(scene.to);
+  CU_ASSERT_EQUAL(mtasts_store_save_position(fixture.store, "a note", 6), MTASTS_OK);
+  back_up(&fixture, NULL);
+  struct mtasts_store *store = store_open(fixture.to);
   CU_ASSERT_EQUAL(mtasts_store_load_position(store, note, sizeof note, &size), MTASTS_OK);
   CU_ASSERT(size == 6 && memcmp(note, "a note", 6) == 0);
   mtasts_store_close(store);
-  scene_free(&scene);
+  fixture_free(&fixture);
 }
 
 const struct unit_test unit_tests[] = {

@@ -1,7 +1,7 @@
 /* The front loop and ten thousand clients who say nothing. */
 #include "front.h"
 
-#include "front_lab.h"
+#include "front_fixture.h"
 
 #include <sys/resource.h>
 
@@ -53,7 +53,7 @@ static void test_crowd(void) {
   int status = -1;
   if (!may_open(CROWD + 200))
     return;
-  raise_front("");
+  front_up("");
   known("a.example", governing(&sample));
   CU_ASSERT_EQUAL_FATAL(pipe(told), 0);
   pid_t child = fork();
@@ -73,7 +73,7 @@ static void test_crowd(void) {
   close(fd);
   close(told[0]);
   close(told[1]);
-  raze_front();
+  front_down();
 }
 
 const struct unit_test unit_tests[] = {

@@ -1,4 +1,4 @@
-#include "netloop_rig.h"
+#include "netloop_fixture.h"
 
 #include <sys/mount.h>
 
@@ -15,30 +15,30 @@ static void silence(struct dns_server *server, bool silent) {
   atomic_store(&server->zone, silent ? silent_zone : zone);
 }
 
-static void give_configuration(struct rig *rig, const char *servers, const char *dnssec) {
+static void give_configuration(struct fixture *fixture, const char *servers, const char *dnssec) {
   struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_CONFIGURE);
-  rig->servers = servers;
-  rig->dnssec = dnssec;
-  job->snapshot = configuration(rig, 4);
-  mtasts_queue_give(&rig->inbox, job);
+  fixture->servers = servers;
+  fixture->dnssec = dnssec;
+  job->snapshot = configuration(fixture, 4);
+  mtasts_queue_give(&fixture->inbox, job);
 }
 
-static bool comes_to_be_logged(const struct rig *rig, const char *words, int seconds) {
-  for (int i = 0; i < 50 * seconds && logged(rig, words) == 0; i++)
+static bool comes_to_be_logged(const struct fixture *fixture, const char *words, int seconds) {
+  for (int i = 0; i < 50 * seconds && logged(fixture, words) == 0; i++)
     nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-  return logged(rig, words) > 0;
+  return logged(fixture, words) > 0;
 }
 
-static void check_comes(const struct rig *rig, const char *words, int seconds) {
-  unit_check(comes_to_be_logged(rig, words, seconds), "not in the log: %s", words);
+static void check_comes(const struct fixture *fixture, const char *words, int seconds) {
+  unit_check(comes_to_be_logged(fixture, words, seconds), "not in the log: %s", words);
 }
 
 /* The waits that an outage caused end in the loop's next round: asked until then. */
-static void check_found(struct rig *rig, const char *domain) {
-  struct mtasts_entry entry = ask(rig, MTASTS_JOB_LOOK_UP, domain);
+static void check_found(struct fixture *fixture, const char *domain) {
+  struct mtasts_entry entry = ask(fixture, MTASTS_JOB_LOOK_UP, domain);
   for (int i = 0; i < 500 && !entry.has_policy; i++) {
     nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-    entry = ask(rig, MTASTS_JOB_LOOK_UP, domain);
+    entry = ask(fixture, MTASTS_JOB_LOOK_UP, domain);
   }
   CU_ASSERT_TRUE(entry.has_policy);
 }
@@ -51,63 +51,63 @@ static bool second_server(struct dns_server *server) {
 
 /* What was asked while the resolver was away is found as soon as it is back. */
 static void outage(void) {
-  struct rig *rig = rig_new(4);
-  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "none.example").record, MTASTS_RECORD_ABSENT);
-  CU_ASSERT_TRUE(atomic_load(&rig->stats.resolver_back) > 0); /* it works at all */
-  silence(&rig->dns, true);
-  struct mtasts_entry entry = ask(rig, MTASTS_JOB_LOOK_UP, "good.example");
+  struct fixture *fixture = fixture_up(4);
+  CU_ASSERT_EQUAL(ask(fixture, MTASTS_JOB_LOOK_UP, "none.example").record, MTASTS_RECORD_ABSENT);
+  CU_ASSERT_TRUE(atomic_load(&fixture->stats.resolver_back) > 0); /* it works at all */
+  silence(&fixture->dns, true);
+  struct mtasts_entry entry = ask(fixture, MTASTS_JOB_LOOK_UP, "good.example");
   CU_ASSERT_EQUAL(entry.record, MTASTS_RECORD_ERROR);
-  check_comes(rig, "dns=broken servers=127.0.0.1@53 detail=\"NS .: no answer in ", 20);
-  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "other.example").record, MTASTS_RECORD_ERROR);
-  check_logged(rig, 1, "dns=broken");
-  check_logged(rig, 0, "dns=works");
-  CU_ASSERT_TRUE(atomic_load(&rig->stats.dns_fails));
+  check_comes(fixture, "dns=broken servers=127.0.0.1@53 detail=\"NS .: no answer in ", 20);
+  CU_ASSERT_EQUAL(ask(fixture, MTASTS_JOB_LOOK_UP, "other.example").record, MTASTS_RECORD_ERROR);
+  check_logged(fixture, 1, "dns=broken");
+  check_logged(fixture, 0, "dns=works");
+  CU_ASSERT_TRUE(atomic_load(&fixture->stats.dns_fails));
   int64_t lost = time(NULL);
-  silence(&rig->dns, false);
-  check_comes(rig, "dns=works servers=127.0.0.1@53 after=", 20);
-  CU_ASSERT_TRUE(atomic_load(&rig->stats.resolver_back) >= lost);
-  CU_ASSERT_FALSE(atomic_load(&rig->stats.dns_fails));
-  check_found(rig, "good.example");
+  silence(&fixture->dns, false);
+  check_comes(fixture, "dns=works servers=127.0.0.1@53 after=", 20);
+  CU_ASSERT_TRUE(atomic_load(&fixture->stats.resolver_back) >= lost);
+  CU_ASSERT_FALSE(atomic_load(&fixture->stats.dns_fails));
+  check_found(fixture, "good.example");
   /* A domain that fails by itself makes no outage, and is remembered: in a later second than the
    * end of the outage, which ends the waits from before it. */
-  while (time(NULL) <= atomic_load(&rig->stats.resolver_back) + 1)
+  while (time(NULL) <= atomic_load(&fixture->stats.resolver_back) + 1)
     nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "servfail.example").record, MTASTS_RECORD_ERROR);
-  unsigned queries = rig->dns.asked[MTASTS_RR_TXT];
-  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "servfail.example").record, MTASTS_RECORD_ERROR);
-  CU_ASSERT_EQUAL(rig->dns.asked[MTASTS_RR_TXT], queries);
-  check_logged(rig, 1, "dns=broken");
-  end(rig);
+  CU_ASSERT_EQUAL(ask(fixture, MTASTS_JOB_LOOK_UP, "servfail.example").record, MTASTS_RECORD_ERROR);
+  unsigned queries = fixture->dns.asked[MTASTS_RR_TXT];
+  CU_ASSERT_EQUAL(ask(fixture, MTASTS_JOB_LOOK_UP, "servfail.example").record, MTASTS_RECORD_ERROR);
+  CU_ASSERT_EQUAL(fixture->dns.asked[MTASTS_RR_TXT], queries);
+  check_logged(fixture, 1, "dns=broken");
+  end(fixture);
 }
 
 /* Look-ups that are waiting for servers of before go on with the new ones. */
 static void other_servers(void) {
-  struct rig *rig = prepare();
+  struct fixture *fixture = prepare();
   struct dns_server second;
-  rig->dns_timeout = 20;
-  start(rig, 4);
+  fixture->dns_timeout = 20;
+  start(fixture, 4);
   CU_ASSERT_TRUE_FATAL(second_server(&second));
-  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "none.example").record, MTASTS_RECORD_ABSENT);
-  silence(&rig->dns, true);
-  unsigned before = atomic_load(&rig->dns.queries);
-  give(rig, MTASTS_JOB_LOOK_UP, "good.example", true, 1);
-  give(rig, MTASTS_JOB_REFRESH, "none.example", true, 2);
-  for (int i = 0; i < 500 && atomic_load(&rig->dns.queries) < before + 2; i++)
+  CU_ASSERT_EQUAL(ask(fixture, MTASTS_JOB_LOOK_UP, "none.example").record, MTASTS_RECORD_ABSENT);
+  silence(&fixture->dns, true);
+  unsigned before = atomic_load(&fixture->dns.queries);
+  give(fixture, MTASTS_JOB_LOOK_UP, "good.example", true, 1);
+  give(fixture, MTASTS_JOB_REFRESH, "none.example", true, 2);
+  for (int i = 0; i < 500 && atomic_load(&fixture->dns.queries) < before + 2; i++)
     nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-  give_configuration(rig, "servers = {\"" GLOBAL_ADDRESS "\"}", "dnssec = \"off\"");
+  give_configuration(fixture, "servers = {\"" GLOBAL_ADDRESS "\"}", "dnssec = \"off\"");
   for (unsigned i = 0; i < 2; i++) {
-    struct mtasts_job *job = take(rig, 5000);
+    struct mtasts_job *job = take(fixture, 5000);
     CU_ASSERT_PTR_NOT_NULL_FATAL(job);
     struct mtasts_entry entry = entry_of(job);
     unit_check(entry.record != MTASTS_RECORD_ERROR, "%s: fails", job->domain.name);
     mtasts_job_free(job);
   }
-  check_logged(rig, 1, "dns servers=" GLOBAL_ADDRESS "@53 was_servers=127.0.0.1@53");
+  check_logged(fixture, 1, "dns servers=" GLOBAL_ADDRESS "@53 was_servers=127.0.0.1@53");
   /* The same section again changes nothing. */
-  give_configuration(rig, "servers = {\"" GLOBAL_ADDRESS "\"}", "dnssec = \"off\"");
-  ask(rig, MTASTS_JOB_LOOK_UP, "another.example");
-  check_logged(rig, 1, "dns servers=");
-  end(rig);
+  give_configuration(fixture, "servers = {\"" GLOBAL_ADDRESS "\"}", "dnssec = \"off\"");
+  ask(fixture, MTASTS_JOB_LOOK_UP, "another.example");
+  check_logged(fixture, 1, "dns servers=");
+  end(fixture);
   dns_stop(&second);
 }
 
@@ -119,42 +119,42 @@ static void dnssec_on_and_off(void) {
   CU_ASSERT_PTR_NOT_NULL_FATAL(anchor);
   snprintf(dnssec, sizeof dnssec, "dnssec = \"auto\"\n trust_anchor = \"%s\"", anchor);
   free(anchor);
-  struct rig *rig = prepare();
-  atomic_store(&rig->dns.tree, tree);
-  start(rig, 4);
-  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "implicit.example").dane_expires, 0);
-  CU_ASSERT_EQUAL(rig->dns.asked[MTASTS_RR_DNSKEY], 0);
-  give_configuration(rig, rig->servers, dnssec);
-  CU_ASSERT_TRUE(ask(rig, MTASTS_JOB_LOOK_UP, "implicit.example").dane_expires > 0);
-  CU_ASSERT_TRUE(rig->dns.asked[MTASTS_RR_DNSKEY] > 0);
-  check_logged(rig, 0, "dnssec=");
-  give_configuration(rig, rig->servers, "dnssec = \"off\"");
-  unsigned keys = rig->dns.asked[MTASTS_RR_DNSKEY];
-  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "unsigned.example").dane_expires, 0);
-  CU_ASSERT_EQUAL(rig->dns.asked[MTASTS_RR_DNSKEY], keys);
-  end(rig);
+  struct fixture *fixture = prepare();
+  atomic_store(&fixture->dns.tree, tree);
+  start(fixture, 4);
+  CU_ASSERT_EQUAL(ask(fixture, MTASTS_JOB_LOOK_UP, "implicit.example").dane_expires, 0);
+  CU_ASSERT_EQUAL(fixture->dns.asked[MTASTS_RR_DNSKEY], 0);
+  give_configuration(fixture, fixture->servers, dnssec);
+  CU_ASSERT_TRUE(ask(fixture, MTASTS_JOB_LOOK_UP, "implicit.example").dane_expires > 0);
+  CU_ASSERT_TRUE(fixture->dns.asked[MTASTS_RR_DNSKEY] > 0);
+  check_logged(fixture, 0, "dnssec=");
+  give_configuration(fixture, fixture->servers, "dnssec = \"off\"");
+  unsigned keys = fixture->dns.asked[MTASTS_RR_DNSKEY];
+  CU_ASSERT_EQUAL(ask(fixture, MTASTS_JOB_LOOK_UP, "unsigned.example").dane_expires, 0);
+  CU_ASSERT_EQUAL(fixture->dns.asked[MTASTS_RR_DNSKEY], keys);
+  end(fixture);
   free(tree);
 }
 
 /* Nothing is known of a server, and all goes on with what is cached. */
 static void no_server(void) {
-  struct rig *rig = prepare();
+  struct fixture *fixture = prepare();
   struct sample sample;
-  rig->servers = "servers = {\"fe80::53%nowhere0\"}";
-  start(rig, 4);
-  CU_ASSERT_EQUAL(import(rig, "cached.example", aged(&sample, MTASTS_MODE_ENFORCE, 86400, 100)),
+  fixture->servers = "servers = {\"fe80::53%nowhere0\"}";
+  start(fixture, 4);
+  CU_ASSERT_EQUAL(import(fixture, "cached.example", aged(&sample, MTASTS_MODE_ENFORCE, 86400, 100)),
                   MTASTS_OK);
-  CU_ASSERT_TRUE(ask(rig, MTASTS_JOB_LOOK_UP, "cached.example").has_policy);
-  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "good.example").record, MTASTS_RECORD_ERROR);
-  check_logged(rig, 1,
+  CU_ASSERT_TRUE(ask(fixture, MTASTS_JOB_LOOK_UP, "cached.example").has_policy);
+  CU_ASSERT_EQUAL(ask(fixture, MTASTS_JOB_LOOK_UP, "good.example").record, MTASTS_RECORD_ERROR);
+  check_logged(fixture, 1,
                "dns: DNS server fe80::53%nowhere0 cannot be asked: this machine has no such "
                "interface");
-  check_comes(rig, "dns=broken servers=none", 20);
-  give_configuration(rig, "servers = {\"127.0.0.1\"}", "dnssec = \"off\"");
-  check_comes(rig, "dns=works servers=127.0.0.1@53", 20);
-  check_found(rig, "good.example");
-  check_logged(rig, 1, "dns=broken");
-  end(rig);
+  check_comes(fixture, "dns=broken servers=none", 20);
+  give_configuration(fixture, "servers = {\"127.0.0.1\"}", "dnssec = \"off\"");
+  check_comes(fixture, "dns=works servers=127.0.0.1@53", 20);
+  check_found(fixture, "good.example");
+  check_logged(fixture, 1, "dns=broken");
+  end(fixture);
 }
 
 /* A file of ours in the place of resolv.conf, in a mount namespace of the test. In a chroot that is
@@ -182,20 +182,20 @@ static void resolvconf(void) {
     unlink(path);
     return;
   }
-  struct rig *rig = prepare();
+  struct fixture *fixture = prepare();
   CU_ASSERT_TRUE_FATAL(second_server(&second));
-  silence(&rig->dns, true);
-  rig->servers = ""; /* those of resolv.conf, which is empty: 127.0.0.1 */
-  start(rig, 4);
-  CU_ASSERT_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "good.example").record, MTASTS_RECORD_ERROR);
+  silence(&fixture->dns, true);
+  fixture->servers = ""; /* those of resolv.conf, which is empty: 127.0.0.1 */
+  start(fixture, 4);
+  CU_ASSERT_EQUAL(ask(fixture, MTASTS_JOB_LOOK_UP, "good.example").record, MTASTS_RECORD_ERROR);
   write_resolvconf("nameserver " GLOBAL_ADDRESS "\n");
-  check_comes(rig, "dns servers=" GLOBAL_ADDRESS "@53 was_servers=127.0.0.1@53", 20);
-  check_comes(rig, "dns=works", 20);
-  check_found(rig, "good.example");
+  check_comes(fixture, "dns servers=" GLOBAL_ADDRESS "@53 was_servers=127.0.0.1@53", 20);
+  check_comes(fixture, "dns=works", 20);
+  check_found(fixture, "good.example");
   write_resolvconf("# once more\nnameserver " GLOBAL_ADDRESS "\nsearch example\n");
   sleep(3);
-  check_logged(rig, 1, "dns servers="); /* they are the same */
-  end(rig);
+  check_logged(fixture, 1, "dns servers="); /* they are the same */
+  end(fixture);
   dns_stop(&second);
   umount(MTASTS_RESOLVCONF);
   close(fd);

@@ -2,7 +2,7 @@
 #include "ad_check.h"
 #include "front.h"
 
-#include "front_lab.h"
+#include "front_fixture.h"
 #include "waiters.h"
 
 const char *const unit_name = "daemon/front_dane";
@@ -23,7 +23,7 @@ static struct mtasts_entry *with_dane(struct mtasts_entry *entry, enum mtasts_da
 /* An unexpired policy answers only where it is known that DANE does not come first. */
 static void test_dane(void) {
   struct sample sample;
-  raise_front(WITH_DANE);
+  front_up(WITH_DANE);
   known("fresh.example", with_dane(governing(&sample), MTASTS_DANE_NONE, 300));
   ask(MTA, "postfix fresh.example", SECURE);
   no_job("all is fresh");
@@ -40,14 +40,14 @@ static void test_dane(void) {
   done(asked, MTASTS_OK, with_dane(governing(&sample), MTASTS_DANE_UNUSABLE, 300), MTASTS_ASKED);
   expect(fd, SECURE);
   close(fd);
-  raze_front();
+  front_down();
 }
 
 /* An override beats a policy, never DANE. */
 static void test_override_and_dane(void) {
   struct sample sample;
-  raise_front(WITH_DANE "override \"a.example\" { mode = \"none\" }\n"
-                        "override \"b.example\" { mode = \"enforce\" mx = {\"x.example\"} }");
+  front_up(WITH_DANE "override \"a.example\" { mode = \"none\" }\n"
+                     "override \"b.example\" { mode = \"enforce\" mx = {\"x.example\"} }");
   int fd = enter(MTA);
   say(fd, "postfix a.example");
   struct mtasts_job *asked = job(MTASTS_JOB_LOOK_UP, "a.example", true);
@@ -59,13 +59,13 @@ static void test_override_and_dane(void) {
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "b.example", false));
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_OVERRIDES), 1);
   close(fd);
-  raze_front();
+  front_down();
 }
 
 /* With dnssec off it is not claimed, whatever is in the cache from before. */
 static void test_dane_off(void) {
   struct sample sample;
-  raise_front("");
+  front_up("");
   known("a.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
   known("b.example", with_dane(governing(&sample), MTASTS_DANE_BOGUS, 300));
   ask(MTA, "postfix a.example", SECURE);
@@ -73,13 +73,13 @@ static void test_dane_off(void) {
   struct mtasts_entry_reply entry_reply = ask_ruling("entry a.example");
   CU_ASSERT_TRUE(entry_reply.has_entry &&
                  entry_reply.entry.mx.count == 0); /* its hosts' states were of DANE */
-  raze_front();
+  front_down();
 }
 
 /* Section dns is taken up without a restart, here as in the net loop. */
 static void test_dane_configured(void) {
   struct sample sample;
-  raise_front("");
+  front_up("");
   known("a.example", governing(&sample));
   ask(MTA, "postfix a.example", SECURE);
   configure(WITH_DANE);
@@ -91,14 +91,14 @@ static void test_dane_configured(void) {
   configure("dns { dnssec = \"off\" }");
   usleep(20000);
   ask(MTA, "postfix a.example", SECURE);
-  raze_front();
+  front_down();
 }
 
 /* An outage of the resolver that is over makes no domain wait any longer. */
 static void test_resolver_back(void) {
   struct sample sample;
   struct mtasts_entry *failing;
-  raise_front("");
+  front_up("");
   failing = recordless(&sample);
   failing->record = MTASTS_RECORD_ERROR;
   failing->error = MTASTS_ERROR_DNS;
@@ -106,20 +106,20 @@ static void test_resolver_back(void) {
   known("b.example", recordless(&sample));
   ask(MTA, "postfix a.example", "NOTFOUND ");
   no_job("it waits");
-  atomic_store(&lab.stats.resolver_back, time(NULL));
+  atomic_store(&fixture.stats.resolver_back, time(NULL));
   ask(MTA, "postfix b.example", "NOTFOUND ");
   no_job("its word was one of the domain's");
   int fd = enter(MTA);
   say(fd, "postfix a.example");
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", true));
   close(fd);
-  raze_front();
+  front_down();
 }
 
 /* RFC 7672 section 2.2.3: TLSA records are those of one port. */
 static void test_ports(void) {
   struct sample sample;
-  raise_front(WITH_DANE);
+  front_up(WITH_DANE);
   known("a.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
   struct mtasts_entry *failing = with_dane(recordless(&sample), MTASTS_DANE_ERROR, 300);
   failing->mx_state = MTASTS_MX_LISTED;
@@ -131,16 +131,16 @@ static void test_ports(void) {
   ask(MTA, "postfix a.example:submission", SECURE);
   ask_like(MTA, "postfix [b.example]", "TEMP ", "b.example");
   ask(MTA, "postfix [b.example]:2525", "NOTFOUND ");
-  raze_front();
+  front_down();
 }
 
 /* The postmaster's word: as if the domain had no DANE. Nothing of it is waited for, nor shown. */
 static void test_override_dane_off(void) {
   struct sample sample;
-  raise_front(WITH_DANE "override \"a.example\" { dane = \"off\" }\n"
-                        "override \"b.example\" { mode = \"none\" dane = \"off\" }\n"
-                        "override \"c.example\" { dane = \"off\" until = \"2020-01-31\" }\n"
-                        "override \"d.example\" { mode = \"none\" }");
+  front_up(WITH_DANE "override \"a.example\" { dane = \"off\" }\n"
+                     "override \"b.example\" { mode = \"none\" dane = \"off\" }\n"
+                     "override \"c.example\" { dane = \"off\" until = \"2020-01-31\" }\n"
+                     "override \"d.example\" { mode = \"none\" }");
   known("a.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
   ask(MTA, "postfix a.example", SECURE);
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", false)); /* its hosts were DANE's */
@@ -158,7 +158,7 @@ static void test_override_dane_off(void) {
   /* A failure of DNSSEC does not hold back mail for a domain that is to have no policy. */
   known("d.example", with_dane(recordless(&sample), MTASTS_DANE_BOGUS, 300));
   ask(MTA, "postfix d.example", "NOTFOUND ");
-  raze_front();
+  front_down();
 }
 
 /* If the MTAs' resolver sets no AD bit, they could only defer: a setting lets the policy decide,
@@ -166,7 +166,7 @@ static void test_override_dane_off(void) {
 static void test_without_ad(void) {
   struct sample sample;
   for (unsigned policy = 0; policy < 2; policy++) {
-    raise_front(policy ? WITH_DANE "dns { without_ad = \"policy\" }" : WITH_DANE);
+    front_up(policy ? WITH_DANE "dns { without_ad = \"policy\" }" : WITH_DANE);
     known("a.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
     known("m.example", with_dane(governing(&sample), MTASTS_DANE_MIXED, 300));
     struct mtasts_entry *plain = with_dane(recordless(&sample), MTASTS_DANE_USABLE, 300);
@@ -175,7 +175,7 @@ static void test_without_ad(void) {
     known("b.example", plain);
     for (int ad = MTASTS_AD_UNKNOWN; ad <= MTASTS_AD_MISSING; ad++) {
       bool judged = policy && ad == MTASTS_AD_MISSING;
-      atomic_store(&lab.stats.host_ad, ad);
+      atomic_store(&fixture.stats.host_ad, ad);
       ask(MTA, "postfix a.example", judged ? SECURE : "OK dane-only");
       ask(MTA, "postfix m.example", judged ? SECURE : "OK dane-only");
       ask(MTA, "postfix b.example", judged ? "OK encrypt" : "OK dane-only");
@@ -183,14 +183,14 @@ static void test_without_ad(void) {
       CU_ASSERT_EQUAL(mtasts_entry_reply_decide(&entry_reply, time(NULL)).verdict,
                       judged ? MTASTS_VERDICT_ENCRYPT : MTASTS_VERDICT_DANE);
     }
-    raze_front();
+    front_down();
   }
 }
 
 /* Whoever can hold answers up past the deadline must not end DANE with that. */
 static void test_late(void) {
   struct sample sample;
-  raise_front(WITH_DANE "ask { deadline = 0.05 }");
+  front_up(WITH_DANE "ask { deadline = 0.05 }");
   known("a.example", with_dane(recordless(&sample), MTASTS_DANE_USABLE, -3600));
   ask(MTASTS_SOCKET_ASK, "postfix a.example", "OK dane-only");
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", true));
@@ -198,14 +198,14 @@ static void test_late(void) {
   ask(MTASTS_SOCKET_ASK, "postfix b.example", "NOTFOUND ");
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "b.example", true));
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_UNKNOWN), 1);
-  raze_front();
+  front_down();
 }
 
 /* Nor does a crowd end a policy: where there is no room to wait, what is in force governs. */
 static void test_crowded(void) {
   struct sample sample;
   int fds[MTASTS_WAITERS_PENDING_JOB_MAX];
-  raise_front(WITH_DANE);
+  front_up(WITH_DANE);
   known("a.example", governing(&sample));
   for (size_t i = 0; i < MTASTS_WAITERS_PENDING_JOB_MAX; i++) {
     fds[i] = enter(MTA);
@@ -219,19 +219,19 @@ static void test_crowded(void) {
   expect(fds[1], SECURE);
   for (size_t i = 0; i < MTASTS_WAITERS_PENDING_JOB_MAX; i++)
     close(fds[i]);
-  raze_front();
+  front_down();
 }
 
 /* With dnssec off, DANE that is in the cache from before is nothing that is known. */
 static void test_late_and_off(void) {
   struct sample sample;
-  raise_front("ask { deadline = 0.05  on_unknown = \"defer\" }");
+  front_up("ask { deadline = 0.05  on_unknown = \"defer\" }");
   struct mtasts_entry *entry = with_dane(recordless(&sample), MTASTS_DANE_USABLE, 300);
   entry->next_check = time(NULL) - 1;
   known("a.example", entry);
   ask_like(MTASTS_SOCKET_ASK, "postfix a.example", "TEMP ", "a.example");
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "a.example", true));
-  raze_front();
+  front_down();
 }
 
 /* A look-up that failed by a fault of this host's is cached for a minute, and says nothing of the
@@ -239,8 +239,8 @@ static void test_late_and_off(void) {
 static void test_local_fault(void) {
   struct sample sample;
   for (unsigned defer = 0; defer < 2; defer++) {
-    raise_front(defer ? "dns { dnssec = \"off\" } ask { on_unknown = \"defer\" }"
-                      : "dns { dnssec = \"off\" } ask { on_unknown = \"deliver\" }");
+    front_up(defer ? "dns { dnssec = \"off\" } ask { on_unknown = \"defer\" }"
+                   : "dns { dnssec = \"off\" } ask { on_unknown = \"deliver\" }");
     struct mtasts_entry *entry = recordless(&sample);
     entry->record = MTASTS_RECORD_ERROR;
     entry->error = MTASTS_ERROR_DNS;
@@ -252,7 +252,7 @@ static void test_local_fault(void) {
     ask_like(MTASTS_SOCKET_SOCKETMAP, "sts a.example", defer ? "TEMP " : "NOTFOUND ",
              defer ? "a.example" : "");
     ask_like(MTASTS_SOCKET_ASK, "decision a.example", "OK {", "\"verdict\":\"unknown\"");
-    raze_front();
+    front_down();
   }
 }
 

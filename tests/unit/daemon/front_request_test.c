@@ -2,7 +2,7 @@
 #include "front_private.h"
 
 #include "environment.h"
-#include "front_lab.h"
+#include "front_fixture.h"
 
 const char *const unit_name = "daemon/question";
 
@@ -30,9 +30,9 @@ static void set_up(const char *text) {
   snprintf(configuration, sizeof configuration, "%s", text);
   struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_CONFIGURE);
   job->snapshot = snapshot(text);
-  mtasts_queue_give(&lab.inbox, job);
+  mtasts_queue_give(&fixture.inbox, job);
   /* Once the front has begun to take its inbox, it does so before it hears another question. */
-  while (readable(lab.inbox.fd, 0))
+  while (readable(fixture.inbox.fd, 0))
     usleep(100);
 }
 
@@ -64,7 +64,7 @@ static void check(unsigned line, const struct unit_field *fields, size_t count) 
 }
 
 static void test_table(void) {
-  raise_front("");
+  front_up("");
   *configuration = '\0';
   fill_cache();
   client = enter(MTASTS_SOCKET_SOCKETMAP);
@@ -73,7 +73,7 @@ static void test_table(void) {
   no_job("all is in the cache");
   close(client);
   close(asker);
-  raze_front();
+  front_down();
 }
 
 /* A value that cannot be read is as good as none, and a failure of the cache. */
@@ -82,8 +82,8 @@ static void test_damaged(void) {
   MDB_txn *txn;
   MDB_val key = {9, (void *)(uintptr_t) "a.example"};
   MDB_val value = {1, (void *)(uintptr_t) "?"};
-  raise_front("");
-  cache = mtasts_store_cache(lab.store);
+  front_up("");
+  cache = mtasts_store_cache(fixture.store);
   CU_ASSERT_EQUAL_FATAL(mdb_txn_begin(cache->env, NULL, 0, &txn), 0);
   CU_ASSERT_EQUAL(mdb_put(txn, cache->policies, &key, &value, 0), 0);
   CU_ASSERT_EQUAL(mdb_txn_commit(txn), 0);
@@ -94,7 +94,7 @@ static void test_damaged(void) {
   say(fd, "postfix b.example");
   mtasts_job_free(job(MTASTS_JOB_LOOK_UP, "b.example", false)); /* ahead */
   close(fd);
-  raze_front();
+  front_down();
 }
 
 const struct unit_test unit_tests[] = {

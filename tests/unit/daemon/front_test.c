@@ -1,6 +1,6 @@
 #include "front.h"
 
-#include "front_lab.h"
+#include "front_fixture.h"
 
 const char *const unit_name = "daemon/front";
 
@@ -11,7 +11,7 @@ static const char SECURE[] = "OK secure match=mx1.example.com:.example.com serve
 
 static void test_hits(void) {
   struct sample sample;
-  raise_front("");
+  front_up("");
   known("a.example", governing(&sample));
   known("none.example", recordless(&sample));
   governing(&sample)->policy.mode = MTASTS_MODE_TESTING;
@@ -64,12 +64,12 @@ static void test_hits(void) {
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_UNKNOWN), 0);
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_REQUESTS), 29);
   no_job("all was cached and fresh");
-  raze_front();
+  front_down();
 }
 
 static void test_rulings(void) {
   struct sample sample;
-  raise_front("ask { deadline = 0.05 }");
+  front_up("ask { deadline = 0.05 }");
   known("a.example", governing(&sample));
   struct mtasts_entry_reply entry_reply = ask_ruling("entry a.example");
   struct mtasts_decision decision = mtasts_entry_reply_decide(&entry_reply, time(NULL));
@@ -85,24 +85,25 @@ static void test_rulings(void) {
   CU_ASSERT_FALSE(entry_reply.has_entry);
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_UNKNOWN), 1);
   /* Until the first rotation all domains count as used. */
-  mtasts_usage_filter_rotate(lab.usage, time(NULL) + MTASTS_USAGE_FILTER_PERIOD);
-  CU_ASSERT_TRUE(mtasts_usage_filter_in_use(lab.usage, &(struct mtasts_domain){"a.example", 9}));
+  mtasts_usage_filter_rotate(fixture.usage, time(NULL) + MTASTS_USAGE_FILTER_PERIOD);
   CU_ASSERT_TRUE(
-      mtasts_usage_filter_in_use(lab.usage, &(struct mtasts_domain){"late.example", 12}));
+      mtasts_usage_filter_in_use(fixture.usage, &(struct mtasts_domain){"a.example", 9}));
+  CU_ASSERT_TRUE(
+      mtasts_usage_filter_in_use(fixture.usage, &(struct mtasts_domain){"late.example", 12}));
   CU_ASSERT_FALSE(
-      mtasts_usage_filter_in_use(lab.usage, &(struct mtasts_domain){"never.example", 13}));
-  raze_front();
+      mtasts_usage_filter_in_use(fixture.usage, &(struct mtasts_domain){"never.example", 13}));
+  front_down();
 }
 
 static bool is_used_again(const char *name) {
   struct mtasts_domain asked = domain("%s", name);
-  return mtasts_usage_filter_asked_again(lab.usage, &asked);
+  return mtasts_usage_filter_asked_again(fixture.usage, &asked);
 }
 
 /* What the cache has known for a while is in use; what one mail asks for is not. */
 static void test_use(void) {
   struct sample sample;
-  raise_front("ask { deadline = 0.05 }");
+  front_up("ask { deadline = 0.05 }");
   known("young.example", governing(&sample)); /* checked of late */
   sample.entry.checked -= 60;
   known("old.example", &sample.entry);
@@ -117,13 +118,13 @@ static void test_use(void) {
   CU_ASSERT_TRUE(is_used_again("old.example"));
   CU_ASSERT_TRUE(is_used_again("popular.example"));
   CU_ASSERT_FALSE(is_used_again("junk.example"));
-  raze_front();
+  front_down();
 }
 
 /* Replies keep their order, and no look-up waits for another. */
 static void test_ahead(void) {
   struct sample sample;
-  raise_front("override \"ours.example\" { mode = \"none\" }");
+  front_up("override \"ours.example\" { mode = \"none\" }");
   known("known.example", governing(&sample));
   int fd = enter(ASK);
   say(fd, "entry one.example");
@@ -137,8 +138,8 @@ static void test_ahead(void) {
   no_job("the others are known, or not to be looked up, or on their way");
   done(two, MTASTS_OK, recordless(&sample), MTASTS_ASKED);
   silence(fd, "the first waits");
-  store_put(lab.store, "two.example", recordless(&sample));
-  CU_ASSERT_EQUAL(mtasts_store_flush(lab.store), MTASTS_OK);
+  store_put(fixture.store, "two.example", recordless(&sample));
+  CU_ASSERT_EQUAL(mtasts_store_flush(fixture.store), MTASTS_OK);
   done(one, MTASTS_OK, recordless(&sample), MTASTS_ASKED);
   expect_like(fd, "OK asked", "");
   expect_like(fd, "OK cached", "");
@@ -149,7 +150,7 @@ static void test_ahead(void) {
   done(job(MTASTS_JOB_LOOK_UP, "one.example", true), MTASTS_OK, recordless(&sample), MTASTS_ASKED);
   expect_like(fd, "OK asked", "");
   close(fd);
-  raze_front();
+  front_down();
 }
 
 static void test_miss(void) {
@@ -158,7 +159,7 @@ static void test_miss(void) {
   };
   struct sample sample;
   int fds[WAITERS];
-  raise_front("");
+  front_up("");
   known("known.example", governing(&sample));
   for (int i = 0; i < WAITERS; i++) {
     fds[i] = enter(i % 4 == 1 ? MTA : ASK);
@@ -192,13 +193,13 @@ static void test_miss(void) {
   done(asked, MTASTS_OK, recordless(&sample), MTASTS_ASKED);
   expect(stays, "NOTFOUND ");
   close(stays);
-  raze_front();
+  front_down();
 }
 
 /* An entry that says no more what the domain says now. */
 static void test_lapsed(void) {
   struct sample sample;
-  raise_front("");
+  front_up("");
   recordless(&sample)->next_check = time(NULL) - 1;
   known("absent.example", &sample.entry);
   recordless(&sample)->record = MTASTS_RECORD_ERROR;
@@ -217,12 +218,12 @@ static void test_lapsed(void) {
     expect(fd, SECURE);
     close(fd);
   }
-  raze_front();
+  front_down();
 }
 
 static void test_due(void) {
   struct sample sample;
-  raise_front("");
+  front_up("");
   governing(&sample)->next_check = time(NULL) - 1;
   known("due.example", &sample.entry);
   ask(MTA, "postfix due.example", SECURE);
@@ -250,14 +251,14 @@ static void test_due(void) {
   ask(MTA, "postfix mx.example", SECURE);
   done(job(MTASTS_JOB_LOOK_UP, "mx.example", false), MTASTS_OK, NULL, MTASTS_ASKED);
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_MISSES), 0);
-  raze_front();
+  front_down();
 }
 
 /* The net loop could not: a policy that is there by now governs; else nothing is known. */
 static void test_failed(void) {
   static const enum mtasts_status statuses[] = {MTASTS_FULL, MTASTS_TIMEOUT, MTASTS_NO_MEMORY};
   struct sample sample;
-  raise_front("");
+  front_up("");
   for (size_t i = 0; i < 3; i++) {
     int fd = enter(ASK);
     say(fd, "decision b.example");
@@ -286,11 +287,11 @@ static void test_failed(void) {
   done(asked, MTASTS_OK, NULL, MTASTS_CACHED);
   expect(fd, "NOTFOUND ");
   close(fd);
-  raze_front();
+  front_down();
 }
 
 static void test_deadlines(void) {
-  raise_front("ask { deadline = 0.2 on_unknown = \"defer\" }");
+  front_up("ask { deadline = 0.2 on_unknown = \"defer\" }");
   struct timespec begin;
   struct timespec end;
   int sts = enter(MTA);
@@ -317,7 +318,7 @@ static void test_deadlines(void) {
 
   /* At the end of the daemon it is told what is known. */
   struct mtasts_job *asked = job(MTASTS_JOB_LOOK_UP, "slow.example", true);
-  mtasts_queue_give(&lab.inbox, mtasts_job_new(MTASTS_JOB_STOP));
+  mtasts_queue_give(&fixture.inbox, mtasts_job_new(MTASTS_JOB_STOP));
   clock_gettime(CLOCK_MONOTONIC, &begin);
   expect_like(postfix, "TEMP ", "mtasts query slow.example");
   clock_gettime(CLOCK_MONOTONIC, &end);
@@ -328,31 +329,31 @@ static void test_deadlines(void) {
   close(entry);
   close(refresh);
   close(import);
-  raze_front();
+  front_down();
 }
 
 static void test_on_unknown(void) {
-  raise_front("ask { deadline = 0.03 on_unknown = \"deliver\" }");
+  front_up("ask { deadline = 0.03 on_unknown = \"deliver\" }");
   ask(ASK, "postfix slow.example", "NOTFOUND ");
   ask(ASK, "sts slow.example", "NOTFOUND ");
   ask_like(ASK, "decision slow.example", "OK {", "\"verdict\":\"unknown\",\"source\":\"none\"");
   CU_ASSERT_FALSE(ask_ruling("entry slow.example").defer);
-  raze_front();
+  front_down();
 
-  raise_front("ask { deadline = 0.03 on_unknown = \"defer\" }");
+  front_up("ask { deadline = 0.03 on_unknown = \"defer\" }");
   ask_like(ASK, "postfix slow.example", "TEMP ", "slow.example");
   ask_like(ASK, "sts slow.example", "TEMP ", "slow.example");
   ask_like(ASK, "decision slow.example", "OK {", "\"verdict\":\"unknown\",\"source\":\"none\"");
   CU_ASSERT_TRUE(ask_ruling("entry slow.example").defer);
-  raze_front();
+  front_down();
 }
 
 static void test_overrides(void) {
   struct sample sample;
-  raise_front("ask { deadline = 0.03 }\n"
-              "override \"mine.example\" { mode = \"enforce\" mx = {\"*.mine.example\"} }\n"
-              "override \"off.example\" { mode = \"none\" until = \"2099-01-01\" }\n"
-              "override \"past.example\" { mode = \"none\" until = \"2020-01-01\" }\n");
+  front_up("ask { deadline = 0.03 }\n"
+           "override \"mine.example\" { mode = \"enforce\" mx = {\"*.mine.example\"} }\n"
+           "override \"off.example\" { mode = \"none\" until = \"2099-01-01\" }\n"
+           "override \"past.example\" { mode = \"none\" until = \"2020-01-01\" }\n");
   known("off.example", governing(&sample));
   known("past.example", governing(&sample));
   ask(MTA, "postfix mine.example", "OK secure match=.mine.example servername=hostname");
@@ -377,7 +378,7 @@ static void test_overrides(void) {
   CU_ASSERT_EQUAL(entry_reply.entry.mx.count, 2);
   CU_ASSERT_EQUAL(mtasts_entry_reply_decide(&entry_reply, time(NULL)).source,
                   MTASTS_SOURCE_OVERRIDE);
-  raze_front();
+  front_down();
 }
 
 /* One that ends soon lasts no longer at whoever was told of it. */
@@ -390,15 +391,15 @@ static void test_override_ends(void) {
   strftime(date, sizeof date, "%Y-%m-%d", &tm);
   snprintf(text, sizeof text,
            "override \"o.example\" { mode = \"testing\" mx = {\"a.b\"} until = \"%s\" }", date);
-  raise_front(text);
+  front_up(text);
   struct mtasts_entry_reply entry_reply = ask_ruling("entry o.example");
   CU_ASSERT_EQUAL(entry_reply.entry.expires, tomorrow + 86400);
-  raze_front();
+  front_down();
 }
 
 static void test_monitor(void) {
   struct sample sample;
-  raise_front("site_mode = \"monitor\" ask { on_unknown = \"defer\" }");
+  front_up("site_mode = \"monitor\" ask { on_unknown = \"defer\" }");
   known("a.example", governing(&sample));
   ask(MTA, "postfix a.example", "NOTFOUND ");
   ask_like(ASK, "decision a.example", "OK {", "\"verdict\":\"enforce\"");
@@ -410,23 +411,23 @@ static void test_monitor(void) {
   ask(MTA, "sts new.example", "NOTFOUND ");
   done(job(MTASTS_JOB_LOOK_UP, "new.example", false), MTASTS_OK, recordless(&sample), MTASTS_ASKED);
   no_job("there was one");
-  raze_front();
+  front_down();
 }
 
 static void test_bracketed(void) {
   struct sample sample;
-  raise_front("socketmap { bracketed = false }");
+  front_up("socketmap { bracketed = false }");
   known("a.example", governing(&sample));
   ask(MTA, "postfix [a.example]", "NOTFOUND ");
   ask(MTA, "sts [a.example]:587", "NOTFOUND ");
   ask(MTA, "postfix a.example:587", SECURE);
   ask_like(ASK, "decision [a.example]", "OK {", "\"verdict\":\"enforce\"");
-  raze_front();
+  front_down();
 }
 
 static void test_pending_jobs(void) {
   struct sample sample;
-  raise_front("");
+  front_up("");
   known("a.example", governing(&sample));
   int fd = enter(ASK);
   int other = enter(ASK);
@@ -460,7 +461,7 @@ static void test_pending_jobs(void) {
   expect_like(fd, "OK {\"requests\":8,", "\"connections\":2,");
   close(fd);
   close(other);
-  raze_front();
+  front_down();
 }
 
 /* Asks as somebody else; exits 0 where that is refused. */
@@ -471,7 +472,8 @@ static int import_as_nobody(void *context) {
   if (setgid(65534) != 0 || setuid(65534) != 0)
     return 2;
   int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  if (connect(fd, (const struct sockaddr *)&lab.listeners[ASK], sizeof lab.listeners[ASK]) != 0 ||
+  if (connect(fd, (const struct sockaddr *)&fixture.listeners[ASK],
+              sizeof fixture.listeners[ASK]) != 0 ||
       send(fd, "9:import {},", 12, 0) != 12)
     return 3;
   ssize_t n = recv(fd, reply, sizeof reply, 0);
@@ -485,7 +487,7 @@ static void test_import(void) {
       "\"max_age\":86400,\"mx\":[\"mx.i.example\"],\"fetched\":\"2026-01-01T00:00:00Z\","
       "\"expires\":\"2026-01-02T00:00:00Z\"}";
   struct mtasts_entry entry;
-  raise_front("");
+  front_up("");
   int fd = enter(ASK);
   say(fd, line);
   struct mtasts_job *asked = job(MTASTS_JOB_IMPORT, "i.example", true);
@@ -510,12 +512,12 @@ static void test_import(void) {
   } else {
     unit_skip("not root: an import by another user");
   }
-  raze_front();
+  front_down();
 }
 
 static void test_configure(void) {
   struct sample sample;
-  raise_front("");
+  front_up("");
   known("a.example", governing(&sample));
   int fd = enter(MTA);
   say(fd, "postfix new.example");
@@ -532,29 +534,30 @@ static void test_configure(void) {
   usleep(20000);
   ask(MTA, "postfix a.example", SECURE);
   close(fd);
-  raze_front();
+  front_down();
 }
 
 static void test_stop(void) {
   struct sample sample;
-  raise_front("");
+  front_up("");
   int fd = enter(MTA);
   int idle = enter(MTA);
   char c;
   say(fd, "postfix new.example");
   struct mtasts_job *asked = job(MTASTS_JOB_LOOK_UP, "new.example", true);
-  mtasts_queue_give(&lab.inbox, mtasts_job_new(MTASTS_JOB_STOP));
+  mtasts_queue_give(&fixture.inbox, mtasts_job_new(MTASTS_JOB_STOP));
   CU_ASSERT_EQUAL(recv(idle, &c, 1, 0), 0);
   int late = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CU_ASSERT_EQUAL(
-      connect(late, (const struct sockaddr *)&lab.listeners[MTA], sizeof lab.listeners[MTA]), -1);
+  CU_ASSERT_EQUAL(connect(late, (const struct sockaddr *)&fixture.listeners[MTA],
+                          sizeof fixture.listeners[MTA]),
+                  -1);
   done(asked, MTASTS_OK, governing(&sample), MTASTS_FETCHED);
   expect(fd, SECURE);
   CU_ASSERT_EQUAL(recv(fd, &c, 1, 0), 0);
   close(late);
   close(fd);
   close(idle);
-  raze_front();
+  front_down();
 }
 
 const struct unit_test unit_tests[] = {

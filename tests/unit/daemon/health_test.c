@@ -10,32 +10,32 @@ static struct {
   struct mtasts_stats stats;
   struct mtasts_queue queues[MTASTS_LOOPS];
   struct mtasts_health health;
-} site;
+} fixture;
 
-static void raise_site(void) {
-  memset(&site, 0, sizeof site);
-  directory_new(site.path);
-  site.store = store_open(site.path);
-  site.health =
-      (struct mtasts_health){.stats = &site.stats, .cache = mtasts_store_cache(site.store)};
+static void fixture_up(void) {
+  memset(&fixture, 0, sizeof fixture);
+  directory_new(fixture.path);
+  fixture.store = store_open(fixture.path);
+  fixture.health =
+      (struct mtasts_health){.stats = &fixture.stats, .cache = mtasts_store_cache(fixture.store)};
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++) {
-    CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&site.queues[loop]));
-    site.health.inboxes[loop] = &site.queues[loop];
+    CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&fixture.queues[loop]));
+    fixture.health.inboxes[loop] = &fixture.queues[loop];
   }
 }
 
-static void raze_site(void) {
+static void fixture_down(void) {
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++)
-    mtasts_queue_destroy(&site.queues[loop]);
-  mtasts_store_close(site.store);
-  directory_free(site.path);
+    mtasts_queue_destroy(&fixture.queues[loop]);
+  mtasts_store_close(fixture.store);
+  directory_free(fixture.path);
 }
 
 /* The pings in a loop's inbox, which are read. */
 static unsigned pings(enum mtasts_loop loop) {
   struct mtasts_jobs jobs = STAILQ_HEAD_INITIALIZER(jobs);
   unsigned count = 0;
-  mtasts_queue_take(&site.queues[loop], &jobs);
+  mtasts_queue_take(&fixture.queues[loop], &jobs);
   for (struct mtasts_job *job; (job = STAILQ_FIRST(&jobs)); mtasts_job_free(job)) {
     STAILQ_REMOVE_HEAD(&jobs, link);
     CU_ASSERT_EQUAL(job->kind, MTASTS_JOB_PING);
@@ -46,66 +46,66 @@ static unsigned pings(enum mtasts_loop loop) {
 
 static void says(bool well, const char *expected) {
   char words[MTASTS_HEALTH_TEXT];
-  bool is = mtasts_health_check(&site.health, words);
+  bool is = mtasts_health_check(&fixture.health, words);
   unit_check(is == well && strcmp(words, expected) == 0, "%d, %s, in place of %s", is, words,
              expected);
 }
 
 static void loops_are_asked_in_turn(void) {
-  raise_site();
+  fixture_up();
   says(true, "ok\n");
-  mtasts_health_ask(&site.health);
-  mtasts_health_ask(&site.health);
+  mtasts_health_ask(&fixture.health);
+  mtasts_health_ask(&fixture.health);
   CU_ASSERT_EQUAL(pings(MTASTS_LOOP_FRONT), 1);
   CU_ASSERT_EQUAL(pings(MTASTS_LOOP_NET), 1);
-  mtasts_loop_seen(&site.stats, MTASTS_LOOP_FRONT);
-  mtasts_health_ask(&site.health);
+  mtasts_loop_seen(&fixture.stats, MTASTS_LOOP_FRONT);
+  mtasts_health_ask(&fixture.health);
   CU_ASSERT_EQUAL(pings(MTASTS_LOOP_FRONT), 1);
   CU_ASSERT_EQUAL(pings(MTASTS_LOOP_NET), 0);
   says(true, "ok\n");
-  raze_site();
+  fixture_down();
 }
 
 static void a_loop_that_hangs_is_told(void) {
-  raise_site();
-  mtasts_health_ask(&site.health);
-  mtasts_loop_seen(&site.stats, MTASTS_LOOP_FRONT);
-  site.health.asked[MTASTS_LOOP_NET] -= MTASTS_HEALTH_SILENCE_MS - 5000;
+  fixture_up();
+  mtasts_health_ask(&fixture.health);
+  mtasts_loop_seen(&fixture.stats, MTASTS_LOOP_FRONT);
+  fixture.health.asked[MTASTS_LOOP_NET] -= MTASTS_HEALTH_SILENCE_MS - 5000;
   says(true, "ok\n");
-  CU_ASSERT_EQUAL(mtasts_health_silence(&site.health, MTASTS_LOOP_FRONT), 0);
-  CU_ASSERT(mtasts_health_silence(&site.health, MTASTS_LOOP_NET) >= 25000);
-  site.health.asked[MTASTS_LOOP_NET] -= 6000;
+  CU_ASSERT_EQUAL(mtasts_health_silence(&fixture.health, MTASTS_LOOP_FRONT), 0);
+  CU_ASSERT(mtasts_health_silence(&fixture.health, MTASTS_LOOP_NET) >= 25000);
+  fixture.health.asked[MTASTS_LOOP_NET] -= 6000;
   says(false, "the net loop has not moved for 31 seconds\n");
-  mtasts_loop_seen(&site.stats, MTASTS_LOOP_NET);
+  mtasts_loop_seen(&fixture.stats, MTASTS_LOOP_NET);
   says(true, "ok\n");
-  raze_site();
+  fixture_down();
 }
 
 static void a_cache_that_fails_is_told(void) {
-  raise_site();
-  atomic_store(&site.stats.store_fails, true);
+  fixture_up();
+  atomic_store(&fixture.stats.store_fails, true);
   says(false, "the cache cannot be written: see the log\n");
-  atomic_store(&site.stats.store_fails, false);
+  atomic_store(&fixture.stats.store_fails, false);
   /* A child may not use what its parent has opened. */
   int status = -1;
   pid_t child = fork();
   if (child == 0) {
     char words[MTASTS_HEALTH_TEXT];
-    bool well = mtasts_health_check(&site.health, words);
+    bool well = mtasts_health_check(&fixture.health, words);
     _exit(!well && strncmp(words, "the cache cannot be read: ", 26) == 0 ? 0 : 1);
   }
   waitpid(child, &status, 0);
   CU_ASSERT_EQUAL(status, 0);
   says(true, "ok\n");
-  raze_site();
+  fixture_down();
 }
 
 static void what_is_not_open_is_told(void) {
   static struct mtasts_listeners listeners;
   struct mtasts_cache_location location = {.directory = "/var/lib/x"};
-  raise_site();
-  site.health.listeners = &listeners;
-  site.health.location = &location;
+  fixture_up();
+  fixture.health.listeners = &listeners;
+  fixture.health.location = &location;
   listeners.address_count = 2;
   listeners.addresses[0].open = true;
   listeners.addresses[1].open = true;
@@ -117,7 +117,7 @@ static void what_is_not_open_is_told(void) {
   location.lost = true;
   says(false, "the cache /var/lib/x was renamed or removed: put it back, or restart mtastsd\n"
               "inet:127.0.0.1:1: taken\n");
-  raze_site();
+  fixture_down();
 }
 
 const struct unit_test unit_tests[] = {

@@ -1,5 +1,5 @@
 /* Faults of this host's, from the network to the verdict: never `none`. */
-#include "netloop_rig.h"
+#include "netloop_fixture.h"
 
 #include "dns_message.h"
 
@@ -21,80 +21,80 @@ static const struct dns_line silent_zone[] = {
     {"*", "DROP", ""}, {"", "DROP", ""}, {NULL, NULL, NULL}};
 static const struct dns_line failing_zone[] = {{"*", "RCODE", "2"}, {NULL, NULL, NULL}};
 
-static struct rig *fault_rig(const char *servers) {
-  struct rig *rig = prepare();
-  atomic_store(&rig->dns.zone, fault_zone);
-  rig->dns_timeout = 3;
+static struct fixture *fault_rig(const char *servers) {
+  struct fixture *fixture = prepare();
+  atomic_store(&fixture->dns.zone, fault_zone);
+  fixture->dns_timeout = 3;
   if (servers)
-    rig->servers = servers;
-  start(rig, 8);
-  return rig;
+    fixture->servers = servers;
+  start(fixture, 8);
+  return fixture;
 }
 
 /* What a first contact comes to, and what it comes to when it is read from the cache. */
-static void check(struct rig *rig, const char *name, enum mtasts_verdict verdict) {
-  struct mtasts_entry entry = ask(rig, MTASTS_JOB_LOOK_UP, name);
+static void check(struct fixture *fixture, const char *name, enum mtasts_verdict verdict) {
+  struct mtasts_entry entry = ask(fixture, MTASTS_JOB_LOOK_UP, name);
   struct mtasts_domain key = domain("%s", name);
   enum mtasts_verdict first = mtasts_decide(&entry, NULL, answer->freshness, time(NULL)).verdict;
   unit_check(first == verdict, "%s: %s, not %s: %.*s", name, mtasts_verdict_name(first),
              mtasts_verdict_name(verdict), (int)entry.detail.len,
              entry.detail.data ? entry.detail.data : "");
-  CU_ASSERT_EQUAL(mtasts_reader_get(rig->reader, &key, &entry), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_reader_get(fixture->reader, &key, &entry), MTASTS_OK);
   CU_ASSERT_EQUAL(mtasts_decide(&entry, NULL, MTASTS_CACHED, time(NULL)).verdict, verdict);
 }
 
 /* A name server of the domain's that answers nothing, and a resolver that answers nothing. */
 static void silence(void) {
-  struct rig *rig = fault_rig(NULL);
-  check(rig, "a.silent.example", MTASTS_VERDICT_NONE);
-  atomic_store(&rig->dns.zone, silent_zone);
-  check(rig, "b.silent.example", MTASTS_VERDICT_UNKNOWN);
-  check(rig, "good.example", MTASTS_VERDICT_UNKNOWN);
-  end(rig);
+  struct fixture *fixture = fault_rig(NULL);
+  check(fixture, "a.silent.example", MTASTS_VERDICT_NONE);
+  atomic_store(&fixture->dns.zone, silent_zone);
+  check(fixture, "b.silent.example", MTASTS_VERDICT_UNKNOWN);
+  check(fixture, "good.example", MTASTS_VERDICT_UNKNOWN);
+  end(fixture);
 }
 
 /* A resolver that has lost its own way out says so for all names. */
 static void failing_resolver(void) {
-  struct rig *rig = fault_rig(NULL);
+  struct fixture *fixture = fault_rig(NULL);
   char name[32];
-  atomic_store(&rig->dns.zone, failing_zone);
+  atomic_store(&fixture->dns.zone, failing_zone);
   for (unsigned i = 0; i < 8; i++) {
     snprintf(name, sizeof name, "n%u.example", i);
-    ask(rig, MTASTS_JOB_LOOK_UP, name);
+    ask(fixture, MTASTS_JOB_LOOK_UP, name);
   }
-  for (int i = 0; i < 100 && !rig->stats.dns_fails; i++)
+  for (int i = 0; i < 100 && !fixture->stats.dns_fails; i++)
     usleep(50000);
   usleep(1500000); /* it is looked at once a second */
-  check(rig, "later.example", MTASTS_VERDICT_UNKNOWN);
-  end(rig);
+  check(fixture, "later.example", MTASTS_VERDICT_UNKNOWN);
+  end(fixture);
 }
 
 static void no_route(void) {
-  struct rig *rig = fault_rig(NULL);
-  check(rig, "far.example", MTASTS_VERDICT_UNKNOWN);
+  struct fixture *fixture = fault_rig(NULL);
+  check(fixture, "far.example", MTASTS_VERDICT_UNKNOWN);
   /* Another address of the host's has failed by itself. */
-  check(rig, "both.example", MTASTS_VERDICT_NONE);
-  check(rig, "refused.example", MTASTS_VERDICT_NONE);
-  end(rig);
-  rig = fault_rig("servers = {\"203.0.113.53\"}");
-  check(rig, "good.example", MTASTS_VERDICT_UNKNOWN);
-  end(rig);
+  check(fixture, "both.example", MTASTS_VERDICT_NONE);
+  check(fixture, "refused.example", MTASTS_VERDICT_NONE);
+  end(fixture);
+  fixture = fault_rig("servers = {\"203.0.113.53\"}");
+  check(fixture, "good.example", MTASTS_VERDICT_UNKNOWN);
+  end(fixture);
 }
 
 static void no_descriptors(void) {
-  struct rig *rig = fault_rig(NULL);
+  struct fixture *fixture = fault_rig(NULL);
   struct rlimit limit;
-  ask(rig, MTASTS_JOB_LOOK_UP, "refused.example"); /* all that is opened once is open */
+  ask(fixture, MTASTS_JOB_LOOK_UP, "refused.example"); /* all that is opened once is open */
   CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &limit), 0);
   struct rlimit none = {.rlim_cur = 1, .rlim_max = limit.rlim_max};
   CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &none), 0);
-  struct mtasts_entry entry = ask(rig, MTASTS_JOB_LOOK_UP, "good.example");
+  struct mtasts_entry entry = ask(fixture, MTASTS_JOB_LOOK_UP, "good.example");
   CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &limit), 0);
   CU_ASSERT_EQUAL(mtasts_decide(&entry, NULL, answer->freshness, time(NULL)).verdict,
                   MTASTS_VERDICT_UNKNOWN);
   CU_ASSERT_EQUAL(entry.failures, 1);
-  CU_ASSERT_TRUE(ask(rig, MTASTS_JOB_REFRESH, "good.example").has_policy);
-  end(rig);
+  CU_ASSERT_TRUE(ask(fixture, MTASTS_JOB_REFRESH, "good.example").has_policy);
+  end(fixture);
 }
 
 const struct unit_test unit_tests[] = {

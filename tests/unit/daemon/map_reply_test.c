@@ -20,7 +20,7 @@ static bool is(const char *word, const char *name) {
 }
 
 /* What a vector says of the domain. */
-struct scene {
+struct fixture {
   unsigned char store[256];
   struct mtasts_policy policy;
   struct mtasts_override override;
@@ -29,46 +29,47 @@ struct scene {
 };
 
 /* Packs as a policy's patterns are, whatever is in them. */
-static void pack(struct scene *scene, const struct unit_field *joined) {
-  struct mtasts_names *names = &scene->policy.mx;
-  names->data = scene->store;
+static void pack(struct fixture *fixture, const struct unit_field *joined) {
+  struct mtasts_names *names = &fixture->policy.mx;
+  names->data = fixture->store;
   for (size_t at = 0; at < joined->len;) {
     const char *end = memchr(joined->data + at, '|', joined->len - at);
     size_t len = end ? (size_t)(end - joined->data) - at : joined->len - at;
-    scene->store[names->size] = (unsigned char)len;
-    memcpy(scene->store + names->size + 1, joined->data + at, len);
+    fixture->store[names->size] = (unsigned char)len;
+    memcpy(fixture->store + names->size + 1, joined->data + at, len);
     names->size += 1 + len;
     names->count++;
     at += len + 1;
   }
 }
 
-static bool take_verdict(struct scene *scene, const char *word) {
-  struct mtasts_decision *decision = &scene->found.decision;
+static bool take_verdict(struct fixture *fixture, const char *word) {
+  struct mtasts_decision *decision = &fixture->found.decision;
   for (unsigned i = MTASTS_VERDICT_UNKNOWN; i <= MTASTS_VERDICT_DEFER; i++) {
     if (!is(word, mtasts_verdict_name((enum mtasts_verdict)i)))
       continue;
     decision->verdict = (enum mtasts_verdict)i;
     if (i == MTASTS_VERDICT_ENFORCE || i == MTASTS_VERDICT_TESTING) {
-      scene->policy.mode = i == MTASTS_VERDICT_ENFORCE ? MTASTS_MODE_ENFORCE : MTASTS_MODE_TESTING;
-      decision->policy = &scene->policy;
+      fixture->policy.mode =
+          i == MTASTS_VERDICT_ENFORCE ? MTASTS_MODE_ENFORCE : MTASTS_MODE_TESTING;
+      decision->policy = &fixture->policy;
     }
     return true;
   }
   return false;
 }
 
-static bool take_circumstance(struct scene *scene, const char *word) {
-  struct mtasts_decision *decision = &scene->found.decision;
+static bool take_circumstance(struct fixture *fixture, const char *word) {
+  struct mtasts_decision *decision = &fixture->found.decision;
   for (unsigned i = MTASTS_MODE_NONE; i <= MTASTS_MODE_ENFORCE; i++)
     if (is(word, mtasts_mode_name((enum mtasts_mode)i))) {
-      scene->policy.mode = (enum mtasts_mode)i;
-      decision->policy = &scene->policy;
+      fixture->policy.mode = (enum mtasts_mode)i;
+      decision->policy = &fixture->policy;
       return true;
     }
   for (unsigned i = MTASTS_ERROR_POLICY_FETCH; i <= MTASTS_ERROR_RECORD_INVALID; i++)
     if (is(word, mtasts_error_name((enum mtasts_error)i))) {
-      scene->entry.error = (enum mtasts_error)i;
+      fixture->entry.error = (enum mtasts_error)i;
       return true;
     }
   if (!is(word, "override"))
@@ -77,20 +78,20 @@ static bool take_circumstance(struct scene *scene, const char *word) {
   return true;
 }
 
-static bool set(struct scene *scene, char *words) {
+static bool set(struct fixture *fixture, char *words) {
   char *rest;
   char *word = strtok_r(words, " ", &rest);
-  bool known = word && take_verdict(scene, word);
+  bool known = word && take_verdict(fixture, word);
   while (known && (word = strtok_r(NULL, " ", &rest)))
-    known = take_circumstance(scene, word);
-  scene->override = (struct mtasts_override){.policy = scene->policy, .until = INT64_MAX};
-  scene->override.policy.max_age = 0; /* which is not used */
-  scene->found.domain = &domain;
-  scene->found.text = MTASTS_SPAN("example.com");
-  scene->found.entry = &scene->entry;
-  if (scene->found.decision.source == MTASTS_SOURCE_OVERRIDE) {
-    scene->found.override = &scene->override;
-    scene->found.decision.policy = &scene->override.policy;
+    known = take_circumstance(fixture, word);
+  fixture->override = (struct mtasts_override){.policy = fixture->policy, .until = INT64_MAX};
+  fixture->override.policy.max_age = 0; /* which is not used */
+  fixture->found.domain = &domain;
+  fixture->found.text = MTASTS_SPAN("example.com");
+  fixture->found.entry = &fixture->entry;
+  if (fixture->found.decision.source == MTASTS_SOURCE_OVERRIDE) {
+    fixture->found.override = &fixture->override;
+    fixture->found.decision.policy = &fixture->override.policy;
   }
   return known;
 }
@@ -105,7 +106,7 @@ static void compare(unsigned line, const char *what, const struct unit_field *wa
 }
 
 static void check(unsigned line, const struct unit_field *fields, size_t count) {
-  struct scene scene = {
+  struct fixture fixture = {
       .policy.max_age = 86400,
       .entry.detail = {"SERVFAIL for \x1b", 14},
   };
@@ -115,8 +116,8 @@ static void check(unsigned line, const struct unit_field *fields, size_t count) 
     unit_check(false, "line %u: %zu fields", line, count);
     return;
   }
-  pack(&scene, &fields[3]);
-  bool set_up = set(&scene, fields[2].data);
+  pack(&fixture, &fields[3]);
+  bool set_up = set(&fixture, fields[2].data);
   unit_check(set_up, "line %u: no circumstances", line);
   if (mtasts_config_parse((struct mtasts_span){fields[4].data, fields[4].len}, "test", error,
                           &config) != MTASTS_OK) {
@@ -130,7 +131,7 @@ static void check(unsigned line, const struct unit_field *fields, size_t count) 
   enum mtasts_map map =
       mtasts_map_named(name, at_ask ? MTASTS_SOCKET_ASK : MTASTS_SOCKET_SOCKETMAP);
   compare(line, fields[0].data, &fields[5],
-          mtasts_map_reply_write(map, &scene.found, config, NOW, out));
+          mtasts_map_reply_write(map, &fixture.found, config, NOW, out));
   mtasts_config_free(config);
 }
 

@@ -23,7 +23,7 @@ static struct {
   struct event_base *base;
   struct mtasts_metrics *metrics;
   struct sockaddr_in address;
-} site;
+} fixture;
 
 static char reply[64 << 10];
 
@@ -40,59 +40,61 @@ static struct mtasts_snapshot *snapshot(const char *text) {
 /* With the smallest of buffers, so that no answer fits into one. */
 static int listen_there(void) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  socklen_t size = sizeof site.address;
+  socklen_t size = sizeof fixture.address;
   int least = 1;
-  site.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  fixture.address =
+      (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
   setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
-  CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&site.address, sizeof site.address), 0);
-  CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&site.address, &size), 0);
+  CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&fixture.address, sizeof fixture.address), 0);
+  CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&fixture.address, &size), 0);
   CU_ASSERT_EQUAL_FATAL(listen(fd, 64), 0);
   return fd;
 }
 
-static void raise_site(void) {
+static void fixture_up(void) {
   struct mtasts_metrics_options options;
-  memset(&site, 0, sizeof site);
-  directory_new(site.path);
-  site.store = store_open(site.path);
-  site.usage = mtasts_usage_filter_new(time(NULL));
-  site.base = event_base_new();
+  memset(&fixture, 0, sizeof fixture);
+  directory_new(fixture.path);
+  fixture.store = store_open(fixture.path);
+  fixture.usage = mtasts_usage_filter_new(time(NULL));
+  fixture.base = event_base_new();
   options = (struct mtasts_metrics_options){
-      .base = site.base,
+      .base = fixture.base,
       .fd = listen_there(),
       .snapshot = snapshot(""),
-      .stats = &site.stats,
-      .cache = mtasts_store_cache(site.store),
-      .usage = site.usage,
+      .stats = &fixture.stats,
+      .cache = mtasts_store_cache(fixture.store),
+      .usage = fixture.usage,
   };
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++) {
-    CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&site.queues[loop]));
-    options.inboxes[loop] = &site.queues[loop];
+    CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&fixture.queues[loop]));
+    options.inboxes[loop] = &fixture.queues[loop];
   }
-  site.metrics = mtasts_metrics_new(&options);
-  CU_ASSERT_PTR_NOT_NULL_FATAL(site.metrics);
+  fixture.metrics = mtasts_metrics_new(&options);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(fixture.metrics);
   mtasts_snapshot_unref(options.snapshot);
 }
 
-static void raze_site(void) {
-  mtasts_metrics_free(site.metrics);
-  event_base_free(site.base);
+static void fixture_down(void) {
+  mtasts_metrics_free(fixture.metrics);
+  event_base_free(fixture.base);
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++)
-    mtasts_queue_destroy(&site.queues[loop]);
-  mtasts_usage_filter_free(site.usage);
-  mtasts_store_close(site.store);
-  directory_free(site.path);
+    mtasts_queue_destroy(&fixture.queues[loop]);
+  mtasts_usage_filter_free(fixture.usage);
+  mtasts_store_close(fixture.store);
+  directory_free(fixture.path);
 }
 
 static void turn(void) {
-  event_base_loop(site.base, EVLOOP_NONBLOCK);
+  event_base_loop(fixture.base, EVLOOP_NONBLOCK);
 }
 
 static int enter(void) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int least = 1;
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
-  CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&site.address, sizeof site.address), 0);
+  CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&fixture.address, sizeof fixture.address),
+                        0);
   return fd;
 }
 
@@ -138,8 +140,8 @@ static size_t body_size(void) {
 
 static void pages(void) {
   size_t announced = 0;
-  raise_site();
-  mtasts_count_set(&site.stats, MTASTS_COUNT_HITS, 4711);
+  fixture_up();
+  mtasts_count_set(&fixture.stats, MTASTS_COUNT_HITS, 4711);
   expect(REQUEST("GET /metrics"), "HTTP/1.1 200 OK\r\n", "\nmtasts_cache_hits_total 4711\n");
   CU_ASSERT_PTR_NOT_NULL(strstr(reply, "\r\nContent-Type: text/plain; version=0.0.4; "));
   CU_ASSERT_PTR_NOT_NULL(strstr(reply, "\r\nConnection: close\r\n"));
@@ -152,17 +154,17 @@ static void pages(void) {
   expect(REQUEST("HEAD /metrics?x"), "HTTP/1.1 200 OK\r\n", "\r\nContent-Length: ");
   CU_ASSERT_EQUAL(body_size(), 0);
   expect(REQUEST("GET /healthz"), "HTTP/1.1 200 OK\r\n", "\r\n\r\nok\n");
-  atomic_store(&site.stats.store_fails, true);
+  atomic_store(&fixture.stats.store_fails, true);
   expect(REQUEST("GET /healthz"), "HTTP/1.1 503 ", "\r\n\r\nthe cache cannot be written");
   expect(REQUEST("HEAD /healthz"), "HTTP/1.1 503 ", "\r\nContent-Length: 4");
   CU_ASSERT_EQUAL(body_size(), 0);
   expect(REQUEST("GET /metrics"), "HTTP/1.1 200 OK\r\n", "\nmtasts_healthy 0\n");
-  raze_site();
+  fixture_down();
 }
 
 static void refusals(void) {
   static char large[MTASTS_HTTP_HEAD_MAX + 200];
-  raise_site();
+  fixture_up();
   expect(REQUEST("GET /"), "HTTP/1.1 404 ", "/metrics");
   expect(REQUEST("GET /metrics/"), "HTTP/1.1 404 ", "/metrics");
   expect(REQUEST("HEAD /nowhere"), "HTTP/1.1 404 ", "");
@@ -172,12 +174,12 @@ static void refusals(void) {
   expect("GET /metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 400 ", "");
   memset(large, 'G', sizeof large - 1);
   expect(large, "HTTP/1.1 400 ", ""); /* and what is left of it is read, so that nothing is reset */
-  raze_site();
+  fixture_down();
 }
 
 static void requests_come_in_pieces(void) {
   static const char request[] = REQUEST("GET /healthz");
-  raise_site();
+  fixture_up();
   int fd = enter();
   for (const char *at = request; *at; at++) {
     CU_ASSERT_EQUAL(send(fd, at, 1, MSG_NOSIGNAL), 1);
@@ -192,12 +194,12 @@ static void requests_come_in_pieces(void) {
   close(fd);
   turn();
   expect(REQUEST("GET /healthz"), "HTTP/1.1 200 OK\r\n", "ok\n");
-  raze_site();
+  fixture_down();
 }
 
 static void the_oldest_makes_room(void) {
   int fds[MTASTS_METRICS_CLIENTS_MAX];
-  raise_site();
+  fixture_up();
   for (int i = 0; i < MTASTS_METRICS_CLIENTS_MAX; i++) {
     fds[i] = enter();
     turn();
@@ -208,13 +210,13 @@ static void the_oldest_makes_room(void) {
   CU_ASSERT_FALSE(hear(fds[1], 20));
   for (int i = 0; i < MTASTS_METRICS_CLIENTS_MAX; i++)
     close(fds[i]);
-  raze_site();
+  fixture_down();
 }
 
 /* Neither those that do not ask, nor those that do not read, nor those that do not close. */
 static void slow_clients_are_dropped(void) {
   struct timespec began, ended;
-  raise_site();
+  fixture_up();
   int silent = enter();
   int deaf = enter();
   int open = enter();
@@ -236,31 +238,31 @@ static void slow_clients_are_dropped(void) {
   close(silent);
   close(deaf);
   close(open);
-  raze_site();
+  fixture_down();
 }
 
 static void a_reload_is_told(void) {
-  raise_site();
+  fixture_up();
   struct mtasts_snapshot *next =
       snapshot("site_mode = \"monitor\" override \"a.example\" { mode = \"none\" }");
-  mtasts_metrics_configure(site.metrics, next);
+  mtasts_metrics_configure(fixture.metrics, next);
   mtasts_snapshot_unref(next);
   expect(REQUEST("GET /metrics"), "HTTP/1.1 200 OK\r\n",
          "\nmtasts_site_mode{mode=\"monitor\"} 1\n");
   CU_ASSERT_PTR_NOT_NULL(strstr(reply, "\nmtasts_overrides 1\n"));
-  raze_site();
+  fixture_down();
 }
 
 /* The port was another's at first; later it is served at, and then at another one. */
 static void a_socket_comes_later(void) {
-  raise_site();
-  struct sockaddr_in first = site.address;
-  mtasts_metrics_listen(site.metrics, listen_there());
+  fixture_up();
+  struct sockaddr_in first = fixture.address;
+  mtasts_metrics_listen(fixture.metrics, listen_there());
   expect(REQUEST("GET /healthz"), "HTTP/1.1 200 OK\r\n", "ok\n");
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&first, sizeof first), -1);
   close(fd);
-  raze_site();
+  fixture_down();
 }
 
 const struct unit_test unit_tests[] = {

@@ -3,12 +3,12 @@
  */
 #include "outcome_socket.h"
 
-#include "front_lab.h"
+#include "front_fixture.h"
 
 const char *const unit_name = "daemon/outcomes";
 
 static void tell(const char *datagram, size_t size) {
-  CU_ASSERT_EQUAL(send(lab.outcomes, datagram, size, 0), (ssize_t)size);
+  CU_ASSERT_EQUAL(send(fixture.outcomes, datagram, size, 0), (ssize_t)size);
 }
 
 static void test_outcomes(void) {
@@ -19,13 +19,13 @@ static void test_outcomes(void) {
       OUTCOME("good.example", "2", "0"), "nonsense", OUTCOME("none.example", "9", "1"),
       OUTCOME("bad.example", "2", "1"), OUTCOME("bad.example", "2", "1")};
   static const unsigned char large[MTASTS_ENTRY_SIZE_MAX];
-  raise_front("");
+  front_up("");
   for (size_t i = 0; i < sizeof told / sizeof *told; i++)
     tell(told[i], strlen(told[i]));
   struct mtasts_job *recheck = job(MTASTS_JOB_RECHECK, "bad.example", false);
   no_job("one is out for all who tell of a domain");
   done(recheck, MTASTS_OK, NULL, MTASTS_ASKED);
-  while (readable(lab.inbox.fd, 0))
+  while (readable(fixture.inbox.fd, 0))
     usleep(100);
   tell(told[3], strlen(told[3]));
   mtasts_job_free(job(MTASTS_JOB_RECHECK, "bad.example", false));
@@ -35,7 +35,7 @@ static void test_outcomes(void) {
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_OUTCOMES), 8);
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_OUTCOME_FAILURES), 4);
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_OUTCOME_MALFORMED), 3);
-  raze_front();
+  front_down();
 }
 
 /* Lines of the log that begin so, which went to the file. */
@@ -54,7 +54,7 @@ static void test_flood(void) {
   char datagram[256];
   FILE *log = tmpfile();
   int before = dup(STDERR_FILENO);
-  raise_front("");
+  front_up("");
   dup2(fileno(log), STDERR_FILENO);
   for (int i = 0; i < 1000; i++) {
     int len = snprintf(datagram, sizeof datagram,
@@ -69,7 +69,7 @@ static void test_flood(void) {
   tell(datagram, strlen(datagram));
   for (int i = 0; i < 1000 && counted(MTASTS_COUNT_OUTCOME_FAILURES) < 1001; i++)
     usleep(10000);
-  raze_front();
+  front_down();
   dup2(before, STDERR_FILENO);
   close(before);
   unsigned written = lines_that_begin(log, "outcome domain=");

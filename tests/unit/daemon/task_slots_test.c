@@ -1,4 +1,4 @@
-#include "netloop_rig.h"
+#include "netloop_fixture.h"
 
 #include "../net/deaf.h"
 #include "dns_message.h"
@@ -21,38 +21,38 @@ static const struct dns_line hole_zone[] = {PUBLISHES("good.example", "20260101"
                                             {"*slow.example", "DROP", ""},
                                             {NULL, NULL, NULL}};
 
-static struct rig *hole_rig(unsigned dns_timeout, unsigned in_flight) {
-  struct rig *rig = prepare();
-  atomic_store(&rig->dns.zone, hole_zone);
-  rig->dns_timeout = dns_timeout;
-  start(rig, in_flight);
-  return rig;
+static struct fixture *hole_rig(unsigned dns_timeout, unsigned in_flight) {
+  struct fixture *fixture = prepare();
+  atomic_store(&fixture->dns.zone, hole_zone);
+  fixture->dns_timeout = dns_timeout;
+  start(fixture, in_flight);
+  return fixture;
 }
 
 /* Each of an owner of its own. */
-static void give_many(struct rig *rig, const char *suffix, unsigned count, bool waited) {
+static void give_many(struct fixture *fixture, const char *suffix, unsigned count, bool waited) {
   char name[64];
   for (unsigned i = 0; i < count; i++) {
     snprintf(name, sizeof name, "%u%s", i, suffix);
-    give(rig, MTASTS_JOB_LOOK_UP, name, waited, OTHER + i);
+    give(fixture, MTASTS_JOB_LOOK_UP, name, waited, OTHER + i);
   }
 }
 
 /* Waits until the good domain is answered. */
-static void check_good(struct rig *rig, int milliseconds) {
+static void check_good(struct fixture *fixture, int milliseconds) {
   struct mtasts_job *job;
-  give(rig, MTASTS_JOB_LOOK_UP, "good.example", true, GOOD);
-  while ((job = take(rig, milliseconds)) && (uintptr_t)job->token != GOOD)
+  give(fixture, MTASTS_JOB_LOOK_UP, "good.example", true, GOOD);
+  while ((job = take(fixture, milliseconds)) && (uintptr_t)job->token != GOOD)
     mtasts_job_free(job);
   unit_check(job && job->status == MTASTS_OK && entry_of(job).has_policy, "no answer in time");
   mtasts_job_free(job);
 }
 
-static void check_idle(struct rig *rig) {
+static void check_idle(struct fixture *fixture) {
   unsigned long long busy = 1;
   for (int i = 0; i < 100 && busy > 0; i++) {
     usleep(50000);
-    busy = counted(rig, MTASTS_COUNT_IN_FLIGHT) + counted(rig, MTASTS_COUNT_WAITING);
+    busy = counted(fixture, MTASTS_COUNT_IN_FLIGHT) + counted(fixture, MTASTS_COUNT_WAITING);
   }
   CU_ASSERT_EQUAL(busy, 0);
 }
@@ -60,19 +60,19 @@ static void check_idle(struct rig *rig) {
 /* Six begin in a second if each keeps its place for that long: 200 would take half a minute. */
 static void one_address_holds_nobody_up(void) {
   struct deaf_server hole;
-  struct rig *rig = hole_rig(2, 8);
+  struct fixture *fixture = hole_rig(2, 8);
   struct mtasts_job *job;
   unsigned before = 0;
   CU_ASSERT_TRUE_FATAL(deaf_start(&hole, HOLE, DEAF_SILENT));
-  give_many(rig, "hole.example", 200, true);
-  give(rig, MTASTS_JOB_LOOK_UP, "good.example", true, GOOD);
-  for (; (job = take(rig, 10000)) && (uintptr_t)job->token != GOOD; before++)
+  give_many(fixture, "hole.example", 200, true);
+  give(fixture, MTASTS_JOB_LOOK_UP, "good.example", true, GOOD);
+  for (; (job = take(fixture, 10000)) && (uintptr_t)job->token != GOOD; before++)
     mtasts_job_free(job);
   unit_check(job && job->status == MTASTS_OK && entry_of(job).has_policy, "no answer");
   mtasts_job_free(job);
   /* Each of these took a second: two of the address at a time. */
   unit_check(before < 40, "answered behind %u of them", before);
-  end(rig);
+  end(fixture);
   deaf_stop(&hole);
 }
 
@@ -81,18 +81,18 @@ static void healthy_provider(void) {
   enum {
     MANY = 300
   };
-  struct rig *rig = hole_rig(5, 8);
+  struct fixture *fixture = hole_rig(5, 8);
   unsigned answered = 0;
-  give_many(rig, "big.example", MANY, true);
-  for (struct mtasts_job *job; answered < MANY && (job = take(rig, 10000)); answered++) {
+  give_many(fixture, "big.example", MANY, true);
+  for (struct mtasts_job *job; answered < MANY && (job = take(fixture, 10000)); answered++) {
     /* There is no such site, which is the domain's own fault. */
     unit_check(job->status == MTASTS_OK && !entry_of(job).local_fault, "%s: %s", job->domain.name,
                mtasts_status_name(job->status));
     mtasts_job_free(job);
   }
   CU_ASSERT_EQUAL(answered, MANY);
-  check_idle(rig);
-  end(rig);
+  check_idle(fixture);
+  end(fixture);
 }
 
 /* What is held when other servers are to be asked begins again, and none is lost. */
@@ -101,100 +101,100 @@ static void begun_again(void) {
     MANY = 20
   };
   struct deaf_server hole;
-  struct rig *rig = hole_rig(2, 8);
+  struct fixture *fixture = hole_rig(2, 8);
   unsigned answered = 0;
   CU_ASSERT_TRUE_FATAL(deaf_start(&hole, HOLE, DEAF_SILENT));
-  give_many(rig, "hole.example", MANY, true);
-  CU_ASSERT_TRUE(comes_true(rig, MTASTS_COUNT_WAITING, MANY - 8, 5));
+  give_many(fixture, "hole.example", MANY, true);
+  CU_ASSERT_TRUE(comes_true(fixture, MTASTS_COUNT_WAITING, MANY - 8, 5));
   struct mtasts_job *configure = mtasts_job_new(MTASTS_JOB_CONFIGURE);
-  rig->dns_timeout = 3;
-  configure->snapshot = configuration(rig, 8);
+  fixture->dns_timeout = 3;
+  configure->snapshot = configuration(fixture, 8);
   configure->token = (void *)(uintptr_t)GOOD;
-  mtasts_queue_give(&rig->inbox, configure);
-  for (struct mtasts_job *job; answered < MANY + 1 && (job = take(rig, 30000)); answered++)
+  mtasts_queue_give(&fixture->inbox, configure);
+  for (struct mtasts_job *job; answered < MANY + 1 && (job = take(fixture, 30000)); answered++)
     mtasts_job_free(job);
   CU_ASSERT_EQUAL(answered, MANY + 1);
-  check_idle(rig);
-  end(rig);
+  check_idle(fixture);
+  end(fixture);
   deaf_stop(&hole);
 }
 
 /* The one place is a refresh's, which takes long: a question has it after a second. */
 static void place_of_another_kind(void) {
-  struct rig *rig = hole_rig(30, 1);
-  give(rig, MTASTS_JOB_LOOK_UP, "slow.example", false, OTHER);
-  CU_ASSERT_TRUE(comes_true(rig, MTASTS_COUNT_IN_FLIGHT, 1, 5));
-  check_good(rig, 15000);
-  end(rig);
+  struct fixture *fixture = hole_rig(30, 1);
+  give(fixture, MTASTS_JOB_LOOK_UP, "slow.example", false, OTHER);
+  CU_ASSERT_TRUE(comes_true(fixture, MTASTS_COUNT_IN_FLIGHT, 1, 5));
+  check_good(fixture, 15000);
+  end(fixture);
 }
 
 /* One that is ended for others: who waits has no answer, and nothing is stored of the domain. */
 static void ended_for_others(void) {
-  struct rig *rig = hole_rig(60, 4);
+  struct fixture *fixture = hole_rig(60, 4);
   struct mtasts_entry entry;
-  give_many(rig, "slow.example", 24, true);
-  struct mtasts_job *job = take(rig, 20000);
+  give_many(fixture, "slow.example", 24, true);
+  struct mtasts_job *job = take(fixture, 20000);
   CU_ASSERT_PTR_NOT_NULL_FATAL(job);
   CU_ASSERT_EQUAL(job->status, MTASTS_TIMEOUT);
   CU_ASSERT_PTR_NULL(job->value);
   struct mtasts_domain name = job->domain;
   mtasts_job_free(job);
-  check_good(rig, 30000); /* behind a commit */
-  CU_ASSERT_EQUAL(mtasts_reader_get(rig->reader, &name, &entry), MTASTS_ABSENT);
-  end(rig);
+  check_good(fixture, 30000); /* behind a commit */
+  CU_ASSERT_EQUAL(mtasts_reader_get(fixture->reader, &name, &entry), MTASTS_ABSENT);
+  end(fixture);
 }
 
 /* Neither LMDB nor its file can be read: that is no word that the domain has no policy, and nobody
  * is asked what could take its place. */
 static void unreadable_cache(void) {
-  struct rig *rig = hole_rig(5, 4);
-  struct mtasts_cache *cache = mtasts_store_cache(rig->store);
+  struct fixture *fixture = hole_rig(5, 4);
+  struct mtasts_cache *cache = mtasts_store_cache(fixture->store);
   char path[64];
   char away[64];
-  check_good(rig, 10000);
-  snprintf(path, sizeof path, "%s/data.mdb", rig->path);
-  snprintf(away, sizeof away, "%s/away.mdb", rig->path);
-  stop(rig); /* the loop's own thread alone uses the environment */
-  mtasts_netloop_free(rig->loop);
-  start(rig, 4);
+  check_good(fixture, 10000);
+  snprintf(path, sizeof path, "%s/data.mdb", fixture->path);
+  snprintf(away, sizeof away, "%s/away.mdb", fixture->path);
+  stop(fixture); /* the loop's own thread alone uses the environment */
+  mtasts_netloop_free(fixture->loop);
+  start(fixture, 4);
   MDB_env *env = cache->env;
   cache->env = NULL;
   CU_ASSERT_EQUAL(rename(path, away), 0);
-  unsigned queries = rig->dns.asked[MTASTS_RR_TXT];
-  give(rig, MTASTS_JOB_REFRESH, "good.example", true, GOOD);
-  struct mtasts_job *job = take_token(rig, GOOD);
+  unsigned queries = fixture->dns.asked[MTASTS_RR_TXT];
+  give(fixture, MTASTS_JOB_REFRESH, "good.example", true, GOOD);
+  struct mtasts_job *job = take_token(fixture, GOOD);
   unit_check(job->status != MTASTS_OK && !job->value, "%s", mtasts_status_name(job->status));
   mtasts_job_free(job);
-  CU_ASSERT_EQUAL(rig->dns.asked[MTASTS_RR_TXT], queries);
+  CU_ASSERT_EQUAL(fixture->dns.asked[MTASTS_RR_TXT], queries);
   CU_ASSERT_EQUAL(rename(away, path), 0);
   cache->env = env;
-  end(rig);
+  end(fixture);
 }
 
 /* The means for another resolver are missing for a moment: it is made when they are there. */
 static void renewed_later(void) {
   static struct dns_server second;
-  struct rig *rig = hole_rig(2, 4);
+  struct fixture *fixture = hole_rig(2, 4);
   struct rlimit limit;
   CU_ASSERT_TRUE_FATAL(dns_start(&second, 5353, changed_zone));
-  CU_ASSERT_STRING_EQUAL(ask(rig, MTASTS_JOB_LOOK_UP, "good.example").policy_id, "20260101");
+  CU_ASSERT_STRING_EQUAL(ask(fixture, MTASTS_JOB_LOOK_UP, "good.example").policy_id, "20260101");
   struct mtasts_job *configure = mtasts_job_new(MTASTS_JOB_CONFIGURE);
-  rig->servers = "servers = {\"127.0.0.1@5353\"}";
-  configure->snapshot = configuration(rig, 4);
+  fixture->servers = "servers = {\"127.0.0.1@5353\"}";
+  configure->snapshot = configuration(fixture, 4);
   CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &limit), 0);
   CU_ASSERT_EQUAL(
       setrlimit(RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = 1, .rlim_max = limit.rlim_max}), 0);
-  enum mtasts_status status = finish_job(rig, configure);
+  enum mtasts_status status = finish_job(fixture, configure);
   CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &limit), 0);
   CU_ASSERT_EQUAL(status, MTASTS_OK);
-  check_logged(rig, 1, "the DNS servers of before are asked, and it is tried again");
+  check_logged(fixture, 1, "the DNS servers of before are asked, and it is tried again");
   bool renewed = false;
   for (int i = 0; i < 100 && !renewed; i++) {
     usleep(100000);
-    renewed = strcmp(ask(rig, MTASTS_JOB_REFRESH, "good.example").policy_id, "20260202") == 0;
+    renewed = strcmp(ask(fixture, MTASTS_JOB_REFRESH, "good.example").policy_id, "20260202") == 0;
   }
   CU_ASSERT_TRUE(renewed);
-  end(rig);
+  end(fixture);
   dns_stop(&second);
 }
 

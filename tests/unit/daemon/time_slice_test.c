@@ -1,7 +1,7 @@
 /* Who is served when many come, or one sends much. */
 #include "time_slice.h"
 
-#include "socketmap_lab.h"
+#include "socketmap_fixture.h"
 
 const char *const unit_name = "daemon/turns";
 
@@ -16,7 +16,7 @@ static void test_knocking(void) {
   int busy[BUSY];
   int knocking[KNOCKING];
   bool closed;
-  raise_lab(MOST);
+  fixture_up(MOST);
   for (int i = 0; i < BUSY; i++) {
     busy[i] = connect_to(MTASTS_SOCKET_SOCKETMAP);
     say(busy[i], "7:later x,");
@@ -31,25 +31,25 @@ static void test_knocking(void) {
       usleep(10000);
     unit_check(strcmp(received, "7:OK a.ex,") == 0, "number %d heard '%s'", i, received);
   }
-  CU_ASSERT_EQUAL(lab.gone, 0);
+  CU_ASSERT_EQUAL(fixture.gone, 0);
   for (int i = 0; i < BUSY; i++)
     close(busy[i]);
   for (int i = 0; i < KNOCKING; i++)
     close(knocking[i]);
-  raze_lab();
+  fixture_down();
 }
 
 /* TCP has its part of the places, whoever waits there; unix sockets have the others. */
 static void test_network_share(void) {
   int network[NETWORK_MAX + 1];
   int local[3];
-  raise_lab(8);
+  fixture_up(8);
   for (int i = 0; i < NETWORK_MAX; i++) {
     network[i] = connect_over_network();
     say(network[i], "7:later x,");
   }
-  CU_ASSERT_EQUAL(lab.waiting_count, NETWORK_MAX);
-  CU_ASSERT_EQUAL(mtasts_peer_uid(lab.waiting[0]), (uid_t)-1);
+  CU_ASSERT_EQUAL(fixture.waiting_count, NETWORK_MAX);
+  CU_ASSERT_EQUAL(mtasts_peer_uid(fixture.waiting[0]), (uid_t)-1);
   network[NETWORK_MAX] = connect_over_network();
   say(network[NETWORK_MAX], "9:echo a.ex,");
   expect(network[NETWORK_MAX], "", false, "no place over TCP");
@@ -58,7 +58,7 @@ static void test_network_share(void) {
     say(local[i], "9:echo b.ex,");
     expect(local[i], "7:OK b.ex,", false, "places at a unix socket");
   }
-  mtasts_socketmap_limit(lab.server, NETWORK_MAX + 1, 1);
+  mtasts_socketmap_limit(fixture.server, NETWORK_MAX + 1, 1);
   usleep(120000);
   expect(network[NETWORK_MAX], "7:OK a.ex,", false, "one more place");
 
@@ -73,7 +73,7 @@ static void test_network_share(void) {
   for (int i = 0; i < 3; i++)
     close(local[i]);
   close(last);
-  raze_lab();
+  fixture_down();
 }
 
 /* A peer that sends many requests, each of which takes long, holds nobody up for longer than a turn
@@ -90,7 +90,7 @@ static void test_turns(void) {
   int hostile[HOSTILE];
   int other[2];
   bool closed;
-  raise_lab(8);
+  fixture_up(8);
   for (int i = 0; i < REQUESTS; i++) {
     snprintf(payload, sizeof payload, "slow d%d", i);
     asked += netstring(requests + asked, sizeof requests - asked, payload);
@@ -104,54 +104,54 @@ static void test_turns(void) {
   pump();
   for (int i = 0; i < HOSTILE; i++)
     CU_ASSERT_EQUAL(send(hostile[i], requests, asked, 0), (ssize_t)asked);
-  event_base_loop(lab.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
-  unit_check(lab.slow > 0 && lab.slow < 2 * HOSTILE * 4, "%u in one turn", lab.slow);
-  unsigned before = lab.slow;
+  event_base_loop(fixture.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+  unit_check(fixture.slow > 0 && fixture.slow < 2 * HOSTILE * 4, "%u in one turn", fixture.slow);
+  unsigned before = fixture.slow;
   for (int i = 0; i < 2; i++)
     CU_ASSERT_EQUAL(send(other[i], "9:echo a.ex,", 12, 0), 12);
-  event_base_loop(lab.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
-  event_base_loop(lab.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+  event_base_loop(fixture.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+  event_base_loop(fixture.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
   for (int i = 0; i < 2; i++)
     CU_ASSERT_EQUAL(recv(other[i], received, READ_MAX, 0), 10);
-  unit_check(lab.slow - before < 2 * HOSTILE * 4, "%u meanwhile", lab.slow - before);
-  unit_check(lab.slow < HOSTILE * REQUESTS, "all %u have been answered", lab.slow);
+  unit_check(fixture.slow - before < 2 * HOSTILE * 4, "%u meanwhile", fixture.slow - before);
+  unit_check(fixture.slow < HOSTILE * REQUESTS, "all %u have been answered", fixture.slow);
 
   /* One that goes while it is put off, and one that shuts its side. */
   close(hostile[0]);
   shutdown(hostile[1], SHUT_WR);
   for (int i = 0; i < HOSTILE * REQUESTS; i++)
-    event_base_loop(lab.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+    event_base_loop(fixture.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
   expect(hostile[1], replies, true, "all, and its end");
   expect(hostile[2], replies, false, "all");
-  CU_ASSERT_TRUE(TAILQ_EMPTY(&lab.server->slice.clients));
+  CU_ASSERT_TRUE(TAILQ_EMPTY(&fixture.server->slice.clients));
   hear(other[0], &closed);
   CU_ASSERT_FALSE(closed);
   for (int i = 1; i < HOSTILE; i++)
     close(hostile[i]);
   close(other[0]);
   close(other[1]);
-  raze_lab();
+  fixture_down();
 }
 
 /* An end while peers are put off: each has its replies first, or is closed with the server. */
 static void test_drain_put_off(void) {
   for (int drained = 0; drained < 2; drained++) {
-    raise_lab(8);
+    fixture_up(8);
     int fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
     pump();
     for (int i = 0; i < 10; i++)
       CU_ASSERT_EQUAL(send(fd, "9:slow a.ex,", 12, 0), 12);
-    event_base_loop(lab.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
-    CU_ASSERT(lab.slow < 10);
+    event_base_loop(fixture.base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+    CU_ASSERT(fixture.slow < 10);
     if (drained) {
-      mtasts_socketmap_drain(lab.server, on_drained);
+      mtasts_socketmap_drain(fixture.server, on_drained);
       bool closed;
       CU_ASSERT_EQUAL(hear(fd, &closed), 100);
       CU_ASSERT_TRUE(closed);
-      CU_ASSERT_EQUAL(lab.drained, 1);
+      CU_ASSERT_EQUAL(fixture.drained, 1);
     }
     close(fd);
-    raze_lab();
+    fixture_down();
   }
 }
 

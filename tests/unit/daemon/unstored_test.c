@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "front_lab.h"
+#include "front_fixture.h"
 
 const char *const unit_name = "daemon/newer";
 
@@ -64,7 +64,7 @@ static void test_bound(void) {
 /* What the cache could not take is answered first, at each map, until that is over. */
 static void test_answered_first(void) {
   struct sample sample;
-  raise_front("");
+  front_up("");
   known("a.example", governing(&sample));
   ask_like(MTASTS_SOCKET_ASK, "decision a.example", "OK {", "\"id\":\"20260101\"");
   struct mtasts_job *told = mtasts_job_new(MTASTS_JOB_UNSTORED);
@@ -92,9 +92,9 @@ static void test_answered_first(void) {
 
   told = mtasts_job_new(MTASTS_JOB_UNSTORED);
   told->domain = (struct mtasts_domain){.name = "a.example", .len = 9};
-  mtasts_queue_give(&lab.inbox, told);
+  mtasts_queue_give(&fixture.inbox, told);
   ask_like(MTASTS_SOCKET_ASK, "decision a.example", "OK {", "\"id\":\"20260101\"");
-  raze_front();
+  front_down();
 }
 
 const struct unit_test unit_tests[] = {

@@ -14,38 +14,38 @@ static struct {
   struct mtasts_queue queues[MTASTS_LOOPS];
   struct mtasts_watchdog watchdog;
   int systemd;
-} site;
+} fixture;
 
-static void raise_site(void) {
+static void fixture_up(void) {
   char name[64];
   struct sockaddr_un at = {.sun_family = AF_UNIX};
-  memset(&site, 0, sizeof site);
-  site.watchdog.health.stats = &site.stats;
+  memset(&fixture, 0, sizeof fixture);
+  fixture.watchdog.health.stats = &fixture.stats;
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++) {
-    CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&site.queues[loop]));
-    site.watchdog.health.inboxes[loop] = &site.queues[loop];
+    CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&fixture.queues[loop]));
+    fixture.watchdog.health.inboxes[loop] = &fixture.queues[loop];
   }
   snprintf(name, sizeof name, "@mtasts-watchdog-%d", getpid());
   memcpy(at.sun_path + 1, name + 1, strlen(name) - 1);
-  site.systemd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-  CU_ASSERT_EQUAL_FATAL(bind(site.systemd, (const struct sockaddr *)&at,
+  fixture.systemd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  CU_ASSERT_EQUAL_FATAL(bind(fixture.systemd, (const struct sockaddr *)&at,
                              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))),
                         0);
   setenv("NOTIFY_SOCKET", name, 1);
 }
 
-static void raze_site(void) {
+static void fixture_down(void) {
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++)
-    mtasts_queue_destroy(&site.queues[loop]);
-  close(site.systemd);
+    mtasts_queue_destroy(&fixture.queues[loop]);
+  close(fixture.systemd);
   unsetenv("NOTIFY_SOCKET");
 }
 
 /* One step; was systemd told? */
 static bool tells(void) {
   char got[64];
-  mtasts_watchdog_step(&site.watchdog);
-  ssize_t n = recv(site.systemd, got, sizeof got - 1, 0);
+  mtasts_watchdog_step(&fixture.watchdog);
+  ssize_t n = recv(fixture.systemd, got, sizeof got - 1, 0);
   got[n > 0 ? n : 0] = '\0';
   CU_ASSERT(n <= 0 || strcmp(got, "WATCHDOG=1") == 0);
   return n > 0;
@@ -53,28 +53,29 @@ static bool tells(void) {
 
 static void loops_answer(void) {
   for (enum mtasts_loop loop = 0; loop < MTASTS_LOOPS; loop++)
-    mtasts_loop_seen(&site.stats, loop);
+    mtasts_loop_seen(&fixture.stats, loop);
 }
 
 static void tells_while_loops_move(void) {
-  raise_site();
+  fixture_up();
   for (int i = 0; i < 3; i++) {
     CU_ASSERT_TRUE(tells());
     loops_answer();
   }
   for (enum mtasts_loop hangs = 0; hangs < MTASTS_LOOPS; hangs++) {
     CU_ASSERT_TRUE(tells());
-    mtasts_loop_seen(&site.stats, hangs == MTASTS_LOOP_FRONT ? MTASTS_LOOP_NET : MTASTS_LOOP_FRONT);
-    atomic_store(&site.stats.seen[hangs], 0);
-    site.watchdog.health.asked[hangs] -= MTASTS_HEALTH_SILENCE_MS - 5000;
+    mtasts_loop_seen(&fixture.stats,
+                     hangs == MTASTS_LOOP_FRONT ? MTASTS_LOOP_NET : MTASTS_LOOP_FRONT);
+    atomic_store(&fixture.stats.seen[hangs], 0);
+    fixture.watchdog.health.asked[hangs] -= MTASTS_HEALTH_SILENCE_MS - 5000;
     CU_ASSERT_TRUE(tells()); /* slow, but it moves */
-    site.watchdog.health.asked[hangs] -= 6000;
+    fixture.watchdog.health.asked[hangs] -= 6000;
     CU_ASSERT_FALSE(tells());
     loops_answer();
     CU_ASSERT_TRUE(tells());
     loops_answer();
   }
-  raze_site();
+  fixture_down();
 }
 
 static int64_t wanted(const char *usec, const char *pid) {

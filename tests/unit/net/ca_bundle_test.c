@@ -32,7 +32,7 @@ static struct {
   char words[MTASTS_CA_BUNDLE_TEXT];
 } site;
 
-static void raise_site(void) {
+static void fixture_up(void) {
   snprintf(site.directory, sizeof site.directory, "/tmp/mtasts-trust-XXXXXX");
   CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(site.directory));
   snprintf(site.path, sizeof site.path, "%s/ca.pem", site.directory);
@@ -41,7 +41,7 @@ static void raise_site(void) {
   CU_ASSERT_TRUE_FATAL(https_write_bundle(&site.old, site.path));
 }
 
-static void raze_site(void) {
+static void fixture_down(void) {
   https_authority_free(&site.old);
   https_authority_free(&site.new);
   unlink(site.path);
@@ -79,7 +79,7 @@ static struct mtasts_ca_bundle *trust_new(void) {
 }
 
 static void replaced(void) {
-  raise_site();
+  fixture_up();
   struct mtasts_ca_bundle *trust = trust_new();
   X509_STORE *first = mtasts_ca_bundle_store(trust);
   CU_ASSERT_EQUAL(look(trust, true), MTASTS_CA_BUNDLE_SAME);
@@ -98,7 +98,7 @@ static void replaced(void) {
   replace(&site.old);
   CU_ASSERT_EQUAL(look(trust, true), MTASTS_CA_BUNDLE_RENEWED);
   mtasts_ca_bundle_free(trust);
-  raze_site();
+  fixture_down();
 }
 
 static void bad(struct mtasts_ca_bundle *trust, const char *why) {
@@ -110,7 +110,7 @@ static void bad(struct mtasts_ca_bundle *trust, const char *why) {
 }
 
 static void broken(void) {
-  raise_site();
+  fixture_up();
   struct mtasts_ca_bundle *trust = trust_new();
   for (long missing = 1; missing < 500; missing += 83) {
     write_cut(missing + 1);
@@ -131,7 +131,7 @@ static void broken(void) {
   CU_ASSERT_EQUAL(look(trust, true), MTASTS_CA_BUNDLE_RENEWED);
   unit_check(strstr(site.words, "its 2 certificates") != NULL, "%s", site.words);
   mtasts_ca_bundle_free(trust);
-  raze_site();
+  fixture_down();
 }
 
 /* fetches */
@@ -166,7 +166,7 @@ static void fetched(void) {
   struct https_server server;
   struct mtasts_fetcher *fetcher;
   char error[MTASTS_ERROR_TEXT];
-  raise_site();
+  fixture_up();
   struct mtasts_fetcher_options options = {
       .ca_file = site.path, .timeout = 5, .allow_private = true, .changed = on_news};
   base = event_base_new();
@@ -196,7 +196,7 @@ static void fetched(void) {
   mtasts_fetcher_free(fetcher);
   https_stop(&server);
   event_base_free(base);
-  raze_site();
+  fixture_down();
 }
 
 const struct unit_test unit_tests[] = {

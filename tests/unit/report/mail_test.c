@@ -85,8 +85,7 @@ static void decoded_at_once(void) {
   struct leaves leaves = {.len = 0};
   memset(text, 'x', size);
   memcpy(text, head, sizeof head - 1);
-  CU_ASSERT(mtasts_mail_leaves((struct mtasts_span){text, size}, take, &leaves) ==
-            MTASTS_MAIL_OK);
+  CU_ASSERT(mtasts_mail_leaves((struct mtasts_span){text, size}, take, &leaves) == MTASTS_MAIL_OK);
   CU_ASSERT(leaves.count == 1);
   size += sizeof head;
   text = realloc(text, size);
@@ -112,8 +111,8 @@ static void beginnings(void) {
     const char *text;
     bool begins;
   } cases[] = {
-      {"From: a", true},   {"X-Y:", true}, {"Return-Path : x", true}, {"From a@b", false},
-      {"", false},         {":", false},   {" From: a", false},       {"\nFrom: a", false},
+      {"From: a", true},   {"X-Y:", true},      {"Return-Path : x", true}, {"From a@b", false},
+      {"", false},         {":", false},        {" From: a", false},       {"\nFrom: a", false},
       {"caf\xc3:", false}, {"{\"a\":1}", true},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -1,9 +1,9 @@
 /*
- * front_lab.h: a front loop in a thread of its own with a real cache, for its tests. The test is
- * everybody else: the clients at the two sockets, and the net loop that takes the jobs.
+ * front_fixture.h: a front loop in a thread of its own with a real cache, for its tests. The test
+ * is everybody else: the clients at the two sockets, and the net loop that takes the jobs.
  */
-#ifndef FRONT_LAB_H
-#define FRONT_LAB_H
+#ifndef FRONT_FIXTURE_H
+#define FRONT_FIXTURE_H
 
 #include "cache/fixture.h"
 
@@ -34,7 +34,7 @@ static struct {
   pthread_t thread;
   struct sockaddr_un listeners[2];
   int outcomes; /* the sender's end */
-} lab;
+} fixture;
 
 /* What the last reply said. */
 static char payload[MTASTS_REPLY_MAX + 1];
@@ -56,12 +56,12 @@ static inline struct mtasts_snapshot *snapshot(const char *words) {
 
 static inline void *run_front(void *context) {
   (void)context;
-  mtasts_front_run(lab.front);
+  mtasts_front_run(fixture.front);
   return NULL;
 }
 
 static inline int listen_at(enum mtasts_socket_kind socket_kind) {
-  struct sockaddr_un *address = &lab.listeners[socket_kind];
+  struct sockaddr_un *address = &fixture.listeners[socket_kind];
   *address = (struct sockaddr_un){.sun_family = AF_UNIX};
   snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "mtasts-front-%ld-%d",
            (long)getpid(), socket_kind);
@@ -71,18 +71,18 @@ static inline int listen_at(enum mtasts_socket_kind socket_kind) {
   return fd;
 }
 
-static inline void raise_front(const char *configuration) {
+static inline void front_up(const char *configuration) {
   struct mtasts_listener listeners[2];
   int pair[2];
   char error[MTASTS_ERROR_TEXT] = "";
-  directory_new(lab.path);
-  lab.store = store_open(lab.path);
-  memset(&lab.stats, 0, sizeof lab.stats);
-  CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&lab.to_net) && mtasts_queue_init(&lab.inbox));
+  directory_new(fixture.path);
+  fixture.store = store_open(fixture.path);
+  memset(&fixture.stats, 0, sizeof fixture.stats);
+  CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&fixture.to_net) && mtasts_queue_init(&fixture.inbox));
   CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
-  STAILQ_INIT(&lab.jobs);
-  lab.usage = mtasts_usage_filter_new(time(NULL));
-  lab.outcomes = pair[1];
+  STAILQ_INIT(&fixture.jobs);
+  fixture.usage = mtasts_usage_filter_new(time(NULL));
+  fixture.outcomes = pair[1];
   for (int i = 0; i < 2; i++) {
     enum mtasts_socket_kind socket_kind = i == 0 ? MTASTS_SOCKET_SOCKETMAP : MTASTS_SOCKET_ASK;
     listeners[i] = (struct mtasts_listener){listen_at(socket_kind), socket_kind};
@@ -90,46 +90,46 @@ static inline void raise_front(const char *configuration) {
   struct mtasts_snapshot *first = snapshot(configuration);
   struct mtasts_front_options options = {
       .snapshot = first,
-      .cache = mtasts_store_cache(lab.store),
-      .to_net = &lab.to_net,
-      .inbox = &lab.inbox,
-      .usage = lab.usage,
-      .stats = &lab.stats,
+      .cache = mtasts_store_cache(fixture.store),
+      .to_net = &fixture.to_net,
+      .inbox = &fixture.inbox,
+      .usage = fixture.usage,
+      .stats = &fixture.stats,
       .listeners = listeners,
       .listener_count = 2,
       .outcome_fd = pair[0],
       .peers_max = MTASTS_PEERS_MAX,
   };
-  unit_check(mtasts_front_new(&options, error, &lab.front) == MTASTS_OK, "%s", error);
+  unit_check(mtasts_front_new(&options, error, &fixture.front) == MTASTS_OK, "%s", error);
   mtasts_snapshot_unref(first);
-  CU_ASSERT_EQUAL_FATAL(pthread_create(&lab.thread, NULL, run_front, NULL), 0);
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&fixture.thread, NULL, run_front, NULL), 0);
 }
 
-static inline void raze_front(void) {
-  mtasts_queue_give(&lab.inbox, mtasts_job_new(MTASTS_JOB_STOP));
-  pthread_join(lab.thread, NULL);
-  mtasts_front_free(lab.front);
-  for (struct mtasts_job *left; (left = STAILQ_FIRST(&lab.jobs)); mtasts_job_free(left))
-    STAILQ_REMOVE_HEAD(&lab.jobs, link);
-  mtasts_queue_destroy(&lab.to_net);
-  mtasts_queue_destroy(&lab.inbox);
-  mtasts_usage_filter_free(lab.usage);
-  mtasts_store_close(lab.store);
-  close(lab.outcomes);
-  directory_free(lab.path);
+static inline void front_down(void) {
+  mtasts_queue_give(&fixture.inbox, mtasts_job_new(MTASTS_JOB_STOP));
+  pthread_join(fixture.thread, NULL);
+  mtasts_front_free(fixture.front);
+  for (struct mtasts_job *left; (left = STAILQ_FIRST(&fixture.jobs)); mtasts_job_free(left))
+    STAILQ_REMOVE_HEAD(&fixture.jobs, link);
+  mtasts_queue_destroy(&fixture.to_net);
+  mtasts_queue_destroy(&fixture.inbox);
+  mtasts_usage_filter_free(fixture.usage);
+  mtasts_store_close(fixture.store);
+  close(fixture.outcomes);
+  directory_free(fixture.path);
 }
 
 static inline void configure(const char *text) {
   struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_CONFIGURE);
   job->snapshot = snapshot(text);
-  mtasts_queue_give(&lab.inbox, job);
+  mtasts_queue_give(&fixture.inbox, job);
 }
 
 /* the cache */
 
 static inline void known(const char *name, const struct mtasts_entry *entry) {
-  store_put(lab.store, name, entry);
-  CU_ASSERT_EQUAL(mtasts_store_flush(lab.store), MTASTS_OK);
+  store_put(fixture.store, name, entry);
+  CU_ASSERT_EQUAL(mtasts_store_flush(fixture.store), MTASTS_OK);
 }
 
 /* Of the fixture's, with times that hold now. */
@@ -160,12 +160,12 @@ static inline bool readable(int fd, int ms) {
 
 /* The next job for the net loop, which must be the one described. */
 static inline struct mtasts_job *job(enum mtasts_job_kind kind, const char *name, bool waited) {
-  if (STAILQ_EMPTY(&lab.jobs) && readable(lab.to_net.fd, PATIENCE_MS))
-    mtasts_queue_take(&lab.to_net, &lab.jobs);
-  struct mtasts_job *next = STAILQ_FIRST(&lab.jobs);
+  if (STAILQ_EMPTY(&fixture.jobs) && readable(fixture.to_net.fd, PATIENCE_MS))
+    mtasts_queue_take(&fixture.to_net, &fixture.jobs);
+  struct mtasts_job *next = STAILQ_FIRST(&fixture.jobs);
   unit_check(next != NULL, "no job for %s", name);
   CU_ASSERT_PTR_NOT_NULL_FATAL(next);
-  STAILQ_REMOVE_HEAD(&lab.jobs, link);
+  STAILQ_REMOVE_HEAD(&fixture.jobs, link);
   unit_check(next->kind == kind && strcmp(next->domain.name, name) == 0 && next->waited == waited,
              "kind %d, %s, waited %d, in place of kind %d, %s", next->kind, next->domain.name,
              next->waited, kind, name);
@@ -173,7 +173,7 @@ static inline struct mtasts_job *job(enum mtasts_job_kind kind, const char *name
 }
 
 static inline void no_job(const char *why) {
-  bool none = STAILQ_EMPTY(&lab.jobs) && !readable(lab.to_net.fd, SILENCE_MS);
+  bool none = STAILQ_EMPTY(&fixture.jobs) && !readable(fixture.to_net.fd, SILENCE_MS);
   unit_check(none, "a job, though %s", why);
 }
 
@@ -187,15 +187,15 @@ static inline void done(struct mtasts_job *job, enum mtasts_status status,
     job->value = malloc(mtasts_entry_size(entry));
     job->value_size = mtasts_entry_encode(entry, job->value);
   }
-  mtasts_queue_give(&lab.inbox, job);
+  mtasts_queue_give(&fixture.inbox, job);
 }
 
 /* the clients */
 
 static inline int enter(enum mtasts_socket_kind socket_kind) {
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CU_ASSERT_EQUAL_FATAL(connect(fd, (const struct sockaddr *)&lab.listeners[socket_kind],
-                                sizeof lab.listeners[socket_kind]),
+  CU_ASSERT_EQUAL_FATAL(connect(fd, (const struct sockaddr *)&fixture.listeners[socket_kind],
+                                sizeof fixture.listeners[socket_kind]),
                         0);
   return fd;
 }
@@ -283,7 +283,7 @@ static inline struct mtasts_entry_reply ask_ruling(const char *request) {
 }
 
 static inline unsigned long long counted(enum mtasts_counter counter) {
-  return mtasts_count_get(&lab.stats, counter);
+  return mtasts_count_get(&fixture.stats, counter);
 }
 
 #endif

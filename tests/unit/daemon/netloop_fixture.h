@@ -1,9 +1,9 @@
 /*
- * netloop_rig.h: what stands around the net loop in its test: a DNS server and an HTTPS server in a
- * namespace of the test, a store, the queues, and the log in a file.
+ * netloop_fixture.h: what stands around the net loop in its test: a DNS server and an HTTPS server
+ * in a namespace of the test, a store, the queues, and the log in a file.
  */
-#ifndef NETLOOP_RIG_H
-#define NETLOOP_RIG_H
+#ifndef NETLOOP_FIXTURE_H
+#define NETLOOP_FIXTURE_H
 
 #include "netloop.h"
 #include "unstored.h"
@@ -43,7 +43,7 @@ static const struct dns_line changed_zone[] = {
 
 static const struct https_site sites[] = {{.host = "mta-sts.good.example"}, {.host = NULL}};
 
-struct rig {
+struct fixture {
   char path[32];
   char ca_file[64];
   unsigned dns_timeout; /* seconds: how long slow.example takes */
@@ -66,16 +66,16 @@ struct rig {
   int log;
 };
 
-static struct mtasts_snapshot *configuration(const struct rig *rig, unsigned in_flight) {
+static struct mtasts_snapshot *configuration(const struct fixture *fixture, unsigned in_flight) {
   char text[1024];
   char error[MTASTS_ERROR_TEXT] = "";
   struct mtasts_config *config = NULL;
-  int length =
-      snprintf(text, sizeof text,
-               "dns {\n %s\n timeout = %u\n %s\n}\n"
-               "https {\n ca_file = \"%s\"\n allow_private = true\n timeout = 2\n}\n"
-               "refresh {\n interval = %u\n in_flight = %u\n}\n",
-               rig->servers, rig->dns_timeout, rig->dnssec, rig->ca_file, rig->interval, in_flight);
+  int length = snprintf(text, sizeof text,
+                        "dns {\n %s\n timeout = %u\n %s\n}\n"
+                        "https {\n ca_file = \"%s\"\n allow_private = true\n timeout = 2\n}\n"
+                        "refresh {\n interval = %u\n in_flight = %u\n}\n",
+                        fixture->servers, fixture->dns_timeout, fixture->dnssec, fixture->ca_file,
+                        fixture->interval, in_flight);
   enum mtasts_status status =
       mtasts_config_parse((struct mtasts_span){text, (size_t)length}, "test", error, &config);
   unit_check(status == MTASTS_OK, "configuration: %s", error);
@@ -89,96 +89,97 @@ static void *run(void *loop) {
 }
 
 /* What is logged goes to a file in memory; what a sanitizer has to say does not. */
-static void capture_log(struct rig *rig) {
-  rig->log = memfd_create("log", MFD_CLOEXEC);
-  rig->stderr_before = stderr;
-  stderr = fdopen(dup(rig->log), "a");
+static void capture_log(struct fixture *fixture) {
+  fixture->log = memfd_create("log", MFD_CLOEXEC);
+  fixture->stderr_before = stderr;
+  stderr = fdopen(dup(fixture->log), "a");
   setvbuf(stderr, NULL, _IONBF, 0);
 }
 
-static void start(struct rig *rig, unsigned in_flight) {
+static void start(struct fixture *fixture, unsigned in_flight) {
   char error[MTASTS_ERROR_TEXT] = "";
-  struct mtasts_snapshot *snapshot = configuration(rig, in_flight);
+  struct mtasts_snapshot *snapshot = configuration(fixture, in_flight);
   const struct mtasts_netloop_options options = {.snapshot = snapshot,
-                                                 .store = rig->store,
-                                                 .inbox = &rig->inbox,
-                                                 .to_front = &rig->to_front,
-                                                 .usage = rig->usage,
-                                                 .stats = &rig->stats};
-  enum mtasts_status status = mtasts_netloop_new(&options, error, &rig->loop);
+                                                 .store = fixture->store,
+                                                 .inbox = &fixture->inbox,
+                                                 .to_front = &fixture->to_front,
+                                                 .usage = fixture->usage,
+                                                 .stats = &fixture->stats};
+  enum mtasts_status status = mtasts_netloop_new(&options, error, &fixture->loop);
   unit_check(status == MTASTS_OK, "net loop: %s", error);
   CU_ASSERT_EQUAL_FATAL(status, MTASTS_OK);
   mtasts_snapshot_unref(snapshot);
-  CU_ASSERT_EQUAL_FATAL(pthread_create(&rig->thread, NULL, run, rig->loop), 0);
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&fixture->thread, NULL, run, fixture->loop), 0);
 }
 
 /* Everything but the loop. */
-static struct rig *prepare(void) {
-  struct rig *rig = calloc(1, sizeof *rig);
-  CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+static struct fixture *prepare(void) {
+  struct fixture *fixture = calloc(1, sizeof *fixture);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(fixture);
   CU_ASSERT_TRUE_FATAL(namespace_enter());
-  rig->dns_timeout = 1;
-  rig->interval = 300;
-  rig->dnssec = "dnssec = \"off\"";
-  rig->servers = "servers = {\"127.0.0.1\"}";
-  directory_new(rig->path);
-  snprintf(rig->ca_file, sizeof rig->ca_file, "/tmp/mtasts-netloop-XXXXXX");
-  close(mkstemp(rig->ca_file));
-  rig->known = https_authority("Test CA");
-  rig->unknown = https_authority("Nobody");
-  CU_ASSERT_TRUE_FATAL(https_write_bundle(&rig->known, rig->ca_file));
-  CU_ASSERT_TRUE_FATAL(dns_start(&rig->dns, 53, zone));
-  CU_ASSERT_TRUE_FATAL(
-      https_start(&rig->https, "127.0.0.1", GLOBAL_ADDRESS, sites, &rig->known, &rig->unknown));
-  rig->store = store_open(rig->path);
-  rig->usage = mtasts_usage_filter_new(time(NULL));
-  CU_ASSERT_EQUAL_FATAL(mtasts_reader_new(mtasts_store_cache(rig->store), &rig->reader), MTASTS_OK);
-  CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&rig->inbox) && mtasts_queue_init(&rig->to_front));
-  mtasts_unstored_init(&rig->unstored);
-  STAILQ_INIT(&rig->answers);
-  capture_log(rig);
-  return rig;
+  fixture->dns_timeout = 1;
+  fixture->interval = 300;
+  fixture->dnssec = "dnssec = \"off\"";
+  fixture->servers = "servers = {\"127.0.0.1\"}";
+  directory_new(fixture->path);
+  snprintf(fixture->ca_file, sizeof fixture->ca_file, "/tmp/mtasts-netloop-XXXXXX");
+  close(mkstemp(fixture->ca_file));
+  fixture->known = https_authority("Test CA");
+  fixture->unknown = https_authority("Nobody");
+  CU_ASSERT_TRUE_FATAL(https_write_bundle(&fixture->known, fixture->ca_file));
+  CU_ASSERT_TRUE_FATAL(dns_start(&fixture->dns, 53, zone));
+  CU_ASSERT_TRUE_FATAL(https_start(&fixture->https, "127.0.0.1", GLOBAL_ADDRESS, sites,
+                                   &fixture->known, &fixture->unknown));
+  fixture->store = store_open(fixture->path);
+  fixture->usage = mtasts_usage_filter_new(time(NULL));
+  CU_ASSERT_EQUAL_FATAL(mtasts_reader_new(mtasts_store_cache(fixture->store), &fixture->reader),
+                        MTASTS_OK);
+  CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&fixture->inbox) && mtasts_queue_init(&fixture->to_front));
+  mtasts_unstored_init(&fixture->unstored);
+  STAILQ_INIT(&fixture->answers);
+  capture_log(fixture);
+  return fixture;
 }
 
-__attribute__((unused)) static struct rig *rig_new(unsigned in_flight) {
-  struct rig *rig = prepare();
-  start(rig, in_flight);
-  return rig;
+__attribute__((unused)) static struct fixture *fixture_up(unsigned in_flight) {
+  struct fixture *fixture = prepare();
+  start(fixture, in_flight);
+  return fixture;
 }
 
-__attribute__((unused)) static void give(struct rig *rig, enum mtasts_job_kind kind,
+__attribute__((unused)) static void give(struct fixture *fixture, enum mtasts_job_kind kind,
                                          const char *name, bool waited, uintptr_t token) {
   struct mtasts_job *job = mtasts_job_new(kind);
   job->domain = domain("%s", name);
   job->waited = waited;
   job->token = (void *)token;
-  mtasts_queue_give(&rig->inbox, job);
+  mtasts_queue_give(&fixture->inbox, job);
 }
 
-static struct mtasts_job *take_any(struct rig *rig, int milliseconds) {
-  struct pollfd ready = {.fd = rig->to_front.fd, .events = POLLIN};
-  if (STAILQ_EMPTY(&rig->answers) && poll(&ready, 1, milliseconds) > 0)
-    mtasts_queue_take(&rig->to_front, &rig->answers);
-  struct mtasts_job *job = STAILQ_FIRST(&rig->answers);
+static struct mtasts_job *take_any(struct fixture *fixture, int milliseconds) {
+  struct pollfd ready = {.fd = fixture->to_front.fd, .events = POLLIN};
+  if (STAILQ_EMPTY(&fixture->answers) && poll(&ready, 1, milliseconds) > 0)
+    mtasts_queue_take(&fixture->to_front, &fixture->answers);
+  struct mtasts_job *job = STAILQ_FIRST(&fixture->answers);
   if (job)
-    STAILQ_REMOVE_HEAD(&rig->answers, link);
+    STAILQ_REMOVE_HEAD(&fixture->answers, link);
   return job;
 }
 
 /* The next answer, or NULL after so many milliseconds. What the front loop is told besides is kept
  * as it would do. */
-static struct mtasts_job *take(struct rig *rig, int milliseconds) {
+static struct mtasts_job *take(struct fixture *fixture, int milliseconds) {
   struct mtasts_job *job;
-  while ((job = take_any(rig, milliseconds)) && job->kind == MTASTS_JOB_UNSTORED) {
-    mtasts_unstored_set(&rig->unstored, &job->domain, job->value, job->value_size);
+  while ((job = take_any(fixture, milliseconds)) && job->kind == MTASTS_JOB_UNSTORED) {
+    mtasts_unstored_set(&fixture->unstored, &job->domain, job->value, job->value_size);
     job->value = NULL;
     mtasts_job_free(job);
   }
   return job;
 }
 
-static struct mtasts_job *take_token(struct rig *rig, uintptr_t token) {
-  struct mtasts_job *job = take(rig, 5000);
+static struct mtasts_job *take_token(struct fixture *fixture, uintptr_t token) {
+  struct mtasts_job *job = take(fixture, 5000);
   CU_ASSERT_PTR_NOT_NULL_FATAL(job);
   unit_check((uintptr_t)job->token == token, "%s: answer %lu, not %lu", job->domain.name,
              (unsigned long)(uintptr_t)job->token, (unsigned long)token);
@@ -196,30 +197,31 @@ static struct mtasts_entry entry_of(const struct mtasts_job *job) {
   return entry;
 }
 
-static enum mtasts_status finish_job(struct rig *rig, struct mtasts_job *job) {
-  job->token = rig;
-  mtasts_queue_give(&rig->inbox, job);
+static enum mtasts_status finish_job(struct fixture *fixture, struct mtasts_job *job) {
+  job->token = fixture;
+  mtasts_queue_give(&fixture->inbox, job);
   mtasts_job_free(answer);
-  answer = take_token(rig, (uintptr_t)rig);
+  answer = take_token(fixture, (uintptr_t)fixture);
   return answer->status;
 }
 
-static struct mtasts_entry ask(struct rig *rig, enum mtasts_job_kind kind, const char *name) {
+static struct mtasts_entry ask(struct fixture *fixture, enum mtasts_job_kind kind,
+                               const char *name) {
   struct mtasts_job *job = mtasts_job_new(kind);
   job->domain = domain("%s", name);
   job->waited = true;
-  CU_ASSERT_EQUAL(finish_job(rig, job), MTASTS_OK);
+  CU_ASSERT_EQUAL(finish_job(fixture, job), MTASTS_OK);
   return entry_of(answer);
 }
 
-__attribute__((unused)) static enum mtasts_status import(struct rig *rig, const char *name,
+__attribute__((unused)) static enum mtasts_status import(struct fixture *fixture, const char *name,
                                                          const struct mtasts_entry *entry) {
   struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_IMPORT);
   job->domain = domain("%s", name);
   job->value_size = mtasts_entry_size(entry);
   job->value = malloc(job->value_size);
   mtasts_entry_encode(entry, job->value);
-  return finish_job(rig, job);
+  return finish_job(fixture, job);
 }
 
 /* A policy under id 1, fetched so many seconds ago. */
@@ -237,14 +239,14 @@ aged(struct sample *sample, enum mtasts_mode mode, uint32_t max_age, int64_t age
   return entry;
 }
 
-static unsigned long long counted(const struct rig *rig, enum mtasts_counter counter) {
-  return mtasts_count_get(&rig->stats, counter);
+static unsigned long long counted(const struct fixture *fixture, enum mtasts_counter counter) {
+  return mtasts_count_get(&fixture->stats, counter);
 }
 
 /* How many lines of the log have these words in them. */
-static unsigned logged(const struct rig *rig, const char *words) {
+static unsigned logged(const struct fixture *fixture, const char *words) {
   char text[65536];
-  ssize_t length = pread(rig->log, text, sizeof text - 1, 0);
+  ssize_t length = pread(fixture->log, text, sizeof text - 1, 0);
   unsigned count = 0;
   text[length > 0 ? length : 0] = '\0';
   for (const char *at = text; (at = strstr(at, words)); at++)
@@ -252,51 +254,52 @@ static unsigned logged(const struct rig *rig, const char *words) {
   return count;
 }
 
-__attribute__((unused)) static void check_logged(const struct rig *rig, unsigned times,
+__attribute__((unused)) static void check_logged(const struct fixture *fixture, unsigned times,
                                                  const char *words) {
-  unsigned found = logged(rig, words);
+  unsigned found = logged(fixture, words);
   unit_check(found == times, "%u lines, not %u: %s", found, times, words);
 }
 
-static void stop(struct rig *rig) {
-  mtasts_queue_give(&rig->inbox, mtasts_job_new(MTASTS_JOB_STOP));
-  pthread_join(rig->thread, NULL);
+static void stop(struct fixture *fixture) {
+  mtasts_queue_give(&fixture->inbox, mtasts_job_new(MTASTS_JOB_STOP));
+  pthread_join(fixture->thread, NULL);
 }
 
-static void rig_free(struct rig *rig) {
+static void fixture_down(struct fixture *fixture) {
   mtasts_job_free(answer);
   answer = NULL;
-  mtasts_netloop_free(rig->loop);
-  for (struct mtasts_job *job; (job = take(rig, 0));)
+  mtasts_netloop_free(fixture->loop);
+  for (struct mtasts_job *job; (job = take(fixture, 0));)
     mtasts_job_free(job);
-  mtasts_queue_destroy(&rig->inbox);
-  mtasts_queue_destroy(&rig->to_front);
-  mtasts_unstored_free(&rig->unstored);
-  mtasts_reader_free(rig->reader);
-  mtasts_usage_filter_free(rig->usage);
-  mtasts_store_close(rig->store);
-  https_stop(&rig->https);
-  dns_stop(&rig->dns);
-  https_authority_free(&rig->known);
-  https_authority_free(&rig->unknown);
+  mtasts_queue_destroy(&fixture->inbox);
+  mtasts_queue_destroy(&fixture->to_front);
+  mtasts_unstored_free(&fixture->unstored);
+  mtasts_reader_free(fixture->reader);
+  mtasts_usage_filter_free(fixture->usage);
+  mtasts_store_close(fixture->store);
+  https_stop(&fixture->https);
+  dns_stop(&fixture->dns);
+  https_authority_free(&fixture->known);
+  https_authority_free(&fixture->unknown);
   fclose(stderr);
-  stderr = rig->stderr_before;
-  close(rig->log);
-  unlink(rig->ca_file);
-  directory_free(rig->path);
-  free(rig);
+  stderr = fixture->stderr_before;
+  close(fixture->log);
+  unlink(fixture->ca_file);
+  directory_free(fixture->path);
+  free(fixture);
 }
 
-static void end(struct rig *rig) {
-  stop(rig);
-  rig_free(rig);
+static void end(struct fixture *fixture) {
+  stop(fixture);
+  fixture_down(fixture);
 }
 
-__attribute__((unused)) static bool comes_true(const struct rig *rig, enum mtasts_counter counter,
+__attribute__((unused)) static bool comes_true(const struct fixture *fixture,
+                                               enum mtasts_counter counter,
                                                unsigned long long least, int seconds) {
-  for (int i = 0; i < 50 * seconds && counted(rig, counter) < least; i++)
+  for (int i = 0; i < 50 * seconds && counted(fixture, counter) < least; i++)
     nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-  return counted(rig, counter) >= least;
+  return counted(fixture, counter) >= least;
 }
 
 #endif

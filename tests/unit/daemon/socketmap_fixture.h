@@ -1,8 +1,8 @@
 /*
- * socketmap_lab.h: a server for its test to drive, and peers that talk to it.
+ * socketmap_fixture.h: a server for its test to drive, and peers that talk to it.
  */
-#ifndef SOCKETMAP_LAB_H
-#define SOCKETMAP_LAB_H
+#ifndef SOCKETMAP_FIXTURE_H
+#define SOCKETMAP_FIXTURE_H
 
 #include "socketmap.h"
 
@@ -46,33 +46,34 @@ static struct {
   size_t key_len;
   unsigned ahead;                    /* requests told ahead, */
   char ahead_key[MTASTS_PEER_INPUT]; /* and the last of them */
-} lab;
+} fixture;
 
 static char received[READ_MAX + 1];
 
 static void ahead(void *context, const struct mtasts_peer *peer,
                   const struct mtasts_request *request) {
   (void)peer;
-  CU_ASSERT_PTR_EQUAL(context, &lab);
-  CU_ASSERT_FATAL(request->key.len < sizeof lab.ahead_key);
-  snprintf(lab.ahead_key, sizeof lab.ahead_key, "%.*s", (int)request->key.len, request->key.data);
-  lab.ahead++;
+  CU_ASSERT_PTR_EQUAL(context, &fixture);
+  CU_ASSERT_FATAL(request->key.len < sizeof fixture.ahead_key);
+  snprintf(fixture.ahead_key, sizeof fixture.ahead_key, "%.*s", (int)request->key.len,
+           request->key.data);
+  fixture.ahead++;
 }
 
 static size_t answer(void *context, struct mtasts_peer *peer, const struct mtasts_request *request,
                      char *out) {
-  CU_ASSERT_PTR_EQUAL(context, &lab);
-  lab.asked++;
-  lab.key_len = request->key.len;
+  CU_ASSERT_PTR_EQUAL(context, &fixture);
+  fixture.asked++;
+  fixture.key_len = request->key.len;
   if (memcmp(request->map.data, "later", 5) == 0) {
-    CU_ASSERT_FATAL(lab.waiting_count < WAIT_MAX);
-    mtasts_peer_set_token(peer, &lab);
-    lab.waiting[lab.waiting_count++] = peer;
+    CU_ASSERT_FATAL(fixture.waiting_count < WAIT_MAX);
+    mtasts_peer_set_token(peer, &fixture);
+    fixture.waiting[fixture.waiting_count++] = peer;
     return MTASTS_REPLY_LATER;
   }
   if (memcmp(request->map.data, "slow", 4) == 0) {
     usleep(SLOW_US);
-    lab.slow++;
+    fixture.slow++;
   }
   if (memcmp(request->map.data, "refuse", 6) == 0)
     return MTASTS_REPLY_REFUSE;
@@ -89,16 +90,16 @@ static size_t answer(void *context, struct mtasts_peer *peer, const struct mtast
 
 static void forget(void *context, struct mtasts_peer *peer) {
   (void)context;
-  CU_ASSERT_PTR_EQUAL(mtasts_peer_token(peer), &lab);
-  for (size_t i = 0; i < lab.waiting_count; i++)
-    if (lab.waiting[i] == peer)
-      lab.waiting[i] = NULL;
-  lab.gone++;
+  CU_ASSERT_PTR_EQUAL(mtasts_peer_token(peer), &fixture);
+  for (size_t i = 0; i < fixture.waiting_count; i++)
+    if (fixture.waiting[i] == peer)
+      fixture.waiting[i] = NULL;
+  fixture.gone++;
 }
 
 static void on_drained(void *context) {
   (void)context;
-  lab.drained++;
+  fixture.drained++;
 }
 
 static int listen_at(struct sockaddr_un *address, int i) {
@@ -113,50 +114,51 @@ static int listen_at(struct sockaddr_un *address, int i) {
 }
 
 static int listen_to_network(void) {
-  socklen_t size = sizeof lab.network;
-  lab.network =
+  socklen_t size = sizeof fixture.network;
+  fixture.network =
       (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&lab.network, size), 0);
+  CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&fixture.network, size), 0);
   CU_ASSERT_EQUAL_FATAL(listen(fd, 128), 0);
-  CU_ASSERT_EQUAL(getsockname(fd, (struct sockaddr *)&lab.network, &size), 0);
+  CU_ASSERT_EQUAL(getsockname(fd, (struct sockaddr *)&fixture.network, &size), 0);
   return fd;
 }
 
-static void raise_lab(unsigned peers_max) {
-  memset(&lab, 0, sizeof lab);
+static void fixture_up(unsigned peers_max) {
+  memset(&fixture, 0, sizeof fixture);
   mtasts_log_open("test", MTASTS_LOG_STDERR, MTASTS_LOG_ERROR);
-  lab.base = event_base_new();
-  struct mtasts_socketmap_options options = {.base = lab.base,
-                                             .stats = &lab.stats,
+  fixture.base = event_base_new();
+  struct mtasts_socketmap_options options = {.base = fixture.base,
+                                             .stats = &fixture.stats,
                                              .request = answer,
                                              .ahead = ahead,
                                              .gone = forget,
-                                             .context = &lab,
+                                             .context = &fixture,
                                              .peers_max = peers_max,
                                              .network_peers_max = NETWORK_MAX,
                                              .network_pending_jobs_max = 1};
-  lab.server = mtasts_socketmap_new(&options);
-  CU_ASSERT_PTR_NOT_NULL_FATAL(lab.server);
+  fixture.server = mtasts_socketmap_new(&options);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(fixture.server);
   for (int i = 0; i < 2; i++)
-    CU_ASSERT_TRUE(mtasts_socketmap_listen(lab.server, listen_at(&lab.addresses[i], i),
+    CU_ASSERT_TRUE(mtasts_socketmap_listen(fixture.server, listen_at(&fixture.addresses[i], i),
                                            i ? MTASTS_SOCKET_ASK : MTASTS_SOCKET_SOCKETMAP));
-  CU_ASSERT_TRUE(mtasts_socketmap_listen(lab.server, listen_to_network(), MTASTS_SOCKET_SOCKETMAP));
+  CU_ASSERT_TRUE(
+      mtasts_socketmap_listen(fixture.server, listen_to_network(), MTASTS_SOCKET_SOCKETMAP));
 }
 
-static void raze_lab(void) {
-  mtasts_socketmap_free(lab.server);
-  event_base_free(lab.base);
-  CU_ASSERT_EQUAL(mtasts_count_get(&lab.stats, MTASTS_COUNT_CONNECTIONS), 0);
+static void fixture_down(void) {
+  mtasts_socketmap_free(fixture.server);
+  event_base_free(fixture.base);
+  CU_ASSERT_EQUAL(mtasts_count_get(&fixture.stats, MTASTS_COUNT_CONNECTIONS), 0);
 }
 
 static void pump(void) {
   for (int i = 0; i < 4; i++)
-    event_base_loop(lab.base, EVLOOP_NONBLOCK);
+    event_base_loop(fixture.base, EVLOOP_NONBLOCK);
 }
 
 static int connect_to(enum mtasts_socket_kind socket_kind) {
-  const struct sockaddr_un *address = &lab.addresses[socket_kind == MTASTS_SOCKET_ASK];
+  const struct sockaddr_un *address = &fixture.addresses[socket_kind == MTASTS_SOCKET_ASK];
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   CU_ASSERT_EQUAL_FATAL(connect(fd, (const struct sockaddr *)address, sizeof *address), 0);
   return fd;
@@ -164,7 +166,8 @@ static int connect_to(enum mtasts_socket_kind socket_kind) {
 
 static inline int connect_over_network(void) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&lab.network, sizeof lab.network), 0);
+  CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&fixture.network, sizeof fixture.network),
+                        0);
   CU_ASSERT_EQUAL(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
   return fd;
 }
@@ -172,10 +175,10 @@ static inline int connect_over_network(void) {
 /* As if so many milliseconds had passed for all in a state. */
 static inline void age(enum mtasts_peer_state state, int64_t milliseconds) {
   struct mtasts_peer *peer;
-  TAILQ_FOREACH(peer, &lab.server->peers[state], link) {
+  TAILQ_FOREACH(peer, &fixture.server->peers[state], link) {
     peer->since -= milliseconds;
   }
-  TAILQ_FOREACH(peer, &lab.server->network[state], link) {
+  TAILQ_FOREACH(peer, &fixture.server->network[state], link) {
     peer->since -= milliseconds;
   }
 }

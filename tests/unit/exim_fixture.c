@@ -1,4 +1,4 @@
-#include "exim_scene.h"
+#include "exim_fixture.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -83,7 +83,7 @@ static void transmit(int fd, const char *data, size_t size) {
   }
 }
 
-static void reply(int fd, enum scene_daemon daemon, struct mtasts_span key) {
+static void reply(int fd, enum fixture_daemon daemon, struct mtasts_span key) {
   static unsigned turn;
   static const char *const nonsense[] = {
       "HTTP/1.1 200 OK\r\n\r\n", "99999999999:", "3:abc;", "0:,",           "00:,",        ":,",
@@ -94,20 +94,20 @@ static void reply(int fd, enum scene_daemon daemon, struct mtasts_span key) {
   size_t size = mtasts_entry_reply_write(&entry_reply, payload);
   struct mtasts_span whole = mtasts_netstring_frame(payload, size);
   turn++;
-  if (daemon == SCENE_SLOW) {
+  if (daemon == FIXTURE_SLOW) {
     for (size_t i = 0; i < whole.len; i++, usleep(20000))
       transmit(fd, whole.data + i, 1);
-  } else if (daemon == SCENE_NONSENSE) {
+  } else if (daemon == FIXTURE_NONSENSE) {
     const char *words = nonsense[turn % (sizeof nonsense / sizeof *nonsense)];
     transmit(fd, words, strlen(words));
   } else {
-    for (unsigned i = 0; daemon == SCENE_RANDOM && i < 1 + turn % 8; i++)
+    for (unsigned i = 0; daemon == FIXTURE_RANDOM && i < 1 + turn % 8; i++)
       payload[(turn * 7919U + i * 104729U) % size] = (char)(turn * 31 + i);
-    transmit(fd, whole.data, daemon == SCENE_CUTS ? whole.len / 2 : whole.len);
+    transmit(fd, whole.data, daemon == FIXTURE_CUTS ? whole.len / 2 : whole.len);
   }
 }
 
-static void serve(int listener, enum scene_daemon daemon) {
+static void serve(int listener, enum fixture_daemon daemon) {
   char buffer[20000];
   for (;;) {
     struct mtasts_request request = {.key = {"", 0}};
@@ -116,7 +116,7 @@ static void serve(int listener, enum scene_daemon daemon) {
     size_t used;
     int fd = accept(listener, NULL, NULL);
     enum mtasts_netstring state = MTASTS_NETSTRING_PART;
-    while (daemon != SCENE_CLOSES && state == MTASTS_NETSTRING_PART && got < sizeof buffer) {
+    while (daemon != FIXTURE_CLOSES && state == MTASTS_NETSTRING_PART && got < sizeof buffer) {
       ssize_t n = recv(fd, buffer + got, sizeof buffer - got, 0);
       if (n <= 0)
         break;
@@ -125,7 +125,7 @@ static void serve(int listener, enum scene_daemon daemon) {
           mtasts_netstring_read((struct mtasts_span){buffer, got}, sizeof buffer, &payload, &used);
     }
     if (state == MTASTS_NETSTRING_WHOLE && mtasts_request_read(payload, &request)) {
-      if (daemon == SCENE_SILENT)
+      if (daemon == FIXTURE_SILENT)
         continue; /* and stays open */
       reply(fd, daemon, request.key);
     }
@@ -133,10 +133,10 @@ static void serve(int listener, enum scene_daemon daemon) {
   }
 }
 
-static int listen_at(const struct scene *scene, const char *name, int type) {
+static int listen_at(const struct fixture *fixture, const char *name, int type) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  char path[SCENE_PATH];
-  scene_file(scene, name, path);
+  char path[FIXTURE_PATH];
+  fixture_file(fixture, name, path);
   memcpy(address.sun_path, path, strlen(path));
   int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
   CU_ASSERT_FATAL(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
@@ -144,53 +144,53 @@ static int listen_at(const struct scene *scene, const char *name, int type) {
   return fd;
 }
 
-static void start_daemon(struct scene *scene, enum scene_daemon daemon) {
-  int fd = listen_at(scene, "ask.sock", SOCK_STREAM);
-  if (daemon != SCENE_STALE) {
+static void start_daemon(struct fixture *fixture, enum fixture_daemon daemon) {
+  int fd = listen_at(fixture, "ask.sock", SOCK_STREAM);
+  if (daemon != FIXTURE_STALE) {
     CU_ASSERT_EQUAL(listen(fd, 16), 0);
     fflush(NULL);
-    scene->daemon = fork();
-    if (scene->daemon == 0) {
-      close(scene->outcomes);
+    fixture->daemon = fork();
+    if (fixture->daemon == 0) {
+      close(fixture->outcomes);
       serve(fd, daemon);
     }
   }
   close(fd);
 }
 
-/* the scene */
+/* the fixture */
 
-void scene_file(const struct scene *scene, const char *name, char path[SCENE_PATH]) {
-  snprintf(path, SCENE_PATH, "%s/%s", scene->directory, name);
+void fixture_file(const struct fixture *fixture, const char *name, char path[FIXTURE_PATH]) {
+  snprintf(path, FIXTURE_PATH, "%s/%s", fixture->directory, name);
 }
 
-void scene_begin(struct scene *scene, enum scene_daemon daemon, const char *more) {
-  char path[SCENE_PATH];
-  *scene = (struct scene){.daemon = -1};
-  snprintf(scene->directory, sizeof scene->directory, "%s/mtasts-exim-XXXXXX",
+void fixture_up(struct fixture *fixture, enum fixture_daemon daemon, const char *more) {
+  char path[FIXTURE_PATH];
+  *fixture = (struct fixture){.daemon = -1};
+  snprintf(fixture->directory, sizeof fixture->directory, "%s/mtasts-exim-XXXXXX",
            access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-  CU_ASSERT_FATAL(mkdtemp(scene->directory) && chmod(scene->directory, 0755) == 0);
-  scene_file(scene, "cache", scene->cache);
-  scene_file(scene, "mtasts.conf", path);
+  CU_ASSERT_FATAL(mkdtemp(fixture->directory) && chmod(fixture->directory, 0755) == 0);
+  fixture_file(fixture, "cache", fixture->cache);
+  fixture_file(fixture, "mtasts.conf", path);
   FILE *file = fopen(path, "we");
   CU_ASSERT_FATAL(file != NULL);
   fprintf(file,
           "cache { directory = \"%s/cache\" }\n"
           "ask { socket = \"%s/ask.sock\" deadline = 0.05 }\n"
           "outcome { socket = \"%s/outcome.sock\" }\n%s\n",
-          scene->directory, scene->directory, scene->directory, more);
+          fixture->directory, fixture->directory, fixture->directory, more);
   fclose(file);
   setenv("MTASTS_CONFIG", path, 1);
-  scene->outcomes = listen_at(scene, "outcome.sock", SOCK_DGRAM);
-  if (daemon != SCENE_ABSENT)
-    start_daemon(scene, daemon);
+  fixture->outcomes = listen_at(fixture, "outcome.sock", SOCK_DGRAM);
+  if (daemon != FIXTURE_ABSENT)
+    start_daemon(fixture, daemon);
 }
 
 static void remove_all(const char *directory) {
   DIR *stream = opendir(directory);
   struct dirent *entry;
   while (stream && (entry = readdir(stream))) {
-    char path[SCENE_PATH + 256];
+    char path[FIXTURE_PATH + 256];
     if (entry->d_name[0] == '.')
       continue;
     snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
@@ -203,14 +203,14 @@ static void remove_all(const char *directory) {
     closedir(stream);
 }
 
-void scene_end(struct scene *scene) {
-  if (scene->daemon > 0) {
-    kill(scene->daemon, SIGKILL);
-    waitpid(scene->daemon, NULL, 0);
+void fixture_down(struct fixture *fixture) {
+  if (fixture->daemon > 0) {
+    kill(fixture->daemon, SIGKILL);
+    waitpid(fixture->daemon, NULL, 0);
   }
-  close(scene->outcomes);
-  remove_all(scene->directory);
-  CU_ASSERT_EQUAL(rmdir(scene->directory), 0);
+  close(fixture->outcomes);
+  remove_all(fixture->directory);
+  CU_ASSERT_EQUAL(rmdir(fixture->directory), 0);
 }
 
 static void put(struct mtasts_store *store, const char *name, const struct mtasts_entry *entry) {
@@ -220,12 +220,13 @@ static void put(struct mtasts_store *store, const char *name, const struct mtast
   CU_ASSERT_EQUAL(mtasts_store_put(store, &domain, entry, (int64_t)time(NULL)), MTASTS_OK);
 }
 
-void scene_cache(const struct scene *scene) {
+void fixture_cache(const struct fixture *fixture) {
   static const char *const files[] = {"data.mdb", "lock.mdb"};
   struct mtasts_store *store;
   struct mtasts_entry entry = policy(2);
   char name[64];
-  CU_ASSERT_EQUAL_FATAL(mtasts_store_open(scene->cache, &mtasts_store_defaults, &store), MTASTS_OK);
+  CU_ASSERT_EQUAL_FATAL(mtasts_store_open(fixture->cache, &mtasts_store_defaults, &store),
+                        MTASTS_OK);
   put(store, "enforce.example", &entry);
   for (unsigned i = 0; i < 300; i++) {
     snprintf(name, sizeof name, "p%u.example", i);
@@ -244,17 +245,17 @@ void scene_cache(const struct scene *scene) {
   put(store, "lapsed.example", &entry);
   mtasts_store_close(store);
   /* For Exim's user, as the group of the cache would have it. */
-  CU_ASSERT_EQUAL(chmod(scene->cache, 0755), 0);
+  CU_ASSERT_EQUAL(chmod(fixture->cache, 0755), 0);
   for (size_t i = 0; i < 2; i++) {
     snprintf(name, sizeof name, "cache/%s", files[i]);
-    char path[SCENE_PATH];
-    scene_file(scene, name, path);
+    char path[FIXTURE_PATH];
+    fixture_file(fixture, name, path);
     CU_ASSERT_EQUAL(chmod(path, 0666), 0);
   }
 }
 
-bool scene_outcome(const struct scene *scene, char *out, size_t size) {
-  ssize_t got = recv(scene->outcomes, out, size - 1, MSG_DONTWAIT);
+bool fixture_outcome(const struct fixture *fixture, char *out, size_t size) {
+  ssize_t got = recv(fixture->outcomes, out, size - 1, MSG_DONTWAIT);
   if (got < 0)
     return false;
   out[got] = '\0';
