@@ -8,7 +8,7 @@
 #include "error_map.h"
 #include "log.h"
 #include "lookup_log.h"
-#include "task_slots.h"
+#include "scheduler_private.h"
 
 enum {
   COMMIT_MS = 20, /* from the first of a group to its commit */

@@ -1,4 +1,4 @@
-#include "task_slots.h"
+#include "scheduler_private.h"
 
 #include "lookup.h"
 

@@ -1,6 +1,6 @@
 /*
  * command.h: what main.c knows of a command, and the exit codes (mtasts(1)): those of
- * sysexits.h, and one of our own.
+ * sysexits(3), and one of our own.
  */
 #ifndef MTASTS_TOOL_COMMAND_H
 #define MTASTS_TOOL_COMMAND_H

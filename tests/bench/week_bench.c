@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < report.checks_made; i++) {
     const struct week_check *check = &report.checks[i];
     good = figure_at_most("week", check->what, "",
-                          (struct figure_number){check->value, check->most, 2, ""}) &&
+                          (struct figure_number){check->value, check->max, 2, ""}) &&
            good;
   }
   return good ? 0 : 1;

@@ -1,8 +1,7 @@
 /*
- * exim_host.c: a program that stands in for Exim: it exports what the plugin wants of Exim's
- * local_scan API, loads exim-mtasts.so and calls its functions, so that both can run under the
- * sanitizers. Each case runs in a child, since the plugin keeps what it knows for a process's
- * life, and each call is checked to leave the process as it was.
+ * exim_host.c: a program that stands in for Exim: it exports Exim's local_scan API, loads
+ * exim-mtasts.so and calls its functions, so that both can run under the sanitizers. Each case runs
+ * in a child, since the plugin's state lives as long as its process.
  */
 #include <local_scan.h>
 

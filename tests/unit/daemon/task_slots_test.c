@@ -2,7 +2,7 @@
 
 #include "../net/deaf.h"
 #include "dns_message.h"
-#include "task_slots.h"
+#include "scheduler_private.h"
 
 const char *const unit_name = "daemon/places";
 

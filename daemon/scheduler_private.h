@@ -1,6 +1,6 @@
 /*
- * task_slots.h: who may begin, and who may fetch: the scheduler's places, and the shares of each
- * address.
+ * scheduler_private.h: who may begin, and who may fetch: the scheduler's places, and the shares of
+ * each address.
  *
  * A look-up takes a place to begin. Once it knows where its policy host is, it fetches from there
  * if that address has less than a quarter of the places, and its network less than half
@@ -9,8 +9,8 @@
  * domains alone. If one has been fetching for MTASTS_TASK_SLOTS_TURN_MS and others are held for it,
  * it is ended, so that a slow domain does not hold up the others of a large provider for long.
  */
-#ifndef MTASTS_TASK_SLOTS_H
-#define MTASTS_TASK_SLOTS_H
+#ifndef MTASTS_SCHEDULER_PRIVATE_H
+#define MTASTS_SCHEDULER_PRIVATE_H
 
 #include "scheduler.h"
 
