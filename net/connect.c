@@ -193,13 +193,14 @@ bool mtasts_connector_out_of_resources(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* What connect(2) says at once comes from this host: it has no route, no address of its own, or its
- * own packet filter forbids it. */
+/* Some errors of connect(2) are this host's own: it has no address to connect from, its network is
+ * down, or its packet filter forbids the connection. ENETUNREACH is none of them: an owner may
+ * publish an address that no network has. */
 bool mtasts_connector_local(const struct mtasts_connector *connector) {
   int error = connector->error;
   return !connector->theirs && !has_any(connector, PENDING) &&
-         (mtasts_connector_out_of_resources(error) || error == ENETUNREACH || error == ENETDOWN ||
-          error == EADDRNOTAVAIL || error == EPERM);
+         (mtasts_connector_out_of_resources(error) || error == ENETDOWN || error == EADDRNOTAVAIL ||
+          error == EPERM);
 }
 
 static void on_next(evutil_socket_t fd, short what, void *context) {

@@ -53,6 +53,7 @@ else
   kill -KILL $disk_daemon
   wait $disk_daemon 2>/dev/null
   check 'a full disk: the tool without mtastsd' '.*good.example.*' "$(mtasts cache list)"
+  fill_disk # what the killed process has given back
   start_disk_daemon
   check 'a full disk: after a start' 'OK secure match=mx.good.example .*' "$(disk_ask good.example)"
   check 'a full disk: it lives' yes "$(kill -0 $disk_daemon && echo yes)"
