@@ -135,6 +135,8 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
     raise(number);
     return;
   }
+  if (info->si_code != BUS_ADRERR)
+    end(); /* the memory itself fails, and would again */
   while (atomic_flag_test_and_set(&state.busy))
     sched_yield();
   uintptr_t address = (uintptr_t)info->si_addr;

@@ -57,8 +57,12 @@ static void date_older(int directory) {
 
 /* lock.mdb goes when the new data.mdb is made (data_file.c). */
 int mtasts_aside_rename(int directory, int *file) {
+  struct stat found;
   if (file)
     *file = -1;
+  int rc = mtasts_files_find(directory, MTASTS_FILE_DATA, &found);
+  if (rc != 0)
+    return rc; /* nothing is moved, so the older one keeps its name */
   date_older(directory);
   if (renameat(directory, MTASTS_FILE_DATA, directory, MTASTS_FILE_DAMAGED) != 0)
     return errno;

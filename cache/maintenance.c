@@ -1,4 +1,6 @@
 /* The store's housekeeping: what time, damage or an administrator removes. */
+#include <unistd.h>
+
 #include "bounds.h"
 #include "data_file.h"
 #include "store_private.h"
@@ -91,6 +93,8 @@ enum mtasts_status mtasts_store_clear(struct mtasts_store *store, uint64_t *remo
   int rc = empty(store, removed);
   if (rc != 0 && rc != MDB_MAP_FULL)
     mtasts_store_reopen_env(store);
+  if (rc == 0) /* what is left of a salvage is not to come back */
+    unlinkat(store->directory_fd, MTASTS_FILE_SALVAGE, 0);
   /* Where the list of freed pages finds no room, entry by entry. */
   return mtasts_env_status(rc == MDB_MAP_FULL ? delete_in_both(store, NULL, 0, removed) : rc);
 }

@@ -138,7 +138,8 @@ static void find_free(struct mtasts_salvage *salvage, uint64_t root, unsigned de
 
 static void keep(struct mtasts_salvage *salvage, const struct mtasts_domain *domain,
                  const struct mtasts_entry *entry) {
-  if (mtasts_store_is_obsolete(entry, salvage->now))
+  /* A policy that has expired is for the sweep, which does not trust a clock that has jumped. */
+  if (!entry->has_policy && mtasts_store_is_obsolete(entry, salvage->now))
     return;
   enum mtasts_status status = mtasts_store_put_older(salvage->store, domain, entry, salvage->now);
   if (status == MTASTS_OK)
@@ -210,9 +211,22 @@ struct mtasts_salvage *mtasts_salvage_begin(int fd, struct mtasts_store *store, 
 }
 
 bool mtasts_salvage_step(struct mtasts_salvage *salvage, unsigned pages) {
-  for (; pages > 0 && salvage->next < salvage->pages && salvage->done.status == MTASTS_OK; pages--)
-    take_page(salvage, salvage->next++);
-  return salvage->next < salvage->pages && salvage->done.status == MTASTS_OK;
+  for (; pages > 0 && salvage->next < salvage->pages; pages--) {
+    take_page(salvage, salvage->next);
+    if (salvage->done.status != MTASTS_OK)
+      return false;
+    salvage->next++;
+  }
+  return salvage->next < salvage->pages;
+}
+
+bool mtasts_salvage_failed(struct mtasts_salvage *salvage) {
+  enum mtasts_status status = mtasts_store_flush(salvage->store);
+  if (salvage->done.status == MTASTS_OK && status != MTASTS_FULL)
+    salvage->done.status = status;
+  bool failed = salvage->done.status != MTASTS_OK;
+  salvage->done.status = MTASTS_OK;
+  return failed;
 }
 
 struct mtasts_salvaged mtasts_salvage_end(struct mtasts_salvage *salvage) {
@@ -245,6 +259,18 @@ static bool set_mark(int directory, bool on) {
 
 static int open_directory(const char *directory) {
   return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int mtasts_salvage_open(const char *directory) {
+  int files = open_directory(directory);
+  int fd = files >= 0
+               ? openat(files, MTASTS_FILE_DAMAGED, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+               : -1;
+  int error = errno;
+  if (files >= 0)
+    close(files);
+  errno = error;
+  return fd;
 }
 
 bool mtasts_salvage_mark(const char *directory, bool on) {

@@ -33,9 +33,15 @@ struct mtasts_salvaged mtasts_salvage(int fd, struct mtasts_store *store, int64_
 /* The same in steps, between which others may use the store. fd is the caller's until the end.
  * NULL: no memory, or the file cannot be read. */
 struct mtasts_salvage *mtasts_salvage_begin(int fd, struct mtasts_store *store, int64_t now);
-/* So many pages more. Returns false when all is done. */
+/* So many pages more. Returns false when all is done, or when the store could not be written. */
 bool mtasts_salvage_step(struct mtasts_salvage *salvage, unsigned pages);
+/* Could the store not be written? Then nothing is given up: the next step goes on with that page.
+ */
+bool mtasts_salvage_failed(struct mtasts_salvage *salvage);
 struct mtasts_salvaged mtasts_salvage_end(struct mtasts_salvage *salvage);
+
+/* The file to salvage, open to read; the caller closes it. -1 and errno: there is none. */
+int mtasts_salvage_open(const char *directory);
 
 /* The mark in a cache's directory that a salvage is under way: without it a start after a crash
  * would find a sound cache with a part of the domains, and look no further. False: it could not be

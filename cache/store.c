@@ -146,20 +146,26 @@ enum mtasts_status mtasts_store_admit(struct mtasts_store *store) {
     rc = mdb_reader_check(store->cache.env, &dead);
   if (rc == 0)
     atomic_store(&store->cache.waiting, false);
+  store->fails = rc != 0;
   return mtasts_env_status(rc);
 }
 
 enum mtasts_status mtasts_store_replace(struct mtasts_store *store, int *fd) {
   const struct mtasts_owner owner = {store->options.uid, store->options.gid};
+  int rc = 0;
   atomic_store(&store->cache.salvaged, true);
-  int rc = mtasts_aside_rename(store->directory_fd, fd);
-  if (rc == 0 || rc == ENOENT) /* it was renamed before, and something failed then */
+  if (!store->moved) {
+    rc = mtasts_aside_rename(store->directory_fd, fd);
+    store->moved = rc == 0 || rc == ENOENT || *fd >= 0; /* perhaps renamed, and not synced */
+  }
+  if (store->moved)
     rc = make_files(store, &owner);
+  store->fails = rc != 0;
   return rc == 0 ? mtasts_store_admit(store) : mtasts_env_status(rc);
 }
 
-void mtasts_store_salvaged(struct mtasts_store *store) {
-  atomic_store(&store->cache.salvaged, false);
+void mtasts_store_set_salvaging(struct mtasts_store *store, bool salvaging) {
+  atomic_store(&store->cache.salvaged, salvaging);
 }
 
 /* It cannot be read. */
@@ -520,6 +526,8 @@ enum mtasts_status mtasts_store_drop(struct mtasts_store *store,
 
 enum mtasts_status mtasts_store_remove(struct mtasts_store *store,
                                        const struct mtasts_domain *domain) {
+  if (atomic_load(&store->cache.salvaged))
+    return MTASTS_LOCKED; /* the salvage would bring the domain back */
   enum mtasts_status status = mtasts_store_flush(store);
   if (status != MTASTS_OK && status != MTASTS_FULL)
     return status;

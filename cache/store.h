@@ -73,8 +73,8 @@ enum mtasts_status mtasts_store_admit(struct mtasts_store *store);
 enum mtasts_status mtasts_store_replace(struct mtasts_store *store, int *fd);
 
 /* After mtasts_store_replace: all that can be read of the old file is in the store. Until then
- * readers find in the old one what the new one does not hold. */
-void mtasts_store_salvaged(struct mtasts_store *store);
+ * readers find in the old one what the new one does not hold, and no domain can be removed. */
+void mtasts_store_set_salvaging(struct mtasts_store *store, bool salvaging);
 
 /* Is it still to be admitted? From any thread. */
 bool mtasts_cache_waits(struct mtasts_cache *cache);

@@ -47,6 +47,7 @@ struct mtasts_store {
   int64_t lock_tried;  /* to have it so again; likewise */
   bool paused;         /* are entries without a policy refused? */
   bool fails;          /* has a write failed, and none succeeded since? */
+  bool moved;          /* is the damaged file out of the way (mtasts_store_replace)? */
   bool env_failed;     /* has LMDB given up the environment? Then no clean-shutdown mark is left */
   bool full_of_policies; /* likewise: did policies alone leave no room for one? */
   uint64_t salt;         /* of the hash of organisational domains, see quota.c */

@@ -78,23 +78,22 @@ static void end_salvage(struct mtasts_admission *admission) {
   admission->fd = -1;
   if (salvaged.status == MTASTS_OK)
     mtasts_salvage_mark(admission->directory, false);
-  mtasts_store_salvaged(admission->store);
+  mtasts_store_set_salvaging(admission->store, false);
   mtasts_cache_log_salvaged(admission->stats, admission->directory, &salvaged);
 }
 
-/* From here on the new file is in use, while the old one's domains come into it. */
+/* The new file is in use, while the old one's domains come into it. Readers look into the old one
+ * until that is done, so a salvage that cannot begin is tried again. */
 static void begin_salvage(struct mtasts_admission *admission) {
-  struct mtasts_salvaged none = {.status = MTASTS_IO};
-  if (admission->fd >= 0)
-    admission->salvage = mtasts_salvage_begin(admission->fd, admission->store, time(NULL));
-  if (admission->salvage) {
-    go_on_in(admission, 0);
-    finish(admission);
+  if (admission->fd < 0)
+    admission->fd = mtasts_salvage_open(admission->directory);
+  if (admission->fd < 0 && errno == ENOENT) { /* it was moved away: there is nothing to do */
+    mtasts_store_set_salvaging(admission->store, false);
     return;
   }
-  mtasts_store_salvaged(admission->store);
-  mtasts_cache_log_salvaged(admission->stats, admission->directory, &none);
-  finish(admission);
+  if (admission->fd >= 0)
+    admission->salvage = mtasts_salvage_begin(admission->fd, admission->store, time(NULL));
+  go_on_in(admission, admission->salvage ? 0 : AGAIN_S);
 }
 
 static void admit(struct mtasts_admission *admission) {
@@ -114,7 +113,13 @@ static void admit(struct mtasts_admission *admission) {
     atomic_fetch_add(&admission->stats->replaced, 1);
   }
   if (status == MTASTS_OK) {
+    mtasts_log(MTASTS_LOG_ERROR,
+               "cache: %s/data.mdb is damaged: it is now data.mdb.damaged, and what can be read of "
+               "it comes into a new one",
+               admission->directory);
+    admission->replaced = true;
     begin_salvage(admission);
+    finish(admission);
     return;
   }
   if (mtasts_ratelimit(&admission->store_error_log, LOG_EVERY_MS))
@@ -129,10 +134,14 @@ static void on_step(evutil_socket_t fd, short what, void *context) {
   struct mtasts_admission *admission = context;
   (void)fd;
   (void)what;
-  if (!admission->salvage)
+  if (!admission->replaced)
     admit(admission);
+  else if (!admission->salvage)
+    begin_salvage(admission);
   else if (mtasts_salvage_step(admission->salvage, STEP_PAGES))
     go_on_in(admission, 0);
+  else if (mtasts_salvage_failed(admission->salvage))
+    go_on_in(admission, AGAIN_S);
   else
     end_salvage(admission);
 }

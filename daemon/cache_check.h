@@ -42,6 +42,7 @@ struct mtasts_admission {
   struct event *step;
   enum mtasts_status checked;
   struct mtasts_salvage *salvage; /* under way; NULL: none */
+  bool replaced;                  /* is a new file in use, and the old one to be salvaged? */
   int fd;                         /* of the file that is salvaged; -1: none */
   struct mtasts_ratelimit store_error_log;
 };

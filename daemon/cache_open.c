@@ -89,9 +89,12 @@ static enum mtasts_status try_cache(struct mtasts_cache_opening *opening) {
              !mtasts_cache_recover_rest(directory, opening->store, time(NULL), &salvaged)) {
     return status;
   }
-  if (status == MTASTS_OK)
-    mtasts_cache_log_salvaged(opening->stats, directory, &salvaged);
-  return status;
+  if (status != MTASTS_OK)
+    return status;
+  mtasts_cache_log_salvaged(opening->stats, directory, &salvaged);
+  if (salvaged.status != MTASTS_OK) /* readers look into the old file as well */
+    mtasts_store_set_salvaging(opening->store, true);
+  return MTASTS_OK;
 }
 
 int mtasts_cache_open_writer(struct mtasts_cache_opening *opening) {

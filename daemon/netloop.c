@@ -100,6 +100,8 @@ static enum mtasts_status import(struct mtasts_netloop *loop, const struct mtast
     return MTASTS_INVALID;
   enum mtasts_status status =
       mtasts_store_put(scheduler->store, &job->domain, &entry, scheduler->net.now());
+  if (status != MTASTS_OK && status != MTASTS_FULL)
+    return status;
   enum mtasts_status committed = mtasts_scheduler_store_changed(scheduler, &job->domain);
   if (status == MTASTS_OK)
     status = committed;
@@ -111,6 +113,8 @@ static enum mtasts_status import(struct mtasts_netloop *loop, const struct mtast
 static enum mtasts_status remove_domain(struct mtasts_netloop *loop,
                                         const struct mtasts_domain *domain) {
   enum mtasts_status status = mtasts_store_remove(loop->scheduler.store, domain);
+  if (status == MTASTS_LOCKED)
+    return status; /* the cache is checked or salvaged: what is in memory stays as well */
   mtasts_due_queue_drop(loop->scheduler.due_queue, domain);
   mtasts_scheduler_store_changed(&loop->scheduler, domain);
   return status;

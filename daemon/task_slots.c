@@ -27,6 +27,7 @@ static size_t share_of(const struct mtasts_scheduler *scheduler) {
 bool mtasts_task_slots_admit(void *context, const struct in6_addr *address) {
   struct mtasts_task *task = context;
   struct mtasts_scheduler *scheduler = task->owner;
+  mtasts_fetch_limits_remove(&scheduler->origins, &task->origin); /* of an earlier address */
   /* Without memory its share is not counted. */
   if (!mtasts_fetch_limits_add(&scheduler->origins, &task->origin, address))
     return true;

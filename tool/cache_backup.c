@@ -18,6 +18,7 @@
 #include "json.h"
 #include "out.h"
 #include "progress.h"
+#include "salvage.h"
 #include "target.h"
 #include "walk.h"
 
@@ -75,6 +76,12 @@ static int work(const struct mtasts_options *options, const struct mtasts_target
   int code = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_READ, &access);
   if (code == MTASTS_EXIT_OK)
     code = copy(backup, &access, target, counts);
+  /* Until a salvage ends, a part of the domains is in the damaged file alone. */
+  if (code == MTASTS_EXIT_OK && mtasts_salvage_marked(mtasts_cache_access_path(&access))) {
+    mtasts_print_error(access.directory, "what a damaged cache held is still being salvaged; try "
+                                         "again later");
+    code = MTASTS_EXIT_LATER;
+  }
   mtasts_backup_free(backup);
   return mtasts_cache_access_close(&access, code);
 }

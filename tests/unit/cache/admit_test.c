@@ -107,7 +107,7 @@ static void test_damaged(void) {
     while (mtasts_salvage_step(salvage, 1))
       steps++;
     struct mtasts_salvaged salvaged = mtasts_salvage_end(salvage);
-    mtasts_store_salvaged(store);
+    mtasts_store_set_salvaging(store, false);
     close(fd);
     unit_check(salvaged.status == MTASTS_OK && steps + 3 >= (unsigned)pages, "page %jd: %u steps",
                (intmax_t)page, steps);
