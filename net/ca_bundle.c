@@ -30,6 +30,7 @@ struct mtasts_ca_bundle {
   int count;          /* certificates */
   struct state read;  /* what was read last, whether it was good or not */
   struct state found; /* at the last look */
+  bool lacks_means;   /* descriptors or memory to read it */
   time_t looked;      /* on the monotonic clock, in seconds */
 };
 
@@ -53,6 +54,8 @@ static bool same_state(const struct state *a, const struct state *b) {
 }
 
 static enum mtasts_status status_of(int error) {
+  if (error == EMFILE || error == ENFILE || error == ENOMEM)
+    return MTASTS_NO_MEMORY;
   return error == EACCES || error == EPERM ? MTASTS_PERMISSION : MTASTS_NO_FILE;
 }
 
@@ -180,8 +183,16 @@ enum mtasts_ca_bundle_change mtasts_ca_bundle_look(struct mtasts_ca_bundle *trus
   trust->found = now;
   if (read || (!rests && !at_once))
     return MTASTS_CA_BUNDLE_SAME;
-  trust->read = now; /* if it cannot be opened, it is told once */
-  if (load(trust, why) == MTASTS_OK) {
+  struct state before = trust->read;
+  bool lacked_means = trust->lacks_means;
+  trust->read = now; /* a bundle that is not good is reported once */
+  enum mtasts_status status = load(trust, why);
+  trust->lacks_means = status == MTASTS_NO_MEMORY;
+  if (trust->lacks_means)
+    trust->read = before; /* it is read at the next look */
+  if (trust->lacks_means && lacked_means)
+    return MTASTS_CA_BUNDLE_SAME;
+  if (status == MTASTS_OK) {
     snprintf(words, MTASTS_CA_BUNDLE_TEXT,
              "CA bundle %.160s was replaced: its %d certificates count", trust->path, trust->count);
     return MTASTS_CA_BUNDLE_RENEWED;

@@ -122,13 +122,19 @@ static double seconds_since(uint64_t then) {
   return (double)(mtasts_clock_us() - then) / 1e6;
 }
 
+bool mtasts_fetch_is_local(const struct mtasts_fetch *fetch) {
+  if (fetch->failure.error != MTASTS_ERROR_NONE)
+    return fetch->failure.local;
+  return fetch->connector && LIST_EMPTY(&fetch->attempts) &&
+         mtasts_connector_local(fetch->connector);
+}
+
 /* Ends a fetch that has no connection, and will have none. */
 static void give_up(struct mtasts_fetch *fetch) {
   struct mtasts_fetch_answer answer = fetch->failure;
   int error = fetch->connector ? mtasts_connector_error(fetch->connector) : 0;
   char text[INET6_ADDRSTRLEN];
-  if (answer.error == MTASTS_ERROR_NONE && fetch->connector)
-    answer.local = mtasts_connector_local(fetch->connector);
+  answer.local = mtasts_fetch_is_local(fetch);
   if (answer.error == MTASTS_ERROR_NONE && fetch->any_usable && error != 0)
     mtasts_response_fail(&answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s",
                          fetch->host, strerrordesc_np(error));

@@ -393,11 +393,12 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
 }
 
 /* held: it was not for the policy host to answer. */
-static void fail_late(struct mtasts_lookup *lookup, bool held) {
+static void fail_late(struct mtasts_lookup *lookup, bool unresolved, bool local) {
   snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "mta-sts.%.150s: " TOO_LATE,
            lookup->domain.name, seconds_of(lookup));
-  fail_policy(lookup,
-              (struct mtasts_policy_answer){.error = MTASTS_ERROR_POLICY_FETCH, .local = held});
+  fail_policy(lookup, (struct mtasts_policy_answer){.error = MTASTS_ERROR_POLICY_FETCH,
+                                                    .unresolved = unresolved,
+                                                    .local = local});
 }
 
 static bool ask_admission(void *context, const struct in6_addr *address) {
@@ -422,7 +423,7 @@ static void ask_policy(struct mtasts_lookup *lookup) {
       .context = lookup,
   };
   if (lookup->expired)
-    fail_late(lookup, false);
+    fail_late(lookup, true, false); /* the policy host was not asked */
   else if (mtasts_policy_fetch_start(&options, &lookup->fetch) != MTASTS_OK)
     fail_start(lookup);
 }
@@ -461,10 +462,12 @@ void mtasts_lookup_expire(struct mtasts_lookup *lookup) {
     fail_question(lookup, MX, take_mx);
   }
   if (lookup->fetch) {
-    bool held = mtasts_policy_fetch_is_held(lookup->fetch);
+    bool unresolved;
+    bool local;
+    mtasts_policy_fetch_fault(lookup->fetch, &unresolved, &local);
     mtasts_policy_fetch_free(lookup->fetch);
     lookup->fetch = NULL;
-    fail_late(lookup, held);
+    fail_late(lookup, unresolved, local);
   }
   if (lookup->dane_pending)
     mtasts_mx_dane_expire(lookup->dane);

@@ -136,8 +136,12 @@ static void hold(struct mtasts_policy_fetch *fetch, const struct mtasts_addresse
   fetch->held_last = last;
 }
 
-bool mtasts_policy_fetch_is_held(const struct mtasts_policy_fetch *fetch) {
-  return fetch->held_count > 0;
+void mtasts_policy_fetch_fault(const struct mtasts_policy_fetch *fetch, bool *unresolved,
+                               bool *local) {
+  bool held = fetch->held_count > 0;
+  *unresolved = !held && !fetch->fetch;
+  *local =
+      held || (fetch->fetch ? mtasts_fetch_is_local(fetch->fetch) : fetch->local && !fetch->theirs);
 }
 
 void mtasts_policy_fetch_admit(struct mtasts_policy_fetch *fetch) {

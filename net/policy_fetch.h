@@ -36,7 +36,11 @@ enum mtasts_status mtasts_policy_fetch_start(const struct mtasts_policy_fetch_op
 
 /* HTTPS may begin, which admit had forbidden. */
 void mtasts_policy_fetch_admit(struct mtasts_policy_fetch *fetch);
-bool mtasts_policy_fetch_is_held(const struct mtasts_policy_fetch *fetch);
+
+/* Why it has no answer until now. *unresolved: its addresses are not known yet. *local: by a fault
+ * of this host's, or as it is held. */
+void mtasts_policy_fetch_fault(const struct mtasts_policy_fetch *fetch, bool *unresolved,
+                               bool *local);
 
 /* Frees, cancelling what is still in flight. May be called from the callback. NULL is fine. */
 void mtasts_policy_fetch_free(struct mtasts_policy_fetch *fetch);

@@ -33,6 +33,7 @@ static size_t take_body(char *data, size_t unit, size_t count, void *context) {
     while (capacity < response->size + size)
       capacity *= 2;
     char *grown = realloc(response->body, capacity);
+    response->no_memory = !grown;
     if (!grown)
       return 0;
     response->body = grown;
@@ -196,10 +197,14 @@ static void evaluate_failure(const struct mtasts_response *response, CURLcode re
   const char *text = response->curl_error[0] ? response->curl_error : curl_easy_strerror(result);
   const char *host = response->tls.host;
   long error = 0;
-  /* What this host lacks, and its proxy: a connection to an address comes connected. */
-  answer->local = result == CURLE_OUT_OF_MEMORY || result == CURLE_FAILED_INIT ||
-                  result == CURLE_SSL_CACERT_BADFILE || result == CURLE_COULDNT_RESOLVE_PROXY ||
-                  result == CURLE_COULDNT_CONNECT;
+  /* What this host lacks, and its proxy: a connection to an address comes connected. Once there is
+   * TLS, the policy host can bring about an error of libcurl's: by a line of header beyond its
+   * bound it says that it has no memory. */
+  answer->local = response->no_memory ||
+                  (!response->tls.secured &&
+                   (result == CURLE_OUT_OF_MEMORY || result == CURLE_FAILED_INIT ||
+                    result == CURLE_SSL_CACERT_BADFILE || result == CURLE_COULDNT_RESOLVE_PROXY ||
+                    result == CURLE_COULDNT_CONNECT));
   switch ((int)result) {
   case CURLE_PEER_FAILED_VERIFICATION:
     mtasts_response_fail(answer, MTASTS_ERROR_WEBPKI_INVALID, "certificate of %s is refused: %s",

@@ -25,6 +25,7 @@ struct mtasts_response {
   bool connected;   /* TCP */
   bool in_body;     /* the header is complete */
   bool too_large;
+  bool no_memory; /* for the body */
   size_t header_bytes;
   char *body; /* the caller frees it */
   size_t size;

@@ -21,14 +21,21 @@ static const struct dns_line silent_zone[] = {
     {"*", "DROP", ""}, {"", "DROP", ""}, {NULL, NULL, NULL}};
 static const struct dns_line failing_zone[] = {{"*", "RCODE", "2"}, {NULL, NULL, NULL}};
 
-static struct fixture *fault_rig(const char *servers) {
+static struct fixture *fault_fixture(const char *servers, unsigned https_timeout,
+                                     unsigned deadline) {
   struct fixture *fixture = prepare();
   atomic_store(&fixture->dns.zone, fault_zone);
   fixture->dns_timeout = 3;
+  fixture->https_timeout = https_timeout;
+  fixture->deadline = deadline;
   if (servers)
     fixture->servers = servers;
   start(fixture, 8);
   return fixture;
+}
+
+static struct fixture *usual_fixture(const char *servers) {
+  return fault_fixture(servers, 2, 20);
 }
 
 /* What a first contact comes to, and what it comes to when it is read from the cache. */
@@ -45,7 +52,7 @@ static void check(struct fixture *fixture, const char *name, enum mtasts_verdict
 
 /* A name server of the domain's that answers nothing, and a resolver that answers nothing. */
 static void silence(void) {
-  struct fixture *fixture = fault_rig(NULL);
+  struct fixture *fixture = usual_fixture(NULL);
   check(fixture, "a.silent.example", MTASTS_VERDICT_NONE);
   atomic_store(&fixture->dns.zone, silent_zone);
   check(fixture, "b.silent.example", MTASTS_VERDICT_UNKNOWN);
@@ -55,7 +62,7 @@ static void silence(void) {
 
 /* A resolver that has lost its own way out says so for all names. */
 static void failing_resolver(void) {
-  struct fixture *fixture = fault_rig(NULL);
+  struct fixture *fixture = usual_fixture(NULL);
   char name[32];
   atomic_store(&fixture->dns.zone, failing_zone);
   for (unsigned i = 0; i < 8; i++) {
@@ -70,19 +77,20 @@ static void failing_resolver(void) {
 }
 
 static void no_route(void) {
-  struct fixture *fixture = fault_rig(NULL);
+  struct fixture *fixture = usual_fixture(NULL);
   /* An owner may publish an address that no network has. */
   check(fixture, "far.example", MTASTS_VERDICT_NONE);
   check(fixture, "both.example", MTASTS_VERDICT_NONE);
   check(fixture, "refused.example", MTASTS_VERDICT_NONE);
   end(fixture);
-  fixture = fault_rig("servers = {\"203.0.113.53\"}");
+  fixture = usual_fixture("servers = {\"203.0.113.53\"}");
   check(fixture, "good.example", MTASTS_VERDICT_UNKNOWN);
   end(fixture);
 }
 
-static void no_descriptors(void) {
-  struct fixture *fixture = fault_rig(NULL);
+/* Whether the fetch ends first or the look-up as a whole. */
+static void without_descriptors(unsigned https_timeout, unsigned deadline) {
+  struct fixture *fixture = fault_fixture(NULL, https_timeout, deadline);
   struct rlimit limit;
   ask(fixture, MTASTS_JOB_LOOK_UP, "refused.example"); /* all that is opened once is open */
   CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -95,6 +103,11 @@ static void no_descriptors(void) {
   CU_ASSERT_EQUAL(entry.failures, 1);
   CU_ASSERT_TRUE(ask(fixture, MTASTS_JOB_REFRESH, "good.example").has_policy);
   end(fixture);
+}
+
+static void no_descriptors(void) {
+  without_descriptors(2, 20);
+  without_descriptors(60, 3);
 }
 
 const struct unit_test unit_tests[] = {

@@ -46,10 +46,11 @@ static const struct https_site sites[] = {{.host = "mta-sts.good.example"}, {.ho
 struct fixture {
   char path[32];
   char ca_file[64];
-  unsigned dns_timeout; /* seconds: how long slow.example takes */
-  unsigned interval;    /* of refreshes, seconds */
-  const char *dnssec;   /* what mtasts.conf says of it */
-  const char *servers;  /* likewise */
+  unsigned dns_timeout;             /* seconds: how long slow.example takes */
+  unsigned https_timeout, deadline; /* seconds */
+  unsigned interval;                /* of refreshes, seconds */
+  const char *dnssec;               /* what mtasts.conf says of it */
+  const char *servers;              /* likewise */
   struct dns_server dns;
   struct https_authority known, unknown;
   struct https_server https;
@@ -72,10 +73,10 @@ static struct mtasts_snapshot *configuration(const struct fixture *fixture, unsi
   struct mtasts_config *config = NULL;
   int length = snprintf(text, sizeof text,
                         "dns {\n %s\n timeout = %u\n %s\n}\n"
-                        "https {\n ca_file = \"%s\"\n allow_private = true\n timeout = 2\n}\n"
-                        "refresh {\n interval = %u\n in_flight = %u\n}\n",
+                        "https {\n ca_file = \"%s\"\n allow_private = true\n timeout = %u\n}\n"
+                        "refresh {\n interval = %u\n in_flight = %u\n deadline = %u\n}\n",
                         fixture->servers, fixture->dns_timeout, fixture->dnssec, fixture->ca_file,
-                        fixture->interval, in_flight);
+                        fixture->https_timeout, fixture->interval, in_flight, fixture->deadline);
   enum mtasts_status status =
       mtasts_config_parse((struct mtasts_span){text, (size_t)length}, "test", error, &config);
   unit_check(status == MTASTS_OK, "configuration: %s", error);
@@ -118,6 +119,8 @@ static struct fixture *prepare(void) {
   CU_ASSERT_PTR_NOT_NULL_FATAL(fixture);
   CU_ASSERT_TRUE_FATAL(namespace_enter());
   fixture->dns_timeout = 1;
+  fixture->https_timeout = 2;
+  fixture->deadline = 20;
   fixture->interval = 300;
   fixture->dnssec = "dnssec = \"off\"";
   fixture->servers = "servers = {\"127.0.0.1\"}";
