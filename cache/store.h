@@ -1,19 +1,17 @@
 /*
  * store.h: the cache for the one process that writes it.
  *
- * A directory with data.mdb, lock.mdb (LMDB's) and writer.lock (ours: flock
- * for as long as a writer lives). Two named databases, `policies` (domains with
- * a policy, live or expired) and `absent` (all others), each with its own quota.
- * Changes are collected in memory and committed in groups; nothing is readable
- * before its commit. A writer is used by one thread; other threads of its process may
- * read through mtasts_store_cache. In a child of the process that opened it every call
- * returns MTASTS_FORKED (closing it is allowed and frees memory only; a child that lives on
- * should do so, since it holds writer.lock as long).
+ * A directory with data.mdb, lock.mdb (LMDB's) and writer.lock (ours: flock for as long as a writer
+ * lives). Two named databases, `policies` (domains with a policy, live or expired) and `absent`
+ * (all others), each with its own quota. Changes are collected in memory and committed in groups;
+ * no change is readable before its commit. One thread uses a writer; other threads of its process
+ * may read through mtasts_store_cache. In a child of the process that opened it every call returns
+ * MTASTS_FORKED. The child may close it, which only frees memory. A child that lives on should do
+ * so, because it holds writer.lock until then.
  *
- * Room is made as follows (quota.c says how much and when):
- * absent entries go first, then expired policies, then policies of the organisational
- * domain that takes the most bytes. Of those that are equal by this, the ones in use go last.
- * Absent entries never displace a live policy.
+ * Eviction follows this order (quota.c says how much and when): first absent entries, then expired
+ * policies, then policies of the organisational domain that takes the most bytes. Among equals,
+ * entries of domains in use go last. Absent entries never displace a live policy.
  */
 #ifndef MTASTS_STORE_H
 #define MTASTS_STORE_H
@@ -26,18 +24,17 @@ struct mtasts_store;
 
 struct mtasts_store_options {
   uint64_t map_size;     /* bytes; the map at first */
-  uint64_t map_size_max; /* bytes; it grows by doubling up to this, and an eighth to work in */
+  uint64_t map_size_max; /* bytes; it doubles up to this, and an eighth more to work in */
   uint64_t max_policies; /* domains */
   uint64_t max_absent;   /* domains */
-  uid_t uid;             /* owner of what root creates, (uid_t)-1: root */
+  uid_t uid;             /* owner of the files that root creates; (uid_t)-1: root */
   gid_t gid;             /* likewise */
   const char *name;      /* of the directory, in sentences; NULL: its path */
-  bool unchecked;        /* data.mdb is not known to be sound, and is not mapped yet: see
-                            mtasts_store_admit */
-  /* Told what an administrator should know: one sentence, no newline. May be NULL. */
+  bool unchecked;        /* data.mdb has not been checked, and is not mapped yet: see mtasts_store_admit */
+  /* Receives warnings for the administrator: one sentence, no newline. May be NULL. */
   void (*warn)(void *context, const char *sentence);
-  /* Is the domain in use of late? Those that are not make room first. NULL: nobody knows. Called
-   * by the thread of the writer, for as long as the store is open. */
+  /* Was the domain used recently? Domains that were not are evicted first. NULL: unknown. Called by
+   * the writer's thread while the store is open. */
   bool (*in_use)(void *context, const struct mtasts_domain *domain);
   void *context;
 };
@@ -46,14 +43,12 @@ struct mtasts_store_options {
 extern const struct mtasts_store_options mtasts_store_defaults;
 
 /*
- * Opens for writing; creates the directory (0750) and the files (data 0640,
- * locks 0660) where they are missing, with the owner and group given, whatever the umask.
+ * Opens for writing; creates the directory (0750) and the files (data 0640, locks 0660) if they are
+ * missing, with the owner and group given, whatever the umask.
  *
  *   MTASTS_LOCKED      another process writes this cache
- *   MTASTS_CORRUPT     cannot be read (truncated, not LMDB), and is left as it is; warn says
- *                      what to do. Or of a format that is not known (format.h)
- *   MTASTS_PERMISSION  not allowed, or a symbolic link or another thing that is no regular
- *                      file stands in the place of a file
+ *   MTASTS_CORRUPT     cannot be read (truncated, not LMDB), or is of an unknown format (format.h). The file is left as it is; warn says what to do
+ *   MTASTS_PERMISSION  not allowed, or something other than a regular file, such as a symbolic link, is in the place of a file
  *   MTASTS_NO_FILE     the parent of the directory is missing
  */
 enum mtasts_status mtasts_store_open(const char *directory,
@@ -61,22 +56,23 @@ enum mtasts_status mtasts_store_open(const char *directory,
                                      struct mtasts_store **store);
 
 /*
- * Of a store that was opened `unchecked`: the file was looked at (mtasts_tree_check_until), and is
- * sound. Until then readers read it page by page, and nothing is written: mtasts_store_flush and
- * all that commits return MTASTS_LOCKED, and what is put stays pending. Returns what
- * mtasts_store_open does, and the store waits still if it is not MTASTS_OK.
+ * For a store that was opened `unchecked`: call it when mtasts_tree_check_until has found the file
+ * sound. Until then readers read the file page by page, and nothing is written: mtasts_store_flush
+ * and all functions that commit return MTASTS_LOCKED, and changes stay pending. Returns what
+ * mtasts_store_open does. If that is not MTASTS_OK, the store still waits.
  */
 enum mtasts_status mtasts_store_admit(struct mtasts_store *store);
 
-/* The file is damaged: it was moved aside (damaged.h), and this goes on with an empty one. *fd: the
- * old one, to read; the caller closes it. Returns as above. */
+/* For a store that was opened `unchecked` and whose file is damaged: renames the file (damaged.h)
+ * and goes on with an empty one. *fd: the old file, to read; the caller closes it. Returns as
+ * above. */
 enum mtasts_status mtasts_store_replace(struct mtasts_store *store, int *fd);
 
-/* After mtasts_store_replace: all that can be read of the old file is in the store. Until then
- * readers find in the old one what the new one does not hold. */
+/* Call it after mtasts_store_replace, when all that can be read of the old file is in the store.
+ * Until then readers look in the old file for a domain that the new one does not have. */
 void mtasts_store_salvaged(struct mtasts_store *store);
 
-/* Is it still to be admitted? From any thread. */
+/* Does the store still wait for mtasts_store_admit or mtasts_store_replace? From any thread. */
 bool mtasts_cache_waits(struct mtasts_cache *cache);
 
 /* Commits what is pending and closes. Readers must have been freed. */

@@ -1,9 +1,8 @@
 /*
- * organisation.h: which names belong together, for bounds that one owner of many names
- * must not get around.
+ * organisation.h: groups names by owner, so that the owner of many names cannot get around a bound.
  *
- * A guess, and meant to be one: the list of public suffixes is large, and of the day. If it
- * is wrong, neighbours are counted together, or (for an owner of a category) apart.
+ * This is a guess on purpose: the list of public suffixes is large and changes often. A wrong guess
+ * counts two owners as one, or one owner of a whole category as several.
  */
 #ifndef MTASTS_ORGANISATION_H
 #define MTASTS_ORGANISATION_H
