@@ -1,5 +1,5 @@
 /*
- * backup.h: a copy of a whole cache in one new file, while another process writes the cache.
+ * backup.h: copies a whole cache into one new file, while another process writes the cache.
  *
  * The copy is a data.mdb without free pages, of today's format. It has each domain as it was at one
  * moment of the copying. However large the cache is and however slow the disk, a read transaction

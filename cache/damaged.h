@@ -24,8 +24,8 @@ enum {
  * A file of an unknown format is not damaged: it becomes data.mdb.format-N, and is never removed.
  * If a file of that name exists, the date is appended.
  *
- * fd: if not NULL, gets the file, open to read, or -1. The caller closes it. format: if not NULL,
- * gets the unknown format, or 0.
+ * fd: if not NULL, gets the file, open to read, or -1. The caller closes it.
+ * format: if not NULL, gets the unknown format, or 0.
  *
  *   MTASTS_OK          done
  *   MTASTS_LOCKED      another process writes this cache: it may have repaired it

@@ -15,8 +15,7 @@ struct mtasts_salvaged {
   uint64_t domains;          /* put into the cache */
   uint64_t damaged;          /* values, or pages of values, that cannot be read */
   enum mtasts_status status; /* of reading and storing */
-  unsigned
-      format; /* unknown (format.h): the file is not damaged, and was not read; else 0 */
+  unsigned format; /* unknown (format.h): the file is not damaged, and was not read; else 0 */
 };
 
 enum {
@@ -33,7 +32,7 @@ struct mtasts_salvaged mtasts_salvage(int fd, struct mtasts_store *store, int64_
 /* The same in steps; the store may be used between them. The caller keeps fd open until
  * mtasts_salvage_end, and closes it. NULL: no memory, or the file cannot be read. */
 struct mtasts_salvage *mtasts_salvage_begin(int fd, struct mtasts_store *store, int64_t now);
-/* Reads up to `pages` more pages. Returns false when all are read. */
+/* Reads up to `pages` more pages. Returns false when all are read, or when it has failed. */
 bool mtasts_salvage_step(struct mtasts_salvage *salvage, unsigned pages);
 struct mtasts_salvaged mtasts_salvage_end(struct mtasts_salvage *salvage);
 

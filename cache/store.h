@@ -30,7 +30,7 @@ struct mtasts_store_options {
   uid_t uid;             /* owner of the files that root creates; (uid_t)-1: root */
   gid_t gid;             /* likewise */
   const char *name;      /* of the directory, in sentences; NULL: its path */
-  bool unchecked;        /* data.mdb has not been checked, and is not mapped yet: see mtasts_store_admit */
+  bool unchecked; /* data.mdb has not been checked, and is not mapped yet: see mtasts_store_admit */
   /* Receives warnings for the administrator: one sentence, no newline. May be NULL. */
   void (*warn)(void *context, const char *sentence);
   /* Was the domain used recently? Domains that were not are evicted first. NULL: unknown. Called by
@@ -47,9 +47,10 @@ extern const struct mtasts_store_options mtasts_store_defaults;
  * missing, with the owner and group given, whatever the umask.
  *
  *   MTASTS_LOCKED      another process writes this cache
- *   MTASTS_CORRUPT     cannot be read (truncated, not LMDB), or is of an unknown format (format.h). The file is left as it is; warn says what to do
- *   MTASTS_PERMISSION  not allowed, or something other than a regular file, such as a symbolic link, is in the place of a file
- *   MTASTS_NO_FILE     the parent of the directory is missing
+ *   MTASTS_CORRUPT     cannot be read (truncated, not LMDB), or is of an unknown format (format.h).
+ *                      The file is left as it is; warn says what to do
+ *   MTASTS_PERMISSION  not allowed, or something other than a regular file, such as a symbolic
+ * link, is in the place of a file MTASTS_NO_FILE     the parent of the directory is missing
  */
 enum mtasts_status mtasts_store_open(const char *directory,
                                      const struct mtasts_store_options *options,
@@ -82,47 +83,47 @@ void mtasts_store_close(struct mtasts_store *store);
 struct mtasts_cache *mtasts_store_cache(struct mtasts_store *store);
 
 /*
- * Collects a change (copies the entry), which takes the place of what is there; but an entry that
- * has an error and no policy never takes that of an unexpired policy. Commits when
- * MTASTS_STORE_GROUP are pending, and then returns what mtasts_store_flush does. MTASTS_INVALID:
- * the entry breaks a rule of mtasts.h and could not be read back.
+ * Collects a change (copies the entry), which replaces the domain's entry; but an entry that has an
+ * error and no policy never replaces an unexpired policy. Commits when MTASTS_STORE_GROUP changes
+ * are pending, and then returns what mtasts_store_flush does. MTASTS_INVALID: the entry breaks a
+ * rule of mtasts.h and could not be read back.
  *
- * MTASTS_FULL may also be said of this change alone, an entry without a policy, which is dropped
- * then while the others stay pending: where policies leave no room below the reserve, so that it
- * would be evicted at once; or past MTASTS_STORE_PAUSE percent of map_size_max, for as long as some
- * process keeps reading an old state of the cache. Freed pages cannot be used until it ends, and
- * what is left is for policies. The caller should remember the entry itself, so that a busy domain
- * is not looked up for each question; mtastsd does (scheduler.c).
+ * MTASTS_FULL may also mean this change alone, if it is an entry without a policy: it is dropped,
+ * and the others stay pending. This happens in two cases. First, policies leave no room below the
+ * reserve, so that the entry would be evicted at once. Second, more than MTASTS_STORE_PAUSE percent
+ * of map_size_max are used while there is a stale reader. Freed pages cannot be used until it ends,
+ * and the rest is for policies. The caller should remember the entry itself, so that a busy domain
+ * is not looked up for each request; mtastsd does (scheduler.c).
  */
 enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mtasts_domain *domain,
                                     const struct mtasts_entry *entry, int64_t now);
 
-/* The same, of an entry that may be older than what is there, or pending: the one that was looked
+/* The same for an entry that may be older than the stored or pending one: the one that was looked
  * up last stays. */
 enum mtasts_status mtasts_store_put_older(struct mtasts_store *store,
                                           const struct mtasts_domain *domain,
                                           const struct mtasts_entry *entry, int64_t now);
 
-/* Commits at once what is pending and the removal; MTASTS_ABSENT if it was not there. */
+/* Removes a domain; commits at once, with all pending changes. MTASTS_ABSENT: it was not there. */
 enum mtasts_status mtasts_store_remove(struct mtasts_store *store,
                                        const struct mtasts_domain *domain);
 
-/* Collects a removal, which is committed as a change is. */
+/* Collects a removal, which is committed like a change. */
 enum mtasts_status mtasts_store_drop(struct mtasts_store *store,
                                      const struct mtasts_domain *domain);
 
 /*
- * Commits what is pending, and makes room.
+ * Commits all pending changes, and evicts entries if a quota demands it.
  *
  *   MTASTS_FULL  no room for some changes: those are dropped, the others committed
- *   any other failure leaves all of them pending
+ *   any other    all of them stay pending
  */
 enum mtasts_status mtasts_store_flush(struct mtasts_store *store);
 
 /*
- * Has a write failed for another reason than want of room, and none succeeded since?
- * mtasts_store_try commits what is pending, or else the format once more, so that a fault that is
- * over is found to be over while nothing is to be stored.
+ * Has a write failed for another reason than lack of room, and none succeeded since?
+ * mtasts_store_try commits the pending changes. Without any it writes the format again, to find out
+ * whether the fault is over.
  */
 bool mtasts_store_fails(const struct mtasts_store *store);
 enum mtasts_status mtasts_store_try(struct mtasts_store *store);
@@ -132,44 +133,44 @@ size_t mtasts_store_pending(const struct mtasts_store *store);
 
 enum {
   MTASTS_STORE_GROUP = 64,
-  MTASTS_STORE_RESERVE = 10,        /* percent of the map kept for updates of what is there */
+  MTASTS_STORE_RESERVE = 10,        /* percent of the map kept for updates of stored entries */
   MTASTS_STORE_PAUSE = 80,          /* percent of map_size_max, see mtasts_store_put */
   MTASTS_STORE_POSITION_MAX = 1200, /* bytes */
 };
 
 /*
- * The saved position: some bytes about the cache, kept beside the domains (the place of the refresh
- * sweep). It goes along with the next commit; setting it makes one at most once a minute, and
- * returns what mtasts_store_flush does. A crash may cost the last one.
+ * Stores the saved position of the refresh sweep: some bytes, kept in the cache beside the domains.
+ * They are written with the next commit. This function itself commits at most once a minute, and
+ * then returns what mtasts_store_flush does. A crash may lose the last position.
  *
  *   MTASTS_TOO_LARGE  more than MTASTS_STORE_POSITION_MAX bytes
  */
 enum mtasts_status mtasts_store_save_position(struct mtasts_store *store, const void *bytes,
                                               size_t size);
 
-/* The saved position as it was committed last, of up to `max` bytes. MTASTS_ABSENT: none, or
+/* The last committed position, of up to `max` bytes. MTASTS_ABSENT: there is none, or it is
  * longer. */
 enum mtasts_status mtasts_store_load_position(struct mtasts_store *store, void *bytes, size_t max,
                                               size_t *size);
 
-/* Is there no use of the entry any more: of a policy MTASTS_EXPIRED_KEEP seconds past its expiry,
- * of any other past next_check by a day? */
+/* Is the entry of no use any more? A policy is obsolete MTASTS_EXPIRED_KEEP seconds after its
+ * expiry, any other entry a day after next_check. */
 bool mtasts_store_is_obsolete(const struct mtasts_entry *entry, int64_t now);
 
-/* Removes what is useless by now; *removed counts them. */
+/* Removes all obsolete entries; *removed counts them. */
 enum mtasts_status mtasts_store_expire(struct mtasts_store *store, int64_t now, uint64_t *removed);
 
 /* Removes everything. */
 enum mtasts_status mtasts_store_clear(struct mtasts_store *store, uint64_t *removed);
 
-/* Removes what a walk calls MTASTS_CORRUPT; *removed counts them. */
+/* Removes the entries for which a walk gives MTASTS_CORRUPT; *removed counts them. */
 enum mtasts_status mtasts_store_repair(struct mtasts_store *store, uint64_t *removed);
 
 /*
- * Rewrites the environment without its free pages, atomically (a crash leaves
- * the old or the new one), and reopens it: readers made from mtasts_store_cache before must
- * be freed first (else MTASTS_IO, EBUSY). Other processes' readers keep the old file until they
- * reopen. *before, *after: bytes in use of the file.
+ * Rewrites data.mdb without its free pages, atomically (a crash leaves the old or the new file),
+ * and reopens it. Readers made from mtasts_store_cache must be freed first (else MTASTS_IO, EBUSY).
+ * Other processes' readers keep the old file until they reopen. *before, *after: bytes of the file
+ * in use.
  */
 enum mtasts_status mtasts_store_compact(struct mtasts_store *store, uint64_t *before,
                                         uint64_t *after);

@@ -20,7 +20,7 @@ enum {
   MTASTS_UNRESOLVED_RETRY =
       120, /* seconds to the next fetch, if the DNS fails for the policy host */
   MTASTS_EXPIRED_KEEP = 604800, /* seconds that an expired policy is kept, unused */
-  MTASTS_NEAR_END = 172800,     /* seconds: an enforce policy with less of its life left is near its end */
+  MTASTS_NEAR_END = 172800, /* seconds before its expiry, when an enforce policy nears its end */
 };
 
 #endif

@@ -58,10 +58,13 @@ struct mtasts_txt_answer {
   const struct mtasts_span *texts; /* one for each record, its strings joined */
   size_t count;
   struct mtasts_span detail; /* why it failed, printable, at most MTASTS_DETAIL_MAX */
-  bool local;                /* a fault of this host made it fail */ };  struct mtasts_policy_answer {
+  bool local;                /* a fault of this host made it fail */
+};
+struct mtasts_policy_answer {
   enum mtasts_error error;   /* MTASTS_ERROR_NONE: a body arrived */
   bool unresolved;           /* the DNS gave no addresses of the policy host */
-  bool local;                /* a fault of this host made it fail */ bool dated;                /* by this clock the certificate has expired, or is not yet valid */
+  bool local;                /* a fault of this host made it fail */
+  bool dated;                /* by this clock the certificate has expired, or is not yet valid */
   struct mtasts_span body;   /* if one arrived */
   unsigned char *store;      /* body.len bytes for the parsed patterns */
   char *detail_store;        /* MTASTS_DETAIL_MAX bytes, for the reason a body is invalid */

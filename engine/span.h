@@ -48,8 +48,8 @@ static inline bool mtasts_span_is_digits(struct mtasts_span text) {
   return text.len > 0;
 }
 
-/* The name of a field and the byte that ends it: (ALPHA / DIGIT) *31(ALPHA / DIGIT / "_" / "-" /
- * "."), RFC 8461 sections 3.1 and 3.2. */
+/* The name of a field and the byte that ends it:
+ * (ALPHA / DIGIT) *31(ALPHA / DIGIT / "_" / "-" / "."), RFC 8461 sections 3.1 and 3.2. */
 static inline bool mtasts_span_take_name(struct mtasts_span *field, char end,
                                          struct mtasts_span *name) {
   if (!mtasts_span_cut(field, end, name) || name->len == 0 ||

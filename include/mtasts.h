@@ -113,7 +113,8 @@ struct mtasts_record {
  *
  *   MTASTS_OK       exactly one valid STSv1 record
  *   MTASTS_ABSENT   no STSv1 record
- *   MTASTS_INVALID  malformed, or several STSv1 records; *why then points to a constant sentence, unless why is NULL
+ *   MTASTS_INVALID  malformed, or several STSv1 records; *why then points to a constant sentence,
+ *                   unless why is NULL
  */
 MTASTS_API enum mtasts_status mtasts_record_parse(const struct mtasts_span *txt, size_t count,
                                                   struct mtasts_record *record, const char **why);
@@ -274,9 +275,10 @@ struct mtasts_entry {
   int64_t checked;                   /* the last look-up of the TXT record */
   int64_t next_check;                /* a use from then on looks it up again */
   int64_t retry_at;                  /* no HTTPS fetch under record_id before that */
-  bool unresolved;                   /* the last fetch failed because the DNS gave no addresses of the policy host */
-  bool local_fault;                  /* a fault of this host prevented the look-up: nothing is known of what the domain has now */
-  uint32_t failures;                 /* in a row */
+  bool unresolved;  /* the last fetch failed because the DNS gave no addresses of the policy host */
+  bool local_fault; /* a fault of this host prevented the look-up: nothing is known of what the
+                       domain has now */
+  uint32_t failures; /* in a row */
   enum mtasts_error error;
   struct mtasts_span detail; /* printable ASCII, at most MTASTS_DETAIL_MAX bytes */
 
