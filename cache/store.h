@@ -49,8 +49,9 @@ extern const struct mtasts_store_options mtasts_store_defaults;
  *   MTASTS_LOCKED      another process writes this cache
  *   MTASTS_CORRUPT     cannot be read (truncated, not LMDB), or is of an unknown format (format.h).
  *                      The file is left as it is; warn says what to do
- *   MTASTS_PERMISSION  not allowed, or something other than a regular file, such as a symbolic
- * link, is in the place of a file MTASTS_NO_FILE     the parent of the directory is missing
+ *   MTASTS_PERMISSION  not allowed, or a symbolic link or other non-regular file is in the place
+ *                      of a file
+ *   MTASTS_NO_FILE     the parent of the directory is missing
  */
 enum mtasts_status mtasts_store_open(const char *directory,
                                      const struct mtasts_store_options *options,
