@@ -1,9 +1,9 @@
 /*
- * Eviction. If a quota is exceeded or the reserve is touched, the surplus and a 64th of the
- * quota are evicted at once. So the passes through the whole cache cost each new entry some hundred
- * steps at most. Absent entries are evicted from a random key on. For policies, a first pass evicts
- * the expired ones and weighs the others by organisational domain. A second pass, from a random key
- * on, evicts those that weigh at least half of the heaviest.
+ * Eviction. If a quota is exceeded or the reserve is touched, the surplus and a 64th of the quota
+ * are evicted at once. So the passes through the whole cache cost each new entry some hundred steps
+ * at most. Absent entries are evicted from a random key on. For policies, a first pass evicts the
+ * expired ones and weighs the others by organisational domain. A second pass, from a random key on,
+ * evicts those that weigh at least half of the heaviest.
  *
  * The weights are kept in a count-min sketch. In each of two rows, a hash assigns an organisational
  * domain to one of the scales. Its weight is the lesser of the two that they show. The hash is
