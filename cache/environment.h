@@ -79,8 +79,8 @@ int mtasts_env_name(struct mtasts_cache *cache, const char *directory);
  * map at all afterwards; later reads and writes then return EBADF. */
 int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size);
 
-/* After LMDB has given the environment up: opens it again, under the readers, which go on. If that
- * fails there is no environment, and what it was is returned. */
+/* Call it after LMDB has given the environment up. Opens it again; the readers stay and go on. If
+ * that fails there is no environment, and what it was is returned. */
 int mtasts_env_reopen(struct mtasts_cache *cache, unsigned flags, size_t map_size);
 
 /*

@@ -17,9 +17,9 @@ struct lmdb_page {
   uint64_t number;
   uint16_t pad;
   uint16_t flags;
-  uint16_t lower;   /* where the list of nodes ends */
-  uint16_t upper;   /* where the first node begins */
-  uint16_t nodes[]; /* where each of them begins */
+  uint16_t lower;   /* the offset at which the list of nodes ends */
+  uint16_t upper;   /* the offset of the first node */
+  uint16_t nodes[]; /* the offset of each of them */
 };
 
 /* A tree, in a meta page or in a node. */

@@ -9,7 +9,7 @@
 
 enum {
   CHECK_INTERVAL = 60, /* seconds between checks of other processes */
-  LAG_MAX = 64,        /* commits that a reader may be behind */
+  LAG_MAX = 64,        /* a reader that is more commits late is stale */
   LOCK_INTERVAL = 5,   /* seconds between attempts to replace lock.mdb */
 };
 

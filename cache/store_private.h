@@ -1,6 +1,6 @@
 /*
  * store_private.h: the inside of a store, for store.c, saved_position.c, quota.c, bulk_delete.c,
- * reader_watch.c and maintenance.c alone.
+ * reader_watch.c and maintenance.c only.
  *
  * Functions return 0, an errno or an LMDB error.
  */

@@ -83,7 +83,7 @@ struct mtasts_networks {
   size_t count;
 };
 
-/* Who may use a unix socket. */
+/* The mode and group of a unix socket: they say which users may use it. */
 struct mtasts_access {
   mode_t mode;
   gid_t gid; /* of `group` here, else of the configuration */
@@ -186,8 +186,8 @@ struct mtasts_config {
 };
 
 /*
- * Loads a file. path NULL: MTASTS_CONFIG_PATH, and the defaults if that does not exist. error: see
- * error_text.h.
+ * Loads a file. path NULL: MTASTS_CONFIG_PATH, and the defaults if that does not exist.
+ * error: see error_text.h.
  *
  *   MTASTS_NO_FILE     the path given does not exist
  *   MTASTS_PERMISSION  may not be read, or is not a regular file

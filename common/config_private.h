@@ -26,7 +26,7 @@ struct mtasts_config_key {
   size_t element;    /* bytes of a list's element; 0: not a list */
   bool set;          /* a list whose values become bits of one number */
   unsigned decimals; /* decimals that a number may have; it is kept times ten to that power */
-  uint64_t min, max; /* of a number as it is kept */
+  uint64_t min, max; /* of a number, as kept */
   const char *const *choices; /* ends with NULL; the value is the index */
 };
 
@@ -34,7 +34,7 @@ enum {
   MTASTS_CONFIG_KEYS_MAX = 128
 };
 
-/* The keys of one section stand together. */
+/* The keys of one section are adjacent. */
 extern const struct mtasts_config_key mtasts_config_keys[];
 extern const size_t mtasts_config_key_count;
 

@@ -13,7 +13,7 @@
 #include "mtasts.h"
 #include "mx_list.h"
 
-/* "policy", "absent", "invalid" or "error": what the cache holds of a domain in one word. */
+/* "policy", "absent", "invalid" or "error": the state of a domain's entry, in one word. */
 const char *mtasts_entry_state_name(const struct mtasts_entry *entry);
 
 /* The object of `cache list`, `show` and `export`: the whole entry, without loss, except the member

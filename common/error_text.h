@@ -1,5 +1,5 @@
 /*
- * error_text.h: how a function says why it failed, beside its status.
+ * error_text.h: how a function explains a failure, in addition to its status.
  *
  * The function takes `char error[MTASTS_ERROR_TEXT]`, and on failure writes one line for people
  * there: first the subject (a file, a socket, an address), then what is wrong, then what to do, as

@@ -1,5 +1,5 @@
 /*
- * log.h: the one place where a program's log lines go, after OpenBSD's log.h.
+ * log.h: the log of a program, modelled on OpenBSD's log.h.
  *
  * A line is text and `key=value` pairs. All bytes from a peer pass through mtasts_log_value, so
  * that they can forge neither a key nor a quote. No line contains a control byte, whatever was

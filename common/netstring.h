@@ -21,9 +21,10 @@ enum mtasts_netstring {
 
 /*
  * Reads the netstring at the front of bytes. The length has only digits, and no leading zero except
- * in `0:,`. max: bytes of payload allowed, at most MTASTS_NETSTRING_MAX. A longer payload is
- * refused as soon as the digits show its length. On WHOLE, *payload points into bytes, and *used is
- * the size of the netstring.
+ * in `0:,`.
+ * max: bytes of payload allowed, at most MTASTS_NETSTRING_MAX. A longer payload is refused as soon
+ * as the digits show its length. On WHOLE, *payload points into bytes, and *used is the size of the
+ * netstring.
  */
 enum mtasts_netstring mtasts_netstring_read(struct mtasts_span bytes, size_t max,
                                             struct mtasts_span *payload, size_t *used);

@@ -64,7 +64,7 @@ bool mtasts_rfc3339_format(int64_t seconds, char out[MTASTS_RFC3339_SIZE]) {
   return true;
 }
 
-/* Reads `form`, where 0 stands for a digit, from a text of the same length. */
+/* Reads a text that has the form and length of `form`; there 0 means any digit. */
 static bool read_form(struct mtasts_span text, const char *form, unsigned numbers[7]) {
   size_t n = 0;
   if (text.len != strlen(form))

@@ -4,7 +4,7 @@
  * what to store. It never waits. mtastsd, the tool and the scenario tests run the same machine.
  *
  *   needs = mtasts_discover_begin(…);
- *   while (needs) { ask for each bit; hand its answer in; needs = … }
+ *   while (needs) { look up what each bit says; needs = the call with its answer }
  *   store discovery.entry if discovery.changed
  *
  * TXT and MX may be queried at the same time. MTASTS_NEED_POLICY appears after the TXT answer,

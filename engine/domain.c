@@ -5,7 +5,7 @@
 #include "span.h"
 
 /* Recipient domains are names of the DNS (RFC 2181 section 11): an underscore is common, and a
- * hyphen may stand anywhere. */
+ * hyphen may be anywhere. */
 const char mtasts_domain_chars[256] = {
     ['.'] = '.', ['-'] = '-', ['_'] = '_', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3',
     ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['a'] = 'a',

@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
-/* Where the organisational domain begins in a name of lower-case letters, without a dot at its end:
- * its last two labels, or three if they are a category and a country, as in co.uk. */
+/* The offset of the organisational domain in a lower-case name without a trailing dot. It is the
+ * last two labels, or three if the last two are a category and a country, as in co.uk. */
 size_t mtasts_organisation_start(const char *name, size_t size);
 
 #endif

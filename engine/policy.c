@@ -11,11 +11,11 @@ struct parser {
   struct mtasts_policy_report *report;
   unsigned char *store;
   uint32_t line;
-  uint32_t blank; /* the line where blank lines began, or 0 */
+  uint32_t blank; /* the line of the first blank line, or 0 */
   bool has_version;
   bool has_mode;
   bool has_max_age;
-  uint16_t seen[SEEN_MAX]; /* a hash table: where in the store a pattern is, plus 1 */
+  uint16_t seen[SEEN_MAX]; /* a hash table: the offset of a pattern in the store, plus 1 */
 };
 
 static bool fail(struct parser *p, const char *text) {

@@ -108,8 +108,8 @@ struct mtasts_record {
 };
 
 /*
- * The record among the TXT records at `_mta-sts.` (RFC 8461 section 3.1). txt: each record's
- * strings joined with nothing between them.
+ * The record among the TXT records at `_mta-sts.` (RFC 8461 section 3.1).
+ * txt: each record's strings joined with nothing between them.
  *
  *   MTASTS_OK       exactly one valid STSv1 record
  *   MTASTS_ABSENT   no STSv1 record
@@ -154,8 +154,8 @@ struct mtasts_policy_report {
 /*
  * Parses a policy body (RFC 8461 section 3.2).
  *
- * store: at least body.len bytes, where the mx patterns are kept; the policy
- * points into it, so it must outlive the policy. It may not overlap the body.
+ * store: at least body.len bytes, for the mx patterns. The policy points into it, so it must
+ * outlive the policy. It must not overlap the body.
  * report: may be NULL; else it is always written.
  *
  *   MTASTS_OK         written to *policy
@@ -167,9 +167,9 @@ MTASTS_API enum mtasts_status mtasts_policy_parse(struct mtasts_span body, unsig
                                                   struct mtasts_policy_report *report);
 
 /*
- * Does an MX host match one of the mx patterns (RFC 8461 section 4.1)? Case is
- * ignored, one trailing dot of the host is ignored, `*.` stands for exactly one
- * label. Returns the first pattern that matches, or a span whose data is NULL.
+ * Does an MX host match one of the mx patterns (RFC 8461 section 4.1)? Case and one trailing dot of
+ * the host are ignored; `*.` stands for exactly one label. Returns the first pattern that matches,
+ * or a span whose data is NULL.
  */
 MTASTS_API struct mtasts_span mtasts_mx_match(const struct mtasts_names *patterns,
                                               struct mtasts_span host);
@@ -228,9 +228,9 @@ enum mtasts_dane {
   MTASTS_DANE_BOGUS,    /* validation failed: mail must wait */
   MTASTS_DANE_ERROR,    /* a look-up failed in a signed zone: mail must wait */
   MTASTS_DANE_LOST,     /* of a host: its addresses could not be looked up */
-  MTASTS_DANE_MIXED,    /* of a domain: usable for some hosts, none for others */
-  MTASTS_DANE_UNKNOWN,  /* of a domain: nothing can be validated here */
-  MTASTS_DANE_GONE,     /* of a host: it has no addresses, and counts for nothing */
+  MTASTS_DANE_MIXED,    /* of a domain: usable for some hosts, NONE for others */
+  MTASTS_DANE_UNKNOWN,  /* of a domain: this host cannot validate anything */
+  MTASTS_DANE_GONE,     /* of a host: it has no addresses, and is ignored */
 };
 
 /* "none" (and GONE), "usable" (and MIXED), "unusable", "bogus", "error" (and LOST, UNKNOWN). */
