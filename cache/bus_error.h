@@ -1,11 +1,11 @@
 /*
  * bus_error.h: what a process does if the disk fails below a file that it has mapped (SIGBUS).
  *
- * LMDB writes to lock.mdb through a map. On a file system that copies a page before it is written
- * (btrfs, ZFS), or whose disk fails, such a write may find no space, and the kernel sends SIGBUS.
- * The page can still be read then. So a copy of it in memory replaces it in the map, and the
- * process goes on. From then on this process and the others no longer see each other's writes to
- * that page. A writer therefore opens its environment again as soon as it can write
+ * LMDB writes to lock.mdb through a map. Such a write can fail if the disk fails. It can also find
+ * no space on a file system that copies a page before it is written (btrfs, ZFS). The kernel then
+ * sends SIGBUS. The page can still be read then. So a copy of it in memory replaces it in the map,
+ * and the process goes on. From then on this process and the others no longer see each other's
+ * writes to that page. A writer therefore opens its environment again as soon as it can write
  * (mtasts_bus_error_count).
  *
  * Any other SIGBUS, for example if data.mdb cannot be read, ends the process with one line on

@@ -80,7 +80,7 @@ int mtasts_env_name(struct mtasts_cache *cache, const char *directory);
 int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size);
 
 /* Call it after LMDB has given the environment up. Opens it again; the readers stay and go on. If
- * that fails there is no environment, and what it was is returned. */
+ * that fails there is no environment, and the error is returned. */
 int mtasts_env_reopen(struct mtasts_cache *cache, unsigned flags, size_t map_size);
 
 /*

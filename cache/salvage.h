@@ -37,8 +37,8 @@ bool mtasts_salvage_step(struct mtasts_salvage *salvage, unsigned pages);
 struct mtasts_salvaged mtasts_salvage_end(struct mtasts_salvage *salvage);
 
 /* The mark in a cache's directory that a salvage is running. Without it, a start after a crash
- * would find a sound cache with only a part of the domains, and would not salvage the rest. False:
- * it could not be set or removed. */
+ * would find a sound cache and not salvage the missing domains. False: it could not be set or
+ * removed. */
 bool mtasts_salvage_mark(const char *directory, bool on);
 bool mtasts_salvage_marked(const char *directory);
 

@@ -16,7 +16,7 @@ typedef bool mtasts_walk_fn(void *context, const struct mtasts_domain *domain,
 /*
  * Visits every domain, policies first, then the others, each in the order of its names. Reads in
  * bounded batches, so that no read transaction outlives one: a domain changed meanwhile is seen
- * before or after the change, and one that gains or loses its policy meanwhile perhaps twice or not
+ * before or after the change. One that gains or loses its policy meanwhile may be seen twice or not
  * at all. MTASTS_CORRUPT means a value that does not decode or does not pass mtasts_entry_check, or
  * a key that is not a domain.
  */

@@ -33,9 +33,9 @@ static void put_2(char *out, unsigned number) {
 }
 
 /*
- * Days are counted from the first of March, so that a leap day ends its year, and month m begins at
- * day (153 m + 2) / 5. They are counted from one cycle of the calendar (400 years) before the year
- * 0, so that nothing is negative. No loop, because every answer calls this.
+ * Days are counted from the first of March, so that a leap day ends its year. Month m then begins
+ * at day (153 m + 2) / 5. They are counted from one cycle of the calendar (400 years) before the
+ * year 0, so that nothing is negative. No loop, because every answer calls this.
  */
 bool mtasts_rfc3339_format(int64_t seconds, char out[MTASTS_RFC3339_SIZE]) {
   out[0] = '\0';

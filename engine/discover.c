@@ -37,8 +37,8 @@ static bool refresh_due(const struct mtasts_discover_settings *settings,
 }
 
 /* The wait after so many failures of the DNS in a row. The resolver causes them more often than the
- * domain does, so a failure is not remembered for longer than MTASTS_DNS_RETRY_MAX (RFC 2308
- * section 7, RFC 9520 section 3.2). */
+ * domain does. So no failure is remembered for longer than MTASTS_DNS_RETRY_MAX (RFC 2308 section
+ * 7, RFC 9520 section 3.2). */
 static int64_t dns_back_off(const struct mtasts_discover_settings *settings, int64_t first,
                             uint32_t failures) {
   int64_t wait = back_off(settings, first, failures);
