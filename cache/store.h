@@ -23,7 +23,7 @@
 struct mtasts_store;
 
 struct mtasts_store_options {
-  uint64_t map_size;     /* bytes; the map at first */
+  uint64_t map_size;     /* bytes; the initial size of the map */
   uint64_t map_size_max; /* bytes; it doubles up to this, and an eighth more to work in */
   uint64_t max_policies; /* domains */
   uint64_t max_absent;   /* domains */
@@ -77,7 +77,7 @@ void mtasts_store_salvaged(struct mtasts_store *store);
 /* Does the store still wait for mtasts_store_admit or mtasts_store_replace? From any thread. */
 bool mtasts_cache_waits(struct mtasts_cache *cache);
 
-/* Commits what is pending and closes. Readers must have been freed. */
+/* Commits the pending changes and closes. Readers must have been freed. */
 void mtasts_store_close(struct mtasts_store *store);
 
 /* The same environment for readers of this process; owned by the store. */

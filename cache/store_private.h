@@ -24,7 +24,7 @@ enum mtasts_store_warning {
   MTASTS_STORE_WARNINGS,
 };
 
-/* A process that keeps reading an old state of the cache. */
+/* A process that keeps reading an old state of the cache, so that freed pages cannot be reused. */
 struct mtasts_stale_reader {
   long pid;
   size_t transaction;

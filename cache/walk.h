@@ -32,7 +32,7 @@ enum mtasts_walk_part {
 /* The position of a walk through one part: the first key that is not less than this one. Plain
  * bytes that can be stored. All zero is the beginning; any other bytes are a valid position. */
 struct mtasts_walk_position {
-  uint16_t size; /* bytes of the key; too many count as none */
+  uint16_t size; /* bytes of the key; a size above 512 counts as 0 */
   unsigned char key[512];
 };
 

@@ -135,7 +135,7 @@ struct mtasts_config {
     bool bracketed; /* look up `[host]` too */
     enum mtasts_plain_level plain_level;
     uint32_t network_connections; /* over TCP */
-    uint32_t network_lookups;     /* under way for them */
+    uint32_t network_lookups;     /* in flight for them */
   } socketmap;
   struct {
     const char *socket; /* path */
@@ -154,7 +154,7 @@ struct mtasts_config {
     enum mtasts_header_scope header_scope;
     enum mtasts_at_risk on_at_risk;
     uint32_t
-        header_limit; /* fields named `header` that are removed from a message; one with more: */
+        header_limit; /* fields named `header` that are removed from a message; if it has more: */
     enum mtasts_at_risk on_header_limit;
     unsigned outbound; /* bits of enum mtasts_outbound */
     struct mtasts_networks networks;

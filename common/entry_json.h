@@ -1,8 +1,8 @@
 /*
  * entry_json.h: what is known of a domain, as JSON (jansson).
  *
- * Keys, their order and meanings are the outward contract of mtasts(1). The
- * json_t belongs to the caller; NULL means out of memory.
+ * The keys, their order and meanings are a public interface of mtasts(1). The json_t belongs to the
+ * caller; NULL means out of memory.
  */
 #ifndef MTASTS_ENTRY_JSON_H
 #define MTASTS_ENTRY_JSON_H

@@ -48,7 +48,7 @@ enum mtasts_status mtasts_entry_reply_read(struct mtasts_span payload,
  * published it with the override's remaining time as max_age. */
 struct mtasts_policy mtasts_override_policy(const struct mtasts_override *override, int64_t now);
 
-/* Puts an override in force into a reply. */
+/* Applies an override that is in force to a reply. */
 void mtasts_entry_reply_override(struct mtasts_entry_reply *entry_reply,
                                  const struct mtasts_override *override, int64_t now);
 

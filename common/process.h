@@ -23,7 +23,8 @@ void mtasts_process_raise_descriptors(void);
 
 enum {
   MTASTS_DESCRIPTORS_RESERVE = 48, /* the loops' own, the cache, the log, metrics, and some spare */
-  MTASTS_DESCRIPTORS_LOOKUP = 2, /* of a look-up, for HTTPS: the addresses of a policy host race */
+  MTASTS_DESCRIPTORS_LOOKUP =
+      2, /* of a look-up, for HTTPS: two addresses of a policy host are tried at once */
 };
 
 /* The descriptors that each use may have, so that no use can exhaust them for another. A look-up

@@ -34,7 +34,7 @@ extern "C" {
 
 enum mtasts_status {
   MTASTS_OK,
-  MTASTS_ABSENT,     /* nothing there: no STSv1 record, no such domain in the cache */
+  MTASTS_ABSENT,     /* not found: no STSv1 record, no such domain in the cache */
   MTASTS_NO_POLICY,  /* an address literal or `.parent`: never has a policy */
   MTASTS_NOT_ASCII,  /* an internationalised name: convert it to A-labels first */
   MTASTS_INVALID,    /* malformed input */
@@ -220,9 +220,9 @@ enum mtasts_mx_state {
 
 MTASTS_API const char *mtasts_mx_state_name(enum mtasts_mx_state state);
 
-/* RFC 7672: what DANE says of one MX host, or of all of a domain's. */
+/* The DANE state of one MX host, or of a domain's whole MX set (RFC 7672). */
 enum mtasts_dane {
-  MTASTS_DANE_NONE,     /* no TLSA records, or none that could count: an unsigned zone */
+  MTASTS_DANE_NONE,     /* no TLSA records, or an unsigned zone, whose records do not count */
   MTASTS_DANE_USABLE,   /* of a domain: of each host, or of some while the others are unusable */
   MTASTS_DANE_UNUSABLE, /* secure TLSA records, none of them usable */
   MTASTS_DANE_BOGUS,    /* validation failed: mail must wait */
@@ -273,8 +273,8 @@ struct mtasts_entry {
   enum mtasts_record_state record;
   char record_id[MTASTS_ID_MAX + 1]; /* of the last valid record; "" before the first */
   int64_t checked;                   /* the last look-up of the TXT record */
-  int64_t next_check;                /* a use from then on looks it up again */
-  int64_t retry_at;                  /* no HTTPS fetch under record_id before that */
+  int64_t next_check;                /* a use at or after this time looks it up again */
+  int64_t retry_at;                  /* no HTTPS fetch under record_id before this time */
   bool unresolved;  /* the last fetch failed because the DNS gave no addresses of the policy host */
   bool local_fault; /* a fault of this host prevented the look-up: nothing is known of what the
                        domain has now */
@@ -391,12 +391,11 @@ MTASTS_API enum mtasts_status mtasts_reader_new(struct mtasts_cache *cache,
 MTASTS_API void mtasts_reader_free(struct mtasts_reader *reader);
 
 /*
- * Reads one domain: a single look-up for a domain with a policy, a second one
- * for any other. Allocates nothing. The entry points into the reader and is
- * good until the next call with it.
+ * Reads one domain: a single look-up for a domain with a policy, a second one for any other.
+ * Allocates nothing. The entry points into the reader and is valid until the next call with it.
  *
- * If LMDB cannot read, or while a writer in this process replaces the map, the
- * file is read without LMDB: a few system calls and one page of memory.
+ * If LMDB cannot read, or while a writer in this process replaces the map, the file is read without
+ * LMDB: a few system calls and one page of memory.
  *
  *   MTASTS_ABSENT   not in the cache
  *   MTASTS_CORRUPT  damaged; treat it as absent
