@@ -455,7 +455,7 @@ static enum mtasts_status read_value(int fd, const struct mtasts_data_trees *tre
   return MTASTS_ABSENT;
 }
 
-/* Checks after reading that the commit's pages were not reused meanwhile. */
+/* Reads the value once, and checks afterwards that the commit's pages were not reused meanwhile. */
 static enum mtasts_status read_once(int fd, const struct mtasts_domain *domain,
                                     unsigned char *value, size_t *size) {
   struct mtasts_data_trees before;

@@ -42,8 +42,8 @@ const char *mtasts_result_type_name(unsigned number);
 /* "tlsa", "sts" or "no-policy-found"; "" for any other number. */
 const char *mtasts_policy_type_name(unsigned number);
 
-/* The result type for a look-up's error, if the domain has a record and its policy could not be got
- * (section 4.3.2.2). SUCCESS: RFC 8460 has no result type for it. */
+/* The result type for a look-up's error, if the domain publishes MTA-STS and its policy could not
+ * be got (section 4.3.2.2). SUCCESS: RFC 8460 has no result type for it. */
 enum mtasts_result_type mtasts_result_of_error(enum mtasts_error error);
 
 #endif
