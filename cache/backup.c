@@ -15,7 +15,7 @@ enum {
   BATCH = 1024, /* domains in one transaction of the new file */
 };
 
-/* The file is nothing until it is whole, so it is synchronised once, at the end. */
+/* An incomplete file is useless, so the file is synchronised only once, at the end. */
 enum {
   FLAGS = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC
 };
@@ -25,7 +25,7 @@ struct mtasts_backup {
   int fd;
   MDB_dbi main, policies, absent;
   MDB_txn *txn;             /* of this batch */
-  int rc;                   /* what the new file failed with; 0: it did not */
+  int rc;                   /* the error of the new file; 0: none */
   uint64_t copied, damaged; /* in this batch */
   unsigned char *value;     /* of MTASTS_ENTRY_SIZE_MAX */
 };
@@ -66,7 +66,7 @@ bool mtasts_backup_file_failed(const struct mtasts_backup *backup) {
   return backup->rc != 0;
 }
 
-/* A domain that was in the other database when that was copied: this is the later word. */
+/* If the domain was in the other database when that was copied, this entry is the newer one. */
 static int put(struct mtasts_backup *backup, const struct mtasts_domain *domain,
                const struct mtasts_entry *entry) {
   MDB_val key = {domain->len, (void *)(uintptr_t)domain->name};
@@ -89,14 +89,16 @@ static bool copy_one(void *context, const struct mtasts_domain *domain, enum mta
   return backup->rc == 0;
 }
 
-/* The copy may need a little more than its source: its pages are filled otherwise. */
+/* The copy may need a little more space than its source, because its pages are filled
+ * differently. */
 static int grow(struct mtasts_backup *backup) {
   MDB_envinfo info;
   int rc = mdb_env_info(backup->env, &info);
   return rc == 0 ? mdb_env_set_mapsize(backup->env, 2 * info.me_mapsize) : rc;
 }
 
-/* One batch, and again if the map had no room for it. *status: of reading. */
+/* Copies one batch, and repeats it if the map had no room for it. *status: the result of
+ * reading. */
 static int copy_batch(struct mtasts_backup *backup, struct mtasts_cache *from,
                       enum mtasts_walk_part part, struct mtasts_walk_position *place, bool *end,
                       enum mtasts_status *status) {
@@ -121,8 +123,8 @@ static int copy_batch(struct mtasts_backup *backup, struct mtasts_cache *from,
   return rc;
 }
 
-/* Opens what begin has made, in a map as large as that of the cache: a writer of the copy takes the
- * size from it. */
+/* Opens the databases that begin has made, in a map as large as that of the cache: a writer of the
+ * copy takes its map's size from there. */
 static int open_databases(struct mtasts_backup *backup, const struct mtasts_cache_space *space) {
   MDB_txn *txn;
   int rc = mdb_env_set_mapsize(backup->env, space->map_size);
@@ -137,7 +139,7 @@ static int open_databases(struct mtasts_backup *backup, const struct mtasts_cach
   return mtasts_data_commit(txn);
 }
 
-/* The note about which domains are in use (store.h). */
+/* The saved position of the refresh sweep (store.h). */
 static int copy_note(struct mtasts_backup *backup, struct mtasts_reader *reader) {
   unsigned char bytes[MTASTS_STORE_POSITION_MAX];
   MDB_val key = {sizeof MTASTS_DB_POSITION_KEY - 1, (void *)(uintptr_t)MTASTS_DB_POSITION_KEY};
@@ -161,8 +163,9 @@ static int copy_note(struct mtasts_backup *backup, struct mtasts_reader *reader)
   return mtasts_data_commit(backup->txn);
 }
 
-/* A process that still reads the file whose place the copy takes may take either meta page for the
- * newest: so the last commit changes nothing, and both pages lead to all domains (data_file.c). */
+/* When the copy replaces a cache's file, a process that still reads the old file may take either
+ * meta page for the newest. So the last commit changes nothing, and both pages lead to all domains
+ * (data_file.c). */
 static int finish(struct mtasts_backup *backup, struct mtasts_backup_counts *counts) {
   struct stat file;
   MDB_stat stat[2];

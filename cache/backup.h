@@ -1,11 +1,12 @@
 /*
- * backup.h: a copy of a whole cache in one new file, while another process writes the cache.
+ * backup.h: copies a whole cache into one new file, while another process writes the cache.
  *
  * The copy is a data.mdb without free pages, of today's format. It has each domain as it was at one
- * moment of the copying. No read transaction outlives a small batch, however large the cache is and
- * however slow the disk: so the writer's file does not grow meanwhile, and no reader lags. Domains
- * without a policy are read first, so that one that gets a policy meanwhile is not missed. One that
- * loses its policy meanwhile may be: its policy had ended, or somebody removed it.
+ * moment of the copying. However large the cache is and however slow the disk, a read transaction
+ * lasts for one small batch only. So the backup is no stale reader, and the writer's file does not
+ * grow because of it. Domains without a policy are read first, so that a domain that gets a policy
+ * meanwhile is not missed. A domain that loses its policy meanwhile may be missed: its policy had
+ * expired or was removed.
  *
  * For one thread.
  */
@@ -18,7 +19,7 @@ struct mtasts_backup;
 
 struct mtasts_backup_counts {
   uint64_t domains;
-  uint64_t damaged; /* stored values that do not decode, and are left out */
+  uint64_t damaged; /* stored values that do not decode; they are left out */
   uint64_t bytes;   /* of the new file */
 };
 
@@ -26,17 +27,17 @@ struct mtasts_backup_counts {
 typedef void mtasts_backup_fn(void *context, uint64_t domains);
 
 /*
- * Makes an empty cache in an empty regular file that is open to read and write, which stays the
- * caller's. This opens the file a second time, through /proc: so it needs the rights of the file's
- * owner, and nothing later does.
+ * Makes an empty cache in an empty regular file that is open to read and write. The descriptor
+ * stays the caller's. This function opens the file a second time, through /proc, which needs the
+ * rights of the file's owner. Later calls do not need them.
  *
  *   MTASTS_NO_MEMORY, MTASTS_IO, MTASTS_PERMISSION; MTASTS_NO_FILE: there is no /proc
  */
 enum mtasts_status mtasts_backup_begin(int fd, struct mtasts_backup **backup);
 
 /*
- * Copies all that is in the cache, once for each backup, and waits until it is on the disk. If that
- * fails the file is of no use.
+ * Copies the whole cache and waits until the copy is on the disk. Call it once for each backup. If
+ * it fails, the file is unusable.
  *
  *   MTASTS_IO  with errno, such as ENOSPC
  *   any other  as mtasts_cache_walk says
@@ -45,7 +46,7 @@ enum mtasts_status mtasts_backup_copy(struct mtasts_backup *backup, struct mtast
                                       mtasts_backup_fn *progress, void *context,
                                       struct mtasts_backup_counts *counts);
 
-/* Was it the new file that mtasts_backup_copy failed with, not the cache? */
+/* Did mtasts_backup_copy fail because of the new file, not because of the cache? */
 bool mtasts_backup_file_failed(const struct mtasts_backup *backup);
 
 /* NULL is fine. */

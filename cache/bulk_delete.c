@@ -4,27 +4,27 @@
 #include "store_private.h"
 
 enum {
-  SEEN_MAX = 4096,   /* entries looked at in one transaction */
+  SEEN_MAX = 4096,   /* entries visited in one transaction */
   REMOVED_MAX = 128, /* entries removed in one transaction */
 };
 
-/* What is left to pass: from a key on, up to another; an empty one is no bound. */
+/* The keys that are left: from one key up to another; an empty key is no bound. */
 struct range {
   MDB_val from;
   MDB_val until;
   bool done;
-  unsigned char key[2]
-                   [MTASTS_LMDB_KEY_MAX + 1]; /* `from` is in one, the next one goes to the other */
+  unsigned char
+      key[2][MTASTS_LMDB_KEY_MAX + 1]; /* `from` is in one, the next key is written to the other */
 };
 
-/* What one transaction removes. */
+/* The limit of one transaction, and what it has removed. */
 struct totals {
   uint64_t max; /* entries */
   uint64_t removed;
-  uint64_t deleted; /* as the sweep's limit is meant */
+  uint64_t deleted; /* in the unit of the deletion's limit */
 };
 
-/* Moves `next` on, which is where a following batch begins. */
+/* Moves `next` on; the following batch begins there. */
 static int pass(MDB_txn *txn, struct mtasts_bulk_delete *deletion, struct range *range,
                 struct totals *totals, MDB_val *next) {
   unsigned char *store = range->key[range->from.mv_data == range->key[0]];
@@ -87,7 +87,7 @@ static int delete_range(struct mtasts_store *store, struct mtasts_bulk_delete *d
   int rc = 0;
   while (rc == 0 && !range->done && deletion->deleted < deletion->limit) {
     rc = batch(store, deletion, range, max);
-    /* Removing takes pages, too, until it has been committed: in a full map, fewer at once. */
+    /* Until its commit, a removal takes pages, too. In a full map, remove fewer at once. */
     if (rc == MDB_MAP_FULL && max > 1) {
       max /= 2;
       range->done = false;

@@ -15,20 +15,20 @@
 #include "files.h"
 
 enum {
-  LINE_SIZE = 4352, /* bytes of /proc/self/maps: PATH_MAX and what stands before the path */
+  LINE_SIZE = 4352, /* bytes of a line: PATH_MAX and the fields before the path */
   NUMBER_BASE = 16,
 };
 
-/* All that the handler uses, which may call no function that takes a lock or memory. */
+/* All data that the handler uses. It may call no function that takes a lock or allocates memory. */
 static struct {
   const char *program;
   size_t page_size;
-  int pipe[2]; /* a read of a page that fails is EFAULT there, and no other signal */
+  int pipe[2]; /* writing an unreadable page to it fails with EFAULT, without another signal */
   atomic_uint count;
   atomic_flag busy; /* one thread at a time */
 } state = {.pipe = {-1, -1}, .busy = ATOMIC_FLAG_INIT};
 
-/* A line of /proc/self/maps, read byte by byte out of a block. */
+/* Reads lines of /proc/self/maps, byte by byte out of a block. */
 struct lines {
   int fd;
   size_t used, size; /* of the block */
@@ -65,8 +65,8 @@ static const char *parse_address(const char *at, uintptr_t *address) {
 
 enum place {
   PLACE_OTHER,
-  PLACE_LOCK,   /* in a map of lock.mdb that may be written */
-  PLACE_MEMORY, /* in no file: another thread was here first */
+  PLACE_LOCK,   /* in a writable map of lock.mdb */
+  PLACE_MEMORY, /* in no file: another thread has replaced the page already */
 };
 
 /* start-end perms offset device inode path */
@@ -100,7 +100,7 @@ static enum place find_place(uintptr_t address) {
   return place;
 }
 
-/* Puts a copy of the page in its place, at once: other threads may be reading it. */
+/* Replaces the page by a copy, atomically: other threads may be reading it. */
 static bool take_page(unsigned char *page) {
   const size_t size = state.page_size;
   unsigned char *copy =
@@ -122,7 +122,7 @@ static void say(const char *text) {
 __attribute__((noreturn)) static void end(void) {
   say(state.program);
   say(": cache: a file that is mapped could not be read or written (SIGBUS): its disk is full or "
-      "fails, or somebody has cut it short; see the kernel's log. The next start checks the "
+      "fails, or the file was truncated; see the kernel's log. The next start checks the "
       "cache\n");
   _exit(EX_IOERR);
 }

@@ -14,7 +14,7 @@ enum {
   MARK_SIZE = 160 /* bytes */
 };
 
-/* Nobody can set when an inode was last changed. */
+/* The mark has the inode's change time, because no user can set it. */
 static int mark_of(int directory, char mark[MARK_SIZE]) {
   struct stat file;
   int rc = mtasts_files_find(directory, MTASTS_FILE_DATA, &file);
@@ -40,7 +40,7 @@ int mtasts_clean_shutdown_clear(int writer_lock) {
   struct stat file;
   if (fstat(writer_lock, &file) != 0 || (file.st_size > 0 && ftruncate(writer_lock, 0) != 0))
     return errno;
-  /* Also where it was empty: whoever emptied it has perhaps failed to make that last. */
+  /* Also if it was empty: the process that emptied it may not have synchronised it. */
   return fsync(writer_lock) == 0 ? 0 : errno;
 }
 

@@ -1,16 +1,15 @@
 /*
- * clean_shutdown.h: is data.mdb as its writer left it?
+ * clean_shutdown.h: is data.mdb unchanged since its writer closed it?
  *
- * Who maps a file of unknown history looks at each of its pages first (tree_check.h), which reads
- * all of it. Most files have a history: a writer that closes its store
- * in order leaves a clean-shutdown mark in writer.lock, which says what data.mdb was then, to the
- * nanosecond of its last change of any kind; a writer that opens a store takes the clean-shutdown
- * mark back. So after a crash, in a copy, in a file that was restored, or that anybody has touched,
- * there is none that fits, and all is looked at.
+ * Before a file of unknown history is mapped, each of its pages is checked (tree_check.h), which
+ * reads the whole file. The clean-shutdown mark saves this check. A writer that closes its store in
+ * order leaves the mark in writer.lock. It identifies data.mdb as it was then, to the nanosecond of
+ * its last change of any kind. A writer that opens a store clears the mark. So no mark fits after a
+ * crash, in a copy, or if the file was restored or touched, and each page is checked.
  *
- * A clean-shutdown mark is believed by the user alone who owns both files: another user could be
- * made to map a damaged file. Of the group, who may write writer.lock can have the check left out,
- * but cannot write what would be checked.
+ * Only the user who owns both files believes the mark: otherwise another user could be made to map
+ * a damaged file. A member of the group who may write writer.lock can suppress the check, but
+ * cannot write the file that would be checked.
  */
 #ifndef MTASTS_CACHE_CLEAN_SHUTDOWN_H
 #define MTASTS_CACHE_CLEAN_SHUTDOWN_H
@@ -19,16 +18,16 @@
 
 #include "mtasts.h"
 
-/* Leaves the clean-shutdown mark; the environment has been closed. Returns 0 or an errno. */
+/* Writes the clean-shutdown mark, after the environment was closed. Returns 0 or an errno. */
 int mtasts_clean_shutdown_write(int directory, int writer_lock);
 
-/* Takes it back, for good: it is gone from the disk before anything else is written. */
+/* Clears the mark. It is gone from the disk before anything else is written. */
 int mtasts_clean_shutdown_clear(int writer_lock);
 
-/* Is there a clean-shutdown mark that fits, of a user who may be believed? */
+/* Is there a clean-shutdown mark that fits, from a user who may be believed? */
 bool mtasts_stamp_fits(const char *directory);
 
-/* Like mtasts_tree_check, of a file that has no clean-shutdown mark that fits. */
+/* mtasts_tree_check, unless a clean-shutdown mark fits. */
 enum mtasts_status mtasts_clean_shutdown_check(const char *directory);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * clock.h: the monotonic clock, for deadlines and durations. It begins at some moment, never goes
- * back, and is not moved when the time of day is set. Here because cache/ is the lowest module that
- * looks at a clock: engine/ takes the time as an argument.
+ * clock.h: the monotonic clock, for deadlines and durations. It starts at an arbitrary moment,
+ * never goes back, and does not move when the time of day is set. It is here because cache/ is the
+ * lowest module that reads a clock: engine/ takes the time as an argument.
  *
- * What expires, expires by the time of day: time(NULL).
+ * Expiry goes by the time of day: time(NULL).
  */
 #ifndef MTASTS_CLOCK_H
 #define MTASTS_CLOCK_H
@@ -25,8 +25,8 @@ static inline int64_t mtasts_clock_seconds(void) {
   return (int64_t)(mtasts_clock_us() / 1000000);
 }
 
-/* Milliseconds of the same clock as it was at the kernel's last tick: a few of them stale, and
- * cheap enough for the hot path. Compare it with itself alone. */
+/* Milliseconds of the same clock at the kernel's last tick: a few milliseconds old, and cheap
+ * enough for the hot path. Compare it only with itself. */
 static inline int64_t mtasts_clock_coarse_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);

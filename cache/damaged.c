@@ -19,7 +19,7 @@ enum {
   NAME_SIZE = 64, /* bytes */
 };
 
-/* Of the dated ones; the oldest is the first by its name. */
+/* Finds the oldest of the dated files: the first by its name. */
 static size_t find_oldest(int directory, char oldest[NAME_SIZE]) {
   size_t count = 0;
   int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -41,7 +41,7 @@ static size_t find_oldest(int directory, char oldest[NAME_SIZE]) {
   return count;
 }
 
-/* That is a help for a postmaster: where it fails, the newest takes the older one's place. */
+/* This only helps a postmaster. If it fails, the newest file replaces the older one. */
 static void date_older(int directory) {
   char name[NAME_SIZE];
   struct stat found;
@@ -55,7 +55,7 @@ static void date_older(int directory) {
     continue;
 }
 
-/* lock.mdb goes when the new data.mdb is made (data_file.c). */
+/* lock.mdb is removed when the new data.mdb is made (data_file.c). */
 int mtasts_aside_rename(int directory, int *file) {
   struct stat found;
   if (file)
@@ -71,7 +71,7 @@ int mtasts_aside_rename(int directory, int *file) {
   return fsync(directory) == 0 ? 0 : errno;
 }
 
-/* A date is put behind the name if it is taken. */
+/* Appends a date if the name is taken. */
 static int rename_format(int directory, unsigned format) {
   char name[NAME_SIZE];
   struct timespec now;

@@ -66,10 +66,10 @@ static int last_transaction(MDB_env *env, size_t *number) {
 }
 
 /*
- * Makes the databases, and fits the meta pages to the lock file. Readers of the file that this
- * one replaces keep the lock file's transaction number alive, and LMDB takes the meta page of
- * that number's parity. So the last commit must have that parity, and the one before it (or
- * the copy) has filled the other page.
+ * Makes the databases, and matches the meta pages to the lock file. While the replaced file has
+ * readers, the lock file keeps its transaction number, and LMDB uses the meta page of that number's
+ * parity. So the last commit must have that parity; the one before it (or the copy) has filled the
+ * other page.
  */
 static int settle(const char *path, size_t parity) {
   MDB_env *env;
@@ -87,13 +87,13 @@ static int settle(const char *path, size_t parity) {
 }
 
 /*
- * A compact copy. The readers that stay behind take the old file's two meta pages in turn, as
- * the new file's commits are counted; one more commit makes both hold the same.
+ * A compact copy. Readers that stay with the old file use its two meta pages alternately, by the
+ * number of the new file's commits. One more commit makes both pages equal.
  */
 static int copy_compact(MDB_env *from, int fd, size_t *parity) {
   int rc = mtasts_data_write_format(from);
   if (rc == MDB_MAP_FULL)
-    rc = 0; /* they may miss the last commit: no reason not to mend a full map */
+    rc = 0; /* they may miss the last commit: a full map is compacted all the same */
   if (rc == 0 && (rc = last_transaction(from, parity)) == 0)
     rc = mdb_env_copyfd2(from, fd, MDB_CP_COMPACT);
   return rc;
@@ -117,7 +117,7 @@ int mtasts_data_make(const char *directory, int directory_fd, const struct mtast
     rc = copy_compact(from, fd, &parity);
   if (rc == 0)
     rc = settle(path, parity);
-  /* A lock file without its data file belongs to readers of one that was removed. */
+  /* A lock file without its data file belongs to readers of a removed data file. */
   if (rc == 0 && !from && unlinkat(directory_fd, MTASTS_FILE_LOCK, 0) != 0 && errno != ENOENT)
     rc = errno;
   if (rc == 0 && (fsync(fd) != 0 ||

@@ -46,7 +46,7 @@ enum flag {
   FLAGS = HAS_POLICY | UNRESOLVED | LOCAL_FAULT | MX_LOCAL_FAULT,
 };
 
-/* No time lies so far off that an interval added or subtracted overflows. */
+/* Times are bounded so that adding or subtracting an interval cannot overflow. */
 #define TIME_MAX (INT64_MAX / 2)
 
 static uint16_t get_16(const unsigned char *at) {
@@ -68,9 +68,9 @@ static uint64_t get_64(const unsigned char *at) {
 }
 
 /*
- * FNV-1a over words of 8 bytes in four lanes, which a processor multiplies side by side: it
- * finds accidents, not forgeries, in a tenth of the time of the look-up. The last step covers
- * the last 32 bytes, so the size goes in as well.
+ * FNV-1a over words of 8 bytes in four lanes, which a processor multiplies in parallel. It finds
+ * accidental damage, not forgery, in a tenth of the look-up's time. The last step covers the last
+ * 32 bytes again, so the size is included as well.
  */
 static uint32_t checksum(const unsigned char *value, size_t size) {
   const uint64_t prime = 0x100000001b3;
@@ -93,7 +93,7 @@ static uint32_t checksum(const unsigned char *value, size_t size) {
   return (uint32_t)(sum >> 32);
 }
 
-/* The two chains, by the rules of mtasts_names_next and mtasts_mx_next. */
+/* Are the two packed lists well-formed, by the rules of mtasts_names_next and mtasts_mx_next? */
 static bool names_hold(const struct mtasts_names *names) {
   size_t at = 0;
   size_t seen = 0;
@@ -129,13 +129,13 @@ static int64_t get_time(const unsigned char *at) {
   return (int64_t)get_64(at);
 }
 
-/* 1 where `time` is one that is stored, else 0: a number, so that six are told in one branch. */
+/* 1 if `time` is a valid stored time, else 0. A number, so that one branch checks six times. */
 static unsigned is_time(int64_t time) {
   return (uint64_t)time + TIME_MAX <= 2 * (uint64_t)TIME_MAX;
 }
 
-/* `left` bytes of the value begin at `at`. An id of no fixed length takes longer to copy than the
- * most that one may have; what then stands behind its end is of the value, too. */
+/* `left` bytes of the value begin at `at`. Copying the greatest length of an id is faster than
+ * copying its own length. The bytes after the id's end are part of the value, too. */
 static void get_id(const unsigned char *at, size_t size, size_t left, char id[MTASTS_ID_MAX + 1]) {
   if (left >= MTASTS_ID_MAX)
     memcpy(id, at, MTASTS_ID_MAX);
@@ -181,7 +181,7 @@ enum mtasts_status mtasts_entry_decode(const unsigned char *value, size_t size,
   if (!names_hold(&patterns) || !hosts_hold(&hosts))
     return MTASTS_CORRUPT;
 
-  /* Field by field: clearing or copying the whole struct would double the cost. */
+  /* Set field by field: clearing or copying the whole struct would double the cost. */
   entry->has_policy = (value[AT_FLAGS] & HAS_POLICY) != 0;
   entry->unresolved = (value[AT_FLAGS] & UNRESOLVED) != 0;
   entry->local_fault = (value[AT_FLAGS] & LOCAL_FAULT) != 0;
@@ -215,7 +215,7 @@ static bool is_id(const char *id) {
   return true;
 }
 
-/* Host names come from the DNS, so underscores are seen; a star only begins a pattern. */
+/* Host names come from the DNS and may have underscores; a star may only begin a pattern. */
 static bool is_name(struct mtasts_span name) {
   for (size_t i = 0; i < name.len; i++) {
     char c = name.data[i];
@@ -265,7 +265,7 @@ static void put_time(unsigned char *out, int64_t time) {
   memcpy(out, &big, sizeof big);
 }
 
-/* What is stored of the ids. */
+/* The ids as they are stored. */
 struct ids {
   struct mtasts_span record, policy;
   bool same;

@@ -17,8 +17,9 @@ enum {
 };
 
 /*
- * A page that the kernel empties in a child, so that a fork is noticed without a system call
- * for each answer (getpid costs as much as the look-up). Older kernels: the pid, for that price.
+ * A page that the kernel clears in a child process. So a fork is detected without a system call for
+ * each answer (getpid costs as much as the look-up). On older kernels it holds the pid, and costs
+ * that call.
  */
 struct mtasts_fork_mark {
   bool wiped_in_child;
@@ -67,7 +68,7 @@ static int check_format(MDB_txn *txn, MDB_dbi dbi) {
   return mtasts_format_known(number) ? 0 : MDB_VERSION_MISMATCH;
 }
 
-/* Processes that were killed leave their reader slots taken. */
+/* Killed processes leave their reader slots taken. */
 static int begin_first(struct mtasts_cache *cache, MDB_txn **txn) {
   int dead;
   int rc = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, txn);
@@ -91,14 +92,14 @@ static int open_databases(struct mtasts_cache *cache) {
       (rc = mdb_set_compare(txn, cache->absent, mtasts_key_compare_prefetch)) != 0 ||
       (rc = mdb_stat(txn, cache->main, &stat)) != 0) {
     mdb_txn_abort(txn);
-    /* LMDB's, but not ours. */
+    /* It is an LMDB file, but not ours. */
     return rc == MDB_NOTFOUND ? MDB_VERSION_MISMATCH : rc;
   }
   cache->page_size = stat.ms_psize;
   return mdb_txn_commit(txn);
 }
 
-/* EAGAIN: data.mdb was replaced since it was judged. */
+/* EAGAIN: data.mdb was replaced since it was validated. */
 static int open_validated(struct mtasts_cache *cache, const char *directory,
                           const struct mtasts_data_file *data, unsigned flags, size_t map_size) {
   struct stat file;
@@ -130,8 +131,8 @@ static int open_any(struct mtasts_cache *cache, const char *directory, unsigned 
   for (int i = 0; i < OPEN_TRIES && rc == EAGAIN; i++) {
     struct mtasts_data_file data;
     struct stat lock;
-    /* LMDB would make a missing lock file, owned by the user that happens to read, and the writer
-     * might not be able to open it. Without a lock file no writer has ever run here. */
+    /* LMDB would make a missing lock file, owned by the reader's user, and the writer might not be
+     * able to open it. Without a lock file no writer has ever run here. */
     if ((rc = mtasts_data_validate(fd, &data)) == 0 &&
         (rc = mtasts_files_find(fd, MTASTS_FILE_LOCK, &lock)) == 0 &&
         (rc = mtasts_lock_reserve(fd)) == 0 &&
@@ -172,7 +173,8 @@ int mtasts_env_name(struct mtasts_cache *cache, const char *directory) {
 }
 
 void mtasts_env_close(struct mtasts_cache *cache) {
-  /* In a child LMDB would free the parent's reader slots: leave it all to the exit. */
+  /* In a child LMDB would free the parent's reader slots, so the environment stays open until the
+   * exit. */
   if (cache->env && !mtasts_env_forked(cache))
     mdb_env_close(cache->env);
   cache->env = NULL;
@@ -183,8 +185,9 @@ int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size) {
   for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)
     mtasts_reader_lock(reader);
   int rc = cache->env ? mdb_env_set_mapsize(cache->env, map_size) : EBADF;
-  /* LMDB has unmapped the old one before it failed (but for EINVAL: a transaction is open), and
-   * goes on as if it had not. What is left of it belongs to transactions that are still to end. */
+  /* If it failed, LMDB has already unmapped the old map, and goes on as if it had not. EINVAL is
+   * the exception: a transaction is open. The rest of the environment is needed by transactions
+   * that have not ended. */
   if (rc != 0 && rc != EINVAL)
     cache->env = NULL;
   for (struct mtasts_reader *reader = cache->readers; reader; reader = reader->next)

@@ -1,8 +1,8 @@
 /*
  * environment.h: an open LMDB environment, as its readers and its writer share it.
  *
- * Functions return 0, an errno or an LMDB error; mtasts_env_status turns that into a
- * status where it leaves the module.
+ * Functions return 0, an errno or an LMDB error; mtasts_env_status turns that into a status for
+ * callers outside of the module.
  */
 #ifndef MTASTS_CACHE_ENVIRONMENT_H
 #define MTASTS_CACHE_ENVIRONMENT_H
@@ -19,14 +19,14 @@
 
 struct mtasts_cache {
   MDB_env *env;    /* NULL: not open, or lost; read while a reader is held */
-  char *directory; /* that was opened last */
+  char *directory; /* the one opened last */
   MDB_dbi main;    /* holds the other two, and the format */
   MDB_dbi policies;
   MDB_dbi absent;
   size_t page_size;     /* bytes */
-  atomic_bool waiting;  /* without an environment still, while its file is checked */
-  atomic_bool salvaged; /* not all of data.mdb.damaged is in it yet */
-  /* Over `readers`. A thread that also holds each reader's `busy` may replace the map. */
+  atomic_bool waiting;  /* has no environment yet: its file is still being checked */
+  atomic_bool salvaged; /* data.mdb.damaged is not yet salvaged in full */
+  /* Protects `readers`. A thread that also holds each reader's `busy` may replace the map. */
   pthread_mutex_t lock;
   struct mtasts_reader *readers;
   struct mtasts_fork_mark *mark;
@@ -41,10 +41,10 @@ struct mtasts_reader {
 };
 
 /*
- * A lock that costs a third of a mutex, on the path of every answer. A reader holds its own for one
- * look-up, or for one batch of a walk. A writer that replaces the map (mtasts_env_resize,
- * mtasts_env_reopen) holds those of all readers, which takes milliseconds. A look-up does not wait
- * for that (mtasts_reader_get); a walk does.
+ * A lock at a third of a mutex's cost, because every answer takes it. A reader holds its own lock
+ * for one look-up, or for one batch of a walk. A writer that replaces the map (mtasts_env_resize,
+ * mtasts_env_reopen) holds the locks of all readers, for milliseconds. A look-up does not wait for
+ * them (mtasts_reader_get); a walk does.
  */
 static inline bool mtasts_reader_try_hold(struct mtasts_reader *reader) {
   return !atomic_exchange_explicit(&reader->busy, true, memory_order_acquire);
@@ -59,32 +59,32 @@ static inline void mtasts_reader_unlock(struct mtasts_reader *reader) {
   atomic_store_explicit(&reader->busy, false, memory_order_release);
 }
 
-/* The handle without an environment. */
+/* Makes the handle, without an environment. */
 int mtasts_env_init(struct mtasts_cache *cache);
 void mtasts_env_destroy(struct mtasts_cache *cache);
 
 /* Is this a child of the process that made the handle? */
 bool mtasts_env_forked(const struct mtasts_cache *cache);
 
-/* flags: MDB_RDONLY or the writer's. map_size: at least that; 0 as the file says. */
+/* flags: MDB_RDONLY or the writer's. map_size: the least size of the map; 0: as the file says. */
 int mtasts_env_open(struct mtasts_cache *cache, const char *directory, unsigned flags,
                     size_t map_size);
 void mtasts_env_close(struct mtasts_cache *cache);
 
-/* Names the directory of an environment that is opened later, by mtasts_env_reopen. Readers read
- * its file meanwhile without LMDB. Judges what mtasts_env_open judges of the file. */
+/* Sets the directory of an environment that mtasts_env_reopen opens later. Until then readers read
+ * its file without LMDB. Checks of the file what mtasts_env_open checks. */
 int mtasts_env_name(struct mtasts_cache *cache, const char *directory);
 
-/* Maps so many bytes; 0: as many as another process has made of it. Where memory is short that may
- * end in no map at all, and in EBADF from whoever reads or writes later. */
+/* Maps map_size bytes; 0: as many as another process has set. If memory is short there may be no
+ * map at all afterwards; later reads and writes then return EBADF. */
 int mtasts_env_resize(struct mtasts_cache *cache, size_t map_size);
 
-/* After LMDB has given the environment up: opens it again, under the readers, which go on. If that
- * fails there is no environment, and what it was is returned. */
+/* Call it after LMDB has given the environment up. Opens it again; the readers stay and go on. If
+ * that fails there is no environment, and the error is returned. */
 int mtasts_env_reopen(struct mtasts_cache *cache, unsigned flags, size_t map_size);
 
 /*
- * Begins to read: the newest commit, until mtasts_reader_end. Between the two no other
+ * Begins to read the newest commit, until mtasts_reader_end. Between the two calls no other
  * function of the cache may be called with this reader.
  */
 int mtasts_reader_begin(struct mtasts_reader *reader);
@@ -94,25 +94,25 @@ enum {
   MTASTS_LMDB_KEY_MAX = 511 /* bytes that LMDB allows; a domain has fewer */
 };
 
-/* Of a key that a walk from `from` on comes to. MDB_CORRUPTED: in a damaged file it is longer than
- * any that LMDB stores, or not behind the one before, and the walk might never end. */
+/* Checks a key that a walk has reached, coming from `from`. MDB_CORRUPTED: the file is damaged. The
+ * key is longer than any that LMDB stores, or it does not follow `from`, so that the walk might
+ * never end. */
 static inline int mtasts_key_check(const MDB_val *key, const MDB_val *from) {
   bool after = from->mv_size == 0 || mtasts_key_compare(key, from) >= 0;
   return after && key->mv_size <= MTASTS_LMDB_KEY_MAX ? 0 : MDB_CORRUPTED;
 }
 
-/* The least key greater than this one, which was checked, in `store` of MTASTS_LMDB_KEY_MAX + 1
- * bytes.
- */
+/* The least key greater than `key`, which has passed mtasts_key_check. It is kept in `store`, of
+ * MTASTS_LMDB_KEY_MAX + 1 bytes.
+ * */
 static inline void mtasts_key_after(const MDB_val *key, unsigned char *store, MDB_val *after) {
   memcpy(store, key->mv_data, key->mv_size);
   store[key->mv_size] = 0;
   *after = (MDB_val){key->mv_size + 1, store};
 }
 
-/* Decodes, and judges all else that can be told of a value: is the key a policy domain, is
- * this its database, are the names in it names? *domain is written in any case, for people to
- * read. */
+/* Decodes a value and checks everything else: is the key a policy domain, is this its database, are
+ * the names in it valid? *domain is always written, for messages. */
 enum mtasts_status mtasts_env_verify(const struct mtasts_cache *cache, MDB_dbi dbi,
                                      const MDB_val *key, const MDB_val *value,
                                      struct mtasts_domain *domain, struct mtasts_entry *entry);

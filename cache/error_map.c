@@ -46,8 +46,8 @@ enum mtasts_status mtasts_env_status(int rc) {
 const char *mtasts_env_reason(enum mtasts_status status, int error) {
   bool told = status == MTASTS_IO || status == MTASTS_PERMISSION || status == MTASTS_NO_FILE;
   if (error == EUSERS && status == MTASTS_IO)
-    return "all places in its table of readers (lock.mdb) are taken by processes that live; see "
-           "which with `fuser -v lock.mdb`, and end those that are too many";
+    return "all reader slots (lock.mdb) are taken by running processes; list them with "
+           "`fuser -v lock.mdb`, and end those that are too many";
   if (error == ELOOP)
     return "a symbolic link, or something else that is no regular file, is in the place of a file";
   return told && error != 0 ? strerror(error) : mtasts_status_name(status);

@@ -1,18 +1,18 @@
 /*
- * error_map.h: what an errno or an LMDB error is called where it leaves the module.
+ * error_map.h: maps an errno or an LMDB error to the status that callers outside of the module get.
  */
 #ifndef MTASTS_CACHE_ERROR_MAP_H
 #define MTASTS_CACHE_ERROR_MAP_H
 
 #include "mtasts.h"
 
-/* Sets errno where that is not 0: the errno that it is, EUSERS for a full table of readers, else
- * EIO.
- */
+/* If rc is not 0, sets errno: to rc if that is an errno, to EUSERS if the table of readers is full,
+ * else to EIO.
+ * */
 enum mtasts_status mtasts_env_status(int rc);
 
-/* Why a cache cannot be used, in words: the status, and errno as it was left with it. Constant, or
- * the C library's. */
+/* Why a cache cannot be used, as text for people. error: the errno that came with the status. The
+ * text is constant, or the C library's. */
 const char *mtasts_env_reason(enum mtasts_status status, int error);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-/* Gives what was just made its owner and its mode. */
+/* Sets the owner and mode of a new file or directory. */
 static int give(int fd, mode_t mode, const struct mtasts_owner *owner) {
   if (geteuid() == 0 && fchown(fd, owner->uid, owner->gid) != 0)
     return errno;

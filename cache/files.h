@@ -1,8 +1,8 @@
 /*
  * files.h: making and finding the files of a cache directory.
  *
- * Nothing here follows a symbolic link in the place of a file, or takes anything but a
- * regular file for one (ELOOP). Functions return 0 or an errno.
+ * No function here follows a symbolic link in place of a file, or accepts anything but a regular
+ * file (ELOOP). Functions return 0 or an errno.
  */
 #ifndef MTASTS_CACHE_FILES_H
 #define MTASTS_CACHE_FILES_H
@@ -12,7 +12,7 @@
 #define MTASTS_FILE_DATA    "data.mdb"
 #define MTASTS_FILE_LOCK    "lock.mdb"
 #define MTASTS_FILE_WRITER  "writer.lock"
-#define MTASTS_FILE_SALVAGE "salvage"  /* is there while one is under way */
+#define MTASTS_FILE_SALVAGE "salvage"  /* exists while a salvage runs */
 #define MTASTS_FILE_NEW     "data.new" /* becomes data.mdb */
 
 enum {
@@ -21,28 +21,27 @@ enum {
   MTASTS_MODE_LOCK = 0660,
 };
 
-/* Who is to own what root creates; (uid_t)-1, (gid_t)-1: nobody else. */
+/* The owner of files that root creates; (uid_t)-1, (gid_t)-1: root keeps them. */
 struct mtasts_owner {
   uid_t uid;
   gid_t gid;
 };
 
-/* Opens a directory, which is made first where it is missing. */
+/* Opens a directory; makes it first if it is missing. */
 int mtasts_files_directory(const char *path, const struct mtasts_owner *owner, int *fd);
 
-/* ENOENT where there is no such file. */
+/* ENOENT if there is no such file. */
 int mtasts_files_find(int directory, const char *name, struct stat *found);
 
-/* Opens a file for reading and writing, which is made first where it is missing: with just
- * this mode, whatever the umask. */
+/* Opens a file to read and write; makes it first if it is missing, with exactly this mode, whatever
+ * the umask. */
 int mtasts_files_open(int directory, const char *name, mode_t mode,
                       const struct mtasts_owner *owner, int *fd);
 
 /*
- * Gives a file that will be mapped and written to its place on the disk, from its beginning to its
- * end, or to `size` bytes where it is empty: who writes through a map where the disk is full dies
- * of SIGBUS. ENOSPC, EDQUOT: there is no room. Anything else that is wrong with the file is left
- * for who opens it to say.
+ * Allocates disk space for a file that will be mapped and written to: for its whole length, or for
+ * `size` bytes if it is empty. Without that, a write through the map on a full disk raises SIGBUS.
+ * ENOSPC, EDQUOT: there is no space. Any other fault of the file is left to the code that opens it.
  */
 int mtasts_files_reserve(int directory, const char *name, off_t size);
 

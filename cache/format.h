@@ -1,10 +1,10 @@
 /*
- * format.h: which layout a data.mdb has. docs/design.md says how to change it.
+ * format.h: the number of data.mdb's layout. docs/design.md says how to change it.
  *
- * One number for all: the record `format` in the main database ("mtasts 2") and the first byte
- * behind the checksum of each value (entry_codec.c) have the same. A program reads the formats from
- * MTASTS_FORMAT_OLDEST to MTASTS_FORMAT, and writes the last. Any other is no damage: it is left as
- * it is by the tool, and kept aside by mtastsd (damaged.h).
+ * One number stands in two places: in the record `format` of the main database ("mtasts 2"), and in
+ * the first byte after the checksum of each value (entry_codec.c). A program reads the formats from
+ * MTASTS_FORMAT_OLDEST to MTASTS_FORMAT, and writes the last. A file of any other format is not
+ * damaged: the tool leaves it as it is, and mtastsd renames and keeps it (damaged.h).
  */
 #ifndef MTASTS_CACHE_FORMAT_H
 #define MTASTS_CACHE_FORMAT_H
@@ -15,14 +15,14 @@
 enum {
   MTASTS_FORMAT = 2,
   MTASTS_FORMAT_OLDEST = 2,
-  MTASTS_FORMAT_MAX = 999999, /* a larger number is no format's */
+  MTASTS_FORMAT_MAX = 999999, /* a larger number is no format */
 };
 
 /* In the main database. */
 #define MTASTS_DB_FORMAT_KEY "format"
 #define MTASTS_DB_FORMAT     "mtasts 2"
 
-/* The number in such a record; 0: it is none. */
+/* The number in such a record; 0: it has none. */
 unsigned mtasts_format_number(const void *record, size_t size);
 
 /* Can a file or value of this format be read? */
@@ -30,10 +30,12 @@ static inline bool mtasts_format_known(unsigned number) {
   return number >= MTASTS_FORMAT_OLDEST && number <= MTASTS_FORMAT;
 }
 
-/* Of a data.mdb that is open to read, without LMDB; 0: it does not tell, or is not ours. */
+/* The format of a data.mdb that is open to read, found without LMDB. 0: it has none, or is not
+ * ours. */
 unsigned mtasts_format_of(int fd);
 
-/* The same of the data.mdb in a directory, if it is not known; 0: it is, or does not tell. */
+/* The format of the data.mdb in a directory, if it is unknown. 0: it is known, or the file has
+ * none. */
 unsigned mtasts_format_unknown(const char *directory);
 
 #endif

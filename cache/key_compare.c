@@ -5,17 +5,18 @@
 #include "lmdb_page.h"
 
 enum {
-  LINE = 64, /* bytes of the processor's cache that are fetched together */
-  VALUE = 3, /* lines of it that hold most values */
+  LINE = 64, /* bytes of a cache line of the processor */
+  VALUE = 3, /* cache lines that most values fit in */
   MEMORY_PAGE = 4096,
 };
 
-/* Bytes of a page that is read by this thread, or 0. The model makes it cheap in a shared library.
- */
+/* Bytes of a page of the file that this thread reads, or 0. The TLS model makes it cheap in a
+ * shared library.
+ * */
 static _Thread_local size_t reading __attribute__((tls_model("initial-exec")));
 
 void mtasts_key_prefetch_begin(size_t page_size) {
-  /* Larger ones may begin elsewhere than pages of memory do. */
+  /* Pages of another size may not be aligned to pages of memory. */
   reading = page_size == MEMORY_PAGE ? page_size : 0;
 }
 
@@ -23,8 +24,8 @@ void mtasts_key_prefetch_end(void) {
   reading = 0;
 }
 
-/* Of a search that halves what is left, where it may look in its next steps. Always inlined, as
- * prefetch: gcc takes a function that does nothing but ask ahead for one without effect. */
+/* Prefetches the keys that a binary search may read in its next steps. Always inlined, like
+ * prefetch: gcc removes a function that only prefetches as one without effect. */
 __attribute__((always_inline)) static inline void prefetch_probes(const struct lmdb_page *page,
                                                                   size_t count) {
   for (size_t eighth = 1; eighth < 8; eighth++)
@@ -33,7 +34,7 @@ __attribute__((always_inline)) static inline void prefetch_probes(const struct l
 
 __attribute__((always_inline)) static inline void prefetch(const MDB_val *key) {
   const char *bytes = key->mv_data;
-  /* By the node's header: behind it may be nothing, and the next page. */
+  /* Found by the node's header: the key may be empty, and after it the next page may begin. */
   const char *start = bytes - NODE_HEADER - (uintptr_t)(bytes - NODE_HEADER) % MEMORY_PAGE;
   const struct lmdb_page *page = (const struct lmdb_page *)(const void *)start;
   if (page->lower < PAGE_HEADER + sizeof *page->nodes || page->lower > MEMORY_PAGE)
@@ -60,7 +61,7 @@ static inline uint64_t word_at(const unsigned char *bytes) {
   return be64toh(word);
 }
 
-/* Of as many bytes. The last eight overlap with those before, which are equal then. */
+/* Both have `size` bytes. The last eight overlap with those before, which are equal by then. */
 static inline int compare(const unsigned char *a, const unsigned char *b, size_t size) {
   if (size < sizeof(uint64_t))
     return memcmp(a, b, size);

@@ -1,6 +1,6 @@
 /*
  * lmdb_page.h: the layout of LMDB 0.9's data.mdb (MDB_page, MDB_node, MDB_meta and MDB_db in its
- * mdb.c), in this machine's byte order. All that reads pages without LMDB takes it from here.
+ * mdb.c), in this machine's byte order. All code that reads pages without LMDB uses it.
  */
 #ifndef MTASTS_CACHE_LMDB_PAGE_H
 #define MTASTS_CACHE_LMDB_PAGE_H
@@ -11,20 +11,20 @@
 
 _Static_assert(sizeof(size_t) == sizeof(uint64_t), "with shorter words LMDB's pages are others");
 
-/* The start of a page. Of the first page of a large value, `lower` and `upper` are together the
+/* The start of a page. In the first page of a large value, `lower` and `upper` together are the
  * number of its pages. */
 struct lmdb_page {
   uint64_t number;
   uint16_t pad;
   uint16_t flags;
-  uint16_t lower;   /* where the list of nodes ends */
-  uint16_t upper;   /* where the first node begins */
-  uint16_t nodes[]; /* where each of them begins */
+  uint16_t lower;   /* the offset at which the list of nodes ends */
+  uint16_t upper;   /* the offset of the first node */
+  uint16_t nodes[]; /* the offset of each of them */
 };
 
 /* A tree, in a meta page or in a node. */
 struct mtasts_tree_record {
-  uint32_t page_size; /* of the file, in that of the free pages */
+  uint32_t page_size; /* in the tree of free pages: page size of the file */
   uint16_t flags;
   uint16_t depth;
   uint64_t branch_pages;

@@ -15,7 +15,7 @@
 enum {
   READER_SIZE = 64,                             /* bytes of a slot: MDB_reader in LMDB's mdb.c */
   LOCK_HEAD = 128,                              /* bytes before the slots: MDB_txninfo */
-  AT_TRANSACTION = 8 + sizeof(pthread_mutex_t), /* in it, behind magic, format and a mutex */
+  AT_TRANSACTION = 8 + sizeof(pthread_mutex_t), /* in the head, after magic, format and a mutex */
   LOCK_SIZE = LOCK_HEAD + MTASTS_READERS_MAX * READER_SIZE,
 };
 
@@ -23,7 +23,7 @@ int mtasts_lock_reserve(int directory) {
   return mtasts_files_reserve(directory, MTASTS_FILE_LOCK, LOCK_SIZE);
 }
 
-/* Harmless as long as the environment is not open under this name: no lock of LMDB's is lost. */
+/* Safe only if this process has no environment open under this name: LMDB loses no lock then. */
 static int make(int directory, const char *name, const struct mtasts_owner *owner) {
   int fd;
   int rc = mtasts_files_open(directory, name, MTASTS_MODE_LOCK, owner, &fd);
@@ -43,7 +43,7 @@ int mtasts_lock_renew(int directory, const struct mtasts_owner *owner) {
   return rc;
 }
 
-/* False, too, if one of the two cannot be read: opening says better why. */
+/* False, too, if one of the two files cannot be read: opening it reports why. */
 static bool is_behind(int directory) {
   const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   struct mtasts_data_trees trees;

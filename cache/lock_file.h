@@ -1,11 +1,11 @@
 /*
- * lock_file.h: lock.mdb as a file: whether LMDB may go on with it, and another in its place.
+ * lock_file.h: lock.mdb as a file: may LMDB go on with it, and how a new one replaces it.
  *
- * A process whose pages of lock.mdb were taken into memory (bus_error.h) leaves in the file the
- * number of a commit that is long past. LMDB believes that number if any other process still has
- * the file open, and would write over newer commits. So a writer makes another file then. Those
- * that have the old one read on, as long as a commit or two, and see the new one when they open the
- * cache again. Functions return 0, an errno or an LMDB error.
+ * If pages of lock.mdb were replaced by copies in memory (bus_error.h), the file keeps the number
+ * of an old commit. LMDB believes that number if any other process still has the file open, and
+ * would overwrite newer commits. So a writer then makes a new file. Processes with the old file
+ * read on for a commit or two, and use the new one when they open the cache again. Functions return
+ * 0, an errno or an LMDB error.
  */
 #ifndef MTASTS_CACHE_LOCK_FILE_H
 #define MTASTS_CACHE_LOCK_FILE_H
@@ -13,18 +13,18 @@
 #include "files.h"
 
 enum {
-  MTASTS_READERS_MAX = 1024, /* reader slots of a lock file that we are the first to open */
+  MTASTS_READERS_MAX = 1024, /* reader slots of a lock file that this process creates */
 };
 
-/* Gives lock.mdb its place on the disk, as mtasts_files_reserve. */
+/* Allocates disk space for lock.mdb, as mtasts_files_reserve does. */
 int mtasts_lock_reserve(int directory);
 
-/* Another one, empty and with its place on the disk; where that fails the old one stays. For who
- * holds writer.lock. */
+/* Replaces lock.mdb by an empty file with its disk space allocated. If that fails, the old file
+ * stays. The caller must hold writer.lock. */
 int mtasts_lock_renew(int directory, const struct mtasts_owner *owner);
 
-/* Before a writer opens its environment: makes lock.mdb if it is missing, and another one if it is
- * two commits or more behind data.mdb. */
+/* Call it before a writer opens its environment. Makes lock.mdb if it is missing, and a new one if
+ * it is two or more commits older than data.mdb. */
 int mtasts_lock_prepare(int directory, const struct mtasts_owner *owner);
 
 #endif

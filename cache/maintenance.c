@@ -1,4 +1,4 @@
-/* The store's housekeeping: what time, damage or an administrator removes. */
+/* Maintenance of the store: removes obsolete and damaged entries, or all of them. */
 #include <unistd.h>
 
 #include "bounds.h"
@@ -38,7 +38,7 @@ static bool is_corrupt(void *context, MDB_dbi dbi, const MDB_val *key, const MDB
   return mtasts_env_verify(&upkeep->store->cache, dbi, key, value, &domain, &entry) != MTASTS_OK;
 }
 
-/* Sweeps both databases; no selects: everything goes. */
+/* Deletes in both databases; without `selects`, everything. */
 static int delete_in_both(struct mtasts_store *store, mtasts_bulk_delete_fn *selects, int64_t now,
                           uint64_t *removed) {
   const MDB_dbi databases[] = {store->cache.policies, store->cache.absent};
@@ -93,8 +93,8 @@ enum mtasts_status mtasts_store_clear(struct mtasts_store *store, uint64_t *remo
   int rc = empty(store, removed);
   if (rc != 0 && rc != MDB_MAP_FULL)
     mtasts_store_reopen_env(store);
-  if (rc == 0) /* what is left of a salvage is not to come back */
+  if (rc == 0) /* else a salvage that is not complete would bring domains back */
     unlinkat(store->directory_fd, MTASTS_FILE_SALVAGE, 0);
-  /* Where the list of freed pages finds no room, entry by entry. */
+  /* If the list of freed pages finds no room, deletes entry by entry. */
   return mtasts_env_status(rc == MDB_MAP_FULL ? delete_in_both(store, NULL, 0, removed) : rc);
 }

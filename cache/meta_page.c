@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 enum {
-  TREE_FLAGS = 0x7f, /* those that say how a tree is laid out, and MDB_FIXEDMAP */
+  TREE_FLAGS = 0x7f, /* the flags of a tree's layout, and MDB_FIXEDMAP */
 };
 
-/* LMDB sorts keys by these flags, and believes the page size of either page. */
+/* LMDB sorts keys by these flags, and trusts the page size in either page. */
 static bool meta_holds(const struct lmdb_meta_page *meta, size_t page_size) {
   if (meta->flags != META_FLAG || meta->magic != META_MAGIC || meta->version != META_VERSION ||
       meta->tree[0].page_size != page_size ||
@@ -28,13 +28,14 @@ static size_t newest_of(const struct lmdb_meta_page meta[2]) {
   return meta[1].transaction > meta[0].transaction;
 }
 
-/* LMDB takes the page of a commit by the parity of the commit's number. */
+/* LMDB chooses the meta page of a commit by the parity of the commit's number. */
 static bool pair_holds(const struct lmdb_meta_page meta[2], size_t page_size) {
   return meta_holds(&meta[0], page_size) && meta_holds(&meta[1], page_size) &&
          meta[newest_of(meta)].transaction % META_PAGES == newest_of(meta);
 }
 
-/* *pages: that the file has. whole: must it have all pages that the two speak of, or lack some? */
+/* *pages: the pages in the file. whole: must the file have all pages that the meta pages count, or
+ * must it lack some? */
 static int read_meta(int fd, bool whole, struct lmdb_meta_page meta[2], size_t *page_size,
                      size_t *pages) {
   struct stat file;
@@ -45,7 +46,7 @@ static int read_meta(int fd, bool whole, struct lmdb_meta_page meta[2], size_t *
       (*page_size & (*page_size - 1)) != 0 ||
       pread(fd, &meta[1], sizeof meta[1], (off_t)*page_size) != (ssize_t)sizeof meta[1])
     return MDB_INVALID;
-  /* The length last: a file in use grows before its meta pages say so. */
+  /* Read the length last: a file in use grows before its meta pages count the new pages. */
   if (fstat(fd, &file) != 0)
     return errno;
   *pages = (size_t)file.st_size / *page_size;

@@ -10,10 +10,10 @@
 
 struct mtasts_data_file {
   struct stat file;
-  size_t map_size; /* bytes, of its last writer */
+  size_t map_size; /* bytes, as its last writer set it */
 };
 
-/* The newest commit, as the meta pages tell. */
+/* The newest commit, as the meta pages describe it. */
 struct mtasts_data_trees {
   size_t page_size;
   size_t last_page;
@@ -21,13 +21,14 @@ struct mtasts_data_trees {
   struct mtasts_tree_record free;
   struct mtasts_tree_record main;
   size_t map_size; /* bytes */
-  size_t pages;    /* that the file has */
+  size_t pages;    /* in the file */
 };
 
-/* MDB_INVALID: as mtasts_data_validate says it. */
+/* MDB_INVALID: as for mtasts_data_validate. */
 int mtasts_data_trees(int fd, struct mtasts_data_trees *trees);
 
-/* Likewise of a file that is too short, as far as its map may be; MDB_INVALID of any other. */
+/* Likewise, for a file that is shorter than its meta pages say, though no longer than its map may
+ * be. MDB_INVALID: any other file. */
 int mtasts_data_trees_of_short(int fd, struct mtasts_data_trees *trees);
 
 /* MDB_INVALID: not LMDB's, truncated, or its meta pages contradict themselves. */

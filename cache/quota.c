@@ -1,17 +1,18 @@
 /*
- * Making room. Where a quota is exceeded or the reserve is touched, a 64th more than that is
- * evicted at once, so that passing through the whole cache to choose costs each new entry no
- * more than some hundred steps. Absent entries go from a random place on. For policies, a
- * first pass takes the expired ones and weighs the others by organisational domain; a second
- * pass, from a random place on, takes those that weigh half of the heaviest or more.
+ * Eviction. If a quota is exceeded or the reserve is touched, the surplus and a 64th of the quota
+ * are evicted at once. So the passes through the whole cache cost each new entry some hundred steps
+ * at most. Absent entries are evicted from a random key on. For policies, a first pass evicts the
+ * expired ones and weighs the others by organisational domain. A second pass, from a random key on,
+ * evicts those that weigh at least half of the heaviest.
  *
- * An organisational domain lies on one of the scales in each of two rows, found by a hash (salted,
- * so that nobody can choose whose to share), and weighs what the lesser of them shows. Among a
- * million domains it shares each with others, but hardly ever both with a heavy one.
+ * The weights are kept in a count-min sketch. In each of two rows, a hash assigns an organisational
+ * domain to one of the scales. Its weight is the lesser of the two that they show. The hash is
+ * salted, so that no domain can choose another to share scales with. Among a million domains it
+ * shares each of its scales with others, but hardly ever both with a heavy one.
  *
- * Among those that would go, absent or heavy, a domain in use has a second chance: it goes only
- * where all the others were not enough. What is in use is asked of whoever answers, and read or
- * written nowhere here: a hit costs no write.
+ * A domain in use is evicted only if evicting all other candidates, absent or heavy, was not
+ * enough. The caller's in_use knows the domains in use. The cache stores nothing of it, so a hit
+ * costs no write.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,9 +22,9 @@
 
 enum {
   SHARE = 64,
-  ROWS = 2,         /* of scales; together they fit into the processor's cache */
+  ROWS = 2,         /* rows of scales; together they fit into the processor's cache */
   SCALES = 1 << 16, /* in a row */
-  UNIT = 64,        /* bytes that weigh 1; 256 GiB are as heavy as anything */
+  UNIT = 64,        /* bytes that weigh 1; weights end at 256 GiB */
   ROUNDS_MAX = 64,  /* each at least halves the heaviest weight, or ends the need */
 };
 
@@ -51,7 +52,7 @@ static uint32_t sum_of(uint32_t a, uint32_t b) {
   return a > UINT32_MAX - b ? UINT32_MAX : a + b;
 }
 
-/* What the organisational domain weighs, or more. */
+/* The weight of the organisational domain, or more. */
 static uint32_t shown(struct scales *scales, uint64_t hash) {
   uint32_t least = UINT32_MAX;
   for (unsigned row = 0; row < ROWS; row++)
@@ -60,8 +61,8 @@ static uint32_t shown(struct scales *scales, uint64_t hash) {
   return least;
 }
 
-/* The heaviest is what the heaviest showed when its last policy was put on: no more than it shows
- * in the end, so that there is always one that weighs half of it. */
+/* `heaviest` is the greatest weight shown while policies are added. It is never more than the
+ * heaviest domain's weight in the end, so there is always a domain with at least half of it. */
 static void add_weight(struct scales *scales, const MDB_val *key, size_t bytes) {
   uint32_t weight = (uint32_t)(bytes / UNIT) + 1;
   uint64_t hash = hash_of(scales, key);
@@ -72,7 +73,7 @@ static void add_weight(struct scales *scales, const MDB_val *key, size_t bytes) 
     scales->heaviest = sum;
 }
 
-/* An expired policy goes, and so does damage; the others are weighed. */
+/* Selects expired and damaged policies, and weighs the others. */
 static bool weigh(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_val *value) {
   struct scales *scales = context;
   struct mtasts_entry entry;
@@ -113,7 +114,8 @@ static bool is_unused(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_
   return !in_use(context, key);
 }
 
-/* Sweeps once round with `unused` as the judge, and again with `any` where that was not enough. */
+/* Deletes what `unused` selects in one pass; if that was not enough, what `any` selects in a second
+ * one. */
 static int take(struct mtasts_store *store, struct mtasts_bulk_delete *deletion,
                 mtasts_bulk_delete_fn *unused, mtasts_bulk_delete_fn *any) {
   int rc = 0;
@@ -124,10 +126,10 @@ static int take(struct mtasts_store *store, struct mtasts_bulk_delete *deletion,
   return rc == 0 ? mtasts_bulk_delete_from_random(store, deletion) : rc;
 }
 
-/* What has to go. */
+/* How much must be evicted. */
 struct surplus {
   uint64_t amount; /* 0: nothing */
-  bool in_bytes;   /* is it, else in entries */
+  bool in_bytes;   /* the amount is in bytes, else in entries */
 };
 
 static int evict_policies(struct mtasts_store *store, struct surplus surplus, uint64_t *removed) {
@@ -177,7 +179,7 @@ int mtasts_quota_evict_absent(struct mtasts_store *store, uint64_t *removed) {
   return rc == 0 ? evict_absent(store, usage.absent / SHARE + 1, removed) : rc;
 }
 
-/* How many absent entries, which are all of one size, or 0. */
+/* How many absent entries must be evicted, or 0. They all have about the same size. */
 static uint64_t absent_surplus(const struct mtasts_env_stats *usage, uint64_t quota,
                                uint64_t line) {
   if (usage->absent > quota)
@@ -186,9 +188,9 @@ static uint64_t absent_surplus(const struct mtasts_env_stats *usage, uint64_t qu
 }
 
 /*
- * By their own bytes alone: so absent entries never displace a policy. Too many bytes are counted
- * in bytes: policies differ a thousandfold, and where some large ones are too much, as many small
- * ones as a share of all are not to follow them.
+ * How many policies must be evicted. Only the policies' own bytes count, so absent entries never
+ * displace a policy. A surplus of bytes is evicted by bytes, not by entries: policies differ a
+ * thousandfold in size, and a few large ones must not cause the eviction of many small ones.
  */
 static struct surplus policy_surplus(const struct mtasts_env_stats *usage, uint64_t quota,
                                      uint64_t line) {
@@ -203,8 +205,8 @@ static uint64_t line_of(const struct mtasts_store *store) {
   return store->options.map_size_max / 100 * (100 - MTASTS_STORE_RESERVE);
 }
 
-/* Policies, and what LMDB needs for itself, leave no page below the line, though policies by their
- * own may be below it: none of them goes, and each absent entry does. */
+/* Do policies and LMDB's own pages leave no page below the line? The policies by themselves may be
+ * below it. Then no policy is evicted, but each absent entry is. */
 static bool is_full_of_policies(const struct mtasts_store *store,
                                 const struct mtasts_env_stats *usage) {
   return usage->absent == 0 && usage->bytes + store->cache.page_size > line_of(store);
@@ -212,7 +214,7 @@ static bool is_full_of_policies(const struct mtasts_store *store,
 
 bool mtasts_quota_would_evict(struct mtasts_store *store) {
   struct mtasts_env_stats usage;
-  /* Much may have gone since, without a flush. */
+  /* Entries may have been removed since, without a flush. */
   if (store->full_of_policies && measure(store, &usage) == 0)
     store->full_of_policies = is_full_of_policies(store, &usage);
   return store->full_of_policies;

@@ -8,7 +8,7 @@
 #include "tree_check.h"
 
 enum {
-  TRIES = 4 /* of beginning to read, while other processes change the map */
+  TRIES = 4 /* attempts to begin to read while other processes change the map */
 };
 
 enum mtasts_status mtasts_cache_open(const char *directory, struct mtasts_cache **cache) {
@@ -32,11 +32,12 @@ void mtasts_cache_close(struct mtasts_cache *cache) {
   free(cache);
 }
 
-/* What another process has done can be made good: it died in our way, or has grown the map. */
+/* Corrects what another process has caused: it died and left its reader slot, or it has grown the
+ * map. */
 static int recover(struct mtasts_cache *cache, int rc) {
   int dead;
   if (rc == MDB_READERS_FULL) {
-    pthread_mutex_lock(&cache->lock); /* or the writer may open it again meanwhile */
+    pthread_mutex_lock(&cache->lock); /* otherwise the writer could open it again meanwhile */
     rc = cache->env ? mdb_reader_check(cache->env, &dead) : EBADF;
     pthread_mutex_unlock(&cache->lock);
     return rc;
@@ -51,7 +52,7 @@ static int begin(struct mtasts_reader *reader) {
                      : mdb_txn_begin(reader->cache->env, NULL, MDB_RDONLY, &reader->txn);
 }
 
-/* For a reader that is held; it is released if this fails. */
+/* For a reader whose lock is held; the lock is released if this fails. */
 static int begin_held(struct mtasts_reader *reader) {
   struct mtasts_cache *cache = reader->cache;
   for (int tries = 1;; tries++) {
@@ -110,7 +111,7 @@ void mtasts_reader_free(struct mtasts_reader *reader) {
   if (!reader)
     return;
   struct mtasts_cache *cache = reader->cache;
-  /* A child's reader slot and locks are still its parent's. */
+  /* In a child, the reader slot and the locks still belong to the parent. */
   if (!mtasts_env_forked(cache)) {
     pthread_mutex_lock(&cache->lock);
     struct mtasts_reader **link = &cache->readers;
@@ -123,7 +124,7 @@ void mtasts_reader_free(struct mtasts_reader *reader) {
   free(reader);
 }
 
-/* Copies the domain's value: *size bytes of it. */
+/* Copies the domain's value, of *size bytes. */
 static int find(struct mtasts_reader *reader, const struct mtasts_domain *domain, size_t *size) {
   const struct mtasts_cache *cache = reader->cache;
   MDB_val key = {domain->len, (void *)(uintptr_t)domain->name};
@@ -140,8 +141,8 @@ static int find(struct mtasts_reader *reader, const struct mtasts_domain *domain
   return 0;
 }
 
-/* What the cache does not hold may still be in the file that is salvaged into it. If that file is
- * damaged on the way to the domain, nobody knows until the end of the salvage. */
+/* A domain that is not in the cache may still be in the file that is being salvaged. If that file
+ * is damaged on the way to the domain, this is unknown until the salvage ends. */
 static enum mtasts_status read_salvaged(struct mtasts_reader *reader,
                                         const struct mtasts_domain *domain,
                                         struct mtasts_entry *entry) {
@@ -154,7 +155,7 @@ static enum mtasts_status read_salvaged(struct mtasts_reader *reader,
   return status == MTASTS_OK || status == MTASTS_ABSENT ? status : MTASTS_IO;
 }
 
-/* Reads the file without LMDB. What is in it governs. False: it cannot be read. */
+/* Reads the file without LMDB, and uses its entry. False: it cannot be read. */
 static bool read_without(struct mtasts_reader *reader, const struct mtasts_domain *domain,
                          struct mtasts_entry *entry, enum mtasts_status *status) {
   *status = mtasts_tree_read(reader->cache->directory, domain, reader->value, entry);
@@ -172,13 +173,13 @@ enum mtasts_status mtasts_reader_get(struct mtasts_reader *reader,
   if (mtasts_env_forked(reader->cache))
     return MTASTS_FORKED;
   if (!mtasts_reader_try_hold(reader)) {
-    /* The writer replaces the map just now. That is not waited for, if the file can be read. */
+    /* The writer is replacing the map now. If the file can be read without LMDB, do not wait. */
     if (read_without(reader, domain, entry, &status))
       return status;
     mtasts_reader_lock(reader);
   }
   int rc = begin_held(reader);
-  /* A commit of LMDB's has failed, its map is lost, or the table of readers is full. */
+  /* A commit of LMDB has failed, its map is lost, or the table of readers is full. */
   if (rc != 0)
     return read_without(reader, domain, entry, &status) ? status : mtasts_env_status(rc);
   rc = find(reader, domain, &size);

@@ -1,4 +1,5 @@
-/* What others do to the cache while it is written: they read for too long, or remove its file. */
+/* Watches what other processes do to the cache while it is written: they read for too long, or
+ * remove its file. */
 #include <stdio.h>
 
 #include "bus_error.h"
@@ -7,9 +8,9 @@
 #include "store_private.h"
 
 enum {
-  CHECK_INTERVAL = 60, /* seconds between looks at the others */
-  LAG_MAX = 64,        /* commits that a reader may be behind */
-  LOCK_INTERVAL = 5,   /* seconds between tries to have lock.mdb as a file again */
+  CHECK_INTERVAL = 60, /* seconds between checks of other processes */
+  LAG_MAX = 64,        /* a reader that is more commits late is stale */
+  LOCK_INTERVAL = 5,   /* seconds between attempts to replace lock.mdb */
 };
 
 /* A line of mdb_reader_list: pid, thread, and the transaction being read, or `-`. */
@@ -23,7 +24,7 @@ static int keep_stalest(const char *line, void *context) {
   return 0;
 }
 
-/* The reader for whose sake the most pages are kept; *behind: commits since it began. */
+/* The reader that keeps the most pages from reuse; *behind: commits since it began. */
 static bool find_stale_reader(const struct mtasts_store *store,
                               struct mtasts_stale_reader *stale_reader, size_t *behind) {
   MDB_envinfo info;
@@ -35,7 +36,7 @@ static bool find_stale_reader(const struct mtasts_store *store,
   return *behind > LAG_MAX;
 }
 
-/* Says so, once of each. The slots of the dead are cleared first. */
+/* Is there a stale reader? Warns once of each. Clears the slots of dead processes first. */
 static bool has_stale_reader(struct mtasts_store *store) {
   struct mtasts_stale_reader stale_reader;
   size_t behind;
@@ -56,7 +57,8 @@ static bool has_stale_reader(struct mtasts_store *store) {
   return true;
 }
 
-/* Pages that are freed meanwhile cannot be used while somebody lags: what counts is the last. */
+/* Freed pages cannot be used while there is a stale reader, so the size up to the last page
+ * counts. */
 static bool is_past_line(const struct mtasts_store *store) {
   uint64_t bytes;
   return mtasts_data_size(store->cache.env, &bytes) == 0 &&
@@ -75,19 +77,20 @@ static void update_pause(struct mtasts_store *store) {
                       store->name, MTASTS_STORE_PAUSE, store->stale_reader.pid);
   else
     mtasts_store_warn(store, MTASTS_STORE_WARNING_RESUMED,
-                      "nobody keeps the cache %s from using its free pages any more: domains "
+                      "no process keeps the cache %s from using its free pages any more: domains "
                       "without a policy are stored again",
                       store->name);
 }
 
-/* Whoever removes the file takes it from everybody else; we go on with it as long as we live. */
+/* If the file was removed, no other process can open it. This process goes on with it until it
+ * ends. */
 static void check_file(struct mtasts_store *store) {
   struct stat file;
   int fd;
   if (mdb_env_get_fd(store->cache.env, &fd) == 0 && fstat(fd, &file) == 0 && file.st_nlink == 0)
     mtasts_store_warn(store, MTASTS_STORE_WARNING_LOST,
                       "%s/" MTASTS_FILE_DATA " was removed while it was in use: what is known is "
-                      "lost when this process ends, and nobody else can read it; restart it",
+                      "lost when this process ends, and no other process can read it; restart it",
                       store->name);
 }
 
@@ -125,7 +128,7 @@ void mtasts_reader_watch_check(struct mtasts_store *store) {
 }
 
 bool mtasts_reader_watch_paused(struct mtasts_store *store) {
-  /* There may be no other commit to notice the end of it. */
+  /* Check here as well: there may be no commit that would notice the end of the pause. */
   if (store->paused)
     update_pause(store);
   return store->paused;

@@ -15,7 +15,7 @@
 #include "meta_page.h"
 
 enum {
-  PAGE_USUAL = 4096, /* bytes, if the meta pages cannot be believed */
+  PAGE_USUAL = 4096, /* bytes, if the meta pages are not valid */
   FREE_VISITS_MAX = 1 << 20,
 };
 
@@ -23,8 +23,8 @@ struct mtasts_salvage {
   int fd;
   size_t page_size;
   uint64_t pages;
-  unsigned char *free;  /* a bit for each page that is free */
-  uint64_t visits;      /* of pages of the tree of free ones: ends every circle */
+  unsigned char *free;  /* a bit for each free page */
+  uint64_t visits;      /* of pages of the tree of free pages: ends every loop */
   unsigned char *value; /* of MTASTS_ENTRY_SIZE_MAX */
   unsigned char *page;
   uint64_t next; /* page */
@@ -33,7 +33,7 @@ struct mtasts_salvage {
   struct mtasts_salvaged done;
 };
 
-/* A node, as far as it lies within its page. */
+/* A node, checked to be within its page. */
 struct found {
   const unsigned char *key;
   size_t key_size;
@@ -50,7 +50,7 @@ static bool read_page(const struct mtasts_salvage *salvage, uint64_t number, uns
          get_64(page) == number;
 }
 
-/* How many nodes the page lists, as far as that can be. */
+/* How many nodes the page lists, at most as many as fit. */
 static size_t count_nodes(const struct mtasts_salvage *salvage, const unsigned char *page) {
   size_t lower = get_16(page + AT_LOWER);
   return lower < PAGE_HEADER || lower > salvage->page_size
@@ -79,7 +79,7 @@ static bool find_node(const struct mtasts_salvage *salvage, const unsigned char 
   return (found->flags == NODE_BIG ? sizeof(uint64_t) : found->size) <= left;
 }
 
-/* The data of a leaf's node, in its page or in others: up to `max` bytes of it. */
+/* Reads up to `max` bytes of a leaf node's data, in its page or in overflow pages. */
 static bool read_data(const struct mtasts_salvage *salvage, const struct found *found, size_t max,
                       void *out) {
   size_t size = found->size < max ? found->size : max;
@@ -148,7 +148,7 @@ static void keep(struct mtasts_salvage *salvage, const struct mtasts_domain *dom
     salvage->done.status = status;
 }
 
-/* Other nodes than those of domains have no dot in their key: names of trees, transactions. */
+/* Nodes of other kinds have no dot in their key: names of trees, and transactions. */
 static void take_node(struct mtasts_salvage *salvage, const struct found *found) {
   struct mtasts_domain domain;
   struct mtasts_entry entry;
@@ -298,7 +298,7 @@ enum mtasts_status mtasts_cache_recover(const char *directory,
   int files = open_directory(directory);
   *salvaged = (struct mtasts_salvaged){.status = MTASTS_OK};
   if (files >= 0)
-    set_mark(files, true); /* a disk that is full is no reason not to go on */
+    set_mark(files, true); /* go on even if the disk is full */
   unsigned format = 0;
   enum mtasts_status status = mtasts_cache_move_damaged(directory, &fd, &format);
   if (status == MTASTS_OK)

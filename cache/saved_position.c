@@ -4,7 +4,7 @@
 #include "store_private.h"
 
 enum {
-  POSITION_INTERVAL = 60 /* seconds between commits for a note alone */
+  POSITION_INTERVAL = 60 /* seconds between commits made only for the position */
 };
 
 static MDB_val position_key(void) {

@@ -40,15 +40,15 @@ struct mtasts_change {
   struct mtasts_domain domain;
   bool removal;
   bool policy;  /* which database it goes to */
-  bool failure; /* of a look-up that came to no policy */
-  bool yields;  /* to an entry that was looked up later */
+  bool failure; /* of a failed look-up that found no policy */
+  bool yields;  /* an entry that was looked up later stays */
   int64_t checked;
   size_t size; /* bytes */
   unsigned char value[];
 };
 
 int64_t mtasts_store_monotonic_seconds(void) {
-  return mtasts_clock_seconds() + 1; /* never 0, which stands for never */
+  return mtasts_clock_seconds() + 1; /* never 0, because 0 means never */
 }
 
 void mtasts_store_warn(struct mtasts_store *store, enum mtasts_store_warning warning,
@@ -80,7 +80,7 @@ static int lock_directory(struct mtasts_store *store, const struct mtasts_owner 
   return rc == 0 ? mtasts_clean_shutdown_clear(store->lock_fd) : rc;
 }
 
-/* Makes what is missing. LMDB finds its files, so it makes none with an owner of its own. */
+/* Makes the missing files, so that LMDB makes none with another owner. */
 static int make_files(struct mtasts_store *store, const struct mtasts_owner *owner) {
   struct stat found;
   int rc = mtasts_files_find(store->directory_fd, MTASTS_FILE_DATA, &found);
@@ -213,7 +213,7 @@ enum mtasts_status mtasts_store_open(const char *directory,
   return status;
 }
 
-/* Is data.mdb the file that is open? Somebody may have put another in its place. */
+/* Is data.mdb still the open file? Another file may have replaced it. */
 static bool has_its_name(const struct mtasts_store *store) {
   struct stat opened;
   struct stat named;
@@ -226,8 +226,8 @@ static bool has_its_name(const struct mtasts_store *store) {
 void mtasts_store_close(struct mtasts_store *store) {
   if (!store)
     return;
-  /* What was pending is lost where it cannot be written; the file is sound all the same, unless
-   * writing failed for more than want of room. */
+  /* Pending changes that cannot be written are lost. The file is still sound, unless writing failed
+   * for another reason than lack of room. */
   enum mtasts_status status = store->cache.env ? mtasts_store_flush(store) : MTASTS_IO;
   for (size_t i = 0; i < store->count; i++)
     free(store->pending[i]);
@@ -236,7 +236,7 @@ void mtasts_store_close(struct mtasts_store *store) {
   mtasts_env_destroy(&store->cache);
   if (in_order)
     mtasts_clean_shutdown_write(store->directory_fd,
-                                store->lock_fd); /* without it all is checked */
+                                store->lock_fd); /* without it each page is checked */
   if (store->lock_fd >= 0)
     close(store->lock_fd);
   if (store->directory_fd >= 0)
@@ -255,14 +255,14 @@ size_t mtasts_store_pending(const struct mtasts_store *store) {
 
 int mtasts_store_begin(struct mtasts_store *store, MDB_txn **txn) {
   int rc = store->cache.env ? mdb_txn_begin(store->cache.env, NULL, 0, txn) : EBADF;
-  /* A map that another process has resized is only to be taken up. */
+  /* A map that another process has resized is no failure: it is only to be mapped again. */
   store->fails = store->fails || (rc != 0 && rc != MDB_MAP_RESIZED);
   return rc;
 }
 
 int mtasts_store_commit(struct mtasts_store *store, MDB_txn *txn) {
   int rc = mtasts_data_commit(txn);
-  if (rc != MDB_MAP_FULL) /* want of room is told otherwise */
+  if (rc != MDB_MAP_FULL) /* lack of room has its own warning */
     store->fails = rc != 0;
   return rc;
 }
@@ -271,8 +271,9 @@ bool mtasts_store_fails(const struct mtasts_store *store) {
   return store->fails;
 }
 
-/* Who could not read the policy that is here, and then learnt nothing, must not end it: it governs
- * until it expires (RFC 8461 section 3.3). */
+/* Is there an unexpired policy that this change must not end? A caller that could not read it, and
+ * whose look-up then failed, must not replace it: it governs until it expires (RFC 8461 section
+ * 3.3). */
 static bool is_governed(const struct mtasts_store *store, MDB_txn *txn, MDB_val *key) {
   struct mtasts_entry entry;
   MDB_val value;
@@ -292,7 +293,7 @@ static bool is_older(const struct mtasts_store *store, MDB_txn *txn, MDB_val *ke
          entry.checked > checked;
 }
 
-/* A domain is in one database only: whichever it goes to, it leaves the other. */
+/* A domain is in one database only: writing it to one deletes it from the other. */
 static int write_change(struct mtasts_store *store, MDB_txn *txn,
                         const struct mtasts_change *change) {
   const struct mtasts_cache *cache = &store->cache;
@@ -333,9 +334,9 @@ static int write_group(struct mtasts_store *store, struct mtasts_change *const *
 }
 
 /*
- * Beyond map_size_max there is an eighth of working space. LMDB may use the pages that a commit
- * frees from the second commit after it on, so a commit that took the last free page of a map
- * would never be followed by another.
+ * Doubles the map, up to map_size_max; an eighth more is working space. LMDB can use the pages that
+ * a commit frees only from the second commit after it on. So without working space, a commit that
+ * takes the last free page could be followed by no other.
  */
 static int grow(struct mtasts_store *store) {
   const uint64_t max = store->options.map_size_max;
@@ -349,7 +350,7 @@ static int grow(struct mtasts_store *store) {
   return size > info.me_mapsize ? mtasts_env_resize(&store->cache, size) : MDB_MAP_FULL;
 }
 
-/* Writes the group, and again in a larger map as long as there is one. */
+/* Writes the group; as long as the map is full, grows it and tries again. */
 static int write_growing(struct mtasts_store *store, struct mtasts_change *const *changes,
                          size_t count) {
   int rc;
@@ -374,13 +375,13 @@ static int write_reopening(struct mtasts_store *store) {
   return rc;
 }
 
-/* The map is as large as it may be, and has no room for the group: one after the other then. */
+/* The map has its greatest size and no room for the group: writes the changes one by one. */
 static int write_singly(struct mtasts_store *store) {
   size_t refused = 0;
   for (size_t i = 0; i < store->count; i++) {
     uint64_t evicted = 0;
     int rc = write_growing(store, &store->pending[i], 1);
-    /* While somebody lags, evicting frees no page that could be used. */
+    /* While there is a stale reader, eviction frees no usable page. */
     if (rc == MDB_MAP_FULL && !store->paused &&
         (rc = mtasts_quota_evict_absent(store, &evicted)) == 0)
       rc = evicted > 0 ? write_growing(store, &store->pending[i], 1) : MDB_MAP_FULL;
@@ -416,7 +417,7 @@ enum mtasts_status mtasts_store_flush(struct mtasts_store *store) {
   for (; store->count > 0; store->count--)
     free(store->pending[store->count - 1]);
   mtasts_reader_watch_check(store);
-  /* Eviction that found no page free itself is nobody's loss: the next commit frees some. */
+  /* If eviction itself found no free page, nothing is lost: the next commit frees some. */
   int held = mtasts_quota_enforce(store);
   if (held != 0 && held != MDB_MAP_FULL)
     mtasts_store_reopen_env(store);
@@ -439,7 +440,7 @@ enum mtasts_status mtasts_store_try(struct mtasts_store *store) {
   return mtasts_env_status(rc);
 }
 
-/* Takes over the change, in the place of an earlier one for the same domain. */
+/* Takes over the change. It replaces an earlier one for the same domain. */
 static enum mtasts_status add(struct mtasts_store *store, struct mtasts_change *change) {
   for (size_t i = 0; i < store->count; i++) {
     const struct mtasts_domain *other = &store->pending[i]->domain;
@@ -455,7 +456,7 @@ static enum mtasts_status add(struct mtasts_store *store, struct mtasts_change *
     }
   }
   if (store->count == MTASTS_STORE_GROUP) {
-    /* An earlier flush has failed; this one leaves room or there is no taking more. */
+    /* An earlier flush has failed. If this one fails as well, there is no room for the change. */
     enum mtasts_status status = mtasts_store_flush(store);
     if (store->count == MTASTS_STORE_GROUP) {
       free(change);
@@ -485,7 +486,7 @@ static enum mtasts_status put(struct mtasts_store *store, const struct mtasts_do
   change->checked = entry->checked;
   change->failure = !entry->has_policy && entry->error != MTASTS_ERROR_NONE;
   change->size = mtasts_entry_encode(entry, change->value);
-  /* What could not be read back is not stored. */
+  /* Do not store an entry that could not be read back. */
   struct mtasts_entry stored;
   if (mtasts_entry_decode(change->value, change->size, &stored) != MTASTS_OK ||
       !mtasts_entry_check(&stored)) {
@@ -552,7 +553,8 @@ enum mtasts_status mtasts_store_compact(struct mtasts_store *store, uint64_t *be
   if (rc != 0)
     return mtasts_env_status(rc);
   int made = mtasts_data_make(store->directory, store->directory_fd, &owner, store->cache.env);
-  /* It may have failed when the new file was in its place already, which is the cache then. */
+  /* It may have failed after the new file had replaced the old one; the new file is the cache
+   * then. */
   if (made != 0 && has_its_name(store))
     return mtasts_env_status(made);
   mtasts_env_close(&store->cache);

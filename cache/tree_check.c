@@ -14,15 +14,15 @@
 
 enum {
   TREE_SIZE = sizeof(struct mtasts_tree_record),
-  TREES_MAX = 2,     /* one in the other: ours lie in the main one */
-  COMMITS_APART = 1, /* that a read may span: a third one writes where its pages were */
+  TREES_MAX = 2,     /* nested trees: our databases are in the main one */
+  COMMITS_APART = 1, /* commits during a read; a further one may write to its pages */
   READ_TRIES = 3,
 };
 
-/* What was counted in a tree. */
+/* The pages counted in a tree. */
 struct page_use {
   uint64_t branch, leaf, overflow, entries;
-  size_t depth; /* of its leaves; 0: none was seen */
+  size_t depth; /* of its leaves; 0: none seen */
 };
 
 struct walk {
@@ -30,19 +30,19 @@ struct walk {
   size_t page_size;
   size_t last_page;  /* that may be in use */
   size_t last_free;  /* that may be free */
-  size_t pages_left; /* a sound tree visits none twice: ends every circle */
+  size_t pages_left; /* no page of a sound tree is visited twice: ends every loop */
   uint64_t held;     /* the page that is in a path's buffer; 0: none */
   bool free_pages;   /* is this LMDB's own tree of free pages? */
-  uint64_t freed_by; /* there: the transaction of the last list */
+  uint64_t freed_by; /* in that tree: the transaction of the last list */
   uint64_t newest;   /* transaction: the last that may have freed a page */
-  /* A bit for each page that was seen in a tree or in a list of free ones; NULL: on a path to one
-   * key nobody counts. LMDB would write over a page that is both, or in two places. */
+  /* A bit for each page that was seen in a tree or in a list of free pages. NULL: not counted, on a
+   * path to one key. LMDB would overwrite a page that is in both, or in two places. */
   unsigned char *seen;
   struct page_use page_use; /* of the tree that is walked */
-  unsigned trees;           /* that this one lies in, and itself */
-  const atomic_bool *stop;  /* set: no page is read any more; NULL: nobody sets it */
+  unsigned trees;           /* nested trees, including this one */
+  const atomic_bool *stop;  /* if set, no further page is read; NULL: never */
   unsigned char
-      starts[PAGE_SIZE_MAX / 16]; /* of a page: a bit for each even place where a node begins */
+      starts[PAGE_SIZE_MAX / 16]; /* of a page: a bit for each even offset at which a node begins */
 };
 
 static struct walk walk_of(int fd, const struct mtasts_data_trees *trees) {
@@ -55,7 +55,8 @@ static struct walk walk_of(int fd, const struct mtasts_data_trees *trees) {
                        .pages_left = pages};
 }
 
-/* False: these pages, which lie within the file or are free beyond it, were not all new. */
+/* Marks pages, which are in the file or free beyond it, as seen. False: one of them was seen
+ * before. */
 static bool mark(const struct walk *walk, uint64_t number, uint64_t count) {
   for (; walk->seen && count > 0; number++, count--) {
     unsigned char bit = (unsigned char)(1U << number % 8);
@@ -70,7 +71,7 @@ static bool is_stopped(const atomic_bool *stop) {
   return stop && atomic_load_explicit(stop, memory_order_relaxed);
 }
 
-/* Reads a page that says itself that it has this number. */
+/* Reads a page, and checks that its header has this number. */
 static bool read_page(struct walk *walk, uint64_t number, unsigned char *page) {
   if (is_stopped(walk->stop) || number < META_PAGES || number > walk->last_page ||
       walk->pages_left == 0 || !mark(walk, number, 1))
@@ -110,7 +111,7 @@ static bool overflow_holds(struct walk *walk, const struct node *node) {
          node->size + PAGE_HEADER <= pages * walk->page_size && mark(walk, number, pages);
 }
 
-/* The node at this place of a page; false where it does not lie within. */
+/* Reads the node at this offset of a page. False: it is not within the page. */
 static bool read_node(const struct walk *walk, const unsigned char *page, size_t at,
                       struct node *node) {
   size_t offset = get_16(page + at);
@@ -139,14 +140,14 @@ static bool read_node(const struct walk *walk, const unsigned char *page, size_t
   return flags == 0 && node->size <= left;
 }
 
-/* LMDB leaves no page without a node, and no branch with one: it asserts that a search finds two.
- * In the tree of free pages it lets one pass (mdb_page_search_root). */
+/* LMDB leaves no page without a node, and no branch with only one: it asserts that a search finds
+ * two. In the tree of free pages it accepts one (mdb_page_search_root). */
 static size_t least_nodes(const struct walk *walk, unsigned kind) {
   return kind == BRANCH && !walk->free_pages ? 2 : 1;
 }
 
-/* The page's own header: where its nodes are listed, from PAGE_HEADER to *lower. All flags count:
- * one that LMDB keeps for pages in memory makes it write to the map. */
+/* Is the page's header valid? Its nodes are listed from PAGE_HEADER to *lower. All flags are
+ * checked: a flag that LMDB uses for pages in memory would make it write to the map. */
 static bool page_holds(const struct walk *walk, const unsigned char *page, size_t *lower) {
   unsigned kind = get_16(page + AT_FLAGS);
   size_t upper = get_16(page + AT_UPPER);
@@ -156,7 +157,7 @@ static bool page_holds(const struct walk *walk, const unsigned char *page, size_
          upper <= walk->page_size && *lower % 2 == 0;
 }
 
-/* Bytes of a node that begins there, as LMDB counts them when it moves or removes one. */
+/* Bytes of the node that begins there, as LMDB counts them when it moves or removes a node. */
 static size_t size_at(const unsigned char *page, size_t at) {
   size_t size = (size_t)NODE_HEADER + get_16(page + at + 6);
   if (get_16(page + AT_FLAGS) != BRANCH)
@@ -166,8 +167,8 @@ static size_t size_at(const unsigned char *page, size_t at) {
   return size + size % 2;
 }
 
-/* Do the nodes lie one behind the other, with nothing between them, to the end of the page? LMDB
- * moves them by their sizes. */
+/* Do the nodes follow each other without a gap, to the end of the page? LMDB moves them by their
+ * sizes. */
 static bool nodes_tile(struct walk *walk, const unsigned char *page, size_t lower) {
   size_t left = (lower - PAGE_HEADER) / sizeof(uint16_t);
   memset(walk->starts, 0, walk->page_size / 16);
@@ -186,7 +187,7 @@ static bool nodes_tile(struct walk *walk, const unsigned char *page, size_t lowe
   return at == walk->page_size && left == 0;
 }
 
-/* Copies a part of a leaf node's data, which lies in its page or in overflow pages. */
+/* Copies a part of a leaf node's data, which is in its page or in overflow pages. */
 static bool read_data(const struct walk *walk, const struct node *node, size_t from, size_t size,
                       void *out) {
   if (from > node->size || size > node->size - from)
@@ -199,8 +200,9 @@ static bool read_data(const struct walk *walk, const struct node *node, size_t f
   return pread(walk->fd, out, size, at) == (ssize_t)size;
 }
 
-/* A list of free pages: their count, which LMDB believes, and so many numbers that descend. There
- * may be room for more behind them. Its key is the transaction, and lists ascend by it. */
+/* Is this list of free pages valid? It has their count, which LMDB trusts, and as many numbers in
+ * descending order. There may be room for more after them. Its key is the transaction; lists are in
+ * ascending order of it. */
 static bool free_list_holds(struct walk *walk, const struct node *node) {
   uint64_t last = walk->last_free + 1;
   uint64_t before = walk->freed_by;
@@ -220,7 +222,7 @@ static bool free_list_holds(struct walk *walk, const struct node *node) {
   return holds;
 }
 
-/* In a branch of free pages, whose first node has no key. */
+/* Checks a key in a branch of the tree of free pages; the first node has no key. */
 static bool free_key_holds(const struct node *node, size_t at) {
   return at == PAGE_HEADER || node->key.len == sizeof(uint64_t);
 }
@@ -229,7 +231,7 @@ static bool tree_holds(struct walk *walk, const struct mtasts_tree_record *recor
 
 static bool subtree_holds(struct walk *walk, uint64_t root, size_t level);
 
-/* What hangs on a node. */
+/* Checks the pages or the tree that a node refers to. */
 static bool node_holds(struct walk *walk, const struct node *node, bool branch, size_t at,
                        size_t level) {
   if (branch && !subtree_holds(walk, node->child, level + 1))
@@ -244,7 +246,7 @@ static bool node_holds(struct walk *walk, const struct node *node, bool branch, 
   return tree_holds(walk, &record);
 }
 
-/* Counts the page, and goes through its nodes. */
+/* Counts the page and checks its nodes. */
 static bool nodes_hold(struct walk *walk, const unsigned char *page, size_t level) {
   bool branch = get_16(page + AT_FLAGS) == BRANCH;
   struct page_use *page_use = &walk->page_use;
@@ -267,7 +269,7 @@ static bool nodes_hold(struct walk *walk, const unsigned char *page, size_t leve
   return true;
 }
 
-/* level: pages from the root of its tree to this one, with both. */
+/* level: pages from the root of its tree to this page, including both. */
 static bool subtree_holds(struct walk *walk, uint64_t root, size_t level) {
   unsigned char *page = level <= DEPTH_MAX ? malloc(walk->page_size) : NULL;
   bool holds = page && read_page(walk, root, page) && nodes_hold(walk, page, level);
@@ -275,7 +277,7 @@ static bool subtree_holds(struct walk *walk, uint64_t root, size_t level) {
   return holds;
 }
 
-/* LMDB believes what a record says of its tree. */
+/* Checks a tree against its record, which LMDB trusts. */
 static bool tree_holds(struct walk *walk, const struct mtasts_tree_record *record) {
   const struct page_use outer = walk->page_use;
   struct page_use *page_use = &walk->page_use;
@@ -291,9 +293,9 @@ static bool tree_holds(struct walk *walk, const struct mtasts_tree_record *recor
   return holds;
 }
 
-/* Goes through all nodes of a page, as a search may look at any. *found: in a branch the node to
- * go on with, in a leaf that of the key; its key.data is NULL where there is none. The keys must
- * ascend, or LMDB's search would find its way to another page. */
+/* Checks all nodes of a page, because a search may read any of them. *found: in a branch the node
+ * to follow, in a leaf the node of the key; its key.data is NULL if there is none. The keys must
+ * ascend, or LMDB's search could lead to another page. */
 static bool search_page(struct walk *walk, const unsigned char *page, struct mtasts_span key,
                         struct node *found) {
   bool branch = get_16(page + AT_FLAGS) & BRANCH;
@@ -336,8 +338,8 @@ static bool path_holds(struct walk *walk, uint64_t root, struct mtasts_span key,
   return false;
 }
 
-/* Walks the trees of the newest commit. No memory for it: false, as a file that was not looked at
- * is not to be believed. */
+/* Checks the trees of the newest commit. False if there is no memory, because an unchecked file
+ * must not be trusted. */
 static bool trees_hold(int fd, const struct mtasts_data_trees *trees, const atomic_bool *stop) {
   struct walk walk = walk_of(fd, trees);
   walk.stop = stop;
@@ -349,7 +351,7 @@ static bool trees_hold(int fd, const struct mtasts_data_trees *trees, const atom
   return holds;
 }
 
-/* errno is set where it fails. */
+/* If it fails, errno is set. */
 static int open_data(const char *directory, const char *name) {
   char *path;
   if (asprintf(&path, "%s/%s", directory, name) < 0)
@@ -369,8 +371,8 @@ enum mtasts_status mtasts_tree_check_until(const char *directory, const atomic_b
   int fd = open_data(directory, MTASTS_FILE_DATA);
   if (fd < 0)
     return MTASTS_OK;
-  /* What is wrong with the file as a whole, opening it says better. A transaction number that
-   * moved on means that its writer has used old pages again under our eyes. */
+  /* Faults of the file as a whole are left to opening it, which reports them better. If the
+   * transaction number has changed, the writer may have reused pages during the check. */
   bool damaged = mtasts_data_trees(fd, &before) == 0 && !trees_hold(fd, &before, stop) &&
                  mtasts_data_trees(fd, &after) == 0 && after.transaction == before.transaction;
   close(fd);
@@ -384,7 +386,7 @@ int mtasts_tree_lengthen(int directory) {
   int rc = 0;
   int fd = openat(directory, MTASTS_FILE_DATA, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0)
-    return 0; /* whether it is damaged or forbidden, opening says better */
+    return 0; /* opening reports better whether it is damaged or forbidden */
   if (mtasts_data_trees_of_short(fd, &trees) == 0 && trees_hold(fd, &trees, NULL) &&
       ftruncate(fd, (off_t)((trees.last_page + 1) * trees.page_size)) != 0)
     rc = errno;
@@ -392,7 +394,7 @@ int mtasts_tree_lengthen(int directory) {
   return rc;
 }
 
-/* As mtasts_format_number. page: room for one. */
+/* Returns as mtasts_format_number does. page: a buffer for one page. */
 static unsigned read_format(struct walk *walk, uint64_t root, unsigned char *page) {
   struct node node;
   if (!path_holds(walk, root, mtasts_span_of(MTASTS_DB_FORMAT_KEY), page, &node) ||
@@ -425,7 +427,7 @@ static bool copy_value(const struct walk *walk, const struct node *node, unsigne
          read_data(walk, node, 0, node->size, value);
 }
 
-/* Of the newest commit, in a page of memory. */
+/* Reads the value in the newest commit; `page` is a buffer for one page. */
 static enum mtasts_status read_value(int fd, const struct mtasts_data_trees *trees,
                                      const struct mtasts_domain *domain, unsigned char *page,
                                      unsigned char *value, size_t *size) {
@@ -453,7 +455,7 @@ static enum mtasts_status read_value(int fd, const struct mtasts_data_trees *tre
   return MTASTS_ABSENT;
 }
 
-/* Is what was read of this commit still what it was? */
+/* Reads the value once, and checks afterwards that the commit's pages were not reused meanwhile. */
 static enum mtasts_status read_once(int fd, const struct mtasts_domain *domain,
                                     unsigned char *value, size_t *size) {
   struct mtasts_data_trees before;

@@ -9,7 +9,7 @@
 #include "environment.h"
 
 enum {
-  WALK_ENTRIES = 64,      /* copied in one read transaction */
+  WALK_ENTRIES = 64,      /* entries copied in one read transaction */
   WALK_BYTES = 256 << 10, /* likewise */
   COUNT_ENTRIES = 1024,   /* decoded in one read transaction, without copying */
 };
@@ -85,14 +85,14 @@ static bool take_copy(void *context, MDB_dbi dbi, const MDB_val *key, const MDB_
   if (batch->count == batch->max || batch->used >= WALK_BYTES)
     return false;
   batch->key[batch->count] = copy(batch, key);
-  /* One that is too large to be ours is as corrupt as an empty one. */
+  /* A value too large to be ours is stored as an empty one: both are corrupt. */
   batch->value[batch->count] =
       copy(batch, value->mv_size <= MTASTS_ENTRY_SIZE_MAX ? value : &nothing);
   batch->count++;
   return true;
 }
 
-/* Moves the place along. */
+/* Calls the visitor for each, and moves the position on. */
 static bool visit_all(const struct mtasts_cache *cache, const struct batch *batch, MDB_dbi dbi,
                       struct mtasts_walk_position *position, const struct mtasts_walk_step *step) {
   for (size_t i = 0; i < batch->count; i++) {

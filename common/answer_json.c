@@ -6,7 +6,7 @@
 
 #define PUT(text, literal) mtasts_strbuf_add(text, MTASTS_SPAN(literal))
 
-/* One of our own constants. */
+/* Writes one of our own constants, which needs no escape. */
 static void put_word(struct mtasts_strbuf *w, const char *word) {
   mtasts_strbuf_quote(w, (struct mtasts_span){word, strlen(word)});
 }
@@ -18,7 +18,7 @@ static void put_string_or_null(struct mtasts_strbuf *w, const char *text) {
     PUT(w, "null");
 }
 
-/* null where there is no such time: 0, or a year that RFC 3339 cannot write. */
+/* null if there is no such time: 0, or a year that RFC 3339 cannot express. */
 static void put_time_or_null(struct mtasts_strbuf *w, int64_t seconds) {
   char text[MTASTS_RFC3339_SIZE];
   if (seconds != 0 && mtasts_rfc3339_format(seconds, text))
@@ -39,7 +39,7 @@ static void put_record(struct mtasts_strbuf *w, const struct mtasts_entry *entry
   PUT(w, "}");
 }
 
-/* The policy that governs. An override has neither id nor max_age: it ends by its date. */
+/* The governing policy. An override has neither id nor max_age: it ends at its date. */
 static void put_policy(struct mtasts_strbuf *w, const struct mtasts_answer *answer) {
   const struct mtasts_policy *policy = answer->decision->policy;
   const struct mtasts_entry *entry = answer->entry;

@@ -1,7 +1,7 @@
 /*
  * answer_json.h: a whole answer as the JSON of mtasts(1) `query` and of the `decision` map.
  *
- * Written straight into a buffer: mtastsd gives such answers by the hundred thousand.
+ * Written directly into a buffer, because mtastsd gives hundreds of thousands of such answers.
  */
 #ifndef MTASTS_ANSWER_JSON_H
 #define MTASTS_ANSWER_JSON_H
@@ -13,15 +13,15 @@ struct mtasts_answer {
   struct mtasts_span text;                /* the domain as it was typed */
   const struct mtasts_domain *domain;     /* NULL: there is no policy domain */
   const struct mtasts_entry *entry;       /* NULL: nothing is known */
-  const struct mtasts_override *override; /* that the decision was given, or NULL */
+  const struct mtasts_override *override; /* the one given to mtasts_decide, or NULL */
   const struct mtasts_decision *decision;
   bool monitor; /* adds "site_mode":"monitor", which says that nothing is enforced */
 };
 
 /*
- * Returns the bytes written, without the NUL, for which size (at least 1) has to have room too; 0
- * if size is too small, and out then holds part of an answer. Where the decision's source is an
- * override, the policy is shown as one.
+ * Returns the bytes written, without the NUL. size (at least 1) must have room for the NUL as well.
+ * 0: size is too small, and out holds part of an answer. If the decision's source is an override,
+ * the policy is shown as an override.
  *
  * Strings from outside are written by mtasts_strbuf_json.
  */

@@ -14,10 +14,10 @@
 #include "netstring.h"
 
 enum {
-  BACKLOG_PAUSE = 5, /* milliseconds before the next try where the backlog is full */
+  BACKLOG_PAUSE = 5, /* milliseconds before the next try if the backlog is full */
 };
 
-/* Waits until the socket may be ready, and at most `max` milliseconds. fd -1: just waits. */
+/* Waits until the socket may be ready, for at most `max` milliseconds. fd -1: only waits. */
 static enum mtasts_status wait_for(int fd, short events, int64_t end, int max) {
   struct pollfd wanted = {.fd = fd, .events = events};
   int64_t left = end - mtasts_clock_ms();
@@ -44,8 +44,8 @@ enum mtasts_status mtasts_ask_status(int error) {
   }
 }
 
-/* A unix socket is connected at once, or is refused with EAGAIN while the server's backlog is
- * full; nothing tells when it no longer is. */
+/* A unix socket connects at once, or fails with EAGAIN while the server's backlog is full. No event
+ * reports when there is room again, so this polls. */
 static enum mtasts_status connect_to(int fd, const struct sockaddr_un *address, int64_t end) {
   while (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0) {
     if (errno == EINTR)
@@ -59,7 +59,7 @@ static enum mtasts_status connect_to(int fd, const struct sockaddr_un *address, 
   return MTASTS_OK;
 }
 
-/* The peer has gone, or it is this machine's fault. */
+/* The status of a failed transfer: the peer has gone, or this machine has a fault. */
 static enum mtasts_status status_of_transfer(void) {
   return errno == EPIPE || errno == ECONNRESET ? MTASTS_CORRUPT : MTASTS_IO;
 }
@@ -76,17 +76,17 @@ static void drop(struct msghdr *message, size_t sent) {
 /* One connection's requests and replies. */
 struct talk {
   int fd;
-  int64_t end; /* by clock_now */
+  int64_t end; /* the deadline, by mtasts_clock_ms */
   const char *map;
   const struct mtasts_span *keys;
   size_t count;      /* of keys */
-  size_t sent;       /* whole requests */
-  size_t sent_bytes; /* of the one behind them */
+  size_t sent;       /* requests sent completely */
+  size_t sent_bytes; /* of the next request */
   size_t received;   /* replies */
   char *buffer;
   size_t buffer_size;
-  size_t at, filled; /* bytes of buffer: done with, and read */
-  bool more;         /* bytes came behind the last reply */
+  size_t at, filled; /* bytes of buffer: handled, and read */
+  bool more;         /* bytes came after the last reply */
   mtasts_ask_fn *reply;
   void *context;
 };
@@ -119,7 +119,7 @@ static enum mtasts_status send_some(struct talk *talk) {
   return MTASTS_OK;
 }
 
-/* Hands on the whole replies that have been read. */
+/* Passes on the complete replies that have been read. */
 static enum mtasts_status take_replies(struct talk *talk) {
   while (talk->received < talk->sent) {
     struct mtasts_span bytes = {talk->buffer + talk->at, talk->filled - talk->at};
@@ -141,7 +141,7 @@ static enum mtasts_status take_replies(struct talk *talk) {
     }
   }
   if (talk->received < talk->count && talk->at < talk->filled)
-    return MTASTS_CORRUPT; /* a reply to what has not been asked */
+    return MTASTS_CORRUPT; /* a reply without a request */
   talk->more = talk->at < talk->filled;
   talk->at = talk->filled = 0;
   return MTASTS_OK;
@@ -159,7 +159,7 @@ static enum mtasts_status receive_some(struct talk *talk) {
   return take_replies(talk);
 }
 
-/* Both ways at once: the server may stop reading while its replies are not read. */
+/* Sends and reads at the same time: the server may stop reading until its replies are read. */
 static enum mtasts_status exchange(struct talk *talk) {
   enum mtasts_status status = MTASTS_OK;
   while (status == MTASTS_OK && talk->received < talk->count) {
@@ -187,7 +187,7 @@ void mtasts_ask_forget(struct mtasts_ask_kept *kept) {
   pthread_mutex_unlock(&kept->lock);
 }
 
-/* -1: none. */
+/* Takes out a kept connection; -1: there is none. */
 static int pop(struct mtasts_ask_kept *kept, const char *path) {
   pthread_mutex_lock(&kept->lock);
   if (strcmp(kept->path, path) != 0)
@@ -197,7 +197,7 @@ static int pop(struct mtasts_ask_kept *kept, const char *path) {
   return fd;
 }
 
-/* Neither closed by the server, nor with bytes that nothing was asked for. */
+/* Is it still open, and without unexpected bytes? */
 static bool is_quiet(int fd) {
   char byte;
   return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
@@ -222,7 +222,7 @@ static void keep(struct mtasts_ask_kept *kept, const char *path, int fd) {
     close(fd);
 }
 
-/* All of it, over a new connection. */
+/* Connects, and sends all requests over the new connection. */
 static enum mtasts_status start(struct talk *talk, const struct sockaddr_un *address) {
   talk->sent = talk->sent_bytes = talk->at = talk->filled = 0;
   talk->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -259,7 +259,7 @@ enum mtasts_status mtasts_ask_all(const struct mtasts_ask *ask, const struct mta
   for (size_t i = 0; i < count; i++)
     if (keys[i].len > MTASTS_NETSTRING_MAX - 1 - map_len)
       return MTASTS_TOO_LARGE;
-  if (path_len == 0) /* would be a socket in the abstract name space */
+  if (path_len == 0) /* an empty path would name a socket in the abstract name space */
     return MTASTS_AWAY;
   memcpy(address.sun_path, ask->socket, path_len);
 

@@ -38,7 +38,7 @@ static ssize_t read_all(int fd, char *bytes, size_t size) {
   return (ssize_t)got;
 }
 
-/* Reads one byte more than a file may have, so that the parser can refuse it. */
+/* Reads up to one byte more than a file may have, so that the parser can refuse it. */
 static enum mtasts_status read_file(int fd, const char *path, bool accounts,
                                     char error[MTASTS_ERROR_TEXT], struct mtasts_config **config) {
   struct stat info;
@@ -67,7 +67,7 @@ static enum mtasts_status read_file(int fd, const char *path, bool accounts,
 static enum mtasts_status load(const char *path, bool accounts, char error[MTASTS_ERROR_TEXT],
                                struct mtasts_config **config) {
   const char *name = path ? path : MTASTS_CONFIG_PATH;
-  /* O_NONBLOCK: a FIFO in the place of the file must not stop the program. */
+  /* O_NONBLOCK: a FIFO in place of the file must not block the program. */
   int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     enum mtasts_status status = status_of(errno);
@@ -91,7 +91,7 @@ enum mtasts_status mtasts_config_load_guest(const char *path, char error[MTASTS_
   return load(path, false, error, config);
 }
 
-/* What the configuration points at is its own, though readers see it as constant. */
+/* The configuration owns this memory, although readers see it as constant. */
 static void release(const void *memory) {
   free((void *)(uintptr_t)memory);
 }

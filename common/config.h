@@ -1,12 +1,13 @@
 /*
  * config.h: mtasts.conf(5), read once into one immutable value.
  *
- * Every key has a default, so with no file every program works. Each value is checked where
- * it stands: an error names file, line and key. Numbers are in the unit of their comment.
+ * Every key has a default, so every program works without a file. An error names file, line and key
+ * of the value. Numbers are in the unit of their comment.
  *
- * Strings are never NULL; "" means none. All of it belongs to the configuration and lives
- * until mtasts_config_free. A loaded configuration is only read, by any number of threads; any
- * thread may load and free, one at a time, since libconfuse has one lexer for a process.
+ * Strings are never NULL; "" means none. All of it belongs to the configuration and lives until
+ * mtasts_config_free. A loaded configuration is never changed, and any number of threads may read
+ * it. Any thread may load and free, but one at a time, because libconfuse has one lexer for the
+ * process.
  */
 #ifndef MTASTS_CONFIG_H
 #define MTASTS_CONFIG_H
@@ -26,15 +27,15 @@ enum {
 };
 
 enum mtasts_dnssec {
-  MTASTS_DNSSEC_AUTO,    /* validate; where DNSSEC does not work, say so and go on without */
-  MTASTS_DNSSEC_REQUIRE, /* defer instead */
+  MTASTS_DNSSEC_AUTO,    /* validate; if DNSSEC does not work, log it and go on without */
+  MTASTS_DNSSEC_REQUIRE, /* validate; if DNSSEC does not work, defer */
   MTASTS_DNSSEC_OFF,
 };
 
-/* What MTAs are answered about a domain with DANE if their resolver sets no AD bit, without which
- * they cannot use TLSA records. */
+/* The answer to an MTA about a domain with DANE, if its resolver sets no AD bit. Without the AD bit
+ * an MTA cannot use TLSA records. */
 enum mtasts_without_ad {
-  MTASTS_WITHOUT_AD_DANE,   /* that DANE decides: they defer */
+  MTASTS_WITHOUT_AD_DANE,   /* dane: such an MTA defers */
   MTASTS_WITHOUT_AD_POLICY, /* an enforce policy decides; without one, TLS is demanded */
 };
 
@@ -49,7 +50,7 @@ enum mtasts_plain_level {
 };
 
 enum mtasts_header_scope {
-  MTASTS_HEADER_SINGLE, /* where all recipients share one domain */
+  MTASTS_HEADER_SINGLE, /* only if all recipients share one domain */
   MTASTS_HEADER_ALL,
   MTASTS_HEADER_NEVER,
 };
@@ -82,7 +83,7 @@ struct mtasts_networks {
   size_t count;
 };
 
-/* Who may use a unix socket. */
+/* The mode and group of a unix socket: they say which users may use it. */
 struct mtasts_access {
   mode_t mode;
   gid_t gid; /* of `group` here, else of the configuration */
@@ -105,7 +106,7 @@ struct mtasts_config {
     struct mtasts_strings servers; /* ADDR or ADDR@PORT; none: resolv.conf */
     enum mtasts_dnssec dnssec;
     const char *trust_anchor;
-    struct mtasts_strings insecure; /* zones that are not validated, beside the known ones */
+    struct mtasts_strings insecure; /* zones that are not validated, besides the known ones */
     enum mtasts_without_ad without_ad;
     uint32_t timeout; /* seconds */
   } dns;
@@ -134,7 +135,7 @@ struct mtasts_config {
     bool bracketed; /* look up `[host]` too */
     enum mtasts_plain_level plain_level;
     uint32_t network_connections; /* over TCP */
-    uint32_t network_lookups;     /* under way for them */
+    uint32_t network_lookups;     /* in flight for them */
   } socketmap;
   struct {
     const char *socket; /* path */
@@ -153,12 +154,12 @@ struct mtasts_config {
     enum mtasts_header_scope header_scope;
     enum mtasts_at_risk on_at_risk;
     uint32_t
-        header_limit; /* fields named `header` that are removed from a message; one with more: */
+        header_limit; /* fields named `header` that are removed from a message; if it has more: */
     enum mtasts_at_risk on_header_limit;
     unsigned outbound; /* bits of enum mtasts_outbound */
     struct mtasts_networks networks;
     struct mtasts_strings local_mailers; /* of mail that stays here, */
-    struct mtasts_strings local_domains; /* and where the MTA tells no mailer, its domains */
+    struct mtasts_strings local_domains; /* and if the MTA names no mailer, its domains */
     const char *relayhost;               /* next hop as an MTA writes it */
   } milter;
   struct {
@@ -177,19 +178,19 @@ struct mtasts_config {
   enum mtasts_site_mode site_mode;
   const char *user;
   const char *group;
-  uid_t uid;         /* (uid_t)-1 where the default user is missing */
+  uid_t uid;         /* (uid_t)-1 if the default user is missing */
   gid_t gid;         /* of the user, if the default group is missing; (gid_t)-1 without either */
-  bool user_missing; /* the default user does not exist: keep your own, say so once */
+  bool user_missing; /* the default user does not exist: the process keeps its own, and logs it */
   enum mtasts_log_sink log;
-  void *tree; /* libconfuse's, which holds the strings */
+  void *tree; /* libconfuse's tree, which holds the strings */
 };
 
 /*
- * Loads a file. path NULL: MTASTS_CONFIG_PATH, and defaults where that does not exist.
+ * Loads a file. path NULL: MTASTS_CONFIG_PATH, and the defaults if that does not exist.
  * error: see error_text.h.
  *
  *   MTASTS_NO_FILE     the path given does not exist
- *   MTASTS_PERMISSION  may not be read, or is no regular file
+ *   MTASTS_PERMISSION  may not be read, or is not a regular file
  *   MTASTS_INVALID     `file:line: key: why`
  *   MTASTS_TOO_LARGE   over MTASTS_CONFIG_MAX bytes
  *   MTASTS_IO          reading failed
@@ -199,25 +200,25 @@ enum mtasts_status mtasts_config_load(const char *path, char error[MTASTS_ERROR_
                                       struct mtasts_config **config);
 
 /*
- * The same for a guest in another program, which neither becomes the configuration's user nor
- * gives anybody a socket: users and groups are not looked up, and all of uid and gid are -1. It
- * costs half, and brings no name service into the program.
+ * The same for a library in another program, such as the plugin: it neither becomes the
+ * configuration's user nor makes a socket. Users and groups are not looked up, and each uid and gid
+ * is -1. This halves the cost, and loads no name service into the program.
  */
 enum mtasts_status mtasts_config_load_guest(const char *path, char error[MTASTS_ERROR_TEXT],
                                             struct mtasts_config **config);
 
-/* The same for bytes in hand; name stands for the file in errors. */
+/* The same for text in memory; errors use `name` as the file's name. */
 enum mtasts_status mtasts_config_parse(struct mtasts_span text, const char *name,
                                        char error[MTASTS_ERROR_TEXT],
                                        struct mtasts_config **config);
 
 void mtasts_config_free(struct mtasts_config *config);
 
-/* What it says of discovery: `refresh`, and whether DANE is looked up. */
+/* The settings of discovery: the section `refresh`, and whether DANE is looked up. */
 struct mtasts_discover_settings mtasts_config_settings(const struct mtasts_config *config);
 
-/* The same for one domain, given the override in force for it, or NULL: with dane = "off" its DANE
- * is not looked up either. */
+/* The same for one domain; override: the one in force, or NULL. If it has dane = "off", the
+ * domain's DANE is not looked up either. */
 static inline struct mtasts_discover_settings
 mtasts_settings_with(const struct mtasts_discover_settings *settings,
                      const struct mtasts_override *override) {
@@ -231,7 +232,7 @@ const struct mtasts_override *mtasts_config_override_at(const struct mtasts_conf
                                                         const struct mtasts_domain *domain,
                                                         int64_t now);
 
-/* The postmaster's override for a domain, by binary search; NULL where there is none. */
+/* The postmaster's override for a domain, by binary search; NULL if there is none. */
 const struct mtasts_override *mtasts_config_override(const struct mtasts_config *config,
                                                      const struct mtasts_domain *domain);
 

@@ -18,7 +18,8 @@ static bool starts(const char *text, const char *start) {
   return mtasts_span_starts(mtasts_span_of(text), mtasts_span_of(start));
 }
 
-/* Digits, and with `decimals` a point and up to that many more; the number times 10^decimals. */
+/* Reads digits, and if `decimals` is not 0 a point and up to that many digits; gives the number
+ * times 10^decimals. */
 static bool read_number(const char *text, unsigned decimals, uint64_t *number) {
   uint64_t value = 0;
   const char *point = NULL;
@@ -90,7 +91,7 @@ static const char *read_bit(const struct mtasts_config_key *key, const char *tex
   return why;
 }
 
-/* Octal, with or without the leading 0: nobody means 660 decimal. */
+/* Octal, with or without the leading 0: a decimal 660 is never meant. */
 static const char *read_mode(const struct mtasts_config_key *key, const char *text, void *out) {
   mode_t mode = 0;
   (void)key;
@@ -200,7 +201,7 @@ static const char *read_hop(const struct mtasts_config_key *key, const char *tex
   return read_text(key, text, out);
 }
 
-/* The name is kept even where it is unknown: the default user may be missing. */
+/* The name is kept even if it is unknown: the default user may be missing. */
 static const char *read_user(const struct mtasts_config_key *key, const char *text, void *out) {
   read_text(key, text, out);
   return !mtasts_config_wants_accounts() || getpwnam(text) ? NULL : "is not a user of this system";
@@ -253,7 +254,7 @@ static const char *const mode_words[] = {"none", "testing", "enforce", NULL};
 #define DRAFT(member) .offset = offsetof(struct mtasts_override_draft, member)
 #define STRINGS       .element = sizeof(const char *)
 #define YEAR          31536000
-/* Sendmail's mailers and Postfix's transports that deliver here, or nowhere. */
+/* Sendmail's mailers and Postfix's transports that deliver on this host, or not at all. */
 #define LOCAL_MAILERS                                                                              \
   "local\0virtual\0lmtp\0prog\0*file*\0*include*\0error\0retry\0discard\0cyrusv2\0procmail\0"      \
   "maildrop\0dovecot\0"

@@ -14,15 +14,15 @@
 
 enum {
   OVERRIDES_MAX = 4096,
-  PATTERNS_MAX = 256, /* of one override: packed, they take no more than a policy's may */
+  PATTERNS_MAX = 256, /* of one override: packed, they take at most the size of a policy's */
 };
 
-/* libconfuse's lexer, which freeing a tree touches as well. */
+/* Protects libconfuse's lexer, which freeing a tree uses as well. */
 static pthread_mutex_t lexer = PTHREAD_MUTEX_INITIALIZER;
 
 /*
- * libconfuse's callbacks carry no context of the caller's, and its lexer is one for the
- * process anyway: hence the one static variable of this file.
+ * A static variable, because libconfuse's callbacks have no context argument, and it has one lexer
+ * for the process anyway.
  */
 static struct parse {
   const char *name; /* of the file */
@@ -32,7 +32,7 @@ static struct parse {
   struct mtasts_config *config;
   struct mtasts_domain_override *overrides;
   unsigned
-      lines[MTASTS_CONFIG_KEYS_MAX]; /* where each key stands, in this override or the file; or 0 */
+      lines[MTASTS_CONFIG_KEYS_MAX]; /* the line of each key, in this override or the file; or 0 */
 } * parsing;
 
 bool mtasts_config_wants_accounts(void) {
@@ -64,7 +64,7 @@ static void fail_memory(void) {
   snprintf(parsing->error, MTASTS_ERROR_TEXT, "out of memory");
 }
 
-/* What libconfuse itself complains of: syntax, unknown keys. */
+/* Errors that libconfuse itself finds: syntax, unknown keys. */
 __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const char *format,
                                                            va_list arguments) {
   set_error((unsigned)cfg->line, format, arguments);
@@ -82,7 +82,7 @@ static unsigned *line_of(const struct mtasts_config_key *key) {
   return &parsing->lines[key - mtasts_config_keys];
 }
 
-/* "; it takes …", where the key has choices or bounds. */
+/* "; it takes …", if the key has choices or bounds. */
 static void describe(const struct mtasts_config_key *key, char *out, size_t size) {
   struct mtasts_strbuf text = {.data = out, .size = size};
   out[0] = '\0';
@@ -103,11 +103,11 @@ static void fail_value(unsigned line, const struct mtasts_config_key *key, const
        text, why, takes);
 }
 
-/* Checks a value where it stands; it is read for good when the whole file is known. */
+/* Checks a value at its line; build reads it again when the whole file has been parsed. */
 static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result) {
   const struct mtasts_config_key *key = find_key(cfg->name, opt->name);
   union mtasts_config_value value = {0};
-  /* `section|key` is libconfuse's own short form; here it would escape the table. */
+  /* `section|key` is libconfuse's own short form; it would bypass our table. */
   if (!key) {
     fail((unsigned)cfg->line, "%.80s: write it inside of its section", opt->name);
     return -1;
@@ -122,7 +122,7 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result) 
   return 0;
 }
 
-/* Where the key is not set, its default is read as a value would be. */
+/* If the key is not set, its default is read like a value. */
 static const char *text_of(const struct mtasts_config_key *key, cfg_opt_t *opt, size_t i) {
   if (opt->flags & CFGF_MODIFIED)
     return i < cfg_opt_size(opt) ? cfg_opt_getnstr(opt, (unsigned)i) : NULL;
@@ -155,7 +155,7 @@ static void read_key(const struct mtasts_config_key *key, cfg_opt_t *opt, void *
     const char *text = text_of(key, opt, i);
     void *out = key->element ? (char *)list.items + i * key->element : field;
     const char *why = key->read(key, text, out);
-    /* The only default that may fail: the user and the group may not be there. */
+    /* The user and the group are the only defaults that may fail: they may not exist. */
     if (why && !(opt->flags & CFGF_MODIFIED))
       parsing->config->user_missing = true;
     else if (why)
@@ -225,7 +225,7 @@ static void add_override(cfg_t *section, unsigned line) {
   bool moded = cfg_getopt(section, "mode")->flags & CFGF_MODIFIED;
   if (parsing->status == MTASTS_OK && !moded && (!draft.dane_off || draft.mx.count > 0))
     fail(line, "override \"%s\": mode is missing%s", new.domain.name,
-         draft.dane_off ? ": mx stands with one" : "; only with dane = \"off\" it may be left out");
+         draft.dane_off ? ": mx needs one" : "; only with dane = \"off\" it may be left out");
   if (parsing->status == MTASTS_OK && draft.mode != MTASTS_MODE_NONE && draft.mx.count == 0)
     fail(line, "override \"%s\": mx is missing: mode %s needs at least one mx pattern",
          new.domain.name, mtasts_mode_name(draft.mode));
@@ -251,7 +251,7 @@ done:
   free((void *)(uintptr_t)draft.mx.items);
 }
 
-/* Called at an override's closing brace; its keys tell the line better. */
+/* Called at an override's closing brace; the lines of its keys are better for errors. */
 static int on_override(cfg_t *cfg, cfg_opt_t *opt) {
   unsigned line = 0;
   for (size_t i = 0; i < mtasts_config_key_count; i++) {
@@ -272,7 +272,7 @@ static int by_domain(const void *a, const void *b) {
   return strcmp(x->domain.name, y->domain.name);
 }
 
-/* Two keys of which the first may not exceed the second. */
+/* Checks that the first of two keys does not exceed the second. */
 static void check_order(const char *section, const char *low, uint64_t low_value, const char *high,
                         uint64_t high_value) {
   unsigned a = *line_of(find_key(section, low));
@@ -290,7 +290,8 @@ static void resolve_accounts(struct mtasts_config *config) {
   const struct group *group = parsing->accounts ? getgrnam(config->group) : NULL;
   config->uid = user ? user->pw_uid : (uid_t)-1;
   config->gid = group ? group->gr_gid : (gid_t)-1;
-  /* A user that is there, of a file that names no group: its own one, rather than stay root. */
+  /* If the user exists and the file names no group, use the user's own group, rather than
+   * root's. */
   if (user && !group) {
     config->gid = user->pw_gid;
     config->user_missing = false;
@@ -300,7 +301,7 @@ static void resolve_accounts(struct mtasts_config *config) {
       *gids[i] = config->gid;
 }
 
-/* From libconfuse's tree to the configuration. */
+/* Reads the configuration from libconfuse's tree. */
 static void build(cfg_t *tree, struct mtasts_config *config) {
   for (size_t i = 0; i < mtasts_config_key_count; i++) {
     const char *name = mtasts_config_keys[i].section;
@@ -324,7 +325,7 @@ static cfg_opt_t option_of(const struct mtasts_config_key *key) {
   return (cfg_opt_t)CFG_STR_CB(key->name, NULL, flags, on_value);
 }
 
-/* Every value is a string to libconfuse: our own table knows more than its types do. */
+/* Every value is a string for libconfuse: our own table checks more than its types can. */
 static cfg_t *make_tree(void) {
   cfg_opt_t top[MTASTS_CONFIG_KEYS_MAX];
   cfg_opt_t inner[2 * MTASTS_CONFIG_KEYS_MAX];
@@ -366,7 +367,7 @@ static void parse_text(char *text, size_t len) {
   bool parsed = tree && cfg_parse_buf(tree, text) == CFG_SUCCESS;
   if (!tree || (!parsed && errno == ENOMEM))
     fail_memory();
-  else if (!parsed) /* an empty key is the one mistake of which libconfuse does not tell */
+  else if (!parsed) /* an empty key is the only mistake that libconfuse does not report */
     fail((unsigned)tree->line, "a key is empty");
   else if (parsing->status == MTASTS_OK)
     build(tree, parsing->config);

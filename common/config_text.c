@@ -8,14 +8,14 @@ struct reader {
   size_t at;
   unsigned line;
   unsigned depth;  /* of open braces */
-  unsigned opened; /* the line of the outermost */
+  unsigned opened; /* the line of the outermost one */
 };
 
 static char peek(const struct reader *r, size_t ahead) {
   return r->at + ahead < r->len ? r->text[r->at + ahead] : '\0';
 }
 
-/* Blanks a comment that begins here: `# …`, `// …`, or C's, whose lines still count. */
+/* Blanks a comment that begins here: `# …`, `// …`, or one of C, whose lines still count. */
 static const char *blank_comment(struct reader *r) {
   bool block = peek(r, 1) == '*';
   for (; r->at < r->len; r->at++) {
@@ -52,14 +52,14 @@ static const char *skip_string(struct reader *r) {
       return "environment variables are not used: `${` cannot stand in a string";
     if (c == '\\') {
       if (peek(r, 1) != quote && peek(r, 1) != '\\')
-        return "a backslash in a string only stands before a quote or a backslash";
+        return "a backslash in a string must precede a quote or a backslash";
       r->at++;
     }
   }
   return "a string is not closed in its line";
 }
 
-/* Bytes of a word that needs no quotes; libconfuse would drop or misread any others. */
+/* Bytes of a word without quotes; libconfuse would drop or misread any others. */
 static bool is_word(char c) {
   return mtasts_is_alnum(c) || (c != '\0' && strchr("_-.:/@[]", c) != NULL);
 }

@@ -1,10 +1,10 @@
 /*
  * config_text.h: makes a configuration's bytes safe for libconfuse.
  *
- * libconfuse's lexer keeps its state from one file to the next, so that a string left open
- * in one spoils the reading of the next; it counts lines wrongly after C comments, drops
- * bytes that it does not know, takes a section that is never closed, and puts environment
- * variables into strings. So it only ever sees text in which none of that can happen.
+ * libconfuse's lexer keeps its state from one file to the next, so that an unterminated string in
+ * one file breaks the next. It counts lines wrongly after C comments, drops bytes that it does not
+ * know, accepts a section that is never closed, and expands environment variables in strings. So
+ * libconfuse gets only text in which none of this can happen.
  */
 #ifndef MTASTS_CONFIG_TEXT_H
 #define MTASTS_CONFIG_TEXT_H

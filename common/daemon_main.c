@@ -18,7 +18,7 @@ __attribute__((format(printf, 3, 0))) static void print(const struct mtasts_daem
   char sentence[MTASTS_ERROR_TEXT];
   vsnprintf(sentence, sizeof sentence, format, arguments);
   mtasts_log(level, "%s", sentence);
-  /* systemd's journal would have it twice. */
+  /* With systemd's journal the message would appear twice. */
   if (program->sink != MTASTS_LOG_STDERR && !getenv("JOURNAL_STREAM"))
     fprintf(stderr, "%s: %s\n", program->name, sentence);
 }
@@ -124,8 +124,8 @@ int mtasts_daemon_main_begin(struct mtasts_daemon_main *program, int argc, char 
 
 int mtasts_daemon_main_settle(struct mtasts_daemon_main *program,
                               const struct mtasts_config *config) {
-  bool background =
-      !program->foreground && !getenv("NOTIFY_SOCKET") && !getenv("LISTEN_FDS"); /* systemd's */
+  bool background = !program->foreground && !getenv("NOTIFY_SOCKET") &&
+                    !getenv("LISTEN_FDS"); /* systemd sets these */
   if (background)
     program->sink = MTASTS_LOG_SYSLOG; /* there is no standard error */
   else if (!program->foreground)

@@ -1,6 +1,6 @@
 /*
- * daemon_main.h: how a daemon's main begins: its command line, its configuration, its log, and the
- * way into the background. For a process with one thread.
+ * daemon_main.h: the start of a daemon's main: command line, configuration, log, and going into the
+ * background. For a process with one thread.
  */
 #ifndef MTASTS_DAEMON_MAIN_H
 #define MTASTS_DAEMON_MAIN_H
@@ -19,8 +19,9 @@ struct mtasts_daemon_main {
 
 /*
  * Reads the options --config, --foreground, --check-config, --verbose, --help and --version, and
- * the configuration. name and usage are given, the rest becomes theirs. Returns -1 to go on with
- * *config, or the exit code: all that there was to do is done or an error told.
+ * the configuration. The caller sets name and usage; this sets the other members. Returns -1 to go
+ * on with *config. Else returns the exit code: the options asked for nothing more, or an error was
+ * reported.
  */
 int mtasts_daemon_main_begin(struct mtasts_daemon_main *program, int argc, char **argv,
                              struct mtasts_config **config);
@@ -34,19 +35,20 @@ int mtasts_daemon_main_settle(struct mtasts_daemon_main *program,
 int mtasts_daemon_main_drop_root(const struct mtasts_daemon_main *program,
                                  const struct mtasts_config *config);
 
-/* Tells a failure: to the log, and to whoever started us and waits. Returns the code. */
+/* Reports a failure to the log, and to the process that started this one and waits. Returns the
+ * code. */
 __attribute__((format(printf, 3, 4))) int
 mtasts_daemon_main_fail(const struct mtasts_daemon_main *program, int code, const char *format,
                         ...);
 
-/* Tells a warning at the start, likewise. */
+/* Reports a warning at the start, likewise. */
 __attribute__((format(printf, 2, 3))) void
 mtasts_daemon_main_warn(const struct mtasts_daemon_main *program, const char *format, ...);
 
-/* Tells that a reload has found a mistake. */
+/* Logs that a reload has found a mistake and the old configuration stays. */
 void mtasts_daemon_main_keep_old(const char *why);
 
-/* "RELOADING=1" for systemd, with the time that it asks for. */
+/* Sends "RELOADING=1" to systemd, with the time that it asks for. */
 void mtasts_daemon_main_reloading(void);
 
 /* The exit code for a socket that mtasts_listen could not open. */

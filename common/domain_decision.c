@@ -29,9 +29,9 @@ bool mtasts_domain_decision_allows(const struct mtasts_domain_decision *decided,
   return mtasts_decision_allows(&decision, host);
 }
 
-/* What a host's state is worth. RFC 7672 section 2.2: a usable one stands for a check of its
- * certificate, and that is made only if DANE governs the domain. Else the policy judges the
- * certificate, and needs its name. */
+/* The state of a host under this decision. RFC 7672 section 2.2: USABLE means that DANE checks the
+ * host's certificate, which happens only if DANE governs the domain. Otherwise the policy applies,
+ * and the certificate must have the host's name. */
 static enum mtasts_dane worth(const struct mtasts_entry *entry, enum mtasts_dane host) {
   bool governs = entry->dane == MTASTS_DANE_USABLE || entry->dane == MTASTS_DANE_MIXED;
   return host == MTASTS_DANE_USABLE && !governs ? MTASTS_DANE_NONE : host;

@@ -1,6 +1,5 @@
 /*
- * domain_decision.h: what is known of a domain at one moment, and what that means for its mail.
- * Pure.
+ * domain_decision.h: an entry reply with the decision that follows from it, at one moment. Pure.
  */
 #ifndef MTASTS_DOMAIN_DECISION_H
 #define MTASTS_DOMAIN_DECISION_H
@@ -8,7 +7,7 @@
 #include "entry_reply.h"
 
 struct mtasts_domain_decision {
-  struct mtasts_domain domain; /* its name is "" where the MTA named none */
+  struct mtasts_domain domain; /* its name is "" if the MTA named none */
   struct mtasts_entry_reply entry_reply;
   struct mtasts_decision decision; /* points into the reply */
   int64_t now;                     /* seconds since the epoch: when it was decided */
@@ -22,9 +21,9 @@ enum mtasts_verdict mtasts_domain_decision_verdict(const struct mtasts_domain_de
 bool mtasts_domain_decision_allows(const struct mtasts_domain_decision *decided,
                                    struct mtasts_span host);
 
-/* The DANE state of one MX host. NONE if DANE of the domain counts no more, or is off by an
- * override: its hosts' states stay in the entry. USABLE only if DANE governs the domain, so
- * that the MTA checks the host's certificate by it. */
+/* The DANE state of one MX host. NONE if the domain's DANE no longer applies, or if an override
+ * turns it off: in both cases the entry still has the hosts' states. USABLE only if DANE governs
+ * the domain, so that the MTA checks the host's certificate by it. */
 enum mtasts_dane mtasts_domain_decision_dane(const struct mtasts_domain_decision *decided,
                                              struct mtasts_span host);
 

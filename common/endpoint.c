@@ -93,7 +93,7 @@ bool mtasts_endpoint_parse(const char *text, struct sockaddr_storage *address, s
   return inet_endpoint(host, port, bracketed, address, size);
 }
 
-/* Is the scope as it should be: there if the address is link-local, and an interface's name? */
+/* Is the scope valid? A link-local address must have one, and it must be an interface's name. */
 static const char *scope_fault(const struct in6_addr *address, bool is_v4,
                                struct mtasts_span scope) {
   bool scoped = scope.len > 0;
@@ -102,10 +102,10 @@ static const char *scope_fault(const struct in6_addr *address, bool is_v4,
   if (!scoped && !is_v4 && IN6_IS_ADDR_LINKLOCAL(address))
     return "is link-local and has to name its interface, as in fe80::53%eth0";
   if (scope.len == 1 || scope.len > IF_NAMESIZE) /* the % is part of it */
-    return "does not name an interface behind the %";
+    return "does not name an interface after the %";
   for (size_t i = 1; i < scope.len; i++)
     if ((unsigned char)scope.data[i] <= ' ' || scope.data[i] == '/' || scope.data[i] == 0x7f)
-      return "does not name an interface behind the %";
+      return "does not name an interface after the %";
   return NULL;
 }
 

@@ -18,8 +18,8 @@ bool mtasts_endpoint_parse(const char *text, struct sockaddr_storage *address, s
 
 /*
  * A DNS server: ADDR or ADDR@PORT. A link-local IPv6 address names its interface, and no other
- * address does (RFC 4007 section 11): fe80::53%eth0@53. Whether there is such an interface is not
- * asked here. NULL: it is one; else what it is not, as in "is not an address".
+ * address does (RFC 4007 section 11): fe80::53%eth0@53. Whether the interface exists is not checked
+ * here. NULL: the text is a DNS server. Else what is wrong, as in "is not an address".
  */
 const char *mtasts_endpoint_dns_server_error(const char *text);
 

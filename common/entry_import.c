@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Reads a line of an export back. The first thing that is wrong is kept, the rest skipped. */
+/* Reads a line of an export back. Only the first error is reported; the rest is skipped. */
 struct import {
   json_t *object;
   struct mtasts_entry_buffers *store;
@@ -26,7 +26,7 @@ __attribute__((format(printf, 2, 3))) static void fail(struct import *in, const 
   mtasts_printable((struct mtasts_span){why, strlen(why)}, in->error, MTASTS_ERROR_TEXT);
 }
 
-/* NULL where the key is missing or null. */
+/* NULL if the key is missing or null. */
 static json_t *get(struct import *in, json_t *object, const char *key, json_type type) {
   json_t *value = json_object_get(object, key);
   if (!value || json_is_null(value))
@@ -54,7 +54,7 @@ static uint32_t get_number(struct import *in, json_t *object, const char *key, u
   return (uint32_t)number;
 }
 
-/* 0 where there is none; before 1970 there was no MTA-STS. */
+/* 0 if there is none; before 1970 there was no MTA-STS. */
 static int64_t get_time(struct import *in, const char *key) {
   struct mtasts_span text = get_text(in, in->object, key);
   int64_t seconds = 0;
@@ -78,7 +78,7 @@ static void get_id(struct import *in, const char *key, char id[MTASTS_ID_MAX + 1
   id[text.len] = '\0';
 }
 
-/* The enumeration value with that name; 0 where there is none. */
+/* The enumeration value with that name; 0 if there is none. */
 typedef const char *name_fn(unsigned value);
 
 static unsigned get_name(struct import *in, json_t *object, const char *key, name_fn *name,
@@ -208,8 +208,7 @@ static void read_hosts(struct import *in, struct mtasts_entry *entry) {
   }
   bool may = entry->mx_state == MTASTS_MX_LISTED || entry->mx_state == MTASTS_MX_IMPLICIT;
   if (count > 0 && !may)
-    fail(in, "mx_hosts: there are none where mx_state is %s",
-         mtasts_mx_state_name(entry->mx_state));
+    fail(in, "mx_hosts: there are none if mx_state is %s", mtasts_mx_state_name(entry->mx_state));
   if (!in->failed && count > 0)
     mtasts_mx_list_pack(hosts, count, in->store->hosts, &entry->mx);
 }

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-/* A string of bytes that need not be UTF-8: whatever is not becomes \xHH. */
+/* A string of bytes. If they are not UTF-8, each that is not printable ASCII becomes \xHH, and the
+ * string is cut to 1,023 bytes. */
 static json_t *span_json(struct mtasts_span bytes) {
   char clean[1024];
   json_t *string = json_stringn(bytes.data ? bytes.data : "", bytes.len);
@@ -16,7 +17,7 @@ static json_t *text_or_null(const char *text) {
   return *text ? json_string(text) : json_null();
 }
 
-/* null where there is no such time: 0, or a year that RFC 3339 cannot write. */
+/* null if there is no such time: 0, or a year that RFC 3339 cannot express. */
 static json_t *time_or_null(int64_t seconds) {
   char text[MTASTS_RFC3339_SIZE];
   if (seconds == 0 || !mtasts_rfc3339_format(seconds, text))

@@ -1,8 +1,8 @@
 /*
  * entry_json.h: what is known of a domain, as JSON (jansson).
  *
- * Keys, their order and meanings are the outward contract of mtasts(1). The
- * json_t belongs to the caller; NULL means out of memory.
+ * The keys, their order and meanings are a public interface of mtasts(1). The json_t belongs to the
+ * caller; NULL means out of memory.
  */
 #ifndef MTASTS_ENTRY_JSON_H
 #define MTASTS_ENTRY_JSON_H
@@ -13,11 +13,11 @@
 #include "mtasts.h"
 #include "mx_list.h"
 
-/* "policy", "absent", "invalid" or "error": what the cache holds of a domain in one word. */
+/* "policy", "absent", "invalid" or "error": the state of a domain's entry, in one word. */
 const char *mtasts_entry_state_name(const struct mtasts_entry *entry);
 
-/* The object of `cache list`, `show` and `export`: all of the entry, losslessly, but for the cause
- * of a wait of two minutes (unresolved). */
+/* The object of `cache list`, `show` and `export`: the whole entry, without loss, except the member
+ * `unresolved`, the cause of a wait of two minutes. */
 json_t *mtasts_entry_json(const struct mtasts_domain *domain, const struct mtasts_entry *entry);
 
 enum {
@@ -32,10 +32,10 @@ struct mtasts_entry_buffers {
 };
 
 /*
- * Reads one line of an export. Hostile input: everything is checked anew (names, patterns,
- * enumerations, times, expires = fetched + max_age), unknown and repeated keys are refused.
- * Only `policy_domain` and `state` must be there, and with a policy its own five keys; the
- * others may be missing or null.
+ * Reads one line of an export. The input is untrusted: everything is checked again (names,
+ * patterns, enumerations, times, expires = fetched + max_age), and unknown and repeated keys are
+ * refused. `policy_domain` and `state` are required, and for a policy its own five keys; the others
+ * may be missing or null.
  *
  *   MTASTS_INVALID    error says why (error_text.h)
  *   MTASTS_TOO_LARGE  over MTASTS_ENTRY_JSON_MAX bytes; *error says so

@@ -1,16 +1,16 @@
 /*
- * entry_reply.h: what a front end is told of a domain, and its form in a reply of the ask socket's
- * `entry` map. That gives the whole decision as the cache keeps it, so that whoever asked and
- * whoever read the cache himself go on with the same struct:
+ * entry_reply.h: the reply of the map `entry`: the stored entry and the site's settings. A program
+ * that asks mtastsd and one that reads the cache itself go on with the same struct. Its form at the
+ * ask socket:
  *
  *   OK FRESHNESS [override] [dane-off] [monitor] [defer] LF VALUE
  *
- * FRESHNESS is `cached`, `asked` or `fetched`. `override`: the policy in VALUE is the
- * postmaster's. `dane-off`: by the postmaster's word the domain has no DANE. `monitor`: site_mode,
- * enforce nothing. `defer`: on_unknown. One space stands before each word. VALUE is what
- * mtasts_entry_encode writes; empty where nothing is known and nobody could be asked in time.
+ * FRESHNESS is `cached`, `asked` or `fetched`. `override`: the policy in VALUE is the postmaster's.
+ * `dane-off`: an override turns the domain's DANE off. `monitor`: site_mode, enforce nothing.
+ * `defer`: on_unknown. One space precedes each word. VALUE is what mtasts_entry_encode writes. It
+ * is empty if nothing is known and no look-up ended in time.
  *
- * Pure functions; a reply's bytes are hostile.
+ * Pure functions; a reply's bytes are untrusted.
  */
 #ifndef MTASTS_ENTRY_REPLY_H
 #define MTASTS_ENTRY_REPLY_H
@@ -24,31 +24,31 @@ enum {
 
 struct mtasts_entry_reply {
   bool has_entry;            /* there is an entry */
-  struct mtasts_entry entry; /* its policy is the override's where that is in force */
+  struct mtasts_entry entry; /* its policy is the override's if one is in force */
   enum mtasts_freshness freshness;
-  bool overridden; /* known, and has_policy */
-  bool dane_off;   /* by an override: DANE of the entry counts for nothing */
+  bool overridden; /* the policy is an override's: has_entry and has_policy */
+  bool dane_off;   /* an override turns the entry's DANE off */
   bool monitor;    /* decide and log, enforce nothing */
-  bool defer;      /* where the verdict is unknown: defer, else deliver */
+  bool defer;      /* if the verdict is unknown: defer, else deliver */
 };
 
 /* Writes a reply's payload; returns its bytes. out: MTASTS_ENTRY_REPLY_MAX bytes. An entry that
- * would not fit, which no cache holds, is left out as if nothing were known. */
+ * does not fit is left out, as if nothing were known; no cache holds such an entry. */
 size_t mtasts_entry_reply_write(const struct mtasts_entry_reply *entry_reply, char *out);
 
 /*
  * Reads a reply's payload; the reply's entry points into it.
- *   MTASTS_CORRUPT  not a reply of the entry map, or one that names what no name may hold
+ *   MTASTS_CORRUPT  not a reply of the map `entry`, or a name in it has a forbidden character
  *                   (mtasts_entry_check)
  */
 enum mtasts_status mtasts_entry_reply_read(struct mtasts_span payload,
                                            struct mtasts_entry_reply *entry_reply);
 
 /* The policy of an override in force at `now` (seconds since the epoch), as if the domain had
- * published it for as long as it is. */
+ * published it with the override's remaining time as max_age. */
 struct mtasts_policy mtasts_override_policy(const struct mtasts_override *override, int64_t now);
 
-/* Puts an override in force into a reply. */
+/* Applies an override that is in force to a reply. */
 void mtasts_entry_reply_override(struct mtasts_entry_reply *entry_reply,
                                  const struct mtasts_override *override, int64_t now);
 

@@ -1,11 +1,11 @@
 /*
- * error_text.h: how a function says why it failed, beside its status.
+ * error_text.h: how a function explains a failure, in addition to its status.
  *
- * It takes `char error[MTASTS_ERROR_TEXT]`, and on failure writes one line for people there: the
- * subject first (a file, a socket, an address), then what is wrong, then what to do, without a
- * full stop and without line ends: `FILE: what; remedy`. Bytes from outside are made printable, and
- * what is too long is cut. On success the text is left as it was. It logs nothing by itself: that
- * is for the caller, who knows what failed with it.
+ * The function takes `char error[MTASTS_ERROR_TEXT]`, and on failure writes one line for people
+ * there: first the subject (a file, a socket, an address), then what is wrong, then what to do, as
+ * in `FILE: what; remedy`. The line has no full stop and no line end. Bytes from outside are made
+ * printable, and too long a text is cut. On success the text is left as it was. The function logs
+ * nothing: the caller logs, because it knows what failed with it.
  */
 #ifndef MTASTS_ERROR_TEXT_H
 #define MTASTS_ERROR_TEXT_H

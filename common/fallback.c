@@ -23,7 +23,7 @@ void mtasts_fallback_reply(const struct mtasts_config *config, const struct mtas
     made.entry = (struct mtasts_entry){.has_policy = false};
   if (override)
     mtasts_entry_reply_override(&made, override, now);
-  /* As mtastsd's reply, and judged as one. */
+  /* Written and read like a reply of mtastsd, so that the same checks apply. */
   struct mtasts_span payload = {buffer, mtasts_entry_reply_write(&made, buffer)};
   if (mtasts_entry_reply_read(payload, entry_reply) == MTASTS_OK)
     return;

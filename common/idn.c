@@ -7,7 +7,7 @@ enum {
   TEXT_MAX = 4 * MTASTS_DOMAIN_MAX /* bytes of UTF-8; a longer name cannot be a domain */
 };
 
-/* The part of `[host]:port`, `[host]`, `host:port`, `host` that is the host. */
+/* The host in `[host]:port`, `[host]`, `host:port` or `host`. */
 static struct mtasts_span host_of(struct mtasts_span text) {
   size_t start = text.data[0] == '[';
   const char *end = memchr(text.data, start ? ']' : ':', text.len);
@@ -15,7 +15,7 @@ static struct mtasts_span host_of(struct mtasts_span text) {
   return (struct mtasts_span){text.data + start, stop - start};
 }
 
-/* Puts the A-labels in the place of the host, brackets and port kept. */
+/* Replaces the host by its A-labels, and keeps brackets and port. */
 static enum mtasts_status parse_converted(struct mtasts_span text, struct mtasts_span host,
                                           const char *ascii, struct mtasts_domain *domain) {
   char joined[2 * TEXT_MAX];
@@ -46,6 +46,6 @@ enum mtasts_status mtasts_domain_from_text(struct mtasts_span text, struct mtast
     return MTASTS_INVALID;
   status = parse_converted(text, host, ascii, domain);
   idn2_free(ascii);
-  /* Non-ASCII that is left was outside of the host: a port of digits from another script. */
+  /* Any other non-ASCII text was outside of the host: a port of digits from another script. */
   return status == MTASTS_NOT_ASCII ? MTASTS_INVALID : status;
 }

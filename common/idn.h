@@ -1,5 +1,6 @@
 /*
- * idn.h: names as people write them. Past this edge there are A-labels only.
+ * idn.h: converts internationalised names, as people write them, to A-labels. All other code
+ * handles A-labels only.
  */
 #ifndef MTASTS_IDN_H
 #define MTASTS_IDN_H
@@ -7,8 +8,8 @@
 #include "mtasts.h"
 
 /*
- * mtasts_domain_parse, with U-labels (UTF-8) converted by IDNA2008 first; `[host]` and
- * `:port` may stand around them.
+ * mtasts_domain_parse, which first converts U-labels (UTF-8) by IDNA2008; `[host]` and `:port` are
+ * allowed.
  *
  *   MTASTS_OK, MTASTS_NO_POLICY, MTASTS_INVALID  as mtasts_domain_parse
  */

@@ -34,7 +34,7 @@ static bool by_root(void) {
 
 /* directory */
 
-/* Gives a directory that was just made its owner and mode. */
+/* Sets the owner and mode of a new directory. */
 static bool give_directory(const char *path, const struct mtasts_config *config) {
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0)
@@ -64,7 +64,7 @@ static bool make_directory(const char *path, const struct mtasts_config *config,
 
 /* unix sockets */
 
-/* Is it a dead server's? A datagram socket refuses as a listening one does. */
+/* Does no process listen at it any more? A datagram socket refuses like a listening one. */
 static bool is_dead(const struct sockaddr_un *at, int type) {
   int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   bool dead =
@@ -80,7 +80,7 @@ static bool remove_stale(const struct sockaddr_un *at, int type, char error[MTAS
     return errno == ENOENT || fail(error, "%s: %s", at->sun_path, strerror(errno));
   if (!S_ISSOCK(found.st_mode)) {
     errno = EEXIST;
-    return fail(error, "%s is in the way and no socket; move it away", at->sun_path);
+    return fail(error, "%s is not a socket; move it away", at->sun_path);
   }
   if (!is_dead(at, type)) {
     errno = EADDRINUSE;
@@ -90,8 +90,9 @@ static bool remove_stale(const struct sockaddr_un *at, int type, char error[MTAS
          fail(error, "the dead socket %s cannot be removed: %s", at->sun_path, strerror(errno));
 }
 
-/* The umask may have taken something from it. By the descriptor, since the name may be another
- * file's by now; an O_PATH descriptor has no fchmod, but a name under /proc. */
+/* Sets the mode again, because the umask may have reduced it. Uses the descriptor, because the name
+ * may be another file's by now. fchmod does not work on an O_PATH descriptor, but its name under
+ * /proc does. */
 static bool give_mode(int fd, const struct stat *file, mode_t mode) {
   char name[32];
   if ((file->st_mode & MODE_ALL) == mode)
@@ -101,9 +102,9 @@ static bool give_mode(int fd, const struct stat *file, mode_t mode) {
 }
 
 /*
- * Gives the socket that was just bound to its owner and group, and remembers which file it is. The
- * descriptor of the file sees to it that this is no link, and no other file, whatever
- * the owner of the directory does meanwhile.
+ * Sets the owner and group of the new socket, and records which file it is. The descriptor of the
+ * file ensures that this is neither a link nor another file, whatever the owner of the directory
+ * does meanwhile.
  */
 static bool give_socket(const char *path, const struct mtasts_access *access,
                         const struct mtasts_config *config,
@@ -126,8 +127,9 @@ static bool give_socket(const char *path, const struct mtasts_access *access,
   return given;
 }
 
-/* A stream socket cannot be connected to yet. A datagram socket has no more than its mode from the
- * start, since the socket's own mode is what bind gives its file (unix_bind_bsd in Linux). */
+/* Permissions are safe from the start. A stream socket does not accept connections yet. A datagram
+ * socket's file never has more than the right mode, because bind gives it the socket's own mode
+ * (unix_bind_bsd in Linux). */
 static bool bind_unix(int type, const struct mtasts_access *access,
                       const struct mtasts_config *config, struct mtasts_listen_socket *listening,
                       char error[MTASTS_ERROR_TEXT]) {
@@ -212,7 +214,7 @@ bool mtasts_listen(const char *endpoint, int type, const struct mtasts_access *a
 /* errors */
 
 static unsigned port_of(const struct sockaddr_storage *address) {
-  struct sockaddr_in at; /* the port of IPv6 stands at the same place */
+  struct sockaddr_in at; /* the port of IPv6 is at the same offset */
   memcpy(&at, address, sizeof at);
   return ntohs(at.sin_port);
 }

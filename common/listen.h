@@ -1,14 +1,14 @@
 /*
- * listen.h: the sockets that our programs open themselves: at the start, before root is given up,
- * and later where one could not be opened then or was removed.
+ * listen.h: opens listening sockets: at the start, before root is given up, and later if a socket
+ * could not be opened then or was removed.
  *
- * A unix socket gets just the mode and group of its `access`, and its directory is made where it
- * is missing (0755); where root does it, both belong to the configuration's user. Others
- * keep their own group, but for one that the section itself names. What is left of a dead
- * server is replaced; a living one, or a file that is no socket, is not.
+ * A unix socket gets exactly the mode and group of its `access`. Its directory is made if it is
+ * missing (0755). If root makes them, both belong to the configuration's user. Another user's
+ * socket keeps that user's own group, unless the section names a group. A socket that no process
+ * listens at is replaced. One with a process, or a file that is not a socket, is not.
  *
- * Root works here in a directory that is somebody else's, so no name is followed or trusted twice.
- * Any thread; the umask is left alone. /proc has to be there.
+ * Root works here in a directory of another user, so no link is followed and no name is trusted
+ * twice. Any thread; the umask stays. /proc is required.
  */
 #ifndef MTASTS_LISTEN_H
 #define MTASTS_LISTEN_H
@@ -27,23 +27,23 @@ struct mtasts_listen_socket {
 
 /*
  * Listens at `unix:/path` or `inet:address:port` (endpoint.h); type: SOCK_STREAM, or SOCK_DGRAM for
- * a unix socket.
- * False: error says why, and errno is EADDRINUSE where somebody else listens there.
+ * a unix socket. False: error says why; errno is EADDRINUSE if another process listens there.
  */
 bool mtasts_listen(const char *endpoint, int type, const struct mtasts_access *access,
                    const struct mtasts_config *config, struct mtasts_listen_socket *listening,
                    char error[MTASTS_ERROR_TEXT]);
 
 /*
- * Adds to `error` what else is known of a failure of mtasts_listen, whose errno is `number`: which
- * process listens there (socket_owner.h), or what the error means. Takes as long as that does.
+ * Adds details to the `error` of a failed mtasts_listen, whose errno is `number`: which process
+ * listens there (socket_owner.h, which is slow), or what the error means.
  */
 void mtasts_listen_explain(const char *endpoint, int number, char error[MTASTS_ERROR_TEXT]);
 
-/* Is the unix socket still the one at its path? True of other sockets. */
+/* Is the unix socket still the file at its path? True for other sockets. */
 bool mtasts_listen_is_current(const struct mtasts_listen_socket *listening);
 
-/* Removes the unix socket, where it still is the one there. Works on when fd is closed. */
+/* Removes the unix socket's file, if it is still that of this socket. Works after fd is closed,
+ * too. */
 void mtasts_listen_remove(const struct mtasts_listen_socket *listening);
 
 #endif

@@ -17,7 +17,7 @@ enum {
 static struct {
   const char *program;
   enum mtasts_log_level limit;
-  pthread_mutex_t lock; /* over `repeat` */
+  pthread_mutex_t lock; /* protects `repeat` */
   struct mtasts_log_repeat repeat;
 } log_state = {.program = "mtasts", .limit = MTASTS_LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -27,7 +27,7 @@ void mtasts_log_open(const char *program, enum mtasts_log_sink sink, enum mtasts
   mtasts_log_sink_open(sink, NULL);
 }
 
-/* now: force if it is the last time. */
+/* Writes the counts of repeated lines. force: of all of them, at the end. */
 static void sum_up(int64_t now, bool force) {
   char line[MTASTS_LOG_LINE_MAX];
   enum mtasts_log_level level;

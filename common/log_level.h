@@ -1,6 +1,6 @@
 /*
- * log_level.h: what log.h, log_repeat.h and log_sink.h say of a line: its level, where it goes, and
- * how long it may be.
+ * log_level.h: the level, the sink and the greatest length of a log line, for log.h, log_repeat.h
+ * and log_sink.h.
  */
 #ifndef MTASTS_LOG_LEVEL_H
 #define MTASTS_LOG_LEVEL_H

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* FNV-1a. Who finds two texts with one hash has one of them left out for a minute. */
+/* FNV-1a. Of two texts with the same hash, one is left out for a minute. */
 static uint64_t hash_of(const char *text) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (; *text; text++)
@@ -15,8 +15,8 @@ static bool is_over(const struct mtasts_log_text *text, int64_t now) {
   return now - text->since >= MTASTS_LOG_MINUTE;
 }
 
-/* The place for a new text: a free one, or else that of the oldest of which nothing is to be told.
- * NULL: none. */
+/* The slot for a new text: a free one, or that of the oldest text without left-out lines. NULL:
+ * none. */
 static struct mtasts_log_text *entry_for(struct mtasts_log_repeat *repeat) {
   struct mtasts_log_text *found = NULL;
   for (size_t i = 0; i < MTASTS_LOG_TEXTS; i++) {

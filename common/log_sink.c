@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-  SIZE_BYTES = sizeof(uint16_t), /* in front of a line that waits */
+  SIZE_BYTES = sizeof(uint16_t), /* the size before a queued line */
   LINE_MAX_BYTES = MTASTS_LOG_HEAD + MTASTS_LOG_LINE_MAX,
   STACK_SIZE = 128 << 10,
   STEP_MS = 10, /* between tries, */
@@ -27,7 +27,7 @@ static struct {
   pthread_mutex_t lock;
   enum mtasts_log_sink sink;
   struct sockaddr_un system; /* the system log's address */
-  int fd;                    /* for it, or a pipe that stands in for standard error; -1: none */
+  int fd;                    /* a socket for it, or a pipe for standard error; -1: none */
   const char *program;       /* of the last line */
   pid_t writer;              /* the process that has the thread; 0: none */
   unsigned long lost;        /* lines, since the last that was written */
@@ -51,8 +51,8 @@ static int priority(enum mtasts_log_level level) {
   return LOG_ERR;
 }
 
-/* RFC 3164 section 4.1, with the day of the month in two places, whatever the locale. Returns the
- * line's bytes. */
+/* RFC 3164 section 4.1, with two characters for the day of the month, whatever the locale. Returns
+ * the line's bytes. */
 static size_t compose(enum mtasts_log_level level, const char *program, const char *text,
                       char line[LINE_MAX_BYTES]) {
   static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -84,15 +84,15 @@ static int send_system(const char *line, size_t size) {
              : errno;
 }
 
-/* What of a line a terminal does not take is left out. */
+/* If a terminal does not take the whole line, the rest is left out. */
 static int send_error(const char *line, size_t size) {
   int fd = out.fd >= 0 ? out.fd : STDERR_FILENO;
-  /* A program may have another stream in its place, in memory. */
+  /* A program may have replaced stderr by a stream in memory. */
   if (fileno(stderr) != STDERR_FILENO)
     return fwrite(line, 1, size, stderr) == size ? 0 : EIO;
   ssize_t n = send(fd, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (n < 0 && errno == ENOTSOCK) {
-    /* A pipe takes all of a line for which poll sees room (pipe(7): PIPE_BUF). */
+    /* If poll reports room, a pipe takes the whole line (pipe(7): PIPE_BUF). */
     if (poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 0) == 0)
       return EAGAIN;
     n = write(fd, line, size);
@@ -104,12 +104,12 @@ static int send_line(const char *line, size_t size) {
   return out.sink == MTASTS_LOG_SYSLOG ? send_system(line, size) : send_error(line, size);
 }
 
-/* Is it worth another try? A syslogd comes back; a standard error that was closed does not. */
+/* Can another try succeed? A syslogd may come back; a closed standard error does not. */
 static bool may_pass(int error) {
   return out.sink == MTASTS_LOG_SYSLOG ? error != EMSGSIZE : error == EAGAIN || error == ENOBUFS;
 }
 
-/* those that wait */
+/* queued lines */
 
 static void copy_in(const void *bytes, size_t size) {
   for (size_t i = 0; i < size; i++)
@@ -132,7 +132,7 @@ static void keep(const char *line, size_t size) {
   copy_in(line, size);
 }
 
-/* Writes some of what waits, as far as it goes, and how many are missing behind it. */
+/* Writes queued lines as far as possible, and after them the number of missing ones. */
 static void send_waiting(void) {
   char line[LINE_MAX_BYTES];
   char text[80];
@@ -174,7 +174,7 @@ static void *write_waiting(void *unused) {
   return NULL;
 }
 
-/* All signals are for others. Where there is no thread to be had, the next line tries again. */
+/* The thread blocks all signals. If it cannot be made, the next line tries again. */
 static void start_writer(void) {
   pthread_attr_t attributes;
   pthread_t thread;
@@ -202,14 +202,14 @@ static void after_fork(void) {
   pthread_mutex_unlock(&out.lock);
 }
 
-/* What waits is the parent's to write. */
+/* The parent writes the queued lines, not this child. */
 static void in_child(void) {
   out.used = out.lost = 0;
   pthread_mutex_unlock(&out.lock);
 }
 
-/* A pipe as a description of our own that never waits: with another process's line poll might see
- * room that is gone when we write. The one we were given is shared, and not ours to change. */
+/* Opens the pipe again as a non-blocking description of our own: another process's line may take
+ * the room that poll has seen. The inherited description is shared, so we must not change it. */
 static int open_error(void) {
   struct stat file;
   if (fstat(STDERR_FILENO, &file) != 0 || !S_ISFIFO(file.st_mode))

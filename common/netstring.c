@@ -17,7 +17,7 @@ enum mtasts_netstring mtasts_netstring_read(struct mtasts_span bytes, size_t max
   if (at == 0 || bytes.data[at] != ':')
     return MTASTS_NETSTRING_BAD;
   at++;
-  if (bytes.len - at <= size) /* the comma too must be there */
+  if (bytes.len - at <= size) /* the comma must be there, too */
     return MTASTS_NETSTRING_PART;
   if (bytes.data[at + size] != ',')
     return MTASTS_NETSTRING_BAD;

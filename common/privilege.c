@@ -4,8 +4,8 @@
 #include <grp.h>
 #include <unistd.h>
 
-/* Could the process become root once more, by its user or by its group? Not asked of one that stays
- * root: it may take any group, and is meant to. */
+/* Could the process become root again, by its user or by its group? Not checked if the configured
+ * user is root: it may take any group, as intended. */
 static bool could_return(const struct mtasts_config *config) {
   if (config->uid == 0)
     return false;
@@ -20,11 +20,11 @@ enum mtasts_status mtasts_privilege_drop(const struct mtasts_config *config) {
                config->user, config->group);
     return MTASTS_OK;
   }
-  /* A user namespace, as ordinary users make them, has a root that may change no groups: it is
-   * no less than what the configuration asks for. */
+  /* The root of an ordinary user's namespace may not change groups. Nothing has to change then:
+   * user and group are the configured ones. */
   if (config->uid == 0 && config->gid == getegid())
     return MTASTS_OK;
-  /* The user last: who is not root any more may change no groups. */
+  /* The user last: a process that is no longer root may not change groups. */
   if (setgroups(0, NULL) != 0 || setresgid(config->gid, config->gid, config->gid) != 0 ||
       setresuid(config->uid, config->uid, config->uid) != 0)
     return MTASTS_PERMISSION;

@@ -9,12 +9,12 @@
 
 enum {
   LEAST = 6,                 /* of a share */
-  DESCRIPTORS_MAX = 1 << 20, /* descriptors that are of any use */
+  DESCRIPTORS_MAX = 1 << 20, /* more descriptors than these are of no use */
 };
 
-/* The lowest free descriptor is the one that is wanted, since those below it are taken already.
- * Standard input cannot be read, and the others cannot be written to. Not close-on-exec: none of
- * the three is. */
+/* open takes the lowest free descriptor, which is `fd`, because those below it are open. Standard
+ * input cannot be read, and the others cannot be written to. Not close-on-exec, like all standard
+ * descriptors. */
 static void take(int fd) {
   if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
     return;
@@ -34,7 +34,7 @@ void mtasts_process_raise_descriptors(void) {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
     return;
   limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit); /* or it stays as it is */
+  setrlimit(RLIMIT_NOFILE, &limit); /* if it fails, the limit stays */
 }
 
 struct mtasts_descriptors mtasts_process_descriptors(void) {

@@ -1,6 +1,6 @@
 /*
- * process.h: what a process inherits from the one that starts it, put right; and how it shares out
- * its descriptors. What changes the process is for one with one thread.
+ * process.h: corrects what a process inherits from its parent, and divides its descriptors among
+ * their uses. Functions that change the process are for a process with one thread.
  */
 #ifndef MTASTS_PROCESS_H
 #define MTASTS_PROCESS_H
@@ -8,34 +8,35 @@
 /*
  * The first call of each main, before anything is opened.
  *
- * A standard descriptor that is closed is taken: else a socket, the cache or a signalfd would get
- * its number, and would be written to as standard error, or replaced on the way into the
- * background. Reading from it and writing to it still fail, so that what is written to nobody is
- * not a success.
+ * Opens each standard descriptor that is closed. Otherwise a socket, the cache or a signalfd could
+ * get its number: messages for standard error would go there, or going into the background would
+ * replace it. Reading and writing such a descriptor still fail, so that lost output does not count
+ * as a success.
  *
- * SIGCHLD gets its default: some starters ignore it, and then no child can be waited for.
+ * SIGCHLD gets its default action: some parents ignore it, and then no child can be waited for.
  */
 void mtasts_process_begin(void);
 
-/* Raises the limit of descriptors to the most that the process may have. Before anything is opened
- * that lives by it. */
+/* Raises the limit of descriptors to the most that the process may have. Call it before anything is
+ * opened that depends on the limit. */
 void mtasts_process_raise_descriptors(void);
 
 enum {
   MTASTS_DESCRIPTORS_RESERVE = 48, /* the loops' own, the cache, the log, metrics, and some spare */
-  MTASTS_DESCRIPTORS_LOOKUP = 2, /* of a look-up, for HTTPS: the addresses of a policy host race */
+  MTASTS_DESCRIPTORS_LOOKUP =
+      2, /* of a look-up, for HTTPS: two addresses of a policy host are tried at once */
 };
 
-/* Who may have how many of the descriptors, so that none runs out of them because of another: a
- * look-up without a descriptor would look like a failure of the domain. */
+/* The descriptors that each use may have, so that no use can exhaust them for another. A look-up
+ * without a descriptor would look like a failure of the domain. */
 struct mtasts_descriptors {
   unsigned peers;   /* connections to us */
   unsigned lookups; /* at a time, MTASTS_DESCRIPTORS_LOOKUP each */
   unsigned queries; /* DNS, each with a socket of its own */
 };
 
-/* The shares by the limit in force: a third each of what is left of it beside the reserve. Never
- * less than what one domain at a time needs, so with a limit below 70 they may not hold. */
+/* The shares under the current limit: a third each of what remains after the reserve. Never less
+ * than one domain at a time needs; so with a limit below 70 the shares may exceed it. */
 struct mtasts_descriptors mtasts_process_descriptors(void);
 
 #endif

@@ -33,9 +33,9 @@ static void put_2(char *out, unsigned number) {
 }
 
 /*
- * Days are counted from the first of March, so that a leap day ends its year and the months
- * have the lengths of (153 m + 2) / 5; and from 400 years, one whole cycle of the calendar,
- * before the year 0, so that nothing is negative. This is on the path of every answer: no loop.
+ * Days are counted from the first of March, so that a leap day ends its year. Month m then begins
+ * at day (153 m + 2) / 5. They are counted from one cycle of the calendar (400 years) before the
+ * year 0, so that nothing is negative. No loop, because every answer calls this.
  */
 bool mtasts_rfc3339_format(int64_t seconds, char out[MTASTS_RFC3339_SIZE]) {
   out[0] = '\0';
@@ -64,7 +64,7 @@ bool mtasts_rfc3339_format(int64_t seconds, char out[MTASTS_RFC3339_SIZE]) {
   return true;
 }
 
-/* Reads `form`, where 0 stands for a digit, from a text of the same length. */
+/* Reads a text that has the form and length of `form`; there 0 means any digit. */
 static bool read_form(struct mtasts_span text, const char *form, unsigned numbers[7]) {
   size_t n = 0;
   if (text.len != strlen(form))
@@ -96,7 +96,7 @@ static bool join(const unsigned n[7], int64_t *seconds) {
 }
 
 bool mtasts_rfc3339_parse(struct mtasts_span text, int64_t *seconds) {
-  unsigned numbers[7] = {0}; /* the last is begun by the Z */
+  unsigned numbers[7] = {0}; /* the Z begins the last one */
   return read_form(text, "0000-00-00T00:00:00Z", numbers) && join(numbers, seconds);
 }
 

@@ -11,7 +11,7 @@ enum {
   MTASTS_RFC3339_SIZE = 21 /* bytes, with the NUL */
 };
 
-/* False, and out is "", where the year does not have four digits. */
+/* False, and out is "", if the year does not have four digits. */
 bool mtasts_rfc3339_format(int64_t seconds, char out[MTASTS_RFC3339_SIZE]);
 
 /* Exactly the form above: no fraction, no offset but Z, no leap second. */

@@ -81,7 +81,7 @@ void mtasts_service_notify(const char *state) {
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0)
     return;
-  /* What cannot be told, systemd misses and says so itself. */
+  /* Failures are ignored: systemd itself reports a missing notification. */
   (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
                 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
   close(fd);
@@ -98,7 +98,7 @@ int64_t mtasts_service_watchdog(void) {
 
 /* the background */
 
-static int parent = -1; /* a pipe to the process that waits for us to be ready */
+static int parent = -1; /* a pipe to the parent, which waits until we are ready */
 
 __attribute__((noreturn)) static void wait_for(pid_t child, int pipe) {
   char byte;

@@ -1,6 +1,6 @@
 /*
- * service.h: being a service: systemd's two protocols in place of libsystemd, and going into
- * the background without it.
+ * service.h: runs a program as a service: systemd's two protocols, without libsystemd, and going
+ * into the background without systemd.
  */
 #ifndef MTASTS_SERVICE_H
 #define MTASTS_SERVICE_H
@@ -15,7 +15,7 @@ enum {
 
 struct mtasts_service_socket {
   int fd;
-  char name[64]; /* FileDescriptorName: ask, socketmap, outcome; "" unknown */
+  char name[64]; /* FileDescriptorName: ask, socketmap, outcome; "": unknown */
 };
 
 /*
@@ -25,19 +25,19 @@ struct mtasts_service_socket {
  */
 size_t mtasts_service_sockets(struct mtasts_service_socket sockets[MTASTS_SERVICE_SOCKETS]);
 
-/* Tells systemd (NOTIFY_SOCKET): "READY=1", "RELOADING=1\nMONOTONIC_USEC=…", "STOPPING=1",
- * "STATUS=…". Nothing where nobody listens. */
+/* Sends systemd (NOTIFY_SOCKET) a state: "READY=1", "RELOADING=1\nMONOTONIC_USEC=…", "STOPPING=1",
+ * "STATUS=…". Does nothing without NOTIFY_SOCKET; ignores failures. */
 void mtasts_service_notify(const char *state);
 
-/* Within how many milliseconds systemd wants each "WATCHDOG=1" (WATCHDOG_USEC, WATCHDOG_PID; see
- * sd_watchdog_enabled(3)); 0: it wants none. No child inherits the variables. */
+/* The milliseconds within which systemd expects each "WATCHDOG=1" (WATCHDOG_USEC, WATCHDOG_PID; see
+ * sd_watchdog_enabled(3)); 0: it expects none. No child inherits the variables. */
 int64_t mtasts_service_watchdog(void);
 
 /*
- * Goes into the background: forks, and leads a session of its own. The parent waits until
- * mtasts_service_ready or the child's end, and exits with 0 or with the child's code; so standard
- * error stays where it is as long, and then goes to /dev/null as the other two. Call it in a
- * process with one thread. False: it could not; errno is set.
+ * Goes into the background: forks, and the child starts a session of its own. The parent waits for
+ * mtasts_service_ready or for the child's end, and exits with 0 or with the child's code. Until
+ * then standard error stays; afterwards it goes to /dev/null, like the other two. Call it in a
+ * process with one thread. False: it failed; errno is set.
  */
 bool mtasts_service_background(void);
 void mtasts_service_ready(void);

@@ -1,6 +1,6 @@
 /*
- * snapshot.h: the configuration that is in force, shared by the threads and never changed.
- * A reload makes another; each loop swaps its own reference when it is told to.
+ * snapshot.h: a loaded configuration that threads share and never change. A reload makes a new
+ * snapshot, and each loop replaces its own reference when it gets the message.
  */
 #ifndef MTASTS_SNAPSHOT_H
 #define MTASTS_SNAPSHOT_H
@@ -20,7 +20,7 @@ struct mtasts_snapshot *mtasts_snapshot_new(struct mtasts_config *config);
 
 struct mtasts_snapshot *mtasts_snapshot_ref(struct mtasts_snapshot *snapshot);
 
-/* The last one to let go frees it. NULL is fine. */
+/* Drops a reference; the last one frees the snapshot. NULL is fine. */
 void mtasts_snapshot_unref(struct mtasts_snapshot *snapshot);
 
 #endif

@@ -17,12 +17,12 @@ enum {
   STATE_LISTEN = 10,      /* TCP_LISTEN, in /proc/net/tcp */
   FLAG_ACCEPTS = 0x10000, /* __SO_ACCEPTCON, in /proc/net/unix */
   LINE_MAX_BYTES = 512,
-  NAME_MAX_BYTES = 16, /* of a process, as the kernel keeps it */
+  NAME_MAX_BYTES = 16, /* of a process's name in the kernel */
 };
 
 struct found {
   unsigned long inode; /* 0: none */
-  long uid;            /* -1: not told */
+  long uid;            /* -1: not known */
 };
 
 /* the socket */
@@ -56,7 +56,7 @@ static bool is_v4(const struct in6_addr *address) {
   return IN6_IS_ADDR_V4MAPPED(address);
 }
 
-/* Does a listener at `one` keep others from `two`? One at :: may take IPv4 as well. */
+/* Does a listener at `one` block `two`? One at :: may take IPv4 as well. */
 static bool collide(const struct in6_addr *one, const struct in6_addr *two) {
   if (memcmp(one, two, sizeof *one) == 0)
     return true;
@@ -154,7 +154,7 @@ static bool has_descriptor(const char *pid, const char *socket) {
   return has;
 }
 
-/* "1" is systemd, which may hold a socket beside the service that it is for. */
+/* "1" is systemd, which may hold a socket together with its service. */
 static bool find_process(unsigned long inode, char pid[21]) {
   char socket[64];
   pid[0] = '\0';

@@ -1,7 +1,7 @@
 /*
- * socket_owner.h: which process listens at an address that we want? Found as ss(8) finds it: the
- * socket in /proc/net, its process by the descriptors of all processes. Root sees all of them.
- * Others see their own, and of a foreign socket its user.
+ * socket_owner.h: which process listens at an address that we want? Searches like ss(8): for the
+ * socket in /proc/net, then for its process among the descriptors of all processes. Root sees all
+ * of them. Another user sees the own processes, and only the user of any other socket.
  *
  * It reads a file for each descriptor on the machine, so it is for the start and for errors. Any
  * thread.
@@ -18,9 +18,9 @@ enum {
 };
 
 /*
- * Writes who has the TCP port, at that address or at all of them, or the unix socket:
- * `process 812 (mta-sts-daemon)`, `this process itself`, or where /proc does not show the process
- * `a process of user postfix`. False: it is not known; words is "".
+ * Describes the process that has the TCP port, at that address or at all of them, or the unix
+ * socket: `process 812 (mta-sts-daemon)`, `this process itself`, or `a process of user postfix` if
+ * /proc does not show the process. False: it is not known; description is "".
  */
 bool mtasts_socket_owner_find(const struct sockaddr_storage *address,
                               char description[MTASTS_SOCKET_OWNER_TEXT]);

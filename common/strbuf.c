@@ -50,13 +50,14 @@ void mtasts_strbuf_printable(struct mtasts_strbuf *text, struct mtasts_span byte
 
 /* JSON */
 
-/* Visible ASCII and spaces that a JSON string holds as they are. */
+/* Visible ASCII and spaces that a JSON string contains unescaped. */
 static inline bool is_plain(char c) {
   return c >= ' ' && c <= '~' && c != '"' && c != '\\';
 }
 
-/* The same of eight characters at once: no byte has its top bit, nor gets it when a space, or one
- * of what it is where it equals an exception, is taken away. */
+/* The same for eight characters at once. XOR turns a byte that equals an exception into 0. No byte
+ * may have its top bit set, neither before nor after subtracting: a space from the byte, or 1 from
+ * such an XOR. */
 static inline bool are_plain(const char *eight) {
   const uint64_t each = 0x0101010101010101;
   uint64_t bytes;
@@ -72,7 +73,7 @@ static bool all_plain(struct mtasts_span bytes) {
     if (!are_plain(bytes.data + i))
       return false;
   if (bytes.len >= 8)
-    return are_plain(bytes.data + bytes.len - 8); /* some of them for the second time */
+    return are_plain(bytes.data + bytes.len - 8); /* some of them a second time */
   while (i < bytes.len && is_plain(bytes.data[i]))
     i++;
   return i == bytes.len;

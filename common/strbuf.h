@@ -2,8 +2,8 @@
  * strbuf.h: the string builder of the programs. It writes into memory of a fixed size that the
  * caller gives, and allocates nothing.
  *
- * `size` is the ceiling. What does not fit sets `full`, which stays set, and nothing is added from
- * then on: the caller checks once, at the end. The text ends with a NUL after each call.
+ * `size` is the ceiling. Text that does not fit sets `full`. It stays set, and nothing is added
+ * from then on. So the caller checks once, at the end. The text ends with a NUL after each call.
  */
 #ifndef MTASTS_STRBUF_H
 #define MTASTS_STRBUF_H
@@ -20,7 +20,7 @@ struct mtasts_strbuf {
 /* Over an array. */
 #define MTASTS_STRBUF(buffer) ((struct mtasts_strbuf){.data = (buffer), .size = sizeof(buffer)})
 
-/* Is there room for so many bytes? Once there was not, there is none. */
+/* Is there room for `len` more bytes? If not, the text is full from then on. */
 static inline bool mtasts_strbuf_fits(struct mtasts_strbuf *text, size_t len) {
   if (!text->full && len < text->size - text->len)
     return true;
@@ -40,7 +40,7 @@ static inline void mtasts_strbuf_add(struct mtasts_strbuf *text, struct mtasts_s
   text->len += bytes.len;
 }
 
-/* Likewise, between double quotes: a JSON string of bytes that need no escape. */
+/* Likewise, in double quotes: a JSON string of bytes that need no escape. */
 static inline void mtasts_strbuf_quote(struct mtasts_strbuf *text, struct mtasts_span bytes) {
   if (!mtasts_strbuf_fits(text, bytes.len + 2))
     return;
@@ -53,7 +53,7 @@ static inline void mtasts_strbuf_quote(struct mtasts_strbuf *text, struct mtasts
   text->len += bytes.len + 2;
 }
 
-/* Back to a length that the text had before; it is not full any more. */
+/* Cuts the text back to an earlier length; it is no longer full. */
 static inline void mtasts_strbuf_cut(struct mtasts_strbuf *text, size_t len) {
   text->len = len;
   text->full = false;
@@ -67,11 +67,11 @@ static inline struct mtasts_span mtasts_strbuf_span(const struct mtasts_strbuf *
 void mtasts_strbuf_put(struct mtasts_strbuf *text, const char *words);
 void mtasts_strbuf_number(struct mtasts_strbuf *text, uint64_t number);
 
-/* As printf writes it. What does not fit is cut: for people, or check `full`. */
+/* Like printf. Text that does not fit is cut, so use it for people, or check `full`. */
 __attribute__((format(printf, 2, 3))) void mtasts_strbuf_printf(struct mtasts_strbuf *text,
                                                                 const char *format, ...);
 
-/* Bytes from outside, made printable (printable.h). What does not fit is cut. */
+/* Bytes from outside, made printable (printable.h). Text that does not fit is cut. */
 void mtasts_strbuf_printable(struct mtasts_strbuf *text, struct mtasts_span bytes);
 
 /* A JSON string of bytes from outside, with its quotes (RFC 8259 section 7). UTF-8 stays what it
@@ -79,7 +79,7 @@ void mtasts_strbuf_printable(struct mtasts_strbuf *text, struct mtasts_span byte
  * cut to 1,023 bytes. */
 void mtasts_strbuf_json(struct mtasts_strbuf *text, struct mtasts_span bytes);
 
-/* A host name from outside: `?` for what no host name has; cut to 253 bytes. */
+/* A host name from outside: `?` for each byte that no host name has; cut to 253 bytes. */
 void mtasts_strbuf_host(struct mtasts_strbuf *text, struct mtasts_span host);
 
 #endif

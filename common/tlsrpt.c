@@ -1,6 +1,7 @@
 #include "tlsrpt.h"
 
-/* Names, not pointers to them: without a relocation, the table stays shared between processes. */
+/* The names themselves, not pointers: without relocations the table stays shared between
+ * processes. */
 struct word {
   unsigned number;
   char name[28];

@@ -1,5 +1,5 @@
 /*
- * ascii.h: what a byte is, by value and never by the locale.
+ * ascii.h: classes and comparison of ASCII bytes, whatever the locale.
  */
 #ifndef MTASTS_ASCII_H
 #define MTASTS_ASCII_H
@@ -60,14 +60,14 @@ static inline bool mtasts_span_equal_nocase(struct mtasts_span a, struct mtasts_
   return true;
 }
 
-/* By bytes; what begins like a longer one comes before it. So does LMDB. */
+/* By bytes; a prefix comes before the longer name. LMDB orders keys the same way. */
 static inline int mtasts_span_compare(struct mtasts_span a, struct mtasts_span b) {
   size_t both = a.len < b.len ? a.len : b.len;
   int order = both > 0 ? memcmp(a.data, b.data, both) : 0;
   return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* For tsearch(3): of two `struct mtasts_domain`, or of what begins with one. */
+/* For tsearch(3): compares two `struct mtasts_domain`, or two structs that begin with one. */
 static inline int mtasts_domain_compare(const void *a, const void *b) {
   const struct mtasts_domain *x = a;
   const struct mtasts_domain *y = b;
@@ -75,8 +75,8 @@ static inline int mtasts_domain_compare(const void *a, const void *b) {
                              (struct mtasts_span){y->name, y->len});
 }
 
-/* The byte in lower case, or NUL where it has no place in a domain. A table, as every cached
- * decision passes here. */
+/* The byte in lower case, or NUL if a domain name may not contain it. A table, because every cached
+ * decision reads it. */
 extern const char mtasts_domain_chars[256];
 
 #endif

@@ -50,15 +50,15 @@ enum mtasts_dane mtasts_dane_of_hosts(const struct mtasts_mx_list *hosts) {
   for (size_t cursor = 0; mtasts_mx_next(hosts, &cursor, &host);)
     counts[host.dane]++;
   bool failing = counts[MTASTS_DANE_BOGUS] + counts[MTASTS_DANE_ERROR] > 0;
-  /* RFC 7672 section 2.2: a failing host must not be used. Where DANE is made mandatory it is not,
-   * and mail goes to those that are usable. */
+  /* RFC 7672 section 2.2: a failing host must not be used. A verdict that makes DANE mandatory
+   * excludes it, and mail goes to the usable hosts. */
   if (counts[MTASTS_DANE_USABLE] > 0)
     return counts[MTASTS_DANE_NONE] > 0 && !failing ? MTASTS_DANE_MIXED : MTASTS_DANE_USABLE;
   if (failing)
     return counts[MTASTS_DANE_BOGUS] > 0 ? MTASTS_DANE_BOGUS : MTASTS_DANE_ERROR;
   if (counts[MTASTS_DANE_NONE] > 0)
     return MTASTS_DANE_NONE;
-  /* RFC 7672 section 2.2: TLS is mandatory, if without authentication. */
+  /* RFC 7672 section 2.2: TLS is mandatory, but without authentication. */
   if (counts[MTASTS_DANE_UNUSABLE] > 0)
     return MTASTS_DANE_UNUSABLE;
   return counts[MTASTS_DANE_LOST] > 0 ? MTASTS_DANE_ERROR : MTASTS_DANE_NONE;

@@ -62,8 +62,8 @@ static struct mtasts_decision by_policy(const struct mtasts_policy *policy,
   };
 }
 
-/* A fault of this host's is no word of the domain's, which may have a policy: whether mail waits is
- * for the site to say (ask.on_unknown). RFC 8461 section 3.3 lets it be delivered. */
+/* A fault of this host says nothing of the domain, which may have a policy. So the site decides
+ * whether mail waits (ask.on_unknown). RFC 8461 section 3.3 allows delivery. */
 static struct mtasts_decision unknown(const char *rule) {
   return (struct mtasts_decision){
       .verdict = MTASTS_VERDICT_UNKNOWN, .source = MTASTS_SOURCE_NONE, .rule = rule};
@@ -85,7 +85,7 @@ static inline bool in_force(const struct mtasts_override *override, int64_t now)
   return override && now < override->until;
 }
 
-/* Inlined where DANE is heeded, so that the decision is put together in registers. */
+/* Inlined into mtasts_decide, so that the decision is built in registers. */
 static inline struct mtasts_decision policy_without_dane(const struct mtasts_entry *entry,
                                                          const struct mtasts_override *override,
                                                          enum mtasts_freshness freshness,
@@ -93,7 +93,7 @@ static inline struct mtasts_decision policy_without_dane(const struct mtasts_ent
   if (in_force(override, now) && !override->no_policy)
     return by_policy(&override->policy, MTASTS_SOURCE_OVERRIDE);
   if (!entry)
-    return unknown("nothing is known of this domain and nobody was asked");
+    return unknown("nothing is known of this domain, and no look-up was made");
   if (entry->has_policy && freshness == MTASTS_FETCHED)
     return by_policy(&entry->policy, MTASTS_SOURCE_NETWORK);
   /* RFC 8461 section 3.3: without a live policy, an unexpired cached one MUST be applied. */
@@ -110,8 +110,8 @@ struct mtasts_decision mtasts_decide_policy(const struct mtasts_entry *entry,
 }
 
 /* RFC 8461 section 2: MTA-STS does not override DANE; and DANE makes nothing weaker than an enforce
- * policy does. The one place where both meet. released: the postmaster has said that the domain
- * demands nothing (an override of mode none), so no failure of its DNSSEC holds its mail back. */
+ * policy does. Only this function combines the two. released: an override of mode none says that
+ * the domain demands nothing, so no failure of its DNSSEC defers mail. */
 static void apply_dane(struct mtasts_decision *decision, enum mtasts_dane dane, bool released) {
   bool enforce = decision->verdict == MTASTS_VERDICT_ENFORCE;
   switch (dane) {
@@ -120,7 +120,7 @@ static void apply_dane(struct mtasts_decision *decision, enum mtasts_dane dane, 
     decision->rule = "DANE: TLSA records authenticate the MX hosts (RFC 8461 section 2, RFC 7672)";
     break;
   case MTASTS_DANE_MIXED:
-    /* To the others mail could go unauthenticated, which the policy forbids. */
+    /* Without this, mail could go to the other hosts unauthenticated, which the policy forbids. */
     if (!enforce)
       break;
     decision->verdict = MTASTS_VERDICT_DANE;
@@ -165,7 +165,7 @@ struct mtasts_decision mtasts_decide(const struct mtasts_entry *entry,
       decision.source = MTASTS_SOURCE_OVERRIDE;
     return decision;
   }
-  /* The domain may have DANE, which would demand more than this. */
+  /* The domain may have DANE, which would demand more than this verdict. */
   if (entry && entry->mx_local_fault && !overridden && decision.verdict == MTASTS_VERDICT_NONE &&
       (entry->dane == MTASTS_DANE_UNKNOWN || !mtasts_dane_counts(entry, now)))
     return unknown("a fault of this host: the MX hosts could not be looked up");

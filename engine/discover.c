@@ -7,7 +7,7 @@
 #include "bounds.h"
 #include "dane.h"
 
-/* A TTL within bounds: how long an answer of the DNS is believed. */
+/* The seconds for which a DNS answer is used: its TTL within our bounds. */
 static int64_t believed(uint32_t ttl) {
   if (ttl < MTASTS_CHECK_MIN)
     return MTASTS_CHECK_MIN;
@@ -23,21 +23,22 @@ static int64_t back_off(const struct mtasts_discover_settings *settings, int64_t
   return wait < settings->retry_max ? wait : settings->retry_max;
 }
 
-/* RFC 8461 section 3.3: a policy SHOULD be fetched anew before it expires, daily or so. */
+/* RFC 8461 section 3.3: a policy SHOULD be fetched again before it expires, about daily. */
 static int64_t refresh_after(const struct mtasts_discover_settings *settings,
                              const struct mtasts_entry *entry) {
   int64_t half = entry->policy.max_age / 2;
   return half < settings->refresh_interval ? half : settings->refresh_interval;
 }
 
-/* A fetch that lies in the future was made before the clock was turned back. */
+/* If `fetched` is in the future, the clock was turned back since. */
 static bool refresh_due(const struct mtasts_discover_settings *settings,
                         const struct mtasts_entry *entry, int64_t now) {
   return now < entry->fetched || now >= entry->fetched + refresh_after(settings, entry);
 }
 
-/* The wait after so many failures of the DNS in a row: a resolver is behind them more often than
- * the domain, and none may be remembered for longer (RFC 2308 section 7, RFC 9520 section 3.2). */
+/* The wait after so many failures of the DNS in a row. The resolver causes them more often than the
+ * domain does. So no failure is remembered for longer than MTASTS_DNS_RETRY_MAX (RFC 2308 section
+ * 7, RFC 9520 section 3.2). */
 static int64_t dns_back_off(const struct mtasts_discover_settings *settings, int64_t first,
                             uint32_t failures) {
   int64_t wait = back_off(settings, first, failures);
@@ -50,7 +51,7 @@ static bool forgiven(const struct mtasts_discover_settings *settings,
   return entry->checked <= settings->resolver_back;
 }
 
-/* Was it the DNS that stopped the last fetch, and has it come back since? */
+/* Did the DNS prevent the last fetch, and has the resolver come back since? */
 static bool fetch_forgiven(const struct mtasts_discover_settings *settings,
                            const struct mtasts_entry *entry) {
   return entry->unresolved && forgiven(settings, entry);
@@ -80,12 +81,12 @@ static bool txt_due(const struct mtasts_discover_settings *settings,
          (entry->record == MTASTS_RECORD_ERROR && forgiven(settings, entry));
 }
 
-/* A time that lies further ahead than any may was set by a clock that was ahead. */
+/* A time too far in the future was set while the clock was ahead. */
 static bool lapsed(int64_t expires, int64_t now) {
   return now >= expires || now < expires - MTASTS_CHECK_MAX;
 }
 
-/* DANE that could not be validated again is looked at when its MX hosts are, however long ago
+/* DANE that could not be validated again is looked up together with its MX hosts, however long ago
  * it has lapsed. */
 static bool dane_due(const struct mtasts_entry *entry, int64_t now) {
   int64_t wait = entry->mx_expires - now;
@@ -103,7 +104,7 @@ static bool mx_due(const struct mtasts_discover_settings *settings,
 unsigned mtasts_discover_due(const struct mtasts_discover_settings *settings,
                              const struct mtasts_entry *entry, int64_t now) {
   unsigned needs = txt_due(settings, entry, now) ? MTASTS_NEED_TXT : 0;
-  /* MX hosts alone are worth a look-up only where a policy or DANE has a word to say on them. */
+  /* A look-up of MX hosts alone is useful only if a policy or DANE restricts them. */
   if ((needs || settings->dane || mtasts_entry_live(entry, now)) && mx_due(settings, entry, now))
     needs |= MTASTS_NEED_MX;
   return needs;
@@ -119,7 +120,7 @@ bool mtasts_discover_refresh_due(const struct mtasts_discover_settings *settings
   if (!mtasts_entry_live(entry, now))
     return false;
   if (now < entry->checked)
-    return true; /* and retry_at is of a clock that was ahead, too */
+    return true; /* retry_at was set while the clock was ahead, too */
   return !fetch_waits(settings, entry, now) &&
          (now < entry->fetched || now >= entry->fetched + refresh_after(settings, entry) / 2);
 }
@@ -134,11 +135,11 @@ int64_t mtasts_discover_look_again_at(const struct mtasts_discover_settings *set
   if (!mtasts_entry_live(entry, now))
     return INT64_MAX;
   if (now < entry->checked || now < entry->fetched)
-    return now; /* by a clock that was ahead: what is due is not known */
+    return now; /* the clock was ahead: what is due is unknown */
   int64_t after = refresh_after(settings, entry);
   int64_t refresh = INT64_MAX;
   if (after < settings->refresh_interval / 2) {
-    /* No more often than a failing one is tried (RFC 8461 section 3.3). */
+    /* Not more often than a failing fetch is retried (RFC 8461 section 3.3). */
     refresh = entry->fetched + (after > settings->retry_min ? after : settings->retry_min);
     if (refresh < entry->retry_at)
       refresh = entry->retry_at;
@@ -151,9 +152,9 @@ int64_t mtasts_discover_look_again_at(const struct mtasts_discover_settings *set
                                   ? dns_back_off(settings, settings->retry_min, entry->failures)
                                   : back_off(settings, settings->retry_min, entry->failures));
     if (retry < entry->next_check)
-      retry = entry->next_check; /* nothing is asked before that */
+      retry = entry->next_check; /* no look-up before that */
     if (entry->retry_at > entry->checked && entry->retry_at < retry)
-      retry = entry->retry_at; /* but for a fetch that is due */
+      retry = entry->retry_at; /* unless a fetch is due */
   }
   return retry < refresh ? retry : refresh;
 }
@@ -171,21 +172,22 @@ bool mtasts_discover_failing(const struct mtasts_entry *entry, int64_t now) {
          !(mtasts_entry_live(entry, now) && entry->policy.mode == MTASTS_MODE_NONE);
 }
 
-/* Mail waits for the sake of DANE. */
+/* Does mail wait because of DANE? */
 static bool dane_fails(const struct mtasts_entry *entry) {
   return entry->dane == MTASTS_DANE_BOGUS || entry->dane == MTASTS_DANE_ERROR;
 }
 
-/* Tells what is wrong with DANE, or that it is right again, unless the policy has its own trouble
- * to tell. */
+/* Sets the entry's error to a failure of DANE, or clears it when DANE works again. An error of the
+ * policy has precedence. */
 static void note_dane(struct mtasts_entry *entry, struct mtasts_span detail) {
   bool failing = dane_fails(entry);
-  bool told = entry->error == MTASTS_ERROR_DNSSEC && entry->record != MTASTS_RECORD_ERROR;
-  /* A resolver that validates fails to tell the record of a bogus domain, too. */
-  if (failing && (told || entry->error == MTASTS_ERROR_NONE || entry->error == MTASTS_ERROR_DNS)) {
+  bool reported = entry->error == MTASTS_ERROR_DNSSEC && entry->record != MTASTS_RECORD_ERROR;
+  /* For a bogus domain a validating resolver fails on the record, too: DNSSEC is the cause. */
+  if (failing &&
+      (reported || entry->error == MTASTS_ERROR_NONE || entry->error == MTASTS_ERROR_DNS)) {
     entry->error = MTASTS_ERROR_DNSSEC;
     entry->detail = detail;
-  } else if (!failing && told) {
+  } else if (!failing && reported) {
     entry->error = MTASTS_ERROR_NONE;
     entry->detail = (struct mtasts_span){NULL, 0};
   }
@@ -204,7 +206,7 @@ void mtasts_discover_apply_settings(const struct mtasts_discover_settings *setti
     return;
   set_dane(entry, MTASTS_DANE_NONE, 0, (struct mtasts_span){NULL, 0});
   entry->mx_local_fault = false;
-  /* Each of the hosts has a state as well. */
+  /* Each MX host has a DANE state as well. */
   entry->mx_state = MTASTS_MX_UNKNOWN;
   entry->mx = (struct mtasts_mx_list){NULL, 0, 0};
   entry->mx_expires = 0;
@@ -232,7 +234,8 @@ static void fail(struct mtasts_entry *entry, enum mtasts_error error, struct mta
     entry->failures++;
 }
 
-/* All is well with the policy. What DANE has to tell is for MX hosts to end. */
+/* The policy works, so its error ends. An error of DANE ends only with the answers on MX hosts and
+ * DANE. */
 static void succeed(struct mtasts_entry *entry) {
   if (entry->error != MTASTS_ERROR_DNSSEC || !dane_fails(entry)) {
     entry->error = MTASTS_ERROR_NONE;
@@ -248,15 +251,15 @@ static void take_record(struct mtasts_discovery *d, const struct mtasts_record *
                         int64_t now) {
   struct mtasts_entry *entry = &d->entry;
   if (strcmp(entry->record_id, record->id) != 0) {
-    /* RFC 8461 section 3.3 limits fetches for each id: a new one is free to be tried. */
+    /* RFC 8461 section 3.3 limits fetches for each id: a new id may be fetched at once. */
     memcpy(entry->record_id, record->id, sizeof entry->record_id);
     entry->failures = 0;
     entry->retry_at = 0;
   }
   if (entry->record != MTASTS_RECORD_VALID && entry->retry_at == 0)
-    entry->failures = 0; /* all of them were the record's own */
+    entry->failures = 0; /* all of them were failures of the record */
   entry->record = MTASTS_RECORD_VALID;
-  /* A fetch that waits since such a fault has told nothing yet. */
+  /* If a fetch still waits after such a fault, nothing is known yet. */
   entry->local_fault = entry->local_fault && entry->unresolved && now < entry->retry_at;
   if (d->forced || fetch_due(d->settings, entry, now))
     d->needs |= MTASTS_NEED_POLICY;
@@ -274,12 +277,12 @@ static void take_no_record(struct mtasts_entry *entry, int64_t now) {
     succeed(entry);
     return;
   }
-  /* RFC 8461 section 3.3: no live policy can be discovered, the cached one MUST be applied. */
+  /* RFC 8461 section 3.3: if no live policy can be discovered, the cached one MUST be applied. */
   fail(entry, MTASTS_ERROR_RECORD_INVALID,
        MTASTS_SPAN("the TXT record is gone; the cached policy governs until it expires"));
 }
 
-/* A fault of this host's counts for one failure, however often: it says nothing of the domain. */
+/* Repeated faults of this host count as one failure: they say nothing of the domain. */
 static void fail_once(struct mtasts_entry *entry, enum mtasts_error error,
                       struct mtasts_span detail) {
   uint32_t failures = entry->failures;
@@ -312,7 +315,7 @@ unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt
   d->changed = true;
   d->freshness = MTASTS_ASKED;
   if (now < entry->checked || fetch_forgiven(d->settings, entry))
-    entry->retry_at = 0; /* the former was set by a clock that was ahead */
+    entry->retry_at = 0; /* in the first case it was set while the clock was ahead */
 
   entry->checked = now;
   entry->next_check = now + believed(answer->ttl);
@@ -341,16 +344,16 @@ unsigned mtasts_discover_txt(struct mtasts_discovery *d, const struct mtasts_txt
       fail(entry, MTASTS_ERROR_RECORD_INVALID, (struct mtasts_span){why, strlen(why)});
     }
   }
-  /* A policy in force is kept alive by HTTPS whatever becomes of its record: else whoever can
-   * withhold the DNS for max_age ends it (RFC 8461 sections 3.3 and 10.2). */
+  /* HTTPS refreshes a policy in force whatever the state of its record. Otherwise an attacker who
+   * blocks the DNS for max_age could end the policy (RFC 8461 sections 3.3 and 10.2). */
   if (mtasts_entry_live(entry, now) && (d->forced || fetch_due(d->settings, entry, now)))
     d->needs |= MTASTS_NEED_POLICY;
   return d->needs;
 }
 
-/* How long a fetch that failed is left alone. Failures of the record count as well, which may have
- * been many: a policy in force is tried again before half of what is left of its life is over, or
- * an outage that has ended would end the policy. */
+/* The wait after a failed fetch. Failures of the record count as well, and may have been many. So a
+ * policy in force is fetched again before half of its remaining life is over: otherwise it could
+ * expire although the outage has ended. */
 static int64_t fetch_wait(const struct mtasts_discover_settings *settings,
                           const struct mtasts_entry *entry, int64_t now) {
   int64_t wait = back_off(settings, settings->retry_min, entry->failures);
@@ -362,8 +365,8 @@ static int64_t fetch_wait(const struct mtasts_discover_settings *settings,
   return wait < half ? wait : half;
 }
 
-/* No policy host was asked, as the DNS does not tell where it is: that counts for one failure,
- * however often, and RFC 8461 section 3.3 does not speak of it. */
+/* The policy host could not be asked, because the DNS gives no addresses of it. Repeated cases
+ * count as one failure. RFC 8461 section 3.3 does not cover them. */
 static void fail_unresolved(struct mtasts_discovery *d, enum mtasts_error error,
                             struct mtasts_span detail, int64_t now) {
   if (d->entry.record == MTASTS_RECORD_VALID)
@@ -374,8 +377,8 @@ static void fail_unresolved(struct mtasts_discovery *d, enum mtasts_error error,
 
 static void fail_fetch(struct mtasts_discovery *d, enum mtasts_error error,
                        struct mtasts_span detail, int64_t now) {
-  /* RFC 8461 section 3.3: five minutes or longer before the next try under this id. What is
-   * cached stays as it is. Where the record failed as well, that is the error to be told. */
+  /* RFC 8461 section 3.3: five minutes or longer before the next try under this id. The cached
+   * policy stays as it is. If the record failed as well, its error stays. */
   if (d->entry.record == MTASTS_RECORD_VALID)
     fail(&d->entry, error, detail);
   d->entry.retry_at = now + fetch_wait(d->settings, &d->entry, now);
@@ -430,7 +433,7 @@ unsigned mtasts_discover_policy(struct mtasts_discovery *d,
   return d->needs;
 }
 
-/* The hosts known before stay: a failing look-up is no news of them, nor of their DANE. */
+/* The known hosts stay: a failed look-up says nothing of them or of their DANE. */
 static void fail_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *answer,
                     int64_t now) {
   struct mtasts_entry *entry = &d->entry;
@@ -450,9 +453,10 @@ static void fail_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *a
 }
 
 /*
- * Nothing could be validated. That is no news of DANE that still counts, or an attacker on the
- * way to the DNS could end it: by dropping or stripping what proves that DNSSEC works here. Such
- * DANE stays, with the hosts that it is of, for the day for which it counts after it has lapsed.
+ * Nothing could be validated. This must not end DANE that still applies. Otherwise an attacker on
+ * the path to the DNS could end it, by dropping or stripping the records that prove that DNSSEC
+ * works here. Such DANE stays, with its hosts, for the day for which it applies after it has
+ * lapsed.
  */
 static void take_unvalidated(struct mtasts_discovery *d, struct mtasts_span detail, int64_t now) {
   struct mtasts_entry *entry = &d->entry;
@@ -492,7 +496,7 @@ unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_a
   else if (answer->security == MTASTS_SECURITY_SECURE && hosts)
     d->needs |= MTASTS_NEED_DANE;
   else
-    /* RFC 7672 section 2.2.1: no DANE behind an MX set that anybody could have made. */
+    /* RFC 7672 section 2.2.1: no DANE for an insecure MX set, which could be forged. */
     set_dane(entry, MTASTS_DANE_NONE, entry->mx_expires, answer->detail);
   return d->needs;
 }
@@ -509,9 +513,9 @@ unsigned mtasts_discover_dane(struct mtasts_discovery *d, const struct mtasts_da
     return d->needs;
   }
   entry->mx = answer->mx;
-  /* What holds mail back is looked at again soon. */
+  /* DANE that defers mail is looked up again soon. */
   set_dane(entry, dane, now + (failing ? MTASTS_CHECK_MIN : believed(answer->ttl)), answer->detail);
-  /* Both are looked up together. MX hosts that outlast their DANE are such as were kept with it. */
+  /* Both are looked up together. Only MX hosts that were kept with their DANE can outlast it. */
   if (entry->mx_expires > entry->dane_expires)
     entry->mx_expires = entry->dane_expires;
   return d->needs;

@@ -1,19 +1,17 @@
 /*
- * discover.h: policy discovery (RFC 8461 sections 3 and 5.1) as a pure state
- * machine. It is told what is known and what the network answered, and says
- * what it needs next and, at the end, what to store. It never waits, and the
- * same machine runs in mtastsd, in the tool and in the scenario tests.
+ * discover.h: policy discovery (RFC 8461 sections 3 and 5.1) as a pure state machine. Its input is
+ * the known entry and the answers of the network. Its output is what it needs next and, at the end,
+ * what to store. It never waits. mtastsd, the tool and the scenario tests run the same machine.
  *
  *   needs = mtasts_discover_begin(…);
- *   while (needs) { ask for each bit; hand its answer in; needs = … }
+ *   while (needs) { look up what each bit says; needs = the call with its answer }
  *   store discovery.entry if discovery.changed
  *
- * TXT and MX may be asked at the same time; MTASTS_NEED_POLICY appears once the
- * TXT answer is in, MTASTS_NEED_DANE once the MX answer is. Each function returns the bits that are
- * still open.
+ * TXT and MX may be queried at the same time. MTASTS_NEED_POLICY appears after the TXT answer,
+ * MTASTS_NEED_DANE after the MX answer. Each function returns the bits that are still open.
  *
- * Memory: discovery.entry points into the known entry and into the answers;
- * all of them must live until the entry is stored or copied.
+ * Memory: discovery.entry points into the known entry and into the answers; all of them must live
+ * until the entry is stored or copied.
  */
 #ifndef MTASTS_DISCOVER_H
 #define MTASTS_DISCOVER_H
@@ -24,7 +22,7 @@ enum mtasts_need {
   MTASTS_NEED_TXT = 1,
   MTASTS_NEED_POLICY = 2,
   MTASTS_NEED_MX = 4,
-  MTASTS_NEED_DANE = 8, /* of the hosts of the MX answer, once that is in and secure */
+  MTASTS_NEED_DANE = 8, /* of the hosts of a secure MX answer */
 };
 
 struct mtasts_discover_settings {
@@ -32,20 +30,20 @@ struct mtasts_discover_settings {
   int64_t retry_min;        /* seconds, first step of the back-off, at least MTASTS_RETRY_MIN */
   int64_t retry_max;        /* seconds, its last */
   bool dane;                /* look DANE up: RFC 7672 */
-  /* When the resolver worked again: a failure of the DNS up to then makes no domain wait any
-   * longer, as it was the resolver's (RFC 9520 section 3.2). Seconds since the epoch; 0: never. */
+  /* When the resolver began to work again, in seconds since the epoch; 0: never. A DNS failure
+   * before that was the resolver's, so it delays no domain any longer (RFC 9520 section 3.2). */
   int64_t resolver_back;
-  /* The resolver does not work now, whatever is asked for: what it fails to answer is a fault of
-   * this host's, and no word of a domain's. */
+  /* The resolver does not work now, for any name. A query that it fails to answer is a fault of
+   * this host, and says nothing of the domain. */
   bool resolver_out;
-  /* The clock has jumped, and may be wrong: a certificate that it finds expired or not yet valid
-   * is no word of the domain's either. */
+  /* The clock has jumped and may be wrong. A certificate that seems expired or not yet valid says
+   * nothing of the domain either. */
   bool clock_in_doubt;
-  /* It has not run on evenly for long: it may be ahead, and an expired policy is not removed. */
+  /* The clock has not run evenly for long and may be ahead: an expired policy is not removed. */
   bool keep_expired;
 };
 
-/* What a look-up came to. */
+/* The outcome of a DNS query. */
 enum mtasts_dns_status {
   MTASTS_DNS_ANSWER,   /* there are records of the type */
   MTASTS_DNS_NODATA,   /* the name has none of the type */
@@ -56,22 +54,21 @@ enum mtasts_dns_status {
 
 struct mtasts_txt_answer {
   enum mtasts_dns_status outcome;
-  uint32_t ttl;                    /* seconds; of the negative answer where there is none */
-  const struct mtasts_span *texts; /* one a record, its strings joined */
+  uint32_t ttl;                    /* seconds; without records that of the negative answer */
+  const struct mtasts_span *texts; /* one for each record, its strings joined */
   size_t count;
-  struct mtasts_span detail; /* where it failed: what, printable, at most MTASTS_DETAIL_MAX */
-  bool local;                /* it failed by a fault of this host's */
+  struct mtasts_span detail; /* why it failed, printable, at most MTASTS_DETAIL_MAX */
+  bool local;                /* a fault of this host made it fail */
 };
-
 struct mtasts_policy_answer {
   enum mtasts_error error;   /* MTASTS_ERROR_NONE: a body arrived */
-  bool unresolved;           /* the DNS failed to tell the policy host's addresses */
-  bool local;                /* it failed by a fault of this host's */
+  bool unresolved;           /* the DNS gave no addresses of the policy host */
+  bool local;                /* a fault of this host made it fail */
   bool dated;                /* by this clock the certificate has expired, or is not yet valid */
-  struct mtasts_span body;   /* where it did */
+  struct mtasts_span body;   /* if one arrived */
   unsigned char *store;      /* body.len bytes for the parsed patterns */
   char *detail_store;        /* MTASTS_DETAIL_MAX bytes, for the reason a body is invalid */
-  struct mtasts_span detail; /* where it did not: what, printable, at most MTASTS_DETAIL_MAX */
+  struct mtasts_span detail; /* without a body: why, printable, at most MTASTS_DETAIL_MAX */
 };
 
 /* What DNSSEC says of an answer. */
@@ -83,23 +80,23 @@ enum mtasts_security {
 };
 
 struct mtasts_mx_answer {
-  enum mtasts_mx_state state; /* all but UNKNOWN; ERROR where it is bogus */
+  enum mtasts_mx_state state; /* all but UNKNOWN; ERROR if it is bogus */
   uint32_t ttl;               /* seconds */
   struct mtasts_mx_list mx;   /* LISTED and IMPLICIT */
   enum mtasts_security security;
-  struct mtasts_span detail; /* of a bogus one: what, printable, at most MTASTS_DETAIL_MAX */
-  bool local;                /* an ERROR by a fault of this host's */
+  struct mtasts_span detail; /* why it is bogus, printable, at most MTASTS_DETAIL_MAX */
+  bool local;                /* an ERROR, caused by a fault of this host */
 };
 
 struct mtasts_dane_answer {
   struct mtasts_mx_list mx;  /* the hosts of the MX answer, each with its state */
-  uint32_t ttl;              /* seconds: the least of all that the states rest on */
+  uint32_t ttl;              /* seconds: the least TTL of all answers that the states come from */
   struct mtasts_span detail; /* of the first bogus or failing look-up, as above */
   bool unvalidated;          /* an answer could not be validated: nothing is known of DANE */
 };
 
-/* Visible so that it can live in its owner; only `entry`, `changed`, `urgent`,
- * `freshness` and `report` are for others to read. */
+/* Public, so that a struct can contain it. Callers read only `entry`, `changed`, `urgent`,
+ * `freshness` and `report`. */
 struct mtasts_discovery {
   struct mtasts_entry entry;
   bool changed; /* something is to be stored */
@@ -132,49 +129,50 @@ unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_a
 unsigned mtasts_discover_dane(struct mtasts_discovery *d, const struct mtasts_dane_answer *answer,
                               int64_t now);
 
-/* Takes out of a stored entry what the settings rule out: DANE, and the hosts with theirs, where it
- * is not looked up. */
+/* Removes from a stored entry what the settings exclude: if DANE is not looked up, the domain's
+ * DANE and that of each host. */
 void mtasts_discover_apply_settings(const struct mtasts_discover_settings *settings,
                                     struct mtasts_entry *entry);
 
-/* What a use of the entry at `now` would need; 0 where the cache answers alone. */
+/* What a use of the entry at `now` would need; 0 if the cached entry suffices. */
 unsigned mtasts_discover_due(const struct mtasts_discover_settings *settings,
                              const struct mtasts_entry *entry, int64_t now);
 
-/* May a use be answered by the entry while what is due is looked up behind it? RFC 8461
- * section 5.1: where an unexpired policy governs; and DANE, which comes first, has not been unknown
- * for long. */
+/* May the entry answer a request while a background look-up refreshes it? Yes if an unexpired
+ * policy governs (RFC 8461 section 5.1) and DANE, which has precedence, has not been unknown for
+ * long. */
 bool mtasts_discover_answers(const struct mtasts_discover_settings *settings,
                              const struct mtasts_entry *entry, int64_t now);
 
 /*
- * For whoever refreshes policies in use ahead of their uses. Is the policy to be fetched anew
- * by a visitor that comes once in refresh_interval, and twice to the short-lived? True from half of
- * the way between a fetch and the next one due. A visitor waits for no exact moment: a policy that
- * its last visit fetched will be due a second after this one, and would be left alone every second
- * time; one that was fetched for a use of late is not fetched twice.
+ * For the refresh sweep, which visits a policy once in refresh_interval, and a short-lived one
+ * twice. Should this visit fetch the policy again? True from half-way between a fetch and the next
+ * due fetch. If the sweep waited until the fetch is due, it would skip every second visit: a policy
+ * that its last visit fetched is due one second after this visit. A policy that a request has
+ * fetched recently is not fetched twice.
  */
 bool mtasts_discover_refresh_due(const struct mtasts_discover_settings *settings,
                                  const struct mtasts_entry *entry, int64_t now);
 
-/* Is half of its life over before that visitor comes once more, so that it has to come twice? */
+/* Is half of the policy's life over before the next visit of the refresh sweep? Then the sweep
+ * visits it twice in refresh_interval. */
 bool mtasts_discover_short_lived(const struct mtasts_discover_settings *settings,
                                  const struct mtasts_entry *entry);
 
 /*
- * When that visitor would come too late: the end of a failing domain's back-off, and half of a
- * life so short that even two visits do not do. INT64_MAX: it does not, or there is no live policy
- * to be kept, and the next use does what is due.
+ * When to look the domain up, if the refresh sweep would come too late: at the end of a failing
+ * domain's back-off, or after half of a life too short for two visits. INT64_MAX: the sweep comes
+ * in time, or there is no live policy to keep; then the next use does what is due.
  */
 int64_t mtasts_discover_look_again_at(const struct mtasts_discover_settings *settings,
                                       const struct mtasts_entry *entry, int64_t now);
 
-/* For people. Is it an enforce policy near its end: within MTASTS_NEAR_END, or past half of a
- * shorter life? */
+/* For status output. Is it an enforce policy near its end: within MTASTS_NEAR_END, or past half of
+ * a shorter life? */
 bool mtasts_discover_near_end(const struct mtasts_entry *entry, int64_t now);
 
-/* For people. Has the domain's MTA-STS failed of late? Not where its policy is of mode none: a
- * domain on its way out is no reason to alert anybody (RFC 8461 section 3.3). */
+/* For status output. Did the domain's last look-up fail? False if its policy is of mode none: a
+ * domain that gives MTA-STS up is no reason for an alert (RFC 8461 section 3.3). */
 bool mtasts_discover_failing(const struct mtasts_entry *entry, int64_t now);
 
 #endif

@@ -5,7 +5,7 @@
 #include "span.h"
 
 /* Recipient domains are names of the DNS (RFC 2181 section 11): an underscore is common, and a
- * hyphen may stand anywhere. */
+ * hyphen may be anywhere. */
 const char mtasts_domain_chars[256] = {
     ['.'] = '.', ['-'] = '-', ['_'] = '_', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3',
     ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['a'] = 'a',
@@ -85,8 +85,8 @@ static void skip_tag(struct mtasts_span *address) {
     mtasts_span_drop(address, tag.len);
 }
 
-/* `2001:db8::1`, `[2001:db8::1]:25` or `[IPv6:2001:db8::1]`, by its shape: it has no policy even
- * where it is no good as an address. */
+/* Does it look like `2001:db8::1`, `[2001:db8::1]:25` or `[IPv6:2001:db8::1]`? Such a text has no
+ * policy, even if it is not a valid address. */
 static bool is_ipv6(struct mtasts_span text) {
   struct mtasts_span address = text;
   if (mtasts_span_take(&text, '[')) {
@@ -104,7 +104,7 @@ static bool is_ipv6(struct mtasts_span text) {
   return colons >= 2;
 }
 
-/* `.parent`, `domain` or `[host]`, and perhaps `:port`. */
+/* `.parent`, `domain` or `[host]`, each with an optional `:port`. */
 static enum mtasts_status next_hop(struct mtasts_span text, struct mtasts_domain *domain) {
   bool parent = mtasts_span_take(&text, '.');
   bool bracket = !parent && mtasts_span_take(&text, '[');
@@ -138,18 +138,19 @@ static inline void write_word(char *bytes, uint64_t word) {
   memcpy(bytes, &word, sizeof word);
 }
 
-/* The top bit of each byte of `word` from least to most. All of them are below 0x80. */
+/* Sets the top bit of each byte of `word` that is in the range from least to most. All bytes are
+ * below 0x80. */
 static inline uint64_t within(uint64_t word, unsigned char least, unsigned char max) {
   return (word + EACH(UINT64_C(0x80) - least)) & ~(word + EACH(UINT64_C(0x7f) - max)) & TOPS;
 }
 
-/* The top bits of a word's bytes, side by side; the first byte's comes last. */
+/* The top bits of a word's bytes, side by side; the first byte's is the lowest. */
 static inline uint64_t gather(uint64_t tops) {
   return (tops >> 7) * UINT64_C(0x0102040810204080) >> 56;
 }
 
-/* Reads eight bytes of a domain in small letters, and where dots are in them. False: something else
- * is in them, too. */
+/* Reads eight bytes of a domain, in lower case, and the positions of the dots. False: another
+ * character is among them. */
 static inline bool take_word(const char *text, uint64_t *word, uint64_t *dots) {
   *word = read_word(text);
   if (*word & TOPS)
@@ -163,15 +164,15 @@ static inline bool take_word(const char *text, uint64_t *word, uint64_t *dots) {
 /*
  * Nearly all names are plain: no port, no bracket, no dot at the end, 8 to 63 bytes. Each cached
  * decision reads one. A name of 30 bytes takes 15 ns by words and 34 ns byte by byte, of a decision
- * of 220 ns. The last eight bytes overlap with the ones before. False: the name is to be read byte
- * by byte, and may be right or wrong.
+ * of 220 ns. The last eight bytes overlap with those before. False: read the name byte by byte; it
+ * may be valid or not.
  */
 static bool take_plain(struct mtasts_span text, struct mtasts_domain *domain) {
   uint64_t words[MTASTS_LABEL_MAX / WORD + 1];
   uint64_t all_dots = 0;
   uint64_t dots;
   size_t count = 0;
-  /* No label can be too long then. */
+  /* With this limit no label can be too long. */
   if (text.len < WORD || text.len > MTASTS_LABEL_MAX)
     return false;
   for (size_t at = 0; at < text.len; at += WORD, count++) {
@@ -180,7 +181,7 @@ static bool take_plain(struct mtasts_span text, struct mtasts_domain *domain) {
       return false;
     all_dots |= dots << from;
   }
-  /* An empty label, or a last one that may be a number. */
+  /* An empty label, or a last label that may be a number. */
   const uint64_t ends = 1 | UINT64_C(1) << (text.len - 1);
   if ((all_dots & (all_dots << 1 | ends)) != 0 || mtasts_is_digit(text.data[text.len - 1]))
     return false;

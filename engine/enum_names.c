@@ -1,6 +1,6 @@
 #include "mtasts.h"
 
-/* The names of every enumeration: what JSON, logs and reports say. */
+/* The names of every enumeration, as JSON, logs and reports have them. */
 
 const char *mtasts_status_name(enum mtasts_status status) {
   switch (status) {

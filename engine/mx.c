@@ -49,8 +49,8 @@ struct mtasts_span mtasts_mx_match(const struct mtasts_names *patterns, struct m
     lower[i] = mtasts_lower(host.data[i]);
   struct mtasts_span name = {lower, host.len};
 
-  /* RFC 8461 section 4.1: `*.` stands for the whole leftmost label and for no more. So `parent`,
-   * the host without its first label, has to be the pattern without its star. */
+  /* RFC 8461 section 4.1: `*.` stands for exactly the whole leftmost label. So `parent`, the host
+   * without its first label, must equal the pattern without its star. */
   struct mtasts_span parent = name;
   while (parent.len > 0 && parent.data[0] != '.')
     mtasts_span_drop(&parent, 1);

@@ -16,10 +16,9 @@ enum {
 };
 
 /*
- * Packs hosts: sorts `hosts` in place, drops repeats of one name (the lowest
- * preference stays) and what is beyond MTASTS_MX_HOSTS_MAX, and writes to
- * store, of at least the bytes that mtasts_mx_list_size tells. Names must be
- * lower case, 1 to 253 bytes.
+ * Packs hosts into store, which has at least mtasts_mx_list_size bytes. Sorts `hosts` in place.
+ * Drops repeats of one name (the lowest preference stays) and hosts beyond MTASTS_MX_HOSTS_MAX.
+ * Names must be lower case, 1 to 253 bytes.
  */
 void mtasts_mx_list_pack(struct mtasts_mx_host *hosts, size_t count, unsigned char *store,
                          struct mtasts_mx_list *list);

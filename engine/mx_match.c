@@ -3,11 +3,11 @@
 #include "span.h"
 
 enum {
-  FEW = 64,                           /* comparisons that cost less than sorting */
-  TAILS_MAX = 2 * MTASTS_MX_HOSTS_MAX /* of each host, its name and `.` with its parent */
+  FEW = 64,                           /* up to so many comparisons cost less than sorting */
+  TAILS_MAX = 2 * MTASTS_MX_HOSTS_MAX /* two for each host: its name, and `.` with its parent */
 };
 
-/* What a pattern without its star has to be, to match a host. */
+/* A text that a pattern, without its star, must equal to match a host. */
 struct tail {
   struct mtasts_span text;
   uint8_t host;
@@ -15,8 +15,8 @@ struct tail {
 
 struct tails {
   size_t count;
-  uint16_t order[TAILS_MAX]; /* places of `all`, sorted */
-  bool met[TAILS_MAX];       /* by order: of several that are equal the first tells */
+  uint16_t order[TAILS_MAX]; /* indexes into `all`, sorted */
+  bool met[TAILS_MAX]; /* by order: has a pattern matched? Of equal ones only the first counts */
   struct tail all[TAILS_MAX];
 };
 
@@ -26,7 +26,7 @@ static int compare(struct mtasts_span a, struct mtasts_span b) {
   return memcmp(a.data, b.data, a.len);
 }
 
-/* The place of the first tail that is not before this text. */
+/* The index of the first tail that is not less than this text. */
 static size_t seek(const struct tails *tails, struct mtasts_span text) {
   size_t from = 0;
   size_t to = tails->count;
@@ -48,15 +48,15 @@ static void add(struct tails *tails, struct mtasts_span text, size_t host) {
   tails->all[tails->count++] = (struct tail){text, (uint8_t)host};
 }
 
-/* Gives a pattern to the hosts that have none yet. Returns to how many. */
+/* Assigns a pattern to the hosts that it matches and that have none yet. Returns how many. */
 static size_t give(struct tails *tails, struct mtasts_span pattern,
                    struct mtasts_span found[MTASTS_MX_HOSTS_MAX]) {
   struct mtasts_span text = pattern;
   size_t given = 0;
-  /* `*.x` matches by `.x`, which no whole name begins like. */
+  /* `*.x` matches by `.x`; no whole name begins with a dot. */
   mtasts_span_take(&text, '*');
   size_t at = seek(tails, text);
-  /* A pattern may stand in the list more than once. */
+  /* A pattern may be in the list more than once. */
   if (at == tails->count || tails->met[at])
     return 0;
   for (size_t i = at; i < tails->count; i++) {
@@ -94,7 +94,7 @@ static void sort_hosts(const struct mtasts_mx_list *hosts, struct tails *tails,
     struct mtasts_span parent = mx.host;
     found[n] = (struct mtasts_span){NULL, 0};
     add(tails, mx.host, n);
-    /* RFC 8461 section 4.1: `*.` stands for the whole leftmost label and for no more. */
+    /* RFC 8461 section 4.1: `*.` stands for exactly the whole leftmost label. */
     while (parent.len > 0 && parent.data[0] != '.')
       mtasts_span_drop(&parent, 1);
     if (parent.len > 0 && parent.len < mx.host.len)

@@ -7,7 +7,7 @@ enum {
   COUNTRY = 2, /* letters of a country's top-level domain */
 };
 
-/* Is this what registries put between a country and its organisations? */
+/* Is this a category that registries put between a country and its organisations? */
 static bool is_category(const char *label, size_t len) {
   static const char categories[][4] = {"ac",  "co", "com", "edu", "go",
                                        "gov", "ne", "net", "or",  "org"};
@@ -17,7 +17,7 @@ static bool is_category(const char *label, size_t len) {
   return false;
 }
 
-/* Where the label begins that ends there. */
+/* The start of the label that ends at `end`. */
 static size_t label_start(const char *name, size_t end) {
   while (end > 0 && name[end - 1] != '.')
     end--;

@@ -1,17 +1,16 @@
 /*
- * organisation.h: which names belong together, for bounds that one owner of many names
- * must not get around.
+ * organisation.h: groups names by owner, so that the owner of many names cannot get around a bound.
  *
- * A guess, and meant to be one: the list of public suffixes is large, and of the day. If it
- * is wrong, neighbours are counted together, or (for an owner of a category) apart.
+ * This is a guess on purpose: the list of public suffixes is large and changes often. A wrong guess
+ * counts two owners as one, or one owner of a whole category as several.
  */
 #ifndef MTASTS_ORGANISATION_H
 #define MTASTS_ORGANISATION_H
 
 #include <stddef.h>
 
-/* Where the organisational domain begins in a name of lower-case letters, without a dot at its end:
- * its last two labels, or three if they are a category and a country, as in co.uk. */
+/* The offset of the organisational domain in a lower-case name without a trailing dot. It is the
+ * last two labels, or three if the last two are a category and a country, as in co.uk. */
 size_t mtasts_organisation_start(const char *name, size_t size);
 
 #endif

@@ -3,7 +3,7 @@
 
 enum {
   SEEN_MAX = 16384, /* more than the patterns of the largest body, each at least `mx:a` and LF */
-  PROBES_MAX = 64   /* bounds the time that patterns made to collide can take */
+  PROBES_MAX = 64   /* bounds the time if a policy's patterns are made to collide */
 };
 
 struct parser {
@@ -11,11 +11,11 @@ struct parser {
   struct mtasts_policy_report *report;
   unsigned char *store;
   uint32_t line;
-  uint32_t blank; /* the line where blank lines began, or 0 */
+  uint32_t blank; /* the line of the first blank line, or 0 */
   bool has_version;
   bool has_mode;
   bool has_max_age;
-  uint16_t seen[SEEN_MAX]; /* a hash table: where in the store a pattern is, plus 1 */
+  uint16_t seen[SEEN_MAX]; /* a hash table: the offset of a pattern in the store, plus 1 */
 };
 
 static bool fail(struct parser *p, const char *text) {
@@ -63,8 +63,8 @@ static bool read_max_age(struct parser *p, struct mtasts_span value) {
   uint64_t seconds = 0;
   for (size_t i = 0; i < value.len; i++)
     seconds = seconds * 10 + (uint64_t)(value.data[i] - '0');
-  /* RFC 8461 section 3.2 names a maximum, and its grammar allows ten digits: so more is no error,
-   * and more than about a year is not what the domain gets. */
+  /* RFC 8461 section 3.2 names a maximum, but its grammar allows ten digits. So a larger value is
+   * not an error, and counts as the maximum of about a year. */
   if (seconds > MTASTS_MAX_AGE_MAX) {
     warn(p, p->line, "max_age is more than 31557600 seconds and counts as that");
     seconds = MTASTS_MAX_AGE_MAX;
@@ -73,8 +73,9 @@ static bool read_max_age(struct parser *p, struct mtasts_span value) {
   return true;
 }
 
-/* Has the policy had this pattern already? If not, it is remembered as the next in the store. One
- * that finds no place is not remembered: its repeat then stays in the list and does no harm. */
+/* Has the policy had this pattern before? If not, it is recorded as the next one in the store. If
+ * the table has no free slot for it, it is not recorded. Then a repeat stays in the list, which
+ * does no harm. */
 static bool is_repeat(struct parser *p, struct mtasts_span pattern) {
   uint32_t hash = 2166136261U; /* FNV-1a */
   for (size_t i = 0; i < pattern.len; i++)
@@ -101,7 +102,7 @@ static bool read_mx(struct parser *p, struct mtasts_span value) {
     warn(p, p->line, "mx ends in a dot, which is left out");
   if (is_repeat(p, pattern))
     return true;
-  /* The store is as large as the body, and `mx:` alone takes more than the length byte. */
+  /* The store is as large as the body, and `mx:` in the body takes more than the length byte. */
   struct mtasts_names *mx = &p->policy.mx;
   p->store[mx->size] = (unsigned char)pattern.len;
   memcpy(p->store + mx->size + 1, pattern.data, pattern.len);
@@ -164,7 +165,7 @@ static bool read_line(struct parser *p, struct mtasts_span line) {
 static bool read_body(struct parser *p, struct mtasts_span body) {
   while (body.len > 0) {
     struct mtasts_span line;
-    /* sts-policy-term is LF or CRLF: a CR that no LF follows stays in the line, as an error. */
+    /* sts-policy-term is LF or CRLF: a CR without LF stays in the line, as an error. */
     if (mtasts_span_cut(&body, '\n', &line) && line.len > 0 && line.data[line.len - 1] == '\r')
       line.len--;
     if (!read_line(p, line))

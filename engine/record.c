@@ -1,8 +1,8 @@
 #include "span.h"
 
-/* sts-version and the delimiter behind it. RFC 8461 section 3.1 says "records that do not begin
- * with `v=STSv1;` are discarded"; its grammar has white space before the semicolon too, and so
- * have we. */
+/* sts-version and the delimiter after it. RFC 8461 section 3.1 says "records that do not begin with
+ * `v=STSv1;` are discarded". Its grammar also allows white space before the semicolon, and so does
+ * this function. */
 static bool take_version(struct mtasts_span *txt) {
   const struct mtasts_span version = MTASTS_SPAN("v=STSv1");
   if (!mtasts_span_starts(*txt, version))
@@ -37,7 +37,7 @@ static bool is_extension_value(struct mtasts_span value) {
   return value.len > 0;
 }
 
-/* Reads the fields behind the version. Returns what is wrong with them, or NULL. */
+/* Reads the fields after the version. Returns what is wrong with them, or NULL. */
 static const char *read_fields(struct mtasts_span txt, struct mtasts_span *id) {
   if (!is_text(txt))
     return "the TXT record has a byte that is neither visible ASCII nor white space";
@@ -45,7 +45,8 @@ static const char *read_fields(struct mtasts_span txt, struct mtasts_span *id) {
   for (mtasts_span_skip_wsp(&txt); txt.len > 0; mtasts_span_skip_wsp(&txt)) {
     struct mtasts_span field;
     struct mtasts_span name;
-    /* White space belongs to the semicolon: the record may not end in it without one. */
+    /* White space is part of the delimiter: a record must not end in white space without a
+     * semicolon. */
     if (mtasts_span_cut(&txt, ';', &field))
       mtasts_span_trim_wsp(&field);
     if (!mtasts_span_take_name(&field, '=', &name))
@@ -77,7 +78,7 @@ enum mtasts_status mtasts_record_parse(const struct mtasts_span *txt, size_t cou
   if (found == 0)
     return MTASTS_ABSENT;
 
-  /* RFC 8461 section 3.1: not exactly one, or a malformed one, is none. */
+  /* RFC 8461 section 3.1: several records, or a malformed one, count as none. */
   struct mtasts_span id = {NULL, 0};
   const char *error = found == 1 ? read_fields(fields, &id)
                                  : "several TXT records begin with v=STSv1; only one may";

@@ -1,7 +1,6 @@
 /*
- * span.h: reading untrusted bytes from the front of a span, which shrinks as
- * they are read, and the name that a field of the record and of the
- * policy begins with.
+ * span.h: reads untrusted bytes from the front of a span, which shrinks as they are read. Also
+ * parses the name at the start of a field, which record and policy share.
  */
 #ifndef MTASTS_ENGINE_SPAN_H
 #define MTASTS_ENGINE_SPAN_H
@@ -9,13 +8,13 @@
 #include "ascii.h"
 #include "bounds.h"
 
-/* Drops the first bytes; there must be as many. */
+/* Drops the first `count` bytes; the span must have as many. */
 static inline void mtasts_span_drop(struct mtasts_span *text, size_t count) {
   text->data += count;
   text->len -= count;
 }
 
-/* Drops the first byte if it is this one, and says so. */
+/* Drops the first byte if it is `c`. Returns whether it was. */
 static inline bool mtasts_span_take(struct mtasts_span *text, char c) {
   if (text->len == 0 || text->data[0] != c)
     return false;
@@ -23,8 +22,8 @@ static inline bool mtasts_span_take(struct mtasts_span *text, char c) {
   return true;
 }
 
-/* *head becomes what stands before the first `end`, or all of it; `end` is dropped as well.
- * Says whether there was one. */
+/* *head becomes the bytes before the first `end`, or all of them; `end` is dropped as well. Returns
+ * whether there was an `end`. */
 static inline bool mtasts_span_cut(struct mtasts_span *text, char end, struct mtasts_span *head) {
   const char *at = text->len > 0 ? memchr(text->data, end, text->len) : NULL;
   *head = (struct mtasts_span){text->data, at ? (size_t)(at - text->data) : text->len};
@@ -49,7 +48,7 @@ static inline bool mtasts_span_is_digits(struct mtasts_span text) {
   return text.len > 0;
 }
 
-/* The name of a field and what ends it:
+/* The name of a field and the byte that ends it:
  * (ALPHA / DIGIT) *31(ALPHA / DIGIT / "_" / "-" / "."), RFC 8461 sections 3.1 and 3.2. */
 static inline bool mtasts_span_take_name(struct mtasts_span *field, char end,
                                          struct mtasts_span *name) {

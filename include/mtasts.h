@@ -3,13 +3,13 @@
  *
  * The policy engine and the reader of the cache, as libmtasts offers them.
  *
- * The engine functions are pure: they use nothing but their arguments, do no
- * input or output, read no clock and may be called from any thread. Where the
- * time matters it is an argument, `now`, in seconds since the Unix epoch.
+ * The engine functions are pure: they use nothing but their arguments, do no input or output, read
+ * no clock and may be called from any thread. A function that needs the time takes it as an
+ * argument, `now`, in seconds since the Unix epoch.
  *
- * Bytes from outside are spans (pointer and length), never C strings. Nothing
- * here takes ownership of an argument. Unless a function says otherwise, its
- * out-parameters are written on MTASTS_OK only.
+ * Bytes from outside are spans (pointer and length), never C strings. Nothing here takes ownership
+ * of an argument. Unless a function says otherwise, its out-parameters are written on MTASTS_OK
+ * only.
  */
 #ifndef MTASTS_H
 #define MTASTS_H
@@ -34,7 +34,7 @@ extern "C" {
 
 enum mtasts_status {
   MTASTS_OK,
-  MTASTS_ABSENT,     /* nothing there: no STSv1 record, no such domain in the cache */
+  MTASTS_ABSENT,     /* not found: no STSv1 record, no such domain in the cache */
   MTASTS_NO_POLICY,  /* an address literal or `.parent`: never has a policy */
   MTASTS_NOT_ASCII,  /* an internationalised name: convert it to A-labels first */
   MTASTS_INVALID,    /* malformed input */
@@ -46,7 +46,7 @@ enum mtasts_status {
   MTASTS_NO_FILE,    /* no such file or directory */
   MTASTS_NO_MEMORY,
   MTASTS_FORKED,  /* the handle was opened by the parent of this process */
-  MTASTS_AWAY,    /* nobody listens where mtastsd should */
+  MTASTS_AWAY,    /* no process listens at mtastsd's socket */
   MTASTS_TIMEOUT, /* no answer in time */
   MTASTS_IO,      /* any other failure of the file system or of LMDB */
 };
@@ -56,7 +56,7 @@ MTASTS_API const char *mtasts_status_name(enum mtasts_status status);
 
 /* plain values */
 
-/* Bytes that somebody else owns; not terminated by NUL. */
+/* Bytes that the span does not own; not terminated by NUL. */
 struct mtasts_span {
   const char *data;
   size_t len; /* bytes */
@@ -113,8 +113,8 @@ struct mtasts_record {
  *
  *   MTASTS_OK       exactly one valid STSv1 record
  *   MTASTS_ABSENT   no STSv1 record
- *   MTASTS_INVALID  malformed, or several STSv1 records; *why, where not NULL, then
- *                   points to a constant sentence
+ *   MTASTS_INVALID  malformed, or several STSv1 records; *why then points to a constant sentence,
+ *                   unless why is NULL
  */
 MTASTS_API enum mtasts_status mtasts_record_parse(const struct mtasts_span *txt, size_t count,
                                                   struct mtasts_record *record, const char **why);
@@ -154,8 +154,8 @@ struct mtasts_policy_report {
 /*
  * Parses a policy body (RFC 8461 section 3.2).
  *
- * store: at least body.len bytes, where the mx patterns are kept; the policy
- * points into it, so it must outlive the policy. It may not overlap the body.
+ * store: at least body.len bytes, for the mx patterns. The policy points into it, so it must
+ * outlive the policy. It must not overlap the body.
  * report: may be NULL; else it is always written.
  *
  *   MTASTS_OK         written to *policy
@@ -167,9 +167,9 @@ MTASTS_API enum mtasts_status mtasts_policy_parse(struct mtasts_span body, unsig
                                                   struct mtasts_policy_report *report);
 
 /*
- * Does an MX host match one of the mx patterns (RFC 8461 section 4.1)? Case is
- * ignored, one trailing dot of the host is ignored, `*.` stands for exactly one
- * label. Returns the first pattern that matches, or a span whose data is NULL.
+ * Does an MX host match one of the mx patterns (RFC 8461 section 4.1)? Case and one trailing dot of
+ * the host are ignored; `*.` stands for exactly one label. Returns the first pattern that matches,
+ * or a span whose data is NULL.
  */
 MTASTS_API struct mtasts_span mtasts_mx_match(const struct mtasts_names *patterns,
                                               struct mtasts_span host);
@@ -182,9 +182,9 @@ MTASTS_API size_t mtasts_mx_pattern(struct mtasts_span text, char *out);
 
 /* what is known of a domain */
 
-/* What the last look at `_mta-sts.` found. */
+/* What the last look-up of the record at `_mta-sts.` found. */
 enum mtasts_record_state {
-  MTASTS_RECORD_UNKNOWN, /* not looked at yet */
+  MTASTS_RECORD_UNKNOWN, /* not looked up yet */
   MTASTS_RECORD_VALID,
   MTASTS_RECORD_ABSENT,
   MTASTS_RECORD_INVALID,
@@ -202,10 +202,10 @@ enum mtasts_error {
   MTASTS_ERROR_WEBPKI_INVALID, /* sts-webpki-invalid */
   MTASTS_ERROR_DNS,            /* dns-error */
   MTASTS_ERROR_DNSSEC,         /* dnssec-invalid */
-  MTASTS_ERROR_RECORD_INVALID, /* record-invalid: malformed, or gone while a policy lives */
+  MTASTS_ERROR_RECORD_INVALID, /* record-invalid: malformed, or absent while a policy is live */
 };
 
-/* The name behind the constant above; "" for none. */
+/* The name in the comment beside the constant above; "" for none. */
 MTASTS_API const char *mtasts_error_name(enum mtasts_error error);
 
 /* How the MX names of a domain were found (RFC 5321 section 5.1). */
@@ -220,17 +220,17 @@ enum mtasts_mx_state {
 
 MTASTS_API const char *mtasts_mx_state_name(enum mtasts_mx_state state);
 
-/* RFC 7672: what DANE says of one MX host, or of all of a domain's. */
+/* The DANE state of one MX host, or of a domain's whole MX set (RFC 7672). */
 enum mtasts_dane {
-  MTASTS_DANE_NONE,     /* no TLSA records, or none that could count: an unsigned zone */
-  MTASTS_DANE_USABLE,   /* of a domain: of each host, or of some where others cannot be used */
-  MTASTS_DANE_UNUSABLE, /* secure TLSA records, but none that could be used */
+  MTASTS_DANE_NONE,     /* no TLSA records, or an unsigned zone, whose records do not count */
+  MTASTS_DANE_USABLE,   /* of a domain: of each host, or of some while the others are unusable */
+  MTASTS_DANE_UNUSABLE, /* secure TLSA records, none of them usable */
   MTASTS_DANE_BOGUS,    /* validation failed: mail must wait */
   MTASTS_DANE_ERROR,    /* a look-up failed in a signed zone: mail must wait */
   MTASTS_DANE_LOST,     /* of a host: its addresses could not be looked up */
-  MTASTS_DANE_MIXED,    /* of a domain: usable for some hosts, none for others */
-  MTASTS_DANE_UNKNOWN,  /* of a domain: nothing can be validated here */
-  MTASTS_DANE_GONE,     /* of a host: it has no addresses, and counts for nothing */
+  MTASTS_DANE_MIXED,    /* of a domain: usable for some hosts, NONE for others */
+  MTASTS_DANE_UNKNOWN,  /* of a domain: this host cannot validate anything */
+  MTASTS_DANE_GONE,     /* of a host: it has no addresses, and is ignored */
 };
 
 /* "none" (and GONE), "usable" (and MIXED), "unusable", "bogus", "error" (and LOST, UNKNOWN). */
@@ -257,8 +257,8 @@ MTASTS_API bool mtasts_mx_next(const struct mtasts_mx_list *list, size_t *cursor
                                struct mtasts_mx_host *host);
 
 /*
- * All that is known of one policy domain. Times are seconds since the epoch;
- * spans and lists point into memory that whoever filled the entry owns.
+ * All that is known of one policy domain. Times are seconds since the epoch. Spans and lists point
+ * into memory that belongs to the code that filled the entry.
  */
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order of their meaning */
 struct mtasts_entry {
@@ -269,16 +269,16 @@ struct mtasts_entry {
   int64_t fetched;                   /* by HTTPS */
   int64_t expires;                   /* fetched + max_age */
 
-  /* The last look at the record, and what comes next. */
+  /* The last look-up of the record, and what is due next. */
   enum mtasts_record_state record;
   char record_id[MTASTS_ID_MAX + 1]; /* of the last valid record; "" before the first */
   int64_t checked;                   /* the last look-up of the TXT record */
-  int64_t next_check;                /* a use from then on looks it up again */
-  int64_t retry_at;                  /* no HTTPS fetch under record_id before that */
-  bool unresolved;                   /* because the policy host's addresses could not be had */
-  bool local_fault;                  /* record or policy could not be had by a fault of this host's,
-                                        so that nothing is known of what the domain has */
-  uint32_t failures;                 /* in a row */
+  int64_t next_check;                /* a use at or after this time looks it up again */
+  int64_t retry_at;                  /* no HTTPS fetch under record_id before this time */
+  bool unresolved;  /* the last fetch failed because the DNS gave no addresses of the policy host */
+  bool local_fault; /* a fault of this host prevented the look-up: nothing is known of what the
+                       domain has now */
+  uint32_t failures; /* in a row */
   enum mtasts_error error;
   struct mtasts_span detail; /* printable ASCII, at most MTASTS_DETAIL_MAX bytes */
 
@@ -286,7 +286,7 @@ struct mtasts_entry {
   enum mtasts_mx_state mx_state;
   struct mtasts_mx_list mx;
   int64_t mx_expires;
-  bool mx_local_fault; /* they could not be had by a fault of this host's, nor could DANE */
+  bool mx_local_fault; /* a fault of this host prevented the look-up of MX hosts or DANE */
 
   /* DANE of the MX set as a whole. */
   enum mtasts_dane dane;
@@ -295,14 +295,14 @@ struct mtasts_entry {
 
 #define MTASTS_DETAIL_MAX 240 /* bytes */
 
-/* Does the entry's policy govern at `now`: one is there and has not expired? */
+/* Does the entry's policy govern at `now`: is there one, and has it not expired? */
 MTASTS_API bool mtasts_entry_live(const struct mtasts_entry *entry, int64_t now);
 
 /* decision */
 
 /* What to do with mail for a domain. */
 enum mtasts_verdict {
-  MTASTS_VERDICT_UNKNOWN, /* nobody could be asked */
+  MTASTS_VERDICT_UNKNOWN, /* nothing is known, and no look-up was possible */
   MTASTS_VERDICT_NONE,
   MTASTS_VERDICT_TESTING,
   MTASTS_VERDICT_ENFORCE,
@@ -324,26 +324,26 @@ enum mtasts_source {
 
 MTASTS_API const char *mtasts_source_name(enum mtasts_source source);
 
-/* A postmaster's own word on a domain (mtasts.conf `override`). */
+/* The postmaster's own policy for a domain (mtasts.conf `override`). */
 struct mtasts_override {
   struct mtasts_policy policy; /* max_age unused */
-  int64_t until;               /* in force while now < until; INT64_MAX for ever */
-  bool dane_off;               /* as if the domain had no DANE */
-  bool no_policy;              /* it says nothing of a policy: that of the domain governs */
+  int64_t until;               /* in force while now < until; INT64_MAX: without end */
+  bool dane_off;               /* decide as if the domain had no DANE */
+  bool no_policy;              /* the override has no policy: the domain's own governs */
 };
 
 struct mtasts_decision {
   enum mtasts_verdict verdict;
   enum mtasts_source source;
-  const struct mtasts_policy *policy; /* that governs: the entry's or the override's; or NULL */
-  const char *rule;                   /* constant: the sentence and section that decided */
+  const struct mtasts_policy *policy; /* the governing one, of the entry or the override; or NULL */
+  const char *rule;                   /* constant: the rule that decided, with its RFC section */
 };
 
-/* How an entry came to answer this question. */
+/* How an entry came to answer this request. */
 enum mtasts_freshness {
-  MTASTS_CACHED,  /* read from the cache, nobody was asked */
-  MTASTS_ASKED,   /* the record was looked up just now; a policy is older than that */
-  MTASTS_FETCHED, /* the policy was fetched just now: it governs whatever its max_age */
+  MTASTS_CACHED,  /* read from the cache, without a look-up */
+  MTASTS_ASKED,   /* the record was looked up just now; the policy is older */
+  MTASTS_FETCHED, /* the policy was fetched just now: it governs, whatever its max_age */
 };
 
 /*
@@ -362,19 +362,19 @@ MTASTS_API bool mtasts_decision_allows(const struct mtasts_decision *decision,
 /* reading the cache */
 
 /*
- * One handle a process and a directory; it may be shared by threads. Not to be
- * used in a child of the process that opened it: every call then returns
- * MTASTS_FORKED (closing it is allowed and frees memory only).
+ * One handle for each process and directory. Threads may share it. A child of the process that
+ * opened it must not use it: every call returns MTASTS_FORKED there. The child may close it, which
+ * only frees memory.
  */
 struct mtasts_cache;
 
-/* One a thread: holds a reader slot and the copy of the last entry read. */
+/* One for each thread: holds a reader slot and the copy of the last entry read. */
 struct mtasts_reader;
 
 /*
- * Opens a cache directory for reading. Creates nothing. The files are mapped, and a slot in one of
- * them is written for each read: on a full file system that copies what it writes (btrfs, ZFS), and
- * on a disk that fails, that is SIGBUS. A program that must not die of it asks mtastsd instead.
+ * Opens a cache directory for reading. Creates nothing. The files are mapped, and each read writes
+ * a slot in one of them. If the disk fails, or a file system that copies what it writes (btrfs,
+ * ZFS) is full, that write raises SIGBUS. A program that must survive this asks mtastsd instead.
  *
  *   MTASTS_NO_FILE     no cache there yet, or its lock.mdb is missing
  *   MTASTS_PERMISSION  may not read the data, or may not write the lock file
@@ -391,12 +391,11 @@ MTASTS_API enum mtasts_status mtasts_reader_new(struct mtasts_cache *cache,
 MTASTS_API void mtasts_reader_free(struct mtasts_reader *reader);
 
 /*
- * Reads one domain: a single look-up for a domain with a policy, a second one
- * for any other. Allocates nothing. The entry points into the reader and is
- * good until the next call with it.
+ * Reads one domain: a single look-up for a domain with a policy, a second one for any other.
+ * Allocates nothing. The entry points into the reader and is valid until the next call with it.
  *
- * If LMDB cannot read, or while a writer in this process replaces the map, the
- * file is read without LMDB: a few system calls and one page of memory.
+ * If LMDB cannot read, or while a writer in this process replaces the map, the file is read without
+ * LMDB: a few system calls and one page of memory.
  *
  *   MTASTS_ABSENT   not in the cache
  *   MTASTS_CORRUPT  damaged; treat it as absent

@@ -183,14 +183,14 @@ static void others_are_kept(void) {
   int fd = open(path, O_CREAT | O_WRONLY, 0600);
   CU_ASSERT(fd >= 0 && write(fd, "mail", 4) == 4);
   close(fd);
-  CU_ASSERT(!listens(SOCK_STREAM, &listening) && says("no socket"));
+  CU_ASSERT(!listens(SOCK_STREAM, &listening) && says("not a socket"));
   CU_ASSERT(stat(path, &found) == 0 && found.st_size == 4);
   CU_ASSERT(mode_of(run) == 0700);
 
   char target[256];
   snprintf(target, sizeof target, "%s/target", directory);
   CU_ASSERT(unlink(path) == 0 && symlink(target, path) == 0);
-  CU_ASSERT(!listens(SOCK_DGRAM, &listening) && says("no socket"));
+  CU_ASSERT(!listens(SOCK_DGRAM, &listening) && says("not a socket"));
   CU_ASSERT(lstat(path, &found) == 0 && S_ISLNK(found.st_mode));
   CU_ASSERT(access(target, F_OK) != 0);
   remove_all();
