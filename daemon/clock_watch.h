@@ -52,7 +52,7 @@ bool mtasts_clock_settled(const struct mtasts_clock_watch *watch, int64_t uptime
 /* When the cache in the directory was last written, by the clock at that time; 0: not known. */
 int64_t mtasts_clock_written(const char *directory);
 
-/* CLOCK_BOOTTIME. */
+/* CLOCK_BOOTTIME, in seconds. */
 int64_t mtasts_clock_uptime(void);
 
 #endif

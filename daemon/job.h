@@ -33,7 +33,7 @@ enum mtasts_job_kind {
 
 /* Which requests wait for a look-up: the more urgent look-up goes first. */
 enum mtasts_urgency {
-  MTASTS_URGENCY_BACKGROUND, /* nobody */
+  MTASTS_URGENCY_BACKGROUND, /* none */
   MTASTS_URGENCY_NETWORK,    /* only peers over TCP, which get at most half of the slots */
   MTASTS_URGENCY_WAITED,
 };
