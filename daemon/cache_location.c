@@ -5,7 +5,7 @@
 #include "files.h"
 #include "log.h"
 
-/* 0: there is no such file. */
+/* False: there is no such file. */
 static bool find(const char *directory, struct stat *found) {
   char path[4096];
   int len = snprintf(path, sizeof path, "%s/" MTASTS_FILE_DATA, directory);
@@ -30,7 +30,7 @@ void mtasts_cache_location_check(struct mtasts_cache_location *location) {
   if (!location->directory)
     return;
   if (location->replaced && atomic_load(location->replaced) != location->noted) {
-    /* Between the two files there may be none: the next look is soon. */
+    /* While one file replaces the other there may be none: the next check is soon. */
     if (find(location->directory, &found))
       mtasts_cache_location_set(location, location->directory, location->replaced);
     return;

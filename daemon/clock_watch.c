@@ -8,7 +8,7 @@
 
 #include "files.h"
 
-/* 2026-01-01: no clock that is right shows less to this version. */
+/* 2026-01-01: for this version, a clock that shows an earlier time is wrong. */
 static const int64_t made = 1767225600;
 
 static bool is_behind(const struct mtasts_clock_watch *watch, int64_t now) {
@@ -34,7 +34,7 @@ int64_t mtasts_clock_look(struct mtasts_clock_watch *watch, int64_t now, int64_t
     jump = 0;
   } else {
     watch->off += jump;
-    /* One that was behind has been set right. */
+    /* The clock was behind and has been corrected. */
     if (watch->background && !is_behind(watch, now))
       watch->off = 0;
     watch->even = uptime;

@@ -66,7 +66,7 @@ static size_t decision_reply(const struct mtasts_map_answer *found, bool monitor
 
 static size_t entry_reply(const struct mtasts_map_answer *found, const struct mtasts_config *config,
                           int64_t now, char *out) {
-  /* An address literal is as good as a domain without a record. */
+  /* An address literal is treated like a domain without a record. */
   static const struct mtasts_entry none = {.record = MTASTS_RECORD_ABSENT};
   const struct mtasts_entry *entry = found->domain ? found->entry : &none;
   struct mtasts_entry_reply reply = {

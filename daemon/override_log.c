@@ -11,7 +11,7 @@ enum {
   DATE = 10, /* characters of RFC 3339's full-date */
 };
 
-/* "mode=none dane=off until=2027-01-31", of what is set. */
+/* "mode=none dane=off until=2027-01-31", with only the settings that the override has. */
 static void describe(const struct mtasts_override *override, char *out, size_t size) {
   char time[MTASTS_RFC3339_SIZE] = "";
   bool ends = override->until != INT64_MAX && mtasts_rfc3339_format(override->until - DAY, time);

@@ -71,7 +71,7 @@ const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS] = {
                                   .gauge = true},
 };
 
-/* The clock of waits is a few milliseconds coarse. */
+/* The clock has a resolution of a few milliseconds. */
 const int64_t mtasts_wait_bounds[MTASTS_WAITS] = {10,  25,   50,   100,  250,
                                                   500, 1000, 2500, 5000, 10000};
 
