@@ -41,10 +41,9 @@ bool mtasts_cache_check_start(struct mtasts_cache_check *check) {
   check->job = mtasts_job_new(MTASTS_JOB_CHECKED);
   if (!check->job || pthread_attr_init(&attributes) != 0)
     return false;
-  mtasts_log(
-      MTASTS_LOG_INFO,
-      "cache: %s was not closed in order: it is read page by page until all of it is checked",
-      check->directory);
+  mtasts_log(MTASTS_LOG_INFO,
+             "cache: %s was not closed in order: until it is checked, it is read page by page",
+             check->directory);
   pthread_attr_setstacksize(&attributes, STACK_SIZE);
   check->started = pthread_create(&check->id, &attributes, run, check) == 0;
   pthread_attr_destroy(&attributes);

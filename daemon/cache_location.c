@@ -42,8 +42,9 @@ void mtasts_cache_location_check(struct mtasts_cache_location *location) {
   location->lost = lost;
   if (lost)
     mtasts_log(MTASTS_LOG_ERROR,
-               "cache: %s was renamed or removed while it is in use: what is known goes on, is not "
-               "found by others, and may be lost at the end; put it back, or restart mtastsd",
+               "cache: %s was renamed or removed while it is in use: mtastsd goes on using it, but "
+               "other programs do not find it, and it may be lost when mtastsd ends; put it back, "
+               "or restart mtastsd",
                location->directory);
   else
     mtasts_log(MTASTS_LOG_INFO, "cache: %s is in its place again", location->directory);

@@ -29,9 +29,9 @@ static void log_change(struct mtasts_dns_watch *watch, enum mtasts_outage_change
   mtasts_log_value((struct mtasts_span){watch->why, strlen(watch->why)}, why, sizeof why);
   if (change == MTASTS_OUTAGE_BEGINS)
     mtasts_log(MTASTS_LOG_WARNING,
-               "dns=broken servers=%s detail=%s: is the DNS server there, and does it answer this "
-               "machine? Until it works, policies that are cached stay in force, and nothing is "
-               "known of other domains",
+               "dns=broken servers=%s detail=%s: is the DNS server running, and does it answer "
+               "this machine? Until then cached policies stay in force, and the policies of other "
+               "domains are unknown",
                servers, why);
   else if (change == MTASTS_OUTAGE_LASTS)
     mtasts_log(MTASTS_LOG_WARNING, "dns=broken servers=%s detail=%s since=%llds failed=%llu",
@@ -49,7 +49,7 @@ static void log_trouble(struct mtasts_dns_watch *watch) {
     return;
   snprintf(watch->trouble, sizeof watch->trouble, "%s", servers->trouble);
   if (*watch->trouble)
-    mtasts_log(MTASTS_LOG_WARNING, "dns: %s; it is looked at again each second", watch->trouble);
+    mtasts_log(MTASTS_LOG_WARNING, "dns: %s; this is checked again every second", watch->trouble);
 }
 
 /* the ends of queries */
@@ -65,7 +65,7 @@ static void on_lookup_ended(void *context, const char *name, uint16_t type, cons
   probe(watch);
 }
 
-/* on_query has already seen the answer. */
+/* on_lookup_ended has already taken the answer. */
 static void on_probed(void *context, const struct mtasts_dns_answer *answer) {
   struct mtasts_dns_watch *watch = context;
   (void)answer;

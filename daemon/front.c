@@ -270,7 +270,7 @@ enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options,
     snprintf(error, MTASTS_ERROR_TEXT, "the cache cannot be read: %s",
              mtasts_env_reason(status, errno));
   else if (!make_loop(made, options)) {
-    snprintf(error, MTASTS_ERROR_TEXT, "the front loop cannot be made: %s", strerror(errno));
+    snprintf(error, MTASTS_ERROR_TEXT, "the front loop cannot be started: %s", strerror(errno));
     status = MTASTS_IO;
   }
   if (status == MTASTS_OK)

@@ -82,9 +82,8 @@ static bool wait_for(struct mtasts_front *front, const struct question *question
   struct mtasts_waiter *waiter = mtasts_waiters_add(&front->waiters, job, &wait);
   if (!waiter) {
     if (mtasts_ratelimit(&front->too_many_log, TOO_MANY_PAUSE_MS))
-      mtasts_log(MTASTS_LOG_WARNING,
-                 "too many questions wait for look-ups: those for which nothing in force is cached "
-                 "are answered with unknown");
+      mtasts_log(MTASTS_LOG_WARNING, "too many questions wait for look-ups: those without a cached "
+                                     "policy in force are answered with unknown");
     return false;
   }
   waiter->since = now;
@@ -197,7 +196,8 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   }
   mtasts_count(front->stats, MTASTS_COUNT_MISSES);
   if (enforces_nothing(front, question->map)) {
-    /* The override already gives the answer, so mail does not wait for the look-up. */
+    /* In monitor mode the reply is known already, so mail does not wait for the first week's
+     * look-ups. */
     mtasts_waiters_background_lookup(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain,
                                      question->peer);
     mtasts_count_wait(front->stats, 0);
@@ -230,7 +230,7 @@ static size_t answer_stats(struct mtasts_front *front, char *out) {
 }
 
 static size_t too_many(char *out) {
-  return mtasts_map_reply_text("TEMP too much is waiting to be done already: try again later", out);
+  return mtasts_map_reply_text("TEMP too many jobs are waiting: try again later", out);
 }
 
 static size_t do_pending_job(struct mtasts_front *front, const struct question *question,
@@ -280,7 +280,7 @@ static void note_map(struct mtasts_front *front, struct mtasts_span name) {
   front->odd_map = true;
   mtasts_log_value(name, text, sizeof text);
   mtasts_log(MTASTS_LOG_INFO,
-             "socketmap: there is no map %s here: it is answered as postfix; see mtastsd(8)", text);
+             "socketmap: there is no map %s: it is answered like postfix; see mtastsd(8)", text);
 }
 
 size_t mtasts_front_answer(void *context, struct mtasts_peer *peer,
@@ -353,12 +353,12 @@ void mtasts_front_prefetch(void *context, const struct mtasts_peer *peer,
 
 static size_t answer_done(const struct mtasts_job *job, const char *done, char *out) {
   if (!job)
-    return mtasts_map_reply_text("TEMP not done yet: look again later", out);
+    return mtasts_map_reply_text("TEMP not finished yet: check again later", out);
   if (job->status == MTASTS_OK)
     return mtasts_map_reply_text(done, out);
   if (job->status == MTASTS_ABSENT)
     return mtasts_map_reply_text("NOTFOUND ", out);
-  size_t head = mtasts_map_reply_text("TEMP could not be done: ", out);
+  size_t head = mtasts_map_reply_text("TEMP failed: ", out);
   return head + mtasts_map_reply_text(mtasts_status_name(job->status), out + head);
 }
 

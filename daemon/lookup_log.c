@@ -155,10 +155,10 @@ static void log_dane(const struct mtasts_lookup_log *changed, struct mtasts_stat
 /* What happens to mail until DNSSEC works again. */
 static const char *consequence(const struct mtasts_validator_check *check, bool required) {
   if (check->silent)
-    return "what is known of DANE stays in force, and what does not validate is not believed";
+    return "known DANE stays in force, and answers that do not validate are not believed";
   return required ? "all mail is deferred, as dns.dnssec is require"
-                  : "DANE that is known stays in force for a day, of other domains it is not known "
-                    "and MTA-STS alone decides";
+                  : "known DANE stays in force for a day; for other domains DANE is unknown, and "
+                    "MTA-STS alone decides";
 }
 
 void mtasts_lookup_log_dnssec(const struct mtasts_validator_check *check, bool required) {
@@ -201,15 +201,15 @@ void mtasts_lookup_log_tell_clock(int64_t jump, bool in_doubt, int64_t now) {
   mtasts_rfc3339_format(now, when);
   if (jump == 0)
     mtasts_log(MTASTS_LOG_WARNING,
-               "clock=behind now=%s: the clock shows less than when the cache was last written, or "
-               "than when this version was made; is the time right?",
+               "clock=behind now=%s: the clock is earlier than the last write of the cache, or "
+               "than the making of this version; is the time right?",
                when);
   else
     mtasts_log(in_doubt ? MTASTS_LOG_WARNING : MTASTS_LOG_INFO, "clock=jumped by=%+llds now=%s: %s",
                (long long)jump, when,
-               in_doubt ? "is the time right? Until that is known, policies that have expired are "
-                          "kept, and no certificate counts as out of date"
-                        : "policies that have expired are kept for a week from now on");
+               in_doubt ? "is the time right? Until then expired policies are kept, and no "
+                          "certificate counts as out of date"
+                        : "expired policies are kept for a week from now on");
 }
 
 void mtasts_lookup_log_write(const struct mtasts_lookup_log *changed, struct mtasts_stats *stats) {

@@ -73,7 +73,7 @@ static const char *site_mode(const struct mtasts_config *config) {
   return config->site_mode == MTASTS_SITE_MONITOR ? "monitor" : "enforce";
 }
 
-/* Warns of settings that weaken protection. */
+/* Warns of settings that weaken protection or have no effect yet. */
 static void log_warnings(const struct mtasts_config *config) {
   if (config->site_mode == MTASTS_SITE_MONITOR)
     mtasts_log(MTASTS_LOG_WARNING, "site_mode=monitor: nothing is enforced");
@@ -321,7 +321,8 @@ static void save_usage(const struct daemon *daemon) {
   const char *directory = daemon->config ? daemon->config->cache.directory : NULL;
   if (daemon->store && !mtasts_usage_filter_save(daemon->usage, directory, time(NULL)))
     mtasts_log(MTASTS_LOG_WARNING,
-               "which domains are in use could not be kept in %s: %s; all of them count as such",
+               "which domains are in use could not be saved in %s: %s; after the next start all "
+               "count as in use",
                directory, strerror(errno));
 }
 
@@ -421,7 +422,7 @@ static int stop_threads(struct daemon *daemon, int code) {
   mtasts_metrics_free(daemon->metrics);
   daemon->metrics = NULL;
   if (!stop_thread(daemon, &daemon->front_thread) || !stop_thread(daemon, &daemon->net_thread)) {
-    mtasts_log(MTASTS_LOG_WARNING, "told twice to stop: what waited got no answer");
+    mtasts_log(MTASTS_LOG_WARNING, "second signal to stop: waiting requests got no answer");
     mtasts_log_close();
     _exit(code); /* the cache is not damaged by this */
   }

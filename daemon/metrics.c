@@ -155,7 +155,7 @@ static bool answer_request(struct client *client, const struct mtasts_http_reque
     return give_metrics(client, head_alone);
   if (mtasts_span_equal(request->path, MTASTS_SPAN("/healthz")))
     return give_health(client, head_alone);
-  return give_text(client, "404 Not Found", "here are /metrics and /healthz\n", head_alone);
+  return give_text(client, "404 Not Found", "the pages are /metrics and /healthz\n", head_alone);
 }
 
 /* connections */
@@ -210,7 +210,7 @@ static bool read_on(struct client *client) {
   case MTASTS_HTTP_BAD:
     break;
   }
-  return give_text(client, "400 Bad Request", "that is no request\n", false) && send_on(client);
+  return give_text(client, "400 Bad Request", "malformed request\n", false) && send_on(client);
 }
 
 static bool read_away(struct client *client) {

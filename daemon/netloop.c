@@ -339,7 +339,7 @@ static void renew_dns(struct mtasts_netloop *loop) {
   }
   if (mtasts_ratelimit(&loop->store_error_log, LOG_EVERY_MS))
     mtasts_log(MTASTS_LOG_WARNING,
-               "dns: %s; the DNS servers of before are asked, and it is tried again", error);
+               "dns: %s; the earlier DNS servers stay in use, and this is tried again", error);
   mtasts_validator_free(net->validator);
   mtasts_resolver_free(net->resolver);
   net->resolver = old.resolver;
@@ -363,7 +363,7 @@ static enum mtasts_status open_net(struct mtasts_netloop *loop, char error[MTAST
   };
   struct mtasts_net *net = &loop->scheduler.net;
   net->now = wall_clock;
-  snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be made: out of memory");
+  snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be started: out of memory");
   if (!mtasts_dns_watch_open(&loop->dns, loop->scheduler.base, loop->scheduler.stats, wall_clock))
     return MTASTS_NO_MEMORY;
   enum mtasts_status status = open_dns(loop, error);
@@ -400,7 +400,7 @@ static bool open_admission(struct mtasts_netloop *loop) {
 
 static enum mtasts_status open_loop(struct mtasts_netloop *loop, char error[MTASTS_ERROR_TEXT]) {
   loop->scheduler.base = event_base_new();
-  snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be made: out of memory");
+  snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be started: out of memory");
   if (!loop->scheduler.base)
     return MTASTS_NO_MEMORY;
   enum mtasts_status status = open_net(loop, error);

@@ -32,7 +32,7 @@ static void log_override(const struct mtasts_domain_override *item, bool ended) 
   char text[128];
   describe(&item->override, text, sizeof text);
   if (ended)
-    mtasts_log(MTASTS_LOG_WARNING, "override domain=%s%s: it has ended and counts for nothing",
+    mtasts_log(MTASTS_LOG_WARNING, "override domain=%s%s: it has ended and has no effect",
                item->domain.name, text);
   else
     mtasts_log(MTASTS_LOG_INFO, "override domain=%s%s", item->domain.name, text);
@@ -60,11 +60,12 @@ void mtasts_override_log_configure(struct mtasts_override_log *overrides,
       log_override(item, now >= item->override.until);
   }
   if (change > MTASTS_OVERRIDE_LOG_MAX)
-    mtasts_log(MTASTS_LOG_INFO, "override: and %zu more", change - MTASTS_OVERRIDE_LOG_MAX);
+    mtasts_log(MTASTS_LOG_INFO, "override: %zu more are not logged",
+               change - MTASTS_OVERRIDE_LOG_MAX);
   for (size_t i = 0; before && i < before->override_count; i++)
     if (!mtasts_config_override(config, &before->overrides[i].domain) &&
         ++change <= MTASTS_OVERRIDE_LOG_MAX)
-      mtasts_log(MTASTS_LOG_INFO, "override domain=%s: it is gone",
+      mtasts_log(MTASTS_LOG_INFO, "override domain=%s: it was removed",
                  before->overrides[i].domain.name);
   *overrides = (struct mtasts_override_log){.seen = now, .next = next_end(config, now)};
 }

@@ -343,9 +343,9 @@ static void finish(struct mtasts_peer *peer, enum go go, size_t at, bool did_som
   if (!send_gathered(peer) || go == GO_CLOSE || !keep_rest(peer, at))
     mtasts_peer_close(peer);
   else if (go == GO_NO_FRAME)
-    close_malformed(peer, "that is no netstring, or one too long");
+    close_malformed(peer, "not a netstring, or too long");
   else if (go == GO_NO_MAP)
-    close_malformed(peer, "that is no request: there is no map name and a space");
+    close_malformed(peer, "not a request: map name and space are missing");
   else
     settle(peer, did_something || at > 0);
 }

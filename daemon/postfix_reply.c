@@ -89,7 +89,7 @@ static const char *put_patterns(struct mtasts_strbuf *text, const struct mtasts_
   for (size_t cursor = 0; mtasts_names_next(patterns, &cursor, &pattern);) {
     struct mtasts_span spelt = spell(pattern, name);
     if (spelt.len == 0)
-      return "lists an MX host whose name cannot be told to the mail server";
+      return "lists an MX host whose name the mail server cannot take";
     mtasts_strbuf_add(text, text->len == start ? form->first : form->between);
     if (form->starless)
       mtasts_span_take(&spelt, '*');
@@ -227,7 +227,7 @@ static size_t defer(const char *name, const struct mtasts_entry *entry, char *ou
   if (entry)
     mtasts_printable(entry->detail, why, sizeof why);
   return temp(out,
-              "TEMP DNSSEC forbids to deliver to %s for now: %s; it is tried again, see: mtasts "
+              "TEMP DNSSEC forbids delivery to %s for now: %s; it will be tried again, see: mtasts "
               "query %s",
               name, *why ? why : "a look-up of its MX hosts failed validation", name);
 }

@@ -46,7 +46,8 @@ struct saved_positions {
   } positions[PASSES];
 };
 
-_Static_assert(sizeof(struct saved_positions) <= MTASTS_STORE_POSITION_MAX, "fits into a note");
+_Static_assert(sizeof(struct saved_positions) <= MTASTS_STORE_POSITION_MAX,
+               "fits into a saved position");
 
 /* One move, as the walk sees it. */
 struct move {

@@ -169,7 +169,7 @@ enum mtasts_status mtasts_scheduler_log_store_error(struct mtasts_scheduler *sch
     return status;
   mtasts_count(scheduler->stats, MTASTS_COUNT_STORE_FAILURES);
   if (mtasts_ratelimit(&scheduler->store_error_log, LOG_EVERY_MS))
-    mtasts_log(MTASTS_LOG_WARNING, "the cache fails, and goes on with what it has: %s",
+    mtasts_log(MTASTS_LOG_WARNING, "the cache fails, and its present contents stay in use: %s",
                mtasts_env_reason(status, error));
   return status;
 }

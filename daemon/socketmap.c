@@ -116,9 +116,9 @@ static uid_t uid_of(int fd, sa_family_t family) {
   return (uid_t)-1;
 }
 
-static const char busy[] = "as many as may be are open, and all are busy";
+static const char busy[] = "the limit is reached, and all are busy";
 static const char network_busy[] =
-    "as many over TCP as socketmap.network_connections allows are open, and all are busy";
+    "the limit over TCP, socketmap.network_connections, is reached, and all are busy";
 
 /* Accepts one connection. False: none is left, or there is no room for it. */
 static bool let_in(struct mtasts_accept_event *accept_event) {
@@ -133,7 +133,7 @@ static bool let_in(struct mtasts_accept_event *accept_event) {
   }
   int fd = accept_one(accept_event, &family);
   if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-    /* poll(2) can report this even if no connection waits. */
+    /* accept4(2) can fail with EMFILE even if no connection waits. */
     if (!connection_waits(accept_event))
       return false;
     errno = EMFILE;

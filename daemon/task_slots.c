@@ -157,8 +157,8 @@ static bool make_place(struct mtasts_scheduler *scheduler, enum mtasts_task_list
 /*
  * Is there a free slot for one more of this kind? A quarter of the slots is reserved for background
  * tasks, and a quarter for tasks with waiters: hosts that never answer then delay only their own
- * kind. Tasks that only peers over TCP wait for get half of the slots, and leave that quarter to
- * other requests, since any user of this host may connect over TCP. One owner gets a quarter at
+ * kind. Tasks that only peers over TCP wait for get at most half of the slots. They count against
+ * both reserves, since any user of this host may connect over TCP. One owner gets a quarter at
  * most.
  */
 static bool has_place(const struct mtasts_scheduler *scheduler, enum mtasts_task_list to) {

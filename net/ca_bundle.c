@@ -120,8 +120,7 @@ static enum mtasts_status load(struct mtasts_ca_bundle *trust, char *words) {
     status = read_file(file, trust);
   fclose(file);
   if (status == MTASTS_INVALID)
-    return fail(trust, words, "holds no PEM certificate, or one that is damaged or cut short",
-                status);
+    return fail(trust, words, "holds no PEM certificate, or a damaged or truncated one", status);
   return status == MTASTS_OK ? status : fail(trust, words, "out of memory", status);
 }
 

@@ -93,7 +93,7 @@ static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
 
 /* asking the DNS */
 
-#define TOO_LATE "given up after %.1f s: the look-up takes too long"
+#define TOO_LATE "given up after %.1f s: the look-up took too long"
 
 static double seconds_of(const struct mtasts_lookup *lookup) {
   return (double)(mtasts_clock_us() - lookup->begin) / 1e6;
@@ -245,7 +245,7 @@ static void trace_hosts(const struct mtasts_lookup *lookup, const struct mtasts_
 /* RFC 7672 section 2.2.1. */
 static void trace_security(const struct mtasts_lookup *lookup, const struct mtasts_mx_answer *mx) {
   static const char *const text_of[] = {
-      [MTASTS_SECURITY_UNKNOWN] = "not validated: no DANE is known of",
+      [MTASTS_SECURITY_UNKNOWN] = "not validated: DANE is not known",
       [MTASTS_SECURITY_INSECURE] = "insecure, unsigned: no DANE",
       [MTASTS_SECURITY_SECURE] = "secure",
       [MTASTS_SECURITY_BOGUS] = "bogus: mail is deferred",

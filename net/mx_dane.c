@@ -338,7 +338,7 @@ void mtasts_mx_dane_expire(struct mtasts_mx_dane *dane) {
       continue;
     mtasts_validation_cancel(host->validation);
     host->validation = NULL;
-    snprintf(why, sizeof why, "DANE of %s: given up, the look-up takes too long", host->name.name);
+    snprintf(why, sizeof why, "DANE of %s: given up, the look-up took too long", host->name.name);
     end(host, MTASTS_DANE_ERROR, why);
   }
 }

@@ -115,7 +115,8 @@ static void evaluate_header(const struct mtasts_response *response,
   else if (!fields_are(response, "Content-Encoding", MTASTS_SPAN("identity"), &count, &value) ||
            !fields_are(response, "Transfer-Encoding", MTASTS_SPAN("chunked"), &count, &value))
     mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH,
-                         "%s sends the policy in coding %s, unasked", response->tls.host, value);
+                         "%s sends the policy in content coding %s, which was not asked for",
+                         response->tls.host, value);
 }
 
 /* Reads a length. Returns false if it is no number, or larger than a policy may be. */

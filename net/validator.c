@@ -293,14 +293,14 @@ static void take_silence(struct mtasts_validator *validator, const char *why) {
     validator->checking = NULL;
   }
   if (validator->health != WORKS) {
-    fail(validator, why, "is the DNS server there, and does it know DNSSEC?", AGAIN_MS);
+    fail(validator, why, "is the DNS server reachable, and does it support DNSSEC?", AGAIN_MS);
     return;
   }
   bool changed = ++validator->failed == TRIES;
   if (changed)
     set_trouble(validator, why,
-                "is the DNS server there? If it has become one that does not know DNSSEC, name "
-                "another one in dns.servers, or restart");
+                "is the DNS server reachable? If it no longer supports DNSSEC, name another one in "
+                "dns.servers, or restart");
   validator->silent = validator->failed >= TRIES;
   conclude(validator, WORKS, changed, validator->silent ? EVERY_BROKEN_MS : AGAIN_MS);
 }
@@ -319,12 +319,12 @@ static void take_root(void *context, const struct mtasts_dns_answer *answer) {
   }
   if (answer->message.count == 0 || answer->message.rrsigs == 0) {
     fail(validator, "the root's DNSKEY comes without signatures",
-         "the DNS server, or something on the way to it, strips DNSSEC: name another one in "
+         "the DNS server, or something on the path to it, strips DNSSEC: name another one in "
          "dns.servers, or run one on this machine",
          EVERY_BROKEN_MS);
     return;
   }
-  snprintf(why, sizeof why, "the root's DNSKEY does not fit to %.100s (%.100s)", validator->anchor,
+  snprintf(why, sizeof why, "the root's DNSKEY does not match %.100s (%.100s)", validator->anchor,
            answer->detail);
   fail(validator, why,
        "the trust anchor is out of date, or the clock is wrong: update the package dns-root-data, "
