@@ -13,9 +13,8 @@
 #include <sys/stat.h>
 
 struct mtasts_cache_location {
-  const char
-      *directory; /* of the configuration; NULL: mtasts_cache_location_set was not called yet */
-  dev_t device;   /* of data.mdb, with inode */
+  const char *directory; /* of the configuration; NULL: not set yet */
+  dev_t device;          /* of data.mdb, with inode */
   ino_t inode;
   bool lost;                   /* at the last check */
   const atomic_uint *replaced; /* changes when mtastsd itself replaces data.mdb; NULL: never */

@@ -45,8 +45,7 @@ struct mtasts_client {
   uid_t uid;
   unsigned references; /* by peers and pending jobs */
   unsigned pending_jobs, waiters;
-  struct mtasts_peers
-      put_off; /* by time_slice.h: peers whose requests continue in a later turn of the loop */
+  struct mtasts_peers put_off; /* peers that go on in a later turn of the loop: time_slice.h */
   TAILQ_ENTRY(mtasts_client) turn;
 };
 

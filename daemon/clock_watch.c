@@ -22,7 +22,7 @@ void mtasts_clock_begin(struct mtasts_clock_watch *watch, int64_t now, int64_t u
       .even = uptime,
       .least = least > made ? least : made,
   };
-  watch->background = is_behind(watch, now);
+  watch->behind = is_behind(watch, now);
 }
 
 int64_t mtasts_clock_look(struct mtasts_clock_watch *watch, int64_t now, int64_t uptime) {
@@ -35,20 +35,20 @@ int64_t mtasts_clock_look(struct mtasts_clock_watch *watch, int64_t now, int64_t
   } else {
     watch->off += jump;
     /* The clock was behind and has been corrected. */
-    if (watch->background && !is_behind(watch, now))
+    if (watch->behind && !is_behind(watch, now))
       watch->off = 0;
     watch->even = uptime;
   }
-  watch->background = is_behind(watch, now);
+  watch->behind = is_behind(watch, now);
   return jump;
 }
 
 bool mtasts_clock_in_doubt(const struct mtasts_clock_watch *watch) {
-  return watch->background || llabs(watch->off) >= MTASTS_CLOCK_DOUBT;
+  return watch->behind || llabs(watch->off) >= MTASTS_CLOCK_DOUBT;
 }
 
 bool mtasts_clock_settled(const struct mtasts_clock_watch *watch, int64_t uptime) {
-  return uptime - watch->even >= MTASTS_CLOCK_SETTLED && !watch->background;
+  return uptime - watch->even >= MTASTS_CLOCK_SETTLED && !watch->behind;
 }
 
 int64_t mtasts_clock_written(const char *directory) {

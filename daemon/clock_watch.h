@@ -32,7 +32,7 @@ struct mtasts_clock_watch {
   int64_t even;     /* uptime since which the clock has run evenly */
   int64_t off;      /* the sum of the jumps since the clock was last trusted */
   int64_t least;    /* the latest time that the clock is known to have shown */
-  bool background;  /* the clock shows less than `least` */
+  bool behind;      /* the clock shows less than `least` */
 };
 
 /* least: a time that the clock has shown before, such as mtasts_clock_written; 0: not known. */

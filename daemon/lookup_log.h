@@ -16,8 +16,7 @@
 
 struct mtasts_lookup_log {
   const struct mtasts_domain *domain;
-  const struct mtasts_entry
-      *before; /* the entry before the look-up; its pointers are not followed */
+  const struct mtasts_entry *before; /* the entry then; its pointers are not followed */
   const struct mtasts_discovery *discovery;
   bool waited; /* a request waited for it */
   int64_t now;

@@ -17,9 +17,8 @@ enum {
 
 struct mtasts_prometheus {
   const struct mtasts_stats *stats;
-  const struct mtasts_cache_space *space; /* NULL: the cache cannot be read */
-  const struct mtasts_policy_counts
-      *policy_counts; /* if its `taken` is 0 they are not known yet, and left out */
+  const struct mtasts_cache_space *space;           /* NULL: the cache cannot be read */
+  const struct mtasts_policy_counts *policy_counts; /* `taken` 0: not known yet, and left out */
   bool loop_up[MTASTS_LOOPS];
   bool healthy;
   bool monitor;          /* site_mode */

@@ -75,8 +75,8 @@ bool mtasts_scheduler_has_room(const struct mtasts_scheduler *scheduler, bool wa
 
 /*
  * Asks for a look-up, or joins one that does as much. A REFRESH that arrives while an ordinary
- * look-up runs is queued behind it. It is dropped if no job wants an answer and it is no longer due
- * by then. job: NULL, or owned by the scheduler if this returns OK. MTASTS_FULL, MTASTS_NO_MEMORY
+ * look-up runs is queued behind it. It is dropped if it is no longer due by then and no job wants
+ * an answer. job: NULL, or owned by the scheduler if this returns OK. MTASTS_FULL, MTASTS_NO_MEMORY
  */
 enum mtasts_status mtasts_scheduler_request(struct mtasts_scheduler *scheduler,
                                             const struct mtasts_domain *domain,

@@ -29,10 +29,9 @@ enum mtasts_peer_state {
 };
 
 enum {
-  MTASTS_PEER_INPUT = 2048,   /* bytes; more only for a request that is longer */
-  MTASTS_PEER_GATHER = 65536, /* bytes of replies that are gathered before they are sent */
-  MTASTS_PEER_PARTIAL_MAX =
-      30, /* seconds without a complete request, or without progress of a reply */
+  MTASTS_PEER_INPUT = 2048,        /* bytes; more only for a request that is longer */
+  MTASTS_PEER_GATHER = 65536,      /* bytes of replies that are gathered before they are sent */
+  MTASTS_PEER_PARTIAL_MAX = 30,    /* seconds for a whole request, or for a reply's next byte */
   MTASTS_PEER_LOG_INTERVAL = 1000, /* milliseconds between log lines of one kind */
 };
 

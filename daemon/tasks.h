@@ -48,8 +48,7 @@ struct mtasts_task {
   void *owner;
   struct mtasts_task_demand demand;
   struct mtasts_task_demand next; /* of jobs that came too late for this task */
-  enum mtasts_job_kind
-      serves; /* of a task that has begun: the kinds of job up to this are served by it */
+  enum mtasts_job_kind serves;    /* of a task that has begun: the most that it does */
 
   struct mtasts_lookup *lookup; /* running */
   struct mtasts_entry before;   /* the entry when it began, without names and detail */

@@ -1,6 +1,6 @@
 /*
- * resolver.h: DNS look-ups on a libevent loop, by libunbound's event interface (no thread, no
- * fork). Answers arrive in callbacks from the loop, never from inside mtasts_resolver_ask.
+ * resolver.h: DNS queries on a libevent loop, by libunbound's event interface (no thread, no fork).
+ * Answers arrive in callbacks from the loop, never from inside mtasts_resolver_ask.
  *
  * Every query asks a server. Nothing is cached here: no answers, no failures, no statistics about
  * servers. So one domain's dead name servers never count against another domain.
