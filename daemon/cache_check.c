@@ -14,9 +14,9 @@
 #include "tree_check.h"
 
 enum {
-  NICE = 10,            /* answers go first */
+  NICE = 10,            /* so that answers go first */
   STACK_SIZE = 1 << 18, /* bytes */
-  STEP_PAGES = 16,      /* that are salvaged before the loop looks at its other work */
+  STEP_PAGES = 16,      /* that are salvaged between two turns of the loop */
   AGAIN_S = 5,          /* between tries, if the checked file cannot be opened */
   LOG_EVERY_MS = 60000,
 };
@@ -26,7 +26,8 @@ enum {
 static void *run(void *context) {
   struct mtasts_cache_check *check = context;
   pthread_setname_np(pthread_self(), "mtasts-check");
-  setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE); /* of this thread alone */
+  setpriority(PRIO_PROCESS, 0,
+              getpriority(PRIO_PROCESS, 0) + NICE); /* on Linux, of this thread only */
   check->job->status = mtasts_tree_check_until(check->directory, &check->stop);
   if (check->job->status != MTASTS_TIMEOUT) {
     mtasts_queue_give(check->to_net, check->job);
@@ -40,10 +41,9 @@ bool mtasts_cache_check_start(struct mtasts_cache_check *check) {
   check->job = mtasts_job_new(MTASTS_JOB_CHECKED);
   if (!check->job || pthread_attr_init(&attributes) != 0)
     return false;
-  mtasts_log(
-      MTASTS_LOG_INFO,
-      "cache: %s was not closed in order: it is read page by page until all of it is checked",
-      check->directory);
+  mtasts_log(MTASTS_LOG_INFO,
+             "cache: %s was not closed in order: until it is checked, it is read page by page",
+             check->directory);
   pthread_attr_setstacksize(&attributes, STACK_SIZE);
   check->started = pthread_create(&check->id, &attributes, run, check) == 0;
   pthread_attr_destroy(&attributes);
@@ -82,8 +82,8 @@ static void end_salvage(struct mtasts_admission *admission) {
   mtasts_cache_log_salvaged(admission->stats, admission->directory, &salvaged);
 }
 
-/* The new file is in use, while the old one's domains come into it. Readers look into the old one
- * until that is done, so a salvage that cannot begin is tried again. */
+/* From here on the new file is in use, and the old file's entries are copied into it. Readers look
+ * into the old one until that is done, so a salvage that cannot begin is tried again. */
 static void begin_salvage(struct mtasts_admission *admission) {
   if (admission->fd < 0)
     admission->fd = mtasts_salvage_open(admission->directory);
@@ -107,7 +107,9 @@ static void admit(struct mtasts_admission *admission) {
   }
   if (status == MTASTS_CORRUPT) {
     admission->checked = status;
-    mtasts_salvage_mark(admission->directory, true); /* a disk that is full is no reason not to */
+    mtasts_salvage_mark(
+        admission->directory,
+        true); /* salvage even if the mark cannot be written, for instance to a full disk */
     atomic_fetch_add(&admission->stats->replaced, 1);
     status = mtasts_store_replace(admission->store, &admission->fd);
     atomic_fetch_add(&admission->stats->replaced, 1);
@@ -159,7 +161,7 @@ void mtasts_admission_take(struct mtasts_admission *admission, enum mtasts_statu
   admit(admission);
 }
 
-/* What is left of a salvage is done at the next start, by its mark. */
+/* The mark makes the next start continue an unfinished salvage. */
 void mtasts_admission_close(struct mtasts_admission *admission) {
   if (admission->salvage)
     mtasts_salvage_end(admission->salvage);

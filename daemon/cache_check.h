@@ -1,10 +1,10 @@
 /*
- * cache_check.h: the check of a cache that was not closed in order, behind the first answers.
+ * cache_check.h: the check of a cache that was not closed in order, in the background.
  *
- * A thread of its own reads all pages and tells the net loop by a job (MTASTS_JOB_CHECKED). Until
- * then the cache is read page by page, each looked at before it is believed, and what is learnt is
- * kept in memory. Then the net loop opens the cache for LMDB. If it is damaged it is moved aside,
- * and salvaged in steps, between which the loop does its other work.
+ * A thread of its own reads all pages and sends the net loop the result as a job
+ * (MTASTS_JOB_CHECKED). Until then requests are answered without LMDB: each page is checked when it
+ * is read, and new results stay in memory. Then the net loop opens the cache with LMDB. A damaged
+ * cache is renamed and salvaged in steps, and between the steps the loop does its other work.
  */
 #ifndef MTASTS_CACHE_CHECK_H
 #define MTASTS_CACHE_CHECK_H
@@ -21,15 +21,16 @@
 struct mtasts_cache_check {
   const char *directory;
   struct mtasts_queue *to_net;
-  struct mtasts_job *job; /* made at the start, so that telling cannot fail */
+  struct mtasts_job *job; /* made at the start, so that sending the result cannot fail */
   pthread_t id;
   bool started;
   atomic_bool stop;
 };
 
-/* directory and to_net are given, and outlive it. False: no memory, or no thread. */
+/* The caller sets directory and to_net, which must outlive the check. False: no memory, or no
+ * thread. */
 bool mtasts_cache_check_start(struct mtasts_cache_check *check);
-/* Ends it early if need be. */
+/* Ends it, if necessary before all pages are read. */
 void mtasts_cache_check_stop(struct mtasts_cache_check *check);
 
 /* Of the net loop. */
@@ -41,18 +42,18 @@ struct mtasts_admission {
   void *context;
   struct event *step;
   enum mtasts_status checked;
-  struct mtasts_salvage *salvage; /* under way; NULL: none */
+  struct mtasts_salvage *salvage; /* in progress; NULL: none */
   bool replaced;                  /* is a new file in use, and the old one to be salvaged? */
   int fd;                         /* of the file that is salvaged; -1: none */
   struct mtasts_ratelimit store_error_log;
 };
 
-/* store, stats, admitted and context are given; false: no memory. */
+/* The caller sets store, stats, admitted and context. False: no memory. */
 bool mtasts_admission_open(struct mtasts_admission *admission, struct event_base *base,
                            const char *directory);
 void mtasts_admission_close(struct mtasts_admission *admission);
 
-/* checked: what the check came to. */
+/* checked: the result of the check. */
 void mtasts_admission_take(struct mtasts_admission *admission, enum mtasts_status checked);
 
 #endif

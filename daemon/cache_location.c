@@ -5,7 +5,7 @@
 #include "files.h"
 #include "log.h"
 
-/* 0: there is no such file. */
+/* False: there is no such file. */
 static bool find(const char *directory, struct stat *found) {
   char path[4096];
   int len = snprintf(path, sizeof path, "%s/" MTASTS_FILE_DATA, directory);
@@ -30,7 +30,7 @@ void mtasts_cache_location_check(struct mtasts_cache_location *location) {
   if (!location->directory)
     return;
   if (location->replaced && atomic_load(location->replaced) != location->noted) {
-    /* Between the two files there may be none: the next look is soon. */
+    /* While one file replaces the other there may be none: the next check is soon. */
     if (find(location->directory, &found))
       mtasts_cache_location_set(location, location->directory, location->replaced);
     return;
@@ -42,8 +42,9 @@ void mtasts_cache_location_check(struct mtasts_cache_location *location) {
   location->lost = lost;
   if (lost)
     mtasts_log(MTASTS_LOG_ERROR,
-               "cache: %s was renamed or removed while it is in use: what is known goes on, is not "
-               "found by others, and may be lost at the end; put it back, or restart mtastsd",
+               "cache: %s was renamed or removed while it is in use: mtastsd goes on using it, but "
+               "other programs do not find it, and it may be lost when mtastsd ends; put it back, "
+               "or restart mtastsd",
                location->directory);
   else
     mtasts_log(MTASTS_LOG_INFO, "cache: %s is in its place again", location->directory);

@@ -15,7 +15,7 @@
 #include "store.h"
 
 enum {
-  LOCKED_WAIT_MS = 5000, /* a tool that is just writing the cache will end */
+  LOCKED_WAIT_MS = 5000, /* a tool that is writing the cache will end soon */
   LOCKED_STEP_MS = 100,
   CHECK_AT_ONCE = 4 << 20, /* bytes: a file that is read in a few milliseconds */
 };
@@ -30,7 +30,7 @@ static int code_of(enum mtasts_status status) {
   return status == MTASTS_NO_MEMORY ? EX_OSERR : EX_IOERR;
 }
 
-/* What is wrong before the store is open, mtasts_cache_open_writer says better. */
+/* Before the store is open, mtasts_cache_open_writer logs errors itself, with more detail. */
 static void warn(void *context, const char *sentence) {
   const struct mtasts_cache_opening *opening = context;
   if (opening->store)
@@ -50,8 +50,7 @@ void mtasts_cache_log_salvaged(struct mtasts_stats *stats, const char *directory
   mtasts_log(MTASTS_LOG_ERROR, "cache: %s", mtasts_salvaged_words(salvaged, directory, words));
 }
 
-/* Is the file one to be checked behind the first answers? What a salvage left undone comes first.
- */
+/* Must the file be checked in the background? An unfinished salvage goes first. */
 static bool is_unchecked(const char *directory) {
   char path[4096];
   struct stat file;

@@ -1,9 +1,9 @@
 /*
  * cache_open.h: how mtastsd opens its cache at its start.
  *
- * A file whose writer closed it in order (clean_shutdown.h), or a small one, which is checked at
- * once, is open when this returns. Any other is read page by page at first, and checked behind the
- * first answers (cache_check.h). A damaged one is moved aside and salvaged.
+ * A file that its writer closed in order (clean_shutdown.h) is opened at once. A small file is
+ * checked and then opened. Any other file is read page by page at first, and checked in the
+ * background (cache_check.h). A damaged file is renamed and salvaged.
  */
 #ifndef MTASTS_CACHE_OPEN_H
 #define MTASTS_CACHE_OPEN_H
@@ -22,10 +22,10 @@ struct mtasts_cache_opening {
   struct mtasts_store *store; /* the outcome */
 };
 
-/* Waits for a tool that is just writing. Returns EX_OK, or an exit code and has said why. */
+/* Waits while a tool is writing. Returns EX_OK, or an exit code after logging why. */
 int mtasts_cache_open_writer(struct mtasts_cache_opening *opening);
 
-/* Counts a damaged cache, and logs what came of it. */
+/* Counts a damaged cache, and logs what was salvaged. */
 void mtasts_cache_log_salvaged(struct mtasts_stats *stats, const char *directory,
                                const struct mtasts_salvaged *salvaged);
 

@@ -17,7 +17,7 @@ void mtasts_clients_init(struct mtasts_clients *clients, unsigned network_pendin
   }
 }
 
-/* The client's place, or a free one, or the one that the origin's clients share. */
+/* The client's slot, or a free one, or the one that the origin's clients share. */
 static struct mtasts_client *slot_of(struct mtasts_clients *clients, enum mtasts_origin origin,
                                      uid_t uid) {
   struct mtasts_client *shared = &clients->all[MTASTS_CLIENTS_MAX + origin];
@@ -48,8 +48,8 @@ void mtasts_clients_unref(struct mtasts_client *client) {
   client->references--;
 }
 
-/* Is there room beside what is kept for the other origins? Nobody waits at an outcome, so nothing
- * is kept for it. */
+/* Is there room after the reserves of the other origins? Outcomes have no waiters, so nothing is
+ * reserved for them. */
 static bool has_room(const struct mtasts_allowance *share, enum mtasts_origin origin) {
   unsigned reserved = 0;
   for (unsigned other = 0; other < MTASTS_ORIGINS; other++)

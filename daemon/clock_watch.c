@@ -8,7 +8,7 @@
 
 #include "files.h"
 
-/* 2026-01-01: no clock that is right shows less to this version. */
+/* 2026-01-01: for this version, a clock that shows an earlier time is wrong. */
 static const int64_t made = 1767225600;
 
 static bool is_behind(const struct mtasts_clock_watch *watch, int64_t now) {
@@ -22,7 +22,7 @@ void mtasts_clock_begin(struct mtasts_clock_watch *watch, int64_t now, int64_t u
       .even = uptime,
       .least = least > made ? least : made,
   };
-  watch->background = is_behind(watch, now);
+  watch->behind = is_behind(watch, now);
 }
 
 int64_t mtasts_clock_look(struct mtasts_clock_watch *watch, int64_t now, int64_t uptime) {
@@ -34,21 +34,21 @@ int64_t mtasts_clock_look(struct mtasts_clock_watch *watch, int64_t now, int64_t
     jump = 0;
   } else {
     watch->off += jump;
-    /* One that was behind has been set right. */
-    if (watch->background && !is_behind(watch, now))
+    /* The clock was behind and has been corrected. */
+    if (watch->behind && !is_behind(watch, now))
       watch->off = 0;
     watch->even = uptime;
   }
-  watch->background = is_behind(watch, now);
+  watch->behind = is_behind(watch, now);
   return jump;
 }
 
 bool mtasts_clock_in_doubt(const struct mtasts_clock_watch *watch) {
-  return watch->background || llabs(watch->off) >= MTASTS_CLOCK_DOUBT;
+  return watch->behind || llabs(watch->off) >= MTASTS_CLOCK_DOUBT;
 }
 
 bool mtasts_clock_settled(const struct mtasts_clock_watch *watch, int64_t uptime) {
-  return uptime - watch->even >= MTASTS_CLOCK_SETTLED && !watch->background;
+  return uptime - watch->even >= MTASTS_CLOCK_SETTLED && !watch->behind;
 }
 
 int64_t mtasts_clock_written(const char *directory) {

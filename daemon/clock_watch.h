@@ -1,19 +1,19 @@
 /*
  * clock_watch.h: has the clock jumped, and may it be wrong?
  *
- * Expiries are times of the clock that is set (CLOCK_REALTIME); CLOCK_BOOTTIME runs on whatever is
- * set, and through a suspend. Looked at now and then, a change of the distance between the two is
- * a jump.
+ * Expiries are times of CLOCK_REALTIME, which can be set. CLOCK_BOOTTIME cannot be set, and it runs
+ * during a suspend. The two are compared about once a second: a change of their distance is a jump.
  *
- * A jump of an hour or more leaves the clock in doubt: until it is back where it was, or has run on
- * for MTASTS_CLOCK_SETTLED without another one. A clock that shows less than when the cache was
- * written, or than when this version was made, is in doubt too, until it shows more.
+ * After a jump of an hour or more the clock is in doubt until it is back where it was, or has run
+ * for MTASTS_CLOCK_SETTLED without another jump. A clock is also in doubt while it shows a time
+ * before the cache was last written, or before this version was made.
  *
- * What has expired may have done so by a clock that is ahead. So it is kept until the clock has run
- * on evenly for MTASTS_CLOCK_SETTLED, also from the start on: nobody knows then what was before.
+ * A policy may seem expired only because the clock is ahead. So expired entries are kept until the
+ * clock has run evenly for MTASTS_CLOCK_SETTLED. The same holds after each start, since earlier
+ * jumps are unknown.
  *
- * Pure, but for mtasts_clock_written. Times are seconds; `now` is CLOCK_REALTIME's, `uptime`
- * CLOCK_BOOTTIME's. One thread.
+ * Pure, except mtasts_clock_written and mtasts_clock_uptime. Times are seconds: `now` by
+ * CLOCK_REALTIME, `uptime` by CLOCK_BOOTTIME. One thread.
  */
 #ifndef MTASTS_CLOCK_WATCH_H
 #define MTASTS_CLOCK_WATCH_H
@@ -22,37 +22,37 @@
 #include <stdint.h>
 
 enum {
-  MTASTS_CLOCK_JUMP = 10,    /* a change of less is no jump */
-  MTASTS_CLOCK_DOUBT = 3600, /* nor does one of less put the clock in doubt */
+  MTASTS_CLOCK_JUMP = 10,    /* seconds; a smaller change is no jump */
+  MTASTS_CLOCK_DOUBT = 3600, /* seconds; a smaller jump does not put the clock in doubt */
   MTASTS_CLOCK_SETTLED = 7 * 86400,
 };
 
 struct mtasts_clock_watch {
-  int64_t distance; /* from uptime to now, when it was looked at last */
-  int64_t even;     /* uptime since which the clock has run on evenly */
-  int64_t off;      /* the sum of the jumps since it was trusted last */
-  int64_t least;    /* the clock has shown as much before */
-  bool background;  /* it shows less */
+  int64_t distance; /* from uptime to now, at the last check */
+  int64_t even;     /* uptime since which the clock has run evenly */
+  int64_t off;      /* the sum of the jumps since the clock was last trusted */
+  int64_t least;    /* the latest time that the clock is known to have shown */
+  bool behind;      /* the clock shows less than `least` */
 };
 
-/* least: what the clock has shown before, such as mtasts_clock_written; 0: not known. */
+/* least: a time that the clock has shown before, such as mtasts_clock_written; 0: not known. */
 void mtasts_clock_begin(struct mtasts_clock_watch *watch, int64_t now, int64_t uptime,
                         int64_t least);
 
-/* To be called once a second or so. Returns by how much the clock has jumped since the last look;
+/* To be called once a second or so. Returns by how much the clock has jumped since the last call;
  * 0: it has not. */
 int64_t mtasts_clock_look(struct mtasts_clock_watch *watch, int64_t now, int64_t uptime);
 
-/* May it be wrong? */
+/* May the clock be wrong? */
 bool mtasts_clock_in_doubt(const struct mtasts_clock_watch *watch);
 
-/* Has it run on evenly for long enough to believe it what has expired? */
+/* Has the clock run evenly for so long that expired entries may be removed? */
 bool mtasts_clock_settled(const struct mtasts_clock_watch *watch, int64_t uptime);
 
-/* When the cache in the directory was last written, by the clock of then; 0: not known. */
+/* When the cache in the directory was last written, by the clock at that time; 0: not known. */
 int64_t mtasts_clock_written(const char *directory);
 
-/* CLOCK_BOOTTIME. */
+/* CLOCK_BOOTTIME, in seconds. */
 int64_t mtasts_clock_uptime(void);
 
 #endif

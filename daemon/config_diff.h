@@ -1,13 +1,13 @@
 /*
- * config_diff.h: what of a new configuration a running mtastsd cannot take up: what it opened, and
- * who it has become.
+ * config_diff.h: which settings of a new configuration need a restart: those of files and sockets
+ * that are open, and of the user that mtastsd runs as.
  */
 #ifndef MTASTS_CONFIG_DIFF_H
 #define MTASTS_CONFIG_DIFF_H
 
 #include "config.h"
 
-/* Writes the keys and sections that differ, as in "cache, ask.socket"; "" where none does. */
+/* Writes the keys and sections that differ, as in "cache, ask.socket"; "" if none differs. */
 void mtasts_config_diff_needs_restart(const struct mtasts_config *old,
                                       const struct mtasts_config *new, char *out, size_t size);
 

@@ -7,7 +7,7 @@
 #include "log.h"
 #include "ratelimit.h"
 
-/* what is told */
+/* logging */
 
 static void log_servers(const struct mtasts_dns_watch *watch, char *servers) {
   mtasts_dns_server_list_write(mtasts_resolver_servers(watch->resolver), servers);
@@ -29,9 +29,9 @@ static void log_change(struct mtasts_dns_watch *watch, enum mtasts_outage_change
   mtasts_log_value((struct mtasts_span){watch->why, strlen(watch->why)}, why, sizeof why);
   if (change == MTASTS_OUTAGE_BEGINS)
     mtasts_log(MTASTS_LOG_WARNING,
-               "dns=broken servers=%s detail=%s: is the DNS server there, and does it answer this "
-               "machine? Until it works, policies that are cached stay in force, and nothing is "
-               "known of other domains",
+               "dns=broken servers=%s detail=%s: is the DNS server running, and does it answer "
+               "this machine? Until then cached policies stay in force, and the policies of other "
+               "domains are unknown",
                servers, why);
   else if (change == MTASTS_OUTAGE_LASTS)
     mtasts_log(MTASTS_LOG_WARNING, "dns=broken servers=%s detail=%s since=%llds failed=%llu",
@@ -49,10 +49,10 @@ static void log_trouble(struct mtasts_dns_watch *watch) {
     return;
   snprintf(watch->trouble, sizeof watch->trouble, "%s", servers->trouble);
   if (*watch->trouble)
-    mtasts_log(MTASTS_LOG_WARNING, "dns: %s; it is looked at again each second", watch->trouble);
+    mtasts_log(MTASTS_LOG_WARNING, "dns: %s; this is checked again every second", watch->trouble);
 }
 
-/* what is heard */
+/* the ends of queries */
 
 static void probe(struct mtasts_dns_watch *watch);
 
@@ -65,7 +65,7 @@ static void on_lookup_ended(void *context, const char *name, uint16_t type, cons
   probe(watch);
 }
 
-/* Its answer has been heard already. */
+/* on_lookup_ended has already taken the answer. */
 static void on_probed(void *context, const struct mtasts_dns_answer *answer) {
   struct mtasts_dns_watch *watch = context;
   (void)answer;
@@ -81,7 +81,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *context) {
   mtasts_resolver_cancel(watch->probe);
   watch->probe = NULL;
   if (!root)
-    return; /* such an outage goes on */
+    return; /* the outage goes on */
   snprintf(watch->why, sizeof watch->why, "NS .: no answer in %d s", MTASTS_OUTAGE_PROBE_MS / 1000);
   log_change(watch, mtasts_outage_lookup_ended(&watch->outage, "", MTASTS_RR_NS, false,
                                                mtasts_clock_coarse_ms()));

@@ -36,7 +36,7 @@ static void put_at(struct mtasts_due_queue *due_queue, struct item *item, size_t
   item->at = at;
 }
 
-/* Moves an item to where it belongs, upwards or downwards. */
+/* Moves an item up or down to its position. */
 static void sift(struct mtasts_due_queue *due_queue, struct item *item) {
   struct item **heap = due_queue->heap;
   size_t at = item->at;
@@ -70,7 +70,7 @@ void mtasts_due_queue_free(struct mtasts_due_queue *due_queue) {
   free(due_queue);
 }
 
-/* It is one of the leaves. */
+/* The item with the latest time; it is one of the leaves. */
 static struct item *latest(const struct mtasts_due_queue *due_queue) {
   struct item *found = due_queue->heap[due_queue->count / 2];
   for (size_t i = due_queue->count / 2; i < due_queue->count; i++)
@@ -79,7 +79,7 @@ static struct item *latest(const struct mtasts_due_queue *due_queue) {
   return found;
 }
 
-/* False: there is neither room nor anything later. */
+/* Drops the latest item if the queue is full. False: it is full, and no item is later. */
 static bool make_room(struct mtasts_due_queue *due_queue, int64_t due) {
   if (due_queue->count < due_queue->max)
     return true;
@@ -123,7 +123,7 @@ bool mtasts_due_queue_take(struct mtasts_due_queue *due_queue, int64_t now,
   return true;
 }
 
-/* Their order stays. */
+/* All move alike, so the heap's order stays. */
 void mtasts_due_queue_shift(struct mtasts_due_queue *due_queue, int64_t jump) {
   for (size_t i = 0; i < due_queue->count; i++)
     due_queue->heap[i]->due += jump;

@@ -1,8 +1,8 @@
 /*
- * due_queue.h: the few domains that the refresh sweep would come to too late: those that failed and
- * are to be tried again, and policies so short-lived that half of their life passes before the
- * sweep comes round, which it does twice in an interval for their sake. A bounded heap by time;
- * where it is full, the latest is dropped, which the sweep will meet anyway.
+ * due_queue.h: the few domains that the refresh sweep would reach too late. They have failed and
+ * must be tried again, or their policies are so short-lived that half of their life passes before
+ * the sweep's extra pass, which visits each policy twice in an interval. A bounded heap by time. If
+ * it is full, the latest domain is dropped; the sweep reaches it anyway.
  */
 #ifndef MTASTS_DUE_QUEUE_H
 #define MTASTS_DUE_QUEUE_H
@@ -15,15 +15,15 @@ struct mtasts_due_queue;
 struct mtasts_due_queue *mtasts_due_queue_new(size_t max);
 void mtasts_due_queue_free(struct mtasts_due_queue *due_queue);
 
-/* One time a domain: another replaces it. */
+/* Each domain has one time: a new one replaces the old. */
 void mtasts_due_queue_set(struct mtasts_due_queue *due_queue, const struct mtasts_domain *domain,
                           int64_t due);
 void mtasts_due_queue_drop(struct mtasts_due_queue *due_queue, const struct mtasts_domain *domain);
 
-/* Takes the earliest that is due at `now`. */
+/* Removes and returns the domain that is due first. False: none is due at `now`. */
 bool mtasts_due_queue_take(struct mtasts_due_queue *due_queue, int64_t now,
                            struct mtasts_domain *domain);
-/* The clock has jumped by so many seconds: what was due in an hour still is. */
+/* The clock has jumped by so many seconds: shifts all times by as much. */
 void mtasts_due_queue_shift(struct mtasts_due_queue *due_queue, int64_t jump);
 size_t mtasts_due_queue_count(const struct mtasts_due_queue *due_queue);
 

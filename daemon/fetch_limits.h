@@ -1,10 +1,10 @@
 /*
- * fetch_limits.h: how many fetches are under way to one address of policy hosts, and to its
+ * fetch_limits.h: limits how many fetches run at a time to one address of policy hosts, and to its
  * network.
  *
- * The owner of a domain costs nothing: many of them may all point to a few addresses at which
- * nothing answers. So each address (an IPv4 address, or a /64 of IPv6, which one host has at least)
- * has so many fetches at most, and each network (/24, /48) twice as many.
+ * Domains are cheap: an attacker may point many of them to a few addresses at which nothing
+ * answers. So the fetches of each address are bounded, and those of each network (/24, /48) at
+ * twice as many. An IPv6 address counts as its /64, since one host usually has a whole /64.
  *
  * One thread.
  */
@@ -21,26 +21,26 @@ struct mtasts_fetch_limits {
   void *tree; /* tsearch(3) */
 };
 
-/* Where one look-up fetches from; zeroed: it is not known yet. */
+/* The address that one look-up fetches from; zeroed: not known yet. */
 struct mtasts_fetch_limit_use {
   struct mtasts_fetch_limit *host;
   struct mtasts_fetch_limit *network;
-  bool fetches; /* else it waits for the others */
+  bool fetches; /* false: it waits until another fetch ends */
 };
 
-/* Its policy host has this address (IPv4 is mapped). False: no memory. */
+/* The look-up's policy host has this address (IPv4 is mapped). False: no memory. */
 bool mtasts_fetch_limits_add(struct mtasts_fetch_limits *origins,
                              struct mtasts_fetch_limit_use *usage, const struct in6_addr *address);
 /* Zeroes it. If nothing was added, nothing happens. */
 void mtasts_fetch_limits_remove(struct mtasts_fetch_limits *origins,
                                 struct mtasts_fetch_limit_use *usage);
 
-/* May it fetch, if each address may have `max` at a time? */
+/* May the look-up fetch, if each address may have `max` fetches at a time? */
 bool mtasts_fetch_limits_has_room(const struct mtasts_fetch_limit_use *usage, size_t max);
-/* It does. */
+/* The look-up begins its fetch. */
 void mtasts_fetch_limits_fetch(struct mtasts_fetch_limit_use *usage);
 
-/* Do others of its network wait? */
+/* Do other look-ups wait for this address or network? */
 bool mtasts_fetch_limits_waited_for(const struct mtasts_fetch_limit_use *usage);
 
 #endif

@@ -13,16 +13,17 @@
 #include "front_private.h"
 
 enum {
-  DRAIN_MS = 2500, /* for look-ups under way, of the three seconds that a STOP may take */
+  DRAIN_MS = 2500, /* for running look-ups, of the three seconds that a STOP may take */
 };
 
 static struct timeval milliseconds(int64_t ms) {
   return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 }
 
-/* those who wait */
+/* waiters */
 
-/* Gives the waiter its reply, and its peer perhaps the next ones. job NULL: the time is up. */
+/* Gives the waiter its reply; its peer may then get the next ones. job NULL: the deadline has come.
+ */
 static void reply_late(struct mtasts_front *front, struct mtasts_waiter *waiter,
                        const struct mtasts_job *job) {
   struct mtasts_peer *peer = waiter->peer;
@@ -57,7 +58,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *context) {
   while ((waiter = mtasts_waiters_first(&front->waiters)) && waiter->deadline <= now) {
     reply_late(front, waiter, NULL);
     if (!mtasts_socketmap_has_time(front->socketmap))
-      break; /* the others in the next turn */
+      break; /* the other waiters follow in the next turn */
   }
   front->deadline = INT64_MAX;
   mtasts_front_set_deadline(front);
@@ -65,7 +66,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *context) {
 
 /* the inbox */
 
-/* Takes the reference over. */
+/* Takes over the reference. */
 static void configure(struct mtasts_front *front, struct mtasts_snapshot *snapshot) {
   mtasts_snapshot_unref(front->snapshot);
   front->snapshot = snapshot;
@@ -75,7 +76,7 @@ static void configure(struct mtasts_front *front, struct mtasts_snapshot *snapsh
                            snapshot->config->socketmap.network_lookups);
 }
 
-/* False: some who wait are left for the next turn of the loop. */
+/* False: some waiters are left for the next turn of the loop. */
 static bool take_answer(struct mtasts_front *front, const struct mtasts_job *job) {
   if (!front->ended)
     front->ended = mtasts_waiters_end(&front->waiters, job);
@@ -111,7 +112,8 @@ static void listen_on(struct mtasts_front *front, struct mtasts_job *job) {
     job->fd = -1;
     return;
   }
-  /* No memory. Without its file the socket is missed, and made once more. */
+  /* No memory. Its file is removed, so that mtasts_listeners_check misses the socket and opens it
+   * again. */
   if (getsockname(job->fd, (struct sockaddr *)&address, &size) == 0 &&
       address.sun_family == AF_UNIX)
     unlink(address.sun_path);
@@ -133,7 +135,7 @@ static void stop(struct mtasts_front *front) {
   mtasts_socketmap_drain(front->socketmap, on_drained);
 }
 
-/* False: it is not done yet, as the turn of the loop is over. */
+/* False: the turn of the loop is over, and the job is not finished. */
 static bool do_job(struct mtasts_front *front, struct mtasts_job *job) {
   switch (job->kind) {
   case MTASTS_JOB_CONFIGURE:
@@ -155,7 +157,7 @@ static bool do_job(struct mtasts_front *front, struct mtasts_job *job) {
   case MTASTS_JOB_STOP:
     stop(front);
     break;
-  case MTASTS_JOB_CHECKED: /* the net loop's */
+  case MTASTS_JOB_CHECKED: /* jobs for the net loop */
     break;
   case MTASTS_JOB_LOOK_UP:
   case MTASTS_JOB_RECHECK:
@@ -167,8 +169,8 @@ static bool do_job(struct mtasts_front *front, struct mtasts_job *job) {
   return true;
 }
 
-/* Many may wait for one answer, and many answers come at once: what is more than a turn of the loop
- * has time for is left for the next. */
+/* Many waiters may need one answer, and many answers may arrive at once. If they need more time
+ * than one turn of the loop has, the rest is left for the next turn. */
 static void do_jobs(struct mtasts_front *front) {
   struct mtasts_job *job;
   while ((job = STAILQ_FIRST(&front->jobs)) && do_job(front, job)) {
@@ -253,7 +255,7 @@ enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options,
     snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
     return MTASTS_NO_MEMORY;
   }
-  /* Pages of the buffer for replies are the kernel's until they are needed. */
+  /* Not the reply buffer: untouched pages use no memory. */
   memset(made, 0, offsetof(struct mtasts_front, reply));
   made->inbox = options->inbox;
   made->usage = options->usage;
@@ -268,7 +270,7 @@ enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options,
     snprintf(error, MTASTS_ERROR_TEXT, "the cache cannot be read: %s",
              mtasts_env_reason(status, errno));
   else if (!make_loop(made, options)) {
-    snprintf(error, MTASTS_ERROR_TEXT, "the front loop cannot be made: %s", strerror(errno));
+    snprintf(error, MTASTS_ERROR_TEXT, "the front loop cannot be started: %s", strerror(errno));
     status = MTASTS_IO;
   }
   if (status == MTASTS_OK)

@@ -1,18 +1,18 @@
 /*
- * front.h: the front loop. It answers from the cache and never waits: neither for the network,
- * nor for the disk's writer, nor for a lock that another loop holds while it works.
+ * front.h: the front loop. It answers from the cache and never waits: neither for the network, nor
+ * for the disk's writer, nor for a lock that another loop holds while it works.
  *
- * While the writer replaces the map, the file is read without LMDB (reader.c). Only if the file
- * cannot be read does that one look-up wait for the map, for milliseconds.
+ * While the writer replaces the memory map, the file is read without LMDB (reader.c). Only if that
+ * read fails does the request wait for the map, for milliseconds.
  *
- * A request whose answer is cached is one read. One that must wait becomes a waiter of its
- * domain, and a single job for the net loop however many wait; at the deadline of its map it
- * gets the verdict unknown, and the look-up goes on. Waiters and domains waited for are bounded.
- * A use past the TTL of the TXT record is answered at once, and a look-up is started behind it
- * (RFC 8461 section 3.1).
+ * A request whose answer is cached costs one read. Any other request becomes a waiter. All waiters
+ * of one domain share one pending job. At the deadline of its map a waiter gets the verdict
+ * unknown, and the look-up goes on. Waiters and pending jobs are bounded. If the TTL of the TXT
+ * record is over, the request is answered at once from the cache, and a background look-up is
+ * started (RFC 8461 section 3.1).
  *
- * Maps: `postfix`, `QUERY`, `postfix-tlsrpt`, `QUERYwithTLSRPT`, any other name (answers in words
- * of Postfix) and `sts` on both sockets; `decision`, `entry`, `refresh`, `recheck`, `remove`,
+ * Maps: `postfix`, `QUERY`, `postfix-tlsrpt`, `QUERYwithTLSRPT`, any other name (with Postfix's
+ * replies) and `sts` on both sockets; `decision`, `entry`, `refresh`, `recheck`, `remove`,
  * `import`, `stats` on the ask socket alone.
  */
 #ifndef MTASTS_FRONT_H
@@ -49,8 +49,8 @@ struct mtasts_front_options {
 enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options,
                                     char error[MTASTS_ERROR_TEXT], struct mtasts_front **front);
 
-/* Runs until a STOP in the inbox: accepts no more, gives each waiter its answer or `unknown` within
- * three seconds, and returns. */
+/* Runs until a STOP in the inbox: accepts no more connections, gives each waiter its answer or
+ * `unknown` within three seconds, and returns. */
 void mtasts_front_run(struct mtasts_front *front);
 void mtasts_front_free(struct mtasts_front *front);
 

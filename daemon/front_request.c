@@ -16,7 +16,7 @@ enum {
   STS_DEADLINE_MS = 4000,  /* Sendmail waits 5 s */
   MTA_DEADLINE_MS = 30000, /* Postfix waits 100 s */
   TOO_MANY_PAUSE_MS = 60000,
-  SAME_MAIL = 60, /* seconds after a look-up in which the mail that it was for may ask again */
+  SAME_MAIL = 60, /* seconds after a look-up in which the same mail may ask again */
 };
 
 struct question {
@@ -35,7 +35,8 @@ static bool enforces_nothing(const struct mtasts_front *front, enum mtasts_map m
   return mtasts_map_is_mta(map) && config_of(front)->site_mode == MTASTS_SITE_MONITOR;
 }
 
-/* RFC 7672 section 2.2.3: TLSA records are of one port, and those of 25 were looked up. */
+/* RFC 7672 section 2.2.3: TLSA records are for one port, and only those of port 25 were looked up.
+ */
 static bool is_port_25(struct mtasts_span hop) {
   const char *colon = hop.len > 0 ? memrchr(hop.data, ':', hop.len) : NULL;
   if (!colon)
@@ -56,7 +57,7 @@ static size_t reply(struct mtasts_front *front, enum mtasts_map map,
 
 /* waiting */
 
-/* Gives the job, which is taken over, and has the peer wait for it. False: there is no room. */
+/* Gives the job, which is taken over, and makes the peer wait for it. False: there is no room. */
 static bool wait_for(struct mtasts_front *front, const struct question *question,
                      struct mtasts_job *job) {
   enum mtasts_timeout_class timeout_class = MTASTS_TIMEOUT_CLASS_MTA;
@@ -81,9 +82,8 @@ static bool wait_for(struct mtasts_front *front, const struct question *question
   struct mtasts_waiter *waiter = mtasts_waiters_add(&front->waiters, job, &wait);
   if (!waiter) {
     if (mtasts_ratelimit(&front->too_many_log, TOO_MANY_PAUSE_MS))
-      mtasts_log(MTASTS_LOG_WARNING,
-                 "too many questions wait for look-ups: those for which nothing in force is cached "
-                 "are answered with unknown");
+      mtasts_log(MTASTS_LOG_WARNING, "too many questions wait for look-ups: those without a cached "
+                                     "policy in force are answered with unknown");
     return false;
   }
   waiter->since = now;
@@ -98,9 +98,9 @@ static bool wait_for_kind(struct mtasts_front *front, const struct question *que
   return job && wait_for(front, question, job);
 }
 
-/* what the cache knows */
+/* answers from the cache */
 
-/* What the cache could not take goes before what is in it. */
+/* An unstored entry takes precedence over the cached one. */
 static enum mtasts_status read_cached(const struct mtasts_front *front,
                                       const struct mtasts_domain *domain,
                                       struct mtasts_entry *entry) {
@@ -109,8 +109,8 @@ static enum mtasts_status read_cached(const struct mtasts_front *front,
   return mtasts_reader_get(front->reader, domain, entry);
 }
 
-/* Is enough known to answer at once, whatever is due? An override's policy beats that of the
- * domain, never DANE. */
+/* Is enough known to answer at once, whatever is due? An override's policy takes precedence over
+ * the domain's policy, but never over DANE. */
 static bool can_answer(const struct mtasts_discover_settings *settings,
                        const struct mtasts_entry *entry, const struct mtasts_override *override,
                        bool due, int64_t now) {
@@ -126,10 +126,9 @@ static bool is_due(const struct mtasts_discover_settings *settings,
 }
 
 /*
- * Takes out of a stored entry what does not count here. An MTA whose resolver sets no AD bit cannot
- * use TLSA records, and can do no more than defer: if the site wants its policy to decide then
- * (dns.without_ad), they are such as cannot be used, and TLS is demanded (RFC 7672 section 2.2) or
- * what an enforce policy demands.
+ * Adjusts a stored entry to this site. An MTA whose resolver sets no AD bit cannot use TLSA
+ * records, and could only defer. If the policy shall decide then (dns.without_ad), the records are
+ * treated as unusable. Then an enforce policy decides, or TLS is required (RFC 7672 section 2.2).
  */
 static void take(const struct mtasts_front *front, const struct mtasts_discover_settings *settings,
                  struct mtasts_entry *entry) {
@@ -143,8 +142,8 @@ static void take(const struct mtasts_front *front, const struct mtasts_discover_
     entry->dane = MTASTS_DANE_NONE;
 }
 
-/* What is known for certain governs, though nobody could look further: an unexpired policy (RFC
- * 8461 sections 3.3 and 5.1), and DANE (RFC 7672 section 2.1). */
+/* Does the entry govern mail even without a new look-up? True of a live policy (RFC 8461 sections
+ * 3.3 and 5.1), and of DANE (RFC 7672 section 2.1). */
 static bool governs(const struct mtasts_entry *entry, int64_t now) {
   return mtasts_entry_live(entry, now) || mtasts_dane_binds(entry, now);
 }
@@ -154,7 +153,8 @@ static const struct mtasts_override *override_of(const struct mtasts_front *fron
   return mtasts_config_override_at(config_of(front), domain, now);
 }
 
-/* One name of junk mail is asked for once: a domain in use is one that was known already. */
+/* A name from junk mail is asked for once, so only a domain that was already known is marked as
+ * asked for again. */
 static void mark_use(struct mtasts_usage_filter *usage, struct mtasts_usage_filter_slot slot,
                      const struct mtasts_entry *entry, int64_t now) {
   if (entry && now - entry->checked >= SAME_MAIL)
@@ -184,7 +184,7 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   mark_use(front->usage, slot, found.entry, question->now);
   bool due = is_due(&settings, found.entry, question->now);
   if (can_answer(&settings, found.entry, found.override, due, question->now)) {
-    /* Behind an override nothing but DANE is wanted. */
+    /* With an override only DANE is still needed. */
     if (due && (!found.override || found.override->no_policy || settings.dane))
       mtasts_waiters_background_lookup(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain,
                                        question->peer);
@@ -196,7 +196,8 @@ static size_t answer_domain(struct mtasts_front *front, const struct question *q
   }
   mtasts_count(front->stats, MTASTS_COUNT_MISSES);
   if (enforces_nothing(front, question->map)) {
-    /* The answer is known already: no mail has to wait for the first week's look-ups. */
+    /* In monitor mode the reply is known already, so mail does not wait for the first week's
+     * look-ups. */
     mtasts_waiters_background_lookup(&front->waiters, MTASTS_JOB_LOOK_UP, &question->domain,
                                      question->peer);
     mtasts_count_wait(front->stats, 0);
@@ -221,7 +222,7 @@ static size_t answer_no_domain(struct mtasts_front *front, const struct question
   return reply(front, question->map, &found, question->now, out);
 }
 
-/* what only our own programs ask for */
+/* requests of our own programs */
 
 static size_t answer_stats(struct mtasts_front *front, char *out) {
   size_t head = mtasts_map_reply_text("OK ", out);
@@ -229,7 +230,7 @@ static size_t answer_stats(struct mtasts_front *front, char *out) {
 }
 
 static size_t too_many(char *out) {
-  return mtasts_map_reply_text("TEMP too much is waiting to be done already: try again later", out);
+  return mtasts_map_reply_text("TEMP too many jobs are waiting: try again later", out);
 }
 
 static size_t do_pending_job(struct mtasts_front *front, const struct question *question,
@@ -237,7 +238,7 @@ static size_t do_pending_job(struct mtasts_front *front, const struct question *
   return wait_for_kind(front, question, kind) ? MTASTS_REPLY_LATER : too_many(out);
 }
 
-/* The job that stores an entry; NULL: *why says what is wrong with it. */
+/* The job that stores an entry; NULL: *why is the error. */
 static struct mtasts_job *import_job(struct mtasts_span line, struct mtasts_domain *domain,
                                      char why[MTASTS_ERROR_TEXT]) {
   struct mtasts_entry_buffers *store = malloc(sizeof *store);
@@ -260,7 +261,7 @@ static size_t answer_import(struct mtasts_front *front, struct question *questio
   uid_t uid = mtasts_peer_uid(question->peer);
   struct mtasts_span line = question->text;
   char why[MTASTS_ERROR_TEXT];
-  /* An entry says what governs a domain's mail: only to be told by who could write the cache. */
+  /* An entry governs a domain's mail, so only users who could write the cache may import it. */
   if (uid != 0 && uid != geteuid())
     return mtasts_map_reply_text("PERM not permitted", out);
   struct mtasts_job *job = import_job(line, &question->domain, why);
@@ -279,7 +280,7 @@ static void note_map(struct mtasts_front *front, struct mtasts_span name) {
   front->odd_map = true;
   mtasts_log_value(name, text, sizeof text);
   mtasts_log(MTASTS_LOG_INFO,
-             "socketmap: there is no map %s here: it is answered as postfix; see mtastsd(8)", text);
+             "socketmap: there is no map %s: it is answered like postfix; see mtastsd(8)", text);
 }
 
 size_t mtasts_front_answer(void *context, struct mtasts_peer *peer,
@@ -310,7 +311,7 @@ size_t mtasts_front_answer(void *context, struct mtasts_peer *peer,
   case MTASTS_MAP_POSTFIX:
   case MTASTS_MAP_TLSRPT:
   case MTASTS_MAP_STS:
-    /* A next hop in brackets is looked up without MX, as a smart host mostly is. */
+    /* A next hop in brackets is looked up without MX; it is usually a smart host. */
     if (question.text.data[0] == '[' && !config_of(front)->socketmap.bracketed)
       return mtasts_map_reply_text("NOTFOUND ", out);
     break;
@@ -352,12 +353,12 @@ void mtasts_front_prefetch(void *context, const struct mtasts_peer *peer,
 
 static size_t answer_done(const struct mtasts_job *job, const char *done, char *out) {
   if (!job)
-    return mtasts_map_reply_text("TEMP not done yet: look again later", out);
+    return mtasts_map_reply_text("TEMP not finished yet: check again later", out);
   if (job->status == MTASTS_OK)
     return mtasts_map_reply_text(done, out);
   if (job->status == MTASTS_ABSENT)
     return mtasts_map_reply_text("NOTFOUND ", out);
-  size_t head = mtasts_map_reply_text("TEMP could not be done: ", out);
+  size_t head = mtasts_map_reply_text("TEMP failed: ", out);
   return head + mtasts_map_reply_text(mtasts_status_name(job->status), out + head);
 }
 
@@ -384,7 +385,7 @@ size_t mtasts_front_answer_late(struct mtasts_front *front, const struct mtasts_
     return answer_done(job, "TEMP the answer cannot be read", out);
   } else if (read_cached(front, domain, &entry) == MTASTS_OK) {
     take(front, &settings, &entry);
-    if (governs(&entry, now)) /* no news in time */
+    if (governs(&entry, now)) /* no result in time */
       found.entry = &entry;
   }
   return reply(front, waiter->map, &found, now, out);

@@ -1,9 +1,9 @@
 /*
  * health.h: are both loops alive, is every socket open, and can the cache be read and written?
  *
- * Each loop is asked for a sign of life through its inbox, one question at a time, so that a loop
- * that hangs is known by the age of the question it has not read. Nothing is asked of a loop while
- * nobody wants to know, and no timer runs in it for this.
+ * Each loop gets a ping through its inbox, one at a time. The age of an unread ping shows how long
+ * a loop has been hanging. A loop gets pings only if something asks for its health, and no timer
+ * runs in it for this.
  *
  * For one thread, which is neither loop.
  */
@@ -15,7 +15,7 @@
 #include "stats.h"
 
 enum {
-  MTASTS_HEALTH_SILENCE_MS = 30000, /* a loop that has been silent for longer hangs */
+  MTASTS_HEALTH_SILENCE_MS = 30000, /* a loop whose ping is older hangs */
   MTASTS_HEALTH_TEXT = 2048,        /* bytes, with the NUL */
 };
 
@@ -28,13 +28,13 @@ struct mtasts_health {
   int64_t asked[MTASTS_LOOPS]; /* by mtasts_clock_coarse_ms; 0: not yet */
 };
 
-/* Asks each loop that has answered the last time. To be called every few seconds. */
+/* Sends a ping to each loop that has read the last one. To be called every few seconds. */
 void mtasts_health_ask(struct mtasts_health *health);
 
-/* How long the loop has left a question unanswered, in milliseconds. */
+/* The age of the loop's unread ping, in milliseconds. */
 int64_t mtasts_health_silence(const struct mtasts_health *health, enum mtasts_loop loop);
 
-/* Is all well? Writes "ok" or what is not, a line each. */
+/* Is everything in order? Writes "ok", or a line for each fault. */
 bool mtasts_health_check(const struct mtasts_health *health, char words[MTASTS_HEALTH_TEXT]);
 
 #endif

@@ -14,7 +14,8 @@ static bool is_token(char c) {
   return mtasts_is_visible(c) && !strchr("\"(),/:;<=>?@[\\]{}", c);
 }
 
-/* What a field's value may have; a byte from 0x80 up is of some character set, or of none. */
+/* May a field's value contain the byte? Bytes from 0x80 up are allowed, of whatever character set.
+ */
 static bool is_text(char c) {
   unsigned char byte = (unsigned char)c;
   return c == '\t' || (byte >= 0x20 && byte != 0x7f);
@@ -31,8 +32,8 @@ static bool is_word(struct mtasts_span text, bool (*is)(char c)) {
   return text.len > 0 && all(text, is);
 }
 
-/* Of `/path?query`, or of `http://host/path?query`, which a proxy is sent and a server must
- * know as well (RFC 9112 section 3.2.2). */
+/* The path of `/path?query`, or of `http://host/path?query`: the latter is for proxies, but a
+ * server must accept it too (RFC 9112 section 3.2.2). */
 static struct mtasts_span path_of(struct mtasts_span target) {
   const struct mtasts_span scheme = MTASTS_SPAN("http://");
   struct mtasts_span path;

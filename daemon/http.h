@@ -1,10 +1,9 @@
 /*
- * http.h: the head of an HTTP/1.1 request (RFC 9112), as far as a server of two small pages needs
- * it. Pure: bytes in, words out.
+ * http.h: parses the head of an HTTP/1.1 request (RFC 9112), as far as a server of two small pages
+ * needs it. Pure.
  *
- * Strict where leniency has no use: no folded fields, no space before a colon, no control
- * characters, and the Host field just once (RFC 9112 section 3.2). A line may end with LF alone
- * (section 2.2).
+ * Strict: no folded fields, no space before a colon, no control characters, and the Host field just
+ * once (RFC 9112 section 3.2). A line may end with LF alone (section 2.2).
  */
 #ifndef MTASTS_HTTP_H
 #define MTASTS_HTTP_H
@@ -27,12 +26,12 @@ struct mtasts_http_request {
 };
 
 enum mtasts_http_progress {
-  MTASTS_HTTP_MORE, /* is the beginning of a request, perhaps */
-  MTASTS_HTTP_READ, /* the head is there; what follows it is not looked at */
+  MTASTS_HTTP_MORE, /* incomplete, and so far not malformed */
+  MTASTS_HTTP_READ, /* the head is complete; bytes after it are ignored */
   MTASTS_HTTP_BAD,  /* malformed, or longer than MTASTS_HTTP_HEAD_MAX */
 };
 
-/* bytes: all that has come so far. *request is written where this is MTASTS_HTTP_READ. */
+/* bytes: all that has arrived so far. *request is written if the result is MTASTS_HTTP_READ. */
 enum mtasts_http_progress mtasts_http_read(struct mtasts_span bytes,
                                            struct mtasts_http_request *request);
 

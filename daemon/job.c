@@ -63,7 +63,8 @@ void mtasts_queue_give(struct mtasts_queue *queue, struct mtasts_job *job) {
 
 void mtasts_queue_take(struct mtasts_queue *queue, struct mtasts_jobs *jobs) {
   uint64_t count;
-  /* Emptied before the jobs are taken: whoever gives one afterwards wakes us again. */
+  /* The eventfd is emptied before the jobs are taken, so a job that is given afterwards wakes the
+   * loop again. */
   while (read(queue->fd, &count, sizeof count) < 0 && errno == EINTR)
     continue;
   pthread_mutex_lock(&queue->lock);

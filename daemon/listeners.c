@@ -17,7 +17,7 @@ static const char *endpoint_of(const char *path, char out[MTASTS_LISTENERS_ENDPO
   return out;
 }
 
-/* Keeps a socket where those will find it who serve at it. */
+/* Stores a socket for the thread that will serve it. */
 static bool keep(struct mtasts_listeners *listeners, enum mtasts_listener_kind kind, int fd,
                  const char *where) {
   size_t used = strlen(listeners->text);
@@ -70,7 +70,7 @@ static enum mtasts_listener_kind kind_of(const struct mtasts_service_socket *giv
              : MTASTS_LISTENER_SOCKETMAP;
 }
 
-/* Of systemd's unix sockets, only whether they are still where they were can be known. */
+/* For systemd's unix sockets, the only check is whether their files still exist. */
 static void mark_given(struct mtasts_listeners *listeners, enum mtasts_listener_kind kind, int fd) {
   struct mtasts_listener_address address = {.kind = kind, .by_systemd = true, .open = true};
   struct sockaddr_un at;
@@ -164,7 +164,7 @@ bool mtasts_listeners_open(struct mtasts_listeners *listeners, const struct mtas
   }
   if (listeners->listener_count > 0)
     return true;
-  size_t first = 0; /* there is one: the ask socket has a place */
+  size_t first = 0; /* there is one: the ask socket always has an address */
   while (listeners->addresses[first].open)
     first++;
   snprintf(error, MTASTS_ERROR_TEXT, "%s", listeners->addresses[first].why);
@@ -174,7 +174,7 @@ bool mtasts_listeners_open(struct mtasts_listeners *listeners, const struct mtas
 
 /* later */
 
-/* Nobody reaches the socket any more: its file was removed or moved, or another one is there. */
+/* Is the socket unreachable, because its file was removed, moved or replaced? */
 static bool is_lost(const struct mtasts_listener_address *address) {
   return address->open && !mtasts_listen_is_current(&address->listening);
 }
@@ -204,7 +204,7 @@ static void lose(const struct mtasts_listeners *listeners,
   }
 }
 
-/* True: it has been opened, or lost. */
+/* True: the socket was opened, or lost. */
 static bool check(const struct mtasts_listeners *listeners,
                   struct mtasts_listener_address *address) {
   char before[MTASTS_ERROR_TEXT];
@@ -221,7 +221,7 @@ static bool check(const struct mtasts_listeners *listeners,
     mtasts_log(MTASTS_LOG_INFO, "%s: listening there now", address->endpoint);
     return true;
   }
-  /* What is known of the holder stays known while the failure is the same. */
+  /* While the failure is the same, the text that names the holder of the address is kept. */
   if (address->number == number)
     memcpy(address->why, before, sizeof before);
   return false;

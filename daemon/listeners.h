@@ -1,11 +1,13 @@
 /*
- * listeners.h: all sockets that mtastsd is reached by: those that systemd has opened for it, and
- * those that it opens itself because systemd has not.
+ * listeners.h: all sockets at which mtastsd accepts connections or takes outcomes. systemd has
+ * opened some of them; mtastsd opens the others itself.
  *
- * One that cannot be opened, since another process has the address or the host does not have it
- * yet, keeps no other from serving. It is tried again, and so is a unix socket that was removed.
+ * A socket may fail to open, because another process has the address or the host does not have it
+ * yet. The others serve all the same, and the failed one is tried again. A unix socket that was
+ * removed is opened again.
  *
- * For one thread: that of main.c. What is opened later is given to who serves there.
+ * For one thread: that of main.c. A socket that is opened later is given to the loop that serves
+ * it.
  */
 #ifndef MTASTS_LISTENERS_H
 #define MTASTS_LISTENERS_H
@@ -36,13 +38,12 @@ struct mtasts_listener_address {
   struct mtasts_listen_socket listening; /* the last one that was opened; fd -1: none yet */
   bool by_systemd;
   bool open;
-  int number;                  /* why not: an errno, */
+  int number;                  /* if not open: an errno, */
   char why[MTASTS_ERROR_TEXT]; /* and a sentence */
 };
 
 struct mtasts_listeners {
-  struct mtasts_listener
-      listeners[MTASTS_LISTENERS_MAX]; /* for whoever runs the front loop to close */
+  struct mtasts_listener listeners[MTASTS_LISTENERS_MAX]; /* to be passed to mtasts_front_new */
   size_t listener_count;
   int outcome_fd; /* likewise; -1: none */
   int metrics_fd; /* for mtasts_metrics_new; -1: none */
@@ -53,32 +54,32 @@ struct mtasts_listeners {
 };
 
 /*
- * systemd's sockets are told apart by name (ask, socketmap, outcome, metrics), and where they have
- * none of these by type and address. What the configuration names and systemd did not bring is
- * opened, or is a place with open false. The configuration is kept. False: nobody could ask
- * anything; error says why, errno is mtasts_listen's.
+ * systemd's sockets are matched by name (ask, socketmap, outcome, metrics), or by type and address
+ * if they have none of these names. A configured address that systemd did not pass is opened here;
+ * if that fails, its `open` is false. The pointer config is kept. False: no socket for requests is
+ * open; error says why, errno is mtasts_listen's.
  */
 bool mtasts_listeners_open(struct mtasts_listeners *listeners, const struct mtasts_config *config,
                            char error[MTASTS_ERROR_TEXT]);
 
-/* Takes over fd, a socket of that kind that serves from now on. It stands in for `old`, a socket
- * that was given before and that nobody can reach any more; -1: for none. False: it cannot, and has
- * left fd alone. */
+/* Takes over fd, a socket of that kind, and serves it from now on. fd replaces `old`, a socket that
+ * was given before and that clients can no longer reach; -1: none. False: it cannot, and the caller
+ * still owns fd. */
 typedef bool mtasts_listeners_give_fn(void *context, enum mtasts_listener_kind kind, int fd,
                                       int old);
 
 /*
- * Looks whether unix sockets are still there, and tries again what is not open. Logs what has
- * changed. To be called every MTASTS_LISTENERS_RETRY seconds. Returns whether anything has changed.
+ * Checks whether unix sockets still exist, and tries again to open what is not open. Logs changes.
+ * To be called every MTASTS_LISTENERS_RETRY seconds. Returns whether anything has changed.
  */
 bool mtasts_listeners_check(struct mtasts_listeners *listeners, mtasts_listeners_give_fn *give,
                             void *context);
 
-/* Writes a line for each place that is not open, as much as fits; "" where all are. Returns their
- * number. */
+/* Writes a line for each address that is not open, as far as they fit; "" if all are open. Returns
+ * their number. */
 size_t mtasts_listeners_failed(const struct mtasts_listeners *listeners, char *lines, size_t size);
 
-/* Removes the files of its own unix sockets. */
+/* Removes the files of the unix sockets that mtastsd opened itself. */
 void mtasts_listeners_remove(const struct mtasts_listeners *listeners);
 
 #endif

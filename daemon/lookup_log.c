@@ -19,23 +19,23 @@ static struct text text_of(const struct mtasts_entry *entry) {
   return text;
 }
 
-/* An id is letters and digits; of a policy that was found without its record there is none. */
+/* An id is letters and digits; a policy that was found without its record has none. */
 static const char *id_of(const struct mtasts_entry *entry) {
   return entry->policy_id[0] ? entry->policy_id : "\"\"";
 }
 
-/* Was the record looked at, not the MX hosts alone? */
+/* Was the record looked up, not only the MX hosts? */
 static bool looked(const struct mtasts_lookup_log *changed) {
   return changed->discovery->freshness != MTASTS_CACHED;
 }
 
-/* Was a fetch tried, in vain? */
+/* Was a fetch tried, and did it fail? */
 static bool fetch_failed(const struct mtasts_lookup_log *changed) {
   const struct mtasts_entry *entry = &changed->discovery->entry;
   return entry->failures > 0 && entry->retry_at > 0 && entry->retry_at != changed->before->retry_at;
 }
 
-/* Did this look-up fail, and not just wait for the next try? */
+/* Did this look-up fail, rather than wait for the next try? */
 static bool failed(const struct mtasts_lookup_log *changed) {
   const struct mtasts_entry *entry = &changed->discovery->entry;
   return looked(changed) && entry->failures > 0 &&
@@ -74,8 +74,9 @@ static void log_policy(const struct mtasts_lookup_log *changed) {
 }
 
 /*
- * A fetch and a failing DNS are tried less and less often. A record that is gone is looked for
- * at its TTL, for as long as the policy lives: of that, every doubling is told.
+ * A failed fetch and a failing DNS are tried again with back-off, so each failure is logged. A
+ * missing record is looked up again at its TTL while the policy is live, so only every doubling of
+ * the count is logged.
  */
 static bool worth_a_line(const struct mtasts_entry *entry) {
   return entry->error != MTASTS_ERROR_RECORD_INVALID ||
@@ -86,14 +87,14 @@ static void log_failure(const struct mtasts_lookup_log *changed) {
   const struct mtasts_entry *entry = &changed->discovery->entry;
   const struct text text = text_of(entry);
   if (!mtasts_entry_live(entry, changed->now)) {
-    /* Nothing is lost yet, and it is told once. A dead DNS is no word about MTA-STS. */
+    /* Nothing is lost yet, so it is logged once. A dead DNS says nothing about MTA-STS. */
     if (entry->failures == 1 && entry->record != MTASTS_RECORD_ERROR)
       mtasts_log(MTASTS_LOG_INFO, "lookup domain=%s error=%s detail=%s%s", changed->domain->name,
                  mtasts_error_name(entry->error), text.detail,
                  entry->local_fault ? " local=yes" : "");
     return;
   }
-  /* RFC 8461 section 3.3: a domain on its way out of MTA-STS is no reason to alert anybody. */
+  /* RFC 8461 section 3.3: a domain that is leaving MTA-STS (mode none) needs no alert. */
   if (entry->policy.mode != MTASTS_MODE_NONE && worth_a_line(entry))
     mtasts_log(MTASTS_LOG_WARNING, "refresh domain=%s error=%s detail=%s expires=%s failures=%u",
                changed->domain->name, mtasts_error_name(entry->error), text.detail, text.expires,
@@ -122,7 +123,7 @@ static void log_end(const struct mtasts_lookup_log *changed, struct mtasts_stats
             "will be sent without MTA-STS from then on");
     return;
   }
-  /* Once: at the first look after its end. */
+  /* Logged once: at the first look-up after the policy has expired. */
   enum mtasts_error error = entry->failures > 0 ? entry->error : before->error;
   if (looked(changed) && before->checked < entry->expires && error != MTASTS_ERROR_NONE)
     alert(changed, stats, "policy-expired", error, "is sent without MTA-STS now");
@@ -134,7 +135,7 @@ static bool dane_fails(const struct mtasts_entry *entry) {
          (entry->dane == MTASTS_DANE_BOGUS || entry->dane == MTASTS_DANE_ERROR);
 }
 
-/* It begins, and ends, with a line each. */
+/* Logs one line when a DANE failure begins, and one when it ends. */
 static void log_dane(const struct mtasts_lookup_log *changed, struct mtasts_stats *stats) {
   const struct mtasts_entry *entry = &changed->discovery->entry;
   bool fails = dane_fails(entry);
@@ -151,13 +152,13 @@ static void log_dane(const struct mtasts_lookup_log *changed, struct mtasts_stat
   }
 }
 
-/* What becomes of mail until that is mended. */
+/* What happens to mail until DNSSEC works again. */
 static const char *consequence(const struct mtasts_validator_check *check, bool required) {
   if (check->silent)
-    return "what is known of DANE stays in force, and what does not validate is not believed";
+    return "known DANE stays in force, and answers that do not validate are not believed";
   return required ? "all mail is deferred, as dns.dnssec is require"
-                  : "DANE that is known stays in force for a day, of other domains it is not known "
-                    "and MTA-STS alone decides";
+                  : "known DANE stays in force for a day; for other domains DANE is unknown, and "
+                    "MTA-STS alone decides";
 }
 
 void mtasts_lookup_log_dnssec(const struct mtasts_validator_check *check, bool required) {
@@ -200,15 +201,15 @@ void mtasts_lookup_log_tell_clock(int64_t jump, bool in_doubt, int64_t now) {
   mtasts_rfc3339_format(now, when);
   if (jump == 0)
     mtasts_log(MTASTS_LOG_WARNING,
-               "clock=behind now=%s: the clock shows less than when the cache was last written, or "
-               "than when this version was made; is the time right?",
+               "clock=behind now=%s: the clock is earlier than the last write of the cache, or "
+               "than the making of this version; is the time right?",
                when);
   else
     mtasts_log(in_doubt ? MTASTS_LOG_WARNING : MTASTS_LOG_INFO, "clock=jumped by=%+llds now=%s: %s",
                (long long)jump, when,
-               in_doubt ? "is the time right? Until that is known, policies that have expired are "
-                          "kept, and no certificate counts as out of date"
-                        : "policies that have expired are kept for a week from now on");
+               in_doubt ? "is the time right? Until then expired policies are kept, and no "
+                          "certificate counts as out of date"
+                        : "expired policies are kept for a week from now on");
 }
 
 void mtasts_lookup_log_write(const struct mtasts_lookup_log *changed, struct mtasts_stats *stats) {

@@ -1,7 +1,7 @@
 /*
- * mtastsd: opens what the daemon works with, as root where root starts it; then two threads,
- * the front loop (front.h) and the net loop (netloop.h), and a third that waits for signals and
- * tells how the others do (metrics.h).
+ * mtastsd: opens sockets and cache, as root if root starts it. Then it runs two threads, the front
+ * loop (front.h) and the net loop (netloop.h). The main thread waits for signals and serves the
+ * metrics (metrics.h).
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -32,8 +32,8 @@
 #include "thread.h"
 
 enum {
-  TRIM_THRESHOLD = 1 << 17, /* bytes; free memory above that goes back to the system */
-  REST = 10,                /* seconds between looks at the memory */
+  TRIM_THRESHOLD = 1 << 17, /* bytes; more free memory than that is returned to the system */
+  REST = 10,                /* seconds between checks whether memory can be returned */
 };
 
 #define NOT_YET "this version does not know it yet"
@@ -47,7 +47,7 @@ struct daemon {
   int signals;             /* a signalfd */
   struct event *signalled;
   struct event *rest;
-  int signal; /* that has come; 0: none yet */
+  int signal; /* that has arrived; 0: none yet */
   struct mtasts_listeners listeners;
   struct mtasts_cache_opening opening;
   struct mtasts_store *store;
@@ -57,7 +57,7 @@ struct daemon {
   bool queues;
   struct mtasts_usage_filter *usage;
   struct mtasts_stats stats;
-  unsigned long long lookups; /* when memory was last given back */
+  unsigned long long lookups; /* their count when memory was last returned */
   struct mtasts_netloop *netloop;
   struct mtasts_front *front;
   struct mtasts_metrics *metrics; /* NULL: none */
@@ -73,7 +73,7 @@ static const char *site_mode(const struct mtasts_config *config) {
   return config->site_mode == MTASTS_SITE_MONITOR ? "monitor" : "enforce";
 }
 
-/* What a postmaster may take for granted, and must not. */
+/* Warns of settings that weaken protection or have no effect yet. */
 static void log_warnings(const struct mtasts_config *config) {
   if (config->site_mode == MTASTS_SITE_MONITOR)
     mtasts_log(MTASTS_LOG_WARNING, "site_mode=monitor: nothing is enforced");
@@ -115,8 +115,8 @@ static void on_signal(evutil_socket_t fd, short what, void *context) {
 
 static void on_rest(evutil_socket_t fd, short what, void *context);
 
-/* Before any thread, so that all of them inherit it: signals are for next_signal alone. SIGUSR2
- * says that a thread has ended. */
+/* Called before any thread is made, so that all threads inherit the mask: only next_signal takes
+ * signals. SIGUSR2 says that a thread has ended. */
 static int catch_signals(struct daemon *daemon) {
   const int waited_for[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
   const struct timeval rest = {.tv_sec = REST};
@@ -141,9 +141,9 @@ static int catch_signals(struct daemon *daemon) {
   return mtasts_daemon_main_fail(&daemon->program, EX_OSERR, "out of memory or descriptors");
 }
 
-/* Memory and descriptors. Returns how many peers there may be. */
+/* Sets up memory and descriptors. Returns how many peers there may be. */
 static unsigned prepare_process(const struct daemon *daemon) {
-  mallopt(M_ARENA_MAX, 2); /* the front loop's, and one for all that is not in a hurry */
+  mallopt(M_ARENA_MAX, 2); /* one for the front loop, and one for everything else */
   mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
   mtasts_process_raise_descriptors();
   struct mtasts_descriptors shares = mtasts_process_descriptors();
@@ -172,7 +172,8 @@ static int open_listeners(struct daemon *daemon) {
                                  error);
 }
 
-/* Root makes the directory of the cache for the user it becomes, who may not make it himself. */
+/* As root, makes the cache's directory for the user that it then becomes, who may not be allowed to
+ * make it. */
 static int drop_root(struct daemon *daemon) {
   const struct mtasts_config *config = daemon->config;
   const struct mtasts_owner owner = {config->uid, config->gid};
@@ -184,7 +185,7 @@ static int drop_root(struct daemon *daemon) {
                                      config->cache.directory, strerror(rc));
     close(fd);
   }
-  if (config->uid == geteuid() && config->gid == getegid()) /* of a namespace, perhaps */
+  if (config->uid == geteuid() && config->gid == getegid()) /* perhaps root of a user namespace */
     return EX_OK;
   return mtasts_daemon_main_drop_root(&daemon->program, config);
 }
@@ -315,12 +316,13 @@ static int open_all(struct daemon *daemon) {
   return code == EX_OK ? open_periodic_checks(daemon) : code;
 }
 
-/* While the cache is still ours. */
+/* Must run while this process still holds the cache's lock. */
 static void save_usage(const struct daemon *daemon) {
   const char *directory = daemon->config ? daemon->config->cache.directory : NULL;
   if (daemon->store && !mtasts_usage_filter_save(daemon->usage, directory, time(NULL)))
     mtasts_log(MTASTS_LOG_WARNING,
-               "which domains are in use could not be kept in %s: %s; all of them count as such",
+               "which domains are in use could not be saved in %s: %s; after the next start all "
+               "count as in use",
                directory, strerror(errno));
 }
 
@@ -371,8 +373,7 @@ static bool start_threads(struct daemon *daemon) {
          start_check(daemon);
 }
 
-/* glibc keeps what a burst of look-ups has used in pieces; a daemon at rest has no
- * use for it. */
+/* glibc keeps the memory of a burst of look-ups in fragments; an idle daemon does not need it. */
 static void give_memory_back(struct daemon *daemon) {
   unsigned long long lookups = mtasts_count_get(&daemon->stats, MTASTS_COUNT_LOOKUPS);
   if (lookups == daemon->lookups || mtasts_count_get(&daemon->stats, MTASTS_COUNT_IN_FLIGHT) > 0)
@@ -388,14 +389,14 @@ static void on_rest(evutil_socket_t fd, short what, void *context) {
   mtasts_log_flush_repeated();
 }
 
-/* Waits for one, and answers meanwhile whoever asks how we do. */
+/* Waits for a signal, and serves metrics meanwhile. */
 static int next_signal(struct daemon *daemon) {
   daemon->signal = 0;
   event_base_dispatch(daemon->base);
   return daemon->signal;
 }
 
-/* False: it was told to hurry, and the thread still runs. */
+/* False: a second signal has come, and the thread still runs. */
 static bool stop_thread(struct daemon *daemon, struct mtasts_thread *thread) {
   if (!thread->started)
     return true;
@@ -410,7 +411,8 @@ static bool stop_thread(struct daemon *daemon, struct mtasts_thread *thread) {
   return true;
 }
 
-/* First who answers, then who writes: what waits is answered, what is learnt is kept. */
+/* Stops the front loop first, which answers its waiters; then the net loop, which commits its
+ * results. */
 static int stop_threads(struct daemon *daemon, int code) {
   mtasts_service_notify("STOPPING=1");
   mtasts_cache_check_stop(&daemon->check);
@@ -420,9 +422,9 @@ static int stop_threads(struct daemon *daemon, int code) {
   mtasts_metrics_free(daemon->metrics);
   daemon->metrics = NULL;
   if (!stop_thread(daemon, &daemon->front_thread) || !stop_thread(daemon, &daemon->net_thread)) {
-    mtasts_log(MTASTS_LOG_WARNING, "told twice to stop: what waited got no answer");
+    mtasts_log(MTASTS_LOG_WARNING, "second signal to stop: waiting requests got no answer");
     mtasts_log_close();
-    _exit(code); /* the cache takes no harm */
+    _exit(code); /* the cache is not damaged by this */
   }
   log_stats(daemon, "stop");
   return code;
@@ -430,8 +432,8 @@ static int stop_threads(struct daemon *daemon, int code) {
 
 /* signals */
 
-/* What was opened at the start stays open, so that is what the new configuration is held
- * against. */
+/* Files and sockets that were opened at the start stay open, so the new configuration is compared
+ * with the one at the start. */
 static void take_up(struct daemon *daemon, struct mtasts_snapshot *snapshot) {
   struct mtasts_queue *const queues[] = {&daemon->to_front, &daemon->to_net};
   struct mtasts_job *jobs[] = {mtasts_job_new(MTASTS_JOB_CONFIGURE),
@@ -478,7 +480,7 @@ static void reload(struct daemon *daemon) {
   mtasts_service_notify("READY=1");
 }
 
-/* Until somebody asks for the end, or a thread comes to one by itself. Returns the exit code. */
+/* Waits until a signal asks for the end, or a thread ends by itself. Returns the exit code. */
 static int wait_for_end(struct daemon *daemon) {
   for (;;) {
     int number = next_signal(daemon);

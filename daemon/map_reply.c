@@ -61,12 +61,12 @@ static size_t decision_reply(const struct mtasts_map_answer *found, bool monitor
   };
   size_t head = mtasts_map_reply_text("OK ", out);
   size_t size = mtasts_answer_json(&answer, out + head, MTASTS_REPLY_MAX - head);
-  return size > 0 ? head + size : mtasts_map_reply_text("TEMP the answer is too long", out);
+  return size > 0 ? head + size : mtasts_map_reply_text("TEMP the reply is too long", out);
 }
 
 static size_t entry_reply(const struct mtasts_map_answer *found, const struct mtasts_config *config,
                           int64_t now, char *out) {
-  /* An address literal is as good as a domain without a record. */
+  /* An address literal is treated like a domain without a record. */
   static const struct mtasts_entry none = {.record = MTASTS_RECORD_ABSENT};
   const struct mtasts_entry *entry = found->domain ? found->entry : &none;
   struct mtasts_entry_reply reply = {

@@ -1,6 +1,5 @@
 /*
- * map_reply.h: the maps of the socketmap protocol, and what is found of a domain in the words of
- * each. Pure.
+ * map_reply.h: the maps of the socketmap protocol, and the reply of each map for a domain. Pure.
  */
 #ifndef MTASTS_MAP_REPLY_H
 #define MTASTS_MAP_REPLY_H
@@ -24,7 +23,7 @@ enum mtasts_map {
 
 enum mtasts_map mtasts_map_named(struct mtasts_span name, enum mtasts_socket_kind socket_kind);
 
-/* Do its replies speak to an MTA, in a dialect of Postfix's? */
+/* Are its replies for an MTA, in Postfix's format or a variant of it? */
 static inline bool mtasts_map_is_mta(enum mtasts_map map) {
   return map == MTASTS_MAP_POSTFIX || map == MTASTS_MAP_TLSRPT || map == MTASTS_MAP_STS;
 }
@@ -35,14 +34,13 @@ struct mtasts_map_answer {
   const struct mtasts_entry *entry;       /* NULL: nothing is known */
   const struct mtasts_override *override; /* in force, or NULL */
   enum mtasts_freshness freshness;
-  bool other_port;                 /* mail does not go to port 25: DANE has no say */
+  bool other_port;                 /* mail does not go to port 25: DANE does not apply */
   struct mtasts_decision decision; /* by mtasts_map_answer_decide */
 };
 
 void mtasts_map_answer_decide(struct mtasts_map_answer *found, int64_t now);
 
-/* Writes the reply of a map that tells what was found; returns its bytes. out: MTASTS_REPLY_MAX
- * bytes. */
+/* Writes the map's reply for the answer; returns its bytes. out: MTASTS_REPLY_MAX bytes. */
 size_t mtasts_map_reply_write(enum mtasts_map map, const struct mtasts_map_answer *found,
                               const struct mtasts_config *config, int64_t now, char *out);
 

@@ -19,7 +19,7 @@
 #include "prometheus.h"
 
 enum {
-  TICK_S = 5, /* between signs of life, and steps of the policy count */
+  TICK_S = 5, /* between pings to the loops, and between steps of the policy count */
   ANSWER_HEAD_MAX = 512,
   ACCEPT_BURST = 16,
 };
@@ -30,7 +30,7 @@ struct client {
   struct event event;
   struct event deadline;
   int fd;
-  char *out; /* NULL: the request is still to come */
+  char *out; /* NULL: the request is not complete yet */
   size_t out_size, sent;
   size_t in_size;
   char in[MTASTS_HTTP_HEAD_MAX];
@@ -45,7 +45,7 @@ struct mtasts_metrics {
   const struct mtasts_stats *stats;
   struct mtasts_health health;
   struct mtasts_policy_counter policy_counter;
-  uint64_t map_size_max; /* of the cache as it was opened */
+  uint64_t map_size_max; /* the setting with which the cache was opened */
   int64_t started;       /* since the epoch */
   TAILQ_HEAD(client_list, client) clients;
   unsigned count;
@@ -62,7 +62,7 @@ struct answer {
 
 #define TEXT "Content-Type: text/plain; charset=utf-8\r\n"
 
-/* The date as RFC 9110 section 5.6.7 wants it, whatever the locale. */
+/* The date in the format of RFC 9110 section 5.6.7, in any locale. */
 static void write_date(time_t now, char out[40]) {
   static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -73,7 +73,7 @@ static void write_date(time_t now, char out[40]) {
            months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
 }
 
-/* What the client will be sent. False: no memory. */
+/* Writes the response for the client. False: no memory. */
 static bool give(struct client *client, const struct answer *answer, bool head_alone) {
   char date[40];
   size_t size = ANSWER_HEAD_MAX + answer->size;
@@ -155,7 +155,7 @@ static bool answer_request(struct client *client, const struct mtasts_http_reque
     return give_metrics(client, head_alone);
   if (mtasts_span_equal(request->path, MTASTS_SPAN("/healthz")))
     return give_health(client, head_alone);
-  return give_text(client, "404 Not Found", "here are /metrics and /healthz\n", head_alone);
+  return give_text(client, "404 Not Found", "the pages are /metrics and /healthz\n", head_alone);
 }
 
 /* connections */
@@ -180,7 +180,7 @@ static bool wait_for(struct client *client, short what) {
   return event_add(&client->event, NULL) == 0;
 }
 
-/* Sends what can be sent. False: the connection is of no use any more. */
+/* Sends as much as the socket takes. False: the connection must be closed. */
 static bool send_on(struct client *client) {
   while (client->sent < client->out_size) {
     ssize_t n =
@@ -189,12 +189,12 @@ static bool send_on(struct client *client) {
       return errno == EAGAIN && wait_for(client, EV_WRITE);
     client->sent += (size_t)n;
   }
-  /* What the client may still send is read until it closes: a connection that is closed with
-   * something unread in it is reset, and the answer lost (RFC 9112 section 9.6). */
+  /* Reads until the client closes: a connection that is closed with unread bytes is reset, and the
+   * answer is lost (RFC 9112 section 9.6). */
   return shutdown(client->fd, SHUT_WR) == 0 && wait_for(client, EV_READ);
 }
 
-/* Reads what has come of a request, and answers it when it is whole. */
+/* Reads a part of the request, and answers it when it is complete. */
 static bool read_on(struct client *client) {
   struct mtasts_http_request request;
   ssize_t n =
@@ -210,7 +210,7 @@ static bool read_on(struct client *client) {
   case MTASTS_HTTP_BAD:
     break;
   }
-  return give_text(client, "400 Bad Request", "that is no request\n", false) && send_on(client);
+  return give_text(client, "400 Bad Request", "malformed request\n", false) && send_on(client);
 }
 
 static bool read_away(struct client *client) {
@@ -260,7 +260,7 @@ static void on_accept(evutil_socket_t listening, short what, void *context) {
   for (int i = 0; i < ACCEPT_BURST; i++) {
     int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-      /* Where there are no descriptors, nobody is let in before the next tick. */
+      /* If there are no descriptors, no connection is accepted before the next tick. */
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
         event_del(&server->accept_event);
       return;
@@ -308,7 +308,7 @@ struct mtasts_metrics *mtasts_metrics_new(const struct mtasts_metrics_options *o
   mtasts_metrics_configure(made, options->snapshot);
   event_assign(&made->accept_event, made->base, made->fd, EV_READ | EV_PERSIST, on_accept, made);
   event_assign(&made->tick, made->base, -1, 0, on_tick, made);
-  /* The first one at once. */
+  /* The first tick comes at once. */
   if ((made->fd < 0 || event_add(&made->accept_event, NULL) == 0) &&
       event_add(&made->tick, &(struct timeval){0}) == 0)
     return made;

@@ -1,13 +1,13 @@
 /*
  * metrics.h: GET /metrics for Prometheus and GET /healthz, over HTTP/1.1 (RFC 9112).
  *
- * It runs in the thread that waits for signals, on the event base of that. A scrape costs the loops
- * nothing, then: the front loop does not stop for it, nor for whoever connects to this socket
- * without end; and a loop that hangs, say in a commit to a dead disk, can be told of. What is told
- * are counters, three numbers of LMDB's, and the last policy count.
+ * It runs on the event base of the thread that waits for signals. So neither a scrape nor a flood
+ * of connections to this socket delays a loop, and a loop that hangs, for instance in a commit to a
+ * dead disk, can still be reported. The data are counters, three numbers from LMDB, and the last
+ * policy count.
  *
- * Hostile clients: a request is small and whole within five seconds or its connection is closed;
- * there is one answer a connection; where all places are taken, the oldest makes room.
+ * Hostile clients: a connection is closed unless a small request is complete within five seconds.
+ * Each connection gets one answer. If MTASTS_METRICS_CLIENTS_MAX are open, the oldest is closed.
  */
 #ifndef MTASTS_METRICS_H
 #define MTASTS_METRICS_H
@@ -23,7 +23,7 @@ struct mtasts_metrics;
 
 struct mtasts_metrics_options {
   struct event_base *base;
-  int fd; /* listening, non-blocking, the metrics' from now on; -1: mtasts_metrics_listen follows */
+  int fd; /* listening, non-blocking, taken over; -1: mtasts_metrics_listen follows */
   struct mtasts_snapshot *snapshot; /* a reference of its own is held */
   struct mtasts_stats *stats;
   struct mtasts_cache *cache;
@@ -38,14 +38,13 @@ enum {
   MTASTS_METRICS_CLIENT_MS = 5000, /* for a request, its answer and the end of the connection */
 };
 
-/* NULL: no memory, or the loop does not take it; the descriptor is closed all the same. */
+/* NULL: no memory, or the event base refuses it; the descriptor is closed even then. */
 struct mtasts_metrics *mtasts_metrics_new(const struct mtasts_metrics_options *options);
 
-/* Serves at that socket, which is the metrics' from now on, in place of what it served at before.
- */
+/* Takes that socket over and serves it in place of the one before. */
 void mtasts_metrics_listen(struct mtasts_metrics *metrics, int fd);
 
-/* The configuration that is in force from now on. */
+/* Sets the configuration that is in force from now on. */
 void mtasts_metrics_configure(struct mtasts_metrics *metrics, struct mtasts_snapshot *snapshot);
 
 /* Closes everything; NULL is fine. */

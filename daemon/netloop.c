@@ -24,7 +24,7 @@
 #include "validator.h"
 
 enum {
-  NICE = 5, /* a handshake does not delay an answer of the front loop */
+  NICE = 5, /* so that a TLS handshake does not delay the front loop */
   TRY_MS = 5000,
   LOG_EVERY_MS = 60000,
 };
@@ -37,16 +37,16 @@ struct mtasts_netloop {
   struct mtasts_tick tick;
   struct mtasts_admission admission; /* of a cache that is being checked */
   struct mtasts_clock_watch clock;
-  int64_t went; /* on the last round, by mtasts_clock_coarse_ms */
+  int64_t went; /* of the last tick, by mtasts_clock_coarse_ms */
   struct mtasts_dns_watch dns;
-  bool renew; /* making another resolver and validator has failed: it is tried again */
+  bool renew; /* a new resolver and validator could not be made: tried again */
   struct mtasts_ratelimit store_error_log; /* of that */
-  struct mtasts_ratelimit tried;           /* to write again after a failure */
+  struct mtasts_ratelimit tried;           /* limits writing again after a failure */
   bool require_dnssec;
   bool dnssec_works; /* by the last check that had an answer, of any validator */
   struct mtasts_ad_check *ad_check;
   enum mtasts_ad ad;                         /* as it was logged */
-  struct mtasts_resolvconf_state resolvconf; /* of which the MTAs' resolver was taken */
+  struct mtasts_resolvconf_state resolvconf; /* of the file that named the MTAs' resolver */
   struct mtasts_override_log overrides;
   struct event *mail;
   struct event *second;
@@ -127,11 +127,11 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
   case MTASTS_JOB_LOOK_UP:
   case MTASTS_JOB_RECHECK:
   case MTASTS_JOB_REFRESH:
-    /* Those that want no answer may be many, and are not kept until there is one. */
+    /* Jobs that want no answer may be many, so they are freed at once. */
     status = mtasts_scheduler_request(scheduler, &job->domain, job->kind, mtasts_job_urgency(job),
                                       job->token ? job : NULL);
     if (status == MTASTS_OK && job->token)
-      return; /* it is the task's now */
+      return; /* the task owns it now */
     break;
   case MTASTS_JOB_REMOVE:
     status = remove_domain(loop, &job->domain);
@@ -142,7 +142,7 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
   case MTASTS_JOB_CONFIGURE:
     configure(loop, job);
     break;
-  case MTASTS_JOB_LISTEN: /* the front loop's */
+  case MTASTS_JOB_LISTEN: /* jobs for the front loop */
   case MTASTS_JOB_OUTCOMES:
   case MTASTS_JOB_UNSTORED:
     break;
@@ -179,7 +179,8 @@ static void set_doubts(struct mtasts_netloop *loop) {
   settings->keep_expired = !mtasts_clock_settled(&loop->clock, mtasts_clock_uptime());
 }
 
-/* What is planned by the clock keeps its distance from now. What is stored has its own rules. */
+/* If the clock jumps, planned times are shifted with it. Stored times have their own rules
+ * (clock_watch.h). */
 static void look_at_clock(struct mtasts_netloop *loop) {
   atomic_llong *back = &loop->scheduler.stats->resolver_back;
   int64_t now = wall_clock();
@@ -198,16 +199,16 @@ static void on_mail(evutil_socket_t fd, short what, void *context) {
   struct mtasts_netloop *loop = context;
   (void)fd;
   (void)what;
-  look_at_clock(loop); /* it may have been set since the last second */
+  look_at_clock(loop); /* the clock may have been set since the last tick */
   read_mail(loop);
   if (!loop->stopped)
     mtasts_scheduler_start(&loop->scheduler);
 }
 
-/* what time brings */
+/* the tick */
 
-/* Whatever the write was that failed: /healthz tells it until one has succeeded, and that does not
- * wait until there is something to store. */
+/* After any failed write, /healthz reports it until a write has succeeded. So one is tried even if
+ * there is nothing to store. */
 static void watch_store(struct mtasts_netloop *loop) {
   struct mtasts_store *store = loop->scheduler.store;
   if (mtasts_store_fails(store) && mtasts_ratelimit(&loop->tried, TRY_MS))
@@ -277,7 +278,8 @@ static enum mtasts_status open_validator(struct mtasts_netloop *loop,
   return mtasts_validator_new(loop->scheduler.base, &options, &loop->scheduler.net.validator);
 }
 
-/* What the MTAs' resolver says. Silence is no changed: the resolver may be starting. */
+/* The result of the check of the MTAs' resolver. Silence is no change: the resolver may be
+ * starting. */
 static void on_ad_check(void *context, const struct mtasts_ad_answer *answer) {
   struct mtasts_netloop *loop = context;
   if (answer->ad == MTASTS_AD_UNKNOWN)
@@ -289,7 +291,7 @@ static void on_ad_check(void *context, const struct mtasts_ad_answer *answer) {
   mtasts_lookup_log_ad(answer, loop->snapshot->config->dns.without_ad);
 }
 
-/* Asks the MTAs' resolver from now on, if DANE is looked up here. */
+/* Starts the check of the MTAs' resolver, if DANE is looked up here. */
 static enum mtasts_status open_ad_check(struct mtasts_netloop *loop) {
   mtasts_ad_check_free(loop->ad_check);
   loop->ad_check = NULL;
@@ -321,8 +323,8 @@ static enum mtasts_status open_dns(struct mtasts_netloop *loop, char error[MTAST
   return status;
 }
 
-/* Has other servers, or another section dns, taken up. What is running begins again with those;
- * if they cannot be taken up, all goes on as before. */
+/* Makes a new resolver and validator, for other servers or a changed section dns. Running look-ups
+ * begin again with them. If they cannot be made, the old ones stay in use. */
 static void renew_dns(struct mtasts_netloop *loop) {
   struct mtasts_net *net = &loop->scheduler.net;
   const struct mtasts_net old = *net;
@@ -335,13 +337,13 @@ static void renew_dns(struct mtasts_netloop *loop) {
     mtasts_validator_free(old.validator);
     mtasts_resolver_free(old.resolver);
     mtasts_scheduler_resume(&loop->scheduler);
-    open_ad_check(loop); /* without memory it is not asked */
-    malloc_trim(0);      /* libunbound's sockets and tables of before were a megabyte or two */
+    open_ad_check(loop); /* without memory the MTAs' resolver is not checked */
+    malloc_trim(0);      /* the old libunbound contexts held a megabyte or two */
     return;
   }
   if (mtasts_ratelimit(&loop->store_error_log, LOG_EVERY_MS))
     mtasts_log(MTASTS_LOG_WARNING,
-               "dns: %s; the DNS servers of before are asked, and it is tried again", error);
+               "dns: %s; the earlier DNS servers stay in use, and this is tried again", error);
   mtasts_validator_free(net->validator);
   mtasts_resolver_free(net->resolver);
   net->resolver = old.resolver;
@@ -365,7 +367,7 @@ static enum mtasts_status open_net(struct mtasts_netloop *loop, char error[MTAST
   };
   struct mtasts_net *net = &loop->scheduler.net;
   net->now = wall_clock;
-  snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be made: out of memory");
+  snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be started: out of memory");
   if (!mtasts_dns_watch_open(&loop->dns, loop->scheduler.base, loop->scheduler.stats, wall_clock))
     return MTASTS_NO_MEMORY;
   enum mtasts_status status = open_dns(loop, error);
@@ -402,7 +404,7 @@ static bool open_admission(struct mtasts_netloop *loop) {
 
 static enum mtasts_status open_loop(struct mtasts_netloop *loop, char error[MTASTS_ERROR_TEXT]) {
   loop->scheduler.base = event_base_new();
-  snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be made: out of memory");
+  snprintf(error, MTASTS_ERROR_TEXT, "the net loop cannot be started: out of memory");
   if (!loop->scheduler.base)
     return MTASTS_NO_MEMORY;
   enum mtasts_status status = open_net(loop, error);
@@ -441,7 +443,7 @@ enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *optio
 }
 
 void mtasts_netloop_run(struct mtasts_netloop *loop) {
-  /* Of this thread alone, on Linux. */
+  /* On Linux, of this thread only. */
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
   event_base_dispatch(loop->scheduler.base);
   loop->stopped = true;

@@ -1,11 +1,12 @@
 /*
  * netloop.h: the net loop. It alone asks the Internet and writes the cache.
  *
- * One look-up in flight a domain however many ask; refresh.in_flight in all; what somebody waits
- * for goes first. What is learnt is committed in groups (64, or after 20 ms; a new id or mode at
- * once), and an answer is given after its commit, so that whoever reads the cache next knows no
- * less. A store that fails costs a log line, not the answer; the last results that it
- * did not take are known to the loop, and nobody is asked for them again before they are due.
+ * Each domain has at most one running look-up, and refresh.in_flight run in all. Look-ups that a
+ * request waits for go first. Results are committed in groups (64, or after 20 ms; a new id or mode
+ * at once). A job is answered after the commit, so that the next reader of the cache sees the same
+ * result. If the store fails, that is logged and the job is answered all the same. The loop keeps
+ * the last unstored results in memory, so that their domains are not looked up again before they
+ * are due.
  *
  * The refresh sweep (refresh_sweep.h) walks the cache once in refresh.interval; the due queue
  * (due_queue.h) holds the few domains that must be seen sooner.
@@ -31,21 +32,21 @@ struct mtasts_netloop_options {
   struct mtasts_stats *stats;
 };
 
-/* How many look-ups may be under way: refresh.in_flight, or fewer if descriptors are few. */
+/* How many look-ups may run at a time: refresh.in_flight, or fewer if descriptors are few. */
 uint32_t mtasts_netloop_lookups(const struct mtasts_config *config);
 
-/* Opens resolver and fetcher; that there is no DNS server to be asked is logged, and no failure.
+/* Opens resolver and fetcher. If no DNS server can be asked, that is logged and is no failure.
  * error: see error_text.h. */
 enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *options,
                                       char error[MTASTS_ERROR_TEXT],
                                       struct mtasts_netloop **netloop);
 
 /*
- * Runs, at a lower priority of its thread, until a STOP in the inbox; then commits what is learnt,
- * drops what is in flight (each of its jobs is answered with MTASTS_TIMEOUT), and returns. A
- * CONFIGURE changes what `refresh` says, and with another section dns, resolver and validator; the
- * fetcher stays as it was opened. Others are made, too, if resolv.conf names other servers: what
- * is running then begins again, with those.
+ * Runs, at a lower priority of its thread, until a STOP in the inbox; then commits the results,
+ * drops running look-ups (each of their jobs is answered with MTASTS_TIMEOUT), and returns. A
+ * CONFIGURE changes the settings of section refresh. If section dns differs, a new resolver and
+ * validator are made; the fetcher stays as it was opened. They are also made if resolv.conf names
+ * other servers: running look-ups then begin again with the new ones.
  */
 void mtasts_netloop_run(struct mtasts_netloop *netloop);
 void mtasts_netloop_free(struct mtasts_netloop *netloop);

@@ -5,7 +5,7 @@
 
 #include "ascii.h"
 
-/* A hash (FNV-1a) of the last two labels: a domain's record, policy host and MX are one. */
+/* A hash (FNV-1a) of the last two labels: a domain's record, policy host and MX count as one. */
 static uint32_t hash_of(const char *name) {
   size_t length = strlen(name);
   size_t start = length;
@@ -21,7 +21,7 @@ static uint32_t hash_of(const char *name) {
 void mtasts_outage_renew(struct mtasts_outage *outage) {
   outage->suspected = true;
   outage->answered = false;
-  outage->row = false; /* the root is asked for first */
+  outage->row = false; /* the root must be asked for first */
   outage->domains_failed = 0;
   outage->probe = 0;
 }

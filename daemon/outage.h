@@ -1,12 +1,13 @@
 /*
- * outage.h: does the DNS work at all? What a resolver fails to answer is no word of a domain's, so
- * the waits that it causes end with the outage (RFC 2308 section 7, RFC 9520 section 3.2).
+ * outage.h: does the DNS work at all? If the resolver fails, no domain is at fault, so the
+ * back-offs that the failure causes end with the outage (RFC 2308 section 7, RFC 9520 section 3.2).
  *
- * It is judged by how look-ups end, and by probes. If a look-up fails, the root is asked for, which
- * every resolver knows: no answer to that is an outage. So is a row of failures of different
- * domains without an answer between them: a resolver that has lost its own way out still knows the
- * root. Any answer to a question that was not the root's ends an outage; the root's, that of a
- * resolver which did not answer for it before.
+ * Outages are detected by the ends of queries, and by probes. If a query fails, a probe asks for
+ * the root, which every working resolver can answer. An outage begins if the probe has no answer.
+ * It also begins if MTASTS_OUTAGE_ROW different domains fail without an answer between them: a
+ * resolver that has lost its own uplink still answers for the root. An answer to any query but the
+ * root's ends an outage. An answer for the root ends it only if the resolver did not answer for the
+ * root before.
  *
  * Pure: no clock, no log. Times are milliseconds by mtasts_clock_coarse_ms. One thread.
  */
@@ -20,7 +21,7 @@
 
 enum {
   MTASTS_OUTAGE_ROW = 8,                 /* domains that fail one after the other */
-  MTASTS_OUTAGE_PROBE_MS = 2000,         /* a probe without an answer for so long has failed */
+  MTASTS_OUTAGE_PROBE_MS = 2000,         /* a probe without an answer by then has failed */
   MTASTS_OUTAGE_PROBE_EVERY_MS = 1000,   /* between probes in an outage */
   MTASTS_OUTAGE_PROBE_SELDOM_MS = 10000, /* between probes while some domains fail */
   MTASTS_OUTAGE_SUMMARY_MS = 300 * 1000, /* between lines about an outage that lasts */
@@ -36,31 +37,31 @@ enum mtasts_outage_change {
 
 struct mtasts_outage {
   bool out;
-  bool row;                  /* the root is known, and many domains fail */
-  bool suspected;            /* a look-up has failed since the last answer */
+  bool row;                  /* the root is answered, but many domains fail */
+  bool suspected;            /* a query has failed since the last answer */
   bool answered;             /* these servers have answered anything */
-  bool over;                 /* no look-up has failed since the last answer */
+  bool over;                 /* no query has failed since the last answer */
   int64_t since;             /* the outage began; kept when it ends */
   int64_t summary;           /* when the next one is due */
   int64_t probe;             /* no probe before that */
-  unsigned long long failed; /* look-ups in the outage; kept when it ends */
+  unsigned long long failed; /* queries in the outage; kept when it ends */
   unsigned domains_failed;   /* one after the other, of those kept below */
   uint32_t domains[MTASTS_OUTAGE_ROW];
-  uint16_t type; /* of the last look-up that failed, with its name */
+  uint16_t type; /* of the last query that failed, with its name */
   char name[MTASTS_DOMAIN_MAX + 1];
 };
 
-/* Other servers are asked from now on: an outage goes on until they answer. A probe is due. */
+/* The list of servers has changed: an outage lasts until the new servers answer. A probe is due. */
 void mtasts_outage_renew(struct mtasts_outage *outage);
 
-/* A look-up has ended: has a server answered it? name: "" for the root, which is a probe. */
+/* A query has ended. answered: a server has answered it. name: "" for the root, a probe. */
 enum mtasts_outage_change mtasts_outage_lookup_ended(struct mtasts_outage *outage, const char *name,
                                                      uint16_t type, bool answered, int64_t now);
 
 /* To be called once a second or so. */
 enum mtasts_outage_change mtasts_outage_tick(struct mtasts_outage *outage, int64_t now);
 
-/* Is a probe to be made? *name and *type: what for. A type of 0: whatever the root has. The next
+/* Must a probe be sent? *name and *type: its question; type 0: any type that the root has. The next
  * probe is due some time after this one has ended. */
 bool mtasts_outage_wants_probe(struct mtasts_outage *outage, int64_t now, const char **name,
                                uint16_t *type);

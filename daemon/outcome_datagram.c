@@ -7,8 +7,8 @@
 #include "ascii.h"
 #include "idn.h"
 
-/* libtlsrpt passes bytes from 0x80 up as its caller gave them, so they need not be UTF-8; nothing
- * that is read here would miss them. */
+/* libtlsrpt passes bytes from 0x80 up unchanged, so the text may not be UTF-8. They are replaced,
+ * since no value that is read here needs them. */
 static json_t *load_repaired(struct mtasts_span datagram) {
   char *copy = malloc(datagram.len);
   if (!copy)

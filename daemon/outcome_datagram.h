@@ -1,6 +1,7 @@
 /*
- * outcome_datagram.h: reading the datagrams by which MTAs tell how a delivery went: libtlsrpt's
- * JSON, one object a datagram. Hostile bytes: bounded, any encoding, unknown keys ignored.
+ * outcome_datagram.h: reads the datagrams by which MTAs report the outcome of a session:
+ * libtlsrpt's JSON, one object a datagram. The bytes may be hostile: reading is bounded, accepts
+ * any encoding, and ignores unknown keys.
  */
 #ifndef MTASTS_OUTCOME_DATAGRAM_H
 #define MTASTS_OUTCOME_DATAGRAM_H

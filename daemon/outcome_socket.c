@@ -14,7 +14,7 @@
 enum {
   LINES_BURST = 100, /* log lines in a row, */
   LINE_MS = 200,     /* and one in so long */
-  BURST = 64,        /* datagrams in a row, before the loop sees to other things */
+  BURST = 64,        /* datagrams in a row, before the loop does other work */
 };
 
 struct mtasts_outcome_socket {
@@ -26,7 +26,8 @@ struct mtasts_outcome_socket {
   char datagram[MTASTS_OUTCOME_MAX];
 };
 
-/* Whoever may tell outcomes may tell any number of them, of any domain. */
+/* A process that may send outcomes can send any number of them, for any domain, so log lines are
+ * limited. */
 static void log_outcome(struct mtasts_outcome_socket *outcomes,
                         const struct mtasts_outcome *outcome) {
   char mx[2 * MTASTS_DOMAIN_MAX];
@@ -64,7 +65,7 @@ static void on_datagrams(evutil_socket_t fd, short what, void *context) {
   struct mtasts_outcome_socket *outcomes = context;
   (void)what;
   for (int i = 0; i < BURST; i++) {
-    /* MSG_TRUNC: the size that it had, even where that is too much. */
+    /* MSG_TRUNC: returns the datagram's full size, even if it is too large. */
     ssize_t size =
         recv(fd, outcomes->datagram, sizeof outcomes->datagram, MSG_DONTWAIT | MSG_TRUNC);
     if (size < 0)

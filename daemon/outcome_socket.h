@@ -1,7 +1,7 @@
 /*
- * outcome_socket.h: the socket at which MTAs tell how deliveries went. Each failed session is a log
- * line; one that failed under a policy has its TXT record looked at again, as RFC 8461
- * section 5.1 asks for before mail fails for good.
+ * outcome_socket.h: the socket at which MTAs report the outcomes of sessions. Each failed session
+ * is logged. If it failed under a policy, the domain's TXT record is rechecked, as RFC 8461 section
+ * 5.1 requires before mail fails for good.
  */
 #ifndef MTASTS_OUTCOME_SOCKET_H
 #define MTASTS_OUTCOME_SOCKET_H

@@ -11,7 +11,7 @@ enum {
   DATE = 10, /* characters of RFC 3339's full-date */
 };
 
-/* "mode=none dane=off until=2027-01-31", of what is set. */
+/* "mode=none dane=off until=2027-01-31", with only the settings that the override has. */
 static void describe(const struct mtasts_override *override, char *out, size_t size) {
   char time[MTASTS_RFC3339_SIZE] = "";
   bool ends = override->until != INT64_MAX && mtasts_rfc3339_format(override->until - DAY, time);
@@ -32,7 +32,7 @@ static void log_override(const struct mtasts_domain_override *item, bool ended) 
   char text[128];
   describe(&item->override, text, sizeof text);
   if (ended)
-    mtasts_log(MTASTS_LOG_WARNING, "override domain=%s%s: it has ended and counts for nothing",
+    mtasts_log(MTASTS_LOG_WARNING, "override domain=%s%s: it has ended and has no effect",
                item->domain.name, text);
   else
     mtasts_log(MTASTS_LOG_INFO, "override domain=%s%s", item->domain.name, text);
@@ -60,11 +60,12 @@ void mtasts_override_log_configure(struct mtasts_override_log *overrides,
       log_override(item, now >= item->override.until);
   }
   if (change > MTASTS_OVERRIDE_LOG_MAX)
-    mtasts_log(MTASTS_LOG_INFO, "override: and %zu more", change - MTASTS_OVERRIDE_LOG_MAX);
+    mtasts_log(MTASTS_LOG_INFO, "override: %zu more are not logged",
+               change - MTASTS_OVERRIDE_LOG_MAX);
   for (size_t i = 0; before && i < before->override_count; i++)
     if (!mtasts_config_override(config, &before->overrides[i].domain) &&
         ++change <= MTASTS_OVERRIDE_LOG_MAX)
-      mtasts_log(MTASTS_LOG_INFO, "override domain=%s: it is gone",
+      mtasts_log(MTASTS_LOG_INFO, "override domain=%s: it was removed",
                  before->overrides[i].domain.name);
   *overrides = (struct mtasts_override_log){.seen = now, .next = next_end(config, now)};
 }

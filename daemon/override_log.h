@@ -16,12 +16,12 @@ struct mtasts_override_log {
   int64_t next; /* when the next one ends; INT64_MAX: none does */
 };
 
-/* A configuration is taken up, in the place of `before`, or at the start (NULL). */
+/* A configuration is now in force. before: the earlier one; NULL: at the start. */
 void mtasts_override_log_configure(struct mtasts_override_log *overrides,
                                    const struct mtasts_config *config,
                                    const struct mtasts_config *before, int64_t now);
 
-/* Time has passed. Costs a comparison as long as none has ended. */
+/* Logs the overrides that have ended by `now`. Costs one comparison if none has. */
 void mtasts_override_log_tick(struct mtasts_override_log *overrides,
                               const struct mtasts_config *config, int64_t now);
 

@@ -18,7 +18,7 @@
 
 static void on_event(evutil_socket_t fd, short what, void *context);
 
-/* Watches for EV_READ, EV_WRITE or nothing. False: the kernel has no room for that. */
+/* Watches for EV_READ, EV_WRITE or nothing. False: the kernel refuses it. */
 static bool watch(struct mtasts_peer *peer, short what) {
   if (peer->watched == what)
     return true;
@@ -32,7 +32,7 @@ static bool watch(struct mtasts_peer *peer, short what) {
   return event_add(&peer->event, NULL) == 0;
 }
 
-/* Whoever has done something goes to the end of its state's list. */
+/* A peer that has just been active goes to the end of its state's list. */
 static void enter(struct mtasts_peer *peer, enum mtasts_peer_state state, bool did_something) {
   struct mtasts_socketmap *server = peer->server;
   int64_t now = mtasts_clock_coarse_ms();
@@ -59,7 +59,7 @@ struct mtasts_peer *mtasts_peer_open(struct mtasts_socketmap *server, int fd,
     close(fd);
     return NULL;
   }
-  /* Not its buffer, which would double the cost. */
+  /* Not its buffer: clearing that would double the cost. */
   memset(peer, 0, offsetof(struct mtasts_peer, own));
   peer->server = server;
   peer->socket_kind = socket_kind;
@@ -136,7 +136,7 @@ static char *reply_place(struct mtasts_socketmap *server) {
   return server->out + server->out_to + MTASTS_NETSTRING_HEAD;
 }
 
-/* A payload of so many bytes stands at reply_place: it goes out behind those before it. */
+/* A payload of so many bytes was written at reply_place: adds it to the gathered replies. */
 static void gather(struct mtasts_socketmap *server, size_t size) {
   struct mtasts_span whole = mtasts_netstring_frame(reply_place(server), size);
   if (server->out_from == server->out_to)
@@ -146,7 +146,7 @@ static void gather(struct mtasts_socketmap *server, size_t size) {
   server->out_to += whole.len;
 }
 
-/* Bytes that the socket took; -1: the connection is broken. */
+/* Returns the bytes that the socket took; -1: the connection is broken. */
 static ssize_t send_some(const struct mtasts_peer *peer, const char *bytes, size_t size) {
   ssize_t n;
   do
@@ -155,7 +155,8 @@ static ssize_t send_some(const struct mtasts_peer *peer, const char *bytes, size
   return n < 0 && errno == EAGAIN ? 0 : n;
 }
 
-/* Keeps what the socket did not take, behind what is kept already. False: no memory. */
+/* Appends the bytes that the socket did not take to those that are already kept. False: no memory.
+ */
 static bool keep_unsent(struct mtasts_peer *peer, const char *bytes, size_t size) {
   char *kept = malloc(peer->unsent_size + size);
   if (!kept)
@@ -170,7 +171,7 @@ static bool keep_unsent(struct mtasts_peer *peer, const char *bytes, size_t size
   return true;
 }
 
-/* Sends what was gathered, or as much as the socket takes. False: the connection is lost. */
+/* Sends the gathered replies, or as much as the socket takes. False: the connection is lost. */
 static bool send_gathered(struct mtasts_peer *peer) {
   struct mtasts_socketmap *server = peer->server;
   const char *bytes = server->out + server->out_from;
@@ -187,7 +188,7 @@ static bool send_gathered(struct mtasts_peer *peer) {
 
 /* requests in */
 
-/* On the ask socket a request may be long once it shows that it is an import. */
+/* On the ask socket a request may be long if its beginning shows that it is an import. */
 static size_t request_limit(const struct mtasts_peer *peer, struct mtasts_span bytes) {
   static const char import[] = {'i', 'm', 'p', 'o', 'r', 't', ' '};
   if (peer->socket_kind != MTASTS_SOCKET_ASK)
@@ -202,13 +203,13 @@ static size_t request_limit(const struct mtasts_peer *peer, struct mtasts_span b
 }
 
 enum {
-  AHEAD_MAX = 128, /* requests behind one that waits, that are looked at in a row */
+  AHEAD_MAX = 128, /* requests after one that waits, whose look-ups are started ahead */
 };
 
 enum go {
-  GO_ON,       /* all that is whole was answered */
-  GO_MORE,     /* its turn is over, and a whole request is left */
-  GO_WAIT,     /* the last one is answered later */
+  GO_ON,       /* all complete requests were answered */
+  GO_MORE,     /* its time is over, and a complete request is left */
+  GO_WAIT,     /* the last request is answered later */
   GO_CLOSE,    /* broken, or refused */
   GO_NO_FRAME, /* malformed */
   GO_NO_MAP,
@@ -230,7 +231,7 @@ static enum go answer_one(struct mtasts_peer *peer, struct mtasts_span payload) 
   return enough && !send_gathered(peer) ? GO_CLOSE : GO_ON;
 }
 
-/* Answers the whole requests in the buffer, in order. *at: bytes of it that are done with. */
+/* Answers the complete requests in the buffer, in order. *at: the bytes that are done. */
 static enum go answer_all(struct mtasts_peer *peer, size_t *at) {
   enum go go = GO_ON;
   while (go == GO_ON && !peer->unsent && *at < peer->input_len) {
@@ -253,7 +254,7 @@ static enum go answer_all(struct mtasts_peer *peer, size_t *at) {
   return go;
 }
 
-/* Keeps what is left of the input, in a buffer no larger than it must be. False: no memory. */
+/* Keeps the rest of the input, in a buffer no larger than necessary. False: no memory. */
 static bool keep_rest(struct mtasts_peer *peer, size_t at) {
   char *from = peer->input;
   size_t left = peer->input_len - at;
@@ -262,7 +263,7 @@ static bool keep_rest(struct mtasts_peer *peer, size_t at) {
   peer->input_len = left;
   peer->ahead = peer->ahead > at ? peer->ahead - at : 0;
   if (full) {
-    /* Part of a request longer than the buffer. Memory comes as its bytes do. */
+    /* A part of a request that is longer than the buffer. Memory grows with its bytes. */
     bool own = from == peer->own;
     char *grown = realloc(own ? NULL : from, 2 * left);
     if (!grown)
@@ -282,8 +283,8 @@ static bool keep_rest(struct mtasts_peer *peer, size_t at) {
   return true;
 }
 
-/* Replies go in order, so while one waits, those behind it do: what they will need is asked for in
- * the meantime; of many, when the one that waits is answered. */
+/* Replies go out in order, so while one request waits, the later ones wait too. Their look-ups are
+ * started meanwhile; past AHEAD_MAX, when the waiting one is answered. */
 static void look_ahead(struct mtasts_peer *peer) {
   const struct mtasts_socketmap_options *options = &peer->server->options;
   struct mtasts_request request;
@@ -302,7 +303,7 @@ static void look_ahead(struct mtasts_peer *peer) {
   }
 }
 
-/* Sees what becomes of the connection after a turn. */
+/* Sets the state of the connection after a turn, or closes it. */
 static void settle(struct mtasts_peer *peer, bool did_something) {
   bool waits = peer->state == MTASTS_PEER_WAITING;
   short what = EV_READ;
@@ -332,24 +333,24 @@ static void settle(struct mtasts_peer *peer, bool did_something) {
   }
 }
 
-/* Sends what is gathered, and sees to what follows an answer or several, which took the first `at`
- * bytes of the input. */
+/* Sends the gathered replies to requests that took the first `at` bytes of the input, and keeps the
+ * rest. */
 static void finish(struct mtasts_peer *peer, enum go go, size_t at, bool did_something) {
   peer->more = go == GO_MORE;
   if (go == GO_WAIT)
     enter(peer, MTASTS_PEER_WAITING, true);
-  /* What came before a malformed request was right, and is answered. */
+  /* Requests before a malformed one are answered. */
   if (!send_gathered(peer) || go == GO_CLOSE || !keep_rest(peer, at))
     mtasts_peer_close(peer);
   else if (go == GO_NO_FRAME)
-    close_malformed(peer, "that is no netstring, or one too long");
+    close_malformed(peer, "not a netstring, or too long");
   else if (go == GO_NO_MAP)
-    close_malformed(peer, "that is no request: there is no map name and a space");
+    close_malformed(peer, "not a request: map name and space are missing");
   else
     settle(peer, did_something || at > 0);
 }
 
-/* Answers what is in the buffer, behind what is gathered already, and sends it all at once. */
+/* Answers the requests in the buffer, and sends these and the gathered replies together. */
 static void serve(struct mtasts_peer *peer) {
   size_t at = 0;
   bool did_something = peer->server->out_to > 0;
@@ -358,8 +359,8 @@ static void serve(struct mtasts_peer *peer) {
   finish(peer, go, at, did_something);
 }
 
-/* Its side is shut. One that waits may still read its reply, unless it has closed altogether;
- * of a TCP connection that is only known when it is written to. */
+/* The peer has shut down its sending side. If it waits, it may still read its reply, unless it has
+ * closed the whole connection; for TCP that is only known after a write. */
 static void end_input(struct mtasts_peer *peer) {
   struct pollfd closed = {.fd = peer->fd};
   peer->ended = true;
@@ -387,7 +388,7 @@ static void take(struct mtasts_peer *peer) {
   }
 }
 
-/* Goes on with what the socket did not take. */
+/* Sends the bytes that the socket did not take before. */
 static void give(struct mtasts_peer *peer) {
   ssize_t sent = send_some(peer, peer->unsent + peer->unsent_at, peer->unsent_size);
   if (sent < 0) {

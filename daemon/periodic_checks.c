@@ -20,7 +20,7 @@ struct mtasts_periodic_checks {
   struct event sign;
 };
 
-/* One line of a status is all that systemd shows. */
+/* systemd shows only one line of a status. */
 void mtasts_periodic_checks_notify(const struct mtasts_listeners *listeners, const char *first) {
   char closed[STATUS_MAX / 2];
   char text[STATUS_MAX];

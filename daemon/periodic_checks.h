@@ -1,8 +1,7 @@
 /*
- * periodic_checks.h: what the thread of main.c does from time to time while both loops work: it
- * opens sockets that could not be opened before or were removed (listeners.h), sees whether the
- * cache is in its place (cache_location.h), and tells systemd's watchdog that all goes on
- * (watchdog.h).
+ * periodic_checks.h: what the thread of main.c does periodically while both loops work. It opens
+ * sockets that could not be opened before or were removed (listeners.h), checks that the cache is
+ * where it was (cache_location.h), and notifies systemd's watchdog (watchdog.h).
  */
 #ifndef MTASTS_PERIODIC_CHECKS_H
 #define MTASTS_PERIODIC_CHECKS_H
@@ -27,10 +26,11 @@ struct mtasts_periodic_checks_options {
 struct mtasts_periodic_checks *
 mtasts_periodic_checks_new(const struct mtasts_periodic_checks_options *options);
 
-/* To be called before what it was given; NULL is fine. */
+/* To be called before its options' objects are freed; NULL is fine. */
 void mtasts_periodic_checks_free(struct mtasts_periodic_checks *checks);
 
-/* Tells systemd which sockets are not open, in `first` as well, such as "READY=1". */
+/* Sends systemd `first`, such as "READY=1", and a status that names the sockets that are not open.
+ */
 void mtasts_periodic_checks_notify(const struct mtasts_listeners *listeners, const char *first);
 
 #endif

@@ -36,14 +36,15 @@ __attribute__((format(printf, 2, 3))) static size_t temp(char *out, const char *
 
 /* mx patterns */
 
-/* What match= takes for a host of Postfix's own choice: no policy may slip that in. */
+/* Is it a keyword of match=, by which Postfix accepts a host of its own choice? No policy may set
+ * one. */
 static bool is_keyword(struct mtasts_span name) {
   return mtasts_span_equal(name, MTASTS_SPAN("hostname")) ||
          mtasts_span_equal(name, MTASTS_SPAN("nexthop")) ||
          mtasts_span_equal(name, MTASTS_SPAN("dot-nexthop"));
 }
 
-/* The pattern, letter by letter; empty where it holds what no host name does. */
+/* The pattern as text; empty if it has a character that no host name has. */
 static struct mtasts_span spell(struct mtasts_span pattern, char out[MTASTS_DOMAIN_MAX]) {
   const struct mtasts_span none = {NULL, 0};
   size_t n = 0;
@@ -64,10 +65,10 @@ static struct mtasts_span spell(struct mtasts_span pattern, char out[MTASTS_DOMA
   return is_keyword(rebuilt) ? none : rebuilt;
 }
 
-/* How a list of patterns is written: what stands before the first, between two, behind the last. */
+/* How a list of patterns is written: the text before the first, between two, and after the last. */
 struct form {
   struct mtasts_span first, between, last;
-  bool starless; /* `*.x` is `.x` */
+  bool starless; /* writes `*.x` as `.x` */
 };
 
 #define TEXT(literal)                                                                              \
@@ -79,7 +80,7 @@ static const struct form host_patterns = {TEXT(" mx_host_pattern="), TEXT(" mx_h
 static const struct form strings = {TEXT(" { policy_string = mx: "),
                                     TEXT(" } { policy_string = mx: "), TEXT(" }"), false};
 
-/* Returns NULL, or why it cannot be done. */
+/* Returns NULL, or why the patterns cannot be written. */
 static const char *put_patterns(struct mtasts_strbuf *text, const struct mtasts_names *patterns,
                                 const struct form *form) {
   char name[MTASTS_DOMAIN_MAX];
@@ -88,7 +89,7 @@ static const char *put_patterns(struct mtasts_strbuf *text, const struct mtasts_
   for (size_t cursor = 0; mtasts_names_next(patterns, &cursor, &pattern);) {
     struct mtasts_span spelt = spell(pattern, name);
     if (spelt.len == 0)
-      return "lists an MX host whose name cannot be told to the mail server";
+      return "lists an MX host whose name the mail server cannot take";
     mtasts_strbuf_add(text, text->len == start ? form->first : form->between);
     if (form->starless)
       mtasts_span_take(&spelt, '*');
@@ -104,7 +105,7 @@ static const char *put_patterns(struct mtasts_strbuf *text, const struct mtasts_
 
 /* attributes for reports */
 
-/* Postfix refuses the whole answer where a label of policy_domain begins or ends in a hyphen. */
+/* Postfix refuses the whole reply if a label of policy_domain begins or ends in a hyphen. */
 static bool is_hostname(const char *name) {
   for (const char *at = name; (at = strchr(at, '-')); at++)
     if (at == name || at[-1] == '.' || at[1] == '.' || at[1] == '\0')
@@ -120,7 +121,7 @@ static void put_policy_domain(struct mtasts_strbuf *text, const char *name) {
   }
 }
 
-/* The policy's text, for reports alone; left out where there is no room for all of it. */
+/* Writes the policy's text, for TLS reports only; left out if it does not fit. */
 static void put_policy_text(struct mtasts_strbuf *text, const struct mtasts_policy *policy) {
   size_t start = text->len;
   mtasts_strbuf_add(text,
@@ -142,8 +143,8 @@ static const char *put_report(struct mtasts_strbuf *text, const struct mtasts_po
   return why;
 }
 
-/* What RFC 8460 section 4.3.2.2 calls a discovery that failed; NULL where there is a policy, or for
- * what it has no name for. */
+/* The result type of RFC 8460 section 4.3.2.2 for a failed discovery. NULL: there is a policy, or
+ * no type for the failure. */
 static const char *policy_failure(const struct mtasts_decision *decision,
                                   const struct mtasts_entry *entry) {
   if (decision->policy || !entry || mtasts_result_of_error(entry->error) == MTASTS_RESULT_SUCCESS)
@@ -153,7 +154,7 @@ static const char *policy_failure(const struct mtasts_decision *decision,
 
 /* verdicts */
 
-/* The patterns that the hosts match, until they are surely too many for Sendmail. */
+/* The patterns that the hosts match, until they are certainly too long for Sendmail. */
 static struct mtasts_names matching(const struct mtasts_decision *decision,
                                     const struct mtasts_entry *entry,
                                     unsigned char store[MATCHING_MAX + 1 + MTASTS_DOMAIN_MAX]) {
@@ -204,7 +205,8 @@ static size_t enforce(const struct mtasts_decision *decision, const struct mtast
   return temp(out, "TEMP the MTA-STS policy of %s %s; see: mtasts query %s", name, why, name);
 }
 
-/* RFC 8461 section 5: delivered either way, so what cannot be reported on is not mentioned. */
+/* RFC 8461 section 5: mail is delivered in any case, so a policy that reports cannot name is left
+ * out. */
 static size_t report_testing(const struct mtasts_policy *policy, const char *name, char *out) {
   struct mtasts_strbuf text = {.data = out, .size = MTASTS_POSTFIX_REPLY_MAX + 1};
   mtasts_strbuf_add(&text, MTASTS_SPAN("OK may"));
@@ -225,7 +227,7 @@ static size_t defer(const char *name, const struct mtasts_entry *entry, char *ou
   if (entry)
     mtasts_printable(entry->detail, why, sizeof why);
   return temp(out,
-              "TEMP DNSSEC forbids to deliver to %s for now: %s; it is tried again, see: mtasts "
+              "TEMP DNSSEC forbids delivery to %s for now: %s; it will be tried again, see: mtasts "
               "query %s",
               name, *why ? why : "a look-up of its MX hosts failed validation", name);
 }

@@ -1,11 +1,11 @@
 /*
- * postfix_reply.h: a decision in the words of Postfix's smtp_tls_policy_maps, which Sendmail's
- * FEATURE(sts) shares: `OK secure match=…`, `OK dane-only`, `OK encrypt`, `OK may …`, `TEMP why`,
- * `NOTFOUND `.
+ * postfix_reply.h: writes a decision in the format of Postfix's smtp_tls_policy_maps, which
+ * Sendmail's FEATURE(sts) shares: `OK secure match=…`, `OK dane-only`, `OK encrypt`, `OK may …`,
+ * `TEMP why`, `NOTFOUND `.
  *
- * Values are rebuilt from the parsed policy and never copied from what came over the network, so
- * no mx line can forge an attribute; what else a policy says is left out. Never PERM (Postfix
- * bounces, Sendmail delivers in clear), never OK without data (Sendmail's client crashes).
+ * Values are rebuilt from the parsed policy and never copied from network bytes, so no mx line can
+ * forge an attribute. Other fields of a policy are left out. The reply is never PERM (Postfix
+ * bounces, Sendmail delivers in clear), and never OK without data (Sendmail's client crashes).
  */
 #ifndef MTASTS_POSTFIX_REPLY_H
 #define MTASTS_POSTFIX_REPLY_H
@@ -15,8 +15,8 @@
 enum {
   MTASTS_POSTFIX_REPLY_MAX = 100000, /* bytes that Postfix takes */
 
-  /* Sendmail cuts what stands behind match= to 255 bytes, in the middle of a name, and would then
-   * take a host of the shorter name for one that is listed. */
+  /* Sendmail cuts the value of match= to 255 bytes, even in the middle of a name. It would then
+   * accept a host of the shortened name as listed. */
   MTASTS_SENDMAIL_MATCH_MAX = 255,
 };
 
@@ -29,20 +29,20 @@ enum mtasts_dialect {
 struct mtasts_postfix_settings {
   enum mtasts_dialect dialect;
   enum mtasts_site_mode site_mode;     /* monitor: nothing is enforced */
-  enum mtasts_on_unknown on_unknown;   /* what an unknown verdict comes to */
+  enum mtasts_on_unknown on_unknown;   /* the reply for an unknown verdict */
   enum mtasts_plain_level plain_level; /* of the TLSRPT dialect: reports on testing and failures */
 };
 
 /*
  * Writes the payload, of at most MTASTS_POSTFIX_REPLY_MAX bytes, and a NUL to out. Returns its
- * bytes without the NUL. domain may be NULL where the verdict is none, and entry, whose error
- * explains a TEMP or is reported, always. decision->policy: beside the verdict dane, the one that
+ * bytes without the NUL. domain may be NULL if the verdict is none. entry may always be NULL; its
+ * error explains a TEMP or is reported. decision->policy: with the verdict dane, the policy that
  * governs without DANE.
  *
- * A policy with too many patterns for one reply is answered first without its text, which serves
- * the reports alone, and then TEMP: to leave patterns out could only refuse hosts that it lists,
- * and to the sender that would look like the domain's own fault. Sendmail, which takes few, is
- * told of those that the domain's known MX hosts match.
+ * If a policy has too many mx patterns for one reply, its text is left out first, since only TLS
+ * reports need it. If it is still too long, the reply is TEMP: without some patterns, listed hosts
+ * would be refused, and that would look like the domain's own fault. Sendmail takes only a few
+ * patterns, so it gets those that the domain's known MX hosts match.
  */
 size_t mtasts_postfix_reply(const struct mtasts_decision *decision,
                             const struct mtasts_domain *domain, const struct mtasts_entry *entry,

@@ -54,11 +54,10 @@ static void add_seconds(struct mtasts_strbuf *text, unsigned long long ms) {
 static void add_waits(struct mtasts_strbuf *text, const struct mtasts_stats *stats) {
   static const char name[] = "mtasts_answer_wait_seconds";
   unsigned long long sum = 0;
-  mtasts_strbuf_printf(
-      text,
-      "# HELP %s Time from a question that the cache could not answer to its answer. Hits and "
-      "overrides are not timed and not in here.\n# TYPE %s histogram\n",
-      name, name);
+  mtasts_strbuf_printf(text,
+                       "# HELP %s Time that a request waits if the cache cannot answer it. Hits "
+                       "and overrides are not counted.\n# TYPE %s histogram\n",
+                       name, name);
   for (int i = 0; i <= MTASTS_WAITS; i++) {
     sum += atomic_load_explicit(&stats->waits[i], memory_order_relaxed);
     mtasts_strbuf_printf(text, "%s_bucket{le=\"", name);
@@ -86,7 +85,7 @@ static void add_space(struct mtasts_strbuf *text, const struct mtasts_prometheus
   add_one(text, "mtasts_cache_used_bytes", GAUGE, space->bytes_used,
           "Bytes of the cache's map that are in use.");
   add_one(text, "mtasts_cache_free_bytes", GAUGE, space->bytes_free,
-          "Bytes of the cache's file that wait for their next use.");
+          "Bytes of the cache's file that are free for reuse.");
   add_one(text, "mtasts_cache_map_bytes", GAUGE, space->map_size,
           "Bytes of the cache's map; it grows.");
   add_one(text, "mtasts_cache_map_max_bytes", GAUGE, e->map_size_max,
@@ -96,14 +95,14 @@ static void add_space(struct mtasts_strbuf *text, const struct mtasts_prometheus
 static void add_policy_counts(struct mtasts_strbuf *text, const struct mtasts_prometheus *e) {
   static const char policies[] = "mtasts_policies";
   const struct mtasts_cache_stats *stats = &e->policy_counts->stats;
-  add_head(text, policies, GAUGE, "Policies in the cache by mode, expired ones as well.");
+  add_head(text, policies, GAUGE, "Policies in the cache by mode, including expired ones.");
   mtasts_strbuf_printf(text, "%s{mode=\"enforce\"} %llu\n", policies,
                        (unsigned long long)stats->enforce);
   mtasts_strbuf_printf(text, "%s{mode=\"testing\"} %llu\n", policies,
                        (unsigned long long)stats->testing);
   mtasts_strbuf_printf(text, "%s{mode=\"none\"} %llu\n", policies, (unsigned long long)stats->none);
   add_one(text, "mtasts_policies_expired", GAUGE, stats->expired,
-          "Policies that govern no more and are kept for a while.");
+          "Policies that have expired and are still kept.");
   add_one(text, "mtasts_policies_failing", GAUGE, stats->failing_enforce,
           "Enforce policies in force whose last check or refresh failed.");
   add_one(text, "mtasts_policies_expiring", GAUGE, stats->expiring,
@@ -112,8 +111,7 @@ static void add_policy_counts(struct mtasts_strbuf *text, const struct mtasts_pr
           e->policy_counts->oldest > 0 && e->now > e->policy_counts->oldest
               ? (unsigned long long)(e->now - e->policy_counts->oldest)
               : 0,
-          "Seconds since the policy in use was fetched that has gone unrefreshed for longest, at "
-          "most: by the last count.");
+          "Age of the oldest in-use policy at the last count.");
   add_one(text, "mtasts_census_timestamp_seconds", GAUGE,
           (unsigned long long)e->policy_counts->taken,
           "When the policies were last counted by mode, since the epoch.");
@@ -126,11 +124,11 @@ static void add_daemon(struct mtasts_strbuf *text, const struct mtasts_prometheu
   mtasts_strbuf_printf(text, "mtasts_build_info{version=\"%s\"} 1\n", MTASTS_VERSION);
   add_one(text, "mtasts_start_time_seconds", GAUGE, (unsigned long long)e->started,
           "When mtastsd started, since the epoch.");
-  add_one(text, "mtasts_healthy", GAUGE, e->healthy, "1 where /healthz says ok.");
-  add_head(text, "mtasts_loop_up", GAUGE, "1 where the loop reads its inbox.");
+  add_one(text, "mtasts_healthy", GAUGE, e->healthy, "1 if /healthz reports ok.");
+  add_head(text, "mtasts_loop_up", GAUGE, "1 if the loop reads its inbox.");
   mtasts_strbuf_printf(text, "mtasts_loop_up{loop=\"front\"} %d\nmtasts_loop_up{loop=\"net\"} %d\n",
                        e->loop_up[MTASTS_LOOP_FRONT], e->loop_up[MTASTS_LOOP_NET]);
-  add_head(text, "mtasts_site_mode", GAUGE, "1 at the site_mode in force.");
+  add_head(text, "mtasts_site_mode", GAUGE, "1 for the site_mode in force.");
   mtasts_strbuf_printf(
       text, "mtasts_site_mode{mode=\"enforce\"} %d\nmtasts_site_mode{mode=\"monitor\"} %d\n",
       !e->monitor, e->monitor);
@@ -144,7 +142,7 @@ static void add_daemon(struct mtasts_strbuf *text, const struct mtasts_prometheu
             "1 if the resolver of resolv.conf sets the AD bit, without which MTAs cannot use "
             "DANE.");
   add_one(text, "mtasts_lookups_max", GAUGE, e->lookups_max,
-          "Look-ups that may be under way at a time: refresh.in_flight.");
+          "Look-ups that may run at a time: refresh.in_flight.");
 }
 
 size_t mtasts_prometheus_write(const struct mtasts_prometheus *measures, char *out, size_t size) {

@@ -1,10 +1,9 @@
 /*
- * prometheus.h: all that mtastsd measures, as Prometheus reads it (text format 0.0.4). Pure: values
- * in, text out. Base units: seconds and bytes; what only grows ends in _total.
+ * prometheus.h: writes all metrics of mtastsd for Prometheus (text format 0.0.4). Pure: values in,
+ * text out. Base units: seconds and bytes. The names of counters that only grow end in _total.
  *
- * The histogram is of the answers that the cache did not hold, as those alone are timed: its count
- * is that of the misses that have been answered. How many answers of all came late is its buckets
- * beside mtasts_requests_total.
+ * Only answers to cache misses are timed, so the histogram's count is the number of misses that
+ * have been answered. For the share of all answers, divide a bucket by mtasts_requests_total.
  */
 #ifndef MTASTS_PROMETHEUS_H
 #define MTASTS_PROMETHEUS_H
@@ -19,7 +18,7 @@ enum {
 struct mtasts_prometheus {
   const struct mtasts_stats *stats;
   const struct mtasts_cache_space *space;           /* NULL: the cache cannot be read */
-  const struct mtasts_policy_counts *policy_counts; /* taken 0: not known yet, and left out */
+  const struct mtasts_policy_counts *policy_counts; /* `taken` 0: not known yet, and left out */
   bool loop_up[MTASTS_LOOPS];
   bool healthy;
   bool monitor;          /* site_mode */
@@ -30,7 +29,7 @@ struct mtasts_prometheus {
   int64_t now;           /* likewise */
 };
 
-/* Returns the bytes written; 0 where size is too small. */
+/* Returns the bytes written; 0 if size is too small. */
 size_t mtasts_prometheus_write(const struct mtasts_prometheus *measures, char *out, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * ratelimit.h: what is to happen only now and then, by mtasts_clock_coarse_ms of clock.h.
+ * ratelimit.h: limits how often something happens, by mtasts_clock_coarse_ms of clock.h.
  */
 #ifndef MTASTS_RATELIMIT_H
 #define MTASTS_RATELIMIT_H
@@ -8,7 +8,7 @@
 
 #include "clock.h"
 
-/* Something that others can provoke, like a log line, but that we do at most once in a while. */
+/* An action that others can provoke, such as a log line, done at most once in an interval. */
 struct mtasts_ratelimit {
   int64_t next;             /* by mtasts_clock_coarse_ms */
   unsigned long suppressed; /* how often it was not done since it last was */
@@ -25,9 +25,9 @@ static inline bool mtasts_ratelimit(struct mtasts_ratelimit *limit, int64_t ever
   return true;
 }
 
-/* Something that others can provoke, of which we do so much in a row and so much a second. */
+/* An action that others can provoke, limited to a burst and to a rate. */
 struct mtasts_burst_limit {
-  int64_t spent;            /* by mtasts_clock_coarse_ms, when all that was done would be through */
+  int64_t spent;            /* by mtasts_clock_coarse_ms: when the whole burst is available again */
   unsigned long suppressed; /* how often it was not done since it last was */
 };
 

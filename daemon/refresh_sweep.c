@@ -6,21 +6,21 @@
 #include "walk.h"
 
 enum {
-  MOVE_MAX = 4096 /* domains met in one move */
+  MOVE_MAX = 4096 /* domains visited in one move */
 };
 
-/* Were both parts one pass, all policies of a cache with a tenth of them would be refreshed in
- * a tenth of the interval. */
+/* Each part of the cache gets its own pass. With one shared pass, if a tenth of the entries were
+ * policies, all policies would be refreshed in a tenth of the interval. */
 enum {
-  LASTING,     /* meets all policies, and refreshes those that last */
-  SHORT_LIVED, /* comes to the others twice in the same time */
+  LASTING,     /* visits all policies, and refreshes those with a long life */
+  SHORT_LIVED, /* visits the others twice in the same time */
   OTHERS,
   PASSES
 };
 
 static const struct {
   enum mtasts_walk_part part;
-  unsigned per_interval; /* in an interval */
+  unsigned per_interval; /* walks in an interval */
 } pass_kinds[PASSES] = {
     [LASTING] = {MTASTS_WALK_POLICIES, 1},
     [SHORT_LIVED] = {MTASTS_WALK_POLICIES, 2},
@@ -29,8 +29,8 @@ static const struct {
 
 struct pass {
   struct mtasts_walk_position position;
-  uint64_t size;   /* domains of the part, the most in this round: else removing would delay it */
-  uint64_t credit; /* domains to be met, times milliseconds of a round */
+  uint64_t size; /* domains of the part, the most during this walk: else removals would delay it */
+  uint64_t credit; /* domains to be visited, times milliseconds of a walk */
 };
 
 struct mtasts_refresh_sweep {
@@ -38,7 +38,7 @@ struct mtasts_refresh_sweep {
   struct pass passes[PASSES];
 };
 
-/* What is kept of the positions. */
+/* The form in which the positions are saved. */
 struct saved_positions {
   struct {
     uint16_t size;
@@ -46,7 +46,8 @@ struct saved_positions {
   } positions[PASSES];
 };
 
-_Static_assert(sizeof(struct saved_positions) <= MTASTS_STORE_POSITION_MAX, "fits into a note");
+_Static_assert(sizeof(struct saved_positions) <= MTASTS_STORE_POSITION_MAX,
+               "fits into a saved position");
 
 /* One move, as the walk sees it. */
 struct move {
@@ -98,7 +99,7 @@ void mtasts_refresh_sweep_free(struct mtasts_refresh_sweep *sweep) {
   free(sweep);
 }
 
-/* Is the domain left to the other pass of its part? */
+/* Does the other pass over this part handle the domain? */
 static bool is_others(const struct move *move, const struct mtasts_entry *entry) {
   return move->pass == SHORT_LIVED && !mtasts_discover_short_lived(move->settings, entry);
 }
@@ -106,7 +107,7 @@ static bool is_others(const struct move *move, const struct mtasts_entry *entry)
 static enum mtasts_sweep_action action_of(const struct move *move,
                                           const struct mtasts_domain *domain,
                                           const struct mtasts_entry *entry) {
-  /* An expired policy may have expired by a clock that is ahead. */
+  /* A policy may seem expired only because the clock is ahead. */
   if (mtasts_store_is_obsolete(entry, move->now) &&
       !(entry->has_policy && move->settings->keep_expired))
     return MTASTS_SWEEP_ACTION_REMOVE;
@@ -130,12 +131,12 @@ static bool meet(void *context, const struct mtasts_domain *domain, enum mtasts_
   return true;
 }
 
-/* How many domains the pass is to meet by now. */
+/* How many domains the pass must visit now. */
 static uint64_t share(struct pass *pass, uint64_t elapsed, uint64_t round) {
   const uint64_t whole = pass->size * round;
   pass->credit += pass->size * (elapsed < round ? elapsed : round);
   if (pass->credit > whole)
-    pass->credit = whole; /* whatever was missed, once round is all there is */
+    pass->credit = whole; /* after a long pause, at most one whole walk is made up for */
   return pass->credit / round;
 }
 
@@ -144,7 +145,7 @@ static enum mtasts_status walk(struct move *move, uint64_t size, uint64_t count)
   struct mtasts_cache *cache = mtasts_store_cache(move->sweep->options.store);
   enum mtasts_status status = MTASTS_OK;
   bool end = true;
-  /* Twice, where the end of the part comes first. */
+  /* Twice, if the end of the part is reached first. */
   for (int i = 0; i < 2 && status == MTASTS_OK && end && move->met < count; i++) {
     const struct mtasts_walk_step step = {
         .part = pass_kinds[move->pass].part,
@@ -159,8 +160,8 @@ static enum mtasts_status walk(struct move *move, uint64_t size, uint64_t count)
   return status;
 }
 
-/* Milliseconds in which a pass comes round: where the interval is of minutes, no more often than
- * a failing policy is tried (RFC 8461 section 3.3). */
+/* Milliseconds of one walk of a pass. If the interval is only minutes, a walk is no shorter than
+ * the time between tries of a failing policy (RFC 8461 section 3.3). */
 static uint64_t round_of(const struct mtasts_discover_settings *settings, unsigned pass) {
   int64_t least = settings->retry_min < settings->refresh_interval ? settings->retry_min
                                                                    : settings->refresh_interval;
@@ -175,7 +176,7 @@ static enum mtasts_status move_pass(struct move *move, uint64_t size, uint64_t e
     pass->size = size;
   uint64_t count = share(pass, elapsed, round);
   enum mtasts_status status = walk(move, size, count < MOVE_MAX ? count : MOVE_MAX);
-  /* What was not done is done next time. */
+  /* The rest of the credit is used next time. */
   pass->credit -= move->met * round;
   return status;
 }

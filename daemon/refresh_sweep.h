@@ -1,11 +1,12 @@
 /*
- * refresh_sweep.h: the clock sweep: it walks the cache in the order of its keys, once in an
- * interval, so that the work is spread evenly, there is no burst at start and nothing to load. It
- * has a pass in each part of the cache, the policies and the other domains, and a third that walks
- * the policies twice in the same time, for those that live too short for once: as many as there
- * are, they need no other bookkeeping. The positions are kept in the cache and outlive the process.
+ * refresh_sweep.h: walks the cache in the order of its keys, once in an interval. So the work is
+ * spread evenly, without a burst at the start and without state to load. There are three passes:
+ * one over the policies, one over the other domains, and a third that walks the policies twice per
+ * interval, for policies whose half-life is shorter than the interval. The positions are kept in
+ * the cache and outlive the process.
  *
- * It decides and does not act: for each domain it meets it calls back with what is to be done.
+ * It decides and does not act: for each domain it visits, it calls back with the action that is
+ * due.
  */
 #ifndef MTASTS_REFRESH_SWEEP_H
 #define MTASTS_REFRESH_SWEEP_H
@@ -15,12 +16,12 @@
 #include "usage_filter.h"
 
 enum mtasts_sweep_action {
-  MTASTS_SWEEP_ACTION_NONE,    /* met, and there is nothing to do; due queue and alerts may care */
+  MTASTS_SWEEP_ACTION_NONE,    /* visited, and nothing is due; for the due queue and alerts */
   MTASTS_SWEEP_ACTION_REFRESH, /* a policy in use that is due: look it up */
-  MTASTS_SWEEP_ACTION_REMOVE,  /* useless by now */
+  MTASTS_SWEEP_ACTION_REMOVE,  /* obsolete */
 };
 
-/* Returns false where there is no room for the action now: the sweep stays where it is. */
+/* Returns false if there is no room for the action now: the sweep then stays at this domain. */
 typedef bool mtasts_sweep_action_fn(void *context, const struct mtasts_domain *domain,
                                     const struct mtasts_entry *entry,
                                     enum mtasts_sweep_action action);
@@ -34,17 +35,17 @@ struct mtasts_refresh_sweep_options {
   void *context;
 };
 
-/* Begins where the last sweep was, or at the first key. NULL: no memory. */
+/* Begins at the saved positions, or at the first key. NULL: no memory. */
 struct mtasts_refresh_sweep *
 mtasts_refresh_sweep_new(const struct mtasts_refresh_sweep_options *options);
-/* The same for a hand that was made while the cache could not be read. */
+/* Loads the saved positions for a sweep that was made while the cache could not be read. */
 void mtasts_refresh_sweep_recall(struct mtasts_refresh_sweep *sweep);
 void mtasts_refresh_sweep_free(struct mtasts_refresh_sweep *sweep);
 
 /*
- * Moves on by so much of each pass as `elapsed` milliseconds are of its round, and by
- * at most a bounded number of domains; what it could not do it does next time. settings: those of
- * discovery, to tell what is due.
+ * Moves each pass on by the part of its walk that corresponds to `elapsed` milliseconds, and by at
+ * most a bounded number of domains; the rest follows in the next call. settings: those of
+ * discovery, which say what is due.
  */
 enum mtasts_status mtasts_refresh_sweep_move(struct mtasts_refresh_sweep *sweep,
                                              const struct mtasts_discover_settings *settings,

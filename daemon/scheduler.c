@@ -13,7 +13,7 @@
 enum {
   COMMIT_MS = 20, /* from the first of a group to its commit */
   LOG_EVERY_MS = 60000,
-  UNSTORED_MAX = 512, /* results that the store did not take */
+  UNSTORED_MAX = 512, /* unstored results that are kept */
 };
 
 static void on_commit(evutil_socket_t fd, short what, void *context);
@@ -46,7 +46,7 @@ static void keep_answer(struct mtasts_task *task, const struct mtasts_entry *ent
   unsigned char *value = malloc(size);
   if (value)
     mtasts_entry_encode(entry, value);
-  free(task->value); /* which the entry may point into */
+  free(task->value); /* the entry may point into it, so it is freed here */
   task->value = value;
   task->value_size = value ? size : 0;
   task->freshness = freshness;
@@ -69,8 +69,8 @@ static enum mtasts_status copy_answer(const struct mtasts_task *task, struct mta
   return MTASTS_OK;
 }
 
-/* The front loop answers from the cache, so it is told of what is not there, and when that is over.
- */
+/* The front loop answers from the cache, so it gets each unstored entry, and a message when that
+ * entry is stored. */
 static void send_to_front(struct mtasts_scheduler *scheduler, struct mtasts_task *task) {
   if ((!task->unstored && !task->sent_to_front) || !scheduler->to_front)
     return;
@@ -105,7 +105,8 @@ static enum mtasts_task_list check_slow_at(enum mtasts_urgency urgency) {
   return MTASTS_TASK_QUEUED;
 }
 
-/* A store that fails must not have a busy domain looked up for each question. */
+/* Keeps an unstored result. Otherwise, while the store fails, each request for a busy domain would
+ * start a look-up. */
 static void keep(struct mtasts_scheduler *scheduler, struct mtasts_task *task) {
   struct mtasts_tasks *tasks = &scheduler->tasks;
   mtasts_tasks_move(tasks, task, MTASTS_TASK_UNSTORED);
@@ -117,7 +118,7 @@ static void keep(struct mtasts_scheduler *scheduler, struct mtasts_task *task) {
   mtasts_tasks_remove(tasks, oldest);
 }
 
-/* Answers, and makes room for the next one to the same domain, if that is wanted. */
+/* Answers the jobs, and queues the next task of the same domain, if one is wanted. */
 void mtasts_scheduler_finish(struct mtasts_scheduler *scheduler, struct mtasts_task *task,
                              enum mtasts_status status) {
   send_to_front(scheduler, task);
@@ -144,7 +145,7 @@ void mtasts_scheduler_finish(struct mtasts_scheduler *scheduler, struct mtasts_t
 
 /* commits */
 
-/* Then nothing is written yet, and what is learnt is kept. */
+/* Is the cache still being checked? Then nothing is written, and results stay in memory. */
 static bool is_checked_still(const struct mtasts_scheduler *scheduler) {
   return mtasts_cache_waits(mtasts_store_cache(scheduler->store));
 }
@@ -163,12 +164,12 @@ static void finish_batch(struct mtasts_scheduler *scheduler, enum mtasts_status 
 enum mtasts_status mtasts_scheduler_log_store_error(struct mtasts_scheduler *scheduler,
                                                     enum mtasts_status status) {
   int error = errno;
-  /* That it is full, or spares its room, the store says itself. */
+  /* The store itself logs that it is full or nearly full. */
   if (status == MTASTS_OK || status == MTASTS_FULL || is_checked_still(scheduler))
     return status;
   mtasts_count(scheduler->stats, MTASTS_COUNT_STORE_FAILURES);
   if (mtasts_ratelimit(&scheduler->store_error_log, LOG_EVERY_MS))
-    mtasts_log(MTASTS_LOG_WARNING, "the cache fails, and goes on with what it has: %s",
+    mtasts_log(MTASTS_LOG_WARNING, "the cache fails, and its present contents stay in use: %s",
                mtasts_env_reason(status, error));
   return status;
 }
@@ -188,7 +189,7 @@ static void on_commit(evutil_socket_t fd, short what, void *context) {
   mtasts_scheduler_start(scheduler);
 }
 
-/* Puts those that the store did not take into it, `max` of them, as if they had just finished. */
+/* Writes at most `max` unstored results to the store, as if they had just finished. */
 static size_t put_again(struct mtasts_scheduler *scheduler, size_t max) {
   struct mtasts_task *task = TAILQ_FIRST(&scheduler->tasks.lists[MTASTS_TASK_UNSTORED]);
   struct mtasts_task *next;
@@ -197,7 +198,7 @@ static size_t put_again(struct mtasts_scheduler *scheduler, size_t max) {
     struct mtasts_entry entry;
     next = TAILQ_NEXT(task, link);
     if (!task->value || mtasts_entry_decode(task->value, task->value_size, &entry) != MTASTS_OK) {
-      mtasts_tasks_remove(&scheduler->tasks, task); /* there was no memory to keep it */
+      mtasts_tasks_remove(&scheduler->tasks, task); /* there was no memory to keep the result */
       continue;
     }
     enum mtasts_status status = mtasts_scheduler_log_store_error(
@@ -324,7 +325,7 @@ static void finished(void *context, const struct mtasts_discovery *discovery) {
   mtasts_scheduler_start(scheduler);
 }
 
-/* Is what is known enough, so that nobody is asked? */
+/* Is the known entry good enough to answer without a look-up? */
 static bool is_enough(const struct mtasts_discover_settings *settings,
                       const struct mtasts_task *task, const struct mtasts_entry *cached,
                       int64_t now) {
@@ -336,9 +337,9 @@ static bool is_enough(const struct mtasts_discover_settings *settings,
 }
 
 /*
- * A refresh ahead of use had to wait for its turn. What was running meanwhile may have done it,
- * or failed, and then the policy host is left alone until its next try (RFC 8461 section 3.3). A
- * refresh that somebody asked for is made whatever was before.
+ * A background refresh had to wait in the queue. A look-up that ran meanwhile may have done its
+ * work, or failed; then the policy host must not be asked before the next try (RFC 8461 section
+ * 3.3). A refresh that a request asks for is always made.
  */
 static bool is_done_already(const struct mtasts_scheduler *scheduler,
                             const struct mtasts_task *task, const struct mtasts_entry *cached,
@@ -347,8 +348,8 @@ static bool is_done_already(const struct mtasts_scheduler *scheduler,
          !mtasts_discover_refresh_due(&scheduler->net.settings, cached, now);
 }
 
-/* What this look-up does for whoever else may come: one that asks for the record at all is as good
- * as a recheck. */
+/* The most that this look-up can do for jobs that join it: if it asks for the record at all, it
+ * also serves a recheck. */
 static enum mtasts_job_kind service_of(const struct mtasts_scheduler *scheduler,
                                        const struct mtasts_task *task,
                                        const struct mtasts_entry *cached, int64_t now) {
@@ -358,7 +359,7 @@ static enum mtasts_job_kind service_of(const struct mtasts_scheduler *scheduler,
                                                              : task->demand.kind;
 }
 
-/* With what the domain is looked up: without DANE, if an override says so. */
+/* The net to look the domain up with: without DANE, if an override says so. */
 static const struct mtasts_net *net_for(struct mtasts_scheduler *scheduler,
                                         const struct mtasts_domain *domain, int64_t now) {
   const struct mtasts_override *override =
@@ -371,7 +372,7 @@ static const struct mtasts_net *net_for(struct mtasts_scheduler *scheduler,
   return &scheduler->without_dane;
 }
 
-/* The last result, where the store did not take it; else what the cache holds. */
+/* Reads the domain's unstored result, if there is one; else the cached entry. */
 static enum mtasts_status read_cached(struct mtasts_scheduler *scheduler,
                                       const struct mtasts_task *task, struct mtasts_entry *entry) {
   if (task->value && mtasts_entry_decode(task->value, task->value_size, entry) == MTASTS_OK)
@@ -388,8 +389,8 @@ static void start(struct mtasts_scheduler *scheduler, struct mtasts_task *task) 
   enum mtasts_status read = read_cached(scheduler, task, &entry);
   const struct mtasts_entry *cached = read == MTASTS_OK ? &entry : NULL;
   int64_t now = scheduler->net.now();
-  /* A cache that cannot be read may hold a policy: nothing that is learnt without it may take its
-   * place (RFC 8461 section 5.1). What is damaged, or not there, is no policy. */
+  /* A cache that cannot be read may hold a policy. A result that was learnt without knowing it must
+   * not replace it (RFC 8461 section 5.1). A damaged or absent entry is no policy. */
   if (read != MTASTS_OK && read != MTASTS_ABSENT && read != MTASTS_CORRUPT) {
     mtasts_scheduler_finish(scheduler, task, read);
     return;
@@ -477,7 +478,7 @@ static const enum mtasts_task_list running[] = {MTASTS_TASK_RUNNING, MTASTS_TASK
 
 void mtasts_scheduler_abort(struct mtasts_scheduler *scheduler) {
   struct mtasts_task *task;
-  /* These have no place in which they could begin again, and may be many. */
+  /* Delayed tasks hold no slot in which they could begin again, and they may be many. */
   while ((task = TAILQ_FIRST(&scheduler->tasks.lists[MTASTS_TASK_DELAYED]))) {
     mtasts_task_slots_leave(scheduler, task);
     mtasts_tasks_move(&scheduler->tasks, task, check_slow_at(task->demand.urgency));

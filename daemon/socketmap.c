@@ -15,7 +15,7 @@
 
 enum {
   ACCEPT_BURST = 16,     /* connections accepted in a row */
-  ACCEPT_PAUSE_MS = 100, /* where there is no room for another */
+  ACCEPT_PAUSE_MS = 100, /* if there is no room for another */
   GRACE_MS = 1000,       /* an honest peer sends its first request soon, and each of them whole */
 };
 
@@ -30,8 +30,8 @@ struct mtasts_accept_event {
 
 /* accepting */
 
-/* Accepts nothing for a moment, or nothing over TCP, rather than be woken again at once for what it
- * cannot do. */
+/* Stops accepting for a moment, everywhere or over TCP. Else the loop would be woken again at once
+ * for connections that it cannot accept. */
 static void pause_accepting(struct mtasts_socketmap *server, bool network, const char *why) {
   struct mtasts_accept_event *accept_event = SLIST_FIRST(&server->accept_events);
   for (; accept_event; accept_event = SLIST_NEXT(accept_event, link))
@@ -57,7 +57,7 @@ static bool has_lasted(const struct mtasts_peer *peer) {
   return peer && mtasts_clock_coarse_ms() - peer->since >= GRACE_MS;
 }
 
-/* The first whose request is not put off by us. */
+/* The first peer whose requests were not put off. */
 static struct mtasts_peer *first_of(const struct mtasts_peers *list) {
   struct mtasts_peer *peer = TAILQ_FIRST(list);
   while (peer && peer->put_off)
@@ -65,8 +65,9 @@ static struct mtasts_peer *first_of(const struct mtasts_peers *list) {
   return peer;
 }
 
-/* Of unix sockets or of TCP: the one that has been stuck longest, or has sent nothing for longest,
- * unless it has only just begun, else the one that has been idle longest. NULL: all are busy. */
+/* Chooses among the peers of unix sockets, or of TCP. First choice is the one that has been stuck,
+ * or has sent nothing, for longest, if that is GRACE_MS; else the one that has been idle longest.
+ * NULL: all are busy. */
 static struct mtasts_peer *victim_of(const struct mtasts_peers lists[MTASTS_PEER_STATES]) {
   struct mtasts_peer *partial = first_of(&lists[MTASTS_PEER_PARTIAL]);
   struct mtasts_peer *newest = first_of(&lists[MTASTS_PEER_NEW]);
@@ -75,7 +76,8 @@ static struct mtasts_peer *victim_of(const struct mtasts_peers lists[MTASTS_PEER
   return has_lasted(newest) ? newest : first_of(&lists[MTASTS_PEER_IDLE]);
 }
 
-/* Who makes room if there is none. network: none for TCP, so it is to be one of TCP. */
+/* Chooses the connection to close if the limit is reached. network: the limit for TCP is reached,
+ * so it must be one over TCP. */
 static struct mtasts_peer *victim_in(const struct mtasts_socketmap *server, bool network) {
   struct mtasts_peer *peer = network ? NULL : victim_of(server->peers);
   struct mtasts_peer *other = victim_of(server->network);
@@ -114,11 +116,11 @@ static uid_t uid_of(int fd, sa_family_t family) {
   return (uid_t)-1;
 }
 
-static const char busy[] = "as many as may be are open, and all are busy";
+static const char busy[] = "the limit is reached, and all are busy";
 static const char network_busy[] =
-    "as many over TCP as socketmap.network_connections allows are open, and all are busy";
+    "the limit over TCP, socketmap.network_connections, is reached, and all are busy";
 
-/* Accepts one connection. False: none is left, or there is no place for it. */
+/* Accepts one connection. False: none is left, or there is no room for it. */
 static bool let_in(struct mtasts_accept_event *accept_event) {
   struct mtasts_socketmap *server = accept_event->server;
   sa_family_t family;
@@ -131,7 +133,7 @@ static bool let_in(struct mtasts_accept_event *accept_event) {
   }
   int fd = accept_one(accept_event, &family);
   if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-    /* That is said even where nobody connects any more. */
+    /* accept4(2) can fail with EMFILE even if no connection waits. */
     if (!connection_waits(accept_event))
       return false;
     errno = EMFILE;
@@ -148,7 +150,7 @@ static bool let_in(struct mtasts_accept_event *accept_event) {
   if (errno == EAGAIN)
     return false;
   if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
-    return true; /* somebody went away before we came, or the like */
+    return true; /* the peer closed before it was accepted, or a similar error */
   pause_accepting(server, false, strerror(errno));
   return false;
 }
@@ -215,7 +217,7 @@ static void close_accept_events(struct mtasts_socketmap *server) {
 
 /* connections */
 
-/* Of one list; returns when the next has been stuck for too long. */
+/* Closes those of one list; returns when the next will have been stuck for too long. */
 static int64_t close_partial(struct mtasts_peers *partial, int64_t now) {
   const int64_t max = MTASTS_PEER_PARTIAL_MAX * 1000;
   struct mtasts_peer *peer;
@@ -224,7 +226,7 @@ static int64_t close_partial(struct mtasts_peers *partial, int64_t now) {
   return peer ? peer->since + max : INT64_MAX;
 }
 
-/* Closes those that have been stuck for too long, and comes back for the next. */
+/* Closes peers that have been stuck for too long, and sets the timer for the next. */
 static void on_sweep(evutil_socket_t fd, short what, void *context) {
   struct mtasts_socketmap *server = context;
   int64_t now = mtasts_clock_coarse_ms();
@@ -260,7 +262,7 @@ void mtasts_socketmap_left(struct mtasts_socketmap *server, bool network) {
   call_drained_if_empty(server);
 }
 
-/* Those that wait or were put off are seen to when they come. */
+/* Peers that wait or were put off are drained when their turn comes. */
 static void drain_lists(struct mtasts_peers lists[MTASTS_PEER_STATES]) {
   static const enum mtasts_peer_state states[] = {MTASTS_PEER_NEW, MTASTS_PEER_IDLE,
                                                   MTASTS_PEER_PARTIAL};
@@ -299,7 +301,7 @@ struct mtasts_socketmap *mtasts_socketmap_new(const struct mtasts_socketmap_opti
   struct mtasts_socketmap *made = malloc(sizeof *made);
   if (!made)
     return NULL;
-  /* Pages of the buffer for replies are the kernel's until they are needed. */
+  /* Not the reply buffer: untouched pages use no memory. */
   memset(made, 0, offsetof(struct mtasts_socketmap, out));
   made->options = *options;
   for (size_t i = 0; i < MTASTS_PEER_STATES; i++) {

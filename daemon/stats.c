@@ -14,19 +14,19 @@ const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS] = {
         {"stale", "mtasts_stale_answers_total",
          "Hits answered by a policy in force that could not be checked or refreshed."},
     [MTASTS_COUNT_OVERRIDES] = {"overrides", "mtasts_override_answers_total",
-                                "Questions answered by an override of the configuration."},
+                                "Requests answered by an override of the configuration."},
     [MTASTS_COUNT_MISSES] = {"misses", "mtasts_cache_misses_total",
                              "Questions whose answer the cache did not hold."},
-    [MTASTS_COUNT_UNKNOWN] =
-        {"unknown", "mtasts_unknown_answers_total",
-         "Questions answered with the verdict unknown: too late, or too much to do."},
+    [MTASTS_COUNT_UNKNOWN] = {"unknown", "mtasts_unknown_answers_total",
+                              "Requests answered with the verdict unknown: the look-up took too "
+                              "long, or too many waited."},
     [MTASTS_COUNT_MALFORMED] = {"malformed", "mtasts_malformed_requests_total",
                                 "Connections closed for a malformed request."},
     [MTASTS_COUNT_LOOKUPS] = {"lookups", "mtasts_lookups_total",
                               "Look-ups of domains that have ended."},
     [MTASTS_COUNT_REFRESHES] =
         {"refreshes", "mtasts_refreshes_total",
-         "Look-ups that nobody waited for: checks behind an answer and refreshes ahead of one."},
+         "Look-ups that no request waited for: checks after an answer, and refreshes."},
     [MTASTS_COUNT_DNS_FAILURES] = {"dns_failures", failures, failures_help, MTASTS_ERROR_DNS},
     [MTASTS_COUNT_DNSSEC_FAILURES] = {"dnssec_failures", failures, failures_help,
                                       MTASTS_ERROR_DNSSEC},
@@ -43,35 +43,33 @@ const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS] = {
          "Look-ups after which a domain's mail is deferred for its DNSSEC or TLSA records."},
     [MTASTS_COUNT_DNSSEC_BROKEN] =
         {"dnssec_broken", "mtasts_dnssec_broken_checks_total",
-         "Checks of the root's key by which nothing can be validated here."},
+         "Checks of the root's key that found that DNSSEC validation fails here."},
     [MTASTS_COUNT_ALERTS] =
         {"alerts", "mtasts_alerts_total",
          "Alerts: enforce policies near their end, or at it, that could not be refreshed."},
     [MTASTS_COUNT_OUTCOMES] = {"outcomes", "mtasts_outcomes_total",
-                               "Datagrams by which MTAs told how TLS went."},
+                               "Datagrams by which MTAs reported outcomes of sessions."},
     [MTASTS_COUNT_OUTCOME_FAILURES] = {"outcome_failures", "mtasts_outcome_failures_total",
                                        "Outcomes of sessions that failed."},
     [MTASTS_COUNT_OUTCOME_MALFORMED] = {"outcome_malformed", "mtasts_outcomes_malformed_total",
-                                        "Datagrams that were no outcome."},
-    [MTASTS_COUNT_RECHECKS] =
-        {"rechecks", "mtasts_rechecks_total",
-         "TXT records looked at again after a delivery failed under a policy."},
+                                        "Datagrams that were not outcomes."},
+    [MTASTS_COUNT_RECHECKS] = {"rechecks", "mtasts_rechecks_total",
+                               "TXT records rechecked after a session failed under a policy."},
     [MTASTS_COUNT_STORE_FAILURES] =
         {"store_failures", "mtasts_cache_failures_total",
-         "Reads or writes of the cache that failed. One that is full has not failed."},
-    [MTASTS_COUNT_CACHE_DAMAGES] =
-        {"cache_damages", "mtasts_cache_damages_total",
-         "Starts with a damaged cache, of which what could be read was kept."},
-    [MTASTS_COUNT_IN_FLIGHT] = {"in_flight", "mtasts_lookups_in_flight", "Look-ups under way.",
-                                .gauge = true},
-    [MTASTS_COUNT_WAITING] = {"waiting", "mtasts_lookups_waiting",
-                              "Look-ups that wait for their turn.", .gauge = true},
+         "Reads or writes of the cache that failed. A full cache is not a failure."},
+    [MTASTS_COUNT_CACHE_DAMAGES] = {"cache_damages", "mtasts_cache_damages_total",
+                                    "Starts with a damaged cache; the readable entries were kept."},
+    [MTASTS_COUNT_IN_FLIGHT] = {"in_flight", "mtasts_lookups_in_flight",
+                                "Look-ups that are running.", .gauge = true},
+    [MTASTS_COUNT_WAITING] = {"waiting", "mtasts_lookups_waiting", "Look-ups that are queued.",
+                              .gauge = true},
     [MTASTS_COUNT_CONNECTIONS] = {"connections", "mtasts_connections",
                                   "Connections open on the socketmap and ask sockets.",
                                   .gauge = true},
 };
 
-/* The clock of waits is a few milliseconds coarse. */
+/* The clock has a resolution of a few milliseconds. */
 const int64_t mtasts_wait_bounds[MTASTS_WAITS] = {10,  25,   50,   100,  250,
                                                   500, 1000, 2500, 5000, 10000};
 

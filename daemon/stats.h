@@ -1,10 +1,9 @@
 /*
- * stats.h: what mtastsd counts, and what its threads tell each other of their state. All of it is
- * written by any thread and read by any; `mtasts_stats_text` is the reply of the `stats` map of the
- * ask socket.
+ * stats.h: the counters of mtastsd, and the state that its threads share. Any thread may write and
+ * read all of it; `mtasts_stats_text` is the reply of the `stats` map of the ask socket.
  *
- * An answer from the cache costs a counter or two and no look at a clock: how long answers take is
- * measured of those alone that waited for a look-up.
+ * An answer from the cache updates one or two counters and reads no clock. Only answers that waited
+ * for a look-up are timed.
  */
 #ifndef MTASTS_STATS_H
 #define MTASTS_STATS_H
@@ -22,11 +21,11 @@ enum mtasts_counter {
   MTASTS_COUNT_HITS,              /* answered from the cache at once */
   MTASTS_COUNT_STALE,             /* of those: a policy that could not be checked */
   MTASTS_COUNT_OVERRIDES,         /* answered by an override */
-  MTASTS_COUNT_MISSES,            /* of what the cache does not hold, or not for certain */
+  MTASTS_COUNT_MISSES,            /* not in the cache, or perhaps outdated there */
   MTASTS_COUNT_UNKNOWN,           /* answered with unknown: too late, or too many */
   MTASTS_COUNT_MALFORMED,         /* connections closed for what they sent */
   MTASTS_COUNT_LOOKUPS,           /* ended */
-  MTASTS_COUNT_REFRESHES,         /* of those: nobody waited */
+  MTASTS_COUNT_REFRESHES,         /* of those: no request waited */
   MTASTS_COUNT_DNS_FAILURES,      /* of the TXT record: dns-error */
   MTASTS_COUNT_DNSSEC_FAILURES,   /* likewise: dnssec-invalid */
   MTASTS_COUNT_INVALID_RECORDS,   /* record-invalid */
@@ -34,36 +33,36 @@ enum mtasts_counter {
   MTASTS_COUNT_INVALID_POLICIES,  /* sts-policy-invalid */
   MTASTS_COUNT_WEBPKI_FAILURES,   /* sts-webpki-invalid */
   MTASTS_COUNT_DANE_FAILURES,     /* look-ups after which mail is deferred by RFC 7672 */
-  MTASTS_COUNT_DNSSEC_BROKEN,     /* checks by which nothing can be validated here */
-  MTASTS_COUNT_ALERTS,            /* enforce policies that near their end unrefreshed */
-  MTASTS_COUNT_OUTCOMES,          /* datagrams taken from MTAs */
+  MTASTS_COUNT_DNSSEC_BROKEN,     /* checks that found that nothing can be validated here */
+  MTASTS_COUNT_ALERTS,            /* enforce policies that near their end without a refresh */
+  MTASTS_COUNT_OUTCOMES,          /* datagrams read from MTAs */
   MTASTS_COUNT_OUTCOME_FAILURES,  /* of those: sessions that failed */
-  MTASTS_COUNT_OUTCOME_MALFORMED, /* datagrams that were no outcome */
-  MTASTS_COUNT_RECHECKS,          /* TXT records looked at again after a failure */
+  MTASTS_COUNT_OUTCOME_MALFORMED, /* datagrams that were not outcomes */
+  MTASTS_COUNT_RECHECKS,          /* TXT records rechecked after a failure */
   MTASTS_COUNT_STORE_FAILURES,    /* reads or writes of the cache */
   MTASTS_COUNT_CACHE_DAMAGES,     /* starts with a damaged cache */
   MTASTS_COUNT_IN_FLIGHT,         /* now */
-  MTASTS_COUNT_WAITING,           /* look-ups that wait for their turn, now */
+  MTASTS_COUNT_WAITING,           /* queued look-ups, now */
   MTASTS_COUNT_CONNECTIONS,       /* now */
   MTASTS_COUNTERS,
 };
 
-/* What a counter is called outside, a row for each. */
+/* The external names of a counter, a row for each. */
 struct mtasts_counter_words {
   const char *key;        /* in the reply of `stats` */
   const char *metric;     /* for Prometheus; several in a row may share one */
   const char *help;       /* of the metric */
-  enum mtasts_error type; /* the label by which those are told apart; NONE: no label */
+  enum mtasts_error type; /* the label that distinguishes those; NONE: no label */
   bool gauge;             /* it may fall */
 };
 
 extern const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS];
 
 enum {
-  MTASTS_WAITS = 10, /* kinds of waits by their length, and one for those past all bounds */
+  MTASTS_WAITS = 10, /* classes of waits by their length; one more is for waits past all bounds */
 };
 
-/* Milliseconds; a wait of so many or fewer is of the kind. */
+/* Milliseconds; the upper bound of each class, inclusive. */
 extern const int64_t mtasts_wait_bounds[MTASTS_WAITS];
 
 enum mtasts_loop {
@@ -74,12 +73,12 @@ enum mtasts_loop {
 
 struct mtasts_stats {
   atomic_ullong counts[MTASTS_COUNTERS];
-  atomic_ullong waits[MTASTS_WAITS + 1]; /* for what is not cached; 0 ms: could not wait */
+  atomic_ullong waits[MTASTS_WAITS + 1]; /* of cache misses; 0 ms: could not wait */
   atomic_ullong waited;                  /* milliseconds, all of those together */
   atomic_llong seen[MTASTS_LOOPS]; /* when a loop last read its inbox, by mtasts_clock_coarse_ms */
   atomic_bool store_fails;         /* as mtasts_store_fails says */
   /* When the DNS worked again after an outage, or for the first time; seconds since the epoch. The
-   * net loop's; the front loop's settings take it (discover.h). */
+   * net loop sets it; the front loop uses it in its settings (discover.h). */
   atomic_llong resolver_back;
   atomic_bool dns_fails; /* the resolver does not answer: outage.h */
   atomic_uint replaced;  /* times that the net loop began or ended to replace data.mdb */
@@ -100,7 +99,7 @@ static inline unsigned long long mtasts_count_get(const struct mtasts_stats *sta
   return atomic_load_explicit(&stats->counts[counter], memory_order_relaxed);
 }
 
-/* A look-up in the cache has come to nothing: because there is nothing, or by a failure. */
+/* A read of the cache gave no entry: there is none, or the read failed. */
 static inline void mtasts_count_read(struct mtasts_stats *stats, enum mtasts_status status) {
   if (status != MTASTS_ABSENT)
     mtasts_count(stats, MTASTS_COUNT_STORE_FAILURES);
@@ -111,12 +110,12 @@ static inline void mtasts_loop_seen(struct mtasts_stats *stats, enum mtasts_loop
   atomic_store_explicit(&stats->seen[loop], mtasts_clock_coarse_ms(), memory_order_relaxed);
 }
 
-/* An answer that the cache did not hold has waited so many milliseconds. */
+/* The answer to a cache miss has waited so many milliseconds. */
 void mtasts_count_wait(struct mtasts_stats *stats, int64_t ms);
 
 /* A JSON object of all counters by their names, as in "requests"; then "waited_ms", and "waits",
- * how many answers waited for at most so many milliseconds and more than the bound before: {"10":5,
- * "25":0, ..., "more":1}. Returns its bytes; 0 where size is too small. */
+ * the number of answers in each class, by its upper bound in milliseconds: {"10":5, "25":0, ...,
+ * "more":1}. Returns its bytes; 0 if size is too small. */
 size_t mtasts_stats_text(const struct mtasts_stats *stats, char *out, size_t size);
 
 #endif

@@ -3,11 +3,11 @@
 #include "lookup.h"
 
 enum {
-  SLOW_MS = 1000, /* running; then its place is for others */
-  LOOK_MS = 1000, /* between looks at those that are held */
+  SLOW_MS = 1000, /* running; then other tasks may use its slot */
+  LOOK_MS = 1000, /* between checks of the delayed tasks */
 };
 
-/* Places that are taken. */
+/* The number of slots that are taken. */
 static size_t places(const struct mtasts_scheduler *scheduler) {
   const size_t *counts = scheduler->tasks.counts;
   return counts[MTASTS_TASK_RUNNING] + counts[MTASTS_TASK_RUNNING_NETWORK] +
@@ -33,13 +33,13 @@ bool mtasts_task_slots_admit(void *context, const struct in6_addr *address) {
     return true;
   if (mtasts_fetch_limits_has_room(&task->origin, share_of(scheduler))) {
     mtasts_fetch_limits_fetch(&task->origin);
-    if (task->list == MTASTS_TASK_DELAYED) /* it began again, for other servers */
+    if (task->list == MTASTS_TASK_DELAYED) /* it began again, with other DNS servers */
       mtasts_tasks_move(&scheduler->tasks, task, MTASTS_TASK_RUNNING_SLOW);
     return true;
   }
   mtasts_tasks_move(&scheduler->tasks, task, MTASTS_TASK_DELAYED);
   event_active(scheduler->slow_timer, EV_TIMEOUT,
-               0); /* its place is free: not from inside a look-up */
+               0); /* its slot is free; the start must not run inside a look-up's callback */
   return false;
 }
 
@@ -49,7 +49,7 @@ static bool may_fetch(const struct mtasts_scheduler *scheduler, const struct mta
          mtasts_fetch_limits_has_room(&task->origin, share_of(scheduler));
 }
 
-/* Lets those fetch that were held and now may, `max` of them. */
+/* Starts the fetches of at most `max` delayed tasks that now may fetch. */
 static void release(struct mtasts_scheduler *scheduler, size_t max) {
   struct mtasts_task *task = TAILQ_FIRST(&scheduler->tasks.lists[MTASTS_TASK_DELAYED]);
   struct mtasts_task *next;
@@ -74,8 +74,8 @@ void mtasts_task_slots_leave(struct mtasts_scheduler *scheduler, struct mtasts_t
     release(scheduler, 1);
 }
 
-/* Ends those of the list that have had their turn while others are held for them. That is no word
- * of the domain's: nothing is stored, and who waits is answered as at a deadline. */
+/* Ends tasks of the list that have had their turn while others are delayed for them. The domain is
+ * not at fault: nothing is stored, and waiters are answered as at a deadline. */
 static void end_turns(struct mtasts_scheduler *scheduler, enum mtasts_task_list list) {
   int64_t then = mtasts_clock_coarse_ms() - MTASTS_TASK_SLOTS_TURN_MS;
   struct mtasts_task *task = TAILQ_FIRST(&scheduler->tasks.lists[list]);
@@ -103,8 +103,8 @@ void mtasts_task_slots_go(struct mtasts_scheduler *scheduler) {
 
 /* places */
 
-/* Too many take long: ends one, of the owner who has the most running. That is no word of the
- * domain's: nothing is stored, and who waits is answered as at a deadline. */
+/* Too many tasks are slow: ends one, of the owner that has the most running. The domain is not at
+ * fault: nothing is stored, and waiters are answered as at a deadline. */
 static void end_one(struct mtasts_scheduler *scheduler) {
   struct mtasts_task *chosen = NULL;
   struct mtasts_task *task;
@@ -117,7 +117,7 @@ static void end_one(struct mtasts_scheduler *scheduler) {
   mtasts_scheduler_finish(scheduler, chosen, MTASTS_TIMEOUT);
 }
 
-/* The one of that kind that is running for the longest; of any kind, if there is none of it. */
+/* The task of that kind that has run longest; if there is none, of any kind. */
 static struct mtasts_task *oldest_of(const struct mtasts_scheduler *scheduler,
                                      enum mtasts_task_list kind) {
   static const enum mtasts_task_list kinds[] = {MTASTS_TASK_RUNNING, MTASTS_TASK_RUNNING_NETWORK,
@@ -134,8 +134,8 @@ static struct mtasts_task *oldest_of(const struct mtasts_scheduler *scheduler,
 }
 
 /*
- * Others wait: one that takes long gives up its place. It goes on beside the places, as long as
- * there are not too many of those either. False: not yet.
+ * Others wait, so a slow task gives up its slot. It goes on without one, as long as there are not
+ * too many such tasks. False: no slot can be freed yet.
  */
 static bool make_place(struct mtasts_scheduler *scheduler, enum mtasts_task_list kind) {
   struct mtasts_tasks *tasks = &scheduler->tasks;
@@ -156,11 +156,11 @@ static bool make_place(struct mtasts_scheduler *scheduler, enum mtasts_task_list
 }
 
 /*
- * Is there a place for one more of this kind? A quarter of the places is kept from questions, and a
- * quarter from refreshing: hosts that never answer hold up those of their own kind, but neither can
- * questions stop all refreshing, nor refreshing all questions. What only peers over TCP wait for
- * has half of the places, and leaves that quarter to other questions: any user of this host may ask
- * there. One owner has a quarter at most.
+ * Is there a free slot for one more of this kind? A quarter of the slots is reserved for background
+ * tasks, and a quarter for tasks with waiters: hosts that never answer then delay only their own
+ * kind. Tasks that only peers over TCP wait for get at most half of the slots. They count against
+ * both reserves, since any user of this host may connect over TCP. One owner gets a quarter at
+ * most.
  */
 static bool has_place(const struct mtasts_scheduler *scheduler, enum mtasts_task_list to) {
   const size_t *counts = scheduler->tasks.counts;

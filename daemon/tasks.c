@@ -47,7 +47,7 @@ static struct mtasts_task_share *share_of(struct mtasts_tasks *tasks,
   return made;
 }
 
-/* Frees one that has no tasks. */
+/* Frees a share that has no tasks. */
 static void drop_share(struct mtasts_tasks *tasks, struct mtasts_task_share *share) {
   if (share->tasks > 0)
     return;
@@ -60,7 +60,7 @@ static bool is_running(enum mtasts_task_list list) {
   return list >= MTASTS_TASK_RUNNING && list <= MTASTS_TASK_DELAYED;
 }
 
-/* One of the owner's has finished: another one is first now. */
+/* A task of the owner has finished: moves another one back into its list. */
 static void call_back(struct mtasts_tasks *tasks, struct mtasts_task_share *share) {
   struct mtasts_task *task = TAILQ_FIRST(&share->over_share);
   if (!task)

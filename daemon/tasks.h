@@ -1,10 +1,10 @@
 /*
- * tasks.h: the look-ups of the net loop, one a domain: those that wait for their turn, those
- * running, those that have finished and are answered after their commit, and those whose result the
- * store did not take.
+ * tasks.h: the look-up tasks of the net loop, one a domain. They are queued, running, uncommitted
+ * (finished, and answered after the commit), or unstored (the store refused the result).
  *
- * Each organisational domain (organisation.h) has so many running at most. Its other ones wait
- * outside of their list until one of them finishes, so that they hold up nobody else's.
+ * The running tasks of each organisational domain (organisation.h), the owner, are bounded. Its
+ * further tasks wait outside of their list until one of them finishes, so that they do not delay
+ * those of other owners.
  */
 #ifndef MTASTS_TASKS_H
 #define MTASTS_TASKS_H
@@ -17,43 +17,43 @@
 struct mtasts_lookup;
 
 enum mtasts_task_list {
-  MTASTS_TASK_QUEUED,             /* for its turn; somebody waits for it */
-  MTASTS_TASK_QUEUED_NETWORK,     /* for its turn; only peers over TCP wait for it */
-  MTASTS_TASK_QUEUED_BACKGROUND,  /* for its turn, behind those */
-  MTASTS_TASK_RUNNING,            /* somebody waited for it when it began */
-  MTASTS_TASK_RUNNING_NETWORK,    /* only peers over TCP did */
-  MTASTS_TASK_RUNNING_BACKGROUND, /* nobody did */
-  MTASTS_TASK_RUNNING_SLOW,       /* running, but its place is another's: it takes long */
-  MTASTS_TASK_DELAYED, /* begun; others fetch from the address of its policy host: task_slots.h */
+  MTASTS_TASK_QUEUED,             /* a request waits for it */
+  MTASTS_TASK_QUEUED_NETWORK,     /* only peers over TCP wait for it */
+  MTASTS_TASK_QUEUED_BACKGROUND,  /* no request waits for it: starts after those */
+  MTASTS_TASK_RUNNING,            /* a request waited for it when it began */
+  MTASTS_TASK_RUNNING_NETWORK,    /* only peers over TCP waited */
+  MTASTS_TASK_RUNNING_BACKGROUND, /* no request waited */
+  MTASTS_TASK_RUNNING_SLOW,       /* running for long: another task may use its slot */
+  MTASTS_TASK_DELAYED,            /* begun; waits for other fetches from its policy host's address:
+                                     task_slots.h */
   MTASTS_TASK_UNCOMMITTED,
-  MTASTS_TASK_UNSTORED, /* answered; nobody wants anything, but what was learnt is known here alone
-                         */
+  MTASTS_TASK_UNSTORED, /* answered; kept, since its result is known only here */
   MTASTS_TASK_LISTS,
 };
 
-/* What is wanted of a look-up, by all who want it. */
+/* What all jobs of a domain together ask of its task. */
 struct mtasts_task_demand {
   enum mtasts_job_kind kind; /* the most that was asked for: LOOK_UP < RECHECK < REFRESH */
   bool wanted;
   bool waited;
-  enum mtasts_urgency urgency; /* of all who want it, the most */
+  enum mtasts_urgency urgency; /* the highest of all jobs */
   struct mtasts_jobs jobs;     /* to be answered */
 };
 
-/* What the domains of one owner have. */
+/* The tasks of all domains of one owner. */
 struct mtasts_task_share;
 
 struct mtasts_task {
   struct mtasts_domain domain; /* first: tsearch(3) compares tasks and domains by it */
   void *owner;
   struct mtasts_task_demand demand;
-  struct mtasts_task_demand next; /* what came when it was too late for this task to do it */
+  struct mtasts_task_demand next; /* of jobs that came too late for this task */
   enum mtasts_job_kind serves;    /* of a task that has begun: the most that it does */
 
   struct mtasts_lookup *lookup; /* running */
-  struct mtasts_entry before;   /* what was known when it began, without names and detail */
+  struct mtasts_entry before;   /* the entry when it began, without names and detail */
 
-  /* The answer, of one that has finished, or of one before that was not stored. */
+  /* The answer: of this task if it has finished, or of an earlier one that was not stored. */
   enum mtasts_freshness freshness;
   unsigned char *value;
   size_t value_size;  /* bytes */
@@ -65,7 +65,7 @@ struct mtasts_task {
   int64_t since; /* running, by mtasts_clock_coarse_ms */
 
   enum mtasts_task_list list;
-  bool over_share; /* not in that list: its owner has enough running */
+  bool over_share; /* not in that list: its owner has reached its limit */
   TAILQ_ENTRY(mtasts_task) link;
 };
 
@@ -90,19 +90,19 @@ struct mtasts_task *mtasts_tasks_next(struct mtasts_tasks *tasks, enum mtasts_ta
                                       size_t max);
 /* Any; NULL: there is none. */
 struct mtasts_task *mtasts_tasks_any(const struct mtasts_tasks *tasks);
-/* How many its owner has running. */
+/* How many tasks of the same owner are running. */
 size_t mtasts_task_running_of_owner(const struct mtasts_task *task);
 
-/* Of a domain that has none; at the end of a list. NULL: no memory. */
+/* Adds a task at the end of a list; the domain must have none. NULL: no memory. */
 struct mtasts_task *mtasts_tasks_add(struct mtasts_tasks *tasks, const struct mtasts_domain *domain,
                                      enum mtasts_task_list list);
-/* To the end of a list. */
+/* Moves a task to the end of a list. */
 void mtasts_tasks_move(struct mtasts_tasks *tasks, struct mtasts_task *task,
                        enum mtasts_task_list list);
-/* Frees the task and its value; its jobs have been answered and its look-up ended. */
+/* Frees the task and its value; its jobs must have been answered, and its look-up ended. */
 void mtasts_tasks_remove(struct mtasts_tasks *tasks, struct mtasts_task *task);
 
-/* Adds to what is wanted. job: NULL where nobody wants an answer. */
+/* Adds a job, or the wish for a look-up, to the demand. job: NULL if no answer is wanted. */
 void mtasts_task_demand_add(struct mtasts_task_demand *demand, enum mtasts_job_kind kind,
                             enum mtasts_urgency urgency, struct mtasts_job *job);
 

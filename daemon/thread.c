@@ -3,7 +3,7 @@
 #include <signal.h>
 
 enum {
-  STACK_SIZE = 1 << 20, /* bytes; what is not touched costs nothing */
+  STACK_SIZE = 1 << 20, /* bytes; untouched pages use no memory */
 };
 
 static void *run_thread(void *context) {

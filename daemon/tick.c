@@ -1,8 +1,8 @@
 #include "tick.h"
 
 enum {
-  DUE_BURST = 128,   /* looked up again in one round */
-  SAVE_AGAIN = 5000, /* milliseconds between tries to store what the store did not take */
+  DUE_BURST = 128,   /* domains of the due queue looked up in one tick */
+  SAVE_AGAIN = 5000, /* milliseconds between tries to store unstored entries */
 };
 
 static bool do_action(void *context, const struct mtasts_domain *domain,
@@ -17,7 +17,7 @@ static bool do_action(void *context, const struct mtasts_domain *domain,
     return mtasts_scheduler_request(scheduler, domain, MTASTS_JOB_REFRESH,
                                     MTASTS_URGENCY_BACKGROUND, NULL) == MTASTS_OK;
   case MTASTS_SWEEP_ACTION_REMOVE:
-    /* Not what a look-up is just about to replace, or has replaced before its commit. */
+    /* Not an entry that a look-up will replace, or has replaced without a commit yet. */
     return mtasts_tasks_find(&scheduler->tasks, domain) ||
            mtasts_store_drop(scheduler->store, domain) == MTASTS_OK;
   }

@@ -1,10 +1,9 @@
 /*
- * tick.h: what time brings, as against jobs: once a second the net loop runs its tick. Use is
- * forgotten, the refresh sweep moves on, what the due queue has due is asked for, and what is
- * pending is committed soon.
+ * tick.h: what the net loop does once a second. The usage filter rotates, the refresh sweep moves
+ * on, domains that are due in the due queue are looked up, and pending changes are committed soon.
  *
- * No clock is read here: whoever calls says what time it is, so that a week can be lived through in
- * seconds. All in the net loop's thread.
+ * No clock is read here: the caller passes the time, so that a test can simulate a week in seconds.
+ * All in the net loop's thread.
  */
 #ifndef MTASTS_TICK_H
 #define MTASTS_TICK_H
@@ -16,18 +15,18 @@ struct mtasts_tick {
   struct mtasts_scheduler *scheduler; /* open; the owner's */
   struct mtasts_usage_filter *usage;  /* likewise */
   struct mtasts_refresh_sweep *sweep;
-  struct mtasts_ratelimit saved_again; /* what the store had not taken */
+  struct mtasts_ratelimit saved_again; /* limits how often unstored entries are tried again */
 };
 
-/* Begins where the rounds of an earlier process ended. False: no memory. */
+/* Begins at the sweep's saved positions. False: no memory. */
 bool mtasts_tick_open(struct mtasts_tick *tick, struct mtasts_scheduler *scheduler,
                       struct mtasts_usage_filter *usage);
-/* The cache could not be read until now: goes on where an earlier process was. */
+/* The cache can be read from now on: loads the sweep's saved positions. */
 void mtasts_tick_recall(struct mtasts_tick *tick);
 void mtasts_tick_close(struct mtasts_tick *tick);
 
-/* now: seconds since the epoch; elapsed: milliseconds since the round before, by a clock that
- * nobody sets. */
+/* now: seconds since the epoch; elapsed: milliseconds since the tick before, by a monotonic clock.
+ */
 void mtasts_tick_run(struct mtasts_tick *tick, int64_t now, uint64_t elapsed);
 
 #endif

@@ -17,8 +17,7 @@ void mtasts_time_slice_end(struct mtasts_time_slice *slice) {
   event_del(&slice->next);
 }
 
-/* The loop remembers the time of its last look at its descriptors, and tells another one after the
- * next. */
+/* libevent caches the time of its last poll, so a new cached time means a new turn. */
 bool mtasts_time_slice_has_time(struct mtasts_time_slice *slice) {
   struct timeval look;
   int64_t now = mtasts_clock_coarse_ms();

@@ -1,9 +1,10 @@
 /*
- * unstored.h: what was learnt and could not be written to the cache, for the front loop to answer
- * first: while the disk is full or broken, the cache holds what was true before.
+ * unstored.h: entries that were learnt and could not be written to the cache. The front loop
+ * answers from them first: while the disk is full or broken, the cache is outdated.
  *
- * The net loop tells of each such entry, and when it is written or forgotten (job.h). Bounded; past
- * the bound the one told first goes, and what the cache holds is answered. For one thread.
+ * The net loop sends each such entry, and reports when it is written or dropped (job.h). Bounded:
+ * past MTASTS_UNSTORED_MAX the oldest is dropped, and the cache answers for its domain. For one
+ * thread.
  */
 #ifndef MTASTS_UNSTORED_H
 #define MTASTS_UNSTORED_H
@@ -20,7 +21,7 @@ struct mtasts_unstored_item;
 
 struct mtasts_unstored {
   void *by_domain;                                               /* tsearch(3) */
-  TAILQ_HEAD(mtasts_unstored_items, mtasts_unstored_item) items; /* the one told first, first */
+  TAILQ_HEAD(mtasts_unstored_items, mtasts_unstored_item) items; /* oldest first */
   size_t count;
 };
 
@@ -28,7 +29,7 @@ void mtasts_unstored_init(struct mtasts_unstored *unstored);
 void mtasts_unstored_free(struct mtasts_unstored *unstored);
 
 /* Keeps an entry, as mtasts_entry_encode writes it; the value is taken over. Without memory the
- * domain is forgotten. value NULL: forgets it. */
+ * domain is dropped. value NULL: drops it. */
 void mtasts_unstored_set(struct mtasts_unstored *unstored, const struct mtasts_domain *domain,
                          unsigned char *value, size_t size);
 

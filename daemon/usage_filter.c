@@ -13,18 +13,18 @@
 #include <unistd.h>
 
 enum {
-  FILTER_BITS = 1 << 23, /* one in fifty is wrongly known at a million domains */
+  FILTER_BITS = 1 << 23, /* with a million domains, one in fifty answers is a false positive */
   FILTER_BYTES = FILTER_BITS / 8,
   BLOCK_BITS = 512, /* a cache line: the bits of one domain are fetched at once */
   HASHES = 4,
 
   MEMORY_BYTES = 2 * FILTER_BYTES,
-  PAGE = 4096, /* of a file: one with no mark in it takes no room */
+  PAGE = 4096, /* of a file: a page without a mark takes no room */
   UNSTORED_BYTES = PAGE + 2 * MEMORY_BYTES,
 };
 
-/* Marks go to `current`; the other one is of the period before. Pages that nobody has marked cost
- * no memory. */
+/* Marks go to `current`; the other filter is of the period before. Pages without marks use no
+ * memory. */
 struct memory {
   atomic_uint_least64_t *filters[2];
   atomic_uint current;
@@ -35,8 +35,8 @@ struct memory {
 struct mtasts_usage_filter {
   struct memory asked;
   struct memory again;
-  atomic_bool all;  /* what was asked for before we began is not known */
-  uint64_t salt[2]; /* nobody can make up names that are taken for others */
+  atomic_bool all;  /* all domains count as asked for: earlier use is not known */
+  uint64_t salt[2]; /* so that an attacker cannot make up names that collide with others */
 };
 
 static bool open_memory(struct memory *memory, int64_t period, int64_t now) {
@@ -44,7 +44,7 @@ static bool open_memory(struct memory *memory, int64_t period, int64_t now) {
       mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (bytes == MAP_FAILED)
     return false;
-  /* One huge page would be resident whole from the first mark on. */
+  /* A huge page would be wholly resident after its first mark. */
   madvise(bytes, MEMORY_BYTES, MADV_NOHUGEPAGE);
   memory->filters[0] = bytes;
   memory->filters[1] = memory->filters[0] + FILTER_BITS / 64;
@@ -100,7 +100,7 @@ static atomic_uint_least64_t *block(atomic_uint_least64_t *filter, uint64_t hash
   return filter + (hash >> 48) % (FILTER_BITS / BLOCK_BITS) * (BLOCK_BITS / 64);
 }
 
-/* The i-th word of the hash and the bit in it: nine bits choose the place in the block. */
+/* The i-th word of the hash and the bit in it: nine bits choose the bit of the block. */
 static atomic_uint_least64_t *word(atomic_uint_least64_t *filter, uint64_t hash, unsigned i,
                                    uint64_t *bit) {
   uint64_t at = (hash >> 9 * i) % BLOCK_BITS;
@@ -125,7 +125,7 @@ static void mark(struct memory *memory, uint64_t hashed) {
   for (unsigned i = 0; i < HASHES; i++) {
     uint64_t bit;
     atomic_uint_least64_t *at = word(filter, hashed, i, &bit);
-    /* Reading first leaves the cache line to be shared. */
+    /* Reading first lets both threads keep the cache line. */
     if (!(atomic_load_explicit(at, memory_order_relaxed) & bit))
       atomic_fetch_or_explicit(at, bit, memory_order_relaxed);
   }
@@ -145,8 +145,8 @@ static bool holds(atomic_uint_least64_t *filter, uint64_t hashed) {
   return true;
 }
 
-/* What `again` was told since it turned, `asked` was told, too (see mtasts_usage_filter_rotate): a
- * mark that is there already costs no more than one of the two. */
+/* Every mark in `again` since its rotation is in `asked` too (see mtasts_usage_filter_rotate). So
+ * if the mark is already there, one filter is read, not both. */
 void mtasts_usage_filter_mark_again(struct mtasts_usage_filter *usage,
                                     struct mtasts_usage_filter_slot slot) {
   if (holds(current(&usage->again), slot.hash))
@@ -172,7 +172,7 @@ bool mtasts_usage_filter_asked_again(const struct mtasts_usage_filter *usage,
 
 static void turn(struct memory *memory, int64_t now) {
   unsigned older = 1 - atomic_load_explicit(&memory->current, memory_order_relaxed);
-  /* Gives the pages back, too. A mark under way goes to the other filter, which stays. */
+  /* This also returns the pages. A mark that is being set goes to the other filter, which stays. */
   madvise(memory->filters[older], FILTER_BYTES, MADV_DONTNEED);
   atomic_store_explicit(&memory->current, older, memory_order_relaxed);
   memory->turned = now;
@@ -184,7 +184,7 @@ static bool is_over(struct memory *memory, int64_t now) {
   return now - memory->turned >= memory->period;
 }
 
-/* `again` turns whenever `asked` does, so that its current filter is never the older one. */
+/* `again` rotates whenever `asked` does, so that its current filter is never the older one. */
 void mtasts_usage_filter_rotate(struct mtasts_usage_filter *usage, int64_t now) {
   bool both = is_over(&usage->asked, now);
   if (both) {
@@ -209,7 +209,7 @@ static const char kept_form[16] = "mtasts use 1";
 struct kept {
   char form[sizeof kept_form];
   uint64_t salt[2];
-  int64_t at; /* when it was kept */
+  int64_t at; /* when the file was written */
   int64_t turned[2];
   uint32_t current[2];
   uint32_t all;
@@ -248,7 +248,7 @@ bool mtasts_usage_filter_save(const struct mtasts_usage_filter *usage, const cha
     errno = ENAMETOOLONG;
     return false;
   }
-  unlink(path); /* whatever somebody put there is not written to */
+  unlink(path); /* never writes into a file that another process put there */
   int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
   if (fd < 0)
     return false;

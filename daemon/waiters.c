@@ -44,7 +44,7 @@ static struct mtasts_pending_job *find(const struct mtasts_waiters *waiters,
   return found ? *found : NULL;
 }
 
-/* Gives the job to the net loop. NULL: too many are out, or no memory. */
+/* Gives the job to the net loop. NULL: too many are pending, or no memory. */
 static struct mtasts_pending_job *send_out(struct mtasts_waiters *waiters, struct mtasts_job *job,
                                            struct mtasts_client *client,
                                            const struct mtasts_pending_job *like) {
@@ -96,7 +96,8 @@ struct mtasts_pending_job *mtasts_waiters_end(struct mtasts_waiters *waiters,
 
 /* waiters */
 
-/* Another wants what is out already. The net loop is told if that makes it more urgent. */
+/* Another request needs a job that is already pending. If that makes it more urgent, the net loop
+ * gets a message. */
 static void join(struct mtasts_waiters *waiters, struct mtasts_pending_job *pending_job,
                  struct mtasts_job *job) {
   if (pending_job->urgency >= mtasts_job_urgency(job)) {
@@ -107,7 +108,7 @@ static void join(struct mtasts_waiters *waiters, struct mtasts_pending_job *pend
   mtasts_queue_give(waiters->to_net, job); /* without a token: it is not answered */
 }
 
-/* The last of its kind, unless a reload has made deadlines shorter. */
+/* It goes last in its class, unless a reload has made deadlines shorter. */
 static void sort_in(struct mtasts_waiter_list *list, struct mtasts_waiter *waiter) {
   struct mtasts_waiter *before = TAILQ_LAST(list, mtasts_waiter_list);
   while (before && before->deadline > waiter->deadline)
@@ -135,7 +136,7 @@ struct mtasts_waiter *mtasts_waiters_add(struct mtasts_waiters *waiters, struct 
     waiter = malloc(sizeof *waiter + wait->text.len);
   job->network = client->origin == MTASTS_ORIGIN_NETWORK;
   if (pending_job)
-    join(waiters, pending_job, job); /* also of one that may not wait: what is more urgent is so */
+    join(waiters, pending_job, job); /* even if the request may not wait: its urgency counts */
   else if (waiter)
     pending_job = send_out(waiters, job, client, &like);
   else

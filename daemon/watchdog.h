@@ -1,8 +1,8 @@
 /*
- * watchdog.h: systemd restarts a service that has not said for so long that it lives (WatchdogSec
- * of the unit, sd_watchdog_enabled(3)). This says so for as long as both loops give signs of life
- * (health.h); the thread that says it is that of main.c, so that one hangs none of the three
- * unseen.
+ * watchdog.h: systemd restarts a service that has not notified its watchdog for WatchdogSec of the
+ * unit (sd_watchdog_enabled(3)). mtastsd sends notifications while both loops read their pings
+ * (health.h). The thread of main.c sends them, so that systemd notices if any of the three threads
+ * hangs.
  */
 #ifndef MTASTS_WATCHDOG_H
 #define MTASTS_WATCHDOG_H
@@ -11,11 +11,11 @@
 
 struct mtasts_watchdog {
   struct mtasts_health health;
-  bool silent; /* told in the log */
+  bool silent; /* that a loop is silent was logged */
 };
 
-/* Asks the loops, and tells systemd. To be called at least twice in what mtasts_service_watchdog
- * says. */
+/* Pings the loops, and notifies systemd. To be called at least twice per mtasts_service_watchdog.
+ */
 void mtasts_watchdog_step(struct mtasts_watchdog *watchdog);
 
 #endif

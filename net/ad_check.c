@@ -30,7 +30,7 @@ struct mtasts_ad_check {
   mtasts_ad_fn *done;
   void *context;
   struct event *timer;
-  struct event *reply; /* of the server under way; NULL: none is */
+  struct event *reply; /* of the server that is being asked; NULL: none */
   int fd;
   struct mtasts_dns_server servers[SERVERS];
   size_t count;
@@ -71,7 +71,7 @@ static void end(struct mtasts_ad_check *check, enum mtasts_ad ad) {
 
 static void ask_next(struct mtasts_ad_check *check);
 
-/* What a reply says of validation; UNKNOWN: it says nothing. */
+/* What a reply says about validation; UNKNOWN: nothing. */
 static enum mtasts_ad evaluate(const struct mtasts_ad_check *check, const unsigned char *reply,
                                size_t size) {
   bool whole = size >= HEAD + QUESTION && memcmp(reply, check->query, 2) == 0 &&
@@ -94,7 +94,7 @@ static void on_reply(evutil_socket_t fd, short what, void *context) {
   if (ad != MTASTS_AD_UNKNOWN)
     end(check, ad);
   else if (size < 2 || memcmp(reply, check->query, 2) == 0)
-    ask_next(check); /* refused, or a failure: as an MTA's library goes on */
+    ask_next(check); /* refused or failed: asks the next server, as an MTA's library does */
 }
 
 static bool ask(struct mtasts_ad_check *check, const struct mtasts_dns_server *server) {
@@ -124,7 +124,7 @@ static void ask_next(struct mtasts_ad_check *check) {
   end(check, MTASTS_AD_UNKNOWN);
 }
 
-/* Has the file a line `options ... trust-ad ...`? */
+/* Does the file have a line `options ... trust-ad ...`? */
 static bool trusts_ad(const char *path) {
   FILE *file = fopen(path, "re");
   char *line = NULL;

@@ -1,13 +1,13 @@
 /*
- * ad_check.h: does the resolver of this host, as the MTAs see it, validate and say so?
+ * ad_check.h: does the resolver that this host's MTAs use validate, and set the AD bit?
  *
  * Postfix and Exim do not validate DNSSEC. They believe the AD bit of the resolver in
  * /etc/resolv.conf (RFC 4035 section 3.2.3), and without it a demand for DANE only makes them
- * defer. So that resolver is asked for a name that is known to be signed, the root's SOA, at once,
- * once an hour, and when resolv.conf has changed: by a plain query as an MTA would make it, to the
- * first server, and to the next one if that does not answer.
+ * defer. So this check sends that resolver a plain query, as an MTA would, for a name that is known
+ * to be signed: the root's SOA. It asks at once, then once an hour and whenever resolv.conf has
+ * changed. It asks the first server, and the next one if the first does not answer.
  *
- * This is about the MTAs alone: mtastsd validates by itself and believes no AD bit.
+ * Only the MTAs need this: mtastsd validates by itself and believes no AD bit.
  *
  * Callbacks come from the loop. All in one thread.
  */

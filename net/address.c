@@ -29,7 +29,7 @@ static const struct prefix ipv4_special[] = {
     {{240}, 4},           /* reserved, broadcast */
 };
 
-static const struct prefix ipv6_unicast = {{0x20}, 3}; /* all that IANA gives out */
+static const struct prefix ipv6_unicast = {{0x20}, 3}; /* all global unicast that IANA assigns */
 
 /* Special within that. */
 static const struct prefix ipv6_special[] = {

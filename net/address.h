@@ -8,10 +8,10 @@
 #include <stdbool.h>
 
 /*
- * Is the address globally routable: not loopback, private, link-local, shared,
- * documentation, benchmarking, protocol assignment, multicast, reserved or
- * unspecified (the IANA special-purpose registries, RFC 6890)? Where it is IPv4
- * inside IPv6 (mapped, 6to4, NAT64), the IPv4 address counts.
+ * Is the address globally routable: not loopback, private, link-local, shared, documentation,
+ * benchmarking, protocol assignment, multicast, reserved or unspecified (the IANA special-purpose
+ * registries, RFC 6890)? If the IPv6 address contains an IPv4 address (mapped, 6to4, NAT64), the
+ * IPv4 address counts.
  */
 bool mtasts_address_global(const struct in6_addr *address);
 

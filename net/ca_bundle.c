@@ -13,10 +13,10 @@
 
 enum {
   SIZE_MAX_BYTES = 64 << 20, /* of a bundle; the system's is a quarter of a megabyte */
-  AT_REST = 2,               /* seconds since the last change of a file that is whole */
+  AT_REST = 2,               /* seconds without a change, after which a file counts as complete */
 };
 
-/* A file, and which of its states. All zero: it is not there. */
+/* Identifies a file and its version. All zero: there is no file. */
 struct state {
   dev_t device;
   ino_t inode;
@@ -28,8 +28,8 @@ struct mtasts_ca_bundle {
   char *path;
   X509_STORE *store;
   int count;          /* certificates */
-  struct state read;  /* what was read last, whether it was good or not */
-  struct state found; /* at the last look */
+  struct state read;  /* the version that was read last, good or not */
+  struct state found; /* at the last check */
   bool lacks_means;   /* descriptors or memory to read it */
   time_t looked;      /* on the monotonic clock, in seconds */
 };
@@ -79,7 +79,7 @@ static X509_STORE *make_store(const STACK_OF(X509_INFO) * items, int *count) {
   return NULL;
 }
 
-/* A certificate that is cut short or damaged fails all of it: the file may be half-written. */
+/* A truncated or damaged certificate makes the whole file invalid: it may be half-written. */
 static enum mtasts_status read_file(FILE *file, struct mtasts_ca_bundle *trust) {
   X509_STORE *store = NULL;
   int count = 0;
@@ -106,7 +106,7 @@ static enum mtasts_status fail(const struct mtasts_ca_bundle *trust, char *words
   return status;
 }
 
-/* Takes the file up, or leaves all as it is. */
+/* Loads the file. On failure nothing changes. */
 static enum mtasts_status load(struct mtasts_ca_bundle *trust, char *words) {
   struct stat before;
   int fd = open(trust->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -123,8 +123,7 @@ static enum mtasts_status load(struct mtasts_ca_bundle *trust, char *words) {
     status = read_file(file, trust);
   fclose(file);
   if (status == MTASTS_INVALID)
-    return fail(trust, words, "holds no PEM certificate, or one that is damaged or cut short",
-                status);
+    return fail(trust, words, "holds no PEM certificate, or a damaged or truncated one", status);
   return status == MTASTS_OK ? status : fail(trust, words, "out of memory", status);
 }
 
@@ -160,7 +159,8 @@ X509_STORE *mtasts_ca_bundle_store(const struct mtasts_ca_bundle *trust) {
   return trust->store;
 }
 
-/* By the wall clock, or, as that may jump, by having been the same at the last look. */
+/* Was the file last changed AT_REST seconds ago? Since the wall clock may jump, it also counts if
+ * the file was the same at the last check. */
 static bool is_at_rest(const struct mtasts_ca_bundle *trust, const struct state *now) {
   time_t changed = now->changed.tv_sec;
   time_t clock = time(NULL);

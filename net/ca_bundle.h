@@ -1,15 +1,15 @@
 /*
  * ca_bundle.h: the certificates of authorities that a fetcher trusts, from one PEM bundle.
  *
- * A bundle that was replaced is taken up by itself: it is looked at if somebody wants to fetch, at
- * most every MTASTS_CA_BUNDLE_INTERVAL seconds, by one stat. A file that was changed in the last
- * two seconds may still be written to, and is read at a later look. What cannot be read, holds no
- * certificate or ends in the midst of one never replaces a good one: the certificates of before
- * stay, and the caller is told once. So a bundle that is missing is never taken for a fault of a
- * policy host.
+ * A bundle that was replaced is loaded automatically. Before a fetch, at most once every
+ * MTASTS_CA_BUNDLE_INTERVAL seconds, one stat checks the file. A file that was changed in the last
+ * two seconds may still be written to, so a later check reads it. A file that cannot be read, holds
+ * no certificate or ends in the middle of one never replaces a good bundle: the earlier
+ * certificates stay in use, and the caller gets one error. So a missing bundle is never taken for a
+ * fault of a policy host.
  *
- * libcurl is given these certificates and no file: it would keep what it read for a day, and fail
- * each fetch while the file is missing.
+ * libcurl gets these certificates and no file name. With a file, it would keep what it read for a
+ * day, and fail each fetch while the file is missing.
  *
  * For one thread.
  */
@@ -37,17 +37,18 @@ enum mtasts_status mtasts_ca_bundle_new(const char *path, char *error,
                                         struct mtasts_ca_bundle **trust);
 void mtasts_ca_bundle_free(struct mtasts_ca_bundle *trust);
 
-/* Good until the next look; a session that has it keeps it. */
+/* Good until the next mtasts_ca_bundle_look. A TLS session that uses the store holds its own
+ * reference. */
 X509_STORE *mtasts_ca_bundle_store(const struct mtasts_ca_bundle *trust);
 
 enum mtasts_ca_bundle_change {
   MTASTS_CA_BUNDLE_SAME,
   MTASTS_CA_BUNDLE_RENEWED,
-  MTASTS_CA_BUNDLE_BROKEN, /* what stands there now is of no use */
+  MTASTS_CA_BUNDLE_BROKEN, /* the file cannot be used now */
 };
 
-/* Looks, if it is time to; at_once: in any case, and does not wait until the file is at rest. What
- * is new is said once: words gets a sentence then. */
+/* Checks the file if the interval is over. at_once: checks it now, and reads it even if it was
+ * changed in the last two seconds. A change is reported once, with a sentence in words. */
 enum mtasts_ca_bundle_change mtasts_ca_bundle_look(struct mtasts_ca_bundle *trust, bool at_once,
                                                    char words[MTASTS_CA_BUNDLE_TEXT]);
 

@@ -12,7 +12,7 @@ enum {
   NAMES_MAX = 100, /* bytes of a certificate's names that a detail shows */
 };
 
-/* "a.example, b.example and 3 more"; empty where the certificate has no DNS-ID. */
+/* "a.example, b.example and 3 more"; empty if the certificate has no DNS-ID. */
 static void list_names(const X509 *certificate, char *out, size_t size) {
   GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
   struct mtasts_strbuf text = {.data = out, .size = size};
@@ -59,7 +59,7 @@ static void format_issuer(const X509 *certificate, char *out, size_t size) {
     snprintf(out, size, "without a name");
 }
 
-/* What is wrong, as the end of a sentence that begins with the certificate. */
+/* Writes the fault, as the end of a sentence that begins with the certificate. */
 static void describe(struct mtasts_strbuf *detail, int error, const X509 *certificate) {
   char text[2 * NAMES_MAX + 32];
   switch (error) {

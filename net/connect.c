@@ -37,10 +37,10 @@ struct candidate {
 struct mtasts_connector {
   struct mtasts_connector_options options;
   struct event_base *base;
-  struct event *next; /* the time for another one has come */
+  struct event *next; /* fires when the next address is to be tried */
   struct candidate candidates[MTASTS_FETCH_ADDRESSES];
   size_t count;
-  const struct candidate *last; /* that was tried */
+  const struct candidate *last; /* the last that was tried */
   uint64_t tried;               /* when, by mtasts_clock_us */
   int error;
   bool theirs; /* an address has failed, or was silent */
@@ -57,7 +57,8 @@ static void drop(struct candidate *candidate, enum state state) {
   close(candidate->socket);
 }
 
-/* The next one, if it can be, of the family that was not tried last (RFC 8305 section 4). */
+/* Chooses the next address, if possible of the family that was not tried last (RFC 8305 section 4).
+ */
 static struct candidate *choose(struct mtasts_connector *connector) {
   struct candidate *chosen = NULL;
   for (size_t i = 0; i < connector->count; i++) {
@@ -83,7 +84,7 @@ bool mtasts_connector_has_more(const struct mtasts_connector *connector) {
   return has_any(connector, UNTRIED) || has_any(connector, PENDING);
 }
 
-/* Has the next one tried when its time has come; at once if nothing is pending. */
+/* Sets the timer for the next address; at once if nothing is pending. */
 static void plan(struct mtasts_connector *connector) {
   uint64_t elapsed = mtasts_clock_us() - connector->tried;
   uint64_t wait = STAGGER_MS * 1000;
@@ -141,12 +142,12 @@ static bool may_connect(const struct mtasts_connector *connector, const struct i
   return connector->options.allow_private || mtasts_address_global(address);
 }
 
-/* Returns 0, or why it cannot be tried. */
+/* Returns 0, or the errno of why it cannot be tried. */
 static int try(struct candidate *candidate) {
   struct mtasts_connector *connector = candidate->connector;
   struct sockaddr_storage to;
   socklen_t size = write_address(candidate, &to);
-  /* The last word on where a connection goes. */
+  /* The last check of the address before connect(2). */
   if (!may_connect(connector, &candidate->address))
     return EACCES;
   int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
@@ -170,7 +171,7 @@ static int try(struct candidate *candidate) {
   return 0;
 }
 
-/* Makes room for one more socket: the one that is silent for the longest is given up. */
+/* Makes room for one more socket: closes the one that has been silent longest. */
 static void bound_pending(struct mtasts_connector *connector) {
   struct candidate *oldest = NULL;
   size_t pending = 0;

@@ -16,7 +16,7 @@ enum {
   SOA_NUMBERS = 20,    /* serial, refresh, retry, expire, minimum */
 };
 
-/* Reads onwards; the first read past the end or of something malformed makes it bad for good. */
+/* Reads forward. After the first read past the end, or of malformed data, it stays bad. */
 struct cursor {
   const unsigned char *bytes;
   size_t size;
@@ -49,7 +49,7 @@ static uint32_t take_u32(struct cursor *in) {
   return high << 16 | take_u16(in);
 }
 
-/* Adds a label in lower case. Returns false where it has no place in a host name. */
+/* Adds a label in lower case. Returns false if a host name cannot contain it. */
 static bool add_label(struct mtasts_domain *name, const unsigned char *label, size_t length) {
   if (name->len > 0)
     name->name[name->len++] = '.';
@@ -64,9 +64,10 @@ static bool add_label(struct mtasts_domain *name, const unsigned char *label, si
 }
 
 /*
- * Reads a name (RFC 1035 section 4.1.4); `in` ends up behind it. out may be NULL. Returns false
- * where the name is well-formed but no host name. Each pointer must lead to before the labels
- * that it ends, so there are no loops; a name has 255 bytes and no more pointers than labels.
+ * Reads a name (RFC 1035 section 4.1.4) and moves `in` past it. out may be NULL. Returns false if
+ * the name is well-formed but no host name. Each pointer must lead to a place before the labels
+ * that it ends, so there are no loops. A name has at most 255 bytes, and no more pointers than
+ * labels.
  */
 static bool take_name(struct cursor *in, struct mtasts_domain *out) {
   struct cursor walk = *in;
@@ -104,14 +105,14 @@ static bool take_name(struct cursor *in, struct mtasts_domain *out) {
   return host;
 }
 
-/* A record. rr.rdata is where it begins. */
+/* A record. rr.rdata is the offset of its rdata. */
 struct record {
   uint16_t type;
   uint16_t class;
   struct mtasts_rr rr;
 };
 
-/* owner may be NULL, and is empty where it is no host name. */
+/* owner may be NULL; it becomes empty if it is no host name. */
 static struct record take_record(struct cursor *in, struct mtasts_domain *owner) {
   struct record record = {.rr = {.message = in->bytes, .message_size = in->size}};
   if (!take_name(in, owner) && owner)
@@ -127,12 +128,12 @@ static struct record take_record(struct cursor *in, struct mtasts_domain *owner)
   return record;
 }
 
-/* A cursor over the rdata alone; names in it may still point back into the message. */
+/* A cursor over the rdata; names in it may still point back into the message. */
 static struct cursor rdata_of(const struct mtasts_rr *rr) {
   return (struct cursor){.bytes = rr->message, .size = rr->rdata + rr->rdata_size, .at = rr->rdata};
 }
 
-/* Is the rdata what its type asks for, to the last byte? */
+/* Does the whole rdata have the form of its type? */
 static bool rdata_valid(const struct record *record) {
   struct cursor in = rdata_of(&record->rr);
   switch (record->type) {
@@ -176,7 +177,7 @@ static void lower_to(uint32_t *ttl, uint32_t other) {
     *ttl = other;
 }
 
-/* Reads the answer and the authority section; the TTL comes of both. */
+/* Reads the answer and the authority section. The TTL depends on both. */
 static bool read_sections(struct cursor *in, struct mtasts_dns_message *m, uint16_t answers,
                           uint16_t authorities) {
   uint32_t ttl = UINT32_MAX;
@@ -281,7 +282,7 @@ enum mtasts_status mtasts_rr_mx(const struct mtasts_rr *rr, uint16_t *preference
   return MTASTS_OK;
 }
 
-/* One step: the target of the CNAME at the name. MTASTS_ABSENT where there is none. */
+/* One step: the target of the CNAME at the name. MTASTS_ABSENT if there is none. */
 static enum mtasts_status follow(const struct mtasts_dns_message *message,
                                  struct mtasts_domain *name) {
   struct cursor in = {.bytes = message->bytes, .size = message->size, .at = message->answers};

@@ -1,9 +1,9 @@
 /*
  * dns_message.h: reading a DNS answer (RFC 1035) from the bytes of the wire.
  *
- * Every read is bounded, compression pointers only go backwards, and the first
- * thing that is wrong makes the whole message MTASTS_INVALID. Owner names are
- * compared by mtasts_dns_message_alias alone: the resolver has followed the CNAMEs. Pure.
+ * Every read is bounded, compression pointers only go backwards, and the first error makes the
+ * whole message MTASTS_INVALID. Only mtasts_dns_message_alias compares owner names: the resolver
+ * has already followed the CNAMEs. Pure.
  */
 #ifndef MTASTS_DNS_MESSAGE_H
 #define MTASTS_DNS_MESSAGE_H
@@ -46,14 +46,14 @@ struct mtasts_dns_message {
   size_t count;   /* records of that type in the answer section */
   size_t cnames;  /* in the answer section */
   size_t rrsigs;  /* likewise */
-  uint32_t ttl;   /* the least of the answer section; where that is empty of the type, the
-                     negative TTL (RFC 2308: the least of SOA's TTL and its minimum), or 0 */
+  uint32_t ttl;   /* the least of the answer section; if it has no record of the type, the negative
+                     TTL (RFC 2308: the lesser of the SOA's TTL and its minimum), or 0 */
   size_t answers; /* offset of the answer section */
   size_t answers_end;
 };
 
-/* MTASTS_INVALID where it is malformed, truncated (TC) or no answer at all. The message keeps
- * pointing at `bytes`. */
+/* MTASTS_INVALID if it is malformed, truncated (TC) or not an answer. The message keeps pointers
+ * into `bytes`. */
 enum mtasts_status mtasts_dns_message_read(const unsigned char *bytes, size_t size, uint16_t type,
                                            struct mtasts_dns_message *message);
 
@@ -62,22 +62,22 @@ bool mtasts_dns_message_next(const struct mtasts_dns_message *message, size_t *c
                              struct mtasts_rr *rr);
 
 /*
- * TXT: joins the record's strings into out (rdata_size bytes do). Returns the length.
- * Malformed strings are found by mtasts_dns_message_read.
+ * TXT: joins the record's strings into out (rdata_size bytes are enough). Returns the length.
+ * mtasts_dns_message_read has already refused malformed strings.
  */
 size_t mtasts_rr_txt(const struct mtasts_rr *rr, char *out);
 
-/* MX: preference and exchange in lower case, no trailing dot, "" for the root. MTASTS_INVALID
- * where the exchange is not a host name (letters, digits, hyphens, underscores). A, AAAA and TLSA
- * need no function: the rdata is the address, of 4 and of 16 bytes, or what engine/dane.h judges.
- */
+/* MX: preference and exchange in lower case, no trailing dot, "" for the root. MTASTS_INVALID if
+ * the exchange is not a host name (letters, digits, hyphens, underscores). A, AAAA and TLSA need no
+ * function: the rdata of A and AAAA is the address, of 4 and of 16 bytes, and engine/dane.h reads
+ * that of TLSA. */
 enum mtasts_status mtasts_rr_mx(const struct mtasts_rr *rr, uint16_t *preference,
                                 struct mtasts_domain *exchange);
 
 /*
- * Where the CNAMEs of the answer section lead from a name (lower case, no trailing dot).
+ * Follows the CNAMEs of the answer section from a name (lower case, no trailing dot).
  *   MTASTS_ABSENT   the name is no alias
- *   MTASTS_INVALID  they go round in a circle, or to what is no host name
+ *   MTASTS_INVALID  they form a loop, or lead to something that is no host name
  */
 enum mtasts_status mtasts_dns_message_alias(const struct mtasts_dns_message *message,
                                             const char *name, struct mtasts_domain *target);

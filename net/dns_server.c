@@ -14,10 +14,10 @@
 #include "clock.h"
 
 enum {
-  RECENT = 2, /* seconds since a change in which another may not show */
+  RECENT = 2, /* seconds after a change in which the file time may not show another change */
 };
 
-/* The interface by its name, else by its number. 0: there is none. */
+/* The index of the interface, by its name or else its number. 0: there is none. */
 static uint32_t scope_of(const char *text) {
   char name[IF_NAMESIZE];
   uint32_t number = 0;
@@ -96,7 +96,8 @@ enum mtasts_status mtasts_dns_server_parse(const char *text, struct mtasts_dns_s
   return MTASTS_OK;
 }
 
-/* As the C library's resolver: without the file, or the right to read it, this machine is asked. */
+/* Like the C library's resolver: if the file is missing or may not be read, this machine is asked.
+ */
 static bool is_no_file(int error) {
   return error == ENOENT || error == ENOTDIR || error == EACCES || error == EPERM ||
          error == ELOOP || error == EISDIR;
@@ -174,7 +175,7 @@ int mtasts_dns_server_route(const struct mtasts_dns_server *server) {
   return error;
 }
 
-/* The NS records of the root: what every resolver knows. */
+/* A query for the root's NS records, which every working resolver can answer. */
 static const unsigned char root_query[] = {0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1};
 
 enum {
@@ -220,7 +221,7 @@ bool mtasts_dns_server_answers(const struct mtasts_dns_server *servers, size_t c
     }
     sockets[i] = (struct pollfd){.fd = fd, .events = POLLIN};
   }
-  /* A refused port is an error to recv, and is asked again: the server may be starting. */
+  /* If the port is refused, recv fails and the query is sent again: the server may be starting. */
   for (int64_t resend = now; !answered && now < end; now = mtasts_clock_ms()) {
     if (now >= resend) {
       send_all(sockets, count, id);

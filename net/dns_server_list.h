@@ -1,8 +1,9 @@
 /*
- * dns_server_list.h: which DNS servers are asked: those that are named, else those of resolv.conf.
+ * dns_server_list.h: which DNS servers are asked: those in the configuration, else those of
+ * resolv.conf.
  *
- * A server that cannot be asked now, such as one behind an interface that is not there, is left
- * out, and the list's trouble says so. Plain values; nothing is kept between calls.
+ * A server that cannot be asked now is left out, and `trouble` names it; its interface may be
+ * missing. Plain values; nothing is kept between calls.
  */
 #ifndef MTASTS_DNS_SERVER_LIST_H
 #define MTASTS_DNS_SERVER_LIST_H
@@ -17,7 +18,7 @@ enum {
 };
 
 struct mtasts_dns_server_list {
-  size_t count; /* may be 0: none of those that are named can be asked */
+  size_t count; /* may be 0: none of the configured servers can be asked */
   struct mtasts_dns_server list[MTASTS_RESOLVER_SERVERS];
   char trouble[MTASTS_ERROR_TEXT]; /* "": none */
 };
@@ -35,7 +36,7 @@ enum mtasts_status mtasts_dns_server_list_find(const char *const *named, size_t 
 bool mtasts_dns_server_list_same(const struct mtasts_dns_server_list *a,
                                  const struct mtasts_dns_server_list *b);
 
-/* The addresses, with commas between. out: MTASTS_DNS_SERVER_LIST_TEXT bytes. */
+/* Writes the addresses, separated by commas. out: MTASTS_DNS_SERVER_LIST_TEXT bytes. */
 void mtasts_dns_server_list_write(const struct mtasts_dns_server_list *servers, char *out);
 
 #endif

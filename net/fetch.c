@@ -18,8 +18,8 @@
 enum {
   HTTPS_PORT = 443,
   BUFFER_SIZE = 4096, /* libcurl's, for each connection */
-  MORE_MS = 100,      /* of connecting, until other addresses would be welcome */
-  HANDSHAKE_MS = 500, /* of TLS, until the next address is tried beside it */
+  MORE_MS = 100,      /* of connecting, until more addresses are asked for */
+  HANDSHAKE_MS = 500, /* of TLS, until the next address is tried in parallel */
   ATTEMPTS_MAX = 3,   /* connections of one fetch at a time */
 };
 
@@ -40,7 +40,7 @@ struct mtasts_fetcher {
 struct attempt {
   LIST_ENTRY(attempt) link;
   struct mtasts_fetch *fetch;
-  CURLSH *share; /* holds the table of addresses, for this one alone */
+  CURLSH *share; /* holds the table of addresses for this connection only */
   struct curl_slist *pin;
   struct in6_addr address;
   int socket; /* connected; -1: it is libcurl's, or libcurl makes one to the proxy */
@@ -56,10 +56,10 @@ struct mtasts_fetch {
   uint64_t started;
   struct mtasts_connector *connector; /* NULL: by a proxy */
   LIST_HEAD(attempt_list, attempt) attempts;
-  bool complete;             /* there will be no other addresses */
-  struct event *welcome;     /* MORE_MS are over */
-  struct event *unsecured;   /* HANDSHAKE_MS are over */
-  struct event *unconnected; /* half of the time is over */
+  bool complete;             /* no other addresses will be added */
+  struct event *welcome;     /* fires after MORE_MS */
+  struct event *unsecured;   /* fires after HANDSHAKE_MS */
+  struct event *unconnected; /* fires after half of the timeout */
   struct in6_addr refused;   /* an address that may not be used; unspecified: none */
   bool any_usable;
   struct mtasts_fetch_answer failure; /* of the last attempt that failed before it was secured */
@@ -108,7 +108,7 @@ void mtasts_fetch_cancel(struct mtasts_fetch *fetch) {
     fetch_free(fetch);
 }
 
-/* Calls back, after the fetch is freed: the callback may start and cancel others. */
+/* Frees the fetch and then calls back: the callback may start and cancel others. */
 static void finish(struct mtasts_fetch *fetch, const struct mtasts_fetch_answer *answer,
                    char *body) {
   mtasts_fetch_fn *callback = fetch->callback;
@@ -129,7 +129,7 @@ bool mtasts_fetch_is_local(const struct mtasts_fetch *fetch) {
          mtasts_connector_local(fetch->connector);
 }
 
-/* Ends a fetch that has no connection, and will have none. */
+/* Ends a fetch that has no connection and no address left. */
 static void give_up(struct mtasts_fetch *fetch) {
   struct mtasts_fetch_answer answer = fetch->failure;
   int error = fetch->connector ? mtasts_connector_error(fetch->connector) : 0;
@@ -152,7 +152,7 @@ static void give_up(struct mtasts_fetch *fetch) {
   finish(fetch, &answer, NULL);
 }
 
-/* The addresses at hand do not do: asks for others, once. */
+/* The known addresses do not answer in time: asks for others, once. */
 static void want_more(struct mtasts_fetch *fetch) {
   mtasts_fetch_more_fn *more = fetch->more;
   fetch->more = NULL;
@@ -160,7 +160,7 @@ static void want_more(struct mtasts_fetch *fetch) {
     more(fetch->context);
 }
 
-/* Has it as many connections as it may have? The next one waits until one of them ends. */
+/* Is the limit of connections reached? The next one then waits until one of them ends. */
 static bool has_enough_connections(const struct mtasts_fetch *fetch) {
   const struct attempt *attempt;
   unsigned count = 0;
@@ -168,7 +168,7 @@ static bool has_enough_connections(const struct mtasts_fetch *fetch) {
   return count >= ATTEMPTS_MAX;
 }
 
-/* An attempt has ended without a word from the policy host. */
+/* An attempt has ended without an answer from the policy host. */
 static void go_on(struct mtasts_fetch *fetch) {
   if (mtasts_connector_has_more(fetch->connector) && !has_enough_connections(fetch))
     mtasts_connector_go(fetch->connector);
@@ -211,7 +211,7 @@ static void collect(struct mtasts_fetcher *fetcher) {
   }
 }
 
-/* what libcurl calls */
+/* callbacks of libcurl */
 
 static CURLcode set_up_tls(CURL *easy, void *tls, void *context) {
   struct attempt *attempt = context;
@@ -224,7 +224,7 @@ static CURLcode set_up_tls(CURL *easy, void *tls, void *context) {
   return mtasts_certificate_watch(tls, &attempt->response.tls) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 
-/* Gives libcurl the one socket that is connected; a proxy's it may open itself. */
+/* Gives libcurl the connected socket. libcurl may itself open a socket to a proxy. */
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *to) {
   struct attempt *attempt = context;
   if (purpose == CURLSOCKTYPE_IPCXN && !attempt->fetch->connector)
@@ -243,7 +243,7 @@ static int set_up_socket(void *context, curl_socket_t fd, curlsocktype purpose) 
   return attempt->fetch->connector ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
 }
 
-/* libcurl's own resolver is about to be used: never. */
+/* Stops libcurl from using its own resolver. */
 static int refuse_to_resolve(void *resolver, void *reserved, void *context) {
   (void)resolver;
   (void)reserved;
@@ -257,7 +257,7 @@ bool mtasts_fetcher_needs_addresses(const struct mtasts_fetcher *fetcher) {
   return fetcher->proxy[0] == '\0';
 }
 
-/* What tells libcurl the address of the host; nothing where a proxy looks it up. */
+/* Sets the host's address for libcurl; sets nothing if a proxy looks it up. */
 static bool pin(struct attempt *attempt) {
   const struct mtasts_fetch *fetch = attempt->fetch;
   char text[INET6_ADDRSTRLEN];
@@ -271,7 +271,7 @@ static bool pin(struct attempt *attempt) {
   return attempt->pin != NULL;
 }
 
-/* What is left of so many milliseconds; at least one. */
+/* The remaining part of so many milliseconds since the start; at least one. */
 static long left_of(const struct mtasts_fetch *fetch, uint64_t milliseconds) {
   uint64_t exhausted = (mtasts_clock_us() - fetch->started) / 1000;
   return exhausted < milliseconds ? (long)(milliseconds - exhausted) : 1;
@@ -305,7 +305,7 @@ static bool set_up(struct attempt *attempt) {
   SET(CURLOPT_MAXFILESIZE, (long)MTASTS_POLICY_MAX);
   SET(CURLOPT_FOLLOWLOCATION, 0L);
   SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-  /* "" keeps the environment's proxies out as well */
+  /* "" also ignores the proxies of the environment */
   SET(CURLOPT_PROXY, fetcher->proxy);
   SET(CURLOPT_NOPROXY, "");
   SET(CURLOPT_SHARE, attempt->share);
@@ -322,7 +322,7 @@ static bool set_up(struct attempt *attempt) {
   SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
-  /* Those of set_up_tls count: without the 0, libcurl puts the first ones back for a day. */
+  /* set_up_tls sets the certificates: without the 0, libcurl keeps the first ones for a day. */
   SET(CURLOPT_CA_CACHE_TIMEOUT, 0L);
   SET(CURLOPT_CAINFO, NULL);
   SET(CURLOPT_CAPATH, NULL);
@@ -332,8 +332,7 @@ static bool set_up(struct attempt *attempt) {
   return ok;
 }
 
-/* Starts an attempt on a connected socket, which is its own, or by the proxy. Returns false without
- * memory. */
+/* Starts an attempt by the proxy, or on a connected socket, which it owns. False: no memory. */
 static bool attempt_start(struct mtasts_fetch *fetch, int fd, const struct in6_addr *address) {
   struct attempt *made = calloc(1, sizeof *made);
   if (!made) {
@@ -386,7 +385,7 @@ static bool is_secured(const struct mtasts_fetch *fetch) {
   return false;
 }
 
-/* The server accepted the connection and says nothing: another address may do better. */
+/* The server has accepted the connection and is silent: another address may answer. */
 static void on_unsecured(evutil_socket_t fd, short what, void *context) {
   struct mtasts_fetch *fetch = context;
   (void)fd;
@@ -395,7 +394,7 @@ static void on_unsecured(evutil_socket_t fd, short what, void *context) {
     go_on(fetch);
 }
 
-/* The time for connecting is over; for a handshake in progress, libcurl sees to that. */
+/* The time for connecting is over. libcurl limits handshakes in progress itself. */
 static void on_unconnected(evutil_socket_t fd, short what, void *context) {
   struct mtasts_fetch *fetch = context;
   (void)fd;
@@ -422,7 +421,7 @@ void mtasts_fetch_add(struct mtasts_fetch *fetch, const struct mtasts_addresses 
     return;
   fetch->complete = last;
   add_addresses(fetch, addresses);
-  /* Not beside a handshake that has only just begun. */
+  /* Not in parallel with a handshake that has just begun. */
   if (LIST_EMPTY(&fetch->attempts) ||
       (!is_secured(fetch) && !evtimer_pending(fetch->unsecured, NULL)))
     mtasts_connector_go(fetch->connector);
@@ -509,7 +508,7 @@ static void time_out(evutil_socket_t socket, short what, void *context) {
   collect(fetcher);
 }
 
-/* CURLMOPT_SOCKETFUNCTION: keeps one event for each socket, which libcurl remembers for us. */
+/* CURLMOPT_SOCKETFUNCTION: keeps one event for each socket; libcurl stores the pointer. */
 static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *context, void *known) {
   struct mtasts_fetcher *fetcher = context;
   short events = (short)(((what & CURL_POLL_IN) ? EV_READ : 0) |

@@ -1,23 +1,22 @@
 /*
- * fetch.h: fetching a policy by HTTPS (RFC 8461 section 3.3) on a libevent
- * loop, by libcurl's multi-socket interface.
+ * fetch.h: fetching a policy by HTTPS (RFC 8461 section 3.3) on a libevent loop, by libcurl's
+ * multi-socket interface.
  *
- * TLS 1.2 or better; the certificate must be valid for the policy host by its
- * SAN (DNS-ID, RFC 6125 wildcards, never the CN); status 200, text/plain, no
- * redirect, no content coding, at most MTASTS_POLICY_MAX bytes as received;
- * only to the addresses given, and of those only to globally routable ones unless
- * allow_private (connect.h). A policy that was cut short is an error, whatever its
+ * TLS 1.2 or better; the certificate must be valid for the policy host by its SAN (DNS-ID, RFC 6125
+ * wildcards, never the CN); status 200, text/plain, no redirect, no content coding, at most
+ * MTASTS_POLICY_MAX bytes as received; only to the addresses given, and of those only to globally
+ * routable ones unless allow_private (connect.h). A truncated policy is an error, whatever its
  * framing: a body without a length must end with TLS's close_notify (response.h).
  *
- * An address that cannot be connected to, fails in the handshake or does not finish
- * it within half a second, costs no more than that: the next one is tried beside it, and the
- * first that answers counts. Each connection has a TLS session and a table of addresses of its own.
+ * If an address cannot be connected to, fails in the TLS handshake or does not finish it within
+ * half a second, the next address is tried in parallel. The first answer counts. Each connection
+ * has a TLS session and a table of addresses of its own.
  *
- * A CA bundle that was replaced is taken up by itself, and a bad one never takes the place of a
- * good one (ca_bundle.h).
+ * A CA bundle that was replaced is loaded automatically, and a bad one never replaces a good one
+ * (ca_bundle.h).
  *
- * Nothing in the environment counts. SIGPIPE is ignored from mtasts_fetcher_new
- * on in the whole process: OpenSSL writes to sockets that may be closed.
+ * Environment variables have no effect. From mtasts_fetcher_new on, the whole process ignores
+ * SIGPIPE: OpenSSL writes to sockets that may be closed.
  */
 #ifndef MTASTS_FETCH_H
 #define MTASTS_FETCH_H
@@ -32,7 +31,7 @@ struct event_base;
 struct mtasts_fetcher;
 struct mtasts_fetch;
 
-/* What became of the CA bundle: a sentence. broken: what stands there now is of no use. */
+/* The CA bundle has changed; the sentence says how. broken: the file cannot be used now. */
 typedef void mtasts_fetcher_changed_fn(void *context, bool broken, const char *sentence);
 
 struct mtasts_fetcher_options {
@@ -41,8 +40,8 @@ struct mtasts_fetcher_options {
   void *news_context;
   uint32_t timeout; /* seconds, from connect to the last byte; at least 1 */
   bool allow_private;
-  const char *proxy; /* http://…; NULL or "": none. A proxy looks the policy host up by itself:
-                        addresses then count for nothing */
+  const char *proxy; /* http://…; NULL or "": none. A proxy looks the policy host up itself:
+                        addresses are then ignored */
 };
 
 /* An IPv4 address is stored mapped (::ffff:a.b.c.d). */
@@ -53,8 +52,8 @@ struct mtasts_addresses {
 
 typedef void mtasts_fetch_fn(void *context, const struct mtasts_fetch_answer *answer);
 
-/* The addresses that are known answer slowly, or not: others would be welcome. Called once at
- * most. The fetch then waits for the last mtasts_fetch_add, as long as there is time. */
+/* The known addresses answer slowly or not at all: the callee should look for others. Called at
+ * most once. The fetch then waits for the last mtasts_fetch_add, until its timeout. */
 typedef void mtasts_fetch_more_fn(void *context);
 
 /*
@@ -71,10 +70,10 @@ enum mtasts_status mtasts_fetcher_new(struct event_base *base,
 /* Cancels what is in flight without calling back. Not to be called from a callback. */
 void mtasts_fetcher_free(struct mtasts_fetcher *fetcher);
 
-/* Takes up a CA bundle that was replaced, at once; else that is done by itself (ca_bundle.h). */
+/* Loads a replaced CA bundle at once, without waiting for the automatic check (ca_bundle.h). */
 void mtasts_fetcher_renew(struct mtasts_fetcher *fetcher);
 
-/* Are addresses to be looked up before a fetch? Not where a proxy does that. */
+/* Must the caller look up addresses before a fetch? Not if a proxy does that. */
 bool mtasts_fetcher_needs_addresses(const struct mtasts_fetcher *fetcher);
 
 struct mtasts_fetch_options {
@@ -87,8 +86,8 @@ struct mtasts_fetch_options {
 
 /*
  * Fetches https://host/.well-known/mta-sts.txt. `done` is called exactly once, from the loop,
- * unless the fetch is cancelled first. With no address, or none that may be used, the answer is an
- * error. Connecting may take half of the timeout.
+ * unless the fetch is cancelled first. Without any usable address the answer is an error.
+ * Connecting may take half of the timeout.
  *   MTASTS_INVALID    the host is longer than a name can be
  *   MTASTS_NO_MEMORY
  */
@@ -96,7 +95,7 @@ enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher,
                                         const struct mtasts_fetch_options *options,
                                         struct mtasts_fetch **fetch);
 
-/* Adds addresses to one that was started with `more`. last: there will be no others. */
+/* Adds addresses to a fetch that was started with `more`. last: no others will follow. */
 void mtasts_fetch_add(struct mtasts_fetch *fetch, const struct mtasts_addresses *addresses,
                       bool last);
 

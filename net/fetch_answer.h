@@ -1,5 +1,5 @@
 /*
- * fetch_answer.h: what came of a fetch (fetch.h), as response.h judges it.
+ * fetch_answer.h: the result of a fetch (fetch.h), as response.h evaluates it.
  */
 #ifndef MTASTS_FETCH_ANSWER_H
 #define MTASTS_FETCH_ANSWER_H
@@ -9,15 +9,15 @@
 #include "mtasts.h"
 
 struct mtasts_fetch_answer {
-  enum mtasts_error error;            /* NONE, POLICY_FETCH, WEBPKI_INVALID */
-  long status;                        /* of HTTP; 0 where none arrived */
-  bool unresolved;                    /* the policy host was not asked: the DNS failed to tell its
-                                         addresses (policy_fetch.h) */
-  bool local;                         /* it was a fault of this host's, none of the policy host's */
-  bool dated;                         /* by this clock its certificate has expired, or is not yet
-                                         valid */
-  struct in6_addr address;            /* that it came from; unspecified: none, or a proxy */
-  struct mtasts_span body;            /* good for the callback */
+  enum mtasts_error error; /* NONE, POLICY_FETCH, WEBPKI_INVALID */
+  long status;             /* of HTTP; 0 if none arrived */
+  bool unresolved;         /* the policy host was not asked: the DNS look-up of its addresses failed
+                              (policy_fetch.h) */
+  bool local;              /* this host is at fault, not the policy host */
+  bool dated;              /* by this clock its certificate has expired, or is not yet
+                              valid */
+  struct in6_addr address; /* the address that answered; unspecified: none, or a proxy */
+  struct mtasts_span body; /* good for the callback */
   char detail[MTASTS_DETAIL_MAX + 1]; /* "HTTP status 404 from mta-sts.example.com" */
 };
 

@@ -49,7 +49,7 @@ struct mtasts_lookup {
   bool expired;
   uint64_t begin; /* microseconds */
   bool forced;
-  unsigned asked; /* of the needs */
+  unsigned asked; /* the needs that were asked so far */
   struct mtasts_discovery discovery;
 
   struct mtasts_dns_query *queries[QUESTIONS];
@@ -81,7 +81,7 @@ static void trace(const struct mtasts_lookup *lookup, uint64_t started, const ch
   mtasts_trace_step(lookup->trace, lookup->context, started, section, text);
 }
 
-/* Traces what came of a question: `data`, or why there is none. */
+/* Traces the result of a question: `data`, or why there is none. */
 static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
                          const struct mtasts_dns_answer *answer, const struct mtasts_strbuf *data) {
   const struct question *question = &questions[which];
@@ -93,7 +93,7 @@ static void trace_answer(const struct mtasts_lookup *lookup, unsigned which,
 
 /* asking the DNS */
 
-#define TOO_LATE "given up after %.1f s: the look-up takes too long"
+#define TOO_LATE "given up after %.1f s: the look-up took too long"
 
 static double seconds_of(const struct mtasts_lookup *lookup) {
   return (double)(mtasts_clock_us() - lookup->begin) / 1e6;
@@ -109,7 +109,7 @@ static enum mtasts_status send_question(struct mtasts_lookup *lookup, unsigned w
                              &lookup->queries[which]);
 }
 
-/* The time is over: the answer is that there was none. */
+/* The deadline is over: gives the callback a failed answer. */
 static void fail_question(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *callback) {
   const struct question *question = &questions[which];
   struct mtasts_dns_answer none = {.outcome = MTASTS_DNS_FAILED};
@@ -118,7 +118,7 @@ static void fail_question(struct mtasts_lookup *lookup, unsigned which, mtasts_d
   callback(lookup, &none);
 }
 
-/* Asks; the answer comes to the callback, at once where there is nobody to ask. */
+/* Asks. The answer comes to the callback; at once if the query cannot be sent. */
 static void ask(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *callback) {
   const struct question *question = &questions[which];
   char name[MTASTS_DOMAIN_MAX + sizeof "_mta-sts."];
@@ -129,7 +129,7 @@ static void ask(struct mtasts_lookup *lookup, unsigned which, mtasts_dns_fn *cal
     return;
   }
   int length = snprintf(name, sizeof name, "%s%s", question->prefix, lookup->domain.name);
-  /* Longer than the DNS can hold: nobody can have published there. */
+  /* If the name is longer than the DNS allows, no record can exist. */
   if (length <= MTASTS_DOMAIN_MAX) {
     if (send_question(lookup, which, name, callback) == MTASTS_OK)
       return;
@@ -216,7 +216,7 @@ static enum mtasts_mx_state read_hosts(struct mtasts_lookup *lookup,
     if (name->len > 0) {
       hosts[count++].host = (struct mtasts_span){name->name, name->len};
     } else if (message->count == 1) {
-      state = MTASTS_MX_NULL; /* RFC 7505: alone, or it means nothing */
+      state = MTASTS_MX_NULL; /* RFC 7505: only valid as the only MX record */
     }
   }
   if (count > 0 && pack_hosts(lookup, hosts, count, mx))
@@ -245,7 +245,7 @@ static void trace_hosts(const struct mtasts_lookup *lookup, const struct mtasts_
 /* RFC 7672 section 2.2.1. */
 static void trace_security(const struct mtasts_lookup *lookup, const struct mtasts_mx_answer *mx) {
   static const char *const text_of[] = {
-      [MTASTS_SECURITY_UNKNOWN] = "not validated: no DANE is known of",
+      [MTASTS_SECURITY_UNKNOWN] = "not validated: DANE is not known",
       [MTASTS_SECURITY_INSECURE] = "insecure, unsigned: no DANE",
       [MTASTS_SECURITY_SECURE] = "secure",
       [MTASTS_SECURITY_BOGUS] = "bogus: mail is deferred",
@@ -328,7 +328,7 @@ static void ask_dane(struct mtasts_lookup *lookup) {
     snprintf(why, sizeof why, "DANE %.150s: " TOO_LATE, lookup->domain.name, seconds_of(lookup));
   else if (lookup->net->validator && mtasts_mx_dane_start(&options, &lookup->dane) == MTASTS_OK)
     return;
-  /* What nobody can look at must not pass for hosts without DANE. */
+  /* If the look-up cannot start, the hosts must not count as hosts without DANE. */
   struct mtasts_mx_host host;
   for (size_t at = 0, next = 0; mtasts_mx_next(&lookup->mx, &next, &host); at = next)
     lookup->mx_store[at + MTASTS_MX_LIST_DANE] = MTASTS_DANE_ERROR;
@@ -392,7 +392,7 @@ static void take_body(void *context, const struct mtasts_fetch_answer *answer) {
                       });
 }
 
-/* held: it was not for the policy host to answer. */
+/* unresolved, local: as those of the answer. */
 static void fail_late(struct mtasts_lookup *lookup, bool unresolved, bool local) {
   snprintf(lookup->policy_detail, sizeof lookup->policy_detail, "mta-sts.%.150s: " TOO_LATE,
            lookup->domain.name, seconds_of(lookup));
@@ -430,8 +430,8 @@ static void ask_policy(struct mtasts_lookup *lookup) {
 
 /* the life of a look-up */
 
-/* Asks for what is needed and was not asked yet. The end comes from the loop: this runs inside
- * other steps, and the callback may free the look-up. */
+/* Asks for what is needed and was not asked yet. The callback for the end comes from the loop,
+ * since it may free the look-up, and this function runs inside other steps. */
 static void advance(struct mtasts_lookup *lookup, unsigned needs) {
   unsigned new_needs = needs & ~lookup->asked;
   lookup->asked |= new_needs;
@@ -451,7 +451,7 @@ void mtasts_lookup_expire(struct mtasts_lookup *lookup) {
   if (lookup->expired)
     return;
   lookup->expired = true;
-  /* What one of them needs next comes to its end inside the call. */
+  /* Each call also ends what its question would need next. */
   if (lookup->queries[TXT]) {
     mtasts_resolver_cancel(lookup->queries[TXT]);
     fail_question(lookup, TXT, take_txt);

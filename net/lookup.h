@@ -1,13 +1,13 @@
 /*
- * lookup.h: one discovery in flight. It walks engine/discover.h's state machine,
- * asking the resolver and the fetcher for what the machine needs, and calls back
- * when the machine needs nothing more. TXT and MX are asked side by side; MX and
- * what DANE needs is validated. The policy is fetched as policy_fetch.h has it.
+ * lookup.h: one look-up. It runs engine/discover.h's state machine, asks the resolver and the
+ * fetcher for what the machine needs, and calls back when the machine needs nothing more. TXT and
+ * MX are asked in parallel. MX and what DANE needs are validated by DNSSEC. policy_fetch.h fetches
+ * the policy.
  *
- * A look-up has a deadline as a whole, so that one domain cannot hold a place for as long
- * as all its servers can be slow one after the other. What is not answered by then has
- * failed, as if its server had been silent: DANE that is not known by then holds mail back
- * (RFC 7672 section 2.1.3), a policy that is not fetched by then leaves what is cached in force.
+ * The whole look-up has one deadline, so that slow servers, one after the other, cannot make it
+ * last without bound. At the deadline each open question has failed, as if its server had been
+ * silent. If DANE is not known by then, mail waits (RFC 7672 section 2.1.3). If the policy is not
+ * fetched by then, the cached one stays in force.
  */
 #ifndef MTASTS_LOOKUP_H
 #define MTASTS_LOOKUP_H
@@ -29,8 +29,8 @@ struct mtasts_net {
   struct mtasts_fetcher *fetcher;
   struct mtasts_discover_settings settings;
   int64_t (*now)(void); /* seconds since the epoch */
-  /* The policy host's address is cached: may it be fetched from there now? If not, it is once
-   * mtasts_lookup_admit is called; the deadline goes on meanwhile. context: the look-up's. NULL:
+  /* May the policy be fetched from this address now? If not, the fetch begins when
+   * mtasts_lookup_admit is called; the deadline keeps running. context: the look-up's. NULL:
    * always. */
   bool (*admit)(void *context, const struct in6_addr *address);
   uint32_t deadline; /* seconds for one look-up as a whole; 0: none */
@@ -50,11 +50,11 @@ struct mtasts_lookup_options {
   void *context;          /* of both */
 };
 
-/* Starts. If nothing is needed, the callback still comes from the loop. MTASTS_NO_MEMORY */
+/* Starts. Even if nothing is needed, the callback comes from the loop. MTASTS_NO_MEMORY */
 enum mtasts_status mtasts_lookup_start(const struct mtasts_lookup_options *options,
                                        struct mtasts_lookup **lookup);
 
-/* The policy may be fetched, which admit had forbidden. */
+/* Lets a fetch begin that admit has refused. */
 void mtasts_lookup_admit(struct mtasts_lookup *lookup);
 
 /* Ends it now as if its deadline had come; the callback comes from the loop. */

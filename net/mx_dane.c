@@ -13,7 +13,7 @@
 #include "validator.h"
 
 enum {
-  FAILED_TTL = 300,                   /* seconds until a host that failed is looked at again */
+  FAILED_TTL = 300,                   /* seconds until a host that failed is looked up again */
   TLSA_HEAD = 3,                      /* bytes: usage, selector, matching type */
   NAME_SIZE = MTASTS_DOMAIN_MAX + 16, /* with the prefix */
 };
@@ -25,7 +25,7 @@ enum {
 struct host {
   struct mtasts_mx_dane *dane;
   struct mtasts_domain name;
-  struct mtasts_domain alias; /* where its CNAMEs lead, if all of them are secure; else empty */
+  struct mtasts_domain alias; /* the target of its CNAMEs, if all of them are secure; else empty */
   uint16_t preference;
   enum mtasts_dane state;
   enum mtasts_dns_status ipv4; /* of the look-up of its IPv4 addresses */
@@ -43,12 +43,12 @@ struct mtasts_mx_dane {
   void *context;
   struct event *wake;
   size_t count;
-  size_t looked_at; /* the first ones */
+  size_t looked_at; /* the number of hosts, from the first, that are looked up */
   size_t begun;
   size_t ended;
   uint32_t ttl;
-  bool unvalidated;      /* of the answers, one */
-  enum mtasts_dane told; /* what `detail` is of */
+  bool unvalidated;      /* at least one answer was not validated */
+  enum mtasts_dane told; /* the state that `detail` explains */
   char detail[MTASTS_DETAIL_MAX + 1];
   unsigned char *packed;
   struct host hosts[];
@@ -74,7 +74,7 @@ static const char *security_name(enum mtasts_security security) {
   return "not validated";
 }
 
-/* "A mx.example.com: secure, 2 records", and what the state is by that. */
+/* "A mx.example.com: secure, 2 records", and the state that follows from it. */
 static void trace_answer(const struct host *host, uint16_t type,
                          const struct mtasts_dns_answer *answer, const char *conclusion) {
   const char *section = type == MTASTS_RR_TLSA ? SECTION_TLSA : SECTION_ADDRESS;
@@ -101,7 +101,7 @@ static void trace_answer(const struct host *host, uint16_t type,
   trace(host, section, &text);
 }
 
-/* Each record with what is wrong with it. */
+/* Traces each record, with its fault if it has one. */
 static void trace_tlsa(const struct host *host, const struct mtasts_dns_answer *answer) {
   struct mtasts_rr rr;
   if (!host->dane->trace)
@@ -125,7 +125,7 @@ static void trace_tlsa(const struct host *host, const struct mtasts_dns_answer *
 
 /* the ends of a host */
 
-/* The worse of what may befall a host is the one to be told. */
+/* Of several states, the most severe one is reported. */
 static int severity(enum mtasts_dane state) {
   switch (state) {
   case MTASTS_DANE_BOGUS:
@@ -173,14 +173,14 @@ static void ask(struct host *host, const char *prefix, const struct mtasts_domai
   int length = snprintf(host->asked, sizeof host->asked, "%s%s", prefix, name->name);
   host->started = mtasts_clock_us();
   if (length > MTASTS_DOMAIN_MAX)
-    /* Longer than the DNS can hold: nobody can have published there. */
+    /* The name is longer than the DNS allows: no record can exist. */
     end(host, MTASTS_DANE_NONE, "");
   else if (mtasts_validator_ask(host->dane->validator, host->asked, type, callback, host,
                                 &host->validation) != MTASTS_OK)
     end(host, MTASTS_DANE_ERROR, "out of memory");
 }
 
-/* Notes an answer: it was asked for, and the states rest on it for so long. */
+/* Records an answer: the query has ended, and its TTL limits that of the result. */
 static void note(struct host *host, const struct mtasts_dns_answer *answer) {
   host->validation = NULL;
   if (answer->outcome == MTASTS_DNS_FAILED || answer->outcome == MTASTS_DNS_BOGUS)
@@ -204,7 +204,8 @@ static bool any_usable(const struct mtasts_dns_message *message) {
   return false;
 }
 
-/* No TLSA records at that name. RFC 7672 section 2.2.3: then at the name that the alias has. */
+/* There are no TLSA records at the alias target. RFC 7672 section 2.2.3: then the original name is
+ * asked. */
 static void miss_tlsa(struct host *host, const struct mtasts_dns_answer *answer) {
   bool again = host->alias.len > 0;
   trace_answer(host, MTASTS_RR_TLSA, answer,
@@ -239,15 +240,15 @@ static void take_tlsa(void *context, const struct mtasts_dns_answer *answer) {
     end(host, MTASTS_DANE_BOGUS, answer->detail);
     break;
   case MTASTS_DNS_FAILED:
-    /* RFC 7672 section 2.1.3: whoever can drop answers must not turn DANE off. */
+    /* RFC 7672 section 2.1.3: an attacker who can drop answers must not turn DANE off. */
     trace_answer(host, MTASTS_RR_TLSA, answer, ": not to be used");
     end(host, MTASTS_DANE_ERROR, answer->detail);
     break;
   }
 }
 
-/* The host is an alias, and somewhere on the way to its addresses a zone is not signed: is its own
- * CNAME? */
+/* The host is an alias, and its chain of CNAMEs to its addresses passes an unsigned zone. This is
+ * the answer for its own CNAME: is that one secure? */
 static void take_cname(void *context, const struct mtasts_dns_answer *answer) {
   struct host *host = context;
   note(host, answer);
@@ -264,7 +265,7 @@ static void take_cname(void *context, const struct mtasts_dns_answer *answer) {
   }
 }
 
-/* It has addresses of one family. */
+/* The host has addresses of one family. */
 static void have_addresses(struct host *host, uint16_t type,
                            const struct mtasts_dns_answer *answer) {
   if (answer->security == MTASTS_SECURITY_SECURE) {
@@ -317,8 +318,8 @@ static void take_a(void *context, const struct mtasts_dns_answer *answer) {
 
 /* its life */
 
-/* Begins all that are looked at, side by side. The end comes from the loop: this runs inside other
- * steps, and the callback may free all this. */
+/* Begins the look-ups of all hosts in parallel. The callback for the end comes from the loop, since
+ * it may free the object, and this function runs inside other steps. */
 static void begin_hosts(struct mtasts_mx_dane *dane) {
   while (dane->begun < dane->looked_at) {
     struct host *host = &dane->hosts[dane->begun++];
@@ -329,7 +330,7 @@ static void begin_hosts(struct mtasts_mx_dane *dane) {
 }
 
 void mtasts_mx_dane_expire(struct mtasts_mx_dane *dane) {
-  dane->begun = dane->looked_at; /* none is begun any more */
+  dane->begun = dane->looked_at; /* no further host is begun */
   for (size_t i = 0; i < dane->looked_at; i++) {
     struct host *host = &dane->hosts[i];
     char why[MTASTS_DETAIL_MAX + 1];
@@ -337,7 +338,7 @@ void mtasts_mx_dane_expire(struct mtasts_mx_dane *dane) {
       continue;
     mtasts_validation_cancel(host->validation);
     host->validation = NULL;
-    snprintf(why, sizeof why, "DANE of %s: given up, the look-up takes too long", host->name.name);
+    snprintf(why, sizeof why, "DANE of %s: given up, the look-up took too long", host->name.name);
     end(host, MTASTS_DANE_ERROR, why);
   }
 }
@@ -388,8 +389,8 @@ enum mtasts_status mtasts_mx_dane_start(const struct mtasts_mx_dane_options *opt
     memcpy(host->name.name, listed.host.data, listed.host.len);
     host->state = MTASTS_DANE_LOST;
   }
-  /* RFC 5321 section 5.1 lets a client stop behind the hosts that are preferred. All that a domain
-   * can list would take hundreds of questions. */
+  /* RFC 5321 section 5.1 lets a client try only the most preferred hosts. All hosts that a domain
+   * can list could need hundreds of queries. */
   made->looked_at = made->count < MTASTS_DANE_HOSTS_MAX ? made->count : MTASTS_DANE_HOSTS_MAX;
   made->packed = malloc(hosts->size + 1);
   made->wake = evtimer_new(options->base, wake, made);

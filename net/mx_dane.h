@@ -1,13 +1,13 @@
 /*
- * mx_dane.h: what DANE says of the MX hosts of one domain (RFC 7672 section 2.2): for each host
- * its addresses, and where those are secure its TLSA records. Hosts are looked at side by side.
+ * mx_dane.h: what DANE says of the MX hosts of one domain (RFC 7672 section 2.2): for each host its
+ * addresses and, if those are secure, its TLSA records. Hosts are looked up in parallel.
  *
- * A host's IPv6 addresses are asked for where it has no IPv4 ones or they fail: DANE needs one
- * answer that validates, not both. TLSA records are asked for only behind secure addresses, as the
- * name servers of many unsigned zones get such questions wrong.
+ * A host's IPv6 addresses are asked for only if it has no IPv4 ones or their look-up fails: DANE
+ * needs one answer that validates, not both. TLSA records are asked for only if the addresses are
+ * secure: the name servers of many unsigned zones answer TLSA queries wrongly.
  *
- * Only the MTASTS_DANE_HOSTS_MAX hosts that are preferred are looked at. Those behind them
- * must not be used, as LOST ones.
+ * Only the MTASTS_DANE_HOSTS_MAX most preferred hosts are looked up. The others must not be used,
+ * like LOST ones.
  */
 #ifndef MTASTS_MX_DANE_H
 #define MTASTS_MX_DANE_H
@@ -35,8 +35,8 @@ struct mtasts_mx_dane_options {
 enum mtasts_status mtasts_mx_dane_start(const struct mtasts_mx_dane_options *options,
                                         struct mtasts_mx_dane **dane);
 
-/* Ends it now: hosts that are not through have failed, so that they are not used. The callback
- * comes from the loop. Not after the callback. */
+/* Ends it now: hosts whose look-up is not finished have failed, so that they are not used. The
+ * callback comes from the loop. Must not be called after the callback. */
 void mtasts_mx_dane_expire(struct mtasts_mx_dane *dane);
 
 /* Frees, cancelling what is still in flight. May be called from the callback. */

@@ -12,8 +12,8 @@
 #include "resolver.h"
 
 enum {
-  OF_ANSWER_MAX = 32, /* addresses of one answer that are looked at */
-  SILENCE_MS = 200,   /* of the question for IPv4, until IPv6 is asked for too */
+  OF_ANSWER_MAX = 32, /* addresses of one answer that are used */
+  SILENCE_MS = 200,   /* without an answer for IPv4, until IPv6 is asked for too */
 };
 
 enum {
@@ -36,13 +36,14 @@ struct mtasts_policy_fetch {
   uint64_t fetch_started;
   struct event *wake;
   bool failed;
-  bool held_last;                                 /* of the addresses, there are no others */
-  size_t held_count;                              /* 0: it is not held */
-  struct in6_addr held[FAMILIES * OF_ANSWER_MAX]; /* from which it may not be fetched yet */
+  bool held_last;                                 /* no addresses will follow those in `held` */
+  size_t held_count;                              /* 0: the fetch is not held */
+  struct in6_addr held[FAMILIES * OF_ANSWER_MAX]; /* addresses whose fetch waits for
+                                                     mtasts_policy_fetch_admit */
   bool unresolved;
-  bool local;                         /* for a fault of this host's */
+  bool local;                         /* the DNS failed for a fault of this host */
   bool theirs;                        /* the DNS failed for another reason */
-  char detail[MTASTS_DETAIL_MAX + 1]; /* what the DNS failed with first */
+  char detail[MTASTS_DETAIL_MAX + 1]; /* of the first failure of the DNS */
   char host[sizeof(struct mtasts_domain) + sizeof "mta-sts."];
 };
 
@@ -51,7 +52,7 @@ static const uint16_t types[FAMILIES] = {[A] = MTASTS_RR_A, [AAAA] = MTASTS_RR_A
 
 static void ask(struct mtasts_policy_fetch *fetch, unsigned which);
 
-/* Fails from the loop; the detail says why. */
+/* Makes the fetch fail from the loop; the detail says why. */
 static void fail_soon(struct mtasts_policy_fetch *fetch) {
   fetch->failed = true;
   event_active(fetch->wake, EV_TIMEOUT, 0);
@@ -116,7 +117,8 @@ static void start_fetch(struct mtasts_policy_fetch *fetch, const struct mtasts_a
 
 /* admission */
 
-/* By the first address that others may use as well: a private one is nobody's. */
+/* The limit counts by the first globally routable address, which other domains may share; without
+ * one, by the first address. */
 static bool is_admitted(const struct mtasts_policy_fetch *fetch,
                         const struct mtasts_addresses *addresses) {
   const struct mtasts_policy_fetch_options *options = &fetch->options;
@@ -154,7 +156,7 @@ void mtasts_policy_fetch_admit(struct mtasts_policy_fetch *fetch) {
 
 /* the addresses */
 
-/* IPv4 mapped into IPv6. */
+/* Copies the addresses of an answer, IPv4 mapped into IPv6. */
 static size_t read_addresses(const struct mtasts_dns_message *message, struct in6_addr *addresses) {
   struct mtasts_rr rr;
   size_t count = 0;
@@ -194,7 +196,7 @@ static void take_addresses(struct mtasts_policy_fetch *fetch, unsigned which,
   fetch->families[which].query = NULL;
   fetch->families[which].answered = true;
   if (which == A)
-    evtimer_del(fetch->wake); /* it is not silent */
+    evtimer_del(fetch->wake); /* IPv4 has answered */
   bool last = fetch->families[A].answered && fetch->families[AAAA].answered;
   if (answer->outcome == MTASTS_DNS_FAILED) {
     fetch->unresolved = true;
@@ -217,7 +219,8 @@ static void take_addresses(struct mtasts_policy_fetch *fetch, unsigned which,
   else if (fetch->detail[0])
     fail_soon(fetch);
   else
-    start_fetch(fetch, &addresses, last); /* says that there is none */
+    start_fetch(fetch, &addresses,
+                last); /* starts without addresses, which reports that there are none */
 }
 
 static void take_a(void *context, const struct mtasts_dns_answer *answer) {
@@ -234,7 +237,7 @@ static void ask(struct mtasts_policy_fetch *fetch, unsigned which) {
   mtasts_dns_fn *take = which == A ? take_a : take_aaaa;
   family->asked = true;
   family->started = mtasts_clock_us();
-  /* Longer than the DNS can hold: nobody can have published there. */
+  /* If the name is longer than the DNS allows, no record can exist. */
   if (strlen(fetch->host) <= MTASTS_DOMAIN_MAX) {
     if (mtasts_resolver_ask(fetch->options.resolver, fetch->host, types[which], take, fetch,
                             &family->query) == MTASTS_OK)

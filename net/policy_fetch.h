@@ -1,11 +1,11 @@
 /*
- * policy_fetch.h: fetching the policy of a domain: the addresses of its policy host
- * (RFC 8461 section 3.3), and HTTPS to it.
+ * policy_fetch.h: fetching the policy of a domain: the addresses of its policy host (RFC 8461
+ * section 3.3), and HTTPS to it.
  *
- * IPv4 is asked for first. IPv6 is asked for only if IPv4 has nothing, does not answer
- * within 200 ms, or does not accept a connection within 100 ms: most domains cost no
- * second question. Neither family holds up the other, be it in the DNS or at its
- * addresses. By a proxy nothing is asked for.
+ * IPv4 is asked for first. IPv6 is asked for only if IPv4 has nothing, does not answer within 200
+ * ms, or does not accept a connection within 100 ms: most domains need no second query. Neither
+ * family delays the other, in the DNS or while connecting. If a proxy is used, no address is looked
+ * up.
  *
  * All in the thread of its loop.
  */
@@ -34,7 +34,7 @@ struct mtasts_policy_fetch_options {
 enum mtasts_status mtasts_policy_fetch_start(const struct mtasts_policy_fetch_options *options,
                                              struct mtasts_policy_fetch **fetch);
 
-/* HTTPS may begin, which admit had forbidden. */
+/* Lets HTTPS begin that admit has refused. */
 void mtasts_policy_fetch_admit(struct mtasts_policy_fetch *fetch);
 
 /* Why it has no answer until now. *unresolved: its addresses are not known yet. *local: by a fault

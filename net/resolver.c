@@ -20,13 +20,13 @@
 
 enum {
   HEDGE_MS = 1000, /* of silence, before the next server is asked too */
-  LINGER_MS = 200, /* that libunbound goes on after our own timer */
-  TRIES = 3,       /* in one look-up (RFC 9520 section 3.1), unless that takes long */
+  LINGER_MS = 200, /* that libunbound runs longer than our own timer */
+  TRIES = 3,       /* in one query (RFC 9520 section 3.1); more if the timeout is long */
   TRY_MS = 1750,   /* at most, from one try to the next */
   SOCKETS_MIN = 2, /* libunbound's queries of one server in flight; more wait for their turn */
   SOCKETS_MAX = 1024,
   CLASS_IN = 1,
-  DETAIL_MAX = 1024, /* bytes of libunbound's words that are looked at */
+  DETAIL_MAX = 1024, /* bytes of libunbound's error text that are read */
 };
 
 struct mtasts_resolver {
@@ -34,15 +34,16 @@ struct mtasts_resolver {
   uint32_t timeout; /* seconds */
   size_t preferred; /* the server that answered last */
   bool validates;
-  int anchor; /* while that is set up: a file in memory; else -1 */
-  const struct mtasts_resolver_options *options; /* while that is set up */
+  int anchor; /* a file in memory while the resolver is set up; else -1 */
+  const struct mtasts_resolver_options *options; /* while the resolver is set up */
   unsigned resolvers;
   struct mtasts_dns_server_list servers;
   mtasts_resolver_observe_fn *observe;
   void *observe_context;
-  int64_t sign;                   /* milliseconds: when a server said anything last */
+  int64_t sign;                   /* milliseconds: when any server last answered */
   struct mtasts_dns_query *probe; /* for the root; NULL: there is none */
-  struct ub_ctx *contexts[MTASTS_RESOLVER_SERVERS]; /* one a server: the order is ours */
+  struct ub_ctx
+      *contexts[MTASTS_RESOLVER_SERVERS]; /* one a server, so that this file decides their order */
   LIST_HEAD(query_list, mtasts_dns_query) queries;
 };
 
@@ -70,50 +71,52 @@ struct mtasts_dns_query {
   size_t first; /* server */
   size_t asked; /* of the servers, from the first on */
   struct ask asks[MTASTS_RESOLVER_SERVERS];
-  struct mtasts_dns_answer *answer; /* once there is one; its bytes follow it */
+  struct mtasts_dns_answer *answer; /* NULL: none yet; its bytes follow it */
   uint16_t type;
   char name[];
 };
 
 /*
- * What libunbound is told, once for each server. The server alone counts: no cache, no memory of
- * failures. An infra-host-ttl that lies in the past is what keeps libunbound from doubling its
- * patience with a server for each query that some domain let time out, and from giving the server
- * up for everybody in the end. The tries of one query then are all of one length.
+ * The configuration of libunbound, once for each server: without a cache, without memory of
+ * failures. By default libunbound doubles its timeout for a server after each query that times out
+ * because of some domain, and finally stops asking the server for all domains. An infra-host-ttl in
+ * the past prevents that, so all tries of one query have the same timeout.
  */
-static const char settings[] = "server:\n"
-                               "  module-config: \"%siterator\"\n"
-                               "  verbosity: 0\n"
-                               "  use-syslog: no\n"
-                               "  logfile: \"\"\n"
-                               "  chroot: \"\"\n"
-                               "  username: \"\"\n"
-                               "  directory: \"\"\n"
-                               "  do-not-query-localhost: no\n"
-                               "  udp-connect: no\n" /* a restarting resolver is waited for */
-                               "  minimal-responses: no\n"
-                               "  rrset-roundrobin: no\n"
-                               "  outgoing-range: %u\n"
-                               "  outgoing-num-tcp: %u\n"
-                               "  infra-host-ttl: -1\n"
-                               "  infra-cache-numhosts: 16\n"
-                               "  infra-cache-slabs: 1\n" /* one thread: no need of four tables */
-                               "  msg-cache-slabs: 1\n"
-                               "  rrset-cache-slabs: 1\n"
-                               "  key-cache-slabs: 1\n"
-                               "  unknown-server-time-limit: %u\n"
-                               "  outbound-msg-retry: %u\n"
-                               "%s"
-                               "forward-zone:\n"
-                               "  name: \".\"\n"
-                               "  forward-addr: \"%s\"\n"
-                               "  forward-no-cache: yes\n";
+static const char settings[] =
+    "server:\n"
+    "  module-config: \"%siterator\"\n"
+    "  verbosity: 0\n"
+    "  use-syslog: no\n"
+    "  logfile: \"\"\n"
+    "  chroot: \"\"\n"
+    "  username: \"\"\n"
+    "  directory: \"\"\n"
+    "  do-not-query-localhost: no\n"
+    "  udp-connect: no\n" /* else a query would fail while a server restarts */
+    "  minimal-responses: no\n"
+    "  rrset-roundrobin: no\n"
+    "  outgoing-range: %u\n"
+    "  outgoing-num-tcp: %u\n"
+    "  infra-host-ttl: -1\n"
+    "  infra-cache-numhosts: 16\n"
+    "  infra-cache-slabs: 1\n" /* one thread needs one table, not four */
+    "  msg-cache-slabs: 1\n"
+    "  rrset-cache-slabs: 1\n"
+    "  key-cache-slabs: 1\n"
+    "  unknown-server-time-limit: %u\n"
+    "  outbound-msg-retry: %u\n"
+    "%s"
+    "forward-zone:\n"
+    "  name: \".\"\n"
+    "  forward-addr: \"%s\"\n"
+    "  forward-no-cache: yes\n";
 
 /*
- * More of it where answers are validated. libunbound first asks without the CD bit, and with it
- * once a server that validates has found the answer bogus: we judge for ourselves, at no cost for
- * all other domains. To ask a server over and over whether it cannot do better is in vain: it is
- * always the same one. No telling servers which keys we trust (RFC 8145): they have no use for it.
+ * The further configuration if answers are validated. libunbound first asks without the CD bit. It
+ * sets the bit only after a validating server has found the answer bogus, and then validates the
+ * answer itself; other domains need no second query. Repeating a bogus query is useless, since it
+ * goes to the same server. The trusted keys are not signalled (RFC 8145), since servers have no use
+ * for them.
  */
 static const char validation[] = "  trust-anchor-file: \"/proc/self/fd/%d\"\n"
                                  "  trust-anchor-signaling: no\n"
@@ -122,8 +125,8 @@ static const char validation[] = "  trust-anchor-file: \"/proc/self/fd/%d\"\n"
                                  "  val-bogus-ttl: 1\n"
                                  "  aggressive-nsec: no\n";
 
-/* Its share of the descriptors, among resolvers and their servers. A thousand of them cost 1 MB of
- * memory. */
+/* The number of sockets for each server: its share of the process's descriptors. A thousand of them
+ * cost 1 MB of memory. */
 static unsigned sockets_each(const struct mtasts_resolver *resolver) {
   unsigned max = SOCKETS_MAX / resolver->resolvers;
   unsigned share = mtasts_process_descriptors().queries;
@@ -140,18 +143,18 @@ static unsigned try_of(const struct mtasts_resolver *resolver) {
 }
 
 /*
- * How many tries libunbound makes. It spends one on silence of that length (before 1.22, of twice
- * that length, with another packet between), and one on an answer that is a failure. A look-up
- * that is not validated is one question, so one try is enough, and we ask again ourselves. A
- * validated one asks for keys and DS as well, each of which must survive a lost packet; and what
- * libunbound gives up itself it calls bogus, so its patience must last longer than ours.
+ * How many tries libunbound makes. It spends one on each timeout (before 1.22, on two timeouts with
+ * another packet between them), and one on each answer that is a failure. A query without
+ * validation is one question, so one try is enough, and this file asks again itself. A validated
+ * query also asks for keys and DS, and each of these must survive a lost packet. If libunbound
+ * gives up first it calls the answer bogus, so its tries must last longer than our timeout.
  */
 static unsigned tries_of(const struct mtasts_resolver *resolver) {
   unsigned each = try_of(resolver);
   return resolver->validates ? (resolver->timeout * 1000 + LINGER_MS + each - 1) / each : 1;
 }
 
-/* libunbound reads options for forward zones from files only: this one is in memory. */
+/* libunbound reads options for forward zones only from files, so this is a file in memory. */
 static int configure(struct ub_ctx *context, const struct mtasts_resolver *resolver,
                      const struct mtasts_dns_server *server) {
   char path[sizeof "/proc/self/fd/" + 3 * sizeof(int)];
@@ -171,7 +174,7 @@ static int configure(struct ub_ctx *context, const struct mtasts_resolver *resol
     status = ub_ctx_config(context, path);
   }
   close(file);
-  /* Only this has the anchor read before the first query. */
+  /* Only this call makes libunbound read the anchor before the first query. */
   if (status == 0 && *validating)
     status = ub_ctx_data_remove(context, "mtasts.invalid.");
   return status;
@@ -273,7 +276,8 @@ void mtasts_resolver_observe(struct mtasts_resolver *resolver, mtasts_resolver_o
   resolver->observe_context = context;
 }
 
-/* A message of the server that settles the query, with its bytes behind it, or NULL. */
+/* Reads a server's message into a new answer, with its bytes after it. NULL: it does not answer the
+ * query, or no memory. */
 static struct mtasts_dns_answer *read_answer(const unsigned char *bytes, size_t size,
                                              uint16_t type) {
   struct mtasts_dns_answer *answer = malloc(sizeof *answer + size);
@@ -334,8 +338,8 @@ static void describe_bogus(const struct mtasts_dns_query *query, const char *why
   mtasts_printable((struct mtasts_span){text, strlen(text)}, detail, MTASTS_DETAIL_MAX + 1);
 }
 
-/* What libunbound has found the answer to be: 0, insecure; 1, bogus; 2, secure. Of a bogus one
- * there may be a better one at another server, which has a little time for that. */
+/* Takes libunbound's validation result: 0, insecure; 1, bogus; 2, secure. If it is bogus, another
+ * server gets a little time to give a better answer. */
 static void evaluate(struct mtasts_dns_query *query, struct mtasts_dns_answer *answer, int security,
                      const char *why_bogus) {
   int64_t soon = mtasts_clock_ms() + HEDGE_MS;
@@ -355,23 +359,23 @@ static bool settled(const struct mtasts_dns_query *query) {
   return query->answer && query->answer->outcome != MTASTS_DNS_BOGUS;
 }
 
-/* libunbound has no answer of the server, and does not say why. A server's failure comes before the
- * first try has run out; what takes longer is silence, or so slow that it is asked for once more.
- */
+/* libunbound has no answer from the server and does not say why. If that comes before the first try
+ * has timed out, the server has answered with a failure. Otherwise it was silent, or so slow that
+ * it is asked again. */
 static void take_failure(struct ask *ask) {
   const struct mtasts_resolver *resolver = ask->query->resolver;
   if (mtasts_clock_ms() - ask->since >= try_of(resolver) * 9 / 10)
     ask->silent = true;
   else if ((ask->error = mtasts_dns_server_route(&resolver->servers.list[ask->server])) == 0) {
     ask->failed = true;
-    /* Several may ask for the root, and libunbound answers all of them at once, however late the
-     * last one came: of those, a failure that seems quick may be silence. */
+    /* libunbound merges several queries for the root and ends all of them together, even one that
+     * began late. So for the root a quick failure may be silence. */
     if (*ask->query->name)
       ask->query->resolver->sign = mtasts_clock_ms();
   }
 }
 
-/* libunbound has done with one server; this may come from inside ub_resolve_event. */
+/* libunbound's result for one server; may be called from inside ub_resolve_event. */
 static void receive(void *context, int rcode, void *packet, int size, int security, char *why_bogus,
                     int was_ratelimited) {
   struct ask *ask = context;
@@ -420,7 +424,7 @@ static void ask_next(struct mtasts_dns_query *query, int64_t now) {
   ask_server(ask, now);
 }
 
-/* Asks those once more of which nothing was heard. */
+/* Asks the silent servers again. */
 static void ask_again(struct mtasts_dns_query *query, int64_t now) {
   for (size_t i = 0; i < query->asked; i++)
     if (query->asks[i].silent)
@@ -499,7 +503,8 @@ static void on_probed(void *context, const struct mtasts_dns_answer *answer) {
   resolver->probe = NULL;
 }
 
-/* Nothing was heard for a while. Returns when that is, if it lies ahead; else the deadline. */
+/* Sends a probe if no server has answered anything for a while. Returns when that time is reached,
+ * if it lies ahead; else the deadline. */
 static int64_t look_for_sign(struct mtasts_dns_query *query, int64_t now) {
   struct mtasts_resolver *resolver = query->resolver;
   if (resolver->probe || any_sign(query))
@@ -510,7 +515,7 @@ static int64_t look_for_sign(struct mtasts_dns_query *query, int64_t now) {
   return query->deadline;
 }
 
-/* What is next: the end, another server, or waiting. */
+/* Takes the next step: ends the query, asks another server, or waits. */
 static void step(evutil_socket_t socket, short what, void *context) {
   struct mtasts_dns_query *query = context;
   int64_t now = mtasts_clock_ms();

@@ -15,7 +15,7 @@ enum {
   BODY_FIRST = 1024,
 };
 
-/* what libcurl hands in */
+/* callbacks of libcurl */
 
 static size_t take_body(char *data, size_t unit, size_t count, void *context) {
   struct mtasts_response *response = context;
@@ -44,7 +44,7 @@ static size_t take_body(char *data, size_t unit, size_t count, void *context) {
   return size;
 }
 
-/* One line of the header for each call. Interim responses and a proxy's come first. */
+/* Takes one line of the header. The headers of interim responses and of a proxy come first. */
 static size_t take_header(char *data, size_t unit, size_t count, void *context) {
   static const char version[] = "HTTP/";
   struct mtasts_response *response = context;
@@ -82,8 +82,8 @@ void mtasts_response_fail(struct mtasts_fetch_answer *answer, enum mtasts_error 
                    sizeof answer->detail);
 }
 
-/* Are all fields of that name just this word, by letter case ignored, up to a `;`? *count is how
- * many there are; *value the last of them. */
+/* Is the value of each field of that name this word, up to a `;`, ignoring case? *count: the number
+ * of fields; *value: the last of them. */
 static bool fields_are(const struct mtasts_response *response, const char *name,
                        struct mtasts_span word, size_t *count, const char **value) {
   struct curl_header *field;
@@ -101,7 +101,8 @@ static bool fields_are(const struct mtasts_response *response, const char *name,
   return all;
 }
 
-/* RFC 8461 section 3.3: text/plain. A coding was not asked for, and can hide a large body. */
+/* RFC 8461 section 3.3: text/plain. A content coding was not asked for, and could hide a large
+ * body. */
 static void evaluate_header(const struct mtasts_response *response,
                             struct mtasts_fetch_answer *answer) {
   size_t count;
@@ -115,10 +116,11 @@ static void evaluate_header(const struct mtasts_response *response,
   else if (!fields_are(response, "Content-Encoding", MTASTS_SPAN("identity"), &count, &value) ||
            !fields_are(response, "Transfer-Encoding", MTASTS_SPAN("chunked"), &count, &value))
     mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH,
-                         "%s sends the policy in coding %s, unasked", response->tls.host, value);
+                         "%s sends the policy in content coding %s, which was not asked for",
+                         response->tls.host, value);
 }
 
-/* Reads a length. Returns false for what is none, or larger than a policy can be. */
+/* Reads a length. Returns false if it is no number, or larger than a policy may be. */
 static bool read_length(const char *text, size_t *length) {
   size_t value = 0;
   if (!*text)
@@ -129,16 +131,16 @@ static bool read_length(const char *text, size_t *length) {
   return *text == '\0' && value <= MTASTS_POLICY_MAX;
 }
 
-/* Did the connection end? Versions of libcurl have several words for it. */
+/* Did the connection end? Versions of libcurl use different codes for it. */
 static bool has_ended(const struct mtasts_response *response, CURLcode result) {
   return response->tls.secured && (result == CURLE_OK || result == CURLE_PARTIAL_FILE ||
                                    result == CURLE_RECV_ERROR || result == CURLE_GOT_NOTHING);
 }
 
 /*
- * Is the body as long as it was meant to be? RFC 9112 section 6.3: chunks come first, and libcurl
- * counts them. Then Content-Length, which must be one number. Else the body ends with the
- * connection. Anybody on the way can end that (section 9.8), but cannot forge a close_notify.
+ * Is the body complete? RFC 9112 section 6.3: chunks take precedence, and libcurl counts them. Next
+ * is Content-Length, which must be one number. Otherwise the body ends with the connection. An
+ * attacker on the path can end the connection (section 9.8), but cannot forge a close_notify.
  */
 static void evaluate_length(const struct mtasts_response *response, CURLcode result,
                             struct mtasts_fetch_answer *answer) {
@@ -180,7 +182,7 @@ static void evaluate_end(const struct mtasts_response *response, CURLcode result
     evaluate_length(response, result, answer);
 }
 
-/* How far did it get before the time was over? */
+/* Describes how far the fetch got before its timeout. */
 static void evaluate_timeout(const struct mtasts_response *response,
                              struct mtasts_fetch_answer *answer) {
   const char *what = "did not send its policy";
@@ -231,7 +233,7 @@ void mtasts_response_evaluate(struct mtasts_response *response, CURLcode result,
                               struct mtasts_fetch_answer *answer) {
   curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &answer->status);
   if (answer->status > 0 && answer->status < 200)
-    answer->status = 0; /* interim only */
+    answer->status = 0; /* only interim responses arrived */
   answer->dated = response->tls.dated;
   if (response->tls.detail[0])
     mtasts_response_fail(answer, MTASTS_ERROR_WEBPKI_INVALID, "%s", response->tls.detail);

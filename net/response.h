@@ -1,14 +1,14 @@
 /*
- * response.h: what arrives of a policy host's answer, and what it comes to: the
- * policy as it was sent, whole, or why there is none.
+ * response.h: collects a policy host's HTTP answer and evaluates it: the complete policy as it was
+ * sent, or why there is none.
  *
- * An answer that ends early is never taken for whole (RFC 9112 section 8): the header
- * must be complete, and the body must be as long as its Content-Length, or end with its
- * last chunk, or, with neither, with the close_notify of TLS (RFC 9112 section 9.8).
- * That is judged here, as versions of libcurl differ in it.
+ * A truncated answer is never accepted (RFC 9112 section 8). The header must be complete. The body
+ * must be as long as its Content-Length or end with its last chunk; with neither, it must end with
+ * the close_notify of TLS (RFC 9112 section 9.8). This file checks that itself, since versions of
+ * libcurl differ in it.
  *
- * Memory: the caller's. A response is zeroed before its use and has one answer. All in
- * the thread of its loop.
+ * The caller owns the memory. A response is zeroed before use and serves one answer. All in the
+ * thread of its loop.
  */
 #ifndef MTASTS_RESPONSE_H
 #define MTASTS_RESPONSE_H
@@ -33,14 +33,15 @@ struct mtasts_response {
   char curl_error[CURL_ERROR_SIZE];
 };
 
-/* Has libcurl hand in header and body, and report errors. Returns false where it cannot. */
+/* Makes libcurl pass header, body and errors to the response. Returns false if it cannot. */
 bool mtasts_response_collect(struct mtasts_response *response, CURL *easy);
 
-/* The transfer has ended with `result`. *answer is zeroed before; its body is the response's. */
+/* The transfer has ended with `result`. The caller has zeroed *answer; its body is the response's.
+ */
 void mtasts_response_evaluate(struct mtasts_response *response, CURLcode result,
                               struct mtasts_fetch_answer *answer);
 
-/* Writes a failure into the answer; the detail is made printable, and cut where it is too long. */
+/* Writes a failure into the answer; the detail is made printable, and cut if it is too long. */
 __attribute__((format(printf, 3, 4))) void mtasts_response_fail(struct mtasts_fetch_answer *answer,
                                                                 enum mtasts_error error,
                                                                 const char *format, ...);

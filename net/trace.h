@@ -1,13 +1,13 @@
 /*
- * trace.h: telling the steps of a look-up, for `query --explain`.
+ * trace.h: reports the steps of a look-up, for `query --explain`.
  */
 #ifndef MTASTS_TRACE_H
 #define MTASTS_TRACE_H
 
 #include "strbuf.h"
 
-/* One step: how long it took, where the RFC asks for it ("3.1" of RFC 8461, or with its own RFC, as
- * in "RFC 7672 2.2.2"), what came of it. The text is printable and good for the call. */
+/* One step: its duration, the RFC section that requires it ("3.1" of RFC 8461, or with its own RFC,
+ * as in "RFC 7672 2.2.2"), and its result. The text is printable and good for the call. */
 typedef void mtasts_trace_fn(void *context, uint64_t microseconds, const char *section,
                              const char *text);
 
@@ -28,7 +28,7 @@ struct mtasts_trace_question {
   const char *name;
 };
 
-/* Traces what came of a question: `data`, or why there is none. */
+/* Traces the result of a DNS query: `data`, or why there is none. */
 void mtasts_trace_answer(mtasts_trace_fn *trace, void *context, uint64_t started,
                          const struct mtasts_trace_question *question,
                          const struct mtasts_dns_answer *answer, const struct mtasts_strbuf *data);

@@ -11,8 +11,8 @@ enum {
   FILE_MAX = 65536, /* bytes that are read */
 };
 
-/* Does the line hold a record that is trusted? unbound writes a key's state of RFC 5011 behind it:
- * valid, or missing from the zone for a while. */
+/* Does the line hold a trusted record? unbound appends the key's RFC 5011 state; trusted are valid
+ * ones, and those that are missing from the zone for a while. */
 static bool trusted(const char *line) {
   static const char word[] = ";;state=";
   const char *state = strstr(line, word);
@@ -22,7 +22,7 @@ static bool trusted(const char *line) {
   return !state || state[sizeof word - 1] == '2' || state[sizeof word - 1] == '3';
 }
 
-/* Copies the lines that count. Returns how many, or -1 where they cannot be written. */
+/* Copies the trusted lines. Returns how many, or -1 if they cannot be written. */
 static int copy(FILE *from, int to) {
   char *line = NULL;
   size_t size = 0;

@@ -8,13 +8,13 @@
 #include "mtasts.h"
 
 /*
- * Reads DS and DNSKEY records in zone format, as Debian's dns-root-data and unbound-anchor(8)
- * write them. In a file that unbound keeps by RFC 5011 the keys that have yet to prove
- * themselves, and those that are revoked, do not count. *fd becomes a file in memory with the
- * others, for the caller to close. error: see error_text.h.
+ * Reads DS and DNSKEY records in zone format, as Debian's dns-root-data and unbound-anchor(8) write
+ * them. In a file that unbound keeps by RFC 5011, keys that are still pending and keys that are
+ * revoked do not count. *fd becomes a file in memory with the remaining keys, for the caller to
+ * close. error: see error_text.h.
  *
  *   MTASTS_NO_FILE    there is none
- *   MTASTS_INVALID    nothing in it that could be trusted
+ *   MTASTS_INVALID    it holds no key that can be trusted
  *   MTASTS_NO_MEMORY
  *   MTASTS_IO         it cannot be read
  */

@@ -11,12 +11,12 @@
 enum {
   EVERY_MS = 3600 * 1000,
   EVERY_BROKEN_MS = 60 * 1000,
-  AGAIN_MS = 5000, /* where the check had no answer */
+  AGAIN_MS = 5000, /* if the check had no answer */
   RECHECK_MS = 60 * 1000,
   TRIES = 3, /* without an answer, before that is reported */
 };
 
-/* A resolver, kept for as long as somebody waits for it. */
+/* A resolver with a reference count: kept while a query of it is pending. */
 struct source {
   struct mtasts_resolver *resolver;
   unsigned users;
@@ -35,14 +35,14 @@ struct mtasts_validator {
   char **insecure;
   char *anchor;
   enum health health;
-  char why[MTASTS_ERROR_TEXT]; /* it is broken */
+  char why[MTASTS_ERROR_TEXT]; /* why validation is broken */
   const char *remedy;
   bool silent;     /* it works, but the last checks had no answer, and that was reported */
   unsigned failed; /* checks without an answer, in a row */
   int64_t checked; /* milliseconds of the monotonic clock */
   struct event *timer;
-  struct source *source;   /* NULL: none has been good yet */
-  struct source *checking; /* NULL: no check is under way */
+  struct source *source;   /* the last one whose check succeeded; NULL: none yet */
+  struct source *checking; /* of the check that is running; NULL: none */
   struct mtasts_dns_query *check;
   LIST_HEAD(validation_list, mtasts_validation) validations;
 };
@@ -52,9 +52,9 @@ struct mtasts_validation {
   struct mtasts_validator *validator;
   mtasts_dns_fn *callback;
   void *context;
-  struct source *source; /* asked; NULL: the plain resolver is, or nobody */
+  struct source *source; /* the one that was asked; NULL: the plain resolver, or none */
   struct mtasts_dns_query *query;
-  struct event *refusal; /* the answer without asking anybody */
+  struct event *refusal; /* gives the answer without a query */
   bool parked;           /* waits for a check */
   bool checked;          /* has waited for one */
   uint16_t type;
@@ -105,7 +105,7 @@ void mtasts_validation_cancel(struct mtasts_validation *validation) {
 static void deliver(struct mtasts_validation *validation, const struct mtasts_dns_answer *answer) {
   mtasts_dns_fn *callback = validation->callback;
   void *context = validation->context;
-  /* The answer is the resolver's, which must live a little longer. */
+  /* The resolver owns the answer, so it must live until the callback returns. */
   struct source *source = validation->source;
   validation->source = NULL;
   validation_free(validation);
@@ -124,8 +124,9 @@ static void refuse(evutil_socket_t socket, short what, void *context) {
   deliver(validation, &answer);
 }
 
-/* A bogus answer without any signature may be that of a zone of this site, which the signed parent
- * knows nothing of: says what to do then, at the cost of the end of libunbound's words. */
+/* A bogus answer without any signature may come from a private zone of this site that its signed
+ * parent does not delegate. Appends what to do then, and cuts the end of libunbound's text for it.
+ */
 static void hint_insecure(struct mtasts_dns_answer *answer) {
   static const char hint[] = "; if this is an unsigned zone of this site, name it in dns.insecure";
   enum {
@@ -164,7 +165,7 @@ static void take_validated(void *context, const struct mtasts_dns_answer *answer
   start_check(validator);
 }
 
-/* Asks whoever is to be asked now. */
+/* Asks the resolver that the state of validation calls for. */
 static enum mtasts_status begin(struct mtasts_validation *validation) {
   struct mtasts_validator *validator = validation->validator;
   const struct timeval now = {0};
@@ -226,7 +227,7 @@ static bool any_parked(const struct mtasts_validator *validator) {
   return false;
 }
 
-/* Lets those go on that waited for the check. None of this calls anybody back. */
+/* Starts the queries that waited for the check. Does not call back. */
 static void resume(struct mtasts_validator *validator) {
   for (struct mtasts_validation *validation = LIST_FIRST(&validator->validations); validation;
        validation = LIST_NEXT(validation, link)) {
@@ -239,7 +240,7 @@ static void resume(struct mtasts_validator *validator) {
   }
 }
 
-/* The check has come to this. */
+/* Takes the result of the check. */
 static void conclude(struct mtasts_validator *validator, enum health health, bool changed,
                      int64_t wait) {
   bool silent = health == WORKS && validator->silent;
@@ -282,8 +283,9 @@ static void fail(struct mtasts_validator *validator, const char *why, const char
   conclude(validator, BROKEN, changed, wait);
 }
 
-/* No answer to the check. If validation has worked, that is no reason to believe what cannot be
- * validated: it takes no more than to drop this one question (RFC 7672 section 2.1.3). */
+/* The check had no answer. If validation has worked before, answers that cannot be validated are
+ * still not believed: else an attacker would only have to drop this one query (RFC 7672 section
+ * 2.1.3). */
 static void take_silence(struct mtasts_validator *validator, const char *why) {
   if (validator->health == UNCHECKED && validator->options.worked && validator->checking) {
     validator->health = WORKS;
@@ -291,14 +293,14 @@ static void take_silence(struct mtasts_validator *validator, const char *why) {
     validator->checking = NULL;
   }
   if (validator->health != WORKS) {
-    fail(validator, why, "is the DNS server there, and does it know DNSSEC?", AGAIN_MS);
+    fail(validator, why, "is the DNS server reachable, and does it support DNSSEC?", AGAIN_MS);
     return;
   }
   bool changed = ++validator->failed == TRIES;
   if (changed)
     set_trouble(validator, why,
-                "is the DNS server there? If it has become one that does not know DNSSEC, name "
-                "another one in dns.servers, or restart");
+                "is the DNS server reachable? If it no longer supports DNSSEC, name another one in "
+                "dns.servers, or restart");
   validator->silent = validator->failed >= TRIES;
   conclude(validator, WORKS, changed, validator->silent ? EVERY_BROKEN_MS : AGAIN_MS);
 }
@@ -317,12 +319,12 @@ static void take_root(void *context, const struct mtasts_dns_answer *answer) {
   }
   if (answer->message.count == 0 || answer->message.rrsigs == 0) {
     fail(validator, "the root's DNSKEY comes without signatures",
-         "the DNS server, or something on the way to it, strips DNSSEC: name another one in "
+         "the DNS server, or something on the path to it, strips DNSSEC: name another one in "
          "dns.servers, or run one on this machine",
          EVERY_BROKEN_MS);
     return;
   }
-  snprintf(why, sizeof why, "the root's DNSKEY does not fit to %.100s (%.100s)", validator->anchor,
+  snprintf(why, sizeof why, "the root's DNSKEY does not match %.100s (%.100s)", validator->anchor,
            answer->detail);
   fail(validator, why,
        "the trust anchor is out of date, or the clock is wrong: update the package dns-root-data, "
@@ -344,7 +346,8 @@ static void start_check(struct mtasts_validator *validator) {
     return;
   if (validator->checking)
     snprintf(error, sizeof error, "%s", mtasts_status_name(status));
-  /* For want of memory or descriptors nobody was asked: that says nothing of the way to the DNS. */
+  /* Without memory or descriptors no server was asked, so this says nothing about the path to the
+   * DNS. */
   if (validator->health == WORKS && (status == MTASTS_NO_MEMORY || status == MTASTS_IO)) {
     take_silence(validator, error);
     return;

@@ -503,7 +503,7 @@ static void tells_of_broken_dnssec(void) {
        "auto",
        false,
        MTASTS_DANE_UNKNOWN,
-       {"dnssec=broken detail=\"the root's DNSKEY does not fit to ", "retired.key"}},
+       {"dnssec=broken detail=\"the root's DNSKEY does not match ", "retired.key"}},
       {"missing.key",
        "auto",
        false,

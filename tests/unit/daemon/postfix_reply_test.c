@@ -213,9 +213,10 @@ static void test_policy_domain(void) {
 }
 
 static void test_no_entry(void) {
-  static const char want[] = "TEMP DNSSEC forbids to deliver to example.com for now: a look-up of "
-                             "its MX hosts failed validation; it is tried again, see: mtasts query "
-                             "example.com";
+  static const char want[] =
+      "TEMP DNSSEC forbids delivery to example.com for now: a look-up of "
+      "its MX hosts failed validation; it will be tried again, see: mtasts query "
+      "example.com";
   struct mtasts_decision decision = {.verdict = MTASTS_VERDICT_DEFER};
   struct mtasts_postfix_settings settings = {.dialect = MTASTS_DIALECT_TLSRPT,
                                              .plain_level = MTASTS_PLAIN_MAY};

@@ -187,7 +187,7 @@ static void renewed_later(void) {
   enum mtasts_status status = finish_job(fixture, configure);
   CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &limit), 0);
   CU_ASSERT_EQUAL(status, MTASTS_OK);
-  check_logged(fixture, 1, "the DNS servers of before are asked, and it is tried again");
+  check_logged(fixture, 1, "the earlier DNS servers stay in use, and this is tried again");
   bool renewed = false;
   for (int i = 0; i < 100 && !renewed; i++) {
     usleep(100000);

@@ -114,7 +114,7 @@ static void broken(void) {
   struct mtasts_ca_bundle *trust = trust_new();
   for (long missing = 1; missing < 500; missing += 83) {
     write_cut(missing + 1);
-    bad(trust, "damaged or cut short; the 1 certificates of before count until it is good");
+    bad(trust, "damaged or truncated one; the 1 certificates of before count until it is good");
   }
   CU_ASSERT_EQUAL(truncate(site.path, 0), 0);
   bad(trust, "holds no PEM certificate");

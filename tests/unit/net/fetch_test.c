@@ -121,7 +121,7 @@ static const struct fetch_case cases[] = {
      ""},
     {{.host = "gzip.example", .response = OK TEXT "Content-Encoding: gzip\r\n\r\n" HTTPS_POLICY},
      FETCH,
-     "gzip.example sends the policy in coding gzip, unasked"},
+     "gzip.example sends the policy in content coding gzip, which was not asked for"},
     {{.host = "chunked.example",
       .response = OK TEXT "Transfer-Encoding: chunked\r\n\r\n10\r\nversion: STSv1\nm\r\n"
                           "2b\r\node: enforce\nmx: *.example\nmax_age: 604800\n\r\n0\r\n\r\n"},

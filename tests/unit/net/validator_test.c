@@ -154,8 +154,8 @@ static void broken(void) {
     const char *remedy;
   } cases[] = {
       {ANCHORS "root.key", true, sound, "without signatures", "dns.servers"},
-      {ANCHORS "retired.key", false, sound, "does not fit to /tmp/", "out of date"},
-      {ANCHORS "pending.key", false, sound, "does not fit to /tmp/", "out of date"},
+      {ANCHORS "retired.key", false, sound, "does not match /tmp/", "out of date"},
+      {ANCHORS "pending.key", false, sound, "does not match /tmp/", "out of date"},
       {NULL, false, sound, "No such file", "dns-root-data"},
       {"/dev/null", false, sound, "no trust anchor in it", "dns-root-data"},
       {ANCHORS "root.key", false, silent, "DNSKEY .: no answer in 1 s", "DNSSEC?"},
