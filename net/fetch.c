@@ -118,15 +118,10 @@ static void finish(struct mtasts_fetch *fetch, const struct mtasts_fetch_answer 
   free(body);
 }
 
-static double seconds_since(uint64_t then) {
-  return (double)(mtasts_clock_us() - then) / 1e6;
-}
-
 bool mtasts_fetch_is_local(const struct mtasts_fetch *fetch) {
-  if (fetch->failure.error != MTASTS_ERROR_NONE)
-    return fetch->failure.local;
-  return fetch->connector && LIST_EMPTY(&fetch->attempts) &&
-         mtasts_connector_local(fetch->connector);
+  bool waits = fetch->failure.error == MTASTS_ERROR_NONE && LIST_EMPTY(&fetch->attempts);
+  return fetch->failure.local ||
+         (waits && fetch->connector && mtasts_connector_local(fetch->connector));
 }
 
 /* Ends a fetch that has no connection and no address left. */
@@ -141,7 +136,7 @@ static void give_up(struct mtasts_fetch *fetch) {
   else if (answer.error == MTASTS_ERROR_NONE && fetch->any_usable)
     mtasts_response_fail(&answer, MTASTS_ERROR_POLICY_FETCH,
                          "%s did not accept a connection within %.1f s", fetch->host,
-                         seconds_since(fetch->started));
+                         (double)(mtasts_clock_us() - fetch->started) / 1e6);
   else if (answer.error == MTASTS_ERROR_NONE && IN6_IS_ADDR_UNSPECIFIED(&fetch->refused))
     mtasts_response_fail(&answer, MTASTS_ERROR_POLICY_FETCH, "%s has no address", fetch->host);
   else if (answer.error == MTASTS_ERROR_NONE) {

@@ -3,28 +3,28 @@ dnl mtasts.m4: MTA-STS (RFC 8461) for Sendmail, by the policies that mtastsd kno
 dnl
 dnl	FEATURE(`mtasts', `unix:/run/mtasts/socketmap.sock')
 dnl
-dnl The argument is where mtastsd listens for it, inet:8461@127.0.0.1 where there is none.
-dnl README.md tells how to install it. It stands in the place of FEATURE(`sts'), and as that one
+dnl The argument is the address where mtastsd listens; the default is inet:8461@127.0.0.1.
+dnl README.md explains how to install it. It replaces FEATURE(`sts'), and like that feature it
 dnl needs a sendmail with _FFR_MTA_STS, _FFR_TLS_ALTNAMES, SOCKETMAP and MAP_REGEX.
 dnl
-dnl Sendmail gives {rcpt_addr} to rulesets where StrictTransportSecurity is on, and takes the names
-dnl of a server's certificate down in the class {cert_altnames}.  The rest is here:
+dnl With StrictTransportSecurity, Sendmail gives {rcpt_addr} to rulesets, and writes the names
+dnl of a server's certificate into the class {cert_altnames}.  These rulesets do the rest:
 dnl
 dnl	tls_clt_features  before STARTTLS, by the first recipient: ask for the right certificate
 dnl	Local_tls_server  after it, by the first recipient: is it TLS with this host?
 dnl	Local_tls_rcpt    before each RCPT: the same, and does the policy list this host?
 dnl
-dnl What is wrong with TLS is said in tls_server, since an error there is always a temporary one:
-dnl in tls_rcpt Sendmail makes it permanent where an earlier recipient of the message failed for good.
-dnl But tls_server refuses the host, to whatever domain the mail is for.  So that a domain whose policy
-dnl forgets an MX host holds up nobody else who uses that one, the list is for tls_rcpt.
+dnl A failure of TLS is an error of tls_server, because errors there are always temporary.  In tls_rcpt
+dnl Sendmail makes them permanent if an earlier recipient of the message failed for good.
+dnl But an error of tls_server refuses the host for mail to all domains.  So tls_rcpt checks whether the
+dnl policy lists the host: a policy that omits an MX host then delays no mail to other domains of that host.
 
 define(`_NEED_MACRO_MAP_', `1')
 define(`_NEED_TLS_CLT_FEATURES')
 define(`_LOCAL_TLS_SERVER_')
 define(`_LOCAL_TLS_RCPT_')
-dnl {cert_altnames} is that of the last handshake: a connection that is used again has the names of
-dnl another.
+dnl {cert_altnames} is that of the last handshake: a reused connection would have the names of
+dnl another one.
 define(`confMCI_CACHE_SIZE', `0')
 m4wrap(`ifdef(`_MTA_STS_', `errprint(`*** ERROR: FEATURE(mtasts) stands in the place of FEATURE(sts): take one of them
 ')')')
@@ -35,7 +35,7 @@ O StrictTransportSecurity=true
 O SetCertAltnames=true
 Ksts socket -d5 -T<TMPF> ifelse(defn(`_ARG_'), `', `inet:8461@127.0.0.1', `defn(`_ARG_')')
 Kmtasts_first regex -s1 ^match=(.*)$
-# {verify} where there is TLS
+# the values of {verify} if there is TLS
 C{mtasts_tls}OK TRUSTED FAIL NO NOT
 
 LOCAL_RULESETS
@@ -50,7 +50,7 @@ Rsecure ""		$@ servername=hostname; sts=secure;
 Rsecure $*		$@ servername=hostname; sts=secure; $1
 R<$*> $*		$@ $>mtasts_site_features $1
 
-# Sendmail goes on where a rule cannot be worked out, so nothing but ok will do.
+# If Sendmail cannot apply a rule, it goes on. So only ok permits the delivery.
 SLocal_tls_server
 R$*			$: $1 $| $>mtasts_policy $&{rcpt_addr}
 R$* $| $*		$: $1 $| $>mtasts_tls $2
@@ -68,17 +68,17 @@ R$* $| $*		$#error $@ 4.7.0 $: "450 MTA-STS: no decision on " $1 ", whose policy
 ###  mtasts_policy: what does mtastsd say?
 ###
 ###	Parameter: recipient
-###	Returns: policy domain $| :mx:mx: where a policy is to be enforced (.name
+###	Returns: policy domain $| :mx:mx: if a policy is to be enforced (.name
 ###		is *.name), or none, tempfail, or another level of TLS
 ######################################################################
 Smtasts_policy
-# {rcpt_addr} is empty where clt_features or DANE leave this server out
+# {rcpt_addr} is empty if clt_features or DANE exempt this server
 R$*			$: $1 <$&{rcpt_addr}>
 R$* <>			$@ - $| none
 R$* <$+>		$: $1
 R$* @ $+		$2
 R$+ .			$1
-# Where mail goes to a host of our own choice, the policy is that of the host (section 3.4). $h is
+# If the site routes mail to a host of its choice, the policy is that of the host (section 3.4). $h is
 # the host of the first recipient: the others may be in other domains with the same MX hosts.
 R$+			$: <$&h> $1
 R<$+ .> $+		$: <$1> $2
@@ -87,7 +87,7 @@ R$&{mtasts_hop}		$: $&{mtasts_hop} $(macro {mtasts_mx} $@ $&{mtasts_hop} $)
 R$+			$: $1 <$&{mtasts_mx}>
 R$+ <$&{mtasts_hop}>	$: $1
 R$+ <$*>		$: $&{mtasts_hop}
-# It is asked once in a message.
+# mtastsd is asked once for each message.
 R$&{mtasts_domain}	$@ $&{mtasts_domain} $| $&{mtasts_answer}
 R$+			$: $1 $| $(sts $1 $: none $)
 R$+ $| $* <TMPF>	$: $1 $| tempfail
@@ -114,7 +114,7 @@ R$+ $| OK $| $-.$-.$+	$: $1 $| OK $| *.$3.$4
 R$+ $| OK $| $={cert_altnames}	$@ ok
 R$+ $| OK $| $+		$#error $@ 4.7.0 $: "450 MTA-STS: the certificate of " $&{server_name} " has another name; see: mtasts query " $1
 R$+ $| $* $| $+		$#error $@ 4.7.0 $: "450 MTA-STS: TLS with " $3 " is not verified (" $2 "); see: mtasts query " $1
-# What else mtastsd may ask for is TLS with anybody.
+# Any other reply requires TLS without authentication.
 R$+ $| $*		$: $1 $| $&{verify}
 R$+ $| $={mtasts_tls}	$@ ok
 R$+ $| $*		$#error $@ 4.7.0 $: "450 MTA-STS: no TLS with " $&{server_name} "; see: mtasts query " $1
@@ -137,5 +137,5 @@ R$+ $| $* : $&{mtasts_above} : $*	$@ ok
 R$+ $| $*		$#error $@ 4.7.0 $: "450 MTA-STS: the policy of " $1 " does not list " $&{server_name} "; see: mtasts query " $1
 
 divert(-1)
-dnl Sendmail's own ruleset of that name, which says what the site wants, is now for ours to call.
+dnl Sendmail's own ruleset of that name, with the settings of the site, gets another name; ours calls it.
 define(`Stls_clt_features', `Smtasts_site_features')
