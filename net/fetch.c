@@ -147,7 +147,7 @@ static void give_up(struct mtasts_fetch *fetch) {
   finish(fetch, &answer, NULL);
 }
 
-/* The known addresses do not answer in time: asks for others, once. */
+/* Asks for other addresses, once. */
 static void want_more(struct mtasts_fetch *fetch) {
   mtasts_fetch_more_fn *more = fetch->more;
   fetch->more = NULL;
@@ -416,7 +416,6 @@ void mtasts_fetch_add(struct mtasts_fetch *fetch, const struct mtasts_addresses 
     return;
   fetch->complete = last;
   add_addresses(fetch, addresses);
-  /* Not in parallel with a handshake that has just begun. */
   if (LIST_EMPTY(&fetch->attempts) ||
       (!is_secured(fetch) && !evtimer_pending(fetch->unsecured, NULL)))
     mtasts_connector_go(fetch->connector);

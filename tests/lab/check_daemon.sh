@@ -144,7 +144,7 @@ done
 check 'the MTAs may not remove' 'NOTFOUND ' "$(ask "$map_socket" remove testing.example)"
 check 'nor did they' 'testing cache .*' "$(decision testing)"
 check 'nor are they told the whole decision' "$secure" "$(postfix good.example decision)"
-check 'which is logged once' "mtastsd: socketmap: there is no map remove here: .*" "$(grep 'there is no map' "$log")"
+check 'which is logged once' "mtastsd: socketmap: there is no map remove: .*" "$(grep 'there is no map' "$log")"
 exec 3<>/dev/tcp/127.0.0.1/8461
 printf '20:postfix good.example,' >&3
 read -rd , -t 3 reply <&3
