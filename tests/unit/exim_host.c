@@ -24,7 +24,7 @@
 #include "exim_offers.h"
 #include "unit.h"
 
-const char *const unit_name = "exim_host";
+const char *const unit_name = "plugin/exim_host";
 
 enum {
   ARGS_MAX = 10,

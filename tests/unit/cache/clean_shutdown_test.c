@@ -7,7 +7,7 @@
 #include "fixture.h"
 #include "tree_check.h"
 
-const char *const unit_name = "cache/stamp";
+const char *const unit_name = "cache/clean_shutdown";
 
 enum {
   PAGE = 4096,

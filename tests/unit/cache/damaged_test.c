@@ -2,7 +2,7 @@
 
 #include "fixture.h"
 
-const char *const unit_name = "cache/aside";
+const char *const unit_name = "cache/damaged";
 
 static void spoil(const char *path, const char *name, const char *with) {
   char file[PATH_SIZE];

@@ -5,7 +5,7 @@
 
 #include "fixture.h"
 
-const char *const unit_name = "cache/order";
+const char *const unit_name = "cache/key_compare";
 
 enum {
   PAIRS = 200000,

@@ -6,7 +6,7 @@
 #include "clean_shutdown.h"
 #include "fixture.h"
 
-const char *const unit_name = "cache/revive";
+const char *const unit_name = "cache/reopen";
 
 static unsigned failures; /* of writes to the meta pages, that are to come */
 

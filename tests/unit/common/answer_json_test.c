@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const unit_name = "answer_text";
+const char *const unit_name = "common/answer_json";
 
 enum {
   T0 = 1767225600, /* 2026-01-01T00:00:00Z */

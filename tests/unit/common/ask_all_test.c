@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-const char *const unit_name = "ask_all";
+const char *const unit_name = "common/ask_all";
 
 enum {
   SOON = 200,      /* milliseconds: a deadline that is meant to pass */

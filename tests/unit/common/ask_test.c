@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const unit_name = "ask";
+const char *const unit_name = "common/ask";
 
 enum {
   SOON = 200,      /* milliseconds: a deadline that is meant to pass */

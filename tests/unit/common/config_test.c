@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const unit_name = "config";
+const char *const unit_name = "common/config";
 
 static char error[MTASTS_ERROR_TEXT];
 

@@ -11,7 +11,7 @@
 
 #include "unit.h"
 
-const char *const unit_name = "program";
+const char *const unit_name = "common/daemon_main";
 
 enum {
   WENT_ON = 200, /* what a child exits with where there is more to do, and the */

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-const char *const unit_name = "ruling";
+const char *const unit_name = "common/entry_reply";
 
 enum {
   T0 = 1767225600 /* 2026-01-01T00:00:00Z */

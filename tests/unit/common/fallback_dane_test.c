@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-const char *const unit_name = "alone, DANE";
+const char *const unit_name = "common/fallback_dane";
 
 enum {
   DAY = 86400

@@ -2,7 +2,7 @@
 
 #include "domain_decision_fixture.h"
 
-const char *const unit_name = "alone";
+const char *const unit_name = "common/fallback";
 
 static struct fixture fixture;
 static char room[MTASTS_ENTRY_REPLY_MAX];

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-const char *const unit_name = "listen";
+const char *const unit_name = "common/listen";
 
 static char directory[] = "/tmp/mtasts-listen-XXXXXX";
 static char path[100];     /* of a socket in a directory that is not there at first */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const unit_name = "log_repeat";
+const char *const unit_name = "common/log_repeat";
 
 static struct mtasts_log_repeat repeat;
 static char line[MTASTS_LOG_LINE_MAX];

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *const unit_name = "log_sink";
+const char *const unit_name = "common/log_sink";
 
 enum {
   LINES = 20000, /* more than any queue takes */

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const unit_name = "privilege";
+const char *const unit_name = "common/privilege";
 
 enum {
   UID = 4711,

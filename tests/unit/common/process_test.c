@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const unit_name = "process";
+const char *const unit_name = "common/process";
 
 /* In a child, which reports by its exit code: 0, or the step that failed. */
 static int in_child(int (*run)(int), int argument) {

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const unit_name = "service";
+const char *const unit_name = "common/service";
 
 /* notification */
 

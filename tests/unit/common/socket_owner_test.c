@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const unit_name = "holder";
+const char *const unit_name = "common/socket_owner";
 
 static char words[MTASTS_SOCKET_OWNER_TEXT];
 

@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-const char *const unit_name = "daemon/agenda";
+const char *const unit_name = "daemon/due_queue";
 
 static struct mtasts_domain named(unsigned i) {
   struct mtasts_domain domain;

@@ -79,7 +79,7 @@ static void share_of_an_ipv6_host(void) {
   CU_ASSERT_PTR_NULL(origins.tree);
 }
 
-const char *const unit_name = "daemon/origins";
+const char *const unit_name = "daemon/fetch_limits";
 const struct unit_test unit_tests[] = {
     {"an address has its share, and others have theirs", share_of_an_address},
     {"so has a network", share_of_a_network},

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const unit_name = "doors";
+const char *const unit_name = "daemon/listeners";
 
 static char directory[] = "/tmp/mtasts-doors-XXXXXX";
 

@@ -5,7 +5,7 @@
 
 #include "front_fixture.h"
 
-const char *const unit_name = "daemon/outcomes";
+const char *const unit_name = "daemon/outcome_socket";
 
 static void tell(const char *datagram, size_t size) {
   CU_ASSERT_EQUAL(send(fixture.outcomes, datagram, size, 0), (ssize_t)size);

@@ -8,7 +8,7 @@
 #include "log.h"
 #include "unit.h"
 
-const char *const unit_name = "overrides";
+const char *const unit_name = "daemon/override_log";
 
 enum {
   LINES = 16384

@@ -2,7 +2,7 @@
 
 #include "../cache/fixture.h"
 
-const char *const unit_name = "daemon/census";
+const char *const unit_name = "daemon/policy_counter";
 
 static struct mtasts_usage_filter *used_by(const char *const *names, int64_t since) {
   struct mtasts_usage_filter *usage = mtasts_usage_filter_new(since);

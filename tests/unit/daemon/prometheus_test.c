@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const unit_name = "daemon/exposition";
+const char *const unit_name = "daemon/prometheus";
 
 static struct mtasts_stats stats;
 static struct mtasts_cache_space space;

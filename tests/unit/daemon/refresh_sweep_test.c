@@ -5,7 +5,7 @@
 #include "../cache/fixture.h"
 #include "bounds.h"
 
-const char *const unit_name = "daemon/hand";
+const char *const unit_name = "daemon/refresh_sweep";
 
 enum {
   POLICIES = 2000,

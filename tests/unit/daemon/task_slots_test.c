@@ -4,7 +4,7 @@
 #include "dns_message.h"
 #include "task_slots.h"
 
-const char *const unit_name = "daemon/places";
+const char *const unit_name = "daemon/task_slots";
 
 #define HOLE "127.0.0.9"
 

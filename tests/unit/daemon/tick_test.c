@@ -4,7 +4,7 @@
 #include "../cache/fixture.h"
 #include "log.h"
 
-const char *const unit_name = "daemon/rounds";
+const char *const unit_name = "daemon/tick";
 
 enum {
   DAY = 86400,

@@ -3,7 +3,7 @@
 
 #include "socketmap_fixture.h"
 
-const char *const unit_name = "daemon/turns";
+const char *const unit_name = "daemon/time_slice";
 
 /* Of those that connect at once where nearly all places are taken, each is served: none is thrown
  * out before it could ask. */

@@ -4,7 +4,7 @@
 
 #include "front_fixture.h"
 
-const char *const unit_name = "daemon/newer";
+const char *const unit_name = "daemon/unstored";
 
 static struct mtasts_unstored unstored;
 

@@ -6,7 +6,7 @@
 
 #include "usage_filter.h"
 
-const char *const unit_name = "daemon/use_kept";
+const char *const unit_name = "daemon/usage_filter_file";
 
 enum {
   PERIOD = MTASTS_USAGE_FILTER_PERIOD,

@@ -7,7 +7,7 @@
 
 #include "unit.h"
 
-const char *const unit_name = "daemon/use";
+const char *const unit_name = "daemon/usage_filter";
 
 enum {
   NOW = 1800000000,

@@ -7,7 +7,7 @@
 #include "mx_list.h"
 #include "unit.h"
 
-const char *const unit_name = "dane";
+const char *const unit_name = "engine/dane";
 
 /* In memory of just that size, so that a sanitizer sees the first byte read too far. */
 static unsigned char *from_hex(const struct unit_field *hex, size_t *size) {

@@ -5,7 +5,7 @@
 #include "mtasts.h"
 #include "unit.h"
 
-const char *const unit_name = "domain";
+const char *const unit_name = "engine/domain";
 
 static void check_vector(unsigned line, const struct unit_field *fields, size_t count) {
   unit_check(count == 3, "line %u: not three fields", line);

@@ -8,7 +8,7 @@
 #include "mx_list.h"
 #include "unit.h"
 
-const char *const unit_name = "mx_match";
+const char *const unit_name = "engine/mx_match";
 
 static unsigned char pattern_store[MTASTS_POLICY_MAX];
 static unsigned char host_store[MTASTS_MX_LIST_MAX];

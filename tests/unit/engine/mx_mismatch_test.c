@@ -6,7 +6,7 @@
 #include "mx_list.h"
 #include "unit.h"
 
-const char *const unit_name = "mx_mismatch";
+const char *const unit_name = "engine/mx_mismatch";
 
 enum {
   NOW = 1800000000,

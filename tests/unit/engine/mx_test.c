@@ -3,7 +3,7 @@
 #include "mtasts.h"
 #include "unit.h"
 
-const char *const unit_name = "mx";
+const char *const unit_name = "engine/mx";
 
 /* Packs names that a space separates; returns their number. */
 static struct mtasts_names pack(const char *text, unsigned char *store) {

@@ -31,7 +31,7 @@ static void names(void) {
   }
 }
 
-const char *const unit_name = "organisation";
+const char *const unit_name = "engine/organisation";
 const struct unit_test unit_tests[] = {
     {"the organisational domain is the end of a name", names},
     {NULL, NULL},

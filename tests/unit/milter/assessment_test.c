@@ -2,7 +2,7 @@
 
 #include "domain_decision_fixture.h"
 
-const char *const unit_name = "milter/fate";
+const char *const unit_name = "milter/assessment";
 
 static struct fixture fixture;
 

@@ -10,7 +10,7 @@
 #include "clock.h"
 #include "netstring.h"
 
-const char *const unit_name = "milter/inquiry";
+const char *const unit_name = "milter/daemon_query";
 
 enum {
   DEADLINE = 200,     /* milliseconds: the daemon's own; */

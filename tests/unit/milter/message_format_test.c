@@ -2,7 +2,7 @@
 
 #include "domain_decision_fixture.h"
 
-const char *const unit_name = "milter/words";
+const char *const unit_name = "milter/message_format";
 
 static struct fixture fixture;
 static char buffer[1800];

@@ -10,7 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-const char *const unit_name = "milter/keeper";
+const char *const unit_name = "milter/supervisor";
 
 enum {
   PATIENCE = 10000, /* milliseconds */

@@ -9,7 +9,7 @@
 #include "scripted_dns.h"
 #include "unit.h"
 
-const char *const unit_name = "ad_check";
+const char *const unit_name = "net/ad_check";
 
 static const struct dns_line sound[] = {{NULL, NULL, NULL}};
 static const struct dns_line silent[] = {{"", "DROP", ""}, {NULL, NULL, NULL}};

@@ -14,7 +14,7 @@
 #include "scripted_https.h"
 #include "unit.h"
 
-const char *const unit_name = "net/trust";
+const char *const unit_name = "net/ca_bundle";
 
 static time_t skew; /* seconds that the monotonic clock is ahead: nobody waits for a look */
 

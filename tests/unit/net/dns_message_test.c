@@ -94,7 +94,7 @@ static void messages(void) {
   unit_vectors("tests/data/dns_message.tsv", 100, check);
 }
 
-const char *const unit_name = "dns_message";
+const char *const unit_name = "net/dns_message";
 const struct unit_test unit_tests[] = {
     {"each message is read as it is, or is invalid", messages},
     {NULL, NULL},

@@ -145,7 +145,7 @@ static void young_files(void) {
   unlink(path);
 }
 
-const char *const unit_name = "server";
+const char *const unit_name = "net/dns_server";
 const struct unit_test unit_tests[] = {
     {"resolv.conf names the servers", resolvconf},
     {"addresses, link-local ones with their interface", addresses},

@@ -585,7 +585,7 @@ static void many(void) {
   tear_down(&f);
 }
 
-const char *const unit_name = "fetch";
+const char *const unit_name = "net/fetch";
 const struct unit_test unit_tests[] = {
     {"each way to serve a policy has its error and detail", outcomes},
     {"the request is as plain as can be", request},

@@ -582,7 +582,7 @@ static void freed(void) {
   freed_with(true);
 }
 
-const char *const unit_name = "lookup";
+const char *const unit_name = "net/lookup";
 const struct unit_test unit_tests[] = {
     {"each way to publish comes to its entry", outcomes},
     {"the trace tells each step", traces},

@@ -510,7 +510,7 @@ static void silent(void) {
   fclose(file);
 }
 
-const char *const unit_name = "resolver";
+const char *const unit_name = "net/resolver";
 const struct unit_test unit_tests[] = {
     {"each way to answer has its outcome, TTL and detail", outcomes},
     {"neither answers nor failures are cached", nothing_cached},

@@ -156,7 +156,7 @@ static void reset(void) {
   cut_at_every_byte(TLS1_3_VERSION, HTTPS_RESET);
 }
 
-const char *const unit_name = "response";
+const char *const unit_name = "net/response";
 const struct unit_test unit_tests[] = {
     {"cut at every byte, close_notify, TLS 1.3", announced},
     {"cut at every byte, close_notify, TLS 1.2", announced_12},

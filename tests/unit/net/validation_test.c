@@ -275,7 +275,7 @@ static void better_server(void) {
   tear_down(&f);
 }
 
-const char *const unit_name = "validation";
+const char *const unit_name = "net/validation";
 const struct unit_test unit_tests[] = {
     {"each zone is judged as it is, behind a resolver that does not validate", behind_plain},
     {"and behind one that does", behind_validating},

@@ -370,7 +370,7 @@ static void freed(void) {
   }
 }
 
-const char *const unit_name = "validator";
+const char *const unit_name = "net/validator";
 const struct unit_test unit_tests[] = {
     {"where validation works, each answer is what it is", works},
     {"where it cannot work, that is told, and nothing is claimed", broken},

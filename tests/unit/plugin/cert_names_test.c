@@ -3,7 +3,7 @@
 #include "domain_decision_fixture.h"
 #include "mx_list.h"
 
-const char *const unit_name = "plugin/names";
+const char *const unit_name = "plugin/cert_names";
 
 static struct fixture fixture;
 

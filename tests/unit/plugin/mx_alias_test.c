@@ -2,7 +2,7 @@
 
 #include "domain_decision_fixture.h"
 
-const char *const unit_name = "plugin/alias";
+const char *const unit_name = "plugin/mx_alias";
 
 static struct fixture fixture;
 static struct mtasts_aliases aliases;

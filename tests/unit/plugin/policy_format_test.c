@@ -4,7 +4,7 @@
 #include "mx_list.h"
 #include "mx_mismatch.h"
 
-const char *const unit_name = "plugin/words";
+const char *const unit_name = "plugin/policy_format";
 
 static struct fixture fixture;
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 
-const char *const unit_name = "gunzip";
+const char *const unit_name = "report/gunzip";
 
 enum {
   SIZE = 200000,
