@@ -1,5 +1,5 @@
 /*
- * mtasts cache salvage: what can be read of a damaged cache, in a new one.
+ * mtasts cache salvage: copies what can be read of a damaged cache into a new one.
  */
 #include <inttypes.h>
 #include <time.h>
@@ -21,7 +21,7 @@ static int print_salvaged(const struct mtasts_options *options,
   return MTASTS_EXIT_OK;
 }
 
-/* The cache's own data.mdb, which is moved aside. A sound one stays. */
+/* Salvages the cache's own data.mdb, which is renamed. An undamaged one stays. */
 static int salvage_own(const struct mtasts_options *options, struct mtasts_cache_access *access) {
   struct mtasts_salvaged salvaged = {.status = MTASTS_OK};
   enum mtasts_status status = mtasts_cache_access_read(access);
