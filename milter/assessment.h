@@ -16,14 +16,12 @@ struct mtasts_assessment {
   bool monitor;    /* nothing is enforced */
   bool protected;  /* mail goes over authenticated TLS or not at all, and a host can be used */
   bool at_risk;    /* an enforce policy lists no MX of the domain (mx_mismatch.h) */
-  bool certain;    /* at_risk rests on a record and MX hosts that were looked up and are not out of
-                      date */
+  bool certain;    /* at_risk rests on a looked-up record and MX list, not out of date */
   bool wait;       /* neither mtastsd nor the cache answered, and on_unknown says to defer */
   char id[MTASTS_ID_MAX + 1];
-  char domain[MTASTS_DOMAIN_MAX +
-              1];                 /* printable ASCII: the policy domain, or a text that is none */
-  char mx[MTASTS_DOMAIN_MAX + 1]; /* the first MX host; "" none known */
-  size_t mx_listed, mx_count;     /* MX hosts that the policy lists, of those known */
+  char domain[MTASTS_DOMAIN_MAX + 1]; /* printable ASCII: policy domain, or text that is none */
+  char mx[MTASTS_DOMAIN_MAX + 1];     /* the first MX host; "" none known */
+  size_t mx_listed, mx_count;         /* MX hosts that the policy lists, of those known */
 };
 
 /* decided->domain may be "": there is no policy domain, and `text` is the text that is none. */

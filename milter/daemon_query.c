@@ -20,11 +20,10 @@ struct asking {
   const struct mtasts_config *config;
   const struct mtasts_span *domains;
   struct mtasts_assessment *assessments;
-  struct mtasts_span
-      *keys;       /* of the domains that can have a policy; NULL once its assessment is known */
-  size_t *indices; /* the index of each key's domain */
-  size_t count;    /* of keys */
-  bool heard;      /* mtastsd has sent something */
+  struct mtasts_span *keys; /* domains that can have a policy; NULL once assessed */
+  size_t *indices;          /* the index of each key's domain */
+  size_t count;             /* of keys */
+  bool heard;               /* mtastsd has sent something */
   struct asking_buffer {
     char reply[MTASTS_NETSTRING_HEAD + MTASTS_ENTRY_REPLY_MAX + 1];
     unsigned char value[MTASTS_ENTRY_SIZE_MAX];

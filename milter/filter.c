@@ -315,7 +315,7 @@ static bool look_up(struct message *message, struct verdicts *verdicts) {
       verdicts->domains ? calloc(verdicts->count, sizeof *verdicts->assessments) : NULL;
   if (!verdicts->assessments) {
     if (verdicts->count > 0)
-      mtasts_log(MTASTS_LOG_ERROR, "out of memory: a message is taken unseen");
+      mtasts_log(MTASTS_LOG_ERROR, "out of memory: a message is accepted unchecked");
     verdicts->count = 0;
     return false;
   }

@@ -155,7 +155,7 @@ void mtasts_message_format_reply(const struct mtasts_assessment *assessment,
   mtasts_strbuf_put(text, assessment->mx);
   mtasts_strbuf_put(text, action == MTASTS_ACTION_REJECT
                               ? ": the message cannot be delivered safely and was not sent; the "
-                                "domain's postmaster has to mend the policy"
+                                "domain's postmaster must correct the policy"
                               : ": the message cannot be delivered safely until the domain's "
-                                "postmaster has mended the policy");
+                                "postmaster has corrected the policy");
 }

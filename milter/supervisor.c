@@ -101,7 +101,7 @@ int mtasts_supervisor_watch(const struct mtasts_supervisor *supervisor, void (*r
     if (number == SIGHUP && !stopping) {
       have_reloaded(supervisor);
     } else if (number != SIGHUP && stopping) {
-      mtasts_log(MTASTS_LOG_WARNING, "told twice to stop: messages under way are cut off");
+      mtasts_log(MTASTS_LOG_WARNING, "second request to stop: messages under way are cut off");
       kill(supervisor->child, SIGKILL);
     } else if (number != SIGHUP) {
       stopping = true;

@@ -161,7 +161,7 @@ static bool is_daemons(const struct mtasts_cache_access *access) {
 
 static int print_no_file(const struct mtasts_cache_access *access, int error) {
   if (error == ENOTDIR) {
-    mtasts_print_error(access->directory, "is not a directory, or what stands above it is none");
+    mtasts_print_error(access->directory, "is not a directory, or is below a file");
     return access->creating ? MTASTS_EXIT_CREATE : MTASTS_EXIT_NOFILE;
   }
   if (access->creating) {

@@ -217,8 +217,8 @@ static int run_compact(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_cache_remove = {
     .name = "cache remove",
     .arguments = "DOMAIN...",
-    .summary = "Forgets domains, so that they are looked up anew",
-    .help = "Exit 1 where a domain was not in the cache.\n\n"
+    .summary = "Forgets domains, so that they are looked up again",
+    .help = "Exit 1 if a domain was not in the cache.\n\n"
             "Examples:\n"
             "  mtasts cache remove example.com example.net\n",
     .least = 1,
@@ -241,7 +241,7 @@ const struct mtasts_command mtasts_command_cache_clear = {
 const struct mtasts_command mtasts_command_cache_expire = {
     .name = "cache expire",
     .arguments = "",
-    .summary = "Removes what time has made useless",
+    .summary = "Removes obsolete entries",
     .help = "Policies a week past their expiry, and absent domains a day past their next check.\n\n"
             "Examples:\n"
             "  mtasts cache expire\n",
@@ -254,8 +254,8 @@ const struct mtasts_command mtasts_command_cache_verify = {
     .name = "cache verify",
     .arguments = "[--repair]",
     .summary = "Reads every stored value; names the damaged ones",
-    .help = "  --repair  remove the damaged ones; they are looked up anew when needed\n\n"
-            "Exit 65 where damaged values are left.\n\n"
+    .help = "  --repair  remove the damaged ones; they are looked up again when needed\n\n"
+            "Exit 65 if damaged values are left.\n\n"
             "Examples:\n"
             "  mtasts cache verify --repair\n",
     .least = 0,

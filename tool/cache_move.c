@@ -201,10 +201,11 @@ const struct mtasts_command mtasts_command_cache_import = {
     .name = "cache import",
     .arguments = "[FILE]",
     .summary = "Reads JSON lines into the cache",
-    .help = "Reads standard input without FILE. What is there of a domain is replaced. Malformed\n"
-            "lines are named and passed over; exit 65 where there were any.\n\n"
-            "Examples:\n"
-            "  mtasts --cache /tmp/cache cache import backup.jsonl\n",
+    .help =
+        "Reads standard input without FILE. An existing entry of a domain is replaced. Malformed\n"
+        "lines are reported and skipped; exit 65 if there were any.\n\n"
+        "Examples:\n"
+        "  mtasts --cache /tmp/cache cache import backup.jsonl\n",
     .least = 0,
     .max = 1,
     .run = run_import,

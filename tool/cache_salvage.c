@@ -71,7 +71,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_cache_salvage = {
     .name = "cache salvage",
     .arguments = "[FILE]",
-    .summary = "Puts what can be read of a damaged cache into a new one",
+    .summary = "Copies what can be read of a damaged cache into a new one",
     .help = "Without FILE the cache's own data.mdb, if it is damaged: it is kept "
             "as\n" MTASTS_FILE_DAMAGED
             ". With FILE a data.mdb from elsewhere, into the cache that is there; of a\n"

@@ -262,7 +262,7 @@ static void answer_unasked(struct mtasts_lookup_session *session,
                            struct mtasts_lookup_result *result, struct mtasts_entry *stored) {
   if (result->entry) {
     stored->error = MTASTS_ERROR_DNS;
-    stored->detail = MTASTS_SPAN("the network could not be opened: nobody was asked");
+    stored->detail = MTASTS_SPAN("the network could not be opened: no look-up was made");
   }
   session->options.done(session->options.context, item, result);
 }

@@ -47,11 +47,10 @@ enum mtasts_storing {
 
 struct mtasts_lookup_session_options {
   const struct mtasts_options *options;
-  struct mtasts_cache_access
-      *access;      /* loaded; the session takes it over. NULL: the session loads its own */
-  unsigned jobs;    /* maximum of look-ups in flight */
-  bool forced;      /* look up even if the cache has an answer */
-  bool storing;     /* fail if there is no cache to write to */
+  struct mtasts_cache_access *access; /* loaded, and taken over; NULL: the session loads its own */
+  unsigned jobs;                      /* maximum of look-ups in flight */
+  bool forced;                        /* look up even if the cache has an answer */
+  bool storing;                       /* fail if there is no cache to write to */
   bool daemon_only; /* once mtastsd is asked, the run ends if it stops answering */
   enum mtasts_supply (*next)(void *context, struct mtasts_lookup_item *item);
   void (*done)(void *context, const struct mtasts_lookup_item *item,

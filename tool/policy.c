@@ -247,8 +247,8 @@ const struct mtasts_command mtasts_command_policy_parse = {
     .name = "policy parse",
     .arguments = "[FILE]",
     .summary = "Is this policy valid? Lists warnings by line",
-    .help = "Reads standard input without FILE, or where it is \"-\".\n"
-            "Exit 65 where the policy is invalid.\n\n"
+    .help = "Reads standard input without FILE, or if it is \"-\".\n"
+            "Exit 65 if the policy is invalid.\n\n"
             "Examples:\n"
             "  mtasts policy parse mta-sts.txt\n"
             "  curl -s https://mta-sts.example.com/.well-known/mta-sts.txt | mtasts policy parse\n",
@@ -261,7 +261,7 @@ const struct mtasts_command mtasts_command_policy_match = {
     .name = "policy match",
     .arguments = "FILE HOST...",
     .summary = "Does each MX host match the policy's mx patterns?",
-    .help = "FILE may be \"-\" for standard input. Exit 0 where all hosts match, else 1.\n\n"
+    .help = "FILE may be \"-\" for standard input. Exit 0 if all hosts match, else 1.\n\n"
             "Examples:\n"
             "  mtasts policy match mta-sts.txt mx1.example.com mx2.example.com\n",
     .least = 2,

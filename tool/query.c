@@ -230,12 +230,12 @@ const struct mtasts_command mtasts_command_query = {
     .arguments = "[--offline] [--refresh] [--explain] DOMAIN...",
     .summary = "The whole decision for a domain: policy, MX hosts, verdict and why",
     .help = "  --offline  answer from the cache alone\n"
-            "  --refresh  ask anew, whatever is cached\n"
+            "  --refresh  look up again, even if an answer is cached\n"
             "  --explain  each step with its time and the section of the RFC\n\n"
-            "mtastsd answers where it runs and none of --offline, --explain, --cache,\n"
-            "--resolver and --ca-file is given. Else what is learnt is stored where the cache\n"
-            "may be written; with --resolver or --ca-file only where --cache or --config names\n"
-            "the cache. Exit 75 where a verdict is defer, 69 where no DNS server answers.\n\n"
+            "mtastsd answers if it runs and none of --offline, --explain, --cache,\n"
+            "--resolver and --ca-file is given. Else what is learnt is stored if the cache\n"
+            "may be written; with --resolver or --ca-file only if --cache or --config names\n"
+            "the cache. Exit 75 if a verdict is defer, 69 if no DNS server answers.\n\n"
             "Examples:\n"
             "  mtasts query example.com\n"
             "  mtasts query --explain example.com\n"

@@ -99,12 +99,12 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_refresh = {
     .name = "refresh",
     .arguments = "[--due|--all] [--jobs N] [DOMAIN...]",
-    .summary = "Asks anew for cached policies",
+    .summary = "Looks up cached policies again",
     .help = "  --due     those whose refresh is due (the default)\n"
             "  --all     all of them\n"
             "  --jobs N  look-ups in flight at most, 1 to 4096 (64)\n\n"
-            "With DOMAIN, these alone, cached or not. mtastsd does the due ones by itself; on a\n"
-            "host without it, have this run once a day.\n\n"
+            "With DOMAIN, these alone, cached or not. mtastsd refreshes what is due by itself; on\n"
+            "a host without it, run this once a day.\n\n"
             "Examples:\n"
             "  mtasts refresh\n"
             "  mtasts refresh example.com\n",

@@ -141,10 +141,10 @@ const struct mtasts_command mtasts_command_warm = {
     .arguments = "[--jobs N] [FILE]",
     .summary = "Looks up every domain of a list and stores what it learns",
     .help = "Reads standard input without FILE: one domain a line, # begins a comment.\n"
-            "Domains that are cached and not due are passed over. With --json, a line of\n"
-            "`query` for each domain. An interrupt keeps what was learnt: with the same list\n"
-            "again the rest is asked for. Where mtastsd runs it is asked, 64 domains at a time;\n"
-            "should it go away, the run ends.\n\n"
+            "Domains that are cached and not due are skipped. With --json, prints a line of\n"
+            "`query` for each domain. An interrupt keeps what was learnt: a second run with the\n"
+            "same list looks up the rest. If mtastsd runs, it is asked, 64 domains at a time;\n"
+            "if it stops answering, the run ends.\n\n"
             "  --jobs N  look-ups in flight at most, 1 to 4096 (64)\n\n"
             "Examples:\n"
             "  mtasts --cache /tmp/cache warm domains.txt\n"

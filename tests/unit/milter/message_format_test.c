@@ -197,18 +197,18 @@ static void told(void) {
               "good.example demands by its MTA-STS policy (RFC 8461, id id1) that mail goes only "
               "to mail servers which the policy lists, and it lists none of the domain's own, such "
               "as mx.other.example: the message cannot be delivered safely and was not sent; the "
-              "domain's postmaster has to mend the policy");
+              "domain's postmaster must correct the policy");
   check_reply(&assessment, MTASTS_ACTION_TEMPFAIL,
               "good.example demands by its MTA-STS policy (RFC 8461, id id1) that mail goes only "
               "to mail servers which the policy lists, and it lists none of the domain's own, such "
               "as mx.other.example: the message cannot be delivered safely until the domain's "
-              "postmaster has mended the policy");
+              "postmaster has corrected the policy");
   assessment.id[0] = '\0';
   check_reply(&assessment, MTASTS_ACTION_QUARANTINE,
               "good.example demands by its MTA-STS policy (RFC 8461, id unknown) that mail goes "
               "only to mail servers which the policy lists, and it lists none of the domain's own, "
               "such as mx.other.example: the message cannot be delivered safely until the domain's "
-              "postmaster has mended the policy");
+              "postmaster has corrected the policy");
   assessment.wait = true;
   check_reply(&assessment, MTASTS_ACTION_TEMPFAIL,
               "the MTA-STS policy of good.example cannot be looked up at the moment: please try "
