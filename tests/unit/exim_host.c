@@ -589,7 +589,7 @@ static void test_outcomes(void) {
 
 const struct unit_test unit_tests[] = {
     {"any arguments", test_arguments},
-    {"a broken configuration defers, and is told once", test_config},
+    {"a broken configuration defers, and is logged once", test_config},
     {"a daemon that answers, or does anything else", test_daemon},
     {"the cache, where the daemon is away", test_cache},
     {"a cache that is not as it should be", test_bad_cache},

@@ -256,13 +256,13 @@ static void test_nothing(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"what has a stamp that fits is not checked", test_fits},
-    {"a stamp that was not taken back for good is taken again", test_not_synced},
+    {"a file with a mark that fits is not checked", test_fits},
+    {"a mark whose removal was not synced is removed again", test_not_synced},
     {"what was touched since is checked", test_touched},
-    {"a stamp of another user's is not believed", test_owners},
-    {"writers take the stamp back, and leave one in the end", test_writers},
-    {"a file that was restored meanwhile gets none", test_restored},
-    {"a child leaves no stamp", test_child},
+    {"another user's mark is not believed", test_owners},
+    {"writers remove the mark, and write one at their end", test_writers},
+    {"a file that was restored meanwhile gets no mark", test_restored},
+    {"a child writes no mark", test_child},
     {"no cache is no damage", test_nothing},
     {NULL, NULL},
 };

@@ -477,18 +477,18 @@ static void test_short(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"a truncated file is told, and kills nobody", test_truncated},
-    {"garbage is told", test_garbage},
-    {"a tree that begins in a meta page is told", test_low_roots},
+    {"a truncated file is reported, and kills no reader", test_truncated},
+    {"garbage is reported", test_garbage},
+    {"a tree that begins in a meta page is reported", test_low_roots},
     {"garbage in any page is found before LMDB stumbles over it", test_garbage_inside},
-    {"what no page of LMDB's is, is told", test_rules},
+    {"a page that LMDB never writes is reported", test_rules},
     {"lists of free pages are looked at", test_free_lists},
     {"and their keys", test_free_keys},
     {"free pages that are missing at the end are no damage", test_short},
     {"links, pipes and directories are no files", test_not_a_file},
     {"what is missing is made by a writer alone", test_missing},
-    {"another version is told apart", test_another_version},
-    {"garbage that may not be written is told as garbage", test_garbage_of_others},
+    {"another version is distinguished", test_another_version},
+    {"garbage that may not be written is reported as garbage", test_garbage_of_others},
     {"what is forbidden is said", test_forbidden},
     {NULL, NULL},
 };

@@ -74,6 +74,6 @@ const struct unit_test unit_tests[] = {
     {"junk domains push out neither policies nor what is in use", test_junk},
     {"the same in a small map", test_junk_in_small_map},
     {"large policies of one organisational domain push out their own kind", test_bytes},
-    {"nobody goes for sharing a flood's scale", test_neighbours},
+    {"a domain is not evicted because it shares a flood's scale", test_neighbours},
     {NULL, NULL},
 };

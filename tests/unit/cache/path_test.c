@@ -261,9 +261,9 @@ static void test_truncated(void) {
 const struct unit_test unit_tests[] = {
     {"what LMDB reads, this reads", test_sound},
     {"beside a writer every read is whole", test_writer},
-    {"garbage on the way to a domain kills and stops nobody", test_garbage},
+    {"garbage on the path to a domain neither kills nor stops a reader", test_garbage},
     {"each rule of a sound page", test_rules},
-    {"what is no cache is told", test_not_there},
-    {"a truncated file is told", test_truncated},
+    {"a file that is no cache is reported", test_not_there},
+    {"a truncated file is reported", test_truncated},
     {NULL, NULL},
 };

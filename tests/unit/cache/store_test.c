@@ -555,6 +555,6 @@ const struct unit_test unit_tests[] = {
     {"modes do not depend on the umask", test_modes},
     {"root gives what it creates away", test_owner},
     {"a walk sees everything once, in order", test_walk},
-    {"corrupt values are told, seen and mended", test_corrupt_values},
+    {"corrupt values are reported, seen and repaired", test_corrupt_values},
     {NULL, NULL},
 };

@@ -198,7 +198,7 @@ static void drops_in_groups(void) {
 const struct unit_test unit_tests[] = {
     {"a walk is left and taken up again, by another process too", goes_on_from_a_place},
     {"no key holds a walk up", passes_any_key},
-    {"a note outlives the process and a compaction", keeps_a_note},
+    {"a saved position outlives the process and a compaction", keeps_a_note},
     {"removals are committed in groups", drops_in_groups},
     {NULL, NULL},
 };

@@ -318,7 +318,7 @@ const struct unit_test unit_tests[] = {
     {"no policy", without_a_policy},
     {"no entry and no domain", without_an_entry},
     {"an override, until and for ever", of_an_override},
-    {"an override that came in a ruling", of_a_ruling},
+    {"an override that came in an entry reply", of_a_ruling},
     {"every name, the ends of numbers and times", spread},
     {"128 hosts and 400 patterns", many_hosts_and_patterns},
     {"no byte of a name ends its string", awkward_names},

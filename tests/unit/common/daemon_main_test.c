@@ -168,6 +168,6 @@ static void codes_of_listen(void) {
 
 const struct unit_test unit_tests[] = {{"options", options},
                                        {"configurations", configurations},
-                                       {"failures are told once", failures},
+                                       {"failures are reported once", failures},
                                        {"codes for sockets", codes_of_listen},
                                        {NULL, NULL}};

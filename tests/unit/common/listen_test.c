@@ -253,7 +253,7 @@ const struct unit_test unit_tests[] = {
     {"a dead server's socket is replaced", dead_is_replaced},
     {"a living server's is not", living_is_kept},
     {"neither is a regular file, or a symbolic link", others_are_kept},
-    {"places where nobody can listen", bad_places},
+    {"addresses at which no socket can listen", bad_places},
     {"only its own socket is removed", removes_only_its_own},
     {"addresses, taken once", inet},
     {NULL, NULL}};

@@ -229,8 +229,8 @@ static void fork_while_lines_wait(void) {
 
 const struct unit_test unit_tests[] = {
     {"lines have the form of syslog(3)", form},
-    {"nobody waits for a log that is not read, and what is missing is told", unread},
+    {"no thread waits for a log that is not read, and lost lines are counted", unread},
     {"a syslogd that is restarted gets all lines", restarted},
-    {"standard error that nobody reads", standard_error},
+    {"standard error that is not read", standard_error},
     {"a process that forks while lines wait", fork_while_lines_wait},
     {NULL, NULL}};

@@ -179,8 +179,9 @@ static void user_alone(void) {
   close(fd);
 }
 
-const struct unit_test unit_tests[] = {{"TCP ports, by address, family and wildcard", ports},
-                                       {"unix sockets of both types", unix_sockets},
-                                       {"our own", itself},
-                                       {"who may not see the process is told its user", user_alone},
-                                       {NULL, NULL}};
+const struct unit_test unit_tests[] = {
+    {"TCP ports, by address, family and wildcard", ports},
+    {"unix sockets of both types", unix_sockets},
+    {"our own", itself},
+    {"a caller that may not see the process gets its user", user_alone},
+    {NULL, NULL}};

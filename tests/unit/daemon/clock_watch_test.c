@@ -80,7 +80,7 @@ const struct unit_test unit_tests[] = {
     {"a clock that runs on evenly is believed", even},
     {"one that jumps is in doubt until it is back", ahead_and_back},
     {"or has run on for a week", stays},
-    {"a small jump is told", small},
+    {"a small jump is logged", small},
     {"one that shows less than before is in doubt until it shows more", background},
     {NULL, NULL},
 };

@@ -268,6 +268,6 @@ const struct unit_test unit_tests[] = {
     {"with dnssec off there is no DANE", test_dane_off},
     {"until a new configuration says otherwise", test_dane_configured},
     {"what the resolver failed to answer is asked for when it is back", test_resolver_back},
-    {"a fault of this host's is for the site to judge", test_local_fault},
+    {"after a fault of this host the site's settings decide", test_local_fault},
     {NULL, NULL},
 };

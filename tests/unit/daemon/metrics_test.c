@@ -269,8 +269,8 @@ const struct unit_test unit_tests[] = {
     {"metrics and health", pages},
     {"what is not there, not done, or no request", refusals},
     {"requests come in pieces, or not at all", requests_come_in_pieces},
-    {"where all places are taken, the oldest makes room", the_oldest_makes_room},
+    {"if all connections are taken, the oldest is closed", the_oldest_makes_room},
     {"slow clients are dropped", slow_clients_are_dropped},
-    {"the configuration in force is told", a_reload_is_told},
+    {"the configuration in force is shown", a_reload_is_told},
     {"a socket comes later", a_socket_comes_later},
     {NULL, NULL}};

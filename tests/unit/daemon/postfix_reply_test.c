@@ -230,7 +230,7 @@ const struct unit_test unit_tests[] = {
     {"the last byte counts", test_exact},
     {"a reply with reports gives up the policy's text first", test_report},
     {"300 hosts are no trouble", test_three_hundred},
-    {"Sendmail is told of what it takes", test_sendmail},
+    {"Sendmail gets as many names as it takes", test_sendmail},
     {"and of nothing where that is not enough", test_sendmail_hosts},
     {"a policy domain that Postfix would not take is left out", test_policy_domain},
     {"nothing but the decision is known", test_no_entry},

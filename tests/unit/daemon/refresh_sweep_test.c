@@ -396,8 +396,8 @@ const struct unit_test unit_tests[] = {
     {"a move is bounded, and once round is all", is_bounded},
     {"removes in one round", removes_in_one_round},
     {"comes twice to the short-lived", comes_twice_to_the_short_lived},
-    {"begins somewhere whatever the note says", takes_any_note},
-    {"what must be looked at before the hand comes", looks_again_in_between},
+    {"begins somewhere whatever the saved position is", takes_any_note},
+    {"domains that are due before the sweep reaches them", looks_again_in_between},
     {"what has expired by a clock in doubt is kept", keeps_expired},
     {NULL, NULL},
 };

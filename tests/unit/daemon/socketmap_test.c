@@ -468,19 +468,19 @@ static void test_drain(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"what waits is told ahead", test_ahead},
+    {"waiting requests are announced", test_ahead},
     {"requests split at every byte", test_split},
     {"pipelined requests are answered in order, and others meanwhile", test_pipelined},
     {"a malformed request closes its connection and no other", test_malformed},
-    {"long requests up to the limit of each door", test_long},
+    {"long requests up to the limit of each socket", test_long},
     {"a peer that shuts its side still reads its replies", test_half_open},
     {"a peer that never reads is not read from", test_never_reads},
-    {"a reply that comes later goes behind those on their way", test_later_behind_unsent},
+    {"a reply that comes later is sent after those being sent", test_later_behind_unsent},
     {"half a request is not waited for for ever", test_stuck},
     {"the longest idle makes room", test_shedding},
     {"rather sheds a peer that is stuck", test_shedding_the_stuck},
     {"no descriptor left: one is shed, or accepting waits", test_no_descriptors},
-    {"a peer that goes while it waits is told of", test_gone},
+    {"a peer that disconnects while it waits is reported", test_gone},
     {"draining closes each connection once it has its replies", test_drain},
     {NULL, NULL},
 };

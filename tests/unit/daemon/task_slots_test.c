@@ -202,7 +202,7 @@ const struct unit_test unit_tests[] = {
     {"one address holds up its own domains alone", one_address_holds_nobody_up},
     {"many domains at a healthy address are all looked up", healthy_provider},
     {"those that are held begin again with other servers", begun_again},
-    {"a place is taken from a look-up of another kind", place_of_another_kind},
+    {"a slot is taken from a look-up of another kind", place_of_another_kind},
     {"one that is ended for others is no failure of the domain", ended_for_others},
     {"a cache that cannot be read is no word of the domain", unreadable_cache},
     {"a resolver that could not be made is made later", renewed_later},

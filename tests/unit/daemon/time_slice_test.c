@@ -156,8 +156,8 @@ static void test_drain_put_off(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"those that knock at once are all served", test_knocking},
-    {"TCP has a part of the places", test_network_share},
+    {"peers that connect at once are all served", test_knocking},
+    {"TCP has a share of the connections", test_network_share},
     {"a peer that asks for much is put off", test_turns},
     {"an end while a peer is put off", test_drain_put_off},
     {NULL, NULL},

@@ -100,6 +100,6 @@ static void test_answered_first(void) {
 const struct unit_test unit_tests[] = {
     {"what the cache could not take is answered first", test_answered_first},
     {"an entry is kept until it is forgotten", test_kept},
-    {"the one told first makes room", test_bound},
+    {"the oldest one makes room", test_bound},
     {NULL, NULL},
 };

@@ -191,7 +191,7 @@ static void shifts(void) {
 
 const struct unit_test unit_tests[] = {
     {"remembers a use for one period to two", remembers_one_period_to_two},
-    {"what is asked for again is told from junk, for a day or two", tells_use_from_junk},
+    {"domains in use are distinguished from junk for a day or two", tells_use_from_junk},
     {"a use is marked anew after each turn", marks_anew_after_a_turn},
     {"a clock that leaps costs no more than the memory", survives_the_clock},
     {"forgets nothing, and knows few that were not used", is_seldom_wrong},

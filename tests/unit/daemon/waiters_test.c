@@ -240,10 +240,10 @@ static void test_deadlines(void) {
 
 const struct unit_test unit_tests[] = {
     {"one job however many wait, and another after its end", test_one_job},
-    {"what is looked up behind is hurried once", test_hurried},
+    {"a background look-up is hurried once", test_hurried},
     {"a domain has so many waiters and no more", test_domain_limit},
     {"of each origin", test_domain_limit_of_each_origin},
-    {"looking behind leaves room for what is waited for", test_pending_job_limit},
+    {"background look-ups leave room for those that are waited for", test_pending_job_limit},
     {"a client leaves room for the others", test_client_limit},
     {"the earliest deadline comes first", test_deadlines},
     {NULL, NULL},

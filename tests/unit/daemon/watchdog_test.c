@@ -101,6 +101,6 @@ static void systemd_s_variables(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"systemd is told for as long as both loops move", tells_while_loops_move},
+    {"systemd is notified for as long as both loops move", tells_while_loops_move},
     {"what systemd wants", systemd_s_variables},
     {NULL, NULL}};

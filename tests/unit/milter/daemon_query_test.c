@@ -446,7 +446,7 @@ __attribute__((constructor)) static void open_log(void) {
 
 const struct unit_test unit_tests[] = {
     {"replies whole and split", whole_and_split},
-    {"no ruling: the cache is read", wrong},
+    {"no entry reply: the cache is read", wrong},
     {"away, and back: each is logged once", away_and_back},
     {"stalled: the deadline holds, and others do not wait", stalled},
     {"slow is not stalled", slow},

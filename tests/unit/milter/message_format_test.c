@@ -245,7 +245,7 @@ const struct unit_test unit_tests[] = {{"more fields of our name than are remove
                                        {"the header for all", all},
                                        {"no header", never},
                                        {"domains forge nothing in the header", hostile_domains},
-                                       {"what the sender is told", told},
+                                       {"the reply to the sender", told},
                                        {"of anything at all", told_of_anything},
                                        {"the names of actions", names},
                                        {NULL, NULL}};

@@ -181,9 +181,9 @@ static void keeper_killed(void) {
 }
 
 const struct unit_test unit_tests[] = {{"reloads and stops", reloads_and_stops},
-                                       {"the child is told to check from time to time", checks},
+                                       {"the child is ordered to check from time to time", checks},
                                        {"several signals at once", at_once},
-                                       {"told twice to stop, it does", told_twice},
+                                       {"a second request to stop ends it", told_twice},
                                        {"a child that ends", child_ends},
                                        {"a child whose keeper is killed", keeper_killed},
                                        {NULL, NULL}};

@@ -585,7 +585,7 @@ static void freed(void) {
 const char *const unit_name = "net/lookup";
 const struct unit_test unit_tests[] = {
     {"each way to publish comes to its entry", outcomes},
-    {"the trace tells each step", traces},
+    {"the trace reports each step", traces},
     {"a dead family of addresses does not hold up the other", families},
     {"one family that answers costs one question", one_question},
     {"DANE comes of it, or why not", danes},

@@ -514,15 +514,15 @@ const char *const unit_name = "net/resolver";
 const struct unit_test unit_tests[] = {
     {"each way to answer has its outcome, TTL and detail", outcomes},
     {"neither answers nor failures are cached", nothing_cached},
-    {"the time for a look-up is ours, and so is what is told", patience_is_ours},
-    {"failures are told at once, after each server was asked", failures_are_told_at_once},
+    {"the timeout of a query is ours, and so is its error", patience_is_ours},
+    {"failures are reported at once, after each server was asked", failures_are_told_at_once},
     {"a server with a link-local address is asked at its interface", link_local},
     {"domains whose queries time out harm no other domain", dead_domains_harm_nobody},
     {"the next server is asked when one is silent or fails", next_server},
     {"a cancelled query does not call back", cancelled},
     {"a callback may free the resolver", freed_by_callback},
     {"what is no server address is refused", bad_servers},
-    {"a dead resolver is told from a live one", reachable},
+    {"a dead resolver is distinguished from a live one", reachable},
     {"nothing is written to standard error", silent},
     {NULL, NULL},
 };

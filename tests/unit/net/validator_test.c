@@ -373,7 +373,7 @@ static void freed(void) {
 const char *const unit_name = "net/validator";
 const struct unit_test unit_tests[] = {
     {"where validation works, each answer is what it is", works},
-    {"where it cannot work, that is told, and nothing is claimed", broken},
+    {"if validation cannot work, that is reported, and nothing is claimed", broken},
     {"where it breaks, the first bogus answer shows it", breaks},
     {"bogus answers and keys that failed are not held against what is good", forgets},
     {"a check reads the anchor anew", anchor_renewed},

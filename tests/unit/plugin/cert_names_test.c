@@ -110,6 +110,6 @@ const struct unit_test unit_tests[] = {
     {"what is wrong is said in a sentence", test_judge},
     {"DANE asks for no name", test_dane},
     {"what cannot be known any more is refused", test_lost},
-    {"an alias that cannot be told", test_unsure},
+    {"an alias that the DNS does not resolve", test_unsure},
     {NULL, NULL},
 };

@@ -329,9 +329,9 @@ static void test_line(void) {
 
 const struct unit_test unit_tests[] = {
     {"the name in the MX record", test_alias},
-    {"a certificate that nobody trusts, mode testing", test_not_trusted},
-    {"a session that did well is told once", test_success},
-    {"a deferral for TLS's sake is told by its reason", test_deferrals},
+    {"an untrusted certificate, mode testing", test_not_trusted},
+    {"a session that succeeded is reported once", test_success},
+    {"a deferral because of TLS is reported with its reason", test_deferrals},
     {"mail that went in clear is one failed session", test_in_clear},
     {"the next host is another session", test_two_hosts},
     {"DANE's failures are DANE's", test_dane},
