@@ -1,6 +1,6 @@
 /*
- * figure.h: what a bench states of its judged figures: a line each of the file that BENCH_FIGURES
- * names, for the report. figure.sh is the same for scripts.
+ * figure.h: writes each figure that a bench compares with a limit, as a line of the file that
+ * BENCH_FIGURES names, for the report. figure.sh is the same for scripts.
  */
 #ifndef BENCH_FIGURE_H
 #define BENCH_FIGURE_H

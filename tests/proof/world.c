@@ -212,7 +212,7 @@ static bool answer_question(const char *name, unsigned type, double waited, stru
   return true;
 }
 
-/* The question's name, in lower case, and the offset behind the question; 0: malformed. */
+/* The question's name, in lower case, and the offset after the question; 0: malformed. */
 static size_t read_question(const unsigned char *query, size_t size, char name[256]) {
   size_t at = 12, length = 0;
   for (; at < size && query[at] != 0; at += query[at] + 1U) {

@@ -65,7 +65,7 @@ struct outcome {
   struct mtasts_discovery discovery;
   struct mtasts_decision decision;
   char asked[64];
-  bool at_once; /* the cache could answer without asking anybody first */
+  bool at_once; /* the cache could answer without a look-up */
   unsigned char mx_store[MTASTS_MX_LIST_MAX];
   unsigned char dane_store[MTASTS_MX_LIST_MAX];
   unsigned char policy_store[MTASTS_POLICY_MAX + 2];

@@ -1,4 +1,4 @@
-/* ask_server.h: a server at a unix socket that does as a test tells it, in the place of mtastsd. */
+/* ask_server.h: a server at a unix socket that replaces mtastsd and follows a test's script. */
 #ifndef ASK_SERVER_H
 #define ASK_SERVER_H
 

@@ -26,7 +26,7 @@ enum scripted_event {
   SCRIPTED_FETCH_FAILED,
 };
 
-/* forced: by a look-up that looks at everything anew. */
+/* forced: by a forced look-up, which ignores all that is known. */
 typedef void scripted_fn(void *context, uint32_t number, enum scripted_event event, bool forced);
 
 struct mtasts_resolver {
