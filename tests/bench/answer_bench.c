@@ -277,7 +277,8 @@ static double look_up_bare(const struct bare *bare, struct round *round) {
   struct timespec from, to;
   for (size_t i = 0; i < ANSWERS; i++)
     client_domain(&round->random, round->domains, names[i]);
-  /* The limit of what is done there: who else uses the machine may slow one processor alone. */
+  /* The limit is measured on the same processor: another user of the machine may slow one of them
+   * alone. */
   pin(0, SERVERS_OWN);
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
   for (size_t i = 0; i < ANSWERS; i++) {

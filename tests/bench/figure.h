@@ -17,7 +17,7 @@ struct figure_number {
   const char *unit;
 };
 
-/* The same of numbers, which the report draws a bar of: ok where got is at most, or at least, the
+/* The same of numbers, which the report draws a bar of: ok if got is at most, or at least, the
  * limit. */
 bool figure_at_most(const char *part, const char *what, const char *beside,
                     struct figure_number number);

@@ -106,7 +106,7 @@ static void take_query(unsigned char *message) {
   message[1] = (unsigned char)next;
   next++;
   size_t size = manner == STRIP ? strip(message, (size_t)got) : (size_t)got;
-  send(server, message, size, 0); /* one that is lost is asked again by who asked */
+  send(server, message, size, 0); /* if one is lost, the client asks again */
 }
 
 static void give_answer(struct query *query, unsigned char *message, size_t size) {

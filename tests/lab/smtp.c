@@ -1,5 +1,5 @@
 /*
- * smtp: mail servers that receive, each right or wrong in its own way.
+ * smtp: receiving mail servers, correct ones and faulty ones.
  *
  *   smtp CERTS MAIL ADDRESS=BEHAVIOUR…
  *

@@ -26,17 +26,14 @@
 
 const char *const unit_name = "plugin/exim_host";
 
-enum {
-  ARGS_MAX = 10,
-};
-
-/* calling */
+/* Calls */
 
 static const char *const functions[] = {"mtasts_policy", "mtasts_cert",     "mtasts_event",
                                         "mtasts_mode",   "mtasts_mx_ok",    "mtasts_version",
                                         "mtasts_mx",     "mtasts_unlisted", "mtasts_preload"};
 enum {
-  FUNCTIONS = sizeof functions / sizeof *functions
+  FUNCTIONS = sizeof functions / sizeof *functions,
+  ARGS_MAX = 10,
 };
 
 /* The plugin stands at the top of the build folder, this program at tests/unit/plugin in it. */
@@ -378,7 +375,7 @@ static void run_not_a_file(void) {
   check(step < 3 || access(path, F_OK) != 0, "%s was made", path);
 }
 
-/* The lock file is nobody's business who only reads one domain. */
+/* A reader of one domain does not need the lock file. */
 static void run_lock(void) {
   char path[FIXTURE_PATH];
   fixture_cache(&fixture);
@@ -539,7 +536,7 @@ static void run_alias(void) {
   check(strstr(exim_logged, " mx=mx1.good.example ") != NULL, "%s", exim_logged);
 }
 
-/* Nothing is refused, and the truth is told. */
+/* Nothing is refused, and the true result is reported. */
 static void run_alias_testing(void) {
   char got[65536];
   expect(call("mtasts_mx", "testing.example", "end.host.example"), "mx1.good.example");

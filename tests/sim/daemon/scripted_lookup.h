@@ -1,7 +1,7 @@
 /*
- * scripted_lookup.h: stands in the place of net/lookup.c where a program is linked with it: the
- * same discovery, whose questions a made-up world answers. Answers come at once, from the event
- * loop, and failures after a time-out by the clock of the simulation.
+ * scripted_lookup.h: replaces net/lookup.c in programs that are linked with it. The discovery is
+ * the same; a simulated world answers its queries. Answers come at once, from the event loop, and
+ * failures after a timeout by the clock of the simulation.
  *
  * struct mtasts_net's resolver is the scripted net.
  */

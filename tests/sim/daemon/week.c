@@ -349,8 +349,8 @@ static void check_member(struct week *week, uint32_t number) {
   struct mtasts_entry entry;
   const struct mtasts_entry *known = mtasts_scheduler_cached(&week->scheduler, &domain, &entry);
   if (member->kind == WORLD_ABSENT) {
-    /* A day past its TTL it is useless, and once in an interval the sweep comes by: later where
-     * others come in front of it. */
+    /* A day past its TTL it is obsolete, and once in an interval the sweep visits it: later if new
+     * domains precede it. */
     int64_t met = seen->next_check + DAY + settings.refresh_interval * 3 / 2;
     week->kept += known && clock_time > met;
     return;

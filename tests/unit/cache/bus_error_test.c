@@ -20,7 +20,7 @@ struct place {
   char path[32];
   const char *name;
   bool writing;
-  int said; /* where standard error goes */
+  int said; /* the file that standard error is written to */
 };
 
 /* Maps a page past the file's end, and touches it. */

@@ -48,7 +48,7 @@ static void place_free(struct place *place) {
   directory_free(place->path);
 }
 
-/* Garbage in the page of most entries: who looks, finds it. */
+/* Garbage in the page of most entries: a check finds it. */
 static void damage(const struct place *place) {
   unsigned char garbage[PAGE];
   struct stat file;
@@ -95,7 +95,7 @@ int fsync(int fd) {
   return -1;
 }
 
-/* Until it has been taken back for good, nobody writes. */
+/* Nothing is written until the removal of the mark is synced. */
 static void test_not_synced(void) {
   struct place place = place_new();
   syncs_to_fail = 2;

@@ -13,7 +13,7 @@ static void test_junk(void) {
   unit_check(result.left > 3000 && result.left <= 4500, "%d of the flood are left", result.left);
 }
 
-/* The same, where it is the map that is too small and not the quota. */
+/* The same, but the map is too small, not the quota. */
 static void test_junk_in_small_map(void) {
   const struct flood_scale scale = {
       .honest = 2000, .popular = 500, .flood = 40000, .map = 3 << 20, .max_absent = 1000000};

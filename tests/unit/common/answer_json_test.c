@@ -48,7 +48,7 @@ static json_t *parse(const char *text, size_t size) {
   return json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 }
 
-/* In every smaller size nothing is written, and never behind the end. */
+/* With every smaller size nothing is written past the end of the buffer. */
 static void check_sizes(const char *what, const struct mtasts_answer *answer, const char *text,
                         size_t whole) {
   for (size_t size = 1; size <= whole + 1; size++) {

@@ -132,7 +132,7 @@ static void no_file_is_the_defaults(void) {
   mtasts_config_free(config);
 }
 
-/* The bytes of a file, with a NUL; "" and a failure where it cannot be read. */
+/* The bytes of a file, with a NUL; "" and a failed check if it cannot be read. */
 static char *read_whole(const char *path) {
   char *text = calloc(1, 65536);
   FILE *file = fopen(path, "re");
@@ -312,7 +312,7 @@ static void a_bad_file_does_not_spoil_the_next(void) {
   }
 }
 
-/* An override goes where policies go, so its patterns must take no more room. */
+/* An override is sent like a policy, so its patterns must not be larger. */
 static void override_with_many_patterns(void) {
   char text[8192] = "override \"example.net\" { mode = \"enforce\" mx = {";
   struct mtasts_config *config = NULL;
@@ -370,7 +370,7 @@ static enum mtasts_status load(const char *path) {
   return status;
 }
 
-/* A guest looks nobody up: neither who is missing nor who is there. */
+/* A guest's configuration looks up no user, whether the user exists or not. */
 static void guests(void) {
   char path[] = "/tmp/mtasts-config-XXXXXX";
   static const char text[] = "user = \"no-such-user\" group = \"root\" ask { group = \"root\" }";

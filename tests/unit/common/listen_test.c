@@ -122,7 +122,7 @@ static void owners(void) {
   remove_all();
 }
 
-/* Who is not root keeps his group, and does not get another by asking for it. */
+/* A user that is not root keeps the group, and cannot set another. */
 static void groups_of_others(void) {
   struct mtasts_listen_socket listening;
   begin();

@@ -91,7 +91,8 @@ static void form(void) {
   unlink(path);
 }
 
-/* Nobody reads: no call waits. Then somebody does, and gets what fitted, in order, and a count. */
+/* While the log is not read, no call waits. A later reader gets the lines that fitted, in order,
+ * and a count of the others. */
 static void unread(void) {
   char pattern[64];
   int fd = listen_there();
@@ -153,8 +154,8 @@ static void *write_many(void *unused) {
   return NULL;
 }
 
-/* Of a pipe or a socket that nobody reads, with several threads, while another process writes
- * there too. */
+/* A pipe or a socket that is not read, with several threads, while another process writes there
+ * too. */
 static int fill_standard_error(int fd) {
   pthread_t threads[8];
   dup2(fd, STDERR_FILENO);

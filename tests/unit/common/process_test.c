@@ -32,7 +32,7 @@ static int start_without(int closed) {
       return 10 + fd;
   if (dup(2) <= 2)
     return 1;
-  /* Neither an end of file nor a success of a write to nobody. */
+  /* The call gives neither an end of file nor a successful write. */
   if ((closed & 1) && read(0, &byte, 1) >= 0)
     return 2;
   for (int fd = 1; fd <= 2; fd++)

@@ -48,7 +48,8 @@ static bool find(struct sockaddr_storage at) {
   return mtasts_socket_owner_find(&at, words);
 }
 
-/* Runs `check` while another process, called "odd (name\n)", holds the socket and nobody else. */
+/* Runs `check` while another process, called "odd (name\n)", is the only one that holds the socket.
+ */
 static void while_held(int fd, void (*check)(const void *context, pid_t holder),
                        const void *context) {
   int ends[2];

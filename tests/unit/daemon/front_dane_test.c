@@ -1,4 +1,4 @@
-/* The front loop where DANE is looked up: it comes before policies and overrides. */
+/* The front loop with DANE look-ups: DANE takes precedence over policies and overrides. */
 #include "ad_check.h"
 #include "front.h"
 
@@ -20,7 +20,7 @@ static struct mtasts_entry *with_dane(struct mtasts_entry *entry, enum mtasts_da
   return entry;
 }
 
-/* An unexpired policy answers only where it is known that DANE does not come first. */
+/* An unexpired policy answers only if it is known that DANE does not take precedence. */
 static void test_dane(void) {
   struct sample sample;
   front_up(WITH_DANE);
@@ -187,7 +187,7 @@ static void test_without_ad(void) {
   }
 }
 
-/* Whoever can hold answers up past the deadline must not end DANE with that. */
+/* An attacker who can delay answers past the deadline must not end DANE by that. */
 static void test_late(void) {
   struct sample sample;
   front_up(WITH_DANE "ask { deadline = 0.05 }");
@@ -201,7 +201,7 @@ static void test_late(void) {
   front_down();
 }
 
-/* Nor does a crowd end a policy: where there is no room to wait, what is in force governs. */
+/* Nor does a crowd end a policy: if no request may wait, the policy in force governs. */
 static void test_crowded(void) {
   struct sample sample;
   int fds[MTASTS_WAITERS_PENDING_JOB_MAX];

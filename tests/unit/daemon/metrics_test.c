@@ -188,7 +188,7 @@ static void requests_come_in_pieces(void) {
   CU_ASSERT_TRUE(hear(fd, 3000));
   CU_ASSERT_PTR_NOT_NULL(strstr(reply, "\r\n\r\nok\n"));
   close(fd);
-  fd = enter(); /* a client that goes away early harms nobody */
+  fd = enter(); /* a client that disconnects early does no harm */
   say(fd, "GET /met");
   turn();
   close(fd);

@@ -1,7 +1,5 @@
-/* What MTAs tell the front loop of their deliveries; the datagrams themselves are in
- * outcome_datagram_test.
- */
-#include "outcome_socket.h"
+/* Outcomes that MTAs send to the front loop; the datagrams themselves are in outcome_datagram_test.
+/ #include "outcome_socket.h"
 
 #include "front_fixture.h"
 

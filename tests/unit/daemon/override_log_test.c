@@ -79,7 +79,7 @@ static void logged(void) {
   mtasts_override_log_tick(&overrides, config, at("33"));
   CU_ASSERT_STRING_EQUAL(heard(), "");
 
-  /* A reload tells what it has changed. */
+  /* A reload logs its changes. */
   struct mtasts_config *next =
       parse("override \"b.example\" { dane = \"off\" }\n"
             "override \"c.example\" { mode = \"none\" dane = \"off\" until = \"2027-03-01\" }\n"

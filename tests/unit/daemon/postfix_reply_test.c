@@ -145,7 +145,7 @@ static struct mtasts_entry known(struct mtasts_mx_host *hosts, size_t count) {
   return entry;
 }
 
-/* Sendmail takes 255 bytes of names, and is never told more: it would cut one in the middle. */
+/* Sendmail takes 255 bytes of names, and never gets more: it would cut one in the middle. */
 static void test_sendmail(void) {
   struct mtasts_mx_host hosts[] = {
       {.preference = 10, .host = MTASTS_SPAN("a.wild.example")},

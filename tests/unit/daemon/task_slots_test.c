@@ -76,7 +76,7 @@ static void one_address_holds_nobody_up(void) {
   deaf_stop(&hole);
 }
 
-/* All of those who wait are answered, though two may fetch at a time. */
+/* All waiting requests are answered, though only two fetches run at a time. */
 static void healthy_provider(void) {
   enum {
     MANY = 300
@@ -128,7 +128,8 @@ static void place_of_another_kind(void) {
   end(fixture);
 }
 
-/* One that is ended for others: who waits has no answer, and nothing is stored of the domain. */
+/* A task that is ended for others: its requests get no answer, and nothing of the domain is stored.
+ */
 static void ended_for_others(void) {
   struct fixture *fixture = hole_rig(60, 4);
   struct mtasts_entry entry;
@@ -139,13 +140,13 @@ static void ended_for_others(void) {
   CU_ASSERT_PTR_NULL(job->value);
   struct mtasts_domain name = job->domain;
   mtasts_job_free(job);
-  check_good(fixture, 30000); /* behind a commit */
+  check_good(fixture, 30000); /* after a commit */
   CU_ASSERT_EQUAL(mtasts_reader_get(fixture->reader, &name, &entry), MTASTS_ABSENT);
   end(fixture);
 }
 
-/* Neither LMDB nor its file can be read: that is no word that the domain has no policy, and nobody
- * is asked what could take its place. */
+/* Neither LMDB nor its file can be read: that does not mean that the domain has no policy, and
+ * nobody is asked what could take its place. */
 static void unreadable_cache(void) {
   struct fixture *fixture = hole_rig(5, 4);
   struct mtasts_cache *cache = mtasts_store_cache(fixture->store);

@@ -169,7 +169,7 @@ static void refreshes_after_a_mere_check(void) {
   site_free(site);
 }
 
-/* Without a use, and by the sweep alone where the due queue is not for it. */
+/* Without a use, and by the sweep alone if the due queue does not apply. */
 static void keeps_the_short_lived(void) {
   static const uint32_t lives[] = {3600, DAY / 2, DAY, DAY * 3 / 2};
   for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {

@@ -80,7 +80,8 @@ static void test_answered_first(void) {
   CU_ASSERT_STRING_EQUAL(ask_ruling("entry a.example").entry.policy_id, "20260202");
   no_job("it is known");
 
-  /* So is what the cache does not hold at all, and what is due is looked up behind it. */
+  /* So is an entry that the cache does not hold at all; if it is due, it is looked up in the
+   * background. */
   sample.entry.checked = time(NULL) - 600;
   sample.entry.next_check = time(NULL) - 1;
   sample.entry.policy.mode = MTASTS_MODE_ENFORCE;

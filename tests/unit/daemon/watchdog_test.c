@@ -41,7 +41,7 @@ static void fixture_down(void) {
   unsetenv("NOTIFY_SOCKET");
 }
 
-/* One step; was systemd told? */
+/* One step; was systemd notified? */
 static bool tells(void) {
   char got[64];
   mtasts_watchdog_step(&fixture.watchdog);

@@ -30,7 +30,7 @@ static void vectors(void) {
   unit_vectors("tests/data/domain.tsv", 60, check_vector);
 }
 
-/* The end of the span is the end of the text, whatever stands behind it. */
+/* The end of the span is the end of the text, whatever follows it. */
 static void reads_the_span_alone(void) {
   struct mtasts_domain domain;
   struct mtasts_span text = {"example.com", 9};

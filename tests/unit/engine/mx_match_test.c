@@ -89,7 +89,7 @@ static void test_like_one_by_one(void) {
   }
 }
 
-/* The largest policy and all hosts, of one length, so that none is told from another by that. */
+/* The largest policy and all hosts, of one length, so that the length distinguishes none. */
 static void largest(bool wildcard, bool same) {
   char text[32];
   begin();

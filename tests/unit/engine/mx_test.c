@@ -54,7 +54,7 @@ static void match_of_long_hosts(void) {
 static void patterns(void) {
   static const struct {
     const char *text;
-    const char *pattern; /* "" where there is none */
+    const char *pattern; /* "" if there is none */
   } vectors[] = {
       {"mx.example.com", "mx.example.com"},
       {"MX.EXAMPLE.COM.", "mx.example.com"},

@@ -14,8 +14,8 @@ const char *const unit_name = "milter/daemon_query";
 
 enum {
   DEADLINE = 200,     /* milliseconds: the daemon's own; */
-  ALL = DEADLINE + 1, /* what a message has where that may pass; */
-  LONG = 20000,       /* where it may not */
+  ALL = DEADLINE + 1, /* a message's milliseconds if that deadline may pass; */
+  LONG = 20000,       /* if it may not */
   SLACK = 1000,       /* what a busy machine may add */
   THREADS = 8,
 };
@@ -31,7 +31,8 @@ static struct mtasts_config config = {
 
 /* what is known, by the daemon and by the cache */
 
-/* Under an id that tells who was asked. risk: the policy lists none of the MX hosts. */
+/* The id shows whether mtastsd or the cache answered. risk: the policy lists none of the MX hosts.
+ */
 static const struct mtasts_entry *policy_now(struct sample *sample, const char *id, bool risk) {
   struct mtasts_entry *entry = &sample->entry;
   int64_t now = time(NULL);

@@ -178,7 +178,7 @@ static void hostile_domains(void) {
       "protected=no; verdict=none; domain=a??protected?yes??x??x0d?x0ab?s; id=-");
 }
 
-/* What the sender is told */
+/* Replies to the sender */
 
 static void check_reply(const struct mtasts_assessment *assessment, enum mtasts_action action,
                         const char *expected) {

@@ -88,7 +88,7 @@ static pid_t start(const struct mtasts_supervisor_commands *commands, int code) 
     pause();
 }
 
-/* The next event; '.' once all processes that could tell have ended, '?' none came. */
+/* The next event; '.' once all processes that could send one have ended, '?' none came. */
 static char event(void) {
   struct pollfd wanted = {.fd = events[0], .events = POLLIN};
   char got = '?';
@@ -167,7 +167,7 @@ static void child_ends(void) {
   kill(supervisor, SIGTERM);
   CU_ASSERT_EQUAL(code_of(supervisor), EX_TEMPFAIL);
 
-  /* Before it served: nobody is told that it does. */
+  /* The child ended before it served: no readiness is reported. */
   CU_ASSERT_EQUAL(code_of(start(NULL, EX_UNAVAILABLE)), EX_UNAVAILABLE);
   CU_ASSERT_EQUAL(code_of(start(NULL, EX_OK)), EX_SOFTWARE);
 }

@@ -16,7 +16,8 @@
 
 const char *const unit_name = "net/ca_bundle";
 
-static time_t skew; /* seconds that the monotonic clock is ahead: nobody waits for a look */
+static time_t
+    skew; /* seconds that the monotonic clock is ahead, so that no test waits for a check */
 
 __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *now) {
   int result = (int)syscall(SYS_clock_gettime, clock, now);
@@ -105,7 +106,7 @@ static void bad(struct mtasts_ca_bundle *trust, const char *why) {
   X509_STORE *before = mtasts_ca_bundle_store(trust);
   CU_ASSERT_EQUAL(look(trust, true), MTASTS_CA_BUNDLE_BROKEN);
   unit_check(strstr(site.words, why) != NULL, "%s", site.words);
-  CU_ASSERT_EQUAL(look(trust, true), MTASTS_CA_BUNDLE_SAME); /* told once */
+  CU_ASSERT_EQUAL(look(trust, true), MTASTS_CA_BUNDLE_SAME); /* reported once */
   CU_ASSERT_PTR_EQUAL(mtasts_ca_bundle_store(trust), before);
 }
 

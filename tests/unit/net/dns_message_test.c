@@ -28,7 +28,7 @@ static uint16_t type_of(const char *name) {
   return strcmp(name, "A") == 0 ? MTASTS_RR_A : MTASTS_RR_AAAA;
 }
 
-/* " alias=b.example", where there are CNAMEs. */
+/* " alias=b.example", if there are CNAMEs. */
 static size_t show_alias(const struct mtasts_dns_message *message, char *out, size_t size) {
   struct mtasts_domain target;
   enum mtasts_status status = mtasts_dns_message_alias(message, "example", &target);

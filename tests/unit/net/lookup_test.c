@@ -353,7 +353,7 @@ static void families(void) {
   tear_down(&f);
 }
 
-/* The second family is asked for only where the first does not answer at once. */
+/* The second family is asked for only if the first does not answer at once. */
 static void one_question(void) {
   static const char *const names[] = {"good.example", "slow-end.example"};
   enum {

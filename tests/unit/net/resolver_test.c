@@ -211,8 +211,8 @@ static void ask_dead(struct fixture *f, struct result *results, size_t count) {
   }
 }
 
-/* What libunbound does by default: each query that times out doubles its patience with the server
- * for everybody, and in the end the server is given up. */
+/* What libunbound does by default: each query that times out doubles its timeout for the server for
+ * everybody, and in the end the server is given up. */
 static void dead_domains_harm_nobody(void) {
   enum {
     DEAD = 200,
@@ -227,7 +227,7 @@ static void dead_domains_harm_nobody(void) {
     unit_check(result.outcome == MTASTS_DNS_ANSWER, "beside dead domains: %s", result.detail);
     run_for(&f, 50);
   }
-  /* Dead domains alone, so that no good answer mends anything; then a packet is lost. */
+  /* Dead domains alone, so that no good answer resets the state; then a packet is lost. */
   for (unsigned round = 0; round < ROUNDS; round++) {
     ask_dead(&f, dead, DEAD);
     run_for(&f, 1100);

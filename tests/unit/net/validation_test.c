@@ -14,14 +14,14 @@
 
 static const char *const servers[] = {"127.0.0.1@5300", "127.0.0.1@5301"};
 
-/* A resolver that hands on what it is told. */
+/* A resolver that forwards without validation. */
 static const struct dns_line plain[] = {
     {"no-ds.example", "RCODE", "0 DS"},
     {"fails.good.example", "RCODE", "2"},
     {NULL, NULL, NULL},
 };
 
-/* One that validates, and hands on what is bogus to whoever wants it nevertheless. */
+/* One that validates, and forwards bogus answers to a client that sets CD. */
 static const struct dns_line validating[] = {
     {"badsig.example", "CHECKED", ""},
     {"expired.example", "CHECKED", ""},

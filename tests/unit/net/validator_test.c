@@ -29,7 +29,7 @@ struct fixture {
   unsigned checks;
   unsigned changed;
   bool silent;   /* the last check */
-  char why[256]; /* at the last check; "" where it was good */
+  char why[256]; /* at the last check; "" if it succeeded */
   char remedy[256];
 };
 
@@ -108,7 +108,7 @@ static void take(void *context, const struct mtasts_dns_answer *answer) {
   event_base_loopbreak(result->base);
 }
 
-/* Later than any check of before is fresh, where that is a millisecond. */
+/* Waits until earlier checks are no longer fresh, if freshness is a millisecond. */
 static struct result ask(struct fixture *f, const char *name) {
   struct result result = {.base = f->base, .detail = "no answer"};
   struct mtasts_validation *validation;

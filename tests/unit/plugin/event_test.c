@@ -1,4 +1,4 @@
-/* Sessions as Exim raises their events, and what is told of them. */
+/* Sessions by the events that Exim raises, and their reported outcomes. */
 #include "event.h"
 
 #include "domain_decision_fixture.h"
@@ -65,7 +65,7 @@ static void test_not_trusted(void) {
   mtasts_smtp_session_certificate(&session, span("mx1.good.example"), MTASTS_RESULT_SUCCESS);
   CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_TLS));
   CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_NOT_TRUSTED);
-  begin(TESTING); /* where nobody was shown the certificate */
+  begin(TESTING); /* if mtasts_cert did not see the certificate */
   connect_and_greet(ehlo);
   CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_TLS));
   CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_VALIDATION);
@@ -123,7 +123,7 @@ static void test_deferrals(void) {
     connect_and_greet(ehlo);
     if (cases[i].seen)
       mtasts_smtp_session_certificate(&session, span("mx1.good.example"), cases[i].seen);
-    CU_ASSERT_FALSE(raise("tcp:close", "", CLOSED_PLAIN)); /* the deferral tells why */
+    CU_ASSERT_FALSE(raise("tcp:close", "", CLOSED_PLAIN)); /* the deferral has the reason */
     unit_check(raise("msg:host:defer", cases[i].text, cases[i].extra), "%s", cases[i].text);
     unit_check(ending.result == cases[i].result, "%s: %u", cases[i].text, ending.result);
     CU_ASSERT_FALSE(raise("msg:host:defer", cases[i].text, cases[i].extra));
@@ -230,7 +230,7 @@ static void test_hostile(void) {
   }
 }
 
-/* what is told */
+/* reported outcomes */
 
 static void check_datagram(const struct mtasts_smtp_session_outcome *told, const char *expected) {
   static char room[MTASTS_DATAGRAM_MAX];
