@@ -1,5 +1,6 @@
 /* Outcomes that MTAs send to the front loop; the datagrams themselves are in outcome_datagram_test.
-/ #include "outcome_socket.h"
+ */
+#include "outcome_socket.h"
 
 #include "front_fixture.h"
 
