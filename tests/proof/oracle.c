@@ -11,7 +11,7 @@
 #include "soak.h"
 
 enum {
-  SETTLING = 4,         /* whole rounds after which mtastsd has taken in what it was given */
+  SETTLING = 4,         /* whole rounds after which mtastsd has processed an input */
   DUTY_ROUNDS = 10,     /* in which it has to ask for what is due */
   SLACK = 2,            /* mtastsd's seconds: it counts in whole ones */
   WRONG_SHOWN = 20,     /* faults that are described */
@@ -210,9 +210,9 @@ void soak_close(unsigned domain, size_t attempt, bool whole) {
   pthread_mutex_unlock(&lock);
 }
 
-/* what has been taken in */
+/* processed inputs */
 
-/* The time by which mtastsd had surely taken in what it had at that moment; INFINITY: none. */
+/* The time by which mtastsd had surely processed its inputs of that moment; INFINITY: none. */
 static double settled(struct moment when) {
   size_t last = when.rounds + SETTLING; /* the first one may have begun before the moment */
   return when.life % 2 == 1 && last < round_count && rounds[last].life == when.life
@@ -228,12 +228,12 @@ static double latest(struct moment when) {
   return sure == INFINITY && gone < life ? ends[gone] : sure;
 }
 
-/* Of a question that is not answered: when mtastsd gives up. */
+/* The time at which mtastsd gives up an unanswered query. */
 static double look_latest(const struct look *look) {
   return latest(look->when) + (look->kind == LOOK_DROPPED ? 2.0 * DNS_TIMEOUT : 0.0);
 }
 
-/* When a policy was surely taken in. One that took long may have come too late. */
+/* The time at which a policy was surely processed. A slow one may have come too late. */
 static double taken(const struct attempt *attempt) {
   double sure = attempt->whole && attempt->begun.life == attempt->ended.life
                     ? settled(attempt->ended)
@@ -398,7 +398,7 @@ void soak_complain(const char *format, ...) {
 }
 
 struct candidates {
-  const struct attempt *base; /* the last that was surely taken in; NULL: none */
+  const struct attempt *base; /* the last one that was surely processed; NULL: none */
   struct attempt *all[CANDIDATES];
   size_t count;
 };

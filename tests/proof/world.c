@@ -89,7 +89,7 @@ void world_patterns(unsigned domain, unsigned version, const char *between, char
                                i ? between : "", version, i, domain);
 }
 
-/* Steps over a word. False: something else stands there. */
+/* Skips a word. False: the text is different. */
 static bool take(const char **at, const char *word) {
   size_t length = strlen(word);
   bool same = strncmp(*at, word, length) == 0;
@@ -152,7 +152,7 @@ static void put_none(struct packet *packet, unsigned rcode) {
   put(packet, soa, sizeof soa);
 }
 
-/* Returns false if there is to be no answer. */
+/* Returns false if no answer is to be sent. */
 static bool put_txt(struct packet *packet, const struct domain *domain) {
   char text[64] = "";
   switch (domain->record) {

@@ -36,7 +36,7 @@ enum {
   ARGS_MAX = 10,
 };
 
-/* The plugin stands at the top of the build folder, this program at tests/unit/plugin in it. */
+/* The plugin is at the top of the build folder, this program in its tests/unit/plugin. */
 static exim_dlfunc_t *function(const char *name) {
   static void *handle;
   if (!handle) {
@@ -249,7 +249,7 @@ static void run_answers(void) {
   check(exim_log_lines == 0, "%s", exim_logged);
 }
 
-/* Whatever it does, the answer comes in time, and the next one at once. */
+/* Whatever the daemon does, the answer comes in time, and the next one at once. */
 static void run_bad_daemon(void) {
   double start = seconds();
   const char *got = call("mtasts_policy", "enforce.example");

@@ -41,7 +41,7 @@ struct week {
   struct seen *seen;
   uint32_t *watched; /* used in this round, under an id that has changed */
   uint32_t watched_count;
-  uint32_t asked_first; /* so many members, in the first hour */
+  uint32_t asked_first; /* this number of members, in the first hour */
   uint64_t uses_due;    /* seconds times domains */
   uint64_t random;
 

@@ -112,7 +112,7 @@ static void check_defaults(const struct mtasts_config *c) {
   CU_ASSERT(c->user_missing == (c->uid == (uid_t)-1 || c->gid == (gid_t)-1));
 }
 
-/* A user that is there gives up root, whether or not there is a group mtasts. */
+/* With an existing user, root is given up, whether or not there is a group mtasts. */
 static void a_user_brings_its_group(void) {
   struct mtasts_config *c = parse("user = \"nobody\"\n");
   const struct passwd *nobody = getpwnam("nobody");
@@ -142,7 +142,8 @@ static char *read_whole(const char *path) {
   return text;
 }
 
-/* The example says what the program does: as it stands, and with each setting taken in. */
+/* The example shows the defaults: unchanged, and with the comment sign removed from each setting.
+ */
 static void example_shows_the_defaults(void) {
   char *text = read_whole("contrib/mtasts.conf");
   struct mtasts_config *config = parse(text);

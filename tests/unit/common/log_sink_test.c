@@ -178,7 +178,8 @@ static void standard_error(void) {
     int status = -1;
     CU_ASSERT_FATAL((i == 0 ? pipe(ends) : socketpair(AF_UNIX, SOCK_STREAM, 0, ends)) == 0);
     fflush(NULL);
-    usleep(300000); /* the thread of the tests before ends, which TSan allows no fork beside */
+    usleep(300000); /* waits until the thread of the earlier tests ends: TSan allows no fork while
+                       it runs */
     pid_t child = fork();
     if (child == 0)
       _exit(fill_standard_error(ends[1]));

@@ -66,8 +66,8 @@ static void nobody_to_notify(void) {
 
 /* sockets */
 
-/* As systemd does: sockets from descriptor 3 on, the variables beside them. Runs in a child, and
- * returns a description of what was found. */
+/* As systemd does: sockets from descriptor 3 on, and the variables. Runs in a child, and returns a
+ * description of what was found. */
 static const char *adopted(const char *pid, const char *count, const char *names) {
   static char got[512];
   int pipe_ends[2];

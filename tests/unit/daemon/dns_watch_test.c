@@ -136,7 +136,7 @@ static void dnssec_on_and_off(void) {
   free(tree);
 }
 
-/* Nothing is known of a server, and all goes on with what is cached. */
+/* No server is known: cached entries still answer. */
 static void no_server(void) {
   struct fixture *fixture = prepare();
   struct sample sample;

@@ -152,7 +152,7 @@ static void test_override_dane_off(void) {
                  entry_reply.entry.has_policy);
   CU_ASSERT_EQUAL(mtasts_entry_reply_decide(&entry_reply, time(NULL)).verdict,
                   MTASTS_VERDICT_ENFORCE);
-  ask(MTA, "postfix b.example", "NOTFOUND "); /* at once: nothing is to be learnt */
+  ask(MTA, "postfix b.example", "NOTFOUND "); /* at once: a look-up would find nothing */
   known("c.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
   ask(MTA, "postfix c.example", "OK dane-only"); /* it has ended */
   /* A failure of DNSSEC does not hold back mail for a domain that is to have no policy. */

@@ -392,7 +392,7 @@ static bool comes_to_fail(struct fixture *fixture, bool fails) {
   return atomic_load(&fixture->stats.store_fails) == fails;
 }
 
-/* Nothing is asked for, so that the place of the sweep is all that is to be written. */
+/* No request comes, so only the position of the sweep must be written. */
 static void tells_that_writing_fails(void) {
   struct fixture *fixture = prepare();
   struct sample sample;

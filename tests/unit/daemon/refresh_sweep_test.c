@@ -326,7 +326,7 @@ static void takes_any_note(void) {
   site_free(site);
 }
 
-/* What the sweep comes to too late for. */
+/* Domains that the sweep would reach too late. */
 static void looks_again_in_between(void) {
   struct sample sample;
   struct mtasts_entry *entry = &sample.entry;

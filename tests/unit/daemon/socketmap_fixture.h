@@ -172,7 +172,7 @@ static inline int connect_over_network(void) {
   return fd;
 }
 
-/* As if so many milliseconds had passed for all in a state. */
+/* Makes all peers in a state older by so many milliseconds. */
 static inline void age(enum mtasts_peer_state state, int64_t milliseconds) {
   struct mtasts_peer *peer;
   TAILQ_FOREACH(peer, &fixture.server->peers[state], link) {

@@ -95,7 +95,7 @@ static void healthy_provider(void) {
   end(fixture);
 }
 
-/* What is held when other servers are to be asked begins again, and none is lost. */
+/* If the DNS servers change, running look-ups begin again, and none is lost. */
 static void begun_again(void) {
   enum {
     MANY = 20

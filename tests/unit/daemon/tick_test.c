@@ -142,7 +142,7 @@ static void leaves_a_failed_host_alone(void) {
   request(site, MTASTS_JOB_LOOK_UP); /* a use, whose fetch takes its time */
   pass(site, 0);
   CU_ASSERT_EQUAL(site->fetches, 2);
-  request(site, MTASTS_JOB_REFRESH); /* the sweep comes by meanwhile */
+  request(site, MTASTS_JOB_REFRESH); /* the sweep visits it meanwhile */
   pass(site, SCRIPTED_TIMEOUT);
   CU_ASSERT_EQUAL(site->fetches, 2);
   go(site, 299);

@@ -43,7 +43,7 @@ static void no_bytes(void) {
   CU_ASSERT_EQUAL(mtasts_domain_parse((struct mtasts_span){NULL, 0}, &domain), MTASTS_INVALID);
 }
 
-/* A name alone is read eight bytes at a time, one in brackets byte by byte: both come to the same.
+/* A bare name is read eight bytes at a time, one in brackets byte by byte; the result is the same.
  */
 static void both_ways(void) {
   static const char chars[] = "abcdefghijkXYZ0129--__....\x80:/@[`{ ";

@@ -75,7 +75,7 @@ static void end(void) {
 
 enum {
   RULES,     /* answers each request */
-  DRIPS,     /* the same, by and by */
+  DRIPS,     /* the same, byte by byte */
   REFUSES,   /* each request */
   BABBLES,   /* answers what is no reply */
   RULES_ONE, /* and then nothing */

@@ -215,7 +215,7 @@ static void told(void) {
               "again later");
 }
 
-/* The longest names fit, and whatever stands in the place of one harms nothing. */
+/* The longest names fit, and any text in the place of a name does no harm. */
 static void told_of_anything(void) {
   for (int c = 1; c < 256; c++) {
     struct mtasts_assessment assessment = at_risk();

@@ -57,7 +57,7 @@ static void replace(const struct https_authority *authority) {
   CU_ASSERT_EQUAL(rename(other, site.path), 0);
 }
 
-/* Both certificates, without so many bytes at the end. */
+/* Writes both certificates without their last `missing` bytes. */
 static void write_cut(long missing) {
   FILE *file = fopen(site.path, "we");
   CU_ASSERT_PTR_NOT_NULL_FATAL(file);

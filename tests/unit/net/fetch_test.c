@@ -23,7 +23,7 @@ static char header_response[80000];
 static char expired_detail[128];
 static char future_detail[128];
 
-/* Each site, and what fetching from it comes to. */
+/* Each site, and the result of a fetch from it. */
 struct fetch_case {
   struct https_site site;
   enum mtasts_error error;

@@ -97,7 +97,7 @@ static unsigned tree_zone(const struct tree *tree, const char *name, unsigned ty
   return best;
 }
 
-/* The type that a record is there for: an RRSIG goes with what it covers. */
+/* The type that a record belongs to: an RRSIG belongs to the type that it covers. */
 static unsigned tree_covers(const struct tree_record *record) {
   return record->type == TREE_RRSIG ? (unsigned)record->rdata[0] << 8 | record->rdata[1]
                                     : record->type;

@@ -15,7 +15,7 @@ static const char ehlo[] =
     "250-mail.good.example Hello us\n250-SIZE 1000\n250-STARTTLS\n250 HELP\n";
 static const char plain_ehlo[] = "250-mail.good.example Hello us\n250 XSTARTTLS\n";
 
-/* An event of a session with mx1.good.example; is it an end of it? */
+/* Raises an event of a session with mx1.good.example. Does the event end the session? */
 static bool raise(const char *name, const char *data, const char *extra) {
   event = mtasts_event_read(span(name), span("mx1.good.example"), span("192.0.2.25"), span(data),
                             span(extra));
