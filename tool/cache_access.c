@@ -139,7 +139,7 @@ enum mtasts_status mtasts_cache_access_recover(struct mtasts_cache_access *acces
 }
 
 /* The file cannot be read, even if no page of it is damaged. */
-static int complain_corrupt(const struct mtasts_cache_access *access) {
+static int print_corrupt(const struct mtasts_cache_access *access) {
   unsigned format = mtasts_format_unknown(mtasts_cache_access_path(access));
   if (format != 0)
     mtasts_print_error(
@@ -210,7 +210,7 @@ int mtasts_cache_access_print_error(const struct mtasts_cache_access *access,
   case MTASTS_PERMISSION:
     return print_no_permission(access, error);
   case MTASTS_CORRUPT:
-    return complain_corrupt(access);
+    return print_corrupt(access);
   case MTASTS_LOCKED:
     mtasts_print_error(where, "%s",
                        is_daemons(access)

@@ -40,7 +40,8 @@ static void show(void *context, uint64_t domains) {
   mtasts_progress_draw(&showing->progress, domains);
 }
 
-static int complain_file(const struct mtasts_target *target, enum mtasts_status status, int error) {
+static int print_file_error(const struct mtasts_target *target, enum mtasts_status status,
+                            int error) {
   mtasts_print_error(target->path, "cannot be written: %s", mtasts_env_reason(status, error));
   return status == MTASTS_NO_MEMORY ? MTASTS_EXIT_MEMORY : MTASTS_EXIT_IO;
 }
@@ -60,7 +61,7 @@ static int copy(struct mtasts_backup *backup, const struct mtasts_cache_access *
   if (status == MTASTS_OK)
     return MTASTS_EXIT_OK;
   if (mtasts_backup_file_failed(backup))
-    return complain_file(target, status, error);
+    return print_file_error(target, status, error);
   errno = error;
   return mtasts_cache_access_print_error(access, status);
 }
@@ -72,7 +73,7 @@ static int work(const struct mtasts_options *options, const struct mtasts_target
   struct mtasts_cache_access access = {0};
   enum mtasts_status status = mtasts_backup_begin(target->fd, &backup);
   if (status != MTASTS_OK)
-    return complain_file(target, status, errno);
+    return print_file_error(target, status, errno);
   int code = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_READ, &access);
   if (code == MTASTS_EXIT_OK)
     code = copy(backup, &access, target, counts);

@@ -478,8 +478,8 @@ static void looks_dane_up(void) {
   free(tree);
 }
 
-/* An obstacle to validation is logged once, whatever is asked, and is not taken for a word of the
- * domains. */
+/* An obstacle to validation is logged once, whatever is asked, and is not taken for an answer of
+ * the domains. */
 static void tells_of_broken_dnssec(void) {
   static const struct {
     const char *anchor;
