@@ -8,7 +8,7 @@ DOCDIR   := $(PREFIX)/share/doc/mtasts
 EXIMDIR  := $(PREFIX)/share/mtasts/exim
 SMDIR    := $(PREFIX)/share/mtasts/sendmail
 UNITDIR  := $(LIBDIR)/systemd/system
-# TOOLS go into BINDIR, for all users; DAEMONS into SBINDIR.
+# Programs for users, and for the system.
 TOOLS    := $(filter %/mtasts,$(PROGRAMS))
 DAEMONS  := $(filter-out $(TOOLS),$(PROGRAMS))
 MANUALS  := $(wildcard man/*.[1-8])

@@ -1,6 +1,5 @@
 /*
- * assessment.h: what awaits a message's mail for one domain, as far as a policy has a say in it.
- * Pure.
+ * assessment.h: what the policy of one domain means for a message's mail to it. Pure.
  */
 #ifndef MTASTS_MILTER_ASSESSMENT_H
 #define MTASTS_MILTER_ASSESSMENT_H
@@ -13,19 +12,19 @@ struct mtasts_assessment {
   enum mtasts_error error;
   enum mtasts_mode mode;
   enum mtasts_dane dane;
-  bool has_policy; /* that governs: mode and id are its */
+  bool has_policy; /* a policy governs: mode and id are its own */
   bool monitor;    /* nothing is enforced */
-  bool protected;  /* goes over authenticated TLS or not at all, and can go */
+  bool protected;  /* mail goes over authenticated TLS or not at all, and a host can be used */
   bool at_risk;    /* an enforce policy lists no MX of the domain (mx_mismatch.h) */
-  bool certain;    /* of that: record and MX hosts were looked up and are not out of date */
-  bool wait;       /* nobody could be asked, and on_unknown says to defer */
+  bool certain;    /* at_risk rests on a looked-up record and MX list, not out of date */
+  bool wait;       /* neither mtastsd nor the cache answered, and on_unknown says to defer */
   char id[MTASTS_ID_MAX + 1];
-  char domain[MTASTS_DOMAIN_MAX + 1]; /* printable ASCII: the policy domain, or what is none */
+  char domain[MTASTS_DOMAIN_MAX + 1]; /* printable ASCII: policy domain, or text that is none */
   char mx[MTASTS_DOMAIN_MAX + 1];     /* the first MX host; "" none known */
   size_t mx_listed, mx_count;         /* MX hosts that the policy lists, of those known */
 };
 
-/* known->domain may be "": there is no policy domain, and `text` tells what there is. */
+/* decided->domain may be "": there is no policy domain, and `text` is the text that is none. */
 struct mtasts_assessment mtasts_assessment_of(const struct mtasts_domain_decision *decided,
                                               struct mtasts_span text);
 

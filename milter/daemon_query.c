@@ -12,18 +12,18 @@
 #include "tree_check.h"
 
 enum {
-  STALLED_PAUSE = 30, /* seconds in which a daemon that let a deadline pass is not asked again */
+  STALLED_PAUSE = 30, /* seconds without asking, after mtastsd let a deadline pass */
 };
 
-/* One message's questions. */
+/* The requests of one message. */
 struct asking {
   const struct mtasts_config *config;
   const struct mtasts_span *domains;
   struct mtasts_assessment *assessments;
-  struct mtasts_span *keys; /* of those that can have a policy; NULL once its assessment is known */
-  size_t *indices;          /* which domain each key is */
+  struct mtasts_span *keys; /* domains that can have a policy; NULL once assessed */
+  size_t *indices;          /* the index of each key's domain */
   size_t count;             /* of keys */
-  bool heard;               /* something of mtastsd */
+  bool heard;               /* mtastsd has sent something */
   struct asking_buffer {
     char reply[MTASTS_NETSTRING_HEAD + MTASTS_ENTRY_REPLY_MAX + 1];
     unsigned char value[MTASTS_ENTRY_SIZE_MAX];
@@ -43,7 +43,7 @@ static void take_reply(void *context, size_t index, struct mtasts_span payload) 
   struct mtasts_entry_reply entry_reply;
   asking->heard = true;
   if (mtasts_entry_reply_read(payload, &entry_reply) != MTASTS_OK)
-    return; /* mtastsd always rules: what is no reply is taken for its silence */
+    return; /* mtastsd always decides: a malformed reply counts as no reply */
   asking->keys[index].data = NULL;
   decide(&entry_reply, asking->domains[at], &asking->assessments[at]);
 }
@@ -63,7 +63,7 @@ static void read_cache(struct asking *asking, size_t index) {
   decide(&entry_reply, asking->domains[at], &asking->assessments[at]);
 }
 
-/* Once when it goes away, and once when it is back. */
+/* Logs once when mtastsd stops answering, and once when it answers again. */
 static void note(struct mtasts_daemon_query *daemon_query, const struct mtasts_config *config,
                  enum mtasts_status status) {
   bool away = status != MTASTS_OK;
@@ -89,7 +89,7 @@ static bool is_stalled(struct mtasts_daemon_query *daemon_query) {
   return mtasts_clock_ms() / 1000 < atomic_load(&daemon_query->stalled_till);
 }
 
-/* Those that can have a policy are to be asked for; the others' assessment is known. */
+/* Collects the domains that can have a policy as keys; sets the assessment of all others. */
 static void sort_out(struct asking *asking, size_t count) {
   static const struct mtasts_entry_reply none = {
       .has_entry = true,
@@ -122,7 +122,7 @@ static void ask(struct mtasts_daemon_query *daemon_query, struct asking *asking,
     };
     enum mtasts_status status =
         mtasts_ask_all(&request, asking->keys, asking->count, take_reply, asking);
-    /* One that had not all its time, or has answered part of many questions, has not stalled. */
+    /* mtastsd has stalled only if it had all its time and answered none of the requests. */
     if (status != MTASTS_TIMEOUT || (left >= config->ask.deadline && !asking->heard))
       note(daemon_query, config, status);
   }
@@ -131,7 +131,7 @@ static void ask(struct mtasts_daemon_query *daemon_query, struct asking *asking,
       read_cache(asking, i);
 }
 
-/* Without memory all is unknown, and on_unknown decides. */
+/* Without memory every decision is unknown, and on_unknown decides. */
 static void set_all_unknown(const struct mtasts_config *config, const struct mtasts_span *domains,
                             size_t count, struct mtasts_assessment *assessments) {
   const struct mtasts_entry_reply entry_reply = {

@@ -6,7 +6,7 @@ bool mtasts_field_is(const char *name, const char *wanted) {
   return mtasts_span_equal_nocase(mtasts_span_of(name), mtasts_span_of(wanted));
 }
 
-/* White space, and the line ends of a folded field, which an MTA hands on. */
+/* White space, and the line ends that an MTA passes in a folded field. */
 static bool is_fws(char c) {
   return mtasts_is_wsp(c) || c == '\r' || c == '\n';
 }

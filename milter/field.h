@@ -1,5 +1,5 @@
 /*
- * field.h: what a message's header fields say, as far as the milter cares. Pure.
+ * field.h: the header fields of a message that the milter needs. Pure.
  */
 #ifndef MTASTS_MILTER_FIELD_H
 #define MTASTS_MILTER_FIELD_H

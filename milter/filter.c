@@ -18,15 +18,15 @@
 enum {
   LINE_SIZE = 1800,
   HEADER_SIZE = 700,
-  REPLY_SIZE = 900, /* bytes; SMTP's line has 1000 */
+  REPLY_SIZE = 900, /* bytes; a line of SMTP has 1000 */
   FROM_SIZE = 320,
 
-  /* Fields that an MTA may go through for each one that may be removed, header_limit times that for
-   * a message. */
+  /* Fields that an MTA may scan for each field that may be removed. A message's limit is
+   * header_limit times this number. */
   FIELDS_EACH = 10000,
 };
 
-/* What the MTA agrees not to wait for: session_new remembers. */
+/* The replies that the MTA may agree not to wait for; `session_new` stores which. */
 #define NO_REPLIES (SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR)
 #define NO_STEPS   (SMFIP_NOHELO | SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NOUNKNOWN | SMFIP_NODATA)
 
@@ -37,9 +37,9 @@ struct message {
   char from[FROM_SIZE];
   struct mtasts_recipients recipients;
   unsigned fields;      /* header fields, */
-  unsigned forged;      /* of which so many have our own name */
+  unsigned forged;      /* number of fields with our own name */
   unsigned tls_fields;  /* TLS-Required header fields, */
-  unsigned tls_refused; /* of which so many say No */
+  unsigned tls_refused; /* number of those that say No */
 };
 
 struct session {
@@ -59,7 +59,7 @@ static struct {
     .daemon_query.kept.lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
-/* configuration */
+/* Configuration */
 
 static struct mtasts_snapshot *ref_snapshot(void) {
   pthread_mutex_lock(&filter.lock);
@@ -80,7 +80,7 @@ static const struct mtasts_config *config_of(const struct message *message) {
   return message->snapshot->config;
 }
 
-/* life */
+/* Sessions and messages */
 
 static void message_free(struct message *message) {
   if (!message)
@@ -109,7 +109,7 @@ static struct session *session_of(SMFICTX *context) {
   return smfi_getpriv(context);
 }
 
-/* Made with the first callback that comes: an old MTA does not negotiate. NULL: no memory. */
+/* Makes the session at the first callback: an old MTA does not negotiate. NULL: no memory. */
 static struct session *session_get(SMFICTX *context) {
   struct session *session = session_of(context);
   if (session)
@@ -122,12 +122,12 @@ static struct session *session_get(SMFICTX *context) {
   return session;
 }
 
-/* What a callback that only listens returns. */
+/* The return value of a callback that does not act. */
 static sfsistat go_on(const struct session *session, unsigned long no_reply) {
   return session && (session->no_replies & no_reply) ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
-/* {braces} as in the MTA's configuration. */
+/* name: with {braces}, as in the MTA's configuration. */
 static const char *macro(SMFICTX *context, const char *name) {
   char copy[32];
   snprintf(copy, sizeof copy, "%s", name); /* libmilter's argument is not const */
@@ -135,7 +135,7 @@ static const char *macro(SMFICTX *context, const char *name) {
   return value ? value : "";
 }
 
-/* callbacks that listen */
+/* Callbacks that do not act */
 
 static sfsistat on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps,
                              unsigned long reserved2, unsigned long reserved3,
@@ -195,7 +195,7 @@ static sfsistat on_mail(SMFICTX *context, char **arguments) {
   bool authenticated = *macro(context, "{auth_authen}") != '\0';
   message->outbound = mtasts_smtp_client_sends(&session->client, authenticated, config_of(message));
   message->requiretls = has_parameter(arguments + 1, "requiretls");
-  /* Postfix gives the brackets of the path for mail that came by SMTP, and none for other mail. */
+  /* Postfix gives the brackets of the path for mail that came by SMTP, but not for other mail. */
   snprintf(message->from, sizeof message->from, *arguments[0] == '<' ? "%s" : "<%s>", arguments[0]);
   return go_on(session, SMFIP_NR_MAIL);
 }
@@ -226,18 +226,18 @@ static sfsistat on_header(SMFICTX *context, char *field, char *value) {
   return go_on(session, SMFIP_NR_HDR);
 }
 
-/* the end of a message */
+/* The end of a message */
 
-/* Of several fields each would have to be heeded, so none is; and REQUIRETLS goes before it
- * (RFC 8689 sections 4.1 and 5). */
+/* RFC 8689 section 4.1 allows one such field, so several count as none. REQUIRETLS takes precedence
+ * over it (section 5). */
 static bool is_tls_not_required(const struct message *message) {
   return message->tls_fields == 1 && message->tls_refused == 1 && !message->requiretls;
 }
 
 /*
- * Are there more forged fields than may be removed? Postfix goes through all fields of a message
- * for each one that is removed: with 10,000 fields of our name that took it five seconds of
- * processor time, and with one behind a million others a tenth of a second.
+ * Are there more forged fields than may be removed? For each field that is removed, Postfix scans
+ * all fields of the message. For 10,000 fields of our name that took five seconds of processor
+ * time; for one field after a million others, a tenth of a second.
  */
 static bool is_over_limit(const struct message *message) {
   uint64_t limit = config_of(message)->milter.header_limit;
@@ -245,7 +245,7 @@ static bool is_over_limit(const struct message *message) {
          (uint64_t)message->forged * message->fields > limit * FIELDS_EACH;
 }
 
-/* The last one first: those before it keep their numbers. */
+/* Starts with the last one, since the others then keep their numbers. */
 static void remove_forged(SMFICTX *context, const struct message *message) {
   char name[80];
   snprintf(name, sizeof name, "%s", config_of(message)->milter.header);
@@ -280,7 +280,7 @@ static enum mtasts_action action_for(const struct mtasts_assessment *assessment,
   return action == MTASTS_ACTION_REJECT && !assessment->certain ? MTASTS_ACTION_TEMPFAIL : action;
 }
 
-/* All of a message's domains. */
+/* The verdicts for all of a message's domains. */
 struct verdicts {
   struct mtasts_span *domains;
   struct mtasts_assessment *assessments;
@@ -315,7 +315,7 @@ static bool look_up(struct message *message, struct verdicts *verdicts) {
       verdicts->domains ? calloc(verdicts->count, sizeof *verdicts->assessments) : NULL;
   if (!verdicts->assessments) {
     if (verdicts->count > 0)
-      mtasts_log(MTASTS_LOG_ERROR, "out of memory: a message is taken unseen");
+      mtasts_log(MTASTS_LOG_ERROR, "out of memory: a message is accepted unchecked");
     verdicts->count = 0;
     return false;
   }
@@ -338,7 +338,7 @@ static struct mtasts_envelope envelope_of(SMFICTX *context, const struct message
   };
 }
 
-/* Logs each domain. Returns the one that the sender is to be told of, or NULL. */
+/* Logs each domain. Returns the assessment that the sender's reply is about, or NULL. */
 static const struct mtasts_assessment *log_all(SMFICTX *context, const struct message *message,
                                                const struct verdicts *verdicts,
                                                enum mtasts_action *action) {
@@ -377,13 +377,13 @@ static void add_header(SMFICTX *context, const struct message *message,
   smfi_addheader(context, name, value);
 }
 
-/* SMTP has one reply at the end of a message: it is for all recipients. */
+/* SMTP has one reply at the end of a message: it counts for all recipients. */
 static sfsistat act(SMFICTX *context, enum mtasts_action action, char *reply) {
   if (action <= MTASTS_ACTION_ACCEPT)
     return SMFIS_CONTINUE;
   atomic_fetch_add(&filter.held, 1);
   if (action == MTASTS_ACTION_QUARANTINE)
-    /* Where the MTA has no quarantine, the message is not to slip through. */
+    /* If the MTA cannot quarantine, the message must not be delivered. */
     return smfi_quarantine(context, reply) == MI_SUCCESS ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
   bool reject = action == MTASTS_ACTION_REJECT;
   char code[] = "451", extended[] = "4.7.1";
@@ -393,7 +393,7 @@ static sfsistat act(SMFICTX *context, enum mtasts_action action, char *reply) {
   return reject ? SMFIS_REJECT : SMFIS_TEMPFAIL;
 }
 
-/* A flag of ours that nobody can trust is worse than none: by default the message is refused. */
+/* A forged field would be worse than none, so by default the message is refused. */
 static sfsistat act_on_header_limit(SMFICTX *context, const struct message *message) {
   char line[LINE_SIZE];
   char reply[REPLY_SIZE];
@@ -410,7 +410,8 @@ static sfsistat act_on_header_limit(SMFICTX *context, const struct message *mess
   return act(context, action, reply);
 }
 
-/* What the message's domains have to say to it. flagged: it may have a field of ours. */
+/* Acts on the decisions for the message's domains. flagged: the message may get our header field.
+ */
 static sfsistat act_on_domains(SMFICTX *context, struct message *message, bool flagged) {
   struct verdicts verdicts = {.domains = NULL};
   char reply[REPLY_SIZE];
@@ -467,7 +468,7 @@ static sfsistat on_close(SMFICTX *context) {
   return SMFIS_CONTINUE;
 }
 
-/* the whole */
+/* Registration */
 
 bool mtasts_filter_begin(struct mtasts_snapshot *snapshot) {
   static char name[] = "mtasts";

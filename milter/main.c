@@ -1,6 +1,6 @@
 /*
- * mtasts-milter: opens its socket, as root where root starts it, gives root up, and becomes two
- * processes: the supervisor, which has the signals, and the filter.
+ * mtasts-milter: opens its socket (as root if root starts it), gives up root, and becomes two
+ * processes: the supervisor, which receives the signals, and the filter.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #include "supervisor.h"
 
 enum {
-  DRAIN_STEPS = 100, /* a message under way is waited for so often, */
+  DRAIN_STEPS = 100, /* steps that messages under way have to end, */
   DRAIN_STEP_MS = 100,
   BACKLOG = 1024,
 };
@@ -46,14 +46,14 @@ static struct {
   struct mtasts_daemon_main program;
   struct mtasts_snapshot *held; /* the configuration at the start, in the filter */
   struct mtasts_listen_socket listening;
-  bool own; /* the socket: not systemd's */
+  bool own; /* the socket was opened here, not by systemd */
   struct mtasts_supervisor supervisor;
 } milter = {.program = {.name = "mtasts-milter", .usage = usage}, .listening.fd = -1};
 
-/* The configuration at the start: it tells of the socket for good. */
+/* The configuration at the start: its socket settings stay in force for good. */
 static struct mtasts_config *initial;
 
-/* opening */
+/* Opening the socket */
 
 static int open_socket(void) {
   struct mtasts_service_socket given[MTASTS_SERVICE_SOCKETS];
@@ -73,7 +73,7 @@ static int open_socket(void) {
                                  error);
 }
 
-/* the filter */
+/* The filter */
 
 static void say_start(const char *event, const struct mtasts_config *config) {
   bool monitor = config->site_mode == MTASTS_SITE_MONITOR;
@@ -103,8 +103,8 @@ static void reload(void) {
   mtasts_filter_configure(snapshot);
 }
 
-/* A new socket takes the place of one that was removed. libmilter goes on with its descriptor, and
- * sees what that has become when its poll returns, within some seconds. */
+/* Makes a new socket if the old one was removed. libmilter keeps its descriptor number. It uses the
+ * new socket when its poll returns, within some seconds. */
 static void check(void) {
   struct mtasts_listen_socket made;
   char error[MTASTS_ERROR_TEXT];
@@ -128,8 +128,8 @@ static void check(void) {
   told = !listens;
 }
 
-/* libmilter listens from now on where nobody comes: at a name that the kernel made up, and in place
- * of our socket, so that it sees nothing of what becomes of that. */
+/* Replaces libmilter's socket by one at a name that the kernel chooses, to which no MTA connects.
+ * libmilter then does not notice that our socket is closed. */
 static void refuse(void) {
   const struct sockaddr any = {.sa_family = AF_UNIX};
   int nobody = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -140,12 +140,12 @@ static void refuse(void) {
       dup3(nobody, milter.listening.fd, O_CLOEXEC) < 0)
     return;
   if (milter.own)
-    shutdown(old, SHUT_RDWR); /* libmilter's poll keeps it open for some seconds */
+    shutdown(old, SHUT_RDWR); /* libmilter's poll keeps the old socket open for some seconds */
   close(old);
 }
 
-/* One step, in which what has been sent to us is read and what we have said goes out: was it quiet
- * before and after? */
+/* Waits one step, in which received data is read and replies are sent. Was no message under way
+ * before and after it? */
 static bool was_quiet(void) {
   const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1000000};
   bool before = mtasts_filter_busy() == 0;
@@ -153,7 +153,7 @@ static bool was_quiet(void) {
   return before && mtasts_filter_busy() == 0;
 }
 
-/* No MTA comes in any more, and messages under way may end. libmilter's own end would cut them
+/* Refuses new connections, and lets messages under way end. libmilter's own stop would cut them
  * off. */
 static void stop(void) {
   char counts[128];
@@ -166,7 +166,7 @@ static void stop(void) {
   mtasts_filter_counts(counts, sizeof counts);
   mtasts_log(MTASTS_LOG_INFO, "stop %s", counts);
   mtasts_log_close();
-  _exit(EX_OK); /* with no destructors: libmilter's threads still run */
+  _exit(EX_OK); /* without destructors: libmilter's threads still run */
 }
 
 static const struct mtasts_supervisor_commands commands = {
@@ -177,7 +177,7 @@ static int run_filter(void) {
   milter.held = mtasts_snapshot_new(initial);
   signal(SIGPIPE, SIG_IGN);
   mallopt(M_ARENA_MAX, 2);
-  /* The socket is open already: Debian's libmilter takes a descriptor. */
+  /* The socket is open already: Debian's libmilter accepts a descriptor. */
   snprintf(address, sizeof address, "fd:%d", milter.listening.fd);
   if (!milter.held || !mtasts_filter_begin(mtasts_snapshot_ref(milter.held)) ||
       smfi_setconn(address) != MI_SUCCESS || smfi_setbacklog(BACKLOG) != MI_SUCCESS ||
@@ -192,7 +192,7 @@ static int run_filter(void) {
   return smfi_main() == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
 }
 
-/* the supervisor */
+/* The supervisor */
 
 static void ready(void) {
   mtasts_service_notify("READY=1");

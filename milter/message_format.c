@@ -24,7 +24,7 @@ static void put_pair(struct mtasts_strbuf *text, const char *key, const char *va
   mtasts_strbuf_put(text, *value ? value : "-");
 }
 
-/* Of a peer's bytes. */
+/* Writes bytes that a peer sent. */
 static void put_value(struct mtasts_strbuf *text, const char *key, struct mtasts_span bytes) {
   char value[512];
   value[0] = '\0';
@@ -46,7 +46,7 @@ void mtasts_message_format_line(const struct mtasts_envelope *envelope,
   mtasts_strbuf_number(text, assessment->mx_listed);
   mtasts_strbuf_put(text, "/");
   mtasts_strbuf_number(text, assessment->mx_count);
-  /* That nothing can be validated here is no error of the domain. */
+  /* If nothing can be validated here, that is no error of the domain. */
   put_pair(text, " dane=",
            assessment->dane == MTASTS_DANE_UNKNOWN ? "unknown"
                                                    : mtasts_dane_name(assessment->dane));
@@ -92,8 +92,8 @@ void mtasts_message_format_forgery_reply(const struct mtasts_forgery *forgery,
   mtasts_strbuf_put(text, ": more than are removed here; send it without them");
 }
 
-/* A policy domain, or what a sender has put in the place of one, where it must not pass for more:
- * `?` for what neither a name nor an address literal has. */
+/* Writes a policy domain, or what the sender wrote instead of one. The latter must not be able to
+ * forge anything, so `?` replaces characters that neither a name nor an address literal has. */
 static void put_domain(struct mtasts_strbuf *text, const struct mtasts_assessment *assessment) {
   for (const char *at = assessment->domain; *at; at++) {
     bool decided = mtasts_is_alnum(*at) || strchr("-._[]:", *at);
@@ -155,7 +155,7 @@ void mtasts_message_format_reply(const struct mtasts_assessment *assessment,
   mtasts_strbuf_put(text, assessment->mx);
   mtasts_strbuf_put(text, action == MTASTS_ACTION_REJECT
                               ? ": the message cannot be delivered safely and was not sent; the "
-                                "domain's postmaster has to mend the policy"
+                                "domain's postmaster must correct the policy"
                               : ": the message cannot be delivered safely until the domain's "
-                                "postmaster has mended the policy");
+                                "postmaster has corrected the policy");
 }

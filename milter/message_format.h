@@ -1,9 +1,9 @@
 /*
- * message_format.h: the milter's words: the log line, the header field, and what a sender is told.
- * Pure.
+ * message_format.h: the milter's texts: log lines, the header field, and SMTP replies. Pure.
  *
- * Nothing that came over the network is copied into a header field or a reply but names that the
- * parsers have let through, and of what is no name, the characters that one could have.
+ * Of the bytes that came over the network, only names that the parsers have accepted are copied
+ * into a header field or a reply. Of a text that is no name, only characters that a name could have
+ * are copied.
  */
 #ifndef MTASTS_MILTER_MESSAGE_FORMAT_H
 #define MTASTS_MILTER_MESSAGE_FORMAT_H
@@ -12,10 +12,10 @@
 #include "config.h"
 #include "strbuf.h"
 
-/* What is done about mail that an enforce policy leaves without an MX host. */
+/* What to do with mail if an enforce policy lists none of the MX hosts. */
 enum mtasts_action {
   MTASTS_ACTION_NONE,
-  MTASTS_ACTION_ACCEPT, /* it is at risk and taken all the same */
+  MTASTS_ACTION_ACCEPT, /* the mail is at risk and accepted anyway */
   MTASTS_ACTION_QUARANTINE,
   MTASTS_ACTION_TEMPFAIL,
   MTASTS_ACTION_REJECT,
@@ -25,10 +25,10 @@ enum mtasts_action {
 const char *mtasts_action_name(enum mtasts_action action);
 
 struct mtasts_envelope {
-  struct mtasts_span queue_id; /* empty: the MTA has not told */
+  struct mtasts_span queue_id; /* empty: the MTA has not sent it */
   struct mtasts_span from;     /* as MAIL names it, with its brackets */
   bool tls_not_required;       /* one TLS-Required: No field, RFC 8689 section 5 */
-  long milliseconds;           /* that asking took */
+  long milliseconds;           /* that the requests took */
 };
 
 /* `queue=… from=… domain=… verdict=…`, with the keys of mtasts-milter(8). */
@@ -37,19 +37,19 @@ void mtasts_message_format_line(const struct mtasts_envelope *envelope,
                                 enum mtasts_action action, struct mtasts_strbuf *text);
 
 /*
- * The header field's value. False: there is to be none (`header_scope`; any field would tell a
- * recipient that others, perhaps Bcc, exist). alone: no recipients but those of the assessments, of
- * which all are known.
+ * Writes the header field's value. False: no field is to be added, because of `header_scope`: any
+ * field would reveal to a recipient that others exist, perhaps as Bcc. alone: the message has no
+ * recipients but those of the assessments, and all of these are known.
  */
 bool mtasts_message_format_header(enum mtasts_header_scope scope,
                                   const struct mtasts_assessment *assessments, size_t count,
                                   bool alone, bool tls_not_required, struct mtasts_strbuf *text);
 
-/* More header fields of our own name than are removed. */
+/* A message with more header fields of our own name than the milter removes. */
 struct mtasts_forgery {
   const char *header; /* the name */
-  unsigned forged;    /* so many of that name, */
-  unsigned fields;    /* among so many */
+  unsigned forged;    /* fields of that name, */
+  unsigned fields;    /* among all fields */
   unsigned limit;     /* milter.header_limit */
 };
 
@@ -58,11 +58,12 @@ void mtasts_message_format_forgery_line(const struct mtasts_envelope *envelope,
                                         const struct mtasts_forgery *forgery,
                                         enum mtasts_action action, struct mtasts_strbuf *text);
 
-/* What the sender or the postmaster is told of it: as mtasts_message_format_reply. */
+/* The reply about it, for the sender or the postmaster; same form as mtasts_message_format_reply.
+ */
 void mtasts_message_format_forgery_reply(const struct mtasts_forgery *forgery,
                                          struct mtasts_strbuf *text);
 
-/* What the sender is told of mail that is tempfailed or rejected, and the postmaster of mail in
+/* The reply to the sender of mail that is tempfailed or rejected, or to the postmaster for mail in
  * quarantine: one line, without `%`, at most 900 bytes. */
 void mtasts_message_format_reply(const struct mtasts_assessment *assessment,
                                  enum mtasts_action action, struct mtasts_strbuf *text);

@@ -8,21 +8,21 @@
 
 #include "config.h"
 
-/* Who talks to the MTA. */
+/* The client that sends to the MTA. */
 struct mtasts_smtp_client {
   bool local;              /* a process of this host, by no network or by loopback */
-  struct in6_addr address; /* of others; IPv4 mapped */
+  struct in6_addr address; /* of other clients; IPv4 as a mapped address */
 };
 
-/* address: as libmilter tells it; NULL: no network. */
+/* address: from libmilter; NULL: no network. */
 struct mtasts_smtp_client mtasts_smtp_client_of(const struct sockaddr *address);
 
-/* Does the configuration take mail of this client for outbound? authenticated: by SMTP AUTH. */
+/* Does the configuration treat mail from this client as outbound? authenticated: by SMTP AUTH. */
 bool mtasts_smtp_client_sends(const struct mtasts_smtp_client *client, bool authenticated,
                               const struct mtasts_config *config);
 
-/* Does mail for this mailer (Sendmail's, or a transport of Postfix) stay on this host? mailer: "":
- * the MTA has not told, and the mail leaves. */
+/* Does mail for this mailer (Sendmail's, or a transport of Postfix) stay on this host? mailer: ""
+ * if the MTA has not sent it; then the mail leaves this host. */
 bool mtasts_mailer_is_local(const char *mailer, const struct mtasts_config *config);
 
 #endif

@@ -24,7 +24,7 @@ static struct mtasts_span name_at(const struct mtasts_recipients *recipients, si
 }
 
 void mtasts_recipients_add_domain(struct mtasts_recipients *recipients, struct mtasts_span domain) {
-  /* Mail to many of one domain mostly names them in a row. */
+  /* Recipients of the same domain mostly follow each other. */
   if (recipients->count > 0 && mtasts_span_equal(name_at(recipients, recipients->last), domain))
     return;
   if (domain.len == 0 || domain.len > MTASTS_DOMAIN_MAX || !grow(recipients, domain.len + 1)) {
@@ -38,7 +38,7 @@ void mtasts_recipients_add_domain(struct mtasts_recipients *recipients, struct m
   recipients->count++;
 }
 
-/* What stands behind the last `@` that is not in quotes, without the brackets of the path. */
+/* Returns the text after the last `@` that is not in quotes, without the brackets of the path. */
 static struct mtasts_span domain_of(struct mtasts_span path) {
   if (path.len > 0 && path.data[path.len - 1] == '>')
     path.len--;
@@ -55,7 +55,7 @@ static struct mtasts_span domain_of(struct mtasts_span path) {
   return (struct mtasts_span){path.data + domain, path.len - domain};
 }
 
-/* Writes the domain as it is kept. */
+/* Writes the domain in the form in which it is kept. */
 static struct mtasts_span normalise(struct mtasts_span text, struct mtasts_domain *out) {
   if (mtasts_domain_from_text(text, out) == MTASTS_OK)
     return (struct mtasts_span){out->name, out->len};

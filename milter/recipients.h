@@ -10,20 +10,20 @@ enum {
   MTASTS_RECIPIENTS_MAX = 1 << 20, /* bytes of packed names: some 50,000 recipients */
 };
 
-/* Zeros are an empty one. */
+/* All zeros is an empty list. */
 struct mtasts_recipients {
   unsigned char *names;  /* each a length byte and the name */
   size_t size, capacity; /* bytes */
   size_t last;           /* where the last name begins */
-  size_t count;          /* of names */
-  bool local;            /* some do not leave this host */
-  bool cut;              /* some found no room */
+  size_t count;          /* number of names */
+  bool local;            /* some recipients are on this host */
+  bool cut;              /* some did not fit */
 };
 
 /*
- * Adds the domain of a recipient as RCPT names it: `<user@domain>`. What has no domain is local,
- * and so is what `stays` says, or what is one of the local domains. A domain is kept as a policy
- * domain, or in lower case where it cannot be one, such as an address literal.
+ * Adds the domain of a recipient as RCPT names it: `<user@domain>`. A recipient is local if it has
+ * no domain, if `stays` is set, or if its domain is one of the local domains. A domain is kept as a
+ * policy domain, or in lower case if it cannot be one, such as an address literal.
  */
 void mtasts_recipients_add(struct mtasts_recipients *recipients, struct mtasts_span path,
                            bool stays, const struct mtasts_strings *local_domains);
@@ -32,8 +32,9 @@ void mtasts_recipients_add(struct mtasts_recipients *recipients, struct mtasts_s
 void mtasts_recipients_add_domain(struct mtasts_recipients *recipients, struct mtasts_span domain);
 
 /*
- * Each domain once, in alphabetical order: an array of *count spans into the recipients, for the
- * caller to free. NULL: none, or no memory, and *count then tells how many could not be told.
+ * Returns each domain once, in alphabetical order: an array of *count spans into the recipients,
+ * which the caller frees. NULL: none, or no memory; in the latter case *count is the number of
+ * domains that could not be returned.
  */
 struct mtasts_span *mtasts_recipients_domains(const struct mtasts_recipients *recipients,
                                               size_t *count);

@@ -13,9 +13,9 @@
 #include "service.h"
 
 enum {
-  RELOAD = 'r', /* the supervisor's orders; that it says no more means stop */
+  RELOAD = 'r', /* orders of the supervisor; the end of the stream means stop */
   CHECK = 'c',
-  DONE = 'd', /* the child serves, or has reloaded */
+  DONE = 'd', /* the child's reply: it serves, or has reloaded */
 };
 
 static void signals_of_supervisor(sigset_t *set) {
@@ -29,7 +29,7 @@ static bool say(int fd, char word) {
   return send(fd, &word, 1, MSG_NOSIGNAL) == 1;
 }
 
-/* False: the other process has gone, or has nothing more to say. */
+/* False: the other process has ended, or has closed its end. */
 static bool hear(int fd, char *word) {
   ssize_t n;
   while ((n = recv(fd, word, 1, 0)) < 0 && errno == EINTR)
@@ -51,11 +51,11 @@ bool mtasts_supervisor_fork(struct mtasts_supervisor *supervisor) {
   if (supervisor->child < 0)
     close(supervisor->control);
   if (is_child)
-    setpgid(0, 0); /* an interrupt from the terminal is for the supervisor */
+    setpgid(0, 0); /* the terminal's interrupt is for the supervisor only */
   return supervisor->child >= 0;
 }
 
-/* the supervisor */
+/* The supervisor */
 
 static int code_of(int status, bool stopping) {
   if (WIFSIGNALED(status)) {
@@ -76,7 +76,8 @@ static void have_reloaded(const struct mtasts_supervisor *supervisor) {
     mtasts_service_notify("READY=1");
 }
 
-/* Nothing is waited for: a child that hangs must not keep its supervisor from signals. */
+/* Does not wait for the child: one that hangs must not stop the supervisor from handling signals.
+ */
 static void have_checked(const struct mtasts_supervisor *supervisor) {
   char word = CHECK;
   (void)!send(supervisor->control, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -100,7 +101,7 @@ int mtasts_supervisor_watch(const struct mtasts_supervisor *supervisor, void (*r
     if (number == SIGHUP && !stopping) {
       have_reloaded(supervisor);
     } else if (number != SIGHUP && stopping) {
-      mtasts_log(MTASTS_LOG_WARNING, "told twice to stop: messages under way are cut off");
+      mtasts_log(MTASTS_LOG_WARNING, "second request to stop: messages under way are cut off");
       kill(supervisor->child, SIGKILL);
     } else if (number != SIGHUP) {
       stopping = true;
@@ -112,7 +113,7 @@ int mtasts_supervisor_watch(const struct mtasts_supervisor *supervisor, void (*r
   return code_of(status, stopping);
 }
 
-/* the child */
+/* The child */
 
 static struct {
   int control;

@@ -1,7 +1,7 @@
 /*
- * supervisor.h: the milter is two processes. libmilter takes SIGHUP for an end and gives no say in
- * it; so signals go to a supervisor, which tells the filter, its child, to reload or to stop
- * through a socket that both hold. Where either of them ends, the other does.
+ * supervisor.h: the milter is two processes. libmilter treats SIGHUP as a request to stop, which
+ * cannot be changed. So the signals go to a supervisor. It orders its child, the filter, to reload
+ * or to stop through a socket between them. If either process ends, the other ends too.
  */
 #ifndef MTASTS_MILTER_SUPERVISOR_H
 #define MTASTS_MILTER_SUPERVISOR_H
@@ -14,26 +14,27 @@ struct mtasts_supervisor {
   int control; /* this process's end of the socket */
 };
 
-/* Blocks the signals that the supervisor waits for, and forks. In a process with one thread. False:
- * errno is set. */
+/* Blocks the signals that the supervisor waits for, and forks. The process must have one thread.
+ * False: errno is set. */
 bool mtasts_supervisor_fork(struct mtasts_supervisor *supervisor);
 
-/* The supervisor's part, until the child has ended: returns its exit code. ready: called once the
- * child serves. */
+/* Runs the supervisor until the child has ended, and returns the child's exit code. ready: called
+ * once the child serves. */
 int mtasts_supervisor_watch(const struct mtasts_supervisor *supervisor, void (*ready)(void));
 
 enum {
   MTASTS_SUPERVISOR_CHECK = 10, /* seconds between checks */
 };
 
-/* The child's part: what it is told, in a thread of its own. */
+/* The functions of the child that the orders call, in a thread of its own. */
 struct mtasts_supervisor_commands {
   void (*reload)(void);
-  void (*check)(void); /* is all still as it was? Every MTASTS_SUPERVISOR_CHECK seconds */
+  void (*check)(void); /* Is everything unchanged? Called every MTASTS_SUPERVISOR_CHECK seconds */
   void (*stop)(void);  /* does not return */
 };
 
-/* Says that it serves, and waits for orders from now on. False: no thread. commands: static. */
+/* Tells the supervisor that the child serves, and starts to wait for orders. False: no thread.
+ * commands: static. */
 bool mtasts_supervisor_serve(const struct mtasts_supervisor *supervisor,
                              const struct mtasts_supervisor_commands *commands);
 

@@ -44,15 +44,15 @@ static void put_remedy(struct mtasts_strbuf *text, const struct mtasts_domain_de
 
 void mtasts_cert_names_check(const struct mtasts_domain_decision *decided, struct mtasts_span names,
                              struct mtasts_span host, struct mtasts_strbuf *reason) {
-  /* Whoever asks has routed this mail under an enforce policy: what it said cannot be left
-   * aside because nobody can tell it any more. */
+  /* The caller has routed this mail under an enforce policy. If that policy can no longer be read,
+   * delivery is refused: the policy may not be ignored. */
   bool lost = decided->decision.verdict == MTASTS_VERDICT_UNKNOWN && !decided->entry_reply.monitor;
   enum mtasts_verdict verdict = mtasts_domain_decision_verdict(decided);
   if (lost || verdict == MTASTS_VERDICT_DEFER) {
     mtasts_strbuf_put(reason, decided->why);
     return;
   }
-  /* GnuTLS shows the certificate before DANE judges it, and DANE asks for no name (RFC 7672
+  /* GnuTLS shows the certificate before DANE is checked, and DANE requires no name in it (RFC 7672
    * section 3.1.1). */
   if (verdict != MTASTS_VERDICT_ENFORCE || mtasts_cert_names_cover(names, host) ||
       mtasts_domain_decision_dane(decided, host) == MTASTS_DANE_USABLE)

@@ -18,12 +18,12 @@
 #include "tree_check.h"
 
 enum {
-  REMEMBERED = 60,    /* seconds; no TXT record counts for less */
-  AWAY = 30,          /* seconds */
-  RECHECK_WAIT = 100, /* milliseconds for the daemon to take the request */
+  REMEMBERED = 60,    /* seconds; no TXT record is valid for less */
+  AWAY = 30,          /* seconds without asking, after a failure */
+  RECHECK_WAIT = 100, /* milliseconds for mtastsd to take the request */
 };
 
-/* Which file was read, and in which state. All zero if there was none. */
+/* Identifies the file that was read, and its state. All zero if there was none. */
 struct file_state {
   dev_t device;
   ino_t inode;
@@ -33,22 +33,22 @@ struct file_state {
 
 static struct {
   bool config_read;
-  bool config_logged; /* its error */
+  bool config_logged; /* its error was logged */
   pid_t config_pid;   /* the process that has compared config_file with the file */
   struct file_state config_file;
-  struct mtasts_config *config; /* NULL: failed, see config_error */
+  struct mtasts_config *config; /* NULL: it could not be read, see config_error */
   char config_error[MTASTS_ERROR_TEXT];
   bool away_logged;
   int64_t away_until; /* on the monotonic clock, in seconds */
   int64_t remembered_until;
   struct mtasts_domain_decision decided;
-  char buffer[MTASTS_NETSTRING_HEAD + MTASTS_ENTRY_REPLY_MAX + 1]; /* that `decided` points into */
+  char buffer[MTASTS_NETSTRING_HEAD + MTASTS_ENTRY_REPLY_MAX + 1]; /* `decided` points into it */
 } source;
 
 static struct file_state state_of(const char *path) {
   struct stat info;
   struct file_state state;
-  memset(&state, 0, sizeof state); /* with its padding: it is compared as bytes */
+  memset(&state, 0, sizeof state); /* The padding is zeroed too: states are compared as bytes. */
   if (stat(path, &info) == 0) {
     state.device = info.st_dev;
     state.inode = info.st_ino;
@@ -59,11 +59,13 @@ static struct file_state state_of(const char *path) {
   return state;
 }
 
-/* Reads the file unless it is the one that was read. The state is taken first: a change after that
- * is seen by the next process.
+/*
+ * Reads the file unless its state is that of the last read. The state is taken before the read, so
+ * the next process notices a change made during it.
  *
- * MTASTS_CONFIG names another file, but never to a process that has more rights than who started
- * it: secure_getenv. */
+ * MTASTS_CONFIG names another file. A process that has more rights than its caller ignores it:
+ * secure_getenv.
+ */
 static void read_config(void) {
   const char *path = secure_getenv("MTASTS_CONFIG");
   struct file_state state = state_of(path ? path : MTASTS_CONFIG_PATH);
@@ -72,14 +74,15 @@ static void read_config(void) {
   source.config_read = true;
   source.config_logged = false;
   source.config_file = state;
-  source.remembered_until = 0; /* what is known may point into the old one */
+  source.remembered_until = 0; /* the remembered decision may point into the old configuration */
   mtasts_config_free(source.config);
   source.config = NULL;
   if (mtasts_config_load_guest(path, source.config_error, &source.config) != MTASTS_OK)
     source.config = NULL;
 }
 
-/* A process keeps what it has read. A process that was forked off compares once. */
+/* A process keeps the configuration that it has read. A forked process compares the file's state
+ * once. */
 const struct mtasts_config *mtasts_domain_query_config(void) {
   pid_t self = getpid();
   if (source.config_pid != self) {
@@ -88,15 +91,15 @@ const struct mtasts_config *mtasts_domain_query_config(void) {
     if (!source.config && !source.config_logged)
       mtasts_exim_api_log(
           "MTA-STS: configuration: %s: mail for other hosts is deferred until it is "
-          "mended",
+          "corrected",
           source.config_error);
     source.config_logged = true;
   }
   return source.config;
 }
 
-/* Not to be said to each caller of Exim: the first process that needs the configuration logs what
- * is wrong with it. */
+/* Logs nothing, since each caller of Exim would see it. The first process that needs the
+ * configuration logs its error. */
 void mtasts_domain_query_preload(void) {
   read_config();
   if (!source.config)
@@ -124,7 +127,7 @@ static void decide_by_fallback(const struct mtasts_domain *domain,
                         &source.decided.entry_reply);
 }
 
-/* As Exim's user, and with nothing left open for Exim's children. */
+/* Reads as Exim's user, and leaves no descriptor open for Exim's children. */
 static enum mtasts_status read_cache(const struct mtasts_domain *domain) {
   static unsigned char value[MTASTS_ENTRY_SIZE_MAX];
   struct mtasts_entry entry;
@@ -148,7 +151,7 @@ static void log_away(enum mtasts_status status) {
                       source.config->ask.socket, mtasts_status_name(status));
 }
 
-/* Fills in the reply, and `why` where nothing is known. */
+/* Fills in the reply, and `why` if nothing is known. */
 static void learn(const struct mtasts_domain *domain) {
   enum mtasts_status asked = MTASTS_AWAY;
   enum mtasts_status found = MTASTS_OK;
@@ -171,8 +174,8 @@ static void learn(const struct mtasts_domain *domain) {
                                            : mtasts_status_name(found);
   snprintf(source.decided.why, sizeof source.decided.why,
            "MTA-STS: nothing is known of %s (mtastsd: %s; cache: %s); remedy: mtasts query %s",
-           domain->name, asked == MTASTS_OK ? "knows nothing in time" : mtasts_status_name(asked),
-           cache, domain->name);
+           domain->name, asked == MTASTS_OK ? "no answer yet" : mtasts_status_name(asked), cache,
+           domain->name);
 }
 
 static void explain_defer(void) {
@@ -203,11 +206,11 @@ const struct mtasts_domain_decision *mtasts_domain_query_get(struct mtasts_span 
   struct mtasts_domain domain;
   decided->why[0] = '\0';
   if (!mtasts_domain_query_config())
-    return cannot(source.config_error, "mend that file");
+    return cannot(source.config_error, "correct that file");
   if (text.len == 0)
     return cannot("no domain was given", "multi_domain = false on Exim's transport");
-  /* What no policy can be for, an address literal or no name of the DNS at all, fares as it does
-   * without us. */
+  /* An address literal, or a text that is no DNS name, cannot have a policy. Mail for it goes as it
+   * would without us. */
   if (mtasts_domain_from_text(text, &domain) != MTASTS_OK)
     return fixed_verdict(MTASTS_VERDICT_NONE);
   bool remembered = mtasts_clock_seconds() < source.remembered_until &&

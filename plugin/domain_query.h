@@ -1,10 +1,12 @@
 /*
- * domain_query.h: where the plugin's knowledge comes from. mtastsd is asked; where it does not
- * answer, the cache is read. What was learnt of a domain is remembered for a minute, so that the
- * events of one delivery are one question, and a failed question for half a minute, so that a dead
- * daemon costs one wait. All of it is static: Exim has one thread, and its children inherit it.
+ * domain_query.h: asks mtastsd for a domain's decision, and reads the cache if mtastsd does not
+ * answer.
  *
- * Leaves no descriptor, mapping or changed identity behind.
+ * A reply is remembered for a minute, so that all events of one delivery need one request. A failed
+ * request is remembered for half a minute, so that a dead mtastsd costs one wait. All state is
+ * static: Exim has one thread, and its children inherit the state.
+ *
+ * No function leaves a descriptor, a mapping or a changed identity after it returns.
  */
 #ifndef MTASTS_PLUGIN_DOMAIN_QUERY_H
 #define MTASTS_PLUGIN_DOMAIN_QUERY_H
@@ -13,20 +15,20 @@
 #include "domain_decision.h"
 
 /*
- * Never NULL; good until the next call. Where mtasts.conf is malformed or may not be read, or no
- * domain is given, the verdict is defer: neither may silently let mail go without its policy.
+ * Never NULL; valid until the next call. The verdict is defer if mtasts.conf is malformed or may
+ * not be read, or if no domain is given: mail must not silently go without its policy.
  */
 const struct mtasts_domain_decision *mtasts_domain_query_get(struct mtasts_span domain);
 
-/* Has the daemon look up the domain's record again (RFC 8461 section 5.1); does not wait for what
- * comes of it. The domain is forgotten. */
+/* Makes mtastsd look up the domain's record again (RFC 8461 section 5.1), without waiting for the
+ * result. The remembered reply is dropped. */
 void mtasts_domain_query_recheck(const struct mtasts_domain *domain);
 
-/* Reads the configuration, for the processes that Exim forks. Each of them reads it again only if
- * the file is no longer the same. */
+/* Reads the configuration once for all processes that Exim forks. Each of them reads it again only
+ * if the file has changed. */
 void mtasts_domain_query_preload(void);
 
-/* NULL where it cannot be used. */
+/* NULL if the configuration cannot be used. */
 const struct mtasts_config *mtasts_domain_query_config(void);
 
 #endif

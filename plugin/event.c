@@ -3,7 +3,7 @@
 #include "mx_mismatch.h"
 #include "span.h"
 
-/* Exim's numbers (ERRNO_TLSREQUIRED and ERRNO_TLSFAILURE in its macros.h). */
+/* Exim's numbers: ERRNO_TLSREQUIRED and ERRNO_TLSFAILURE in its macros.h. */
 enum {
   ERROR_TLS_FAILURE = -37,
   ERROR_TLS_REQUIRED = -38,
@@ -24,7 +24,7 @@ static enum mtasts_event_name read_name(struct mtasts_span name) {
   return MTASTS_EVENT_OTHER;
 }
 
-/* Digits with or without a minus, up to five; else 0. */
+/* Up to five digits, perhaps after a minus; anything else gives 0. */
 static long read_error(struct mtasts_span word) {
   long error = 0;
   bool minus = mtasts_span_take(&word, '-');
@@ -71,7 +71,7 @@ struct mtasts_event mtasts_event_read(struct mtasts_span name, struct mtasts_spa
   return event;
 }
 
-/* Cut where it is too long for any name. */
+/* Truncates what is too long for any name. */
 static void keep(char *out, size_t size, struct mtasts_span text) {
   size_t len = text.len < size ? text.len : size - 1;
   memcpy(out, text.data, len);
@@ -89,11 +89,11 @@ static bool is_same(const struct mtasts_smtp_session *session, const struct mtas
          is_kept(session->address, sizeof session->address, event->address);
 }
 
-/* The keyword in a line of its own, behind `250-` or `250 `. */
+/* Is the keyword on a line of its own, after `250-` or `250 `? */
 static bool offers_starttls(struct mtasts_span reply) {
   static const char keyword[] = "STARTTLS";
   struct mtasts_span line;
-  mtasts_span_cut(&reply, '\n', &line); /* the first has the server's name */
+  mtasts_span_cut(&reply, '\n', &line); /* the first line has the server's name */
   while (reply.len > 0) {
     size_t i = 0;
     mtasts_span_cut(&reply, '\n', &line);
@@ -160,9 +160,8 @@ static bool says(struct mtasts_span text, const char *words) {
   return text.len > 0 && memmem(text.data, text.len, words, strlen(words)) != NULL;
 }
 
-/* Which of RFC 8460's results a failed handshake is: GnuTLS says no more than "certificate
- * invalid" of one that is self-signed or has expired, and of a name nothing but that verifying
- * failed. */
+/* The RFC 8460 result of a failed handshake. GnuTLS reports a self-signed or expired certificate
+ * only as "certificate invalid", and a wrong name only as a failed verification. */
 static enum mtasts_result_type of_handshake(const struct mtasts_smtp_session *session,
                                             struct mtasts_span text) {
   if (session->certificate != MTASTS_RESULT_SUCCESS)
@@ -186,20 +185,20 @@ static enum mtasts_result_type of_dane(struct mtasts_span text) {
   return MTASTS_RESULT_VALIDATION;
 }
 
-/* A deferral for TLS's sake; SUCCESS: for another. */
+/* The result of a deferral because of TLS; SUCCESS for any other deferral. */
 static enum mtasts_result_type of_deferral(const struct mtasts_smtp_session *session,
                                            const struct mtasts_event *event) {
   if (event->error == ERROR_TLS_REQUIRED)
     return MTASTS_RESULT_NO_STARTTLS; /* not offered, or refused */
   if (event->error == ERROR_TLS_FAILURE)
     return of_handshake(session, event->data);
-  /* A 4xx reply to STARTTLS has no number of its own. */
+  /* For a 4xx reply to STARTTLS Exim has no error number. */
   if (event->error == 0 && session->offered && says(event->data, "after STARTTLS"))
     return MTASTS_RESULT_NO_STARTTLS;
   return MTASTS_RESULT_SUCCESS;
 }
 
-/* Does Exim insist on TLS, so that a deferral is what follows a failure? */
+/* Does Exim require TLS, so that a failure is followed by a deferral? */
 static bool insists(const struct mtasts_domain_decision *decided) {
   enum mtasts_verdict verdict = mtasts_domain_decision_verdict(decided);
   return verdict == MTASTS_VERDICT_ENFORCE || verdict == MTASTS_VERDICT_DANE ||
@@ -220,7 +219,7 @@ static bool of_close(const struct mtasts_smtp_session *session, const struct mta
     return true;
   bool judged = decided->decision.verdict == MTASTS_VERDICT_ENFORCE ||
                 decided->decision.verdict == MTASTS_VERDICT_TESTING;
-  /* Exim takes a certificate's CN for a name; mtasts_cert does not. */
+  /* Exim accepts a certificate's CN as a name; mtasts_cert does not. */
   bool good =
       event->verified && (session->certificate == MTASTS_RESULT_SUCCESS || insists(decided));
   if (event->tls && (good || !judged)) {
@@ -229,11 +228,12 @@ static bool of_close(const struct mtasts_smtp_session *session, const struct mta
     *ending = mtasts_smtp_session_ending_unlisted;
     return true;
   }
-  /* What Exim insists on, msg:host:defer tells better; and one that was never greeted is no
-   * session. */
+  /* If Exim requires TLS, msg:host:defer says more of the failure. A connection without a greeting
+   * is no session. */
   if (insists(decided) || !session->greeted)
     return false;
-  /* One with the right name and date that Exim could not verify is of nobody that is trusted. */
+  /* If name and date are right and Exim could not verify the certificate, its issuer is not
+   * trusted. */
   if (event->tls)
     ending->result = session->certificate != MTASTS_RESULT_SUCCESS ? session->certificate
                      : session->presented                          ? MTASTS_RESULT_NOT_TRUSTED

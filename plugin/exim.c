@@ -18,11 +18,11 @@ enum {
 
 static const char too_many[] = "MTA-STS: more than seven arguments; remedy: see exim-mtasts(8)";
 
-/* The SMTP session that this process, one of Exim's deliveries, has under way. */
+/* The session in progress in this process, one of Exim's deliveries. */
 static struct mtasts_smtp_session session;
 
 struct arguments {
-  bool refused; /* too many: all are empty */
+  bool refused; /* too many arguments: all are empty */
   struct mtasts_span at[ARGUMENTS_MAX];
 };
 
@@ -60,8 +60,8 @@ int mtasts_policy(uschar **yield, int argc, uschar **argv) {
   const struct mtasts_domain_decision *decided = mtasts_domain_query_get(taken.at[0]);
   mtasts_policy_format_policy(decided, taken.at[1], &text);
   bool mismatch = mtasts_policy_format_mismatch(decided, taken.at[1], &first);
-  /* Only a reason has bytes of a message, which name the domain; all else is rebuilt from a parsed
-   * policy, and Exim wants its lists untainted. */
+  /* Only a reason contains bytes of a message: those that name the domain. All else is rebuilt from
+   * a parsed policy, and Exim requires untainted lists. */
   bool tainted = mtasts_domain_decision_verdict(decided) == MTASTS_VERDICT_DEFER || mismatch;
   give_text(yield, &text, tainted);
   if (mismatch)
@@ -69,7 +69,7 @@ int mtasts_policy(uschar **yield, int argc, uschar **argv) {
   return OK;
 }
 
-/* RFC 8460 tells an expired certificate from one that is not trusted; Exim's error does not. */
+/* RFC 8460 distinguishes an expired certificate from an untrusted one; Exim's error does not. */
 static bool has_expired(struct mtasts_span notafter) {
   int64_t when = 0;
   for (size_t i = 0; i < notafter.len; i++) {
@@ -103,8 +103,8 @@ int mtasts_cert(uschar **yield, int argc, uschar **argv) {
   return give_text(yield, &reason, true);
 }
 
-/* Whose session was it? Without a policy it does not matter. False: it cannot be told, and a fault
- * of our DNS is not to be reported as one of the domain. */
+/* Finds the MX name of the session; without a policy it does not matter. False: it cannot be found,
+ * because our DNS failed. Such a fault must not be reported as the domain's. */
 static bool find_mx(const struct mtasts_domain_decision *decided,
                     const struct mtasts_event *event) {
   struct mtasts_span mx;
@@ -117,7 +117,7 @@ static bool find_mx(const struct mtasts_domain_decision *decided,
   return sure;
 }
 
-/* Exim refused the name, though the certificate is for this MX name: so it asked for that of
+/* Exim refused the certificate's name, though it matches this MX name. So Exim required the name of
  * another MX record that leads to the same address. */
 static void find_other(const struct mtasts_domain_decision *decided,
                        const struct mtasts_event *event,
@@ -129,7 +129,7 @@ static void find_other(const struct mtasts_domain_decision *decided,
 }
 
 int mtasts_event(uschar **yield, int argc, uschar **argv) {
-  int error = errno; /* Exim has its own in there, and looks at it behind dane:fail */
+  int error = errno; /* Exim reads its own errno after dane:fail */
   struct arguments taken = take(argc, argv);
   struct mtasts_smtp_session_ending ending;
   struct mtasts_event event =
@@ -166,8 +166,8 @@ int mtasts_mx_ok(uschar **yield, int argc, uschar **argv) {
   return give_constant(yield, allowed ? "yes" : "no");
 }
 
-/* SNI is the MX name (RFC 8461 section 7.1). Only a policy asks for that, so nothing else is looked
- * up. */
+/* The SNI is the MX name (RFC 8461 section 7.1). Only a policy requires that, so without one
+ * nothing is looked up. */
 int mtasts_mx(uschar **yield, int argc, uschar **argv) {
   struct arguments taken = take(argc, argv);
   const struct mtasts_span *host = &taken.at[1];
@@ -181,8 +181,8 @@ int mtasts_mx(uschar **yield, int argc, uschar **argv) {
   return give(yield, mx, true);
 }
 
-/* The names are rebuilt from parsed ones, as those of mtasts_policy are: Exim wants lists
- * untainted. */
+/* The names are rebuilt from parsed ones, like those of mtasts_policy: Exim requires untainted
+ * lists. */
 int mtasts_unlisted(uschar **yield, int argc, uschar **argv) {
   char buffer[MTASTS_UNLISTED_MAX] = "";
   struct mtasts_strbuf text = MTASTS_STRBUF(buffer);
@@ -199,7 +199,7 @@ int mtasts_version(uschar **yield, int argc, uschar **argv) {
   return give_constant(yield, MTASTS_VERSION);
 }
 
-/* Empty, so that it can stand in any of Exim's options. */
+/* Yields an empty string, so that it may stand in any of Exim's options. */
 int mtasts_preload(uschar **yield, int argc, uschar **argv) {
   (void)argc;
   (void)argv;

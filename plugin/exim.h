@@ -1,8 +1,8 @@
 /*
  * exim.h: the functions that Exim calls by ${dlfunc{…/exim-mtasts.so}{NAME}{ARGUMENT}…}; see
- * exim-mtasts(8). All of them return OK whatever happens, since Exim takes anything else for
- * leave to go on without us, and yield a defined string. Exim's argument vector goes wrong past
- * seven arguments, so more are refused.
+ * exim-mtasts(8). Each always returns OK and yields a defined string: after any other status Exim
+ * goes on without the plugin. Exim's argument vector is wrong beyond seven arguments, so more are
+ * refused.
  */
 #ifndef MTASTS_PLUGIN_EXIM_H
 #define MTASTS_PLUGIN_EXIM_H

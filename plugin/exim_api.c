@@ -23,7 +23,7 @@ void mtasts_exim_api_log(const char *format, ...) {
   log_write(0, LOG_MAIN, "%s", line);
 }
 
-/* A number as Exim's expansions give it; false where it is none. */
+/* Reads a number as Exim's expansions write it; false if it is none. */
 static bool read_number(const unsigned char *expanded, unsigned *number) {
   if (!expanded)
     return false;
@@ -50,8 +50,8 @@ bool mtasts_exim_api_user(uid_t *uid, gid_t *gid) {
   return decided;
 }
 
-/* The name may come from a message or from the DNS. It becomes a part of an expansion, so it may
- * have nothing but the characters of a host's name. */
+/* The name may come from a message or from the DNS, and becomes a part of an expansion. So it may
+ * have only the characters of a host name. */
 bool mtasts_exim_api_lookup(const char *type, struct mtasts_span name, struct mtasts_span *answer) {
   char text[sizeof "${lookup dnsdb{>: =}{$value}{}}" + 16 + MTASTS_DOMAIN_MAX];
   for (size_t i = 0; i < name.len; i++)

@@ -16,7 +16,7 @@ bool mtasts_exim_user_become(struct mtasts_exim_user *was) {
   if (!mtasts_exim_api_user(&uid, &gid) || uid == 0 || getresuid(&real, &effective, &saved) != 0 ||
       (real != 0 && saved != 0))
     return false;
-  /* The group while it is still root's to change. */
+  /* The group first, while the process is still root and may change it. */
   if (setegid(gid) != 0)
     return false;
   if (seteuid(uid) != 0) {
@@ -30,7 +30,8 @@ bool mtasts_exim_user_become(struct mtasts_exim_user *was) {
 void mtasts_exim_user_return(const struct mtasts_exim_user *was) {
   if (!was->changed)
     return;
-  /* The user first: only root may take any group. Root as real or saved user, it is allowed. */
+  /* The user first: only root may change to any group. The process may become root again because
+   * its real or saved user is root. */
   if (seteuid(was->uid) != 0 || setegid(was->gid) != 0)
     mtasts_exim_api_log("MTA-STS: the process could not take its user or group back");
 }

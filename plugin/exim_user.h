@@ -1,6 +1,6 @@
 /*
- * exim_user.h: in Exim's routers the process is root. What it reads of the cache it reads as
- * Exim's own user and group, whose rights the cache's owner has given.
+ * exim_user.h: in Exim's routers the process is root. It reads the cache as Exim's own user and
+ * group, to which the owner of the cache has given access.
  */
 #ifndef MTASTS_PLUGIN_EXIM_USER_H
 #define MTASTS_PLUGIN_EXIM_USER_H
@@ -14,8 +14,8 @@ struct mtasts_exim_user {
   gid_t gid;
 };
 
-/* False: it cannot, or could not be root again afterwards; nothing has changed then. A process
- * that is not root stays who it is. */
+/* False: the change failed, or could not be reverted later; nothing is changed then. A process that
+ * is not root keeps its user. */
 bool mtasts_exim_user_become(struct mtasts_exim_user *was);
 void mtasts_exim_user_return(const struct mtasts_exim_user *was);
 

@@ -13,7 +13,7 @@ static bool is_same(const struct mtasts_domain *a, const struct mtasts_domain *b
   return mtasts_span_equal(span_of(a), span_of(b));
 }
 
-/* What is no host name, such as an address, has no alias. */
+/* An address, or any other text that is no host name, has no alias. */
 static void add(const struct mtasts_domain_decision *decided, struct mtasts_span text,
                 struct mtasts_aliases *aliases) {
   struct mtasts_domain mx;
@@ -26,7 +26,8 @@ static void add(const struct mtasts_domain_decision *decided, struct mtasts_span
   aliases->at[aliases->count++] = (struct mtasts_alias){mx, mx, listed};
 }
 
-/* Those that mtastsd knows, if they are not out of date, or if the DNS does not say better. */
+/* Takes the MX hosts that mtastsd knows if they are not out of date, or if the DNS does not answer.
+ */
 static void find_names(const struct mtasts_domain_decision *decided,
                        const struct mtasts_alias_dns *dns, struct mtasts_aliases *aliases) {
   const struct mtasts_entry *entry = &decided->entry_reply.entry;
@@ -44,7 +45,7 @@ static void find_names(const struct mtasts_domain_decision *decided,
   add(decided, span_of(&decided->domain), aliases);
 }
 
-/* False: the DNS does not say. A chain without end leads nowhere. */
+/* False: the DNS does not answer. A chain that is too long leads nowhere. */
 static bool follow(struct mtasts_alias *alias, const struct mtasts_alias_dns *dns) {
   for (unsigned step = 0; step < MTASTS_ALIAS_STEPS; step++) {
     struct mtasts_span answer;
@@ -67,7 +68,7 @@ void mtasts_aliases_find(const struct mtasts_domain_decision *decided,
   find_names(decided, dns, aliases);
   for (size_t i = 0; i < aliases->count; i++)
     if ((aliases->at[i].listed || !enforce) && !follow(&aliases->at[i], dns)) {
-      aliases->unsure = true; /* one name that is not answered is waited for, not each of them */
+      aliases->unsure = true; /* end: only one unanswered name is waited for, not each */
       return;
     }
 }
@@ -90,8 +91,8 @@ static const struct mtasts_domain *best(const struct mtasts_aliases *aliases,
   return found;
 }
 
-/* Where an alias leads may have changed since Exim looked: some change with each answer. So it is
- * one of the aliases, if none of them leads to this host now. */
+/* The target of an alias may have changed since Exim's look-up; some change with each answer. So if
+ * no alias leads to this host now, the best of all aliases is taken. */
 const struct mtasts_domain *mtasts_aliases_name(const struct mtasts_aliases *aliases,
                                                 const struct mtasts_domain *host,
                                                 struct mtasts_span names) {

@@ -7,8 +7,8 @@
 #include "span.h"
 
 enum {
-  KEPT = 60,    /* seconds */
-  TIMEOUT = 10, /* seconds for all names of a domain: Exim waits meanwhile */
+  KEPT = 60,    /* seconds that the names are kept */
+  TIMEOUT = 10, /* seconds for all names of a domain: Exim waits for them */
 };
 
 static struct {
@@ -17,7 +17,8 @@ static struct {
   struct mtasts_aliases aliases;
 } kept;
 
-/* context: when there is no time left, by mtasts_clock_seconds(). Then the DNS does not say. */
+/* context: the end of the time, by mtasts_clock_seconds(). After it the DNS is not asked, and the
+ * answer is false. */
 static bool ask(void *context, const char *type, const struct mtasts_domain *name,
                 struct mtasts_span *answer) {
   const int64_t *end = context;
@@ -38,8 +39,8 @@ static const struct mtasts_aliases *aliases_of(const struct mtasts_domain_decisi
   return &kept.aliases;
 }
 
-/* However old mtastsd's list is: a name that has become the end of an alias since is found out by
- * its certificate. */
+/* mtastsd's list may be of any age. If a name on it has become the end of an alias since, its
+ * certificate shows that. */
 static bool is_mx(const struct mtasts_domain_decision *decided, const struct mtasts_domain *host) {
   struct mtasts_mx_host mx;
   for (size_t cursor = 0; mtasts_mx_next(&decided->entry_reply.entry.mx, &cursor, &mx);)

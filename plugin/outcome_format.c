@@ -11,12 +11,12 @@ enum {
 
 struct subject {
   enum mtasts_policy_type type;
-  const struct mtasts_policy *policy; /* of STS; NULL: none could be had */
+  const struct mtasts_policy *policy; /* the MTA-STS policy; NULL: none could be had */
   enum mtasts_result_type result;
 };
 
-/* Why there is no policy that the domain meant to have: told as its failure, however well the
- * session went (RFC 8460 section 4.3.2.2). */
+/* Why the domain has no policy although it published one. This is reported as the domain's failure,
+ * even if the session succeeded (RFC 8460 section 4.3.2.2). */
 static enum mtasts_result_type of_discovery(const struct mtasts_domain_decision *decided) {
   if (decided->entry_reply.overridden || decided->decision.policy ||
       !decided->entry_reply.has_entry)
@@ -31,14 +31,14 @@ static struct subject subject_of(const struct mtasts_smtp_session_outcome *outco
     return (struct subject){MTASTS_POLICY_TYPE_TLSA, NULL, outcome->ending.result};
   if (discovery != MTASTS_RESULT_SUCCESS)
     return (struct subject){MTASTS_POLICY_TYPE_STS, NULL, discovery};
-  /* An override is this site's own policy: the domain has no part in it. */
+  /* An override is this site's own policy; the domain did not publish it. */
   if (decided->decision.policy && !decided->entry_reply.overridden)
     return (struct subject){MTASTS_POLICY_TYPE_STS, decided->decision.policy,
                             outcome->ending.result};
   return (struct subject){MTASTS_POLICY_TYPE_NOT_FOUND, NULL, outcome->ending.result};
 }
 
-/* `,"key":"value"`, or nothing where the value is empty. */
+/* Writes `,"key":"value"`, or nothing if the value is empty. */
 static void put_pair(struct mtasts_strbuf *text, const char *key, struct mtasts_span value) {
   if (value.len == 0)
     return;
@@ -48,7 +48,8 @@ static void put_pair(struct mtasts_strbuf *text, const char *key, struct mtasts_
   mtasts_strbuf_json(text, value);
 }
 
-/* The policy as its lines, rebuilt, and the mx patterns once more (RFC 8460 section 4.4). */
+/* Writes the policy as lines, rebuilt from the parsed one, and its mx patterns once more (RFC 8460
+ * section 4.4). */
 static void put_policy(struct mtasts_strbuf *text, const struct mtasts_policy *policy) {
   struct mtasts_span pattern;
   mtasts_strbuf_put(text, ",\"policy-string\":[\"version: STSv1\",\"mode: ");
@@ -100,8 +101,8 @@ static void put_datagram(const struct mtasts_smtp_session_outcome *outcome, stru
   put_pair(text, "d", mtasts_span_of(domain));
   mtasts_strbuf_put(text, ",\"policies\":[{\"policy-type\":");
   mtasts_strbuf_number(text, (uint64_t)subject.type);
-  /* The TLSA base domain (RFC 8460 section 4.4), where Exim looks: the host at the end of an alias.
-   */
+  /* The TLSA base domain (RFC 8460 section 4.4) is the one that Exim uses: the host at the end of
+   * an alias. */
   put_pair(
       text, "policy-domain",
       mtasts_span_of(subject.type == MTASTS_POLICY_TYPE_TLSA ? outcome->session->host : domain));

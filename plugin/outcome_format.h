@@ -1,6 +1,6 @@
 /*
- * outcome_format.h: the end of a session, outcome: as a datagram for whoever collects TLS-RPT
- * outcomes, in libtlsrpt's form (one JSON object, no reply), and as one line for people. Pure.
+ * outcome_format.h: the outcome of a session, in two forms. One is a datagram for a collector of
+ * TLS-RPT outcomes, in libtlsrpt's form (one JSON object, no reply); the other is a log line. Pure.
  */
 #ifndef MTASTS_PLUGIN_OUTCOME_FORMAT_H
 #define MTASTS_PLUGIN_OUTCOME_FORMAT_H
@@ -16,15 +16,16 @@ struct mtasts_smtp_session_outcome {
   const struct mtasts_domain_decision *decided;
   const struct mtasts_smtp_session *session;
   struct mtasts_smtp_session_ending ending;
-  struct mtasts_span detail; /* what Exim said of it; may be empty */
+  struct mtasts_span detail; /* Exim's error text; may be empty */
   struct mtasts_span sender; /* our own address; may be empty */
 };
 
-/* The datagram; text: MTASTS_DATAGRAM_MAX bytes. A policy too long for one is left out. */
+/* Writes the datagram. text: MTASTS_DATAGRAM_MAX bytes. A policy that does not fit is left out. */
 void mtasts_outcome_format_datagram(const struct mtasts_smtp_session_outcome *outcome,
                                     struct mtasts_strbuf *text);
 
-/* The log line of a failure that keeps mail back, or would but for site_mode. */
+/* Writes the log line of a failure that keeps mail back, or that would if site_mode were enforce.
+ */
 void mtasts_outcome_format_line(const struct mtasts_smtp_session_outcome *outcome,
                                 struct mtasts_strbuf *text);
 

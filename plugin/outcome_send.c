@@ -35,7 +35,7 @@ static void send_outcome(const struct mtasts_smtp_session_outcome *outcome) {
     send_to(config->outcome.socket, (struct mtasts_span){text.data, text.len});
 }
 
-/* Did Exim keep the mail back for this, or would it but for site_mode? */
+/* Did Exim keep the mail back because of this failure, or would it if site_mode were enforce? */
 static bool keeps_back(const struct mtasts_smtp_session_outcome *outcome) {
   if (outcome->ending.result == MTASTS_RESULT_SUCCESS)
     return false;
@@ -68,7 +68,7 @@ void mtasts_outcome_send_mismatch(const struct mtasts_domain_decision *decided,
       .detail = mx_list,
       .sender = {"", 0},
   };
-  /* Where nothing is enforced a session follows, which is told for itself. */
+  /* If nothing is enforced, a session follows, and it is reported by itself. */
   if (decided->entry_reply.monitor ||
       (last.len == decided->domain.len && memcmp(last.name, decided->domain.name, last.len) == 0))
     return;

@@ -28,7 +28,7 @@ bool mtasts_policy_format_mismatch(const struct mtasts_domain_decision *decided,
   size_t matched = 0;
   while (matched == 0 && mtasts_colon_list_next(&mx_list, &host)) {
     if (host.len == 1 && host.data[0] == '.')
-      continue; /* a null MX (RFC 7505) fails as it does without us */
+      continue; /* a null MX (RFC 7505) fails as it would without us */
     if (hosts++ == 0)
       found = host;
     matched += mtasts_decision_lists(&decided->decision, host);
@@ -62,9 +62,9 @@ void mtasts_policy_format_mismatch_reason(const struct mtasts_domain_decision *d
   mtasts_strbuf_put(text, decided->domain.name);
 }
 
-/* One item of the ignore list: `!` keeps the hosts that the policy's mx pattern matches. [.]
- * because ${extract} eats backslashes; a regular expression because Exim's own `*.x` spans labels
- * and a bare name would be compared by address. */
+/* Writes one item of the ignore list: `!` keeps the hosts that the policy's mx pattern matches. It
+ * is a regular expression because Exim's own `*.x` spans labels, and Exim would compare a bare name
+ * by address. It has [.] because ${extract} removes backslashes. */
 void mtasts_policy_format_keep(struct mtasts_strbuf *text, struct mtasts_span pattern) {
   mtasts_strbuf_put(text, "!^");
   if (mtasts_span_take(&pattern, '*'))
@@ -83,8 +83,9 @@ void mtasts_policy_format_keep(struct mtasts_strbuf *text, struct mtasts_span pa
 static bool put_ignore(struct mtasts_strbuf *text, const struct mtasts_names *patterns) {
   struct mtasts_span pattern;
   size_t start = text->len;
-  /* Exim drops hosts that it ignores before it looks for itself among them, and where it is one
-   * of them drops it and those after it: mail must not go round in circles. */
+  /* Exim drops ignored hosts before it looks for itself among the MX hosts. If it finds itself, it
+   * drops that host and all after it, so that mail does not loop. So the list keeps Exim's own
+   * addresses (`@[]`). */
   mtasts_strbuf_put(text, "<; !@[] ; ");
   for (size_t cursor = 0; mtasts_names_next(patterns, &cursor, &pattern);) {
     mtasts_policy_format_keep(text, pattern);
@@ -149,7 +150,7 @@ static const char *mode_name(enum mtasts_verdict verdict) {
   return verdict == MTASTS_VERDICT_DEFER ? "tempfail" : mtasts_verdict_name(verdict);
 }
 
-/* A look-up of the MX hosts costs Exim a query. It is spared if mtastsd knows them, and the policy
+/* An MX look-up costs Exim a query. It is not needed if mtastsd knows the MX hosts and the policy
  * lists one. */
 static bool must_look_up_mx(const struct mtasts_domain_decision *decided) {
   const struct mtasts_entry *entry = &decided->entry_reply.entry;
@@ -175,7 +176,7 @@ void mtasts_policy_format_policy(const struct mtasts_domain_decision *decided,
     mtasts_strbuf_put(text, " unknown=yes");
   if (decided->entry_reply.monitor)
     mtasts_strbuf_put(text, " monitor=yes");
-  /* Exim looks for TLSA records by itself if it may. */
+  /* Exim looks up TLSA records by itself if it may. */
   if (decided->entry_reply.dane_off)
     mtasts_strbuf_put(text, " dane=off");
   if (mx_list.len == 0 && must_look_up_mx(decided))

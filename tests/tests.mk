@@ -1,5 +1,5 @@
 # Tests. tests/unit/<module>/x_test.c and tests/fuzz/<module>/x_fuzz.c are linked with
-# their module and the modules below it; tests/bench and tests/scenarios with what they name.
+# their module and the modules that it uses; tests/bench and tests/scenarios with those that they name.
 
 test_modules := engine cache common report net daemon plugin milter tool
 unit_SRC := $(foreach m,$(test_modules),$(wildcard tests/unit/$(m)/*_test.c))
@@ -34,7 +34,7 @@ $(foreach m,$(test_modules),$(eval $(call test_module,$(m))))
 .SECONDARY:
 -include tests/unit/plugin.mk
 
-# Simulations: the daemon through time, with a made-up world in the place of net/lookup.c.
+# Simulations: the daemon through time, with a simulated world instead of net/lookup.c.
 WEEK       := $(addprefix $(O)/tests/sim/daemon/,week.o world.o scripted_lookup.o)
 FIGURE     := $(O)/tests/bench/figure.o
 WEEK_BENCH := $(O)/tests/bench/week_bench
@@ -51,7 +51,7 @@ $(WEEK_BENCH).o: tests/bench/week_bench.c
 $(WEEK_BENCH): %: %.o $(WEEK) $(FIGURE) $(call archives,daemon)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,daemon)) -lpthread
 
-# Scenarios: the engine through time, kept in the cache's stored form.
+# Scenarios: the engine through time; entries are kept in the form in which the cache stores them.
 SCENARIOS := $(O)/tests/scenarios/scenarios
 $(O)/tests/scenarios/%.o: tests/scenarios/%.c
 	@mkdir -p $(@D)
@@ -68,8 +68,8 @@ TESTED := $(PROGRAMS) $(PLUGINS) $(LIBS) $(UNITS) $(SCENARIOS) $(REPLAYS)
 deps: ## install the Debian packages that building and testing need
 	@contrib/deps
 
-# The lab skips what it has no root for, and in CI counts that as a failure.
-roots: deps ## install other MTAs, and the other Debian's, in roots of their own, for the lab (as root)
+# The lab skips parts whose root is missing; in CI that is a failure.
+roots: deps ## install other MTAs and the other Debian in root directories, for the lab (as root)
 	@tests/lab/roots || :
 
 tests: $(TESTED) $(LAB) $(PROOF)
@@ -79,14 +79,14 @@ check: roots ## build and run every test
 check-here: tests $(if $(filter other lab,$(TIERS)),other)
 	@tests/run $(O) $(TIERS)
 
-# With the other Debian's compiler and libraries, into a tree of its own. With a sanitizer there is none.
+# With the other Debian's compiler and libraries, into a build tree of its own. Skipped with a sanitizer.
 other: ## build everything in a root of the other Debian as well (as root)
 ifeq ($(findstring -fsanitize,$(CFLAGS)),)
 	@export O=$(O); tests/lab/other true 2>/dev/null || exit 0; \
 	  tests/lab/other make -s -j$$(nproc) O=$(O)-other WERROR=-Werror tests
 endif
 
-demo: deps ## raise a private internet, ask for ten domains, show what comes of it
+demo: deps ## start a private internet, look up ten domains and show the results
 	@tests/lab/roots postfix sendmail || :
 	@$(MAKE) --no-print-directory -s demo-here
 .PHONY: demo-here
@@ -94,9 +94,9 @@ demo-here: $(PROGRAMS) $(PLUGINS) $(LAB)
 	@O=$(O) tests/lab/lab demo
 
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
-asan: ## the tests under address and undefined-behaviour sanitizers
+asan: ## run the tests under the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory O=build-asan CFLAGS="$(SANITIZE) -fsanitize=address,undefined" check-here
-tsan: ## the units and scenarios under the thread sanitizer
+tsan: ## run unit tests and scenarios under the thread sanitizer
 	@$(MAKE) --no-print-directory O=build-tsan CFLAGS="$(SANITIZE) -fsanitize=thread" TIERS="units scenarios" check-here
 
 FUZZ_SECONDS ?= 60
@@ -113,12 +113,12 @@ fuzz-here: $(FUZZERS)
 	done; echo "nothing found"
 
 .PHONY: lint
-lint: ## formatting, static analysis, banned functions, man pages, exported symbols
+lint: ## check formatting, banned functions, man pages and exported symbols; static analysis
 	@contrib/deps lint
 	@$(MAKE) --no-print-directory -s $(O)/engine.a $(O)/libmtasts.so
 	@tests/lint $(O)
 
-# Benches: each beside its limit, medians of interleaved rounds; floods, disk, week and memory: one run beside
+# Benches compare each figure with its limit: medians of interleaved rounds. Floods, disk, week and memory: one run and
 # a fixed limit. tests/bench/run lists the parts.
 $(FIGURE): tests/bench/figure.c
 	@mkdir -p $(@D)
@@ -190,7 +190,7 @@ $(NOOP_MILTER): $(NOOP_MILTER).o
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,milter) -lpthread
 
 .PHONY: bench bench-here
-bench: deps ## measure, each figure beside its limit: docs/performance.md; PARTS="decision dane" for some
+bench: deps ## measure, and compare with the limits (docs/performance.md); PARTS="decision dane" for some
 	@tests/lab/roots postfix || :
 	@$(MAKE) --no-print-directory bench-here
 BENCHES := $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(READERS_BENCH) \

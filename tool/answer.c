@@ -104,7 +104,7 @@ static void print_override(const struct mtasts_override *override, int64_t now) 
   print_patterns(&override->policy.mx);
 }
 
-/* May be NULL where nothing is there to match with. A mode of none has nothing to match. */
+/* The policy to match hosts with. May be NULL; a policy of mode none has nothing to match. */
 static const struct mtasts_policy *matched_policy(const struct mtasts_answer *answer) {
   const struct mtasts_policy *policy = answer->decision->policy;
   return policy && policy->mode != MTASTS_MODE_NONE ? policy : NULL;
@@ -126,7 +126,7 @@ static const char *no_hosts(enum mtasts_mx_state state) {
   return "none";
 }
 
-/* What is to be told of a host's DANE: nothing where it has none. */
+/* The text about a host's DANE; nothing if it has none. */
 static const char *dane_of(const struct mtasts_mx_host *mx) {
   static const char *const words[] = {
       [MTASTS_DANE_USABLE] = "DANE",
@@ -199,7 +199,7 @@ void mtasts_answer_print(const struct mtasts_answer *answer, int64_t now) {
   }
 }
 
-/* table */
+/* The table */
 
 struct mtasts_table *mtasts_answer_table(void) {
   static const char *const headers[] = {"DOMAIN", "RECORD",  "POLICY", "ID",
@@ -226,7 +226,8 @@ static void mx_cell(struct mtasts_table *table, const struct mtasts_answer *answ
     mtasts_table_cell(table, MTASTS_DIM, "-");
 }
 
-/* What is wrong; else the rule without its section, which the report of one domain gives. */
+/* The error, if any; else the rule without its RFC section, which only the report of one domain
+ * shows. */
 static void why_cell(struct mtasts_table *table, const struct mtasts_answer *answer,
                      const struct mtasts_mx_comparison *mx) {
   const struct mtasts_entry *entry = answer->entry;

@@ -16,7 +16,7 @@ enum {
   DRAW_MS = 100,
 };
 
-/* the questions */
+/* Input */
 
 static enum mtasts_supply next(void *context, struct mtasts_lookup_item *item) {
   struct mtasts_batch *batch = context;
@@ -28,9 +28,9 @@ static enum mtasts_supply next(void *context, struct mtasts_lookup_item *item) {
   if (supply == MTASTS_SUPPLY_END) {
     batch->ended = true;
     if (mtasts_domain_list_take(&batch->again, &item->domain)) {
-      item->token = batch; /* for the last time */
+      item->token = batch; /* marks the last attempt */
       supply = MTASTS_SUPPLY_GIVEN;
-    } else if (batch->in_flight > 0) { /* one of them may be kept yet */
+    } else if (batch->in_flight > 0) { /* one of those may need another attempt */
       supply = MTASTS_SUPPLY_LATER;
     }
   }
@@ -38,7 +38,7 @@ static enum mtasts_supply next(void *context, struct mtasts_lookup_item *item) {
   return supply;
 }
 
-/* what became of them */
+/* Results */
 
 static void count_mode(struct mtasts_batch_counts *counts, enum mtasts_mode mode) {
   switch (mode) {
@@ -54,8 +54,8 @@ static void count_mode(struct mtasts_batch_counts *counts, enum mtasts_mode mode
   }
 }
 
-/* By the policy, and not the verdict: DANE may be that. A policy that is kept through an error
- * counts twice: it is there, and so is the error. */
+/* Counts by policy, not by verdict, since the verdict may be DANE. A policy that is kept despite an
+ * error counts twice: once as a policy and once as an error. */
 static void count(struct mtasts_batch_counts *counts, const struct mtasts_lookup_result *result,
                   const struct mtasts_decision *decision) {
   const struct mtasts_entry *entry = result->entry;
@@ -84,7 +84,8 @@ static void done(void *context, const struct mtasts_lookup_item *item,
   count(&batch->counts, result, &decision);
   if (mtasts_lookup_session_storing(batch->session) == MTASTS_STORING_FAILED)
     mtasts_lookup_session_stop(batch->session);
-  /* Others of this turn of the loop come after one that could not be printed. */
+  /* After an answer that could not be printed, others of the same turn of the loop may still come.
+   */
   if (!batch->options->json || batch->code != MTASTS_EXIT_OK)
     return;
   struct mtasts_answer answer = {
@@ -100,7 +101,7 @@ static void done(void *context, const struct mtasts_lookup_item *item,
     mtasts_lookup_session_stop(batch->session);
 }
 
-/* By type, below each other. */
+/* By type, one below the other. */
 static void print_errors(const struct mtasts_batch_counts *counts, FILE *out) {
   const size_t types = sizeof counts->errors / sizeof *counts->errors;
   uint64_t all = 0;
@@ -129,7 +130,7 @@ static void print_summary(const struct mtasts_batch *batch) {
     fprintf(out, "%" PRIu64 " of which mtastsd has no answer yet\n", c->unknown);
 }
 
-/* the run */
+/* The run */
 
 static void on_readable(evutil_socket_t fd, short what, void *context) {
   struct mtasts_batch *batch = context;
@@ -145,7 +146,7 @@ static void on_draw(evutil_socket_t fd, short what, void *context) {
   mtasts_progress_draw(&batch->progress, batch->counts.done + batch->passed_over);
 }
 
-/* What is stored stays. A second signal ends the program the hard way. */
+/* All that is stored stays. A second signal ends the program at once. */
 static void on_signal(evutil_socket_t number, short what, void *context) {
   struct mtasts_batch *batch = context;
   (void)what;
@@ -195,8 +196,8 @@ static bool read_jobs(const struct mtasts_options *options, unsigned long *jobs)
   return false;
 }
 
-/* A look-up in flight has a connection, or for a moment two; half of all descriptors are the
- * resolvers' (net/resolver.c). */
+/* A look-up in flight has one connection, or two for a moment. Half of all descriptors belong to
+ * the resolvers (net/resolver.c). */
 static unsigned fit_jobs(unsigned long jobs) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0)

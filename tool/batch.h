@@ -1,11 +1,10 @@
 /*
- * batch.h: many domains looked up with a progress bar and a summary, for warm and refresh.
+ * batch.h: looks up many domains with a progress bar and a summary, for warm and refresh.
  *
- * With --json each domain gives a line as query does, and the summary goes to standard error.
- * A domain of which mtastsd had no answer in time is asked for once more at the end, when the
- * answer has perhaps come. An interrupt ends the batch and keeps what was learnt; so does a cache
- * that can no longer be written, for then all the rest would be in vain, and mtastsd, where it was
- * asked and goes away.
+ * With --json each domain gives a line as query does, and the summary goes to standard error. If
+ * mtastsd had no answer for a domain in time, the domain is asked for once more at the end. An
+ * interrupt ends the batch and keeps what was learnt. A cache that can no longer be written also
+ * ends it, because the rest would be lost. So does mtastsd, if it was asked and stops answering.
  */
 #ifndef MTASTS_TOOL_BATCH_H
 #define MTASTS_TOOL_BATCH_H
@@ -22,27 +21,27 @@ struct mtasts_batch_counts {
 struct mtasts_batch {
   /* Set before the run. */
   const struct mtasts_options *options;
-  const char *name;                   /* of the command */
+  const char *name;                   /* of the command: warm or refresh */
   struct mtasts_cache_access *access; /* as in lookup_session.h */
-  bool forced;                        /* ask anew, and be able to store it */
-  const char *rest; /* a remark for where mtastsd goes away: what becomes of the rest */
-  int pipe;         /* what `next` reads from and must not wait for; -1: nothing */
-  /* How many domains are to come, for a bar; 0: unknown. Only called where a bar is shown. */
+  bool forced;      /* ask even if the cache has an answer, and fail if nothing can be stored */
+  const char *rest; /* follows the error if mtastsd stops answering: what becomes of the rest */
+  int pipe;         /* `next` reads from it and must not wait for it; -1: no pipe */
+  /* The number of domains to come, for the bar; 0: unknown. Called only if a bar is shown. */
   uint64_t (*total)(void *context);
   enum mtasts_supply (*next)(void *context, struct mtasts_domain *domain);
   void *context;
 
   struct mtasts_progress progress;
-  uint64_t passed_over; /* of the total: what `next` took for no domain */
+  uint64_t passed_over; /* part of the total that held no domain */
   struct mtasts_batch_counts counts;
 
-  /* The batch's own. */
+  /* The fields below are private to the batch. */
   struct mtasts_lookup_session *session;
   struct event *readable; /* the pipe has more */
-  bool ended;             /* `next` has no more */
+  bool ended;             /* `next` has no more domains */
   uint64_t in_flight;
-  struct mtasts_domain_list again; /* to be asked for once more */
-  int signal;                      /* that ended it */
+  struct mtasts_domain_list again; /* domains to be asked for once more */
+  int signal;                      /* the signal that ended the batch; 0: none */
   int code;
 };
 

@@ -55,8 +55,8 @@ const char *mtasts_cache_access_ca_file(const struct mtasts_cache_access *access
   return first_of(access->identity.ca_file, access->ca_file);
 }
 
-/* A clean-shutdown mark is believed by the user alone whose it is, and root has only become that
- * user. */
+/* Only the user who wrote a clean-shutdown mark trusts it. If root has become that user for this
+ * command, it does not count. */
 static enum mtasts_status check(const struct mtasts_cache_access *access) {
   const char *path = mtasts_cache_access_path(access);
   if (access->identity.refused != 0)
@@ -67,7 +67,7 @@ static enum mtasts_status check(const struct mtasts_cache_access *access) {
 }
 
 /* A backup in a directory of its own has no lock.mdb yet. Its owner makes one, as a writer would;
- * without one there is no writer. */
+ * without lock.mdb there is no writer. */
 static void make_lock(const char *directory) {
   const struct mtasts_owner owner = {(uid_t)-1, (gid_t)-1};
   struct stat found;
@@ -138,8 +138,8 @@ enum mtasts_status mtasts_cache_access_recover(struct mtasts_cache_access *acces
   return status;
 }
 
-/* Of what cannot be read, although a page may have nothing wrong with it. */
-static int complain_corrupt(const struct mtasts_cache_access *access) {
+/* The file cannot be read, even if no page of it is damaged. */
+static int print_corrupt(const struct mtasts_cache_access *access) {
   unsigned format = mtasts_format_unknown(mtasts_cache_access_path(access));
   if (format != 0)
     mtasts_print_error(
@@ -161,7 +161,7 @@ static bool is_daemons(const struct mtasts_cache_access *access) {
 
 static int print_no_file(const struct mtasts_cache_access *access, int error) {
   if (error == ENOTDIR) {
-    mtasts_print_error(access->directory, "is not a directory, or what stands above it is none");
+    mtasts_print_error(access->directory, "is not a directory, or is below a file");
     return access->creating ? MTASTS_EXIT_CREATE : MTASTS_EXIT_NOFILE;
   }
   if (access->creating) {
@@ -190,7 +190,7 @@ static int print_no_permission(const struct mtasts_cache_access *access, int err
   return MTASTS_EXIT_DENIED;
 }
 
-/* The disk is full, or broken; or the table of readers is full. */
+/* The disk is full or broken, or the table of readers is full. */
 static int print_io_error(const struct mtasts_cache_access *access, enum mtasts_status status,
                           int error) {
   bool full = error == ENOSPC || error == EDQUOT;
@@ -210,7 +210,7 @@ int mtasts_cache_access_print_error(const struct mtasts_cache_access *access,
   case MTASTS_PERMISSION:
     return print_no_permission(access, error);
   case MTASTS_CORRUPT:
-    return complain_corrupt(access);
+    return print_corrupt(access);
   case MTASTS_LOCKED:
     mtasts_print_error(where, "%s",
                        is_daemons(access)
@@ -250,7 +250,7 @@ int mtasts_cache_access_open(const struct mtasts_options *options,
   if (wanted != MTASTS_CACHE_ACCESS_CREATE)
     status = mtasts_cache_access_read(access);
   if (status == MTASTS_OK && wanted != MTASTS_CACHE_ACCESS_READ) {
-    /* One environment is open once in a process at a time. */
+    /* A process may open an LMDB environment only once at a time. */
     mtasts_cache_close(access->cache);
     access->cache = NULL;
     status = mtasts_cache_access_write(access);

@@ -1,9 +1,10 @@
 /*
- * mtasts cache backup: a copy of the cache in one file, while mtastsd writes it.
+ * mtasts cache backup: copies the cache to one file while mtastsd writes to it.
  *
- * Two processes, so that root can write where only root may and yet opens no cache as root
+ * Two processes do it, so that root can write where only root may and yet opens no cache as root
  * (identity.h). The child makes an empty file of its own, gives up root, and copies. The parent
- * waits, and then gives the file its name, or removes it; it reads nothing but the child's counts.
+ * waits, and then gives the file its name, or removes it. It reads nothing from the child but its
+ * counts.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,7 +24,7 @@
 #include "walk.h"
 
 enum {
-  DRAWS = 5 /* a second */
+  DRAWS = 5 /* per second */
 };
 
 struct showing {
@@ -40,7 +41,8 @@ static void show(void *context, uint64_t domains) {
   mtasts_progress_draw(&showing->progress, domains);
 }
 
-static int complain_file(const struct mtasts_target *target, enum mtasts_status status, int error) {
+static int print_file_error(const struct mtasts_target *target, enum mtasts_status status,
+                            int error) {
   mtasts_print_error(target->path, "cannot be written: %s", mtasts_env_reason(status, error));
   return status == MTASTS_NO_MEMORY ? MTASTS_EXIT_MEMORY : MTASTS_EXIT_IO;
 }
@@ -51,7 +53,7 @@ static int copy(struct mtasts_backup *backup, const struct mtasts_cache_access *
   struct mtasts_cache_space space = {.domains = {0}};
   const bool shown = isatty(STDERR_FILENO);
   if (shown)
-    mtasts_cache_space(access->cache, &space); /* without it there is no total to show */
+    mtasts_cache_space(access->cache, &space); /* if it fails there is no total to show */
   mtasts_progress_begin(&showing.progress, shown,
                         space.domains[MTASTS_WALK_POLICIES] + space.domains[MTASTS_WALK_ABSENT]);
   enum mtasts_status status = mtasts_backup_copy(backup, access->cache, show, &showing, counts);
@@ -60,19 +62,19 @@ static int copy(struct mtasts_backup *backup, const struct mtasts_cache_access *
   if (status == MTASTS_OK)
     return MTASTS_EXIT_OK;
   if (mtasts_backup_file_failed(backup))
-    return complain_file(target, status, error);
+    return print_file_error(target, status, error);
   errno = error;
   return mtasts_cache_access_print_error(access, status);
 }
 
-/* In the child. The empty file is made by who opened it, before root is given up. */
+/* In the child: makes the empty file as the user that runs the command, before root is given up. */
 static int work(const struct mtasts_options *options, const struct mtasts_target *target,
                 struct mtasts_backup_counts *counts) {
   struct mtasts_backup *backup;
   struct mtasts_cache_access access = {0};
   enum mtasts_status status = mtasts_backup_begin(target->fd, &backup);
   if (status != MTASTS_OK)
-    return complain_file(target, status, errno);
+    return print_file_error(target, status, errno);
   int code = mtasts_cache_access_open(options, MTASTS_CACHE_ACCESS_READ, &access);
   if (code == MTASTS_EXIT_OK)
     code = copy(backup, &access, target, counts);
@@ -114,7 +116,7 @@ static void pass_on(int signal) {
   kill((pid_t)copying, signal);
 }
 
-/* So that nothing is left behind: the child ends of the signal, and the parent cleans up. */
+/* So that no file is left over: the child ends by the signal, and the parent cleans up. */
 static void pass_signals_on(pid_t pid) {
   static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
   copying = pid;
@@ -138,7 +140,8 @@ static int copy_in_child(const struct mtasts_options *options, const struct mtas
   }
   pass_signals_on(pid);
   close(ends[1]);
-  int code = wait_for(pid, target->path); /* the counts fit into the pipe */
+  int code =
+      wait_for(pid, target->path); /* the counts fit into the pipe, so the child never blocks */
   if (code == MTASTS_EXIT_OK && read(ends[0], counts, sizeof *counts) != (ssize_t)sizeof *counts)
     code = MTASTS_EXIT_IO;
   close(ends[0]);

@@ -1,5 +1,5 @@
 /*
- * mtasts cache remove, clear, expire, verify, compact: mending the cache.
+ * mtasts cache remove, clear, expire, verify, compact: changes to the cache.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 #include "walk.h"
 
 enum {
-  REPLY_MAX = 1024, /* bytes of a reply that has nothing but words */
+  REPLY_MAX = 1024, /* bytes of a reply that is only a status line */
 };
 
 static int print_removed(const struct mtasts_options *options, uint64_t removed) {
@@ -33,7 +33,8 @@ static int not_cached(const struct mtasts_cache_access *access,
   return MTASTS_EXIT_NO;
 }
 
-/* By mtastsd, which answers when the domain is gone. Complains and returns an exit code. */
+/* Has mtastsd remove the domain; it answers when the domain is gone. On failure prints an error and
+ * returns an exit code. */
 static int remove_there(const struct mtasts_cache_access *access,
                         const struct mtasts_domain *domain) {
   const struct mtasts_config *config = access->config;
@@ -88,7 +89,7 @@ static int run_remove(const struct mtasts_options *options) {
   return mtasts_cache_access_close(&access, worst > printed ? worst : printed);
 }
 
-/* Asks where somebody sits there; elsewhere the command itself is the word. */
+/* Asks on a terminal; without a terminal the command itself is the confirmation. */
 static bool confirmed(const struct mtasts_options *options, const char *directory) {
   char line[16] = "";
   if (options->yes || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
@@ -97,7 +98,7 @@ static bool confirmed(const struct mtasts_options *options, const char *director
   return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
-/* One of the store's functions that remove many at once. */
+/* Runs one of the store's functions that remove many domains at once. */
 static int remove_many(const struct mtasts_options *options, struct mtasts_cache_access *access,
                        enum mtasts_status status, uint64_t removed) {
   int code = status == MTASTS_OK ? print_removed(options, removed)
@@ -129,7 +130,7 @@ static int run_expire(const struct mtasts_options *options) {
   return remove_many(options, &access, status, removed);
 }
 
-/* verify */
+/* The command verify */
 
 struct verification {
   uint64_t seen, damaged, removed;
@@ -162,7 +163,7 @@ static int print_verification(const struct mtasts_options *options,
   return MTASTS_EXIT_OK;
 }
 
-/* Looks at every page, whatever the clean-shutdown mark says, before LMDB believes any. */
+/* Checks every page before LMDB reads any, even if there is a clean-shutdown mark. */
 static int open_checked(const struct mtasts_options *options, struct mtasts_cache_access *access) {
   int code = mtasts_cache_access_load(options, MTASTS_CACHE_ACCESS_CHANGE, access);
   if (code != MTASTS_EXIT_OK)
@@ -216,8 +217,8 @@ static int run_compact(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_cache_remove = {
     .name = "cache remove",
     .arguments = "DOMAIN...",
-    .summary = "Forgets domains, so that they are looked up anew",
-    .help = "Exit 1 where a domain was not in the cache.\n\n"
+    .summary = "Forgets domains, so that they are looked up again",
+    .help = "Exit 1 if a domain was not in the cache.\n\n"
             "Examples:\n"
             "  mtasts cache remove example.com example.net\n",
     .least = 1,
@@ -240,7 +241,7 @@ const struct mtasts_command mtasts_command_cache_clear = {
 const struct mtasts_command mtasts_command_cache_expire = {
     .name = "cache expire",
     .arguments = "",
-    .summary = "Removes what time has made useless",
+    .summary = "Removes obsolete entries",
     .help = "Policies a week past their expiry, and absent domains a day past their next check.\n\n"
             "Examples:\n"
             "  mtasts cache expire\n",
@@ -253,8 +254,8 @@ const struct mtasts_command mtasts_command_cache_verify = {
     .name = "cache verify",
     .arguments = "[--repair]",
     .summary = "Reads every stored value; names the damaged ones",
-    .help = "  --repair  remove the damaged ones; they are looked up anew when needed\n\n"
-            "Exit 65 where damaged values are left.\n\n"
+    .help = "  --repair  remove the damaged ones; they are looked up again when needed\n\n"
+            "Exit 65 if damaged values are left.\n\n"
             "Examples:\n"
             "  mtasts cache verify --repair\n",
     .least = 0,

@@ -1,5 +1,5 @@
 /*
- * mtasts cache list, show, stats: looking at the cache.
+ * mtasts cache list, show, stats: output of the cache's contents.
  */
 #include <fnmatch.h>
 #include <inttypes.h>
@@ -22,7 +22,7 @@ enum {
   SPACE_BAR = 20 /* columns */
 };
 
-/* What `--filter` lets through. Terms of one kind widen it, terms of different kinds narrow. */
+/* The terms of `--filter`. Terms of one kind add up; terms of different kinds must all hold. */
 struct filter {
   const char *states[4]; /* names that mtasts_entry_state_name gives */
   size_t state_count;
@@ -62,7 +62,7 @@ static bool add_term(struct filter *filter, const char *term) {
   return add_state(filter, term);
 }
 
-/* The terms point into the options, where commas become ends. */
+/* The terms point into the options, where NULs replace the commas. */
 static bool read_filter(const struct mtasts_options *options, struct filter *filter) {
   for (size_t i = 0; i < options->filters.count; i++) {
     char *rest = options->filters.items[i];
@@ -89,7 +89,7 @@ static bool passes(const struct filter *filter, const struct mtasts_domain *doma
          (!filter->glob || fnmatch(filter->glob, domain->name, 0) == 0);
 }
 
-/* list */
+/* The command list */
 
 struct listing {
   const struct mtasts_options *options;
@@ -164,7 +164,7 @@ static int run_list(const struct mtasts_options *options) {
   return mtasts_cache_access_close(&access, listing.code);
 }
 
-/* show */
+/* The command show */
 
 static int show_one(const struct mtasts_options *options, const struct mtasts_cache_access *access,
                     struct mtasts_reader *reader, const char *text) {
@@ -210,9 +210,9 @@ static int run_show(const struct mtasts_options *options) {
   return mtasts_cache_access_close(&access, worst);
 }
 
-/* stats */
+/* The command stats */
 
-/* What mtastsd counts, where it runs and this cache is its own; else NULL. */
+/* The counters of mtastsd, if it runs and this cache is its own; else NULL. */
 static json_t *daemon_stats(const struct mtasts_options *options,
                             const struct mtasts_config *config) {
   char buffer[8192];
@@ -259,14 +259,14 @@ static json_t *stats_json(const struct mtasts_cache_stats *s, const struct mtast
   return json;
 }
 
-/* What somebody should look at. */
+/* A count that an administrator should look at. */
 static void print_warning(const char *name, uint64_t count, const char *words) {
   if (count > 0)
     printf("%s%-11s %" PRIu64 "%s: %s\n", mtasts_colour_on(MTASTS_YELLOW), name, count,
            mtasts_colour_off(MTASTS_YELLOW), words);
 }
 
-/* The file grows as it fills: what it may become is what there is to be used up. */
+/* The file grows as it fills: the space used is shown as a share of its maximum. */
 static void print_space(const struct mtasts_cache_stats *s, uint64_t max) {
   char data[MTASTS_OUT_TEXT_MAX], used[MTASTS_OUT_TEXT_MAX], size[MTASTS_OUT_TEXT_MAX];
   char idle[MTASTS_OUT_TEXT_MAX], bar[SPACE_BAR + 3];
@@ -333,8 +333,7 @@ static void print_failures(const json_t *daemon) {
     putchar('\n');
 }
 
-/* The bound within which so many hundredths of the answers came that waited; NULL: past all bounds.
- */
+/* The bound within which `percent` of the delayed answers came; NULL: beyond all bounds. */
 static const char *wait_bound(json_t *waits, json_int_t all, json_int_t percent) {
   const char *bound;
   json_t *count;
@@ -423,7 +422,7 @@ const struct mtasts_command mtasts_command_cache_show = {
     .name = "cache show",
     .arguments = "DOMAIN...",
     .summary = "All that the cache knows of a domain",
-    .help = "Exit 1 where a domain is not in the cache.\n\n"
+    .help = "Exit 1 if a domain is not in the cache.\n\n"
             "Examples:\n"
             "  mtasts cache show example.com\n",
     .least = 1,

@@ -1,5 +1,5 @@
 /*
- * mtasts cache export, import: the cache as JSON lines.
+ * mtasts cache export, import: writes and reads the cache as JSON lines.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -43,7 +43,7 @@ static int run_export(const struct mtasts_options *options) {
   return mtasts_cache_access_close(&access, code);
 }
 
-/* import */
+/* The command import */
 
 struct import {
   const char *name; /* of the file */
@@ -52,11 +52,11 @@ struct import {
   struct mtasts_entry_buffers *store;
   uint64_t imported, bad;
 
-  /* Where mtastsd takes the lines in. */
+  /* Used if mtastsd imports the lines. */
   struct event_base *base;
-  struct mtasts_daemon_client *client; /* NULL: it does not */
+  struct mtasts_daemon_client *client; /* NULL: mtastsd does not import */
   unsigned in_flight;
-  int code; /* why no more is sent */
+  int code; /* why no more lines are sent */
 };
 
 static void taken_in(void *context, enum mtasts_status status, struct mtasts_span reply) {
@@ -66,7 +66,7 @@ static void taken_in(void *context, enum mtasts_status status, struct mtasts_spa
   if (status == MTASTS_OK && mtasts_daemon_access_says(&reply, "OK")) {
     import->imported++;
   } else if (import->code == MTASTS_EXIT_OK) {
-    /* The line was found to be good: no other will fare better. */
+    /* The line is valid, so mtastsd would refuse the others too. */
     import->code = MTASTS_EXIT_AWAY;
     if (status == MTASTS_OK)
       import->code = mtasts_daemon_access_refused(config, reply);
@@ -79,13 +79,13 @@ static void wait_for_room(struct import *import, unsigned max) {
   while (import->in_flight > max && event_base_loop(import->base, EVLOOP_ONCE) == 0)
     continue;
   if (import->in_flight > max && import->code == MTASTS_EXIT_OK) {
-    /* The loop has failed: what was sent is not known to be stored. */
+    /* The loop has failed: it is not known whether the lines that were sent are stored. */
     mtasts_print_error(import->name, "not all is imported: the event loop ended; run it again");
     import->code = MTASTS_EXIT_IO;
   }
 }
 
-/* mtastsd commits in groups, so that many lines must be under way. */
+/* Many lines must be in flight, because mtastsd commits in groups. */
 static void send_line(struct import *import, struct mtasts_span line) {
   wait_for_room(import, MTASTS_DAEMON_CLIENT_MAX - 1);
   if (import->code != MTASTS_EXIT_OK)
@@ -98,7 +98,7 @@ static void send_line(struct import *import, struct mtasts_span line) {
     taken_in(import, status, line);
 }
 
-/* Returns an exit code: may others follow? */
+/* Returns an exit code; MTASTS_EXIT_OK: the next line may follow. */
 static int import_line(struct import *import, struct mtasts_span line) {
   struct mtasts_domain domain;
   struct mtasts_entry entry;
@@ -201,10 +201,11 @@ const struct mtasts_command mtasts_command_cache_import = {
     .name = "cache import",
     .arguments = "[FILE]",
     .summary = "Reads JSON lines into the cache",
-    .help = "Reads standard input without FILE. What is there of a domain is replaced. Malformed\n"
-            "lines are named and passed over; exit 65 where there were any.\n\n"
-            "Examples:\n"
-            "  mtasts --cache /tmp/cache cache import backup.jsonl\n",
+    .help =
+        "Reads standard input without FILE. An existing entry of a domain is replaced. Malformed\n"
+        "lines are reported and skipped; exit 65 if there were any.\n\n"
+        "Examples:\n"
+        "  mtasts --cache /tmp/cache cache import backup.jsonl\n",
     .least = 0,
     .max = 1,
     .run = run_import,

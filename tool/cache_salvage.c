@@ -1,5 +1,5 @@
 /*
- * mtasts cache salvage: what can be read of a damaged cache, in a new one.
+ * mtasts cache salvage: copies what can be read of a damaged cache into a new one.
  */
 #include <inttypes.h>
 #include <time.h>
@@ -21,7 +21,7 @@ static int print_salvaged(const struct mtasts_options *options,
   return MTASTS_EXIT_OK;
 }
 
-/* The cache's own data.mdb, which is moved aside. A sound one stays. */
+/* Salvages the cache's own data.mdb, which is renamed. An undamaged one stays. */
 static int salvage_own(const struct mtasts_options *options, struct mtasts_cache_access *access) {
   struct mtasts_salvaged salvaged = {.status = MTASTS_OK};
   enum mtasts_status status = mtasts_cache_access_read(access);
@@ -71,7 +71,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_cache_salvage = {
     .name = "cache salvage",
     .arguments = "[FILE]",
-    .summary = "Puts what can be read of a damaged cache into a new one",
+    .summary = "Copies what can be read of a damaged cache into a new one",
     .help = "Without FILE the cache's own data.mdb, if it is damaged: it is kept "
             "as\n" MTASTS_FILE_DAMAGED
             ". With FILE a data.mdb from elsewhere, into the cache that is there; of a\n"

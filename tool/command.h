@@ -1,5 +1,5 @@
 /*
- * command.h: what main.c knows of a command, and the exit codes (mtasts(1)): those of
+ * command.h: the description of a command for main.c, and the exit codes (mtasts(1)): those of
  * sysexits(3), and one of our own.
  */
 #ifndef MTASTS_TOOL_COMMAND_H
@@ -15,11 +15,11 @@ enum mtasts_exit {
   MTASTS_EXIT_USAGE = EX_USAGE,      /* wrong options or arguments */
   MTASTS_EXIT_DATA = EX_DATAERR,     /* malformed input */
   MTASTS_EXIT_NOFILE = EX_NOINPUT,   /* no such file */
-  MTASTS_EXIT_AWAY = EX_UNAVAILABLE, /* no resolver answers, or mtastsd no more */
+  MTASTS_EXIT_AWAY = EX_UNAVAILABLE, /* no resolver answers, or mtastsd has stopped answering */
   MTASTS_EXIT_MEMORY = EX_OSERR,
   MTASTS_EXIT_CREATE = EX_CANTCREAT, /* cannot create */
   MTASTS_EXIT_IO = EX_IOERR,
-  MTASTS_EXIT_LATER = EX_TEMPFAIL, /* verdict defer, or somebody else is writing */
+  MTASTS_EXIT_LATER = EX_TEMPFAIL, /* verdict defer, or another process is writing */
   MTASTS_EXIT_DENIED = EX_NOPERM,  /* no permission */
   MTASTS_EXIT_CONFIG = EX_CONFIG,
 };
@@ -29,7 +29,7 @@ struct mtasts_command {
   const char *arguments; /* "[--offline] DOMAIN…" */
   const char *summary;   /* one line of the list of commands */
   const char *help;      /* options and examples */
-  size_t least, max;     /* words it takes */
+  size_t least, max;     /* number of words that it takes */
   int (*run)(const struct mtasts_options *options);
 };
 

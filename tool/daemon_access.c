@@ -8,9 +8,9 @@
 #include "span.h"
 
 enum {
-  PROBE_WAIT = 2000, /* milliseconds; counters wait for nothing, so that even this is long */
+  PROBE_WAIT = 2000, /* milliseconds; counters need no look-up, so this is ample */
   GRACE = 2000,      /* milliseconds */
-  STATS_MAX = 8192,  /* bytes of the counters and their framing */
+  STATS_MAX = 8192,  /* bytes of the counters and the netstring around them */
 };
 
 static const char going_on[] = "going on without it";

@@ -66,7 +66,7 @@ void mtasts_daemon_client_free(struct mtasts_daemon_client *client) {
   free(client);
 }
 
-/* Ends the connection, and with it what was asked on it. */
+/* Ends the connection, and with it the request on it. */
 static void fail(struct line *line, enum mtasts_status status) {
   mtasts_daemon_client_fn *done = line->done;
   void *context = line->context;
@@ -94,12 +94,12 @@ static void on_read(struct bufferevent *io, void *context) {
     state = mtasts_netstring_read(bytes, MTASTS_DAEMON_ACCESS_REPLY_MAX, &reply, &used);
   if (state == MTASTS_NETSTRING_PART)
     return;
-  if (state == MTASTS_NETSTRING_BAD || used < size) { /* more than was asked for */
+  if (state == MTASTS_NETSTRING_BAD || used < size) { /* more bytes than one reply */
     fail(line, MTASTS_CORRUPT);
     return;
   }
   mtasts_daemon_client_fn *done = line->done;
-  rest(line); /* `done` may ask on it at once */
+  rest(line); /* `done` may send the next request on it at once */
   bufferevent_incref(io);
   done(line->context, MTASTS_OK, reply);
   evbuffer_drain(input, used);
@@ -111,8 +111,8 @@ static void on_event(struct bufferevent *io, short what, void *context) {
   fail(context, what & BEV_EVENT_TIMEOUT ? MTASTS_TIMEOUT : MTASTS_AWAY);
 }
 
-/* Returns a descriptor, or -1 with errno set. A unix socket is connected at once, or not at all
- * where too many wait to be accepted. */
+/* Returns a descriptor, or -1 with errno set. A unix socket connects at once, or fails if too many
+ * connections wait to be accepted. */
 static int connect_to(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t len = strlen(path);

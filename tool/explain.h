@@ -1,5 +1,5 @@
 /*
- * explain.h: the steps of a look-up, kept for `query --explain`.
+ * explain.h: collects the steps of a look-up for `query --explain`.
  */
 #ifndef MTASTS_TOOL_EXPLAIN_H
 #define MTASTS_TOOL_EXPLAIN_H
@@ -9,7 +9,7 @@
 #include "mtasts.h"
 
 /* A mtasts_trace_fn; context is a json_t array, to which it appends
- * {"ms":12.3,"section":"3.1","text":"…"}. Sections are of RFC 8461 unless they begin with their own
+ * {"ms":12.3,"section":"3.1","text":"…"}. A section is of RFC 8461 unless it begins with another
  * RFC. */
 void mtasts_explain_step(void *context, uint64_t microseconds, const char *section,
                          const char *text);

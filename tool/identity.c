@@ -18,8 +18,8 @@
 #include "out.h"
 
 enum {
-  NOBODY = 65534,         /* of Linux, whatever its name */
-  CA_FILE_MAX = 64 << 20, /* bytes; the system's own are a quarter of one */
+  NOBODY = 65534,         /* Linux's uid of nobody, even if the user has another name */
+  CA_FILE_MAX = 64 << 20, /* bytes; a system's bundle has a quarter of a megabyte */
 };
 
 struct user {
@@ -27,15 +27,15 @@ struct user {
   gid_t gid;
 };
 
-/* No capability, and none to be had by running another program. */
+/* No capability, and none that another program could regain. */
 static bool give_up_capabilities(void) {
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
   const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
   return syscall(SYS_capset, &header, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
-/* The user last: who is not root any more may change no groups. A root that may change none (of a
- * user namespace) stays in those that it has, where it stays root. */
+/* The user last: only root may change groups. A root that may change no groups (in a user
+ * namespace) keeps its own if it stays root. */
 static bool become(struct user user) {
   bool stays = user.uid == geteuid() && user.gid == getegid();
   if (setgroups(0, NULL) != 0 && !stays)
@@ -55,7 +55,8 @@ static struct user configured(const struct mtasts_config *config) {
   return (struct user){NOBODY, NOBODY};
 }
 
-/* Of a directory of somebody's; its own group only where nothing is known of that user. */
+/* The user of a directory. Its own group is used only if the user database does not know the user.
+ */
 static struct user owner_of(const struct mtasts_config *config, const struct stat *directory) {
   if (directory->st_uid == config->uid)
     return (struct user){config->uid, config->gid};
@@ -86,7 +87,7 @@ static bool name_descriptor(int fd, char path[MTASTS_IDENTITY_PATH]) {
   return false;
 }
 
-/* Finds the directory, or makes it. False: it is not there. */
+/* Opens the directory, or makes it. False: it does not exist. */
 static bool open_directory(const struct mtasts_config *config, const char *directory, bool creating,
                            struct mtasts_identity *identity, struct stat *found) {
   const struct mtasts_owner owner = {config->uid, config->gid};
@@ -104,7 +105,8 @@ static bool open_directory(const struct mtasts_config *config, const char *direc
   return false;
 }
 
-/* A copy in memory, which any user of this process may open. It keeps what was read as root. */
+/* Copies the file to memory, where any user of this process may open it. So it keeps what root has
+ * read. */
 static void copy_ca_file(int fd, struct mtasts_identity *identity) {
   int copy = memfd_create("ca-file", MFD_CLOEXEC);
   ssize_t copied = 1;
@@ -118,7 +120,7 @@ static void copy_ca_file(int fd, struct mtasts_identity *identity) {
     close(copy);
 }
 
-/* fd: of the file, opened as root; -1: it could not be. */
+/* fd: the file, opened as root; -1: it could not be opened. */
 static void keep_ca_file(const char *ca_file, int fd, struct mtasts_identity *identity) {
   if (fd < 0)
     return;

@@ -84,10 +84,10 @@ int mtasts_input_all(const char *path, size_t max, char **bytes, size_t *size) {
   return code;
 }
 
-/* lines */
+/* Lines */
 
 bool mtasts_lines_init(struct mtasts_lines *lines, int fd, size_t max) {
-  /* Room for the longest line, its end, and then some, so that a read takes many lines. */
+  /* Has room for more than the longest line and its end, so that a read takes many lines. */
   *lines = (struct mtasts_lines){.fd = fd, .max = max, .size = max + 65536};
   lines->buffer = malloc(lines->size);
   return lines->buffer != NULL;
@@ -98,7 +98,7 @@ void mtasts_lines_free(struct mtasts_lines *lines) {
   lines->buffer = NULL;
 }
 
-/* Reads more behind what is there. */
+/* Reads more bytes after those that are there. */
 static enum mtasts_line fill(struct mtasts_lines *lines, bool wait) {
   struct pollfd ready = {.fd = lines->fd, .events = POLLIN};
   if (!wait && poll(&ready, 1, 0) == 0)
@@ -117,7 +117,7 @@ static enum mtasts_line fill(struct mtasts_lines *lines, bool wait) {
   return MTASTS_LINE;
 }
 
-/* Passes over the rest of a line that was cut. */
+/* Skips the rest of a line that was cut. */
 static enum mtasts_line skip_rest(struct mtasts_lines *lines, bool wait) {
   for (;;) {
     char *from = lines->buffer + lines->start;
@@ -136,7 +136,7 @@ static enum mtasts_line skip_rest(struct mtasts_lines *lines, bool wait) {
   }
 }
 
-/* Some editors put a mark of UTF-8 before the first line. */
+/* Some editors put a byte order mark before the first line. */
 static struct mtasts_span without_mark(const struct mtasts_lines *lines, struct mtasts_span line) {
   static const char mark[] = "\xef\xbb\xbf";
   const size_t size = sizeof mark - 1;

@@ -10,7 +10,7 @@
 int mtasts_json_print(json_t *value) {
   if (!value || json_dumpf(value, stdout, JSON_COMPACT) != 0) {
     json_decref(value);
-    if (ferror(stdout)) /* main says so */
+    if (ferror(stdout)) /* main prints the error */
       return MTASTS_EXIT_IO;
     mtasts_print_error("JSON", "out of memory");
     return MTASTS_EXIT_MEMORY;
@@ -21,11 +21,11 @@ int mtasts_json_print(json_t *value) {
 }
 
 enum {
-  ANSWER_ROOM = 16 << 10,    /* bytes, which nearly all answers fit into */
-  ANSWER_ROOM_MAX = 8 << 20, /* bytes, more than any answer takes */
+  ANSWER_ROOM = 16 << 10,    /* bytes; enough for nearly all answers */
+  ANSWER_ROOM_MAX = 8 << 20, /* bytes; more than any answer needs */
 };
 
-/* The answer in memory that is the caller's to free; NULL without. */
+/* Returns the answer in memory that the caller frees; NULL: no memory. */
 static char *write_answer(const struct mtasts_answer *answer, size_t *size) {
   char *text = NULL;
   *size = 0;
@@ -49,7 +49,7 @@ int mtasts_json_answer(const struct mtasts_answer *answer, json_t *steps) {
       json_object_set(value, "steps", steps);
     code = mtasts_json_print(value);
   } else if (fwrite(text, 1, size, stdout) != size || putchar('\n') == EOF) {
-    code = MTASTS_EXIT_IO; /* main says so */
+    code = MTASTS_EXIT_IO; /* main prints the error */
   }
   free(text);
   return code;

@@ -1,5 +1,5 @@
 /*
- * json.h: JSON on standard output, one value a line.
+ * json.h: JSON on standard output, one value per line.
  */
 #ifndef MTASTS_TOOL_JSON_H
 #define MTASTS_TOOL_JSON_H
@@ -8,14 +8,14 @@
 
 #include "answer_json.h"
 
-/* Writes the value and a newline to standard output, and frees it; NULL is out of memory.
+/* Writes the value and a newline to standard output, and frees it; NULL means out of memory.
  * Returns an exit code. */
 int mtasts_json_print(json_t *value);
 
 /* The same for an answer; steps are its last key, or NULL for none. */
 int mtasts_json_answer(const struct mtasts_answer *answer, json_t *steps);
 
-/* A string; bytes that are not UTF-8 are shown as common/printable.h does. */
+/* A string; bytes that are not UTF-8 are shown as in common/printable.h. */
 json_t *mtasts_json_text(struct mtasts_span text);
 
 #endif

@@ -19,11 +19,11 @@
 #include "span.h"
 
 enum {
-  BURST = 256,        /* cached answers in a row, before the loop sees to other things */
+  BURST = 256,        /* cached answers in a row, before other events are handled */
   FLUSH_MS = 100,     /* at most, from an answer to its commit */
-  REACHABLE_WAIT = 2, /* seconds for any DNS server to show that it is there */
-  /* Deadlines of mtastsd that a refresh may take: a dead resolver costs a look-up of the record and
-   * one of the policy host. */
+  REACHABLE_WAIT = 2, /* seconds for any DNS server to answer */
+  /* Deadlines of mtastsd that a refresh may take: with a dead resolver, a look-up needs one for the
+   * record and one for the policy host. */
   REFRESH_WAITS = 4,
 };
 
@@ -32,29 +32,30 @@ struct running_lookup {
   struct mtasts_lookup_session *session;
   struct mtasts_lookup_item item;
   struct mtasts_lookup *lookup; /* NULL: mtastsd was asked */
-  bool refreshing;              /* mtastsd was asked to refresh; the question proper is next */
-  bool late;                    /* it has not done so in time */
-  unsigned waits;               /* how often it was asked to */
-  int64_t began;                /* that */
+  bool refreshing; /* mtastsd was asked to refresh; the request for the entry follows */
+  bool late;       /* mtastsd has not refreshed in time */
+  unsigned waits;  /* number of refresh requests */
+  int64_t began;   /* time of the first refresh request */
 };
 
 struct mtasts_lookup_session {
   struct mtasts_lookup_session_options options;
   struct mtasts_lookup_session_cache cache;
   struct mtasts_daemon_client *client; /* NULL: mtastsd was never asked */
-  bool alone;                          /* without mtastsd: the cache is ours, and the network */
+  bool alone; /* without mtastsd: the session uses the cache and the network itself */
   struct event_base *base;
-  struct event *more;  /* go on with the next questions */
-  struct event *flush; /* NULL: nothing is stored */
+  struct event *more;  /* triggers the next domains */
+  struct event *flush; /* triggers a commit; NULL: nothing is stored */
   struct mtasts_net net;
-  struct mtasts_net without_dane; /* for a domain whose override says dane = "off" */
+  struct mtasts_net without_dane; /* for a domain whose override has dane = "off" */
   LIST_HEAD(running_lookups, running_lookup) running_lookups;
   unsigned in_flight;
-  bool ended;          /* there is no next question */
-  bool halted;         /* by mtasts_lookup_session_stop, or for `code` */
-  int code;            /* why it could not go on */
-  int unconnected;     /* an exit code: why there is no network; 0: there is, or it was not tried */
-  const char *trouble; /* with mtastsd, which ended it */
+  bool ended;      /* `next` has no more domains */
+  bool halted;     /* by mtasts_lookup_session_stop, or because of `code` */
+  int code;        /* the exit code of the error that ended the run */
+  int unconnected; /* the exit code that explains why there is no network; 0: there is one, or it
+                      was not tried */
+  const char *trouble; /* the failure of mtastsd that ended the run */
   uint64_t asked, dns_failed;
 };
 
@@ -62,7 +63,7 @@ static int64_t wall_clock(void) {
   return (int64_t)time(NULL);
 }
 
-/* opening */
+/* Opening */
 
 static void flush(evutil_socket_t fd, short what, void *context);
 static void fill(evutil_socket_t fd, short what, void *context);
@@ -92,7 +93,7 @@ static int open_daemon_client(struct mtasts_lookup_session *session) {
   return session->client ? MTASTS_EXIT_OK : no_memory("mtastsd");
 }
 
-/* --offline is of the cache alone, and --explain shows steps of our own. */
+/* --offline uses only the cache, and --explain shows the session's own steps. */
 static bool served(const struct mtasts_lookup_session *session) {
   const struct mtasts_options *options = session->options.options;
   return !options->offline && !options->explain &&
@@ -124,7 +125,7 @@ static int set_up(struct mtasts_lookup_session *session) {
   if (!session->more)
     return no_memory("event loop");
   code = served(session) ? open_daemon_client(session) : open_without_daemon(session);
-  /* What was named must be good, even where the cache will answer. */
+  /* Named options must be valid, even if the cache answers. */
   if (code == MTASTS_EXIT_OK && !options->offline && (options->resolver || options->ca_file) &&
       !open_network(session))
     code = session->unconnected;
@@ -152,7 +153,7 @@ struct event_base *mtasts_lookup_session_base(const struct mtasts_lookup_session
   return session->base;
 }
 
-/* the network, opened for the first question that needs it */
+/* The network, opened for the first domain that needs it */
 
 static bool halt(struct mtasts_lookup_session *session, int code) {
   session->code = code;
@@ -160,7 +161,7 @@ static bool halt(struct mtasts_lookup_session *session, int code) {
   return false;
 }
 
-/* False: there is none. A batch ends then; else what is cached still answers. */
+/* False: there is no network. A batch then ends; else cached domains are still answered. */
 static bool open_network(struct mtasts_lookup_session *session) {
   if (session->unconnected != MTASTS_EXIT_OK)
     return false;
@@ -173,7 +174,7 @@ static bool open_network(struct mtasts_lookup_session *session) {
   return code == MTASTS_EXIT_OK;
 }
 
-/* one domain */
+/* One domain */
 
 static void trace(const struct mtasts_lookup_item *item, uint64_t since, const char *section,
                   const char *text) {
@@ -188,7 +189,8 @@ static void trace_lookup(void *context, uint64_t took, const char *section, cons
 
 static void store(struct mtasts_lookup_session *session, const struct mtasts_domain *domain,
                   const struct mtasts_entry *entry) {
-  /* The first of a group waits this long for others; a full group is committed by the store. */
+  /* The first answer of a group waits this long for others; the store commits a full group itself.
+   */
   const struct timeval wait = {.tv_usec = FLUSH_MS * 1000};
   if (mtasts_lookup_session_cache_put(&session->cache, domain, entry, wall_clock()))
     event_add(session->flush, &wait);
@@ -199,7 +201,7 @@ static const struct mtasts_override *override_of(const struct mtasts_lookup_sess
   return mtasts_config_override_at(session->cache.access.config, domain, now);
 }
 
-/* With what a domain is looked up, once the network is open. */
+/* The resolver, validator and fetcher for a domain, once the network is open. */
 static const struct mtasts_net *net_for(struct mtasts_lookup_session *session,
                                         const struct mtasts_domain *domain) {
   const struct mtasts_override *override = override_of(session, domain, wall_clock());
@@ -254,13 +256,13 @@ static struct running_lookup *take_off(struct mtasts_lookup_session *session,
   return running_lookup;
 }
 
-/* Nobody can be asked: an unexpired policy governs all the same (RFC 8461 section 3.3). */
+/* No look-up is possible: an unexpired policy still governs (RFC 8461 section 3.3). */
 static void answer_unasked(struct mtasts_lookup_session *session,
                            const struct mtasts_lookup_item *item,
                            struct mtasts_lookup_result *result, struct mtasts_entry *stored) {
   if (result->entry) {
     stored->error = MTASTS_ERROR_DNS;
-    stored->detail = MTASTS_SPAN("the network could not be opened: nobody was asked");
+    stored->detail = MTASTS_SPAN("the network could not be opened: no look-up was made");
   }
   session->options.done(session->options.context, item, result);
 }
@@ -284,7 +286,7 @@ static void start(struct mtasts_lookup_session *session, const struct mtasts_loo
   }
 }
 
-/* What the cache knows; NULL where that is nothing. A damaged value is as good as none. */
+/* Reads the cache; NULL if it has no entry. A damaged value counts as none. */
 static const struct mtasts_entry *read_cache(struct mtasts_lookup_session *session,
                                              const struct mtasts_lookup_item *item,
                                              const struct mtasts_discover_settings *settings,
@@ -297,7 +299,8 @@ static const struct mtasts_entry *read_cache(struct mtasts_lookup_session *sessi
   if (status == MTASTS_OK) {
     trace(item, since, "5.1", "cache: known");
     mtasts_discover_apply_settings(settings, entry);
-    /* Whoever asks again has perhaps mended the resolver meanwhile. */
+    /* Between two calls the user may have repaired the resolver, so a failed record is looked up
+     * again. */
     if (entry->record == MTASTS_RECORD_ERROR)
       entry->next_check = 0;
     return entry;
@@ -307,8 +310,8 @@ static const struct mtasts_entry *read_cache(struct mtasts_lookup_session *sessi
   return NULL;
 }
 
-/* Is what is known enough to ask no further? An override's policy beats that of the domain,
- * never DANE. */
+/* Is the known entry enough, without a look-up? An override replaces the domain's policy, but never
+ * DANE. */
 static bool is_enough(const struct mtasts_lookup_session *session,
                       const struct mtasts_discover_settings *settings,
                       const struct mtasts_lookup_result *cached) {
@@ -343,10 +346,11 @@ static void begin_without_daemon(struct mtasts_lookup_session *session,
     answer_unasked(session, item, &result, &stored);
 }
 
-/* one domain, through mtastsd */
+/* One domain, through mtastsd */
 
-/* Goes on without mtastsd, from this domain on; or, daemon-only, does not: one that comes back
- * needs the cache to itself, and while it has it nothing that we learn could be stored. */
+/* Goes on without mtastsd from this domain on, or ends the session if it is daemon-only. A
+ * restarted mtastsd needs the cache for itself, so nothing that such a session learns could be
+ * stored. */
 static void stop_using_daemon(struct running_lookup *running_lookup, enum mtasts_status status) {
   struct mtasts_lookup_session *session = running_lookup->session;
   struct mtasts_lookup_item item = running_lookup->item;
@@ -368,14 +372,14 @@ static void stop_using_daemon(struct running_lookup *running_lookup, enum mtasts
     begin_without_daemon(session, &item);
 }
 
-/* How the entry came to be, once it was refreshed: its own times tell. */
+/* How the entry was learnt, seen from its own times after a refresh. */
 static enum mtasts_freshness freshness_since(const struct mtasts_entry *entry, int64_t began) {
   if (entry->has_policy && entry->fetched >= began)
     return MTASTS_FETCHED;
   return entry->checked >= began ? MTASTS_ASKED : MTASTS_CACHED;
 }
 
-/* mtastsd puts an override in the place of the cached policy. */
+/* mtastsd replaces the cached policy by an override. */
 static void take_override(const struct mtasts_lookup_session *session,
                           const struct running_lookup *running_lookup,
                           struct mtasts_entry_reply *entry_reply, struct mtasts_override *override,
@@ -385,7 +389,7 @@ static void take_override(const struct mtasts_lookup_session *session,
   *override = (struct mtasts_override){.policy = entry_reply->entry.policy,
                                        .dane_off = entry_reply->dane_off,
                                        .no_policy = !entry_reply->overridden};
-  /* No expiry is further away than max_age allows; the configuration has the true end. */
+  /* No expiry is later than max_age allows; the configuration has the true end. */
   override->until = own                       ? own->until
                     : entry_reply->overridden ? entry_reply->entry.expires
                                               : INT64_MAX;
@@ -394,16 +398,16 @@ static void take_override(const struct mtasts_lookup_session *session,
   result->override = override;
 }
 
-/* A refresh that is not done yet is no word against the cached policy, which governs (RFC 8461
- * section 3.3). */
+/* A refresh that is not done yet says nothing against the cached policy, which still governs (RFC
+ * 8461 section 3.3). */
 static void report_late(const struct running_lookup *running_lookup, struct mtasts_entry *entry) {
   if (entry->checked >= running_lookup->began || entry->error != MTASTS_ERROR_NONE)
-    return; /* it was done meanwhile, or there is a reason already */
+    return; /* the refresh is done by now, or there is a reason already */
   entry->error = MTASTS_ERROR_DNS;
   entry->detail = MTASTS_SPAN("mtastsd could not refresh it in time, and goes on trying");
 }
 
-/* An unknown entry_reply: mtastsd has no answer yet. */
+/* An unknown entry reply: mtastsd has no answer yet. */
 static void pass_on(struct running_lookup *running_lookup, struct mtasts_entry_reply *entry_reply) {
   struct mtasts_lookup_session *session = running_lookup->session;
   struct mtasts_override override;
@@ -431,8 +435,8 @@ static void pass_on(struct running_lookup *running_lookup, struct mtasts_entry_r
 
 static enum mtasts_status ask(struct running_lookup *running_lookup);
 
-/* The reply to the refresh. Not done yet: waits on for what is under way, and in the end asks for
- * what is known. Returns what asking came to. */
+/* Handles the reply to a refresh. If the refresh is not done yet, it waits again, and in the end
+ * asks for the known entry. Returns the status of asking. */
 static enum mtasts_status refreshed(struct running_lookup *running_lookup,
                                     struct mtasts_span reply) {
   bool ok = mtasts_daemon_access_says(&reply, "OK");
@@ -479,7 +483,7 @@ static void begin_asking(struct mtasts_lookup_session *session,
     stop_using_daemon(running_lookup, status);
 }
 
-/* the loop */
+/* The loop */
 
 static void flush(evutil_socket_t fd, short what, void *context) {
   struct mtasts_lookup_session *session = context;
@@ -519,7 +523,7 @@ void mtasts_lookup_session_stop(struct mtasts_lookup_session *session) {
   session->halted = true;
 }
 
-/* Tells a broken resolver from a broken domain. */
+/* Distinguishes a broken resolver from a broken domain. */
 static int check_resolver(struct mtasts_lookup_session *session) {
   if (session->unconnected != MTASTS_EXIT_OK)
     return session->unconnected;

@@ -1,12 +1,12 @@
 /*
- * lookup_session.h: many domains asked for side by side, by query, warm and refresh alike.
+ * lookup_session.h: looks up many domains in parallel, for query, warm and refresh.
  *
- * mtastsd is asked where it serves the command (daemon_access.h). Else for each domain: an
- * override, then the cache, then the network where the cache is not enough; what is learnt is
- * stored where the session may write. Where mtastsd ceases to answer, the session says so once and
- * goes on in that way, or ends there if it is `daemon_only`. Everything runs on one libevent loop
- * in one thread. A domain is taken from the caller when there is room for it, so a list may be of
- * any length.
+ * If mtastsd serves the command (daemon_access.h), it is asked. Else each domain is looked up in
+ * the overrides, then in the cache, and then in the network if the cache is not enough. What is
+ * learnt is stored if the session may write. If mtastsd stops answering, the session prints that
+ * once and goes on without it, or ends if it is `daemon_only`. All runs on one libevent loop in one
+ * thread. The session takes the next domain from the caller only when it can start it, so a list
+ * may have any length.
  */
 #ifndef MTASTS_TOOL_LOOKUP_SESSION_H
 #define MTASTS_TOOL_LOOKUP_SESSION_H
@@ -21,69 +21,70 @@ struct mtasts_lookup_session;
 struct mtasts_lookup_item {
   struct mtasts_domain domain;
   mtasts_trace_fn *trace; /* may be NULL */
-  void *token;            /* the caller's; trace gets it */
+  void *token;            /* passed to trace; belongs to the caller */
 };
 
 struct mtasts_lookup_result {
-  const struct mtasts_entry *entry;       /* NULL: nothing is known; good for the call */
-  const struct mtasts_override *override; /* in force, or NULL; good for the call */
+  const struct mtasts_entry *entry;       /* NULL: no entry is known; valid during the call */
+  const struct mtasts_override *override; /* in force, or NULL; valid during the call */
   enum mtasts_freshness freshness;
-  bool asked;   /* the network or mtastsd, and not the cache alone */
-  bool monitor; /* site_mode: nothing is enforced */
+  bool asked;   /* the network or mtastsd answered, not the cache */
+  bool monitor; /* site_mode is monitor: nothing is enforced */
   int64_t now;
 };
 
 enum mtasts_supply {
   MTASTS_SUPPLY_GIVEN,
-  MTASTS_SUPPLY_LATER, /* mtasts_lookup_session_wake will tell */
+  MTASTS_SUPPLY_LATER, /* the caller will call mtasts_lookup_session_wake */
   MTASTS_SUPPLY_END,
 };
 
 enum mtasts_storing {
-  MTASTS_STORING,         /* what is learnt is stored, here or by mtastsd */
-  MTASTS_STORING_NOWHERE, /* there is no cache, or none that may be written */
-  MTASTS_STORING_FAILED,  /* mtasts_lookup_session_close will complain */
+  MTASTS_STORING,         /* answers are stored, here or by mtastsd */
+  MTASTS_STORING_NOWHERE, /* there is no cache, or it may not be written */
+  MTASTS_STORING_FAILED,  /* mtasts_lookup_session_close will print the error */
 };
 
 struct mtasts_lookup_session_options {
   const struct mtasts_options *options;
   struct mtasts_cache_access *access; /* loaded, and taken over; NULL: the session loads its own */
-  unsigned jobs;                      /* look-ups in flight at most */
-  bool forced;                        /* ask anew, whatever is cached */
-  bool storing;                       /* without a cache to write to there is no use in it */
-  bool daemon_only; /* once mtastsd is asked, nobody else is: where it goes, the run ends */
+  unsigned jobs;                      /* maximum of look-ups in flight */
+  bool forced;                        /* look up even if the cache has an answer */
+  bool storing;                       /* fail if there is no cache to write to */
+  bool daemon_only; /* once mtastsd is asked, the run ends if it stops answering */
   enum mtasts_supply (*next)(void *context, struct mtasts_lookup_item *item);
   void (*done)(void *context, const struct mtasts_lookup_item *item,
                const struct mtasts_lookup_result *result);
   void *context;
 };
 
-/* Complains and returns an exit code on failure; *session is then NULL. */
+/* On failure prints an error and returns an exit code; *session is then NULL. */
 int mtasts_lookup_session_open(const struct mtasts_lookup_session_options *options,
                                struct mtasts_lookup_session **session);
 
 struct event_base *mtasts_lookup_session_base(const struct mtasts_lookup_session *session);
 
-/* Runs until next says END and all is answered. Returns an exit code: 0, or why it could not
- * go on, or MTASTS_EXIT_AWAY where no DNS server answers. It complains, but where mtastsd has left
- * a daemon-only session: that is for the caller to tell. */
+/* Runs until `next` returns END and all domains are answered. Returns an exit code: 0, the error
+ * that ended the run, or MTASTS_EXIT_AWAY if no DNS server answers. It prints the error, unless
+ * mtastsd has ended a daemon-only session: the caller prints that. */
 int mtasts_lookup_session_run(struct mtasts_lookup_session *session);
 
-/* What mtastsd did to a daemon-only session, "mtastsd has gone"; NULL: nothing. */
+/* The failure of mtastsd that ended a daemon-only session, "mtastsd has gone"; NULL: none. */
 const char *mtasts_lookup_session_trouble(const struct mtasts_lookup_session *session);
 
-/* There is a next question again. */
+/* Call it when `next` has a domain again. */
 void mtasts_lookup_session_wake(struct mtasts_lookup_session *session);
 
-/* Drops what is in flight; the run ends. What is stored stays. */
+/* Drops all look-ups in flight; the run ends. All that is stored stays. */
 void mtasts_lookup_session_stop(struct mtasts_lookup_session *session);
 
 enum mtasts_storing mtasts_lookup_session_storing(const struct mtasts_lookup_session *session);
 
-/* The exit code that says why nothing is stored; 0 where it is, or was not wanted. It was told. */
+/* The exit code that explains why nothing is stored; 0 if it is stored, or was not wanted. The
+ * error has been printed. */
 int mtasts_lookup_session_unstored(const struct mtasts_lookup_session *session);
 
-/* Commits and closes. Returns code, or another where that is 0 and storing failed. */
+/* Commits and closes. Returns code; if that is 0 and storing failed, another. */
 int mtasts_lookup_session_close(struct mtasts_lookup_session *session, int code);
 
 #endif

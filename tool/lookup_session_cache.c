@@ -21,16 +21,16 @@ note(const struct mtasts_lookup_session_cache *cache, const struct mtasts_option
   mtasts_print_error(cache->access.directory, "%s", sentence);
 }
 
-/* Is that how an ordinary user's `mtasts query` finds the default cache, which needs no set-up? A
- * cache that somebody named is meant to work. */
+/* Is this failure normal for an ordinary user who runs `mtasts query` with the default cache? A
+ * cache that the user named must work. */
 static bool is_ordinary(const struct mtasts_lookup_session_cache *cache, enum mtasts_status status,
                         int error) {
   bool away = status == MTASTS_NO_FILE || (status == MTASTS_PERMISSION && error != EROFS);
   return !cache->access.named && away;
 }
 
-/* Warns of what could not be done, if only with -v where that is ordinary. Returns the exit code of
- * a command that cannot do without. */
+/* Prints a warning; if the failure is normal, only with -v. Returns the exit code for a command
+ * that needs the cache. */
 static int warn(struct mtasts_lookup_session_cache *cache, const struct mtasts_options *options,
                 enum mtasts_status status, const char *what) {
   int error = errno;
@@ -55,10 +55,10 @@ static int open_to_read(struct mtasts_lookup_session_cache *cache,
   enum mtasts_status status = open_reading(cache);
   if (status != MTASTS_OK)
     warn(cache, options, status, "the cache cannot be read");
-  return MTASTS_EXIT_OK; /* as if nothing were known, or read without a reader */
+  return MTASTS_EXIT_OK; /* as if nothing were cached, or read without a reader */
 }
 
-/* Answers of another resolver or other trust are no business of the common cache. */
+/* Answers of another resolver or other trust do not belong into the common cache. */
 static bool is_not_opened(const struct mtasts_options *options) {
   return (options->resolver || options->ca_file) && !options->cache && !options->config;
 }
@@ -95,7 +95,7 @@ int mtasts_lookup_session_cache_open(struct mtasts_lookup_session_cache *cache,
   } else {
     cache->unstored = warn(cache, options, status, "answers are not stored");
   }
-  /* What is wrong was said: reading says nothing new. */
+  /* The damage was printed already: reading without a reader would give the same error. */
   if (status != MTASTS_CORRUPT)
     open_reading(cache);
   return MTASTS_EXIT_OK;
@@ -113,7 +113,7 @@ enum mtasts_status mtasts_lookup_session_cache_get(struct mtasts_lookup_session_
   return status == MTASTS_NO_FILE ? MTASTS_ABSENT : status;
 }
 
-/* Only the first failure is told: others follow from it. */
+/* Keeps only the first failure: others follow from it. */
 static void keep_failure(struct mtasts_lookup_session_cache *cache, enum mtasts_status status) {
   cache->put = status;
   cache->put_error = errno;

@@ -1,10 +1,10 @@
 /*
- * lookup_session_cache.h: the cache of a session that is without mtastsd: opened as far as it may
- * be.
+ * lookup_session_cache.h: the cache of a session without mtastsd, opened as far as possible.
  *
- * A cache that cannot be opened, created or written costs a warning, not the answers. What cannot
- * be opened in the common way (its table of readers is full, its lock file is missing or forbidden)
- * is still read as the Exim plugin reads it: without a lock, each page looked at first.
+ * If the cache cannot be opened, created or written, a warning is printed and the answers still
+ * come. LMDB may fail to open it because its table of readers is full, or its lock file is missing
+ * or forbidden. The cache is then read as the Exim plugin reads it: without a lock, after a check
+ * of each page.
  */
 #ifndef MTASTS_TOOL_LOOKUP_SESSION_CACHE_H
 #define MTASTS_TOOL_LOOKUP_SESSION_CACHE_H
@@ -14,38 +14,39 @@
 
 struct mtasts_lookup_session_cache {
   struct mtasts_cache_access access;
-  struct mtasts_reader *reader; /* NULL: none could be made */
-  bool consulted;               /* is the cache to be read, in one way or the other? */
-  int unstored;           /* an exit code: why nothing is stored; 0: it is, or is not wanted */
-  enum mtasts_status put; /* what storing came to, the first time that it failed */
-  int put_error;          /* errno of that */
-  unsigned char value[MTASTS_ENTRY_SIZE_MAX]; /* read without a reader */
+  struct mtasts_reader *reader; /* NULL: no reader could be made */
+  bool consulted;               /* can the cache be read, with or without a reader? */
+  int unstored; /* exit code that explains why nothing is stored; 0: it is stored, or not wanted */
+  enum mtasts_status put;                     /* status of the first write that failed */
+  int put_error;                              /* errno of that write */
+  unsigned char value[MTASTS_ENTRY_SIZE_MAX]; /* for an entry that is read without a reader */
 };
 
-/* What the place is to be loaded for. */
+/* The mode in which the cache access must be loaded. */
 enum mtasts_cache_access_mode
 mtasts_lookup_session_cache_wanted(const struct mtasts_options *options);
 
-/* Opens what may be opened; the place is loaded. storing: without a cache to write to there is
- * no use in the session. Complains; returns an exit code where the session cannot go on. */
+/* Opens what may be opened; the cache access is loaded. storing: the session needs a cache to write
+ * to. If the session cannot go on, prints an error and returns an exit code. */
 int mtasts_lookup_session_cache_open(struct mtasts_lookup_session_cache *cache,
                                      const struct mtasts_options *options, bool storing);
 
-/* As mtasts_reader_get; MTASTS_ABSENT where there is no cache. The entry is good until the next. */
+/* Like mtasts_reader_get; MTASTS_ABSENT if there is no cache. The entry is valid until the next
+ * call. */
 enum mtasts_status mtasts_lookup_session_cache_get(struct mtasts_lookup_session_cache *cache,
                                                    const struct mtasts_domain *domain,
                                                    struct mtasts_entry *entry);
 
-/* Stores, where that is possible and has not failed. True: the first of a group, which is to be
- * flushed soon. */
+/* Stores an entry, if that is possible and has not failed. True: the entry is the first of a group;
+ * the caller must flush soon. */
 bool mtasts_lookup_session_cache_put(struct mtasts_lookup_session_cache *cache,
                                      const struct mtasts_domain *domain,
                                      const struct mtasts_entry *entry, int64_t now);
 
 void mtasts_lookup_session_cache_flush(struct mtasts_lookup_session_cache *cache);
 
-/* Commits and closes, the place as well. Returns code, or another where that is 0 and storing has
- * failed, of which it complains. */
+/* Commits, and closes the cache access. Returns code; if that is 0 and storing has failed, prints
+ * an error and returns another code. */
 int mtasts_lookup_session_cache_close(struct mtasts_lookup_session_cache *cache, int code);
 
 #endif

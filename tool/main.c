@@ -1,6 +1,6 @@
 /*
- * mtasts: MTA-STS (RFC 8461) for people. Finds the command, reads the options, and
- * leaves the rest to the command's own file.
+ * mtasts: MTA-STS (RFC 8461) for people. main.c finds the command and reads the options. The
+ * command's own file does the rest.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ static const struct mtasts_command *const commands[] = {
     &mtasts_command_cache_salvage, &mtasts_command_report_show,  NULL,
 };
 enum {
-  NAME_MAX_BYTES = 32, /* of two words and a space; longer ones are no command */
+  NAME_MAX_BYTES = 32, /* bytes of two words and a space; longer words are no command */
 };
 
 static const char global_help[] =
@@ -57,7 +57,7 @@ static bool is_group(const char *word) {
   return false;
 }
 
-/* word: "" for all commands, or the first word of a group's. */
+/* word: "" lists all commands; the first word of a group lists that group. */
 static void list_commands(const char *word) {
   for (size_t i = 0; commands[i]; i++)
     if (!*word || begins(commands[i], word))
@@ -84,7 +84,7 @@ static int help(const char *name) {
   return MTASTS_EXIT_OK;
 }
 
-/* "help cache list": the words after help name the command. */
+/* "help cache list": the words after `help` name the command. */
 static int help_for(int argc, char **argv) {
   char name[NAME_MAX_BYTES] = "";
   for (int i = 0; i < argc && i < 2; i++) {
@@ -119,7 +119,7 @@ static int run(const struct mtasts_command *command, struct mtasts_options *opti
 static int dispatch(struct mtasts_options *options, int argc, char **argv) {
   char name[NAME_MAX_BYTES] = "";
   int at = 0;
-  /* A command is one word or two; global options may stand before each. */
+  /* A command is one or two words; global options may stand before each. */
   for (int words = 0; words < 2; words++) {
     int used = mtasts_options_read(options, "", argc - at, argv + at);
     if (used < 0)
@@ -152,7 +152,7 @@ int main(int argc, char **argv) {
   struct mtasts_options options = {0};
   mtasts_process_begin();
   mtasts_process_raise_descriptors();
-  mtasts_bus_error_catch("mtasts"); /* without it, the kernel's word is what is left */
+  mtasts_bus_error_catch("mtasts"); /* if it fails, the kernel ends the program at a bus error */
   int code = argc > 0 ? dispatch(&options, argc - 1, argv + 1) : MTASTS_EXIT_USAGE;
   mtasts_options_free(&options);
   /* A full disk or a closed pipe must not look like success. */

@@ -9,14 +9,14 @@ enum {
   REACHABLE_WAIT = 1, /* seconds */
 };
 
-/* What a check is told with. */
+/* The state for the check's callback. */
 static struct {
   const struct mtasts_config *config;
   const struct mtasts_resolver *resolver;
 } told;
 
-/* Whoever asks for a domain wants to know why nothing is said of DANE; but that there is no DNS at
- * all, whoever asked for more is told. */
+/* A user who asks for one domain wants to know why DANE is not used. A missing DNS is reported to
+ * users who ask for more domains too. */
 static void print_check(void *context, const struct mtasts_validator_check *check) {
   const struct mtasts_config *config = told.config;
   (void)context;

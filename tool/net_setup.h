@@ -1,5 +1,5 @@
 /*
- * net_setup.h: what look-ups need of the network, opened by the options and the configuration.
+ * net_setup.h: opens the network for look-ups, by the options and the configuration.
  */
 #ifndef MTASTS_TOOL_NET_SETUP_H
 #define MTASTS_TOOL_NET_SETUP_H
@@ -11,10 +11,10 @@
 struct event_base;
 
 /*
- * Opens resolver, validator where the settings want DANE, and fetcher; what is open stays. ca_file:
- * the certificates to trust, NULL for the system's. The
- * configuration must outlive them. Complains and returns an exit code on failure; also complains
- * once of DNSSEC that does not work here.
+ * Opens the resolver, the validator if the settings use DANE, and the fetcher; what is open already
+ * stays. ca_file: the certificates to trust; NULL: the system's. The configuration must outlive
+ * them. On failure prints an error and returns an exit code. If DNSSEC does not work here, prints
+ * that once.
  */
 int mtasts_net_setup_open(struct mtasts_net *net, struct event_base *base,
                           const struct mtasts_options *options, const struct mtasts_config *config,

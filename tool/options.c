@@ -12,7 +12,7 @@ enum kind {
   LIST,
 };
 
-/* commands: NULL for a global option, else the command that takes it. */
+/* commands: the commands that take the option; NULL: a global option. */
 static const struct known {
   const char *name;
   const char *command;
@@ -65,7 +65,7 @@ static const struct known *find(const char *command, const char *name, size_t le
   return NULL;
 }
 
-/* max: how many values the whole command line could hold. */
+/* max: the number of values that the command line can hold. */
 static bool append(struct mtasts_option_values *values, char *item, size_t max) {
   if (!values->items)
     values->items = calloc(max + 1, sizeof *values->items);
@@ -98,7 +98,7 @@ static bool unknown(const char *command, const char *argument) {
   return false;
 }
 
-/* "-v", or several letters in one word. */
+/* "-v", or several letters in one argument. */
 static bool read_letters(struct mtasts_options *options, const char *command, char *argument) {
   for (const char *letter = argument + 1; *letter; letter++) {
     const struct known *k = find(command, NULL, 0, *letter);
@@ -110,7 +110,7 @@ static bool read_letters(struct mtasts_options *options, const char *command, ch
   return true;
 }
 
-/* Returns how many arguments it used, 0 after complaining. */
+/* Returns how many arguments it used; 0 after an error, which it prints. */
 static int read_long(struct mtasts_options *options, const char *command, int argc, char **argv) {
   char *name = argv[0] + 2;
   char *equals = strchr(name, '=');
@@ -138,7 +138,7 @@ static int read_long(struct mtasts_options *options, const char *command, int ar
 
 int mtasts_options_read(struct mtasts_options *options, const char *command, int argc,
                         char **argv) {
-  /* `--mx A B` names two patterns: this command has no other words. */
+  /* `--mx A B` names two patterns, since this command has no other arguments. */
   struct mtasts_option_values *words =
       strcmp(command, "policy new") == 0 ? &options->mx : &options->arguments;
   bool ended = false;

@@ -1,9 +1,9 @@
 /*
  * options.h: the command line, as one plain struct.
  *
- * Long options are written `--name value` or `--name=value`, before or after the
- * command and between its words; `--` ends them. Global options are good with every
- * command, the others with the commands that the table in options.c names.
+ * Long options are written `--name value` or `--name=value`, before or after the command and
+ * between its words; `--` ends them. Global options work with every command; the others work with
+ * the commands that the table in options.c names.
  */
 #ifndef MTASTS_TOOL_OPTIONS_H
 #define MTASTS_TOOL_OPTIONS_H
@@ -13,14 +13,14 @@
 
 #include "mtasts.h"
 
-/* Values of an option that may be repeated; at most one for each argument given. */
+/* Values of an option that may be repeated: at most one per argument. */
 struct mtasts_option_values {
   char **items;
   size_t count;
 };
 
 struct mtasts_options {
-  /* global; NULL where not given */
+  /* global; NULL if not given */
   char *config;
   char *cache;
   char *resolver;
@@ -42,15 +42,15 @@ struct mtasts_options {
 };
 
 /*
- * Reads options that `command` takes ("" for the global ones alone) from argv[0] on.
- * With an empty command it stops at the first word, else it takes all. Returns the
- * number of arguments used, or -1 after complaining.
+ * Reads the options that `command` takes ("" for the global ones alone) from argv[0] on. With an
+ * empty command it stops at the first word, else it reads all. Returns the number of arguments
+ * used, or -1 after an error, which it prints.
  */
 int mtasts_options_read(struct mtasts_options *options, const char *command, int argc, char **argv);
 
 void mtasts_options_free(struct mtasts_options *options);
 
-/* Decimal digits alone, least to most (at least 9); false for anything else. */
+/* Reads decimal digits: a number from least to most (at least 9); false for anything else. */
 bool mtasts_number_read(const char *text, unsigned long least, unsigned long max,
                         unsigned long *number);
 

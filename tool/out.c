@@ -15,12 +15,12 @@
 
 static bool colours;
 static bool utf8;
-static bool passing; /* a line is to be wiped away before others are printed */
+static bool passing; /* a temporary line must be erased before others are printed */
 
 void mtasts_out_init(bool no_color) {
   setlocale(LC_CTYPE, "");
   utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-  const char *none = getenv("NO_COLOR"); /* https://no-color.org: any text means none */
+  const char *none = getenv("NO_COLOR"); /* https://no-color.org: any text turns colours off */
   const char *term = getenv("TERM");
   colours =
       !no_color && (!none || !*none) && term && strcmp(term, "dumb") != 0 && isatty(STDOUT_FILENO);
@@ -70,11 +70,11 @@ const char *mtasts_yes_mark(bool yes) {
   return yes ? "yes" : "no";
 }
 
-/* tables */
+/* Tables */
 
 enum {
   COLUMNS_MAX = 12,
-  BLOCK_ROWS = 512, /* rows that are held back to learn the widths */
+  BLOCK_ROWS = 512, /* rows that are buffered to find the widths */
 };
 
 struct cell {
@@ -86,11 +86,11 @@ struct mtasts_table {
   FILE *stream;
   size_t columns;
   size_t widths[COLUMNS_MAX];
-  size_t count; /* cells held */
+  size_t count; /* cells buffered */
   struct cell cells[BLOCK_ROWS * COLUMNS_MAX];
 };
 
-/* Columns that the text takes on a terminal. */
+/* Columns that the text needs on a terminal. */
 static size_t width_of(const char *text) {
   size_t width = 0;
   size_t left = strlen(text);
@@ -113,7 +113,7 @@ static const char *text_of(const struct cell *cell) {
 }
 
 static void write_row(const struct mtasts_table *table, const struct cell *row) {
-  size_t last = table->columns - 1; /* that has text: nothing is padded behind it */
+  size_t last = table->columns - 1; /* the last cell with text: no padding follows it */
   while (last > 0 && !*text_of(&row[last]))
     last--;
   for (size_t i = 0; i <= last; i++) {
@@ -169,7 +169,7 @@ void mtasts_table_end(struct mtasts_table *table) {
   free(table);
 }
 
-/* times and sizes */
+/* Times and sizes */
 
 const char *mtasts_duration(uint64_t seconds, char text[MTASTS_OUT_TEXT_MAX]) {
   static const struct {
@@ -177,7 +177,7 @@ const char *mtasts_duration(uint64_t seconds, char text[MTASTS_OUT_TEXT_MAX]) {
     const char *name;
   } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
   size_t i = 0;
-  /* Two of a unit at least: "36 hours" says more than "1 day". */
+  /* At least two of a unit: "36 hours" says more than "1 day". */
   while (i < 3 && seconds < 2 * units[i].seconds && seconds != units[i].seconds)
     i++;
   uint64_t count = (seconds + units[i].seconds / 2) / units[i].seconds;

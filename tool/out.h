@@ -1,9 +1,9 @@
 /*
- * out.h: what people see: complaints, colours, tables, times and sizes.
+ * out.h: output for people: errors, colours, tables, times and sizes.
  *
- * Colours and ticks are for terminals: standard output must be one, and neither
- * --no-color nor NO_COLOR may ask for none. Text from outside is given as it came; what a
- * terminal could take for a command is made visible here (common/printable.h).
+ * Colours and ticks need a terminal: standard output must be one, and neither --no-color nor
+ * NO_COLOR may be given. Text from outside is printed unchanged, except that characters which a
+ * terminal could take for a command are made visible (common/printable.h).
  */
 #ifndef MTASTS_TOOL_OUT_H
 #define MTASTS_TOOL_OUT_H
@@ -23,44 +23,44 @@ enum mtasts_colour {
   MTASTS_YELLOW,
 };
 
-/* Once, before any other function but mtasts_print_error. */
+/* Call it once, before any other function but mtasts_print_error. */
 void mtasts_out_init(bool no_color);
 
-/* "mtasts: what: why" on standard error, in the place of a passing line. */
+/* Prints "mtasts: what: why" on standard error; erases a temporary line. */
 __attribute__((format(printf, 2, 3))) void mtasts_print_error(const char *what, const char *why,
                                                               ...);
 
-/* A line on standard error, which is a terminal, in the place of the passing line before it. */
+/* Prints a temporary line on standard error, which is a terminal; replaces the one before it. */
 void mtasts_passing_line(const char *line);
 
-/* Wipes the passing line away, if there is one. */
+/* Erases the temporary line, if there is one. */
 void mtasts_wipe(void);
 
-/* What turns a colour on and off in the text; "" where there are no colours. */
+/* The bytes that turn a colour on and off in the text; "" if colours are off. */
 const char *mtasts_colour_on(enum mtasts_colour colour);
 const char *mtasts_colour_off(enum mtasts_colour colour);
 
-/* "✓" and "✗" where the terminal can show them, else "yes" and "no". */
+/* "✓" and "✗" if the terminal can show them, else "yes" and "no". */
 const char *mtasts_yes_mark(bool yes);
 
 /*
- * A table: columns are aligned by the width that text has on a terminal. It may have any
- * number of rows: they are written in blocks, and columns only grow wider from block to block.
+ * A table whose columns are aligned by the width of text on a terminal. It may have any number of
+ * rows: they are written in blocks, and columns only grow wider from block to block.
  */
 struct mtasts_table;
 
-/* headers ends with NULL. Returns NULL without memory. */
+/* headers ends with NULL. Returns NULL if there is no memory. */
 struct mtasts_table *mtasts_table_new(FILE *stream, const char *const *headers);
 
-/* The next cell, in reading order; the last one of a row ends it. */
+/* Adds the next cell, in reading order; the last cell of a row ends it. */
 __attribute__((format(printf, 3, 4))) void
 mtasts_table_cell(struct mtasts_table *table, enum mtasts_colour colour, const char *format, ...);
 
-/* Writes what is left and frees; NULL is fine. */
+/* Writes the buffered rows and frees the table; NULL is fine. */
 void mtasts_table_end(struct mtasts_table *table);
 
 enum {
-  MTASTS_OUT_TEXT_MAX = 40, /* bytes for each of the texts below, with their NUL */
+  MTASTS_OUT_TEXT_MAX = 40, /* bytes of each text below, with the NUL */
 };
 
 /* "in 6 days", "3 hours ago", "now". Returns text. */
@@ -75,8 +75,8 @@ const char *mtasts_absolute_time(int64_t time, char text[MTASTS_OUT_TEXT_MAX]);
 /* "1.2 MiB" */
 const char *mtasts_human_size(uint64_t bytes, char text[MTASTS_OUT_TEXT_MAX]);
 
-/* "[####      ]": so many columns without the brackets, filled by the share, 0 to 1. text has room
- * for three bytes more. */
+/* "[####      ]": `columns` columns between the brackets, filled by the share, 0 to 1. text needs
+ * three bytes more. */
 const char *mtasts_bar(double share, size_t columns, char *text);
 
 #endif

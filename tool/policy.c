@@ -11,10 +11,11 @@
 #include "printable.h"
 
 enum {
-  MAX_AGE_DEFAULT = 604800, /* seconds; RFC 8461 section 3.2 wants weeks, and its example a week */
+  MAX_AGE_DEFAULT =
+      604800, /* seconds; RFC 8461 section 3.2 recommends weeks, and its example has one */
 };
 
-/* A body and what it was parsed into. */
+/* A policy body and its parsed form. */
 struct parsed {
   char *body;
   unsigned char *store;
@@ -35,7 +36,7 @@ static enum mtasts_status parse(struct parsed *parsed, size_t size) {
                              &parsed->policy, &parsed->report);
 }
 
-/* Complains as text unless quiet. */
+/* Prints an error, unless quiet. */
 static int parse_failed(const struct mtasts_options *options, const char *name,
                         enum mtasts_status status, const struct mtasts_policy_diagnostic *error) {
   if (status == MTASTS_NO_MEMORY) {
@@ -115,7 +116,7 @@ static int run_parse(const struct mtasts_options *options) {
   return code;
 }
 
-/* match */
+/* The command match */
 
 static int print_match(const struct mtasts_options *options, const char *host,
                        struct mtasts_span pattern) {
@@ -152,9 +153,9 @@ static int run_match(const struct mtasts_options *options) {
   return code == MTASTS_EXIT_OK && !all ? MTASTS_EXIT_NO : code;
 }
 
-/* new */
+/* The command new */
 
-/* Is the mode one of RFC 8461's? */
+/* Is this a mode of RFC 8461? */
 static bool mode_known(const char *mode) {
   static const enum mtasts_mode modes[] = {MTASTS_MODE_NONE, MTASTS_MODE_TESTING,
                                            MTASTS_MODE_ENFORCE};
@@ -164,7 +165,7 @@ static bool mode_known(const char *mode) {
   return false;
 }
 
-/* Checks what was given; returns an exit code. */
+/* Checks the options; returns an exit code. */
 static int check_new(const struct mtasts_options *options, unsigned long *max_age) {
   if (!options->mode) {
     mtasts_print_error("policy new", "--mode is missing: enforce, testing or none");
@@ -186,7 +187,7 @@ static int check_new(const struct mtasts_options *options, unsigned long *max_ag
   return MTASTS_EXIT_OK;
 }
 
-/* Writes the policy's lines, by the order of RFC 8461's example; returns an exit code. */
+/* Writes the policy's lines in the order of RFC 8461's example; returns an exit code. */
 static int write_new(const struct mtasts_options *options, unsigned long max_age, FILE *out) {
   fprintf(out, "version: STSv1\nmode: %s\n", options->mode);
   for (size_t i = 0; i < options->mx.count; i++) {
@@ -204,7 +205,7 @@ static int write_new(const struct mtasts_options *options, unsigned long max_age
   return MTASTS_EXIT_OK;
 }
 
-/* What `policy parse` gives, and the file itself. */
+/* The JSON of `policy parse`, and the file itself. */
 static int print_new_json(const struct parsed *parsed, size_t size) {
   json_t *value = policy_json(parsed);
   if (value && json_object_set_new(value, "text", json_stringn(parsed->body, size)) != 0) {
@@ -229,7 +230,7 @@ static int run_new(const struct mtasts_options *options) {
   code = write_new(options, max_age, out);
   fclose(out);
   if (code == MTASTS_EXIT_OK) {
-    /* What leaves here has passed the parser that senders will use. */
+    /* A printed policy has passed the same parser that senders of our kind use. */
     enum mtasts_status status = parse(&parsed, size);
     if (status != MTASTS_OK)
       code = parse_failed(options, "policy new", status, &parsed.report.error);
@@ -246,8 +247,8 @@ const struct mtasts_command mtasts_command_policy_parse = {
     .name = "policy parse",
     .arguments = "[FILE]",
     .summary = "Is this policy valid? Lists warnings by line",
-    .help = "Reads standard input without FILE, or where it is \"-\".\n"
-            "Exit 65 where the policy is invalid.\n\n"
+    .help = "Reads standard input without FILE, or if it is \"-\".\n"
+            "Exit 65 if the policy is invalid.\n\n"
             "Examples:\n"
             "  mtasts policy parse mta-sts.txt\n"
             "  curl -s https://mta-sts.example.com/.well-known/mta-sts.txt | mtasts policy parse\n",
@@ -260,7 +261,7 @@ const struct mtasts_command mtasts_command_policy_match = {
     .name = "policy match",
     .arguments = "FILE HOST...",
     .summary = "Does each MX host match the policy's mx patterns?",
-    .help = "FILE may be \"-\" for standard input. Exit 0 where all hosts match, else 1.\n\n"
+    .help = "FILE may be \"-\" for standard input. Exit 0 if all hosts match, else 1.\n\n"
             "Examples:\n"
             "  mtasts policy match mta-sts.txt mx1.example.com mx2.example.com\n",
     .least = 2,

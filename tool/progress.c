@@ -13,7 +13,7 @@ enum {
   BAR = 30, /* columns */
   BAR_LEAST = 5,
   BAR_EDGES = 3, /* "[", "] " */
-  COLUMNS = 80,  /* of a terminal that does not tell */
+  COLUMNS = 80,  /* of a terminal that does not report its width */
   LINE_SIZE = 256,
   POINTS = MTASTS_PROGRESS_SECONDS + 1,
 };
@@ -58,7 +58,7 @@ static void format_left(double seconds, char *text, size_t size) {
     snprintf(text, size, "  %u:%02u left", (unsigned)minutes, (unsigned)(left % 60));
 }
 
-/* "[####      ] ", in the room that there is; "" where that is not enough. */
+/* "[####      ] ", if there is enough room; else "". */
 static void format_bar(const struct mtasts_progress *progress, uint64_t done, size_t room,
                        char text[BAR + BAR_EDGES + 1]) {
   size_t width = room < BAR_EDGES + BAR ? room - BAR_EDGES : BAR;

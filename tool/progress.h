@@ -1,8 +1,9 @@
 /*
- * progress.h: a progress bar on standard error, where that is a terminal.
+ * progress.h: a progress bar on standard error, if that is a terminal.
  *
- * Rate and time left are those of the last seconds: what is passed over at first, as it is cached,
- * says nothing of the rest. A line never exceeds the terminal's, so that wiping it away wipes all.
+ * Rate and time left are those of the last seconds: cached domains, which are skipped at first, say
+ * nothing about the rest. The line is never longer than the terminal's, so that erasing it erases
+ * all of it.
  */
 #ifndef MTASTS_TOOL_PROGRESS_H
 #define MTASTS_TOOL_PROGRESS_H
@@ -12,7 +13,7 @@
 #include <stdint.h>
 
 enum {
-  MTASTS_PROGRESS_SECONDS = 5, /* that the rate is of */
+  MTASTS_PROGRESS_SECONDS = 5, /* that the rate covers */
 };
 
 struct mtasts_progress {
@@ -20,7 +21,7 @@ struct mtasts_progress {
   uint64_t total; /* 0: unknown */
   double started; /* seconds of the monotonic clock */
 
-  /* A point a second, the oldest one at `oldest`. */
+  /* One point per second; the oldest one is at `oldest`. */
   struct {
     double time;
     uint64_t done;
@@ -32,15 +33,15 @@ double mtasts_seconds(void);
 
 void mtasts_progress_begin(struct mtasts_progress *progress, bool shown, uint64_t total);
 
-/* Draws it anew, as a passing line (out.h); done: of the total, at most. */
+/* Draws the bar again, as a temporary line (out.h). done: at most the total. */
 void mtasts_progress_draw(struct mtasts_progress *progress, uint64_t done);
 
-/* How many a second it has been since the oldest point. Notes `done` at `now`, if a second has gone
- * by since the last point. */
+/* The rate per second since the oldest point. Adds `done` at `now` as a point if the last point is
+ * a second old. */
 double mtasts_progress_rate(struct mtasts_progress *progress, uint64_t done, double now);
 
-/* The line of a terminal so many columns wide, none of which is the last one: some wrap there.
- * Returns text. */
+/* The line for a terminal of `columns` columns. The last column stays empty, because some terminals
+ * wrap there. Returns text. */
 const char *mtasts_progress_line(const struct mtasts_progress *progress, uint64_t done, double rate,
                                  size_t columns, char *text, size_t size);
 

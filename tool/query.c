@@ -17,13 +17,13 @@ enum {
   JOBS = 64,
 };
 
-/* One argument and what came of it. */
+/* One argument and its answer. */
 struct slot {
   const char *text;
   enum mtasts_status parsed;
   struct mtasts_domain domain;
   bool answered;
-  unsigned char *bytes; /* what the entry points into */
+  unsigned char *bytes; /* the entry points into it */
   struct mtasts_entry entry;
   bool known; /* entry is set */
   bool overridden;
@@ -40,7 +40,7 @@ struct query {
   struct slot *slots;
   size_t count;
   size_t next;
-  bool memory; /* ran out */
+  bool memory; /* memory ran out */
 };
 
 static void step(void *context, uint64_t microseconds, const char *section, const char *text) {
@@ -74,7 +74,7 @@ static enum mtasts_supply next(void *context, struct mtasts_lookup_item *item) {
   return MTASTS_SUPPLY_END;
 }
 
-/* In the bytes in which the cache would keep it. False: no memory. */
+/* Copies the entry, encoded as in the cache. False: no memory. */
 static bool keep_entry(struct slot *slot, const struct mtasts_entry *entry) {
   slot->bytes = malloc(mtasts_entry_size(entry));
   if (!slot->bytes)
@@ -96,7 +96,8 @@ static bool keep_override(struct slot *slot, const struct mtasts_override *overr
   return slot->overridden = true;
 }
 
-/* What is known dies with the look-up, and domains are printed in the order given: keep a copy. */
+/* The result is valid only during the callback, and domains are printed in the order given: so it
+ * keeps a copy. */
 static void keep(void *context, const struct mtasts_lookup_item *item,
                  const struct mtasts_lookup_result *result) {
   struct query *query = context;
@@ -111,7 +112,7 @@ static void keep(void *context, const struct mtasts_lookup_item *item,
     query->memory = true;
 }
 
-/* printing */
+/* Output */
 
 static struct mtasts_decision decide(struct slot *slot) {
   if (slot->parsed == MTASTS_NO_POLICY)
@@ -155,7 +156,7 @@ static int print_slot(const struct query *query, struct slot *slot, struct mtast
   return code;
 }
 
-/* Several domains make a table, unless each comes with its steps. Returns the exit code. */
+/* Several domains make a table, except with --explain. Returns the exit code. */
 static int print_all(const struct query *query) {
   bool tabular = query->count > 1 && !query->options->json && !query->options->explain;
   struct mtasts_table *table = tabular ? mtasts_answer_table() : NULL;
@@ -166,7 +167,7 @@ static int print_all(const struct query *query) {
     struct slot *slot = &query->slots[i];
     struct mtasts_domain domain;
     if (slot->parsed == MTASTS_INVALID)
-      malformed = !mtasts_read_domain(slot->text, &domain); /* it complains */
+      malformed = !mtasts_read_domain(slot->text, &domain); /* it prints the error */
     else if (slot->answered || slot->parsed == MTASTS_NO_POLICY)
       code = print_slot(query, slot, table);
     later = later || code == MTASTS_EXIT_LATER;
@@ -197,8 +198,7 @@ static int ask(struct query *query) {
   }
   int printed = print_all(query);
   code = code == MTASTS_EXIT_OK ? printed : code;
-  mtasts_lookup_session_close(session,
-                              code); /* an answer that cannot be stored is an answer still */
+  mtasts_lookup_session_close(session, code); /* the answer counts even if it cannot be stored */
   return code;
 }
 
@@ -230,12 +230,12 @@ const struct mtasts_command mtasts_command_query = {
     .arguments = "[--offline] [--refresh] [--explain] DOMAIN...",
     .summary = "The whole decision for a domain: policy, MX hosts, verdict and why",
     .help = "  --offline  answer from the cache alone\n"
-            "  --refresh  ask anew, whatever is cached\n"
+            "  --refresh  look up again, even if an answer is cached\n"
             "  --explain  each step with its time and the section of the RFC\n\n"
-            "mtastsd answers where it runs and none of --offline, --explain, --cache,\n"
-            "--resolver and --ca-file is given. Else what is learnt is stored where the cache\n"
-            "may be written; with --resolver or --ca-file only where --cache or --config names\n"
-            "the cache. Exit 75 where a verdict is defer, 69 where no DNS server answers.\n\n"
+            "mtastsd answers if it runs and none of --offline, --explain, --cache,\n"
+            "--resolver and --ca-file is given. Else what is learnt is stored if the cache\n"
+            "may be written; with --resolver or --ca-file only if --cache or --config names\n"
+            "the cache. Exit 75 if a verdict is defer, 69 if no DNS server answers.\n\n"
             "Examples:\n"
             "  mtasts query example.com\n"
             "  mtasts query --explain example.com\n"

@@ -55,7 +55,7 @@ const struct mtasts_command mtasts_command_record_parse = {
     .arguments = "TEXT...",
     .summary = "Is this set of TXT records a valid MTA-STS record?",
     .help = "Each TEXT is one TXT record of the set at _mta-sts.DOMAIN, its strings joined.\n"
-            "Exit 65 where the set is no valid record.\n\n"
+            "Exit 65 if the set is no valid record.\n\n"
             "Examples:\n"
             "  mtasts record parse 'v=STSv1; id=20260101T0000;'\n"
             "  mtasts --json record parse 'v=spf1 -all' 'v=STSv1; id=7;'\n",

@@ -1,5 +1,5 @@
 /*
- * mtasts refresh: asks anew for cached policies.
+ * mtasts refresh: looks up cached policies again.
  */
 #include <time.h>
 
@@ -15,10 +15,10 @@ struct refresh {
   struct mtasts_discover_settings settings;
   struct mtasts_domain_list domains;
   int64_t now;
-  bool memory; /* ran out */
+  bool memory; /* memory ran out */
 };
 
-/* Adds a cached policy where it is wanted. */
+/* Adds a cached policy if it is selected. */
 static bool choose(void *context, const struct mtasts_domain *domain, enum mtasts_status status,
                    const struct mtasts_entry *entry) {
   struct refresh *refresh = context;
@@ -29,7 +29,7 @@ static bool choose(void *context, const struct mtasts_domain *domain, enum mtast
   return !refresh->memory;
 }
 
-/* The cache is closed again before the session opens it to write. */
+/* Closes the cache afterwards, so that the session can open it for writing. */
 static int choose_all(struct refresh *refresh) {
   struct mtasts_cache_access *access = &refresh->access;
   int code = mtasts_cache_access_open(refresh->options, MTASTS_CACHE_ACCESS_READ, access);
@@ -99,12 +99,12 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_refresh = {
     .name = "refresh",
     .arguments = "[--due|--all] [--jobs N] [DOMAIN...]",
-    .summary = "Asks anew for cached policies",
+    .summary = "Looks up cached policies again",
     .help = "  --due     those whose refresh is due (the default)\n"
             "  --all     all of them\n"
             "  --jobs N  look-ups in flight at most, 1 to 4096 (64)\n\n"
-            "With DOMAIN, these alone, cached or not. mtastsd does the due ones by itself; on a\n"
-            "host without it, have this run once a day.\n\n"
+            "With DOMAIN, these alone, cached or not. mtastsd refreshes what is due by itself; on\n"
+            "a host without it, run this once a day.\n\n"
             "Examples:\n"
             "  mtasts refresh\n"
             "  mtasts refresh example.com\n",

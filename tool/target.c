@@ -17,7 +17,7 @@
 
 enum {
   MODE = 0600,
-  SUFFIX = sizeof "..0123456789abcdef.new", /* what a temporary name has more */
+  SUFFIX = sizeof "..0123456789abcdef.new", /* the additional bytes of a temporary name */
 };
 
 static int complain(const struct mtasts_target *target, int error) {
@@ -59,7 +59,7 @@ static bool is_there(const struct mtasts_target *target, const char *name) {
   return fstatat(target->directory, name, &found, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* May what has the name now go? */
+/* May the file that has the name now be replaced? */
 static bool may_replace(const struct mtasts_target *target) {
   struct stat found;
   struct mtasts_data_trees trees;

@@ -1,10 +1,11 @@
 /*
- * target.h: a file that a command makes whole, or not at all.
+ * target.h: makes a file completely, or not at all.
  *
- * It is written under another name beside its own, which it gets when it is whole and on the disk.
- * What stands there is replaced only if it is an empty file or an earlier backup of a cache: not a
- * file of another kind, a link, or the data.mdb of a cache. For root no symbolic link is followed
- * on the way either: whoever may change one on the way could choose what root writes.
+ * It is written under a temporary name in the same directory, and renamed when it is complete and
+ * on the disk. An existing file is replaced only if it is empty or an earlier backup of a cache. It
+ * is not replaced if it is a file of another kind, a link, or the data.mdb of a cache. If the
+ * process is root, symbolic links are not followed on the path either: a user who may change one
+ * could choose what root writes.
  */
 #ifndef MTASTS_TOOL_TARGET_H
 #define MTASTS_TOOL_TARGET_H
@@ -16,17 +17,18 @@ enum {
 };
 
 struct mtasts_target {
-  const char *path; /* as it was named */
+  const char *path; /* as the user named it */
   int directory;
   int fd; /* of the new file, to read and write; mode 0600 */
   char name[MTASTS_TARGET_NAME];
   char temporary[MTASTS_TARGET_NAME];
 };
 
-/* Complains, and returns an exit code on failure. The path must outlive the target. */
+/* On failure prints an error and returns an exit code. The path must outlive the target. */
 int mtasts_target_open(const char *path, struct mtasts_target *target);
 
-/* Gives the file its name; an exit code, after complaining. Closes the target. */
+/* Gives the file its name, and closes the target. On failure prints an error; returns an exit code.
+ */
 int mtasts_target_keep(struct mtasts_target *target);
 
 /* Removes what was written, and closes the target. */

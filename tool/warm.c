@@ -14,20 +14,20 @@
 #include "out.h"
 
 enum {
-  LINE_BYTES = 1024, /* a domain, its comment */
+  LINE_BYTES = 1024, /* bytes of a domain and its comment */
 };
 
 struct warm {
   const char *name; /* of the list */
   struct mtasts_lines lines;
   struct mtasts_batch batch;
-  uint64_t bad; /* lines */
+  uint64_t bad; /* lines without a domain name */
   int code;
 };
 
-/* the list */
+/* The list */
 
-/* The domain of a line, without white space around it and what follows `#`. */
+/* The domain of a line, without white space around it and without a comment (`#`). */
 static struct mtasts_span trim(struct mtasts_span line) {
   const char *comment = memchr(line.data, '#', line.len);
   if (comment)
@@ -47,7 +47,7 @@ static void print_line_error(struct warm *warm, const char *why) {
   warm->batch.passed_over++;
 }
 
-/* Takes lines until one holds a domain. */
+/* Reads lines until one has a domain. */
 static enum mtasts_supply next(void *context, struct mtasts_domain *domain) {
   struct warm *warm = context;
   for (;;) {
@@ -61,7 +61,7 @@ static enum mtasts_supply next(void *context, struct mtasts_domain *domain) {
     }
     if (got != MTASTS_LINE)
       return MTASTS_SUPPLY_END;
-    /* Only a comment may be cut. */
+    /* Only a comment may be cut off. */
     if (line.len > LINE_BYTES && !memchr(line.data, '#', line.len)) {
       print_line_error(warm, "the line is too long");
       continue;
@@ -79,7 +79,7 @@ static enum mtasts_supply next(void *context, struct mtasts_domain *domain) {
   }
 }
 
-/* Counts the domains of a file; 0 where it is no file. */
+/* Counts the domains of a file; 0 if it is no regular file. */
 static uint64_t count_domains(void *context) {
   const struct warm *warm = context;
   int fd = warm->lines.fd;
@@ -141,10 +141,10 @@ const struct mtasts_command mtasts_command_warm = {
     .arguments = "[--jobs N] [FILE]",
     .summary = "Looks up every domain of a list and stores what it learns",
     .help = "Reads standard input without FILE: one domain a line, # begins a comment.\n"
-            "Domains that are cached and not due are passed over. With --json, a line of\n"
-            "`query` for each domain. An interrupt keeps what was learnt: with the same list\n"
-            "again the rest is asked for. Where mtastsd runs it is asked, 64 domains at a time;\n"
-            "should it go away, the run ends.\n\n"
+            "Domains that are cached and not due are skipped. With --json, prints a line of\n"
+            "`query` for each domain. An interrupt keeps what was learnt: a second run with the\n"
+            "same list looks up the rest. If mtastsd runs, it is asked, 64 domains at a time;\n"
+            "if it stops answering, the run ends.\n\n"
             "  --jobs N  look-ups in flight at most, 1 to 4096 (64)\n\n"
             "Examples:\n"
             "  mtasts --cache /tmp/cache warm domains.txt\n"

@@ -1,16 +1,17 @@
 /*
- * What mtastsd's cached answers cost, beside a server that gives the same bytes to whatever it is
- * asked: CPU an answer, answers a second, and the latency of the slowest hundredth. Interleaved
- * rounds, medians of pairs, a line for each map and number of connections.
+ * Measures mtastsd's cached answers against a server that sends the same bytes as a reply to every
+ * request: CPU per answer, answers per second, and the latency of the slowest hundredth.
+ * Interleaved rounds, medians of pairs, a line for each map and number of connections.
  *
  *   answer_bench SOCKET PID DOMAINS MAP...
  *   answer_bench -c CACHE SOCKET PID DOMAINS MAP...
  *
  * SOCKET and PID are mtastsd's; its cache holds domain-000000.mail.example.com and so on, DOMAINS
- * of them. Fails where a limit is missed, which is marked with `!`.
+ * of them. Fails if a limit is missed; `!` marks it.
  *
- * With -c for a cache so large that a look-up is mostly waiting for memory: CPU alone is compared,
- * with that of the constant server, 1.5 times that of a bare look-up in CACHE (bare.h), and 0.7 us.
+ * -c is for a cache so large that a look-up mostly waits for memory. Then only the CPU is compared.
+ * The limit is the CPU of the constant server, 1.5 times that of a bare look-up in CACHE (bare.h),
+ * and 0.7 us together.
  */
 #include <dirent.h>
 #include <sched.h>
@@ -41,8 +42,8 @@ enum {
 #define LARGE_BARE 1.5
 #define LARGE_MORE 0.7 /* microseconds */
 
-/* A way of asking, and its limits beside the constant server. Where requests come together, that
- * one has hardly anything to do, and throughput alone is compared. */
+/* A load, and its limits relative to the constant server. If requests are pipelined, that server
+ * has hardly any work, so only the throughput is compared. */
 struct load {
   size_t connections;
   size_t pipelined; /* requests sent at once on each */
@@ -60,7 +61,7 @@ struct cost {
   double latency; /* microseconds; 99 % wait less */
 };
 
-/* The sum of what is told of each thread of a process. */
+/* The sum of a figure over all threads of a process. */
 static double sum_of_threads(pid_t pid, double (*told)(pid_t thread)) {
   char path[32];
   double sum = 0;
@@ -87,8 +88,7 @@ static double time_of(pid_t thread) {
   return strtod(line, NULL);
 }
 
-/* Processors: whether the servers share one with who asks them is not left to chance, where there
- * are two. */
+/* Processors: with two or more, the servers never share one with the client. */
 enum {
   CLIENTS_OWN,
   SERVERS_OWN,
@@ -195,7 +195,7 @@ static struct cost run(struct server *server, struct round *round) {
   };
 }
 
-/* A limit as the table shows it, `!` behind it where it is missed. */
+/* A limit as the table shows it, followed by `!` if it is missed. */
 static bool show_limit(int decimals, double limit, bool good) {
   char text[16] = "-";
   if (limit > 0)
@@ -238,7 +238,7 @@ static void state(const char *map, const struct load *load, double dear, double 
                    (struct figure_number){late, load->latency_most, 2, "times"});
 }
 
-/* Who goes first changes, or a machine that slows down would count against one of them. */
+/* The two take turns in going first, so that a machine that slows down affects both alike. */
 static bool compare(struct server *ours, struct server *constant, struct round *round) {
   const struct load *load = round->load;
   struct server *const sides[] = {constant, ours};
@@ -277,7 +277,8 @@ static double look_up_bare(const struct bare *bare, struct round *round) {
   struct timespec from, to;
   for (size_t i = 0; i < ANSWERS; i++)
     client_domain(&round->random, round->domains, names[i]);
-  /* The limit of what is done there: who else uses the machine may slow one processor alone. */
+  /* The limit is measured on the same processor: another user of the machine may slow one of them
+   * alone. */
   pin(0, SERVERS_OWN);
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
   for (size_t i = 0; i < ANSWERS; i++) {

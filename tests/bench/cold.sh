@@ -1,12 +1,12 @@
 #!/bin/bash
-# Cold look-ups a second (`mtasts warm`) beside bare TLS handshakes a second with the same hosts:
+# Compares cold look-ups per second (`mtasts warm`) with bare TLS handshakes per second with the same hosts:
 #   tests/lab/lab bench 1000 tests/bench/cold.sh
 # With DNSSEC validated and without. `example` is not signed, which the root proves once for all of them:
 # a domain whose parent is signed has a DS query and a signature to itself.
 # Interleaved rounds; each of the three is a fresh process with an empty cache and a flushed resolver.
-# Fails where the look-ups reach less than 65 % of the handshakes, in the median of the rounds: the
+# Fails if the look-ups reach less than 65 % of the handshakes, in the median of the rounds: the
 # machine may be busy with other things, but both halves of a round see the same of it. The servers share
-# its processors, so the CPU time of a handshake and of a look-up is told as well: that is ours alone.
+# its processors, so the CPU time of a handshake and of a look-up is shown as well: it does not include the servers'.
 # shellcheck disable=SC2154 # warm.sh sets them
 set -uo pipefail
 rounds=9 least=65

@@ -1,6 +1,6 @@
 /*
- * constant.h: the yardstick of the benches: a server on plain libevent events that gives the same
- * bytes to whatever it is asked. Requests that come together are answered together.
+ * constant.h: the yardstick of the benches: a server on plain libevent events that sends the same
+ * bytes as a reply to every request. Requests that come together are answered together.
  */
 #ifndef CONSTANT_H
 #define CONSTANT_H

@@ -3,9 +3,9 @@
 # signed zone of its own. mtastsd asks a resolver that gives each answer 40 ms after its query:
 #   LAB_SIGNED=tests/bench/dane_domains tests/lab/lab run tests/bench/dane.sh [ROUNDS]
 # Interleaved rounds, each decision by a fresh daemon that knows nothing but the root's keys. Hosts are
-# looked at side by side, so the longest chain of dependent queries is that of one host: fails where a
+# looked at side by side, so the longest chain of dependent queries is that of one host: fails if a
 # decision takes more than 10 % longer than that chain, in the median of the rounds. The chain is that of
-# the queries that mtastsd made: fails, too, where it has more of them in a row than are needed.
+# the queries that mtastsd made: fails, too, if it made more of them in a row than are needed.
 set -uo pipefail
 rounds=${1:-9} most=110 steps_most=9
 here=$(cd "$(dirname "$0")/../lab" && pwd)

@@ -9,9 +9,9 @@
  *
  *   decision_bench DOMAINS
  *
- * Fails where a decision takes more than one look-up or any allocation, where it costs too much
- * more than the bare get (a small cache: 1.5 times as much; a large one: 150 ns), or where DANE and
- * MX hosts make it cost more than 1.2 times as much.
+ * Fails if a decision takes more than one look-up or any allocation, if it costs too much more than
+ * the bare get (a small cache: 1.5 times as much; a large one: 150 ns), or if DANE and MX hosts
+ * make it cost more than 1.2 times as much.
  */
 #include <inttypes.h>
 #include <lmdb.h>
@@ -99,7 +99,7 @@ static double cpu_nanoseconds(void) {
   return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-/* One side: opens the cache once, and runs a round whenever it is told to. */
+/* One side: opens the cache once, and runs a round whenever a byte arrives. */
 struct side {
   void (*open)(struct side *side, const char *directory);
   void (*operate)(struct side *side, const char *name);

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Cold look-ups a second, up to 1,000 in flight, with 50 ms added to every DNS answer and to whatever policy hosts
-# say (of each fetch twice: their part of the handshake, and the reply); beside the same without the delay:
+# Cold look-ups a second, up to 1,000 in flight, with 50 ms added to every DNS answer and to all bytes of policy hosts
+# (twice in each fetch: their part of the handshake, and the reply); beside the same without the delay:
 #   tests/lab/lab bench 2000 tests/bench/delayed.sh
 # Both go through a forwarder and a relay (forward.c, relay.c), that of the other without any delay.
-# Interleaved rounds, each a fresh process with an empty cache and a flushed resolver. Fails where the rate
-# is less than 80 % of that without the delay, in the median of rounds, and where 128 MiB of resident memory
+# Interleaved rounds, each a fresh process with an empty cache and a flushed resolver. Fails if the rate
+# is less than 80 % of that without the delay, in the median of rounds, or if 128 MiB of resident memory
 # are exceeded once.
 # shellcheck disable=SC2034,SC2153,SC2154 # servers.sh and warm.sh set and use them
 set -uo pipefail

@@ -3,7 +3,7 @@
 # its MTASTS_PRELOAD, mtastsd and a policy in mode enforce, beside a transport that demands the same of
 # TLS and knows no policy.
 #   tests/lab/lab run tests/bench/deliveries.sh
-# Interleaved rounds, each a queue run over as many messages; fails where the median of the ratios
+# Interleaved rounds, each a queue run over as many messages; fails if the median of the ratios
 # is below 95 %.
 # shellcheck disable=SC2154 # mta_root is of exim.sh
 set -uo pipefail

@@ -1,7 +1,8 @@
 /*
- * What a cache takes on disk: a million domains with two mx patterns each, come in random order and
- * in groups, as mtastsd commits them; then a tenth as many updates, while two readers begin and end
- * reads all the time; then compacted. Each beside the bytes of names and values, and its limit.
+ * Measures a cache's size on disk. A million domains with two mx patterns each are added in random
+ * order and in groups, as mtastsd commits them. A tenth as many updates follow, while two readers
+ * begin and end reads all the time. Then the cache is compacted. Each size is compared with the
+ * bytes of names and values, and with its limit.
  *
  * disk_bench [DOMAINS]
  */
@@ -190,7 +191,7 @@ static int run(struct bench *bench) {
   return bench->missed;
 }
 
-/* In memory, where that has room for two: compacting makes a copy. */
+/* In memory, if it has room for two: compacting makes a copy. */
 static bool make_directory(struct bench *bench) {
   struct statvfs disk;
   bool fits = statvfs("/dev/shm", &disk) == 0 &&

@@ -1,6 +1,6 @@
 /*
- * figure.h: what a bench states of its judged figures: a line each of the file that BENCH_FIGURES
- * names, for the report. figure.sh is the same for scripts.
+ * figure.h: writes each figure that a bench compares with a limit, as a line of the file that
+ * BENCH_FIGURES names, for the report. figure.sh is the same for scripts.
  */
 #ifndef BENCH_FIGURE_H
 #define BENCH_FIGURE_H
@@ -17,7 +17,7 @@ struct figure_number {
   const char *unit;
 };
 
-/* The same of numbers, which the report draws a bar of: ok where got is at most, or at least, the
+/* The same of numbers, which the report draws a bar of: ok if got is at most, or at least, the
  * limit. */
 bool figure_at_most(const char *part, const char *what, const char *beside,
                     struct figure_number number);

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# figure PART WHAT BESIDE MUST GOT ok|missed: states a judged figure, as a line of the file that
-# BENCH_FIGURES names, and is true where it is ok. MUST is `≤ NUMBER UNIT` or `≥ NUMBER UNIT`, GOT a number of
-# the same unit, where the report is to draw a bar.
+# figure PART WHAT BESIDE MUST GOT ok|missed: writes a figure and its limit as a line of the file that
+# BENCH_FIGURES names, and returns true if it is ok. MUST is `≤ NUMBER UNIT` or `≥ NUMBER UNIT`, GOT a number of
+# the same unit, if the report is to draw a bar.
 figure() {
   [ -z "${BENCH_FIGURES:-}" ] || printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$BENCH_FIGURES"
   [ "$6" = ok ]

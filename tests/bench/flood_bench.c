@@ -1,6 +1,6 @@
 /*
- * Floods at full size (tests/unit/cache/flood.h), and how long the writer stands still for one
- * eviction at a million policies: look-ups wait meanwhile, answers from the cache do not.
+ * Floods at full size (tests/unit/cache/flood.h), and how long one eviction at a million policies
+ * stops the writer. Look-ups wait meanwhile; answers from the cache do not.
  */
 #include "../unit/cache/flood.h"
 #include "figure.h"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # mtastsd with a million cached domains: tests/bench/million.sh BUILD
 # Its start beside one with an empty cache, after an end in order and after kill -9; its anonymous memory at
-# rest and after 100,000 different domains; what an answer costs. Fails where the start takes more than 1.2
-# times as long (1.5 after kill -9), where it has 8 MiB or more at rest, grows by more than 8 MiB, or where an
+# rest and after 100,000 different domains; the cost of an answer. Fails if the start takes more than 1.2
+# times as long (1.5 after kill -9), if it has 8 MiB or more at rest, grows by more than 8 MiB, or if an
 # answer costs too much (answer_bench.c).
 # shellcheck disable=SC2154 # raise.sh sets pid
 set -uo pipefail

@@ -2,7 +2,7 @@
 # Messages a second through real Postfix with mtasts-milter, beside a milter that takes part in the
 # same steps and does nothing in them:
 #   tests/lab/lab run tests/bench/milter.sh [ROUNDS]
-# Interleaved rounds, over one connection and over twenty; fails where the median of the ratios is
+# Interleaved rounds, over one connection and over twenty; fails if the median of the ratios is
 # below 97 %.
 # shellcheck disable=SC2154 # unix_milter and mta_root are of postfix.sh
 set -uo pipefail
@@ -27,7 +27,7 @@ clean() {
 }
 trap clean EXIT
 
-# Where the mail goes does not count: it is thrown away.
+# The destination does not matter: the mail is discarded.
 open_postfix && raise_postfix '' '' && start_mtastsd 'milter { local_mailers = {"local"} }' && start_milter || exit 70
 chroot "$mta_root" "$noop" "unix:$POSTFIX_DIR/run/noop.sock" >/dev/null 2>&1 &
 noop_pid=$!

@@ -1,6 +1,6 @@
 /*
  * noop_milter: a milter that takes part in the same steps of a session as mtasts-milter, and does
- * nothing in them. The limit beside which that one is measured.
+ * nothing in them. mtasts-milter is measured against it.
  *
  *   noop_milter SOCKET      unix:/path, or inet:PORT@ADDRESS
  */

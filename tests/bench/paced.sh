@@ -3,7 +3,7 @@
 #   tests/lab/lab bench 1000 tests/bench/paced.sh
 # Beside them the answers of a constant server at the same pace, while mtastsd gets the same look-ups.
 # Interleaved rounds, each with a fresh daemon, a cache that knows none of the new domains and a flushed
-# resolver. Fails where 99 % of the answers take more than 1.5 times as long, in the median of rounds.
+# resolver. Fails if 99 % of the answers take more than 1.5 times as long, in the median of rounds.
 set -uo pipefail
 rounds=9 pace=2000 in_flight=64 cached=1000 most=150
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,7 +1,7 @@
 /*
  * How long the slowest hundredth of cached answers, asked for at a steady pace, takes while mtastsd
- * looks up new domains: once the answers of mtastsd itself, once those of a server that gives the
- * same bytes to whatever it is asked, while mtastsd gets the same look-ups.
+ * looks up new domains: once the answers of mtastsd itself, once those of a server that sends the
+ * same bytes as a reply to every request, while mtastsd gets the same look-ups.
  *
  *   paced_bench mtastsd|constant SOCKET CACHED COLD PACE IN-FLIGHT
  *

@@ -1,11 +1,11 @@
 /*
- * What a call of the Exim plugin costs, as Exim makes it: a new domain each time.
+ * Measures a call of the Exim plugin as Exim makes it, with a new domain each time.
  *
  *   plugin_bench ask PLUGIN SOCKET DOMAINS   beside connect, constant reply, close
  *   plugin_bench read PLUGIN CACHE DOMAINS   beside mdb_env_open, mdb_get, mdb_env_close
  *
- * MTASTS_CONFIG names the configuration: with mtastsd at its socket, or nobody. Interleaved
- * rounds; fails where the median of the pairs is above 1.5.
+ * MTASTS_CONFIG names the configuration. `ask` needs mtastsd at its socket, `read` needs no server
+ * there. Interleaved rounds; fails if the median of the pairs is above 1.5.
  */
 #include <dlfcn.h>
 #include <lmdb.h>
@@ -53,7 +53,7 @@ void *store_get_3(int size, const void *proto, const char *name, int line) {
   (void)line;
   return size <= (int)sizeof store ? store : NULL;
 }
-/* $exim_uid, $exim_gid: whoever may read the cache, and is not root. */
+/* $exim_uid, $exim_gid: a user that may read the cache and is not root. */
 unsigned char *expand_string(unsigned char *text) {
   static unsigned char nobody[] = "65534";
   (void)text;

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # mtastsd for a bench, in a directory of its own: mtasts.conf, cache/, ask.sock, socketmap.sock, log.
 
-# Where it has its cache and its sockets, for mtasts.conf.
+# The directories of its cache and its sockets, for mtasts.conf.
 places() { # DIRECTORY
   cat <<END
 cache     { directory = "$1/cache" }
@@ -11,7 +11,7 @@ outcome   { socket = "$1/tlsrpt.sock" }
 END
 }
 
-# All of mtasts.conf, where nothing is to be looked up: no resolver is there.
+# All of mtasts.conf for a bench without look-ups: there is no resolver.
 places_alone() { # DIRECTORY
   places "$1"
   cat <<END

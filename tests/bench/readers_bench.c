@@ -1,7 +1,7 @@
 /*
- * What readers of one cache cost each other, and what its writer costs them. A reader decides on
- * one domain after the other (domain text in, verdict out), of those of fill.h, in a thread and
- * with a mtasts_reader of its own.
+ * Measures how readers of one cache slow each other, and how its writer slows them. A reader
+ * decides on one domain after the other (domain text in, verdict out), of those of fill.h, in a
+ * thread and with a mtasts_reader of its own.
  *
  *   readers_bench threads DOMAINS
  *     decisions a second by two readers on one mtasts_cache, beside those of one
@@ -9,8 +9,8 @@
  *     CPU a decision while mtastsd, at SOCKET, refreshes policies of h0.bench.example and so on,
  * PACE a second of HOSTS, beside that while it idles
  *
- * Many short rounds, interleaved, and the other one first in every second; fails where the median
- * of their ratios misses its limit, or where mtastsd has refreshed fewer policies.
+ * Many short rounds, interleaved, and the order changes each time; fails if the median of their
+ * ratios misses its limit, or if mtastsd has refreshed fewer policies.
  */
 #include <pthread.h>
 #include <stdio.h>

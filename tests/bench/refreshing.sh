@@ -2,8 +2,8 @@
 # CPU a cached decision, of a process that reads the cache, while mtastsd refreshes 200 policies a second
 # there, each by DNS and HTTPS; beside the same while mtastsd idles:
 #   tests/lab/lab bench 1000 tests/bench/refreshing.sh [DOMAINS]
-# Interleaved rounds (readers_bench.c). Fails where the median of the ratios is above 1.2, or where a policy
-# was not fetched anew.
+# Interleaved rounds (readers_bench.c). Fails if the median of the ratios is above 1.2, or if a policy
+# was not fetched again.
 set -uo pipefail
 domains=${1:-100000} pace=200
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,7 +32,7 @@ fetched=$("$MTASTS" --config "$dir/mtasts.conf" --json cache list --filter 'doma
   echo "refreshing: $fetched of $hosts policies were fetched anew" >>"$dir/said"
   [ $status != 0 ] || status=1
 }
-# Where it failed, the reason is the last line.
+# If it failed, the reason is the last line.
 [ $status = 0 ] || grep -v ': start ' "$dir/log" | tail -n 3
 cat "$dir/said"
 exit $status

@@ -12,7 +12,7 @@ count=$(wc -l <"$list")
 flush() { unbound-control -c "$LAB_DIR/unbound.conf" flush_zone . >/dev/null; }
 
 # Looks all of them up with an empty cache and a flushed resolver. Sets $wall and $cpu, microseconds, and
-# $peak, KiB; fails where a policy was not stored.
+# $peak, KiB; fails if a policy was not stored.
 warm() { # CONFIGURATION JOBS
   local cache stored
   flush

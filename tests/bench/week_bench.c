@@ -3,8 +3,8 @@
  *
  *   week_bench DIRECTORY DOMAINS
  *
- * DIRECTORY: empty, for the cache. Prints the requests of each hour, and fails where a policy is
- * lost, anything is done early, or the work is not spread evenly.
+ * DIRECTORY: empty, for the cache. Prints the requests of each hour, and fails if a policy is lost,
+ * anything is done early, or the work is not spread evenly.
  */
 #include <stdlib.h>
 #include <sysexits.h>

@@ -7,7 +7,7 @@
  * killed ask -r SOCKET            sends standard input as it is, and prints all that comes back ask
  * -d SOCKET            sends standard input as one datagram
  *
- * Exits with 1 where the connection ends before the reply, 69 where nobody listens.
+ * Exits with 1 if the connection ends before the reply, 69 if no process listens.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,7 +98,7 @@ static int print_datagrams(const char *path) {
   struct sockaddr_un at = {.sun_family = AF_UNIX};
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
-  umask(0); /* anybody may send */
+  umask(0); /* any user may send */
   if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof at) != 0) {
     perror(path);
     return 69;

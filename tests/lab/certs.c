@@ -3,10 +3,10 @@
  *
  *   certs DIR < LIST        a line a host: HOST [KIND [tlsa]]
  *
- * Writes DIR/ca.pem, the test CA, and DIR/HOST.crt and DIR/HOST.key for each host; DIR/HOST.tlsa
- * where that is asked for: a line for each way in which a TLSA record (RFC 6698) tells of the leaf
- * (ee) and of who signed it (ta): ee|ta SELECTOR MATCHING-TYPE DATA.
- * Keys are EC P-256, each host has its own: a thousand take less than a second.
+ * Writes DIR/ca.pem, the test CA, and DIR/HOST.crt and DIR/HOST.key for each host; DIR/HOST.tlsa if
+ * `tlsa` is given: a line for each kind of TLSA record (RFC 6698), of the leaf (ee) and of its
+ * issuer (ta): ee|ta SELECTOR MATCHING-TYPE DATA. Keys are EC P-256, each host has its own: a
+ * thousand take less than a second.
  */
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -122,7 +122,8 @@ static void subject_names(X509 *cert, const struct kind *kind, const char *host)
 
 static X509 *leaf(EVP_PKEY *key, const char *host, const struct kind *kind,
                   const struct issuer *signer) {
-  /* The CN is the host also where the SAN is another: who falls back to it is caught. */
+  /* The CN is the host even if the SAN is another name: so a client that falls back to the CN is
+   * detected. */
   X509 *cert = certificate(key, host, signer);
   if (kind->not_before)
     need(ASN1_TIME_set_string(X509_getm_notBefore(cert), kind->not_before) &&

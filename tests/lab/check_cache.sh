@@ -1,4 +1,4 @@
-# The cache and its commands, on what a few domains of each kind left there.
+# The cache and its commands, with a few domains of each kind.
 # shellcheck shell=bash
 
 states() { # [OPTION…]: "domain state" of each entry, on one line
@@ -60,7 +60,7 @@ cp "$LAB_DIR/backup.mdb" "$LAB_DIR/put-back/data.mdb"
 check 'a backup has all that the cache has' same "$("$MTASTS" --cache "$LAB_DIR/put-back" cache export |
   cmp -s - "$LAB_DIR/export" && echo same)"
 
-# Where root raised the lab: the same with an ordinary user's own cache.
+# If root started the lab: the same with an ordinary user's own cache.
 if setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/dev/null; then
   cache=$LAB_DIR/ordinary
   install -d -o 65534 -g 65534 "$cache"

@@ -6,7 +6,7 @@ name=change.example
 serial=1
 policy_file=$LAB_DIR/www/mta-sts.$name/.well-known/mta-sts.txt
 
-# Publishes an id, or no record where it is empty.
+# Publishes an id, or no record if it is empty.
 record() { # ID
   serial=$((serial + 1))
   {

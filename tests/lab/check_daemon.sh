@@ -33,7 +33,7 @@ start_daemon() {
   done
 }
 
-# Sends it a signal; $code is what it exits with, within ten seconds.
+# Sends it a signal; $code is its exit status, within ten seconds.
 stop_daemon() { # [SIGNAL]
   local i
   kill "-${1:-TERM}" "$daemon"
@@ -61,7 +61,7 @@ decision() { # DOMAIN [MAP]: verdict, source, id and error
     jq -r '[.verdict, .source, .policy.id, .error.type] | map(. // "-") | join(" ")'
 }
 postfix() { ask "$map_socket" "${2:-postfix}" "$1"; } # KEY [MAP]
-# What Postfix 3.10 and later is told besides, of a policy with one mx.
+# The additional attributes for Postfix 3.10 and later, for a policy with one mx.
 report() { # DOMAIN MODE
   printf ' policy_type=sts policy_domain=%s mx_host_pattern=mx.%s' "$1" "$1"
   printf ' \\{ policy_string = %s \\}' 'version: STSv1' "mode: $2" 'max_age: 86400' "mx: mx.$1"
@@ -323,7 +323,7 @@ check 'the sockets are gone' '' "$(ls "$LAB_DIR/run")"
 check 'totals are logged' yes "$(says 'stop {"requests"')"
 check 'what is in use is kept' '4198400 640' "$(stat -c '%s %a' "$cache/use")"
 
-# A log that nobody reads
+# A log that is not read
 configure
 mkfifo "$LAB_DIR/unread"
 exec 4<>"$LAB_DIR/unread"
@@ -553,7 +553,7 @@ check 'a second: its words' "mtastsd: .*ask.sock: another server listens there: 
 stop_daemon
 check 'SIGTERM: the sockets are gone' '' "$(ls "$LAB_DIR/run")"
 
-# Started by what has closed its standard descriptors, and ignores its children
+# Started by a process that has closed its standard descriptors, and ignores its children
 for closed in '<&-' '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
   timeout -s KILL 10 bash -c "trap '' CHLD; exec '${MTASTS}d' --config '$conf' $closed"
   check "with $closed: the command returns" 0 $?

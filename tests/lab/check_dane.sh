@@ -1,6 +1,6 @@
 # DANE: the table `dane`, asked for by `mtasts query` and sent mail through real Exim and Postfix; and
-# what becomes of it where nothing can be validated. Sending needs root. The MTAs believe their
-# resolver, which validates; ours only passes on, and we believe none.
+# the same if nothing can be validated. Sending needs root. The MTAs trust their
+# resolver, which validates; ours only forwards, and we trust none.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # the columns of the table
 
@@ -81,7 +81,7 @@ believe() { # RESOLVER
 expect() { # WHAT RECIPIENT OUTCOME
   check "$1" "$(fated "$3")" "$(fate "$2")"
 }
-# What the table says of mail, but where the MTA has its limits.
+# The outcome by the table, except for limits of the MTA.
 check_mail() {
   local limit=${limits[$name]:-}
   expect "$as, $name: $proves${limit:+ ($as: $limit)}" "$as@$domain" "${limit:-$outcome}"

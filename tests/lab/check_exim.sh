@@ -1,5 +1,5 @@
 # Mail through real Exim, with mtastsd, the plugin and contrib/exim. Needs root: Exim runs as
-# itself. In CI (CI=1) it is a failure where it cannot run.
+# itself. In CI (CI=1) it is a failure if it cannot run.
 # shellcheck shell=bash
 . "$here/exim.sh"
 
@@ -18,7 +18,7 @@ deliver_all() { # CONFIGURATION
 send_one() { send "$conf" "$as@$domain" & }
 check_one() { expect "$as, $name: $proves" "$as@$domain" "$outcome"; }
 
-# What the postmaster finds in the main log of mail that a policy held back: one line.
+# The line in the main log about mail that a policy held back.
 check_line() {
   case "$policy $outcome" in
     enforce*deferred*refused | *verified* | *bounced* | [!e]*) return ;;
@@ -41,7 +41,7 @@ check_deliveries() {
     "$(exim debian -be '${listnamed:mtasts_ignore}')"
 }
 
-# Mail to an alias, and what is told of it, is about the name in the MX record.
+# Mail to an alias, and its outcome, is about the name in the MX record.
 check_alias() {
   told() { # DOMAIN: result and MX of the failures that mtastsd knows of, each once
     grep -o "outcome domain=$1.mail.example .*" "$LAB_DIR/log/mtastsd" | grep -Eo '(result|mx)=[^ ]*' | sort -u | xargs
@@ -211,7 +211,7 @@ check_connections() {
     queue=-odqs send plain "q$i@shared-none.mail.example"
     queue=-odqs send plain "q$i@shared-enforce.mail.example"
   done
-  # Exim routes them behind our back.
+  # Exim routes them in the background.
   for i in {1..100}; do
     [ "$(grep -c 'explicitly queued' "$EXIM_DIR/log/mainlog")" -lt 6 ] || break
     sleep 0.05

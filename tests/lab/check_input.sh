@@ -1,4 +1,4 @@
-# What goes wrong on this side: each ends with one clear line and its exit code.
+# Errors of the user or this host: each ends with one clear line and its exit code.
 # shellcheck shell=bash
 
 bad=$LAB_DIR/bad

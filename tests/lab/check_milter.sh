@@ -1,4 +1,4 @@
-# mtasts-milter, from outside: an MTA's end (milter_client.c) at its socket, a real mtastsd behind it.
+# mtasts-milter, from outside: an MTA's end (milter_client.c) at its socket, and a real mtastsd.
 # shellcheck shell=bash
 
 milter_dir=$LAB_DIR/milter ask_socket=$LAB_DIR/milter/ask.sock socket=$LAB_DIR/milter/milter.sock
@@ -76,7 +76,7 @@ start_milter() { # [COMMAND…] that starts it
   until_so eval "said 'start version=' || gone $keeper"
   filter=$(child_of "$keeper" 2>/dev/null)
 }
-# $code is what it exits with, within ten seconds.
+# $code is its exit status, within ten seconds.
 await_milter() {
   {
     for ((i = 0; i < 200; i++)); do gone "$keeper" && break; sleep 0.05; done
@@ -101,7 +101,7 @@ with() { # MILTER-KEYS [TEXT…]: another configuration
   reload
 }
 
-# What the milter does, a line each, joined by `|`.
+# The actions of the milter, joined by `|`.
 talk() { "$client" "${milter_at:-$socket}" | paste -sd'|'; }
 
 # One message from $from (a client's address; local), with the macros and parameters of MAIL.
@@ -171,7 +171,7 @@ check_forged() {
     "$(sender='<a\sverdict=none\nqueue=F9>' message F4 a@good.example >/dev/null; lines F4)"
 }
 
-# More fields of our name than are removed. The MTA is told nothing of any of them.
+# More fields of our name than are removed. The MTA gets no request about any of them.
 check_header_limit() {
   local many few order='the message has 33 header fields named X-MTA-STS, which only this site may add, among 34: .*'
   local huge='the message has 2 header fields named X-MTA-STS, .* among 160002: .*'
@@ -365,7 +365,7 @@ check_hundred() {
   check 'a line for each' "${#domains[@]}" "$(lines L1 | grep -o ' domain=[^ ]*' | sort -u | wc -l)"
 }
 
-# 1,000 messages on 20 connections; what the header says of each is what its line says.
+# 1,000 messages on 20 connections; header and log line of each agree.
 check_crowd() {
   local domains=(good testing no-record mode-none wrong-mx some-mx http2)
   "$client" -m "$socket" 20 50 "${domains[@]/%/.example}" >"$LAB_DIR/crowd"

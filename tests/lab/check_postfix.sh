@@ -1,5 +1,5 @@
 # Mail through real Postfix, with mtastsd as its table of TLS policies, and mtasts-milter. Needs root,
-# and Postfix in a root of its own (./roots). In CI (CI=1) it is a failure where it cannot run.
+# and Postfix in a root of its own (./roots). In CI (CI=1) it is a failure if it cannot run.
 # shellcheck shell=bash
 . "$here/postfix.sh"
 
@@ -38,7 +38,7 @@ check_one() {
   check_flagged "${limit:-$outcome}"
 }
 
-# What the milter says of that message.
+# The milter's log of that message.
 check_flagged() { # OUTCOME
   local verdict=${policy%% *} id=20260101T000000 mode=${policy%% *} protected=no risk='' line
   [ "$verdict" != - ] || verdict=none id=-
@@ -135,7 +135,7 @@ check_milter() {
   check 'milter away: without a flag' - "$(flags alone@$good)"
 }
 
-# A record that cannot be looked up: what is cached governs, and nothing does where nothing is.
+# A record that cannot be looked up: a cached policy governs; without one, none does.
 check_dns() {
   local domain=self-signed.mail.example
   unbound() { unbound-control -q -c "$LAB_DIR/unbound.conf" "$@"; }
@@ -202,7 +202,7 @@ check_monitor() {
   expect 'monitor, a bad certificate' monitor@self-signed.mail.example tls
 }
 
-# RFC 8461 section 3.4: where mail goes to a host of our own choice, the policy is that host's.
+# RFC 8461 section 3.4: if mail goes to a smart host, the policy is that host's.
 check_next_hops() {
   local hop
   restart_mtastsd
@@ -231,7 +231,7 @@ check_relayhost() {
   expect "the relay host's own policy" relay@no-starttls.mail.example 'verified implicit.mail.example'
 }
 
-# What we advise for one of the limits: a 5xx to STARTTLS holds mail back, as RFC 8461 section 5 asks.
+# Our advice for one of the limits: a 5xx to STARTTLS holds mail back, as RFC 8461 section 5 asks.
 advice='regexp:{{/^5(\.[0-9.]+ TLS is required, but host .* refused to start TLS: .*)/ 4$$1}}'
 check_advice() {
   postfix_conf relayhost= "smtp_delivery_status_filter=$advice"

@@ -1,5 +1,5 @@
 # Mail through real Sendmail, with mtastsd, contrib/sendmail and mtasts-milter. Needs root, and
-# Sendmail in a root of its own (./roots). In CI (CI=1) it is a failure where it cannot run.
+# Sendmail in a root of its own (./roots). In CI (CI=1) it is a failure if it cannot run.
 # shellcheck shell=bash
 . "$here/sendmail.sh"
 
@@ -36,7 +36,7 @@ check_one() {
   check_flagged
 }
 
-# What the milter says of that message.
+# The milter's log of that message.
 check_flagged() {
   local verdict=${policy%% *} id=20260101T000000 mode=${policy%% *} protected=no risk='' line
   [ "$verdict" != - ] || verdict=none id=-
@@ -120,7 +120,7 @@ check_away() {
   done
 }
 
-# A record that cannot be looked up: what is cached governs, and nothing does where nothing is.
+# A record that cannot be looked up: a cached policy governs; without one, none does.
 check_dns() {
   local domain=self-signed.mail.example
   unbound() { unbound-control -q -c "$LAB_DIR/unbound.conf" "$@"; }
@@ -138,7 +138,7 @@ check_dns() {
   expect 'DNS again' again@$domain 'deferred certificate'
 }
 
-# mtastsd answers before Sendmail gives up, also where a policy host is slow.
+# mtastsd answers before Sendmail gives up, even if a policy host is slow.
 check_unknown() {
   local domain=silent-after-tls.example
   restart_mtastsd 'https { timeout = 20 }'
@@ -185,7 +185,7 @@ check_monitor() {
   expect 'monitor, a bad certificate' monitor@self-signed.mail.example tls
 }
 
-# RFC 8461 section 3.4: where mail goes to a host of our own choice, the policy is that host's.
+# RFC 8461 section 3.4: if mail goes to a smart host, the policy is that host's.
 check_next_hops() {
   restart_mtastsd
   send hop@{host,mx,other,address}.lab.example hop@{upper,self-signed}.mail.example
@@ -206,7 +206,7 @@ check_next_hops() {
   expect "a smart host's own policy" smart@no-policy.mail.example 'verified implicit.mail.example'
 }
 
-# What the site itself says holds as well.
+# The site's own settings count as well.
 check_house() {
   configure_sendmail "$unix_feature"
   printf 'LOCAL_TLS_RCPT\nRhouse@$*\t$#error $@ 4.7.1 $: "450 a rule of the house"\n' >>"$mta_etc/mail/sendmail.mc"
@@ -264,7 +264,7 @@ check_rules() {
   bt_conf=()
 }
 
-# What README.md asks a postmaster to try.
+# The commands that README.md gives a postmaster to try.
 check_readme() {
   local domain=good.mail.example both
   check '/map sts' ".*returns secure match=mx.$domain servername=hostname \\(0\\)$" \

@@ -1,4 +1,4 @@
-# mtastsd after a kill: it answers at once from a large cache, and checks that behind the answers.
+# mtastsd after a kill: it answers at once from a large cache, and checks the cache in the background.
 # shellcheck shell=bash
 
 start_conf=$LAB_DIR/start.conf start_log=$LAB_DIR/log/start start_socket=$LAB_DIR/run/start.sock start_daemon=''

@@ -241,7 +241,7 @@ check 'a dead resolver: error' dns-error "$(jq -r .error.type "$LAB_DIR/out")"
 check 'a dead resolver: complaint' "mtasts: resolver: 127.0.0.1@9: no answer${said}" "$(<"$LAB_DIR/err")"
 stop_daemon
 
-# Who may not use the socket does without. Only root can become somebody else.
+# A user who may not use the socket does without mtastsd. Only root can change to another user.
 if setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/dev/null; then
   start_daemon
   ordinary=$LAB_DIR/tool-ordinary

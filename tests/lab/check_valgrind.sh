@@ -60,7 +60,7 @@ check_the_milter() {
   check 'the milter answers' '.*X-MTA-STS: protected=yes; verdict=enforce; .*' "$(message b@good.mail.example | talk)"
 }
 
-# Exim's own program is setuid, which valgrind does not run: a copy, as root, delivers what is queued.
+# Exim's own program is setuid, which valgrind does not run: a copy, as root, delivers the queue.
 check_the_plugin() {
   local name queue
   cp "$mta_root/usr/sbin/exim4" "$EXIM_DIR/exim4" && chmod 755 "$EXIM_DIR/exim4"

@@ -36,7 +36,7 @@ serves_the_lab() { # PID
   return 1
 }
 
-# Ends what a part has left behind.
+# Ends processes that a part has left running.
 clean_up() { # PID… that were there before
   local server pid servers=' ' before=" $* "
   for server in "${part_servers[@]}"; do stop "$server"; done

@@ -1,4 +1,4 @@
-/* crash.so: in the place of Exim's plugin, the worst of plugins. */
+/* crash.so: replaces Exim's plugin by one that crashes. */
 #include <signal.h>
 #include <stdlib.h>
 

@@ -24,7 +24,7 @@ wrong() { printf 'wrong: %s (%s): expected %s, got %s\n' "$@" >>"$out/wrong"; }
 
 mtasts() { "$MTASTS" --config "$LAB_CONF" "$@"; }
 
-# What the tables expect of the ten: $verdicts, $outcomes, $proofs.
+# The results that the tables expect for the ten: $verdicts, $outcomes, $proofs.
 declare -A verdicts outcomes proofs
 note_domain() {
   verdicts[$domain]=${expect%% *} proofs[$domain]=$proves
@@ -56,9 +56,9 @@ check_verdicts() {
 }
 
 # The MTAs' files define functions of the same names: each by_MTA has a subshell. It writes a line a
-# domain (DOMAIN WHAT WHY) into $out/MTA, and what a postmaster finds in the log into $out/MTA.log;
-# why it cannot run here, into $out/MTA.not.
-declare -A limits words # a file may say what its MTA does otherwise
+# domain (DOMAIN WHAT WHY) to $out/MTA, and the log lines for a postmaster to $out/MTA.log;
+# if it cannot run here, the reason to $out/MTA.not.
+declare -A limits words # a file may say what its MTA does differently
 
 # A bare `wait` in a subshell may wait for a process substitution of its parent, for ever (bash 5.2).
 at_once() { # COMMAND…: with each recipient
@@ -110,7 +110,7 @@ by_sendmail() {
   tell_of_milter
 }
 
-# What became of each message, by the words of the log and what the receiver saw.
+# The result of each message, from the log and from the receiver.
 tell() { # MTA
   local domain log what because name expected
   for domain in "${names[@]}"; do

@@ -93,7 +93,7 @@ END
   mv "$EXIM_DIR/bare.template" "$EXIM_DIR/bare/exim4.conf.template"
 }
 
-# Says why Exim cannot run here; fails where it can.
+# Prints why Exim cannot run here; fails if it can.
 exim_cannot_run() {
   root_cannot_run exim && return
   if [ -z "$of_other" ] && ! command -v exim4 update-exim4.conf >/dev/null; then
@@ -163,7 +163,7 @@ fate() { # RECIPIENT
   echo "${log#* * * } |${taken:+ $taken}"
 }
 
-# The fate that an outcome of the table `deliveries` or `dane` stands for, a regular expression.
+# The log text that an outcome of the table `deliveries` or `dane` stands for, a regular expression.
 fated() { # OUTCOME: verified | dane | encrypted | tls | clear [HOST], deferred | bounced WORDS
   local host=${1#* }
   [[ $1 == *' '* ]] || host='[^ ]*'

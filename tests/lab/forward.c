@@ -1,14 +1,14 @@
 /*
- * forward: a resolver between us and the lab's, which lies about DNSSEC or is far away.
+ * forward: a resolver between the tested program and the lab's resolver. It lies about DNSSEC, or
+ * delays answers.
  *
  *   forward ADDRESS UPSTREAM strip|claim|MILLISECONDS
  *
  * Passes what comes to ADDRESS port 53 on to UPSTREAM. With `claim` it claims that answers have
  * been validated (AD, RFC 4035 section 3.2.3), whatever they are; with `strip` it also asks without
  * EDNS, as old forwarders do, so that no signature comes back. Else it passes all on as it is, but
- * gives each answer so long after its query, none waiting for another, and tells on standard output
- * when it came and when it went (microseconds). UDP alone; of the last 65536 queries it knows who
- * asked.
+ * delays each answer by MILLISECONDS, independently of others, and prints when it arrived and when
+ * it was sent (microseconds). UDP only; it remembers the client of the last 65536 queries.
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -106,7 +106,7 @@ static void take_query(unsigned char *message) {
   message[1] = (unsigned char)next;
   next++;
   size_t size = manner == STRIP ? strip(message, (size_t)got) : (size_t)got;
-  send(server, message, size, 0); /* one that is lost is asked again by who asked */
+  send(server, message, size, 0); /* if one is lost, the client asks again */
 }
 
 static void give_answer(struct query *query, unsigned char *message, size_t size) {

@@ -96,7 +96,7 @@ web_server() {
   case $web in *gzip_static*) gzip -k "$files/mta-sts.txt" ;; esac
 }
 
-# A host that takes mail; its name may stand in many MX sets.
+# A host that receives mail; its name may be in many MX sets.
 mail_host() { # HOST RECEIVER [CERTIFICATE [tlsa]]
   case $2 in
     nowhere) return ;;
@@ -108,7 +108,7 @@ mail_host() { # HOST RECEIVER [CERTIFICATE [tlsa]]
   printf '%s %s %s\n' "${1,,}" "${3:-good}" "${4:-}" >>"$LAB_DIR/certificates"
 }
 
-# Where the mail of the table `domains` goes: a receiver that does all right.
+# The receiver of the mail of the table `domains`: it does nothing wrong.
 one_receiver() {
   [ "$mx" != ok ] || mail_host "mx.$domain" tls
 }
@@ -185,8 +185,8 @@ END
   cat "$LAB_DIR/broken.conf"
 }
 
-# One resolver passes on what DNSSEC needs and judges nothing, so that our programs must; the other
-# validates, and says so (AD), for MTAs that take its word.
+# One resolver forwards DNSSEC records without validation, so that our programs must validate; the other
+# validates, and says so (AD), for MTAs that trust it.
 unbound_conf() { # ADDRESS NAME [LINE…]
   cat <<END
 server:
@@ -246,7 +246,7 @@ http {
 END
 }
 
-# What the tool reads: `mtasts --config $LAB_CONF query DOMAIN` is all that it needs.
+# The tool's configuration: `mtasts --config $LAB_CONF query DOMAIN` is all that it needs.
 mtasts_conf() {
   cat <<END
 cache { directory = "$LAB_DIR/cache" }

@@ -1,4 +1,4 @@
-# The programs of the lab, the yardstick of its bench, and what measures both.
+# The programs of the lab, and those of its benches.
 LAB := $(O)/tests/lab/certs $(O)/tests/lab/rogue $(O)/tests/lab/smtp $(O)/tests/lab/ask \
        $(O)/tests/lab/forward $(O)/tests/lab/relay $(O)/tests/lab/milter_client
 HANDSHAKE_BENCH := $(O)/tests/bench/handshake_bench $(O)/tests/bench/spent
@@ -9,7 +9,7 @@ $(LAB:%=%.o) $(HANDSHAKE_BENCH:%=%.o): $(O)/%.o: %.c
 $(LAB) $(HANDSHAKE_BENCH): %: %.o
 	$(CC) -pie $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,openssl)
 
-# What Exim loads has no sanitizer in it.
+# Exim loads these, so they are built without a sanitizer.
 $(O)/tests/lab/crash.so: tests/lab/crash.c
 	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) $(WERROR) -fPIC -shared -o $@ $<
@@ -19,6 +19,6 @@ LAB += $(O)/tests/lab/crash.so
 lab-tools: $(LAB)
 
 .PHONY: valgrind
-valgrind: $(PROGRAMS) $(PLUGINS) $(LAB) ## mtastsd, the milter and Exim with the plugin under valgrind, in the lab (as root)
+valgrind: $(PROGRAMS) $(PLUGINS) $(LAB) ## run mtastsd, the milter and Exim with the plugin under valgrind, in the lab (as root)
 	@contrib/deps lint
 	@O=$(O) tests/lab/lab test valgrind

@@ -254,7 +254,7 @@ static void open_session(struct talk *talk, uint32_t version, uint32_t actions, 
   negotiate(talk, version, actions, offered);
 }
 
-/* Joins words, each with a NUL behind it. */
+/* Joins words, each followed by a NUL. */
 static size_t join(char **words, size_t count, char *out) {
   size_t size = 0;
   for (size_t i = 0; i < count; i++) {

@@ -1,8 +1,8 @@
-# mtastsd and mtasts-milter beside a real MTA. What sources this sets
+# mtastsd and mtasts-milter for a real MTA. A script that sources this sets
 #   mta_root    the MTA's root directory
 #   mta_etc     its /etc, as seen from here
 #   mta_group   the group whose members may ask
-#   mta_dir     where cache/ and the sockets in run/ go
+#   mta_dir     the directory of cache/ and of the sockets in run/
 # and may set
 #   run_under     the words of a command that both programs are run by: valgrind with its options
 #   start_seconds how long a program may take to start (4)
@@ -13,7 +13,7 @@ built=${LAB_TOOLS%/tests/lab}${debian:+-other}
 built_mtastsd=$built/mtastsd built_milter=$built/mtasts-milter
 run_under=() start_seconds=4
 
-# For mtastsd and the milter, which give up root, and for who asks them. What is given last, holds.
+# For mtastsd and the milter, which give up root, and for their clients. The last setting counts.
 mtastsd_conf() { # [SETTING…]
   cat <<END
 cache     { directory = "$mta_dir/cache" }
@@ -70,7 +70,7 @@ start_milter() {
   return 1
 }
 
-# Has mtastsd or the milter read a configuration anew.
+# Makes mtastsd or the milter reload its configuration.
 reload() { # PROGRAM CONFIGURATION, as mtastsd_conf
   local i program=$1 before
   reloads() { grep -c ": reload " "$LAB_DIR/log/$program"; }

@@ -1,5 +1,5 @@
 # Real Postfix in a root of its own, and mtastsd beside it: for a script that root runs inside the lab.
-# Its main.cf is Debian's, with what our README.md and the lab ask for.
+# Its main.cf is Debian's, with the settings of our README.md and the lab.
 # shellcheck shell=bash
 . "$here/root.sh"
 . "$here/mtastsd.sh"
@@ -16,14 +16,14 @@ next_hops=('{host.lab.example=smtp:[implicit.mail.example]}'
   "{address.lab.example=smtp:[${MAIL[plain]}]}")
 unix_milter=unix:$POSTFIX_DIR/run/milter.sock inet_milter=inet:127.0.0.1:8892
 
-# A Postfix that finds main.cf younger than two seconds waits, for somebody may be writing it.
+# Postfix waits if main.cf is younger than two seconds, because it may still be written to.
 postfix_conf() { # NAME=VALUE…
   in_root postfix postconf -e "$@" && touch -d '-1 minute' "$mta_etc/postfix/main.cf"
 }
 
-# Its root, which tells what it is: $postfix_version, the maps that one asks, and what it makes of a
-# policy otherwise than RFC 8461 has it ($limits), or says otherwise than Exim ($words).
-# shellcheck disable=SC2034 # for who calls
+# Its root, which sets $postfix_version, the maps that this version asks, how it treats a
+# policy differently from RFC 8461 ($limits), and its log texts that differ from Exim's ($words).
+# shellcheck disable=SC2034 # for the caller
 open_postfix() {
   raise_root postfix || return
   postfix_version=$(in_root postfix postconf -h mail_version) || return
@@ -94,7 +94,7 @@ send() { # RECIPIENT… [-- HEADER-FIELD…]
     in_root postfix sendmail -f sender@lab.example "${recipients[@]}"
 }
 
-# One message by SMTP, from another host; prints what Postfix replies to it.
+# One message by SMTP, from another host; prints Postfix's reply.
 submit() { # RECIPIENT CLIENT [HEADER-FIELD…]
   printf '%s\r\n' "${@:3}" 'Subject: from the lab' '' hello |
     curl -sv --interface "$2" --mail-from sender@lab.example --mail-rcpt "$1" -T - \
@@ -153,7 +153,7 @@ flags() { # RECIPIENT
   grep -E "to=([^ ]*,)?$1[, ]" "$LAB_DIR/mail" | grep -Eo 'flag=[^ ]*' | cut -d= -f2- | sort -u
 }
 
-# What the milter logged of the last message to this recipient: a line a domain, without the queue id.
+# The milter's log lines of the last message to this recipient: a line a domain, without the queue id.
 milter_lines() { # RECIPIENT
   local queue
   queue=$(sed -n "s/.* \([0-9A-F]*\): to=<$1>, .*/\1/p" "$postfix_log" | tail -n 1)
@@ -162,8 +162,8 @@ milter_lines() { # RECIPIENT
 
 declare -A limits words
 
-# The fate that an outcome of the table `deliveries` or `dane` stands for, a regular expression. The table has
-# Exim's words for what holds mail back.
+# The log text that an outcome of the table `deliveries` or `dane` stands for, a regular expression. The table has
+# Exim's words for the reasons of deferral.
 fated() { # OUTCOME
   local host=${1#* }
   [[ $1 == *' '* ]] || host='[^ ]*'

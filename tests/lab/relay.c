@@ -1,11 +1,11 @@
 /*
- * relay: a distance between us and one of the lab's servers.
+ * relay: adds a delay between the tested program and one of the lab's servers.
  *
  *   relay ADDRESS UPSTREAM PORT MILLISECONDS
  *
- * Passes connections to ADDRESS on to UPSTREAM, both at PORT. What the client says goes on at once,
- * and so much later whatever the server says: of a fetch by HTTPS its part of the handshake, and
- * the reply.
+ * Passes connections to ADDRESS on to UPSTREAM, both at PORT. Bytes of the client are forwarded at
+ * once, bytes of the server MILLISECONDS later. In a fetch by HTTPS these are its part of the
+ * handshake, and the response.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -75,7 +75,7 @@ static void watch(int fd, void *what) {
     die("epoll_ctl");
 }
 
-/* Nobody is kept waiting: what is said here fits into the kernel's buffers. */
+/* Never blocks: the bytes that pass here fit into the kernel's buffers. */
 static void pass_on(int to, const char *bytes, size_t size) {
   if (send(to, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size && errno == EAGAIN)
     die("a peer that does not read");

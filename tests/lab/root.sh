@@ -25,14 +25,14 @@ mount_overlay() { # LAYERS ROOT [UPPER-TAR [LOWER]]
     mount --rbind /dev "$2/dev" && mount --rbind /proc "$2/proc"
 }
 
-# What the root of an MTA is raised from: $tar and $lower. Exim is installed on this machine itself.
+# The sources of an MTA's root: $tar and $lower. Exim is installed on this machine itself.
 layers_of() { # MTA
   tar=$roots/$of_other$1.tar lower=/
   [ -z "$of_other" ] || lower=$roots/other
   [ "$of_other$1" != exim ] || tar=
 }
 
-# Says why no root can be raised here; fails where it can.
+# Prints why no root can be made here; fails if one can.
 root_cannot_run() { # MTA
   local users tar lower
   layers_of "$1"

@@ -1,5 +1,5 @@
 # Real Sendmail in a root of its own, mtastsd and mtasts-milter beside it: for a script that root runs
-# inside the lab. Its sendmail.mc is Debian's, with what our README.md and the lab ask for.
+# inside the lab. Its sendmail.mc is Debian's, with the settings of our README.md and the lab.
 # shellcheck shell=bash
 . "$here/root.sh"
 . "$here/mtastsd.sh"
@@ -41,7 +41,7 @@ write_maps() {
   in_root sendmail sh -c 'for map in mailertable access; do makemap hash /etc/mail/$map </etc/mail/$map; done'
 }
 
-# What programs log goes to /dev/log. The root gets a /dev of its own for that.
+# Programs log to /dev/log. The root gets a /dev of its own for that.
 start_syslog() {
   local device i
   mount -t tmpfs -o mode=755 tmpfs "$mta_root/dev" || return
@@ -110,7 +110,7 @@ queue() { # RECIPIENT…: a message that waits for `run_queue`
   printf '%s\n' 'Subject: from the lab' '' hello | in_root sendmail sendmail -Am -odq -f sender@lab.example "$@"
 }
 
-# Waits until the log holds what Sendmail has said.
+# Waits until all of Sendmail's lines are in the log.
 settle() {
   local i mark=lab-$RANDOM$RANDOM
   in_root sendmail logger -u /dev/log $mark
@@ -155,7 +155,7 @@ flags() { # RECIPIENT
   grep -E "to=([^ ]*,)?$1[, ]" "$LAB_DIR/mail" | grep -Eo 'flag=[^ ]*' | cut -d= -f2- | sort -u
 }
 
-# What the milter logged of the last message to this recipient: a line a domain, without the queue id.
+# The milter's log lines of the last message to this recipient: a line a domain, without the queue id.
 milter_lines() { # RECIPIENT
   local queue
   queue=$(sed -nE "s/.* ([0-9A-Za-z]*): to=([^ ]*,)?<$1>,.*/\1/p" "$sendmail_log" | tail -n 1)
@@ -168,8 +168,8 @@ declare -A words=(
   [mx-name]='deferred certificate'
   [house-rule]='deferred encryption too weak')
 
-# The fate that an outcome of the table `deliveries` stands for, a regular expression. The table has
-# Exim's words for what holds mail back. The name of the host is asked for (SNI) where a policy says so.
+# The log text that an outcome of the table `deliveries` stands for, a regular expression. The table has
+# Exim's words for the reasons of deferral. SNI has the host's name if a policy requires it.
 fated() { # OUTCOME
   local host=${1#* } held=' Deferred.* 450 4\.7\.0 .*\.\.\. MTA-STS: ' see='; see: mtasts query [^ ]* \|'
   [[ $1 == *' '* ]] || host='[^ ]*'

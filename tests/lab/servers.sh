@@ -9,7 +9,7 @@ DISTANCE=40 # milliseconds, there and back
 WEB=10.8.0.1 IPV6=fd00:8::1 H2=10.8.0.2 ROGUE=10.8.0.3 REFUSED=10.8.0.4 # policy hosts
 UNREACHABLE=10.99.0.1                                                   # nobody's
 NGINX=$WEB # where nginx listens; elsewhere while it is $DISTANCE away, behind a relay
-# Mail servers: who listens where, and how (smtp.c); the host that sends.
+# Mail servers: addresses and behaviours (smtp.c); the host that sends.
 declare -A MAIL=([tls]=198.51.100.1 [plain]=198.51.100.2 [refuses-454]=198.51.100.3
   [refuses-502]=198.51.100.4 [junk]=198.51.100.5 [down]=198.51.100.6 [second]=198.51.100.7
   [this]=198.51.100.25)

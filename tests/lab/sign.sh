@@ -1,8 +1,8 @@
-# The table `dane` to zones, and their signatures: real DNSSEC, with keys made anew each time.
+# The table `dane` to zones, and their signatures: real DNSSEC, with new keys each time.
 #
 # The root and `dane` are signed, and so are most zones below that. `example` is not, and the root
-# proves it: to its domains DNSSEC changes nothing. $LAB_DIR/root.key is the trust anchor,
-# retired.key one that the root knows no longer.
+# proves it: for its domains DNSSEC changes nothing. $LAB_DIR/root.key is the trust anchor,
+# retired.key a key that the root no longer uses.
 # shellcheck shell=bash
 
 # The zones of the table `dane` below `dane`, and what each is.
@@ -42,8 +42,8 @@ tlsa_of_host() {
   done
 }
 
-# $data: what such a record says of the certificate; where there is no such selector or matching type,
-# what it would with the usual ones.
+# $data: the record's data for the certificate; if there is no such selector or matching type,
+# the data of the usual ones.
 tlsa_data() {
   local of=ee known_selector=$selector known_matching=$matching line
   case $usage in 0 | 2) of=ta ;; esac
@@ -87,7 +87,7 @@ sign_own_zone() { # ZONE KIND
   [ "$2" = no-ds ] || cat "$key.ds" >>"$LAB_DIR/zones/dane"
 }
 
-# From the leaves to the root, for a parent signs what it knows of its children.
+# From the leaves to the root, since a parent signs its children's DS records.
 sign_zones() {
   local name key
   for name in "${!own_zones[@]}"; do sign_own_zone "$name" "${own_zones[$name]}"; done

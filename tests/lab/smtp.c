@@ -1,10 +1,10 @@
 /*
- * smtp: mail servers that receive, each right or wrong in its own way.
+ * smtp: receiving mail servers, correct ones and faulty ones.
  *
  *   smtp CERTS MAIL ADDRESS=BEHAVIOUR…
  *
- * Listens on port 25 of each ADDRESS and does there what the table below says of BEHAVIOUR.
- * The certificate is CERTS/<SNI>.crt, for who sends no SNI that of `no-sni`. One process a
+ * Listens on port 25 of each ADDRESS and does there what the table below says of BEHAVIOUR. The
+ * certificate is CERTS/<SNI>.crt; a client without SNI gets that of `no-sni`. One process a
  * connection, for a minute at most. Each message taken is one line at the end of the file MAIL:
  *
  *   from=… to=…,… at=ADDRESS tls=TLSv1.3|no sni=…|- helo=… dkim=yes|no flag=…|- connection=PID
@@ -120,7 +120,7 @@ static void write_down(const struct session *session, const struct seen *seen) {
   close(fd);
 }
 
-/* Several fields are told as one, with a comma between them. */
+/* Several fields are written as one, separated by commas. */
 static void append_flag(char *flag, const char *value) {
   size_t used = strlen(flag);
   if (used > 0 && used < LINE_SIZE - 1)

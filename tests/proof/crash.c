@@ -1,18 +1,16 @@
 /*
- * crash: kills writers of the cache at random moments, and judges every read meanwhile.
+ * crash: kills writers of the cache at random moments, and checks every read meanwhile.
  *
  *   crash BUILD CYCLES [SEED]       BUILD: the folder of mtastsd and mtasts
  *   crash --store DIRECTORY MEMORY  internal: writes versions of domains until it is killed
  *
- * Each domain has a version, which only grows; its policy's id names it. A cycle starts one writer
- * (mtastsd, which is sent imports; the store itself; `mtasts cache import`; `mtasts warm` with a
- * resolver that is not there), and kills it by SIGKILL. A version counts as acknowledged when the
- * writer said that it is committed. Three readers run all the time: one maps the file, one reads
- * its pages as the plugin does, one asks mtastsd. A read that gives an older version than was
- * acknowledged before it began, or a newer one than was sent before it ended, is wrong. While a
- * writer is at work a read may not fail either.
- *
- * Prints `N passed, N failed`.
+ * Each domain has a version, which only grows; the id of its policy contains it. A cycle starts one
+ * writer and kills it by SIGKILL. The writer is mtastsd with imports, the store itself,
+ * `mtasts cache import`, or `mtasts warm` with a resolver that does not exist. A version is
+ * acknowledged when the writer has reported its commit. Three readers run all the time: one maps
+ * the file, one reads its pages as the plugin does, one asks mtastsd. A read is wrong if its
+ * version is older than one acknowledged before the read began, or newer than any sent before it
+ * ended. While a writer runs, a read must not fail. Prints `N passed, N failed`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -78,7 +76,7 @@ static unsigned long self_ended; /* writers that ended before they were killed *
 
 /* entries */
 
-/* What an entry points into. */
+/* The bytes that an entry points into. */
 struct version {
   struct mtasts_entry entry;
   unsigned char patterns[64];
@@ -176,8 +174,7 @@ static enum mtasts_status read_mapped(void *state, const struct mtasts_domain *d
   }
   if (status == MTASTS_OK)
     status = mtasts_reader_get(mapped->reader, domain, entry);
-  if (status != MTASTS_OK ||
-      ++mapped->reads == 64) { /* the entry's own fields were judged by a copy */
+  if (status != MTASTS_OK || ++mapped->reads == 64) { /* unmaps, so the entry is copied first */
     static _Thread_local unsigned char kept[MTASTS_ENTRY_SIZE_MAX];
     if (status == MTASTS_OK) {
       mtasts_entry_encode(entry, kept);
@@ -196,7 +193,7 @@ static enum mtasts_status read_pages(void *state, const struct mtasts_domain *do
 
 static enum mtasts_status read_answer(void *state, const struct mtasts_domain *domain,
                                       struct mtasts_entry *entry) {
-  static struct mtasts_entry_reply ruling; /* one thread asks */
+  static struct mtasts_entry_reply entry_reply; /* only one thread asks */
   struct mtasts_span payload;
   enum mtasts_status status = mtasts_ask(&(struct mtasts_ask){.socket = ask_path,
                                                               .map = "entry",
@@ -205,15 +202,14 @@ static enum mtasts_status read_answer(void *state, const struct mtasts_domain *d
                                                               .buffer_size = ANSWER_SIZE},
                                          (struct mtasts_span){domain->name, domain->len}, &payload);
   if (status == MTASTS_OK)
-    status = mtasts_entry_reply_read(payload, &ruling);
-  if (status == MTASTS_OK && !ruling.has_entry)
+    status = mtasts_entry_reply_read(payload, &entry_reply);
+  if (status == MTASTS_OK && !entry_reply.has_entry)
     return MTASTS_ABSENT;
-  *entry = ruling.entry;
+  *entry = entry_reply.entry;
   return status;
 }
 
-static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void complain(const char *format, ...) {
+__attribute__((format(printf, 1, 2))) static void print_wrong(const char *format, ...) {
   va_list args;
   if (atomic_fetch_add(&wrong, 1) >= WRONG_SHOWN)
     return;
@@ -223,22 +219,22 @@ static void complain(const char *format, ...) {
   putchar('\n');
 }
 
-/* Judges one read. The bounds were taken before it began and after it ended. */
-static void judge(const struct reader *reader, const struct subject *subject,
-                  enum mtasts_status status, const struct mtasts_entry *entry, unsigned least,
-                  unsigned most, bool steady) {
+/* Checks one read. `least` was taken before it began, and `most` after it ended. */
+static void check_read(const struct reader *reader, const struct subject *subject,
+                       enum mtasts_status status, const struct mtasts_entry *entry, unsigned least,
+                       unsigned most, bool steady) {
   bool torn = false;
   unsigned number = status == MTASTS_OK ? version_of(entry, &torn) : 0;
   atomic_fetch_add(&reads, 1);
   if (status != MTASTS_OK && status != MTASTS_ABSENT) {
     atomic_fetch_add(&failed_reads, 1);
-    /* A writer may be too fast for one who reads page by page (tree_check.h). */
+    /* A writer may be too fast for a reader that reads page by page (tree_check.h). */
     if (steady && !reader->may_fail && status != MTASTS_LOCKED)
-      complain("%s: %s: a read failed beside a writer: %s", reader->name, subject->domain.name,
-               mtasts_status_name(status));
+      print_wrong("%s: %s: a read failed beside a writer: %s", reader->name, subject->domain.name,
+                  mtasts_status_name(status));
   } else if (torn || number < least || number > most) {
-    complain("%s: %s: version %u%s, not from %u to %u", reader->name, subject->domain.name, number,
-             torn ? " torn" : "", least, most);
+    print_wrong("%s: %s: version %u%s, not from %u to %u", reader->name, subject->domain.name,
+                number, torn ? " torn" : "", least, most);
   }
 }
 
@@ -253,7 +249,7 @@ static void *read_on(void *context) {
     enum mtasts_status status = reader->read(reader->state, &subject->domain, &entry);
     unsigned most = atomic_load(&subject->sent);
     bool steady = began % 2 == 1 && atomic_load(&epoch) == began;
-    judge(reader, subject, status, &entry, least, most, steady);
+    check_read(reader, subject, status, &entry, least, most, steady);
     usleep(READ_PAUSE_US);
   }
   return NULL;
@@ -330,7 +326,7 @@ static bool import_one(struct writing *writing, unsigned *seed) {
                  line_of(subject, number, line, sizeof line), &payload) != MTASTS_OK)
     return false;
   if (payload.len < 3 || memcmp(payload.data, "OK ", 3) != 0) {
-    complain("mtastsd refused an import: %.*s", (int)payload.len, payload.data);
+    print_wrong("mtastsd refused an import: %.*s", (int)payload.len, payload.data);
     return false;
   }
   atomic_store(&subject->acknowledged, number);
@@ -423,7 +419,7 @@ static bool await_start(struct writing *writing, unsigned *seed) {
   return false;
 }
 
-/* Has whoever writes the file opened it, so that reads may not fail? Known of two of the four. */
+/* Has the writer opened the cache, so that no read may fail? This is known for two of the four. */
 static bool opens_first(enum writer kind) {
   return kind == DAEMON || kind == STORE;
 }
@@ -519,7 +515,7 @@ static void set_up(void) {
   write_file("list", text);
 }
 
-/* What is committed must be there for whoever opens the file next. */
+/* The next process that opens the cache must find all that was committed. */
 static bool nothing_lost(void) {
   static unsigned char value[MTASTS_ENTRY_SIZE_MAX];
   struct reader last = {.name = "after the last kill", .read = read_pages, .state = value};
@@ -527,14 +523,14 @@ static bool nothing_lost(void) {
   struct mtasts_store *store;
   struct mtasts_entry entry;
   if (mtasts_store_open(cache, &mtasts_store_defaults, &store) != MTASTS_OK) {
-    complain("the cache cannot be opened after the last kill");
+    print_wrong("the cache cannot be opened after the last kill");
     return false;
   }
   mtasts_store_close(store);
   for (int i = 0; i < DOMAINS; i++) {
     struct subject *subject = &subjects[i];
-    judge(&last, subject, read_pages(value, &subject->domain, &entry), &entry,
-          atomic_load(&subject->acknowledged), atomic_load(&subject->sent), true);
+    check_read(&last, subject, read_pages(value, &subject->domain, &entry), &entry,
+               atomic_load(&subject->acknowledged), atomic_load(&subject->sent), true);
   }
   return atomic_load(&wrong) == before;
 }

@@ -1,4 +1,5 @@
-/* What the world told mtastsd, and what RFC 8461 makes of it. */
+/* Records what the world answered to mtastsd, and derives from RFC 8461 which answers of mtastsd
+ * are correct. */
 #include <math.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -10,13 +11,13 @@
 #include "soak.h"
 
 enum {
-  SETTLING = 4,         /* whole rounds after which mtastsd has taken in what it was given */
+  SETTLING = 4,         /* whole rounds after which mtastsd has processed an input */
   DUTY_ROUNDS = 10,     /* in which it has to ask for what is due */
   SLACK = 2,            /* mtastsd's seconds: it counts in whole ones */
   WRONG_SHOWN = 20,     /* faults that are described */
   ATTEMPTS_AT_ONCE = 8, /* of a domain, at most, that are under way */
-  CANDIDATES = 64,      /* fetches of one domain that may govern at a moment; more are not judged */
-  DUTIES_MAX = 4096,    /* that wait to be judged; more are not */
+  CANDIDATES = 64,   /* fetches of one domain that may govern at a moment; more are not checked */
+  DUTIES_MAX = 4096, /* waiting to be checked; more are dropped */
 };
 
 static const double duty_seconds = 0.5; /* and at least so long */
@@ -40,7 +41,7 @@ struct attempt {
   bool open, handed, whole;
   bool maybe; /* it may be that nothing has failed */
   unsigned version;
-  unsigned id; /* the highest that had been told */
+  unsigned id; /* the highest id that had been answered */
   double seen; /* an answer showed it; INFINITY: not yet */
 };
 
@@ -51,7 +52,7 @@ struct record {
   size_t attempt_count;
   double tried;
   struct moment tried_when;
-  unsigned highest; /* id that was told */
+  unsigned highest; /* id that was answered */
 };
 
 struct duty {
@@ -159,8 +160,8 @@ void soak_look(unsigned domain, enum look_kind kind, unsigned id, bool late) {
   *look = (struct look){moment(), kind, id, late};
   figures.looks++;
   figures.failed_looks += kind != LOOK_VALID;
-  /* RFC 8461 section 3.1: a new id means a new policy. One that was told late may have been told in
-   * vain, so that nothing follows from it. */
+  /* RFC 8461 section 3.1: a new id means a new policy. A late answer may have been dropped, so
+   * nothing follows from it. */
   if (kind == LOOK_VALID && id > record->highest) {
     record->highest = id;
     if (!late)
@@ -209,9 +210,9 @@ void soak_close(unsigned domain, size_t attempt, bool whole) {
   pthread_mutex_unlock(&lock);
 }
 
-/* what has been taken in */
+/* processed inputs */
 
-/* The time by which mtastsd had surely taken in what it had at that moment; INFINITY: none. */
+/* The time by which mtastsd had surely processed its inputs of that moment; INFINITY: none. */
 static double settled(struct moment when) {
   size_t last = when.rounds + SETTLING; /* the first one may have begun before the moment */
   return when.life % 2 == 1 && last < round_count && rounds[last].life == when.life
@@ -227,12 +228,12 @@ static double latest(struct moment when) {
   return sure == INFINITY && gone < life ? ends[gone] : sure;
 }
 
-/* Of a question that is not answered: when mtastsd gives up. */
+/* The time at which mtastsd gives up an unanswered query. */
 static double look_latest(const struct look *look) {
   return latest(look->when) + (look->kind == LOOK_DROPPED ? 2.0 * DNS_TIMEOUT : 0.0);
 }
 
-/* When a policy was surely taken in. One that took long may have come too late. */
+/* The time at which a policy was surely processed. A slow one may have come too late. */
 static double taken(const struct attempt *attempt) {
   double sure = attempt->whole && attempt->begun.life == attempt->ended.life
                     ? settled(attempt->ended)
@@ -348,8 +349,8 @@ static bool fetch_failed(const struct record *record, unsigned id, const struct 
   return false;
 }
 
-/* Was the look-up that began with this look still fetching the policy? Who asks meanwhile is
- * answered when it ends. */
+/* Was the look-up that began with this look still fetching the policy? Requests that arrive
+ * meanwhile are answered when it ends. */
 static bool under_way(const struct record *record, size_t look, double asked) {
   double next = look + 1 < record->look_count ? record->looks[look + 1].when.at : INFINITY;
   for (size_t i = record->attempt_count; i-- > 0;) {
@@ -397,7 +398,7 @@ void soak_complain(const char *format, ...) {
 }
 
 struct candidates {
-  const struct attempt *base; /* the last that was surely taken in; NULL: none */
+  const struct attempt *base; /* the last one that was surely processed; NULL: none */
   struct attempt *all[CANDIDATES];
   size_t count;
 };
@@ -422,7 +423,7 @@ static bool may_live(const struct attempt *attempt, const struct answer *answer)
   return counts(last, world_max_age(answer->domain), answer->asked);
 }
 
-/* What was told of a domain lately, the newest first. */
+/* The latest answers for a domain, the newest first. */
 static void describe(const struct record *record, char out[WORDS_SIZE]) {
   static const char *const kinds[] = {"valid", "absent", "invalid", "failed", "dropped"};
   size_t length = (size_t)snprintf(out, WORDS_SIZE, "looks:");

@@ -1,5 +1,5 @@
 /*
- * power: what a disk may hold after the power failed, and what the cache makes of it.
+ * power: opens the cache from each state that a disk may have after a power cut.
  *
  *   power IMAGES [SEED]
  *

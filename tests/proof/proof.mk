@@ -1,4 +1,4 @@
-# Proofs by force: the real programs are killed, and every answer is judged.
+# Proofs: the real programs are killed, and every answer is checked.
 SCRATCH := $(O)/tests/proof/scratch.o
 $(SCRATCH): tests/proof/scratch.c
 	@mkdir -p $(@D)
@@ -11,7 +11,7 @@ $(CRASH).o: tests/proof/crash.c
 $(CRASH): $(CRASH).o $(SCRATCH) $(call archives,common)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,common) jansson) -lpthread
 
-# Its own open, write, fsync … come before libc's, for LMDB's library too: hence -rdynamic.
+# Its own open, write, fsync … replace libc's, for LMDB's library too: hence -rdynamic.
 POWER := $(O)/tests/proof/power
 POWER_OBJ := $(POWER).o $(O)/tests/proof/record.o
 $(POWER_OBJ): $(O)/%.o: %.c
@@ -20,7 +20,7 @@ $(POWER_OBJ): $(O)/%.o: %.c
 $(POWER): $(POWER_OBJ) $(SCRATCH) $(call archives,cache)
 	$(CC) $(LINK) -rdynamic $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,cache)) -ldl
 
-# The clock is preloaded: without a sanitizer, as it comes before theirs.
+# The clock is preloaded before a sanitizer's library, so it is built without one.
 SOAK  := $(O)/tests/proof/soak
 CLOCK := $(O)/tests/proof/clock.so
 SOAK_OBJ := $(addprefix $(O)/tests/proof/,soak.o oracle.o world.o)
@@ -36,7 +36,7 @@ $(CLOCK): tests/proof/clock.c
 PROOF := $(CRASH) $(POWER) $(SOAK) $(CLOCK)
 
 .PHONY: crash
-crash: $(PROGRAMS) $(CRASH) ## kill -9 of every writer of the cache, CYCLES=10000 times, with readers that judge
+crash: $(PROGRAMS) $(CRASH) ## kill -9 of every writer of the cache, CYCLES=10000 times, while readers check it
 	@$(CRASH) $(O) $(or $(CYCLES),10000)
 
 .PHONY: power
@@ -44,9 +44,9 @@ power: $(POWER) ## power cuts: the writes since the last sync dropped and torn, 
 	@$(POWER) $(or $(IMAGES),1000)
 
 .PHONY: soak
-soak: $(PROGRAMS) $(SOAK) $(CLOCK) ## a mixed load in a world that breaks, for SECONDS=3600, and an oracle for each answer
+soak: $(PROGRAMS) $(SOAK) $(CLOCK) ## run a mixed load in a world that breaks, for SECONDS=3600, and check each answer
 	@$(SOAK) $(O) $(or $(SECONDS),3600)
 
 .PHONY: faults
-faults: tests ## a named case for each attack and fault that the project was broken by on purpose
+faults: tests ## run the case of each attack and fault that once broke the project (faults.list)
 	@tests/proof/faults $(O)

@@ -1,13 +1,14 @@
 /*
- * soak: mtastsd in a world that changes and breaks, asked all the time, and each answer judged.
+ * soak: runs mtastsd in a world that changes and breaks, asks it all the time, and checks each
+ * answer.
  *
  *   soak BUILD SECONDS [SEED]   BUILD: the folder of mtastsd, and of tests/proof/clock.so
  *
- * A DNS server and policy hosts of its own serve domains whose records, policies and faults
- * change (world.c). mtastsd is asked by every front end's way: the maps `postfix` and `sts`,
- * `entry` and `decision` of the ask socket, the mapped file as the milter reads it, and its pages
- * as the plugin does. Meanwhile it is killed, stopped in order, paused and reloaded. Its clock runs
- * 100 times as fast. The oracle (oracle.c) knows what the world told mtastsd and when.
+ * A DNS server and policy hosts of its own serve domains whose records, policies and faults change
+ * (world.c). mtastsd is asked by every front end's way: the maps `postfix` and `sts`, `entry` and
+ * `decision` of the ask socket, the mapped file as the milter reads it, and its pages as the plugin
+ * does. Meanwhile it is killed, stopped in order, paused and reloaded. Its clock runs 100 times as
+ * fast. The oracle (oracle.c) knows what the world answered to mtastsd, and when.
  *
  * Prints a line of figures, and `N passed, N failed`.
  */
@@ -59,7 +60,7 @@ static int64_t day(double at) {
 
 struct asker {
   const char *front;
-  /* Asks and fills in what was said. False: no answer. */
+  /* Asks and fills in the answer. False: no answer. */
   bool (*ask)(struct asker *asker, const struct mtasts_domain *domain, struct answer *answer);
   const char *map;
   double patience;
@@ -349,7 +350,7 @@ static void end_life(pid_t pid, int signal) {
     atomic_fetch_add(&wrong_ends, 1);
 }
 
-/* interval: in which policies in use are fetched anew; nothing that the oracle rests on. */
+/* interval: refresh.interval of policies in use; the oracle does not depend on it. */
 static void write_config(int interval) {
   char path[PATH_SIZE], written[PATH_SIZE];
   path_format(path, "%s/mtasts.conf", base);

@@ -1,6 +1,6 @@
 /*
- * soak.h: a world of domains that change and break, what it told mtastsd and when, and an oracle
- * that judges mtastsd's answers by it.
+ * soak.h: a world of domains that change and break, a record of what it answered to mtastsd and
+ * when, and an oracle that checks mtastsd's answers by that record.
  *
  * Times (`at`) are seconds of the monotonic clock. mtastsd's own clock runs faster: see soak_day.
  *
@@ -46,7 +46,7 @@ enum look_kind {
 /* The monotonic clock, and mtastsd's clock at a moment of it: seconds since the epoch. */
 double soak_now(void);
 double soak_day(double at);
-/* What the clock of a child has to be told: MTASTS_CLOCK=… */
+/* The environment variable for the clock of a child: MTASTS_CLOCK=… */
 const char *soak_clock_words(void);
 
 /* mtastsd is up, or about to end. */
@@ -81,13 +81,14 @@ enum said {
 };
 
 struct answer {
-  const char *front; /* who was told */
+  const char *front; /* the front end that got the answer */
   unsigned domain;
   enum said said;
   unsigned version;
   double asked, answered;
   unsigned life;    /* when it was asked */
-  double patience;  /* seconds after which it may be unknown; 0: the file was read, nobody asked */
+  double patience;  /* seconds after which it may be unknown; 0: the file was read, mtastsd was not
+                       asked */
   bool uncommitted; /* the reader may see what a kill takes back */
 };
 

@@ -89,7 +89,7 @@ void world_patterns(unsigned domain, unsigned version, const char *between, char
                                i ? between : "", version, i, domain);
 }
 
-/* Steps over a word. False: something else stands there. */
+/* Skips a word. False: the text is different. */
 static bool take(const char **at, const char *word) {
   size_t length = strlen(word);
   bool same = strncmp(*at, word, length) == 0;
@@ -152,7 +152,7 @@ static void put_none(struct packet *packet, unsigned rcode) {
   put(packet, soa, sizeof soa);
 }
 
-/* Returns false if there is to be no answer. */
+/* Returns false if no answer is to be sent. */
 static bool put_txt(struct packet *packet, const struct domain *domain) {
   char text[64] = "";
   switch (domain->record) {
@@ -212,7 +212,7 @@ static bool answer_question(const char *name, unsigned type, double waited, stru
   return true;
 }
 
-/* The question's name, in lower case, and the offset behind the question; 0: malformed. */
+/* The question's name, in lower case, and the offset after the question; 0: malformed. */
 static size_t read_question(const unsigned char *query, size_t size, char name[256]) {
   size_t at = 12, length = 0;
   for (; at < size && query[at] != 0; at += query[at] + 1U) {

@@ -65,7 +65,7 @@ struct outcome {
   struct mtasts_discovery discovery;
   struct mtasts_decision decision;
   char asked[64];
-  bool at_once; /* the cache could answer without asking anybody first */
+  bool at_once; /* the cache could answer without a look-up */
   unsigned char mx_store[MTASTS_MX_LIST_MAX];
   unsigned char dane_store[MTASTS_MX_LIST_MAX];
   unsigned char policy_store[MTASTS_POLICY_MAX + 2];
@@ -188,7 +188,7 @@ static const char *const security_words[] = {"unknown", "insecure", "secure", "b
 static const char *const dane_words[] = {"none",  "usable", "unusable", "bogus",
                                          "error", "lost",   "mixed",    "unknown"};
 
-/* The place of a word; -1 where it is none of them. */
+/* The index of a word; -1 if it is none of them. */
 static int place_of(const char *word, const char *const *words, int count) {
   for (int i = 0; i < count; i++)
     if (strcmp(word, words[i]) == 0)
@@ -467,7 +467,7 @@ static bool pass_time(struct world *world, const char *text) {
   }
 }
 
-/* Carries out one line. Returns false where it cannot be understood. */
+/* Carries out one line. Returns false if it cannot be parsed. */
 static bool set_resolver(struct story *story, const char *word) {
   story->settings.resolver_out = strcmp(word, "out") == 0;
   if (strcmp(word, "back") == 0)

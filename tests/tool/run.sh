@@ -12,7 +12,7 @@ cd "$dir" || exit 74
 passed=0 failed=0
 as=() # who runs it
 
-# Each check by its name, for who wants to know (tests/proof/faults): the file that CHECKS names.
+# The result of each check by its name, in the file that CHECKS names (for tests/proof/faults).
 note_check() { # ok|FAILED WHAT
   [ -z "${CHECKS:-}" ] || printf '%s\ttool: %s\n' "$1" "$2" >>"$CHECKS"
 }
@@ -75,7 +75,7 @@ stamp() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
 t 'help' 0 "$(has 'query.*warm.*cache import.*--config')" '' --help
 t 'help, short' 0 "$(has Commands)" '' -h
 t 'help as a command' 0 "$(has Commands)" '' help
-is 'help lists no command that is not there' '' "$("$MTASTS" --help | grep -E '^ +(check|publish|report)\b')"
+is 'help lists no command that is not there' '' "$("$MTASTS" --help | grep -E '^ +(check|publish)\b')"
 t 'help of a command' 0 "$(has 'query.*--offline.*Examples')" '' help query
 t 'help of two words' 0 "$(has 'cache list.*--filter')" '' help cache list
 t 'help of a group' 0 "$(has 'cache export')" '' help cache
@@ -284,7 +284,7 @@ t 'warm with fewer open files than jobs' 0 "$(has '3 were cached')" "$(one '--jo
 as=(prlimit --nofile=400:4000)
 t 'warm with as many open files as may be' 0 "$(has '3 were cached')" '' "${c[@]}" warm --jobs 1000 list
 as=()
-# What a terminal of so many columns sees, a line each time that the bar is drawn or wiped away.
+# The output on a terminal of so many columns: a line each time that the bar is drawn or erased.
 terminal() { # COLUMNS ARGUMENT…
   script -qefc "stty cols $1; exec $(printf '%q ' "$MTASTS" "${c[@]}" "${@:2}")" /dev/null </dev/null |
     sed 's/\x1b\[K//g' | tr '\r' '\n' | grep -v '^$'
@@ -327,7 +327,7 @@ t 'list of an empty cache' 0 '' '' --cache copy --json cache list
 is 'only one writes' 75 "$(flock copy/writer.lock "$MTASTS" --cache copy cache clear 2>err; echo $?)"
 is 'who locks is not overridden' 0 "$(flock cache/writer.lock "$MTASTS" "${c[@]}" cache list >out 2>&1; echo $?)"
 
-# A socket where mtastsd should be
+# A socket in the place of mtastsd's
 printf 'ask { socket = "%s/gone.sock" }\n' "$dir" | cat conf - >gone
 t 'nobody there' 0 "$(has '3 were cached')" '' --config gone warm list
 perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => "gone.sock", Listen => 1)'

@@ -1,4 +1,4 @@
-/* ask_server.h: a server at a unix socket that does as a test tells it, in the place of mtastsd. */
+/* ask_server.h: a server at a unix socket that replaces mtastsd and follows a test's script. */
 #ifndef ASK_SERVER_H
 #define ASK_SERVER_H
 
@@ -56,7 +56,7 @@ static inline void wait_for_end(int fd) {
 struct server {
   int fd; /* listening */
   void (*serve)(int fd);
-  const char *reply; /* said, and then waited for the end, where serve is NULL */
+  const char *reply; /* sent before the server waits for the end, if serve is NULL */
   long delay;        /* milliseconds before it accepts */
   unsigned count;    /* of connections that it serves, one after the other; 0: one */
   pthread_t thread;

@@ -1,6 +1,6 @@
 /*
- * exim_fixture.h: what stands around the plugin in a test: a configuration, a cache, something at
- * the ask socket, somebody who collects outcomes; all in a directory of its own.
+ * exim_fixture.h: the surroundings of the plugin in a test: a configuration, a cache, something at
+ * the ask socket, a collector of outcomes; all in a directory of its own.
  */
 #ifndef EXIM_FIXTURE_H
 #define EXIM_FIXTURE_H
@@ -17,7 +17,7 @@ enum {
 
 enum fixture_daemon {
   FIXTURE_ABSENT,
-  FIXTURE_STALE,    /* a socket that nobody listens at */
+  FIXTURE_STALE,    /* a socket without a listener */
   FIXTURE_ANSWERS,  /* by the domain's first label, see exim_fixture.c */
   FIXTURE_SLOW,     /* a byte at a time */
   FIXTURE_SILENT,   /* takes the request, says nothing */
@@ -44,7 +44,7 @@ void fixture_down(struct fixture *fixture);
 void fixture_cache(const struct fixture *fixture);
 void fixture_file(const struct fixture *fixture, const char *name, char path[FIXTURE_PATH]);
 
-/* The next datagram, NUL-terminated; false where there is none. */
+/* The next datagram, NUL-terminated; false if there is none. */
 bool fixture_outcome(const struct fixture *fixture, char *out, size_t size);
 
 #endif

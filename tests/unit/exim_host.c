@@ -23,22 +23,19 @@
 #include "exim_offers.h"
 #include "unit.h"
 
-const char *const unit_name = "exim_host";
+const char *const unit_name = "plugin/exim_host";
 
-enum {
-  ARGS_MAX = 10,
-};
-
-/* calling */
+/* Calls */
 
 static const char *const functions[] = {"mtasts_policy", "mtasts_cert",     "mtasts_event",
                                         "mtasts_mode",   "mtasts_mx_ok",    "mtasts_version",
                                         "mtasts_mx",     "mtasts_unlisted", "mtasts_preload"};
 enum {
-  FUNCTIONS = sizeof functions / sizeof *functions
+  FUNCTIONS = sizeof functions / sizeof *functions,
+  ARGS_MAX = 10,
 };
 
-/* The plugin stands at the top of the build folder, this program at tests/unit/plugin in it. */
+/* The plugin is at the top of the build folder, this program in its tests/unit/plugin. */
 static exim_dlfunc_t *function(const char *name) {
   static void *handle;
   if (!handle) {
@@ -251,7 +248,7 @@ static void run_answers(void) {
   check(exim_log_lines == 0, "%s", exim_logged);
 }
 
-/* Whatever it does, the answer comes in time, and the next one at once. */
+/* Whatever the daemon does, the answer comes in time, and the next one at once. */
 static void run_bad_daemon(void) {
   double start = seconds();
   const char *got = call("mtasts_policy", "enforce.example");
@@ -377,7 +374,7 @@ static void run_not_a_file(void) {
   check(step < 3 || access(path, F_OK) != 0, "%s was made", path);
 }
 
-/* The lock file is nobody's business who only reads one domain. */
+/* A reader of one domain does not need the lock file. */
 static void run_lock(void) {
   char path[FIXTURE_PATH];
   fixture_cache(&fixture);
@@ -538,7 +535,7 @@ static void run_alias(void) {
   check(strstr(exim_logged, " mx=mx1.good.example ") != NULL, "%s", exim_logged);
 }
 
-/* Nothing is refused, and the truth is told. */
+/* Nothing is refused, and the true result is reported. */
 static void run_alias_testing(void) {
   char got[65536];
   expect(call("mtasts_mx", "testing.example", "end.host.example"), "mx1.good.example");
@@ -588,7 +585,7 @@ static void test_outcomes(void) {
 
 const struct unit_test unit_tests[] = {
     {"any arguments", test_arguments},
-    {"a broken configuration defers, and is told once", test_config},
+    {"a broken configuration defers, and is logged once", test_config},
     {"a daemon that answers, or does anything else", test_daemon},
     {"the cache, where the daemon is away", test_cache},
     {"a cache that is not as it should be", test_bad_cache},

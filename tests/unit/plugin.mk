@@ -1,4 +1,4 @@
-# The plugin in a host program that stands in for Exim, so that both run under the sanitizers.
+# The plugin in a host program that replaces Exim, so that both run under the sanitizers.
 ifneq ($(plugin_PLUGIN),)
 EXIM_HOST := $(O)/tests/unit/plugin/exim_host_test
 exim_host_OBJ := $(patsubst %,$(O)/tests/unit/plugin/exim_%.o,host checks offers fixture)

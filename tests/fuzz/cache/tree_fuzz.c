@@ -1,8 +1,7 @@
-/* The check of data.mdb against LMDB: a sound file is changed by a few writes, and where the check
- * calls it sound still, LMDB must be able to walk, read, write, remove and compact in it. Reading
- * one domain without LMDB must do nothing but read, whatever the file is.
- *
- * Input: records of 8 bytes: kind, page, place (2), value (4). */
+/* The check of data.mdb against LMDB: a sound file is changed by a few writes, and if the check
+ * still accepts it, LMDB must be able to walk, read, write, remove and compact in it. Reading one
+ * domain without LMDB must do nothing but read, whatever the file is. * Input: records of 8 bytes:
+ * kind, page, place (2), value (4). */
 #include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>

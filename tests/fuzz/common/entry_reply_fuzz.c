@@ -1,5 +1,5 @@
-/* Replies of the entry map: as they come, and with a checksum that is right. What is read is
- * written to the same bytes, or to fewer where a policy that is none was sent with it. */
+/* Replies of the entry map: as they come, and with a checksum that is right. A reply that was read
+ * is written as the same bytes, or as fewer if an invalid policy was sent with it. */
 #include "entry_reply.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
- * A policy from anybody, and what each map then says of its domain. Replies are read as Postfix
- * reads them (smtp_tls_policy.c): what comes out is what the policy says, and nothing else. The
- * same bytes are then taken for patterns of a damaged cache: their replies need not be right, but
- * say nothing that a host name cannot.
+ * Any policy, and the reply of each map for its domain. Replies are read as Postfix reads them
+ * (smtp_tls_policy.c): what comes out is what the policy says, and nothing else. The same bytes are
+ * then taken for patterns of a damaged cache: their replies need not be right, but say nothing that
+ * a host name cannot.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -76,7 +76,7 @@ static bool next_attribute(struct mtasts_span *rest, struct attribute *attribute
   return true;
 }
 
-/* what a policy comes to */
+/* replies for a policy */
 
 /* Postfix's words for names of its own choice. */
 static bool is_keyword(struct mtasts_span name) {
@@ -104,7 +104,7 @@ static void check_match(const struct mtasts_names *patterns, struct mtasts_span 
     more = mtasts_span_cut(&list, ':', &one);
     struct mtasts_span pattern = {NULL, 0};
     require(!is_keyword(one));
-    /* Sendmail may be told of fewer, and in the order of the hosts. */
+    /* Sendmail may get fewer names, in the order of the hosts. */
     if (map != MTASTS_MAP_STS) {
       take_pattern(patterns, &cursor, one, true);
       continue;

@@ -1,4 +1,4 @@
-/* The input is a policy body. What is read of it must be a policy again when it is written out. */
+/* The input is a policy body. The parsed policy, written out again, must be a policy too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@ static void require(bool ok) {
     abort();
 }
 
-/* Lines are counted from 1; one that is missing is told at the last. */
+/* Lines are counted from 1; a missing line is reported at the last one. */
 static void check_report(const struct mtasts_policy_report *report, enum mtasts_status status) {
   require((status == MTASTS_OK) == (report->error.text == NULL));
   require((status == MTASTS_OK) == (report->error.line == 0));

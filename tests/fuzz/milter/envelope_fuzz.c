@@ -1,5 +1,5 @@
-/* What a sender gives: a line each, recipients' paths and values of TLS-Required. What becomes of
- * them in the log line, the header field and the reply harms nobody. */
+/* Input from a sender, one item per line: recipients' paths and values of TLS-Required. The log
+ * line, the header field and the reply made from them must contain nothing harmful. */
 #include <stdlib.h>
 
 #include "ascii.h"

@@ -24,7 +24,8 @@ enum {
   FIELDS_EACH = 10000, /* as in milter/filter.c */
 };
 
-/* Nobody answers, and nothing is cached: an override decides, or the verdict is unknown. */
+/* mtastsd does not answer, and nothing is cached: an override decides, or the verdict is unknown.
+ */
 #define COMMON                                                                                     \
   "ask { socket = \"/nonexistent/ask.sock\" }\ncache { directory = \"/nonexistent\" }\n"           \
   "override \"good.example\" { mode = \"enforce\" mx = {\"mx.good.example\"} }\n"
@@ -161,7 +162,7 @@ static void come_in(char *text) {
       SMFIP_NR_CONN);
 }
 
-/* What stands behind the first space is another argument. */
+/* The text after the first space is another argument. */
 static void take_arguments(char *text, char *arguments[3]) {
   char *space = strchr(text, ' ');
   arguments[0] = text;

@@ -1,4 +1,4 @@
-/* A DNS message from anybody. The first byte of the input is the type that was asked for. */
+/* Any bytes as a DNS message. The first byte of the input is the type that was asked for. */
 #include <stdlib.h>
 
 #include "dane.h"

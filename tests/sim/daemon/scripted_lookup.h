@@ -1,7 +1,7 @@
 /*
- * scripted_lookup.h: stands in the place of net/lookup.c where a program is linked with it: the
- * same discovery, whose questions a made-up world answers. Answers come at once, from the event
- * loop, and failures after a time-out by the clock of the simulation.
+ * scripted_lookup.h: replaces net/lookup.c in programs that are linked with it. The discovery is
+ * the same; a simulated world answers its queries. Answers come at once, from the event loop, and
+ * failures after a timeout by the clock of the simulation.
  *
  * struct mtasts_net's resolver is the scripted net.
  */
@@ -26,7 +26,7 @@ enum scripted_event {
   SCRIPTED_FETCH_FAILED,
 };
 
-/* forced: by a look-up that looks at everything anew. */
+/* forced: by a forced look-up, which ignores all that is known. */
 typedef void scripted_fn(void *context, uint32_t number, enum scripted_event event, bool forced);
 
 struct mtasts_resolver {

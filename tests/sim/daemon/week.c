@@ -41,7 +41,7 @@ struct week {
   struct seen *seen;
   uint32_t *watched; /* used in this round, under an id that has changed */
   uint32_t watched_count;
-  uint32_t asked_first; /* so many members, in the first hour */
+  uint32_t asked_first; /* this number of members, in the first hour */
   uint64_t uses_due;    /* seconds times domains */
   uint64_t random;
 
@@ -349,8 +349,8 @@ static void check_member(struct week *week, uint32_t number) {
   struct mtasts_entry entry;
   const struct mtasts_entry *known = mtasts_scheduler_cached(&week->scheduler, &domain, &entry);
   if (member->kind == WORLD_ABSENT) {
-    /* A day past its TTL it is useless, and once in an interval the sweep comes by: later where
-     * others come in front of it. */
+    /* A day past its TTL it is obsolete, and once in an interval the sweep visits it: later if new
+     * domains precede it. */
     int64_t met = seen->next_check + DAY + settings.refresh_interval * 3 / 2;
     week->kept += known && clock_time > met;
     return;

@@ -3,8 +3,8 @@
  * store, under a clock that is made up, with net/lookup.c replaced by the script of a made-up
  * world.
  *
- * In the first hour every domain is asked for once, as by whoever warms a new cache up; from then
- * on a share of them each day. In the middle of the week the daemon is started anew.
+ * In the first hour every domain is asked for once, as when a new cache is filled; from then on a
+ * share of them each day. In the middle of the week the daemon is restarted.
  */
 #ifndef SIM_WEEK_H
 #define SIM_WEEK_H

@@ -18,7 +18,7 @@ enum world_kind {
   WORLD_HTTPS_DOWN, /* its policy host is down for hours or days */
   WORLD_DNS_DOWN,   /* its DNS is */
   WORLD_GONE,       /* its record vanishes; the policy host stays */
-  WORLD_UNUSED,     /* looked up once, for nobody */
+  WORLD_UNUSED,     /* looked up once, and never used */
   WORLD_ABSENT,     /* no record */
   WORLD_KINDS,
 };
@@ -40,7 +40,7 @@ uint32_t world_number(const struct mtasts_domain *domain);
 
 const char *world_kind_name(enum world_kind kind);
 
-/* Does what is told of its kind happen now? */
+/* Does the event of its kind happen now? */
 static inline bool world_happens(const struct world_member *member, int64_t now) {
   return now >= member->from && now < member->until;
 }

@@ -91,7 +91,8 @@ static void test_damaged(void) {
     (void)mtasts_reader_get(reader, &key, &entry);
     CU_ASSERT_EQUAL_FATAL(mtasts_store_replace(store, &fd), MTASTS_OK);
     CU_ASSERT_FATAL(fd >= 0);
-    /* What is not in the new file yet is found in the old one, or nobody knows it: never absent. */
+    /* A domain that is not in the new file yet is found in the old one or is unknown, but never
+     * absent. */
     for (int i = 0; i < POLICIES; i += 7) {
       struct mtasts_domain other = domain("p%d.example", i);
       enum mtasts_status status = mtasts_reader_get(reader, &other, &entry);

@@ -252,6 +252,6 @@ const struct unit_test unit_tests[] = {
     {"domains that get a policy meanwhile", test_policy_meanwhile},
     {"put back beside an old lock file", test_beside_an_old_lock_file},
     {"a damaged value is left out", test_damaged},
-    {"the note", test_the_note},
+    {"the saved position", test_the_note},
     {NULL, NULL},
 };

@@ -20,7 +20,7 @@ struct place {
   char path[32];
   const char *name;
   bool writing;
-  int said; /* where standard error goes */
+  int said; /* the file that standard error is written to */
 };
 
 /* Maps a page past the file's end, and touches it. */
@@ -138,6 +138,6 @@ static void test_left_behind(void) {
 const struct unit_test unit_tests[] = {
     {"a file that is cut short ends the process in order", test_ends},
     {"a SIGBUS that a process sent stays one", test_sent_by_a_process},
-    {"a lock file that was left behind is not gone on with", test_left_behind},
+    {"a leftover lock file is not used", test_left_behind},
     {NULL, NULL},
 };

@@ -7,7 +7,7 @@
 #include "fixture.h"
 #include "tree_check.h"
 
-const char *const unit_name = "cache/stamp";
+const char *const unit_name = "cache/clean_shutdown";
 
 enum {
   PAGE = 4096,
@@ -48,7 +48,7 @@ static void place_free(struct place *place) {
   directory_free(place->path);
 }
 
-/* Garbage in the page of most entries: who looks, finds it. */
+/* Garbage in the page of most entries: a check finds it. */
 static void damage(const struct place *place) {
   unsigned char garbage[PAGE];
   struct stat file;
@@ -95,7 +95,7 @@ int fsync(int fd) {
   return -1;
 }
 
-/* Until it has been taken back for good, nobody writes. */
+/* Nothing is written until the removal of the mark is synced. */
 static void test_not_synced(void) {
   struct place place = place_new();
   syncs_to_fail = 2;
@@ -256,13 +256,13 @@ static void test_nothing(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"what has a stamp that fits is not checked", test_fits},
-    {"a stamp that was not taken back for good is taken again", test_not_synced},
+    {"a file with a mark that fits is not checked", test_fits},
+    {"a mark whose removal was not synced is removed again", test_not_synced},
     {"what was touched since is checked", test_touched},
-    {"a stamp of another user's is not believed", test_owners},
-    {"writers take the stamp back, and leave one in the end", test_writers},
-    {"a file that was restored meanwhile gets none", test_restored},
-    {"a child leaves no stamp", test_child},
+    {"another user's mark is not believed", test_owners},
+    {"writers remove the mark, and write one at their end", test_writers},
+    {"a file that was restored meanwhile gets no mark", test_restored},
+    {"a child writes no mark", test_child},
     {"no cache is no damage", test_nothing},
     {NULL, NULL},
 };

@@ -29,7 +29,7 @@ static inline off_t make_cache(char path[32]) {
   return found.st_size;
 }
 
-/* Where LMDB keeps things in a page: MDB_page and MDB_node in its mdb.c. */
+/* The layout of LMDB's pages: MDB_page and MDB_node in its mdb.c. */
 static inline uint16_t *field(unsigned char *page, size_t at) {
   return (uint16_t *)(void *)(page + at);
 }

@@ -24,7 +24,7 @@ static void keep_sentence(void *context, const char *sentence) {
   snprintf(context, 256, "%s", sentence);
 }
 
-/* Opens for writing, and commits something where that succeeds. */
+/* Opens for writing, and commits something if that succeeds. */
 static int write_one(void *path) {
   char warned[256] = "";
   struct mtasts_store *store;
@@ -172,7 +172,7 @@ static void test_missing(void) {
   CU_ASSERT_EQUAL(in_child(write_one, path), MTASTS_OK);
   CU_ASSERT_EQUAL(in_child(read_all, path), MTASTS_OK);
 
-  file_path(file, path, "data.mdb"); /* removed by hand: begins anew */
+  file_path(file, path, "data.mdb"); /* removed by hand: a new cache begins */
   CU_ASSERT_EQUAL(unlink(file), 0);
   file_path(file, path, "data.new");
   write_file(file, 0, "left over", 9);
@@ -254,7 +254,8 @@ static void test_forbidden(void) {
   }
 }
 
-/* A damaged file is damaged, even where it may be read only: it is to go, whoever made it. */
+/* A damaged file is reported as damaged even if it may only be read: it must be replaced, whatever
+ * its owner. */
 static void test_garbage_of_others(void) {
   static const char *const names[] = {".", "data.mdb", "lock.mdb", "writer.lock"};
   static const mode_t modes[] = {0777, 0644, 0666, 0666};
@@ -373,8 +374,8 @@ static void make_free_pages(char path[32]) {
   mtasts_store_close(store);
 }
 
-/* The first list of free pages that lies in the leaf, or in overflow pages: where in the file. The
- * leaf, which is the root, is left in `leaf`, and *node tells where its node is. */
+/* Returns the file offset of the first list of free pages, in the leaf or in overflow pages. `leaf`
+ * gets the leaf, which is the root, and *node the offset of its node. */
 static off_t find_list(int fd, bool big, unsigned char *leaf, size_t *node) {
   struct mtasts_data_trees trees;
   CU_ASSERT_EQUAL_FATAL(mtasts_data_trees(fd, &trees), 0);
@@ -422,7 +423,7 @@ static void test_free_lists(void) {
   directory_free(path);
 }
 
-/* What is told of the keys: their size, and their order. */
+/* The checks of the keys: their size, and their order. */
 static void test_free_keys(void) {
   char path[32];
   char file[PATH_SIZE];
@@ -477,18 +478,18 @@ static void test_short(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"a truncated file is told, and kills nobody", test_truncated},
-    {"garbage is told", test_garbage},
-    {"a tree that begins in a meta page is told", test_low_roots},
+    {"a truncated file is reported, and kills no reader", test_truncated},
+    {"garbage is reported", test_garbage},
+    {"a tree that begins in a meta page is reported", test_low_roots},
     {"garbage in any page is found before LMDB stumbles over it", test_garbage_inside},
-    {"what no page of LMDB's is, is told", test_rules},
+    {"a page that LMDB never writes is reported", test_rules},
     {"lists of free pages are looked at", test_free_lists},
     {"and their keys", test_free_keys},
     {"free pages that are missing at the end are no damage", test_short},
     {"links, pipes and directories are no files", test_not_a_file},
     {"what is missing is made by a writer alone", test_missing},
-    {"another version is told apart", test_another_version},
-    {"garbage that may not be written is told as garbage", test_garbage_of_others},
+    {"another version is distinguished", test_another_version},
+    {"garbage that may not be written is reported as garbage", test_garbage_of_others},
     {"what is forbidden is said", test_forbidden},
     {NULL, NULL},
 };

@@ -2,7 +2,7 @@
 
 #include "fixture.h"
 
-const char *const unit_name = "cache/aside";
+const char *const unit_name = "cache/damaged";
 
 static void spoil(const char *path, const char *name, const char *with) {
   char file[PATH_SIZE];
@@ -28,7 +28,7 @@ static bool is_there(const char *path, const char *name) {
   return access(file, F_OK) == 0;
 }
 
-/* Removes what was moved aside; how many files that were. */
+/* Removes the renamed damaged files; returns how many there were. */
 static unsigned forget_damaged(const char *path) {
   char file[PATH_SIZE];
   unsigned count = 0;
@@ -93,7 +93,7 @@ static void damaged_goes_aside(void) {
   directory_free(path);
 }
 
-/* Of another process, as far as flock can tell. */
+/* By a descriptor of its own, which flock treats like another process. */
 static void a_writer_is_left_alone(void) {
   char path[32];
   directory_new(path);

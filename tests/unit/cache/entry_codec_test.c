@@ -71,7 +71,8 @@ static void test_round_trip(void) {
   check_round_trip(&sample.entry);
 }
 
-/* The policy's id is kept once where it is the record's. An absent domain's id ends the value. */
+/* The policy's id is stored once if it equals the record's. An absent domain's id ends the value.
+ */
 static void test_ids(void) {
   static const char *const ids[] = {"", "1", "20260101T000000Z",
                                     "abcdefghijklmnopqrstuvwxyz012345"};

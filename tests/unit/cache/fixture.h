@@ -79,7 +79,7 @@ __attribute__((format(printf, 1, 2))) static inline struct mtasts_domain domain(
   return made;
 }
 
-/* In memory where that is possible: thousands of commits need not wait for a disk. */
+/* In memory if that is possible: thousands of commits need not wait for a disk. */
 static inline void directory_new(char path[32]) {
   snprintf(path, 32, "%s/mtasts-cache-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
   CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(path));

@@ -51,7 +51,7 @@ static inline struct mtasts_store *flood_open(const char *path, const struct flo
   return store;
 }
 
-/* What a flood is told does not matter. */
+/* The result of a put in a flood does not matter. */
 static inline void flood_put(struct mtasts_store *store, const struct mtasts_domain *key,
                              const struct mtasts_entry *entry, struct flood_result *result) {
   double before = flood_clock();

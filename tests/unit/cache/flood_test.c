@@ -13,7 +13,7 @@ static void test_junk(void) {
   unit_check(result.left > 3000 && result.left <= 4500, "%d of the flood are left", result.left);
 }
 
-/* The same, where it is the map that is too small and not the quota. */
+/* The same, but the map is too small, not the quota. */
 static void test_junk_in_small_map(void) {
   const struct flood_scale scale = {
       .honest = 2000, .popular = 500, .flood = 40000, .map = 3 << 20, .max_absent = 1000000};
@@ -74,6 +74,6 @@ const struct unit_test unit_tests[] = {
     {"junk domains push out neither policies nor what is in use", test_junk},
     {"the same in a small map", test_junk_in_small_map},
     {"large policies of one organisational domain push out their own kind", test_bytes},
-    {"nobody goes for sharing a flood's scale", test_neighbours},
+    {"a domain is not evicted because it shares a flood's scale", test_neighbours},
     {NULL, NULL},
 };

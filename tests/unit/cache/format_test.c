@@ -1,6 +1,6 @@
 /* A data.mdb that an earlier version wrote is read, entry by entry, as it was written; one of a
- * version that is not known is told from a damaged one, and nothing of it is lost. docs/design.md
- * says what to add here when the format changes. */
+ * version that is not known is distinguished from a damaged one, and nothing of it is lost.
+ * docs/design.md says what to add here when the format changes. */
 #include "format.h"
 
 #include <lmdb.h>
@@ -164,7 +164,8 @@ static unsigned take_files(const char *path, const char *beginning) {
   return count;
 }
 
-/* One that a later version wrote is kept whole beside a new cache, each time, and is told. */
+/* A cache that a later version wrote is kept unchanged beside a new cache, each time, and is
+ * reported. */
 static void test_unknown(void) {
   char path[32];
   char words[MTASTS_SALVAGED_WORDS];

@@ -1,11 +1,11 @@
-/* The order of keys is LMDB's own, whoever compares them. */
+/* Our comparator gives LMDB's own order of keys. */
 #include "key_compare.h"
 
 #include <sys/mman.h>
 
 #include "fixture.h"
 
-const char *const unit_name = "cache/order";
+const char *const unit_name = "cache/key_compare";
 
 enum {
   PAIRS = 200000,
@@ -82,8 +82,8 @@ static struct id id_of(unsigned k) {
   return made;
 }
 
-/* A leaf of one node, of many, and a tree: each key is found where readers ask ahead, and no other.
- */
+/* A leaf of one node, of many, and a tree: each key is found by readers that prefetch, and no
+ * other. */
 static void test_found(void) {
   static const unsigned sizes[] = {1, 2, 20, 5000};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {

@@ -144,7 +144,7 @@ static void test_garbage(void) {
   directory_free(path);
 }
 
-/* Where LMDB keeps things in a page: MDB_page and MDB_node in its mdb.c. */
+/* The layout of LMDB's pages: MDB_page and MDB_node in its mdb.c. */
 static uint16_t *field(unsigned char *page, size_t at) {
   return (uint16_t *)(void *)(page + at);
 }
@@ -166,7 +166,7 @@ static void another_kind(unsigned char *page) {
 static void endless(unsigned char *page) {
   *(uint32_t *)(void *)(page + 12) = 1U << 20;
 }
-/* The record of a named database, behind node header and name, begins with pad and flags. */
+/* The record of a named database, after node header and name, begins with pad and flags. */
 static void sorted_duplicates(unsigned char *page) {
   for (size_t at = 16; at < *field(page, 12); at += 2) {
     unsigned char *node = page + *field(page, at);
@@ -175,7 +175,8 @@ static void sorted_duplicates(unsigned char *page) {
   }
 }
 
-/* Each in turn in every page of its kind: told for some domain, and for none once it is mended. */
+/* Each fault in turn in every page of its kind: it is reported for some domain, and for none after
+ * the repair. */
 static void test_rules(void) {
   static const struct {
     const char *name;
@@ -261,9 +262,9 @@ static void test_truncated(void) {
 const struct unit_test unit_tests[] = {
     {"what LMDB reads, this reads", test_sound},
     {"beside a writer every read is whole", test_writer},
-    {"garbage on the way to a domain kills and stops nobody", test_garbage},
+    {"garbage on the path to a domain neither kills nor stops a reader", test_garbage},
     {"each rule of a sound page", test_rules},
-    {"what is no cache is told", test_not_there},
-    {"a truncated file is told", test_truncated},
+    {"a file that is no cache is reported", test_not_there},
+    {"a truncated file is reported", test_truncated},
     {NULL, NULL},
 };

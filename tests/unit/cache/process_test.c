@@ -97,7 +97,7 @@ static void test_one_writes_many_read(void) {
   for (int i = 0; i < 4; i++) { /* 4,000 commits, over which the map grows */
     await(&writer);
     for (int n = 0; n < 1000; n++) {
-      /* A commit is seen whole: where there is a q, there was a p before. */
+      /* A commit is seen as a whole: if there is a q, there was a p before. */
       struct mtasts_domain p = domain("p%d.example", 1000 * i + n);
       struct mtasts_domain q = domain("q%d.example", 1000 * i + n);
       wrong += mtasts_reader_get(reader, &q, &entry) != MTASTS_OK;
@@ -142,7 +142,7 @@ static void test_killed_writers(void) {
   directory_free(path);
 }
 
-/* Keeps reading in one transaction, which nobody may do. */
+/* Keeps reading in one transaction, which is forbidden. */
 static void keep_reading(const char *path, int told) {
   struct mtasts_cache *cache;
   struct mtasts_reader *reader;
@@ -347,7 +347,7 @@ static void test_fork(void) {
   directory_free(path);
 }
 
-/* Says how often it has read a.example under another id than "old"; 255: an error. */
+/* Exits with the number of reads of a.example under another id than "old"; 255: an error. */
 static void read_old(const char *path, int told) {
   struct mtasts_cache *cache;
   struct mtasts_reader *reader;
@@ -475,7 +475,7 @@ static void test_threads(void) {
   directory_free(path);
 }
 
-/* Takes as many places in the table of readers as there are. */
+/* Takes all slots of the table of readers. */
 static void crowd(const char *path, int told) {
   struct mtasts_cache *cache;
   struct mtasts_reader *reader;
@@ -487,7 +487,7 @@ static void crowd(const char *path, int told) {
   wait_for_ever();
 }
 
-/* Who lives in all places is named as the reason; who died there is no hindrance. */
+/* If live processes hold all slots, the error names them; slots of dead processes are reused. */
 static void test_full_table(void) {
   static unsigned char value[MTASTS_ENTRY_SIZE_MAX];
   char path[32];

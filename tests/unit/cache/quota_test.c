@@ -124,7 +124,7 @@ static void test_absent_in_use(void) {
   CU_ASSERT_EQUAL(put_many(store, "junk", ".example", 10000, &sample.entry, NOW), 0);
   CU_ASSERT_EQUAL(found(store, "used", 800), 800);
   CU_ASSERT(count(mtasts_store_cache(store)).absent <= 1000);
-  /* Where all are in use, the quota holds nevertheless. */
+  /* If all domains are in use, the quota still holds. */
   CU_ASSERT_EQUAL(put_many(store, "used", ".example", 3000, &sample.entry, NOW), 0);
   struct mtasts_cache_stats stats = count(mtasts_store_cache(store));
   unit_check(stats.absent <= 1000 && stats.absent >= 900, "%u absent", (unsigned)stats.absent);
@@ -152,7 +152,7 @@ static void test_policies_in_use(void) {
   directory_free(path);
 }
 
-/* co.uk is nobody's domain, but flood.co.uk is somebody's. */
+/* co.uk is a public suffix; flood.co.uk is an organisation's domain. */
 static void test_categories(void) {
   char path[32];
   struct sample sample;
@@ -198,7 +198,7 @@ static uint64_t policies_in(struct mtasts_store *store) {
   return stat.ms_entries;
 }
 
-/* Policies up to the line, where the first are evicted. */
+/* Policies up to the quota, at which the first are evicted. */
 static void fill_to_the_line(struct mtasts_store *store) {
   struct sample sample;
   uint64_t policies = 0;
@@ -325,8 +325,8 @@ static void test_large_values(void) {
   directory_free(path);
 }
 
-/* The flood is few entries of many bytes: what goes for its sake is counted in bytes, or the need
- * would go on to honest policies when all of the flood is gone. */
+/* The flood is few entries of many bytes: what is evicted because of it is counted in bytes, or the
+ * need would go on to honest policies when all of the flood is gone. */
 static void test_few_large_ones(void) {
   enum {
     HONEST = 20000,

@@ -6,7 +6,7 @@
 #include "clean_shutdown.h"
 #include "fixture.h"
 
-const char *const unit_name = "cache/revive";
+const char *const unit_name = "cache/reopen";
 
 static unsigned failures; /* of writes to the meta pages, that are to come */
 
@@ -59,7 +59,7 @@ static void place_free(struct place *place) {
   directory_free(place->path);
 }
 
-/* LMDB writes the old page back where a new one fails: two failures are one commit's. */
+/* LMDB writes the old page back if a new one fails, so one commit causes two failures. */
 static void test_once(void) {
   struct place place = place_new();
   struct sample sample;
@@ -155,7 +155,7 @@ static void test_map_replaced(void) {
 }
 
 /* Whatever failed, writing counts as failing until a write has succeeded, though nothing is left to
- * be written: /healthz tells it so long. */
+ * be written: /healthz reports it until then. */
 static void test_until_mended(void) {
   struct place place = place_new();
   struct sample sample;

@@ -120,8 +120,8 @@ static void test_garbage(void) {
   directory_free(path);
 }
 
-/* A process that dies between moving the file aside and the end leaves a sound cache with a part of
- * the domains. The next start goes on. */
+/* A process that dies between renaming the file and the end leaves a sound cache with a part of the
+ * domains. The next start goes on. */
 static void test_interrupted(void) {
   char path[32];
   char mark[PATH_SIZE];

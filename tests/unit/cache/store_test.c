@@ -234,7 +234,7 @@ static void test_compact_unsynced(void) {
   directory_free(path);
 }
 
-/* A look-up that failed ends no policy in force, whatever was known to who made it. */
+/* A look-up that failed ends no policy in force, whatever the look-up knew at its start. */
 static void test_failure_over_policy(void) {
   char path[32];
   struct sample sample;
@@ -289,7 +289,7 @@ static void test_not_reopened(void) {
   directory_free(path);
 }
 
-/* No memory for a larger map, and the smaller one is gone: the next flush opens it anew. */
+/* No memory for a larger map, and the smaller one is gone: the next flush opens it again. */
 static int lose_map(void *path) {
   char note[8];
   size_t size;
@@ -469,7 +469,7 @@ static void test_walk(void) {
   directory_free(path);
 }
 
-/* Puts raw bytes where an entry should be. */
+/* Puts raw bytes in the place of an entry. */
 static void put_raw(struct mtasts_store *store, MDB_dbi dbi, const char *name, const void *bytes,
                     size_t size) {
   MDB_txn *txn;
@@ -555,6 +555,6 @@ const struct unit_test unit_tests[] = {
     {"modes do not depend on the umask", test_modes},
     {"root gives what it creates away", test_owner},
     {"a walk sees everything once, in order", test_walk},
-    {"corrupt values are told, seen and mended", test_corrupt_values},
+    {"corrupt values are reported, seen and repaired", test_corrupt_values},
     {NULL, NULL},
 };

@@ -147,7 +147,7 @@ static void test_found(void) {
   directory_free(path);
 }
 
-/* A file of more than a gibibyte, most of it a hole, as its meta pages tell of it. */
+/* A file of more than a gibibyte, most of it a hole, with meta pages that agree. */
 static void test_large(void) {
   const uint64_t last = (3ULL << 30) / 4096;
   char path[32];

@@ -24,7 +24,7 @@ static int sweep_all(void *path) {
   return (int)status;
 }
 
-/* Makes a key of each full leaf so long: of the node with the most bytes behind it. */
+/* Gives one key of each full leaf this size: that of the node with the most bytes after it. */
 static void lengthen_keys(const char *file, uint16_t size) {
   _Alignas(8) unsigned char page[4096];
   unsigned changed = 0;
@@ -40,7 +40,7 @@ static void lengthen_keys(const char *file, uint16_t size) {
   close(fd);
 }
 
-/* Also where nobody checked the pages, as of a file that is too long for that. */
+/* Also if the pages were not checked, as in a file that is too long for that. */
 static void test_long_key(void) {
   char path[32];
   char file[PATH_SIZE];

@@ -73,7 +73,7 @@ static void goes_on_from_a_place(void) {
   struct sample sample;
   struct mtasts_domain gone = domain("d.example");
   CU_ASSERT_EQUAL(mtasts_store_remove(store, &gone), MTASTS_OK);
-  store_put(store, "a.example", policy(&sample, "1")); /* behind: not seen this time */
+  store_put(store, "a.example", policy(&sample, "1")); /* behind the position: not seen this time */
   store_put(store, "e.example", policy(&sample, "1"));
   CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
   seen.stop = "h.example";
@@ -115,7 +115,7 @@ static void passes_any_key(void) {
     steps++;
   CU_ASSERT_STRING_EQUAL(seen.names, "b d f h j ");
   CU_ASSERT_EQUAL(seen.corrupt, sizeof bytes - 253);
-  CU_ASSERT_EQUAL(steps + 1, seen.corrupt + 5); /* the last step tells the end */
+  CU_ASSERT_EQUAL(steps + 1, seen.corrupt + 5); /* the last step reports the end */
   mtasts_store_close(store);
   directory_free(path);
 }
@@ -198,7 +198,7 @@ static void drops_in_groups(void) {
 const struct unit_test unit_tests[] = {
     {"a walk is left and taken up again, by another process too", goes_on_from_a_place},
     {"no key holds a walk up", passes_any_key},
-    {"a note outlives the process and a compaction", keeps_a_note},
+    {"a saved position outlives the process and a compaction", keeps_a_note},
     {"removals are committed in groups", drops_in_groups},
     {NULL, NULL},
 };

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const unit_name = "answer_text";
+const char *const unit_name = "common/answer_json";
 
 enum {
   T0 = 1767225600, /* 2026-01-01T00:00:00Z */
@@ -48,7 +48,7 @@ static json_t *parse(const char *text, size_t size) {
   return json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 }
 
-/* In every smaller size nothing is written, and never behind the end. */
+/* With every smaller size nothing is written past the end of the buffer. */
 static void check_sizes(const char *what, const struct mtasts_answer *answer, const char *text,
                         size_t whole) {
   for (size_t size = 1; size <= whole + 1; size++) {
@@ -318,7 +318,7 @@ const struct unit_test unit_tests[] = {
     {"no policy", without_a_policy},
     {"no entry and no domain", without_an_entry},
     {"an override, until and for ever", of_an_override},
-    {"an override that came in a ruling", of_a_ruling},
+    {"an override that came in an entry reply", of_a_ruling},
     {"every name, the ends of numbers and times", spread},
     {"128 hosts and 400 patterns", many_hosts_and_patterns},
     {"no byte of a name ends its string", awkward_names},

@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-const char *const unit_name = "ask_all";
+const char *const unit_name = "common/ask_all";
 
 enum {
   SOON = 200,      /* milliseconds: a deadline that is meant to pass */
@@ -19,7 +19,7 @@ enum {
 
 static char room[70000];
 
-/* what the client is told */
+/* results for the client */
 
 static struct mtasts_span told[8];
 static char bytes_told[8][32];
@@ -67,7 +67,7 @@ static void check_all(const char *what, struct server server, const struct mtast
 
 static const struct mtasts_span three[] = {{"a.example", 9}, {"", 0}, {"c.example", 9}};
 
-/* Three keys, told by a server that says this and no more. */
+/* Asks for three keys; the server sends only this reply. */
 static void check_said(const char *reply, enum mtasts_status expected, size_t replies) {
   check_all(reply, (struct server){.reply = reply}, three, 3, ROOM,
             expected == MTASTS_TIMEOUT ? SOON : LONG, expected, replies);

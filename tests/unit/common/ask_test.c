@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const unit_name = "ask";
+const char *const unit_name = "common/ask";
 
 enum {
   SOON = 200,      /* milliseconds: a deadline that is meant to pass */
@@ -88,8 +88,8 @@ static void hears_and_cuts(int fd) {
   say(fd, "10:OK ");
 }
 
-/* Asks a server that does as it is told. A time-out has to come when it is due, anything else
- * soon; and no descriptor is left. */
+/* Asks a scripted server. A time-out has to come when it is due, anything else soon; and no
+ * descriptor is left. */
 static struct mtasts_span check_ask(const char *what, struct server server, struct mtasts_span key,
                                     uint32_t deadline, enum mtasts_status expected) {
   struct mtasts_span payload = {NULL, 0};
@@ -321,7 +321,7 @@ static void no_descriptor(void) {
   CU_ASSERT_EQUAL(error, EMFILE);
 }
 
-/* In a child, which root makes somebody else. */
+/* In a child, which root changes to another user. */
 static void forbidden(void) {
   struct mtasts_span payload;
   int status = -1;

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const unit_name = "config";
+const char *const unit_name = "common/config";
 
 static char error[MTASTS_ERROR_TEXT];
 
@@ -112,7 +112,7 @@ static void check_defaults(const struct mtasts_config *c) {
   CU_ASSERT(c->user_missing == (c->uid == (uid_t)-1 || c->gid == (gid_t)-1));
 }
 
-/* A user that is there gives up root, whether or not there is a group mtasts. */
+/* With an existing user, root is given up, whether or not there is a group mtasts. */
 static void a_user_brings_its_group(void) {
   struct mtasts_config *c = parse("user = \"nobody\"\n");
   const struct passwd *nobody = getpwnam("nobody");
@@ -132,7 +132,7 @@ static void no_file_is_the_defaults(void) {
   mtasts_config_free(config);
 }
 
-/* The bytes of a file, with a NUL; "" and a failure where it cannot be read. */
+/* The bytes of a file, with a NUL; "" and a failed check if it cannot be read. */
 static char *read_whole(const char *path) {
   char *text = calloc(1, 65536);
   FILE *file = fopen(path, "re");
@@ -142,7 +142,8 @@ static char *read_whole(const char *path) {
   return text;
 }
 
-/* The example says what the program does: as it stands, and with each setting taken in. */
+/* The example shows the defaults: unchanged, and with the comment sign removed from each setting.
+ */
 static void example_shows_the_defaults(void) {
   char *text = read_whole("contrib/mtasts.conf");
   struct mtasts_config *config = parse(text);
@@ -312,7 +313,7 @@ static void a_bad_file_does_not_spoil_the_next(void) {
   }
 }
 
-/* An override goes where policies go, so its patterns must take no more room. */
+/* An override is sent like a policy, so its patterns must not be larger. */
 static void override_with_many_patterns(void) {
   char text[8192] = "override \"example.net\" { mode = \"enforce\" mx = {";
   struct mtasts_config *config = NULL;
@@ -370,7 +371,7 @@ static enum mtasts_status load(const char *path) {
   return status;
 }
 
-/* A guest looks nobody up: neither who is missing nor who is there. */
+/* A guest's configuration looks up no user, whether the user exists or not. */
 static void guests(void) {
   char path[] = "/tmp/mtasts-config-XXXXXX";
   static const char text[] = "user = \"no-such-user\" group = \"root\" ask { group = \"root\" }";

@@ -11,7 +11,7 @@
 
 #include "unit.h"
 
-const char *const unit_name = "program";
+const char *const unit_name = "common/daemon_main";
 
 enum {
   WENT_ON = 200, /* what a child exits with where there is more to do, and the */
@@ -133,7 +133,7 @@ static void configurations(void) {
   end();
 }
 
-/* The log and standard error are not told twice where they are one. */
+/* A failure is logged once if the log is standard error. */
 static int run_failures(struct mtasts_daemon_main *program, int count, char **words) {
   struct mtasts_config *config = NULL;
   if (mtasts_daemon_main_begin(program, count, words, &config) >= 0)
@@ -151,7 +151,7 @@ static void failures(void) {
   CU_ASSERT_PTR_NOT_NULL(strstr(said, "no luck"));
   unit_check(!strstr(said, "no luck") || !strstr(strstr(said, "no luck") + 1, "no luck"), "%s",
              said);
-  /* In the background standard error is whoever started us. */
+  /* In the background, standard error belongs to the process that started us. */
   char *behind[] = {name, config, good, NULL};
   unsetenv("JOURNAL_STREAM");
   CU_ASSERT_EQUAL(in_child(run_failures, behind), EX_OSERR);
@@ -168,6 +168,6 @@ static void codes_of_listen(void) {
 
 const struct unit_test unit_tests[] = {{"options", options},
                                        {"configurations", configurations},
-                                       {"failures are told once", failures},
+                                       {"failures are reported once", failures},
                                        {"codes for sockets", codes_of_listen},
                                        {NULL, NULL}};

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-const char *const unit_name = "endpoint";
+const char *const unit_name = "common/endpoint";
 
 static void describe_listen(const char *text, char *out, size_t size) {
   struct sockaddr_storage address = {0};

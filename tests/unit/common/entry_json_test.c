@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const unit_name = "entry_json";
+const char *const unit_name = "common/entry_json";
 
 enum {
   T0 = 1767225600 /* 2026-01-01T00:00:00Z */

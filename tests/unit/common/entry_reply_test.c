@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-const char *const unit_name = "ruling";
+const char *const unit_name = "common/entry_reply";
 
 enum {
   T0 = 1767225600 /* 2026-01-01T00:00:00Z */
@@ -231,5 +231,5 @@ const struct unit_test unit_tests[] = {
     {"cut or flipped anywhere, a reply is corrupt", damage},
     {"names and ids that would forge an attribute are corrupt", forgery},
     {"an entry that does not fit is not written", too_large},
-    {"a ruling decides as the engine does", decisions},
+    {"an entry reply decides as the engine does", decisions},
     {NULL, NULL}};

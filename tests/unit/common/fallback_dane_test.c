@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-const char *const unit_name = "alone, DANE";
+const char *const unit_name = "common/fallback_dane";
 
 enum {
   DAY = 86400
@@ -12,7 +12,7 @@ enum {
 
 static const int64_t now = 1800000000;
 
-/* What comes of an entry under a configuration: the verdict, "unknown" where nothing is known. */
+/* The verdict for an entry under a configuration; "unknown" if nothing is known. */
 static const char *verdict(const char *configuration, const struct mtasts_entry *entry) {
   static char room[MTASTS_ENTRY_REPLY_MAX];
   const struct mtasts_domain domain = {"example.com", 11};

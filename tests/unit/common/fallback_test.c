@@ -2,7 +2,7 @@
 
 #include "domain_decision_fixture.h"
 
-const char *const unit_name = "alone";
+const char *const unit_name = "common/fallback";
 
 static struct fixture fixture;
 static char room[MTASTS_ENTRY_REPLY_MAX];
@@ -85,7 +85,7 @@ static void overridden(void) {
       MTASTS_VERDICT_UNKNOWN);
 }
 
-/* Names that none may have are no entry, and take the postmaster's word from nobody. */
+/* Impossible names make no entry, and override no other domain. */
 static void damaged(void) {
   struct mtasts_entry entry = *cached(ENFORCE);
   struct mtasts_mx_host hosts[] = {{.host = span("mx1 x=y")}};

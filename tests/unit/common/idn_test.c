@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const unit_name = "idn";
+const char *const unit_name = "common/idn";
 
 static const char *described(enum mtasts_status status, const struct mtasts_domain *domain) {
   if (status == MTASTS_OK)

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-const char *const unit_name = "listen";
+const char *const unit_name = "common/listen";
 
 static char directory[] = "/tmp/mtasts-listen-XXXXXX";
 static char path[100];     /* of a socket in a directory that is not there at first */
@@ -122,7 +122,7 @@ static void owners(void) {
   remove_all();
 }
 
-/* Who is not root keeps his group, and does not get another by asking for it. */
+/* A user that is not root keeps the group, and cannot set another. */
 static void groups_of_others(void) {
   struct mtasts_listen_socket listening;
   begin();
@@ -253,7 +253,7 @@ const struct unit_test unit_tests[] = {
     {"a dead server's socket is replaced", dead_is_replaced},
     {"a living server's is not", living_is_kept},
     {"neither is a regular file, or a symbolic link", others_are_kept},
-    {"places where nobody can listen", bad_places},
+    {"addresses at which no socket can listen", bad_places},
     {"only its own socket is removed", removes_only_its_own},
     {"addresses, taken once", inet},
     {NULL, NULL}};

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const unit_name = "log_repeat";
+const char *const unit_name = "common/log_repeat";
 
 static struct mtasts_log_repeat repeat;
 static char line[MTASTS_LOG_LINE_MAX];
@@ -76,7 +76,7 @@ static void long_texts(void) {
   memset(text, 'x', sizeof text - 1);
   text[sizeof text - 1] = '\0';
   CU_ASSERT_EQUAL(admitted(text, 12, 0), MTASTS_LOG_SAME);
-  text[sizeof text - 2] = 'y'; /* differs where it is not kept */
+  text[sizeof text - 2] = 'y'; /* differs in a part that is not kept */
   CU_ASSERT_EQUAL(admitted(text, 1, 0), 1);
   enum mtasts_log_level level;
   CU_ASSERT_TRUE(mtasts_log_repeat_sum(&repeat, 0, true, &level, line));

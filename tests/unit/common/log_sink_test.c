@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *const unit_name = "log_sink";
+const char *const unit_name = "common/log_sink";
 
 enum {
   LINES = 20000, /* more than any queue takes */
@@ -91,7 +91,8 @@ static void form(void) {
   unlink(path);
 }
 
-/* Nobody reads: no call waits. Then somebody does, and gets what fitted, in order, and a count. */
+/* While the log is not read, no call waits. A later reader gets the lines that fitted, in order,
+ * and a count of the others. */
 static void unread(void) {
   char pattern[64];
   int fd = listen_there();
@@ -153,8 +154,8 @@ static void *write_many(void *unused) {
   return NULL;
 }
 
-/* Of a pipe or a socket that nobody reads, with several threads, while another process writes
- * there too. */
+/* A pipe or a socket that is not read, with several threads, while another process writes there
+ * too. */
 static int fill_standard_error(int fd) {
   pthread_t threads[8];
   dup2(fd, STDERR_FILENO);
@@ -177,7 +178,8 @@ static void standard_error(void) {
     int status = -1;
     CU_ASSERT_FATAL((i == 0 ? pipe(ends) : socketpair(AF_UNIX, SOCK_STREAM, 0, ends)) == 0);
     fflush(NULL);
-    usleep(300000); /* the thread of the tests before ends, which TSan allows no fork beside */
+    usleep(300000); /* waits until the thread of the earlier tests ends: TSan allows no fork while
+                       it runs */
     pid_t child = fork();
     if (child == 0)
       _exit(fill_standard_error(ends[1]));
@@ -229,8 +231,8 @@ static void fork_while_lines_wait(void) {
 
 const struct unit_test unit_tests[] = {
     {"lines have the form of syslog(3)", form},
-    {"nobody waits for a log that is not read, and what is missing is told", unread},
+    {"no thread waits for a log that is not read, and lost lines are counted", unread},
     {"a syslogd that is restarted gets all lines", restarted},
-    {"standard error that nobody reads", standard_error},
+    {"standard error that is not read", standard_error},
     {"a process that forks while lines wait", fork_while_lines_wait},
     {NULL, NULL}};

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const unit_name = "netstring";
+const char *const unit_name = "common/netstring";
 
 static const char *const words[] = {"whole", "part", "bad"};
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const char *const unit_name = "printable and log";
+const char *const unit_name = "common/printable";
 
 static void bytes_become_visible(void) {
   char out[64];

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const unit_name = "privilege";
+const char *const unit_name = "common/privilege";
 
 enum {
   UID = 4711,
@@ -167,7 +167,7 @@ static int cannot_change(void) {
   return mtasts_privilege_drop(&config) == MTASTS_PERMISSION && errno != 0 && is_user(0) ? 0 : 1;
 }
 
-/* Who is not root stays who it is, whatever the configuration says. */
+/* A process that is not root keeps its user, whatever the configuration says. */
 static int is_not_root(void) {
   const struct mtasts_config config = {.uid = UID, .gid = GID};
   if (geteuid() == 0 && (setgid(4720) != 0 || setuid(4721) != 0))

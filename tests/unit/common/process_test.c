@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const unit_name = "process";
+const char *const unit_name = "common/process";
 
 /* In a child, which reports by its exit code: 0, or the step that failed. */
 static int in_child(int (*run)(int), int argument) {
@@ -32,7 +32,7 @@ static int start_without(int closed) {
       return 10 + fd;
   if (dup(2) <= 2)
     return 1;
-  /* Neither an end of file nor a success of a write to nobody. */
+  /* The call gives neither an end of file nor a successful write. */
   if ((closed & 1) && read(0, &byte, 1) >= 0)
     return 2;
   for (int fd = 1; fd <= 2; fd++)

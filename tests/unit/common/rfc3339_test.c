@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-const char *const unit_name = "rfc3339";
+const char *const unit_name = "common/rfc3339";
 
 /* text, seconds or - */
 static void check_text(unsigned line, const struct unit_field *fields, size_t count) {

@@ -11,11 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const unit_name = "service";
+const char *const unit_name = "common/service";
 
 /* notification */
 
-/* Listens at a name as NOTIFY_SOCKET has it, tells it `state`, and returns what arrived. */
+/* Listens at a name in the form of NOTIFY_SOCKET, sends `state` to it, and returns what arrived. */
 static const char *notified(const char *name, const char *state) {
   static char got[256];
   struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -66,8 +66,8 @@ static void nobody_to_notify(void) {
 
 /* sockets */
 
-/* As systemd does: sockets from descriptor 3 on, the variables beside them. Runs in a child, and
- * returns a description of what was found. */
+/* As systemd does: sockets from descriptor 3 on, and the variables. Runs in a child, and returns a
+ * description of what was found. */
 static const char *adopted(const char *pid, const char *count, const char *names) {
   static char got[512];
   int pipe_ends[2];
@@ -136,7 +136,7 @@ static void adopts_so_many(void) {
 
 /* the background */
 
-/* The exit code of the process that was started, where the one behind it gets ready or fails. */
+/* The exit code of the started process, if its background process gets ready or fails. */
 static int background(bool ready, int code) {
   int status = -1;
   pid_t child = fork();

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const unit_name = "holder";
+const char *const unit_name = "common/socket_owner";
 
 static char words[MTASTS_SOCKET_OWNER_TEXT];
 
@@ -48,7 +48,8 @@ static bool find(struct sockaddr_storage at) {
   return mtasts_socket_owner_find(&at, words);
 }
 
-/* Runs `check` while another process, called "odd (name\n)", holds the socket and nobody else. */
+/* Runs `check` while another process, called "odd (name\n)", is the only one that holds the socket.
+ */
 static void while_held(int fd, void (*check)(const void *context, pid_t holder),
                        const void *context) {
   int ends[2];
@@ -179,8 +180,9 @@ static void user_alone(void) {
   close(fd);
 }
 
-const struct unit_test unit_tests[] = {{"TCP ports, by address, family and wildcard", ports},
-                                       {"unix sockets of both types", unix_sockets},
-                                       {"our own", itself},
-                                       {"who may not see the process is told its user", user_alone},
-                                       {NULL, NULL}};
+const struct unit_test unit_tests[] = {
+    {"TCP ports, by address, family and wildcard", ports},
+    {"unix sockets of both types", unix_sockets},
+    {"our own", itself},
+    {"a caller that may not see the process gets its user", user_alone},
+    {NULL, NULL}};

@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-const char *const unit_name = "text";
+const char *const unit_name = "common/strbuf";
 
 static void expect(const struct mtasts_strbuf *text, const char *expected, bool full) {
   unit_check(text->len == strlen(text->data) && strcmp(text->data, expected) == 0 &&

@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-const char *const unit_name = "tlsrpt";
+const char *const unit_name = "common/tlsrpt";
 
 /* Each number has its name, and no other number has one (RFC 8460 section 4.3). */
 static void results_have_names(void) {

@@ -2,7 +2,7 @@
 
 #include "../cache/fixture.h"
 
-const char *const unit_name = "daemon/cache_place";
+const char *const unit_name = "daemon/cache_location";
 
 static void moved_and_back(void) {
   char path[32];

@@ -24,7 +24,8 @@ static enum mtasts_verdict verdict_of(struct fixture *fixture, const char *name)
   return mtasts_decide(&entry, NULL, answer->freshness, time(NULL)).verdict;
 }
 
-/* Thirteen months ahead and back: told by a line each, and what was learnt is there again. */
+/* Thirteen months ahead and back: each logs a line, and afterwards all that was learnt is there
+ * again. */
 static void ahead_and_back(void) {
   struct fixture *fixture = fixture_up(4);
   struct sample sample;

@@ -32,12 +32,12 @@ static void ahead_and_back(void) {
   CU_ASSERT_TRUE(mtasts_clock_in_doubt(&watch));
   CU_ASSERT_EQUAL(mtasts_clock_look(&watch, NOW + 400 * DAY + 2, UP + 2), 0);
   CU_ASSERT_TRUE(mtasts_clock_in_doubt(&watch));
-  /* Back by a little less: it is where it was all the same. */
+  /* Back by a little less: that counts as back at the old time. */
   CU_ASSERT_EQUAL(mtasts_clock_look(&watch, NOW + 63, UP + 3), -400 * DAY + 60);
   CU_ASSERT_FALSE(mtasts_clock_in_doubt(&watch));
 }
 
-/* One that stays where it was set to is believed in the end. */
+/* A clock that stays at its new time is trusted in the end. */
 static void stays(void) {
   struct mtasts_clock_watch watch = begin(NOW, NOW);
   CU_ASSERT_EQUAL(mtasts_clock_look(&watch, NOW - 2 * HOUR, UP), -2 * HOUR);
@@ -49,7 +49,7 @@ static void stays(void) {
   CU_ASSERT_TRUE(mtasts_clock_settled(&watch, UP + 7 * DAY + 2 * HOUR));
 }
 
-/* A small jump is told, and puts nothing in doubt; but what has expired is kept from then on. */
+/* A small jump is logged, and puts nothing in doubt; but expired entries are kept from then on. */
 static void small(void) {
   struct mtasts_clock_watch watch = begin(NOW, NOW);
   CU_ASSERT_FALSE(mtasts_clock_settled(&watch, UP));
@@ -80,7 +80,7 @@ const struct unit_test unit_tests[] = {
     {"a clock that runs on evenly is believed", even},
     {"one that jumps is in doubt until it is back", ahead_and_back},
     {"or has run on for a week", stays},
-    {"a small jump is told", small},
+    {"a small jump is logged", small},
     {"one that shows less than before is in doubt until it shows more", background},
     {NULL, NULL},
 };

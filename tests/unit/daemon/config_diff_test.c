@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-const char *const unit_name = "restart";
+const char *const unit_name = "daemon/config_diff";
 
 static struct mtasts_config *parse(const char *text) {
   char error[MTASTS_ERROR_TEXT] = "";

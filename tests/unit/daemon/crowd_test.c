@@ -1,4 +1,4 @@
-/* The front loop and ten thousand clients who say nothing. */
+/* The front loop with ten thousand idle clients. */
 #include "front.h"
 
 #include "front_fixture.h"
@@ -10,7 +10,7 @@ const char *const unit_name = "daemon/crowd";
 static const enum mtasts_socket_kind MTA = MTASTS_SOCKET_SOCKETMAP;
 static const char SECURE[] = "OK secure match=mx1.example.com:.example.com servername=hostname";
 
-/* Descriptors. Where the system does not give so many, that is said, and fails where CI is set. */
+/* Descriptors. If the system allows fewer, the test is skipped, and fails if CI is set. */
 static bool may_open(rlim_t count) {
   struct rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
@@ -26,8 +26,8 @@ static bool may_open(rlim_t count) {
   return false;
 }
 
-/* A crowd that says nothing, in a child with descriptors of its own. When it is told, its first and
- * its last ask: 0 where they are answered. */
+/* Idle connections, in a child with descriptors of its own. After a byte on `told`, the first and
+ * the last one ask; exits with 0 if both are answered. */
 static int hold_crowd(int size, int told) {
   int first = enter(MTA);
   int last = first;

@@ -136,7 +136,7 @@ static void dnssec_on_and_off(void) {
   free(tree);
 }
 
-/* Nothing is known of a server, and all goes on with what is cached. */
+/* No server is known: cached entries still answer. */
 static void no_server(void) {
   struct fixture *fixture = prepare();
   struct sample sample;
@@ -203,7 +203,7 @@ static void resolvconf(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"an outage is told, and ends the waits that it caused", outage},
+    {"an outage is reported, and ends the waits that it caused", outage},
     {"other servers by a reload, also for what is in the air", other_servers},
     {"DNSSEC by a reload", dnssec_on_and_off},
     {"without a server that can be asked, all goes on", no_server},

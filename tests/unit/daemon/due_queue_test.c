@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-const char *const unit_name = "daemon/agenda";
+const char *const unit_name = "daemon/due_queue";
 
 static struct mtasts_domain named(unsigned i) {
   struct mtasts_domain domain;
@@ -98,7 +98,7 @@ static void agrees_with_a_list(void) {
     switch (random() % 4) {
     case 0:
     case 1:
-      /* No two at one time: which of them is first is nobody's concern. */
+      /* No two at one time: the order of two at one time is undefined. */
       set(due_queue, i, due[i] = (int64_t)(random() % 1000) * STEPS + step);
       break;
     case 2:

@@ -64,7 +64,7 @@ static void share_of_a_network(void) {
   check_network("2001:db8:1:", "::1", "2001:db8:2::1");
 }
 
-/* Whoever has a /64 has all addresses of it. */
+/* A host with an IPv6 /64 has all of its addresses. */
 static void share_of_an_ipv6_host(void) {
   struct mtasts_fetch_limits origins = {NULL};
   struct mtasts_fetch_limit_use uses[MOST + 1] = {{.host = NULL}};
@@ -79,7 +79,7 @@ static void share_of_an_ipv6_host(void) {
   CU_ASSERT_PTR_NULL(origins.tree);
 }
 
-const char *const unit_name = "daemon/origins";
+const char *const unit_name = "daemon/fetch_limits";
 const struct unit_test unit_tests[] = {
     {"an address has its share, and others have theirs", share_of_an_address},
     {"so has a network", share_of_a_network},

@@ -1,4 +1,4 @@
-/* The front loop where DANE is looked up: it comes before policies and overrides. */
+/* The front loop with DANE look-ups: DANE takes precedence over policies and overrides. */
 #include "ad_check.h"
 #include "front.h"
 
@@ -20,7 +20,7 @@ static struct mtasts_entry *with_dane(struct mtasts_entry *entry, enum mtasts_da
   return entry;
 }
 
-/* An unexpired policy answers only where it is known that DANE does not come first. */
+/* An unexpired policy answers only if it is known that DANE does not take precedence. */
 static void test_dane(void) {
   struct sample sample;
   front_up(WITH_DANE);
@@ -152,7 +152,7 @@ static void test_override_dane_off(void) {
                  entry_reply.entry.has_policy);
   CU_ASSERT_EQUAL(mtasts_entry_reply_decide(&entry_reply, time(NULL)).verdict,
                   MTASTS_VERDICT_ENFORCE);
-  ask(MTA, "postfix b.example", "NOTFOUND "); /* at once: nothing is to be learnt */
+  ask(MTA, "postfix b.example", "NOTFOUND "); /* at once: a look-up would find nothing */
   known("c.example", with_dane(governing(&sample), MTASTS_DANE_USABLE, 300));
   ask(MTA, "postfix c.example", "OK dane-only"); /* it has ended */
   /* A failure of DNSSEC does not hold back mail for a domain that is to have no policy. */
@@ -187,7 +187,7 @@ static void test_without_ad(void) {
   }
 }
 
-/* Whoever can hold answers up past the deadline must not end DANE with that. */
+/* An attacker who can delay answers past the deadline must not end DANE by that. */
 static void test_late(void) {
   struct sample sample;
   front_up(WITH_DANE "ask { deadline = 0.05 }");
@@ -201,7 +201,7 @@ static void test_late(void) {
   front_down();
 }
 
-/* Nor does a crowd end a policy: where there is no room to wait, what is in force governs. */
+/* Nor does a crowd end a policy: if no request may wait, the policy in force governs. */
 static void test_crowded(void) {
   struct sample sample;
   int fds[MTASTS_WAITERS_PENDING_JOB_MAX];
@@ -268,6 +268,6 @@ const struct unit_test unit_tests[] = {
     {"with dnssec off there is no DANE", test_dane_off},
     {"until a new configuration says otherwise", test_dane_configured},
     {"what the resolver failed to answer is asked for when it is back", test_resolver_back},
-    {"a fault of this host's is for the site to judge", test_local_fault},
+    {"after a fault of this host the site's settings decide", test_local_fault},
     {NULL, NULL},
 };

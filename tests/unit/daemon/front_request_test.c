@@ -4,7 +4,7 @@
 #include "environment.h"
 #include "front_fixture.h"
 
-const char *const unit_name = "daemon/question";
+const char *const unit_name = "daemon/front_request";
 
 static void fill_cache(void) {
   struct sample sample;

@@ -104,7 +104,7 @@ static bool is_used_again(const char *name) {
 static void test_use(void) {
   struct sample sample;
   front_up("ask { deadline = 0.05 }");
-  known("young.example", governing(&sample)); /* checked of late */
+  known("young.example", governing(&sample)); /* checked recently */
   sample.entry.checked -= 60;
   known("old.example", &sample.entry);
   recordless(&sample);
@@ -182,7 +182,7 @@ static void test_miss(void) {
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_MISSES), WAITERS);
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_HITS), WAITERS);
 
-  /* Whoever is gone when the answer comes is not answered. */
+  /* A client that has disconnected before the answer gets none. */
   int gone = enter(MTA);
   int stays = enter(MTA);
   say(gone, "postfix gone.example");
@@ -316,7 +316,7 @@ static void test_deadlines(void) {
   silence(postfix, "Postfix has more time");
   CU_ASSERT_EQUAL(counted(MTASTS_COUNT_UNKNOWN), 2);
 
-  /* At the end of the daemon it is told what is known. */
+  /* When the daemon ends, a waiting client gets what is known. */
   struct mtasts_job *asked = job(MTASTS_JOB_LOOK_UP, "slow.example", true);
   mtasts_queue_give(&fixture.inbox, mtasts_job_new(MTASTS_JOB_STOP));
   clock_gettime(CLOCK_MONOTONIC, &begin);
@@ -381,7 +381,7 @@ static void test_overrides(void) {
   front_down();
 }
 
-/* One that ends soon lasts no longer at whoever was told of it. */
+/* An override that ends soon lasts no longer in the reply. */
 static void test_override_ends(void) {
   char text[128];
   char date[16];
@@ -406,7 +406,7 @@ static void test_monitor(void) {
   ask_like(ASK, "decision a.example", "OK {", "\"site_mode\":\"monitor\"");
   CU_ASSERT_TRUE(ask_ruling("entry a.example").monitor);
   no_job("all was cached");
-  /* Nobody waits for what does not matter; it is looked up all the same. */
+  /* Nothing is enforced, so no client waits; the domain is looked up anyway. */
   ask(MTA, "postfix new.example", "NOTFOUND ");
   ask(MTA, "sts new.example", "NOTFOUND ");
   done(job(MTASTS_JOB_LOOK_UP, "new.example", false), MTASTS_OK, recordless(&sample), MTASTS_ASKED);
@@ -464,7 +464,7 @@ static void test_pending_jobs(void) {
   front_down();
 }
 
-/* Asks as somebody else; exits 0 where that is refused. */
+/* Asks as another user; exits with 0 if that is refused. */
 static int import_as_nobody(void *context) {
   static const char refused[] = "18:PERM not permitted,";
   char reply[64];
@@ -564,16 +564,16 @@ const struct unit_test unit_tests[] = {
     {"what is cached is answered at once, in each map's words", test_hits},
     {"rulings hold the whole decision", test_rulings},
     {"what is asked for again counts as in use", test_use},
-    {"what is asked for behind one that waits", test_ahead},
+    {"a request after one that waits", test_ahead},
     {"one look-up for all who wait, and a reply for each", test_miss},
     {"what has lapsed is waited for", test_lapsed},
-    {"a policy that is due is answered at once, and checked behind it", test_due},
+    {"a policy that is due is answered at once, and checked in the background", test_due},
     {"a look-up that cannot be made", test_failed},
     {"each map has its deadline", test_deadlines},
     {"on_unknown both ways", test_on_unknown},
     {"overrides", test_overrides},
     {"an override ends at its date", test_override_ends},
-    {"monitor tells and enforces nothing", test_monitor},
+    {"monitor reports and enforces nothing", test_monitor},
     {"next hops in brackets can be left alone", test_bracketed},
     {"refresh, recheck, remove and stats", test_pending_jobs},
     {"import, and who may", test_import},

@@ -122,8 +122,8 @@ static void what_is_not_open_is_told(void) {
 
 const struct unit_test unit_tests[] = {
     {"each loop is asked again when it has answered", loops_are_asked_in_turn},
-    {"a loop that has not moved for half a minute is told", a_loop_that_hangs_is_told},
-    {"a cache that cannot be written, or read, is told", a_cache_that_fails_is_told},
+    {"a loop that has not moved for half a minute is reported", a_loop_that_hangs_is_told},
+    {"a cache that cannot be written, or read, is reported", a_cache_that_fails_is_told},
     {"so is a socket that is not open, and a cache that is not in its place",
      what_is_not_open_is_told},
     {NULL, NULL}};

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const unit_name = "doors";
+const char *const unit_name = "daemon/listeners";
 
 static char directory[] = "/tmp/mtasts-doors-XXXXXX";
 
@@ -82,7 +82,7 @@ static struct mtasts_config *configure(void) {
   return config;
 }
 
-/* In a child, for the descriptors' sake: 0 where the sockets are those expected, told as their log
+/* In a child, because of its descriptors: 0 if the sockets are those expected, written as their log
  * text without the directory, and our own files go and systemd's stay. */
 static int open_listeners(const struct given *given, int count, const char *names,
                           const char *expected) {
@@ -136,7 +136,7 @@ static void expect(const struct given *given, int count, const char *names, cons
   CU_ASSERT(rmdir(directory) == 0);
 }
 
-/* A socket that was opened at `file` with that mode, and where root may give it away that group. */
+/* A socket that was opened at `file` with this mode and, if root may set it, this group. */
 static bool is_given(const char *file, mode_t mode, gid_t gid) {
   struct sockaddr_un at = address_of(file);
   struct stat found;
@@ -144,7 +144,7 @@ static bool is_given(const char *file, mode_t mode, gid_t gid) {
          (found.st_mode & 07777) == mode && (getuid() != 0 || found.st_gid == gid);
 }
 
-/* Somebody who connects to the listener's address is let in there. */
+/* A connection to the listener's address is accepted there. */
 static bool is_reached(int listener) {
   struct sockaddr_storage at;
   socklen_t size = sizeof at;

@@ -38,7 +38,7 @@ static struct fixture *usual_fixture(const char *servers) {
   return fault_fixture(servers, 2, 20);
 }
 
-/* What a first contact comes to, and what it comes to when it is read from the cache. */
+/* Checks the verdict of a first contact, and that of the entry read from the cache. */
 static void check(struct fixture *fixture, const char *name, enum mtasts_verdict verdict) {
   struct mtasts_entry entry = ask(fixture, MTASTS_JOB_LOOK_UP, name);
   struct mtasts_domain key = domain("%s", name);

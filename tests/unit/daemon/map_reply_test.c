@@ -6,7 +6,7 @@
 #include "ascii.h"
 #include "unit.h"
 
-const char *const unit_name = "daemon/reply";
+const char *const unit_name = "daemon/map_reply";
 
 enum {
   NOW = 1767225600

@@ -188,7 +188,7 @@ static void requests_come_in_pieces(void) {
   CU_ASSERT_TRUE(hear(fd, 3000));
   CU_ASSERT_PTR_NOT_NULL(strstr(reply, "\r\n\r\nok\n"));
   close(fd);
-  fd = enter(); /* a client that goes away early harms nobody */
+  fd = enter(); /* a client that disconnects early does no harm */
   say(fd, "GET /met");
   turn();
   close(fd);
@@ -269,8 +269,8 @@ const struct unit_test unit_tests[] = {
     {"metrics and health", pages},
     {"what is not there, not done, or no request", refusals},
     {"requests come in pieces, or not at all", requests_come_in_pieces},
-    {"where all places are taken, the oldest makes room", the_oldest_makes_room},
+    {"if all connections are taken, the oldest is closed", the_oldest_makes_room},
     {"slow clients are dropped", slow_clients_are_dropped},
-    {"the configuration in force is told", a_reload_is_told},
+    {"the configuration in force is shown", a_reload_is_told},
     {"a socket comes later", a_socket_comes_later},
     {NULL, NULL}};

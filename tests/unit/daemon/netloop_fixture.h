@@ -169,8 +169,8 @@ static struct mtasts_job *take_any(struct fixture *fixture, int milliseconds) {
   return job;
 }
 
-/* The next answer, or NULL after so many milliseconds. What the front loop is told besides is kept
- * as it would do. */
+/* The next answer, or NULL after so many milliseconds. Other messages to the front loop are kept as
+ * it would do. */
 static struct mtasts_job *take(struct fixture *fixture, int milliseconds) {
   struct mtasts_job *job;
   while ((job = take_any(fixture, milliseconds)) && job->kind == MTASTS_JOB_UNSTORED) {

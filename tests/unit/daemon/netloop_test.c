@@ -59,7 +59,7 @@ static void is_one_flight_for_many(void) {
   end(fixture);
 }
 
-/* One place: whoever waits is served in between. */
+/* With one slot: a request that waits is served in between. */
 static void serves_the_waiting_first(void) {
   static const uintptr_t order[] = {1, 12, 15, 11, 13, 14};
   struct fixture *fixture = fixture_up(64);
@@ -71,7 +71,7 @@ static void serves_the_waiting_first(void) {
   give(fixture, MTASTS_JOB_LOOK_UP, "b2.example", false, 12);
   give(fixture, MTASTS_JOB_LOOK_UP, "b3.example", false, 13);
   give(fixture, MTASTS_JOB_LOOK_UP, "b4.example", false, 14);
-  give(fixture, MTASTS_JOB_LOOK_UP, "b2.example", true, 0); /* now somebody waits for it */
+  give(fixture, MTASTS_JOB_LOOK_UP, "b2.example", true, 0); /* now a request waits for it */
   give(fixture, MTASTS_JOB_LOOK_UP, "w1.example", true, 15);
   for (size_t i = 0; i < sizeof order / sizeof *order; i++)
     mtasts_job_free(take_token(fixture, order[i]));
@@ -210,7 +210,7 @@ static void keeps_no_job_that_nobody_wants(void) {
   size_t before = mallinfo2().uordblks;
   for (unsigned i = 0; i < 4000; i++)
     give(fixture, MTASTS_JOB_RECHECK, "slow.example", false, 0);
-  remove_nothing(fixture); /* behind all of them */
+  remove_nothing(fixture); /* after all of them */
   CU_ASSERT_EQUAL(counted(fixture, MTASTS_COUNT_IN_FLIGHT), 1);
   size_t after = mallinfo2().uordblks;
   unit_check(after < before + 100000, "%zu bytes more", after - before);
@@ -281,14 +281,14 @@ static void remembers_what_is_not_stored(void) {
   CU_ASSERT_EQUAL(fixture->unstored.count, 3);
   CU_ASSERT_TRUE(mtasts_unstored_get(&fixture->unstored, &good, &entry) && entry.has_policy);
 
-  /* What is removed is not told any more, and not tried again. */
+  /* A removed entry is no longer announced, and not tried again. */
   struct mtasts_job *removal = mtasts_job_new(MTASTS_JOB_REMOVE);
   removal->domain = domain("nowhere.example");
   finish_job(fixture, removal);
   CU_ASSERT_PTR_NULL(take(fixture, 100));
   CU_ASSERT_EQUAL(fixture->unstored.count, 2);
 
-  /* It is stored as soon as that can be done, and the front loop is told. */
+  /* It is stored as soon as possible, and the front loop gets a message. */
   fill_disk(false);
   for (int i = 0; i < 100 && fixture->unstored.count > 0; i++)
     CU_ASSERT_PTR_NULL_FATAL(take(fixture, 100));
@@ -351,7 +351,7 @@ static void alerts_before_the_end(void) {
                ": its mail will be sent without MTA-STS from then on; check "
                "https://mta-sts.refused.example/.well-known/mta-sts.txt from this machine\n");
   CU_ASSERT_EQUAL(counted(fixture, MTASTS_COUNT_ALERTS), 1);
-  /* At its end: told once. */
+  /* At the end of its life: logged once. */
   aged(&sample, MTASTS_MODE_ENFORCE, 1200, 1300);
   sample.entry.failures = 3;
   sample.entry.error = MTASTS_ERROR_POLICY_FETCH;
@@ -360,7 +360,7 @@ static void alerts_before_the_end(void) {
   ask(fixture, MTASTS_JOB_REFRESH, "old.example");
   check_logged(fixture, 1, "alert=policy-expired domain=old.example expires=2");
   CU_ASSERT_EQUAL(counted(fixture, MTASTS_COUNT_ALERTS), 2);
-  /* RFC 8461 section 3.3: nobody is alarmed of a domain that leaves. */
+  /* RFC 8461 section 3.3: no alarm for a domain that withdraws its policy. */
   CU_ASSERT_EQUAL(import(fixture, "leaving.example", aged(&sample, MTASTS_MODE_NONE, 1200, 700)),
                   MTASTS_OK);
   ask(fixture, MTASTS_JOB_LOOK_UP, "leaving.example");
@@ -368,7 +368,7 @@ static void alerts_before_the_end(void) {
   end(fixture);
 }
 
-/* Half of its life passes long before the sweep comes: nobody asks, and it is fetched. */
+/* Half of its life passes long before the sweep comes: it is fetched without a request. */
 static void follows_the_due_queue(void) {
   struct fixture *fixture = prepare();
   struct sample sample;
@@ -379,7 +379,7 @@ static void follows_the_due_queue(void) {
   CU_ASSERT_EQUAL(import(fixture, "good.example", aged(&sample, MTASTS_MODE_ENFORCE, 590, 301)),
                   MTASTS_OK);
   CU_ASSERT_TRUE(comes_true(fixture, MTASTS_COUNT_REFRESHES, 1, 4));
-  ask(fixture, MTASTS_JOB_LOOK_UP, "good.example"); /* behind the commit */
+  ask(fixture, MTASTS_JOB_LOOK_UP, "good.example"); /* after the commit */
   CU_ASSERT_EQUAL(mtasts_reader_get(fixture->reader, &name, &entry), MTASTS_OK);
   CU_ASSERT_EQUAL(entry.policy.max_age, 604800);
   CU_ASSERT_EQUAL(counted(fixture, MTASTS_COUNT_LOOKUPS), 1);
@@ -392,7 +392,7 @@ static bool comes_to_fail(struct fixture *fixture, bool fails) {
   return atomic_load(&fixture->stats.store_fails) == fails;
 }
 
-/* Nothing is asked for, so that the place of the sweep is all that is to be written. */
+/* No request comes, so only the position of the sweep must be written. */
 static void tells_that_writing_fails(void) {
   struct fixture *fixture = prepare();
   struct sample sample;
@@ -478,8 +478,8 @@ static void looks_dane_up(void) {
   free(tree);
 }
 
-/* What stands in the way of validation is told once, whatever is asked, and none of it is taken for
- * a word of the domains. */
+/* An obstacle to validation is logged once, whatever is asked, and is not taken for an answer of
+ * the domains. */
 static void tells_of_broken_dnssec(void) {
   static const struct {
     const char *anchor;
@@ -544,12 +544,12 @@ const struct unit_test unit_tests[] = {
     {"keeps no job that nobody wants an answer to", keeps_no_job_that_nobody_wants},
     {"imports and removes, also under a look-up", changes_the_cache},
     {"a store that fails costs one look-up", remembers_what_is_not_stored},
-    {"tells that writing fails until it works", tells_that_writing_fails},
-    {"tells of new policies and of first failures", tells_what_is_new},
+    {"reports that writing fails until it works", tells_that_writing_fails},
+    {"logs new policies and first failures", tells_what_is_new},
     {"alerts before an enforce policy ends, and at its end", alerts_before_the_end},
     {"a short-lived policy is fetched ahead", follows_the_due_queue},
-    {"the hand refreshes and removes", lets_the_sweep_go_round},
-    {"DANE is looked up, and its failures told", looks_dane_up},
-    {"where DNSSEC does not work, that is told once", tells_of_broken_dnssec},
+    {"the sweep refreshes and removes", lets_the_sweep_go_round},
+    {"DANE is looked up, and its failures are logged", looks_dane_up},
+    {"if DNSSEC does not work, that is logged once", tells_of_broken_dnssec},
     {NULL, NULL},
 };

@@ -52,7 +52,7 @@ static void silent_resolver(void) {
   CU_ASSERT_EQUAL(outage.failed, 2);
   CU_ASSERT_EQUAL(outage.since, 22000);
   CU_ASSERT_EQUAL(mtasts_outage_tick(&outage, 900000), MTASTS_OUTAGE_SAME);
-  /* The next one is counted anew. */
+  /* The next outage is counted from zero. */
   fails(&outage, "a.example", 900000);
   CU_ASSERT_EQUAL(fails(&outage, "", 902000), MTASTS_OUTAGE_BEGINS);
   CU_ASSERT_EQUAL(outage.failed, 1);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const unit_name = "outcome";
+const char *const unit_name = "daemon/outcome_datagram";
 
 static struct mtasts_span all_of(const char *text) {
   return (struct mtasts_span){text, strlen(text)};

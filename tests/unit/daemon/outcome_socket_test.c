@@ -1,11 +1,10 @@
-/* What MTAs tell the front loop of their deliveries; the datagrams themselves are in
- * outcome_datagram_test.
+/* Outcomes that MTAs send to the front loop; the datagrams themselves are in outcome_datagram_test.
  */
 #include "outcome_socket.h"
 
 #include "front_fixture.h"
 
-const char *const unit_name = "daemon/outcomes";
+const char *const unit_name = "daemon/outcome_socket";
 
 static void tell(const char *datagram, size_t size) {
   CU_ASSERT_EQUAL(send(fixture.outcomes, datagram, size, 0), (ssize_t)size);

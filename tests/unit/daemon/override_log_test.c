@@ -8,7 +8,7 @@
 #include "log.h"
 #include "unit.h"
 
-const char *const unit_name = "overrides";
+const char *const unit_name = "daemon/override_log";
 
 enum {
   LINES = 16384
@@ -79,7 +79,7 @@ static void logged(void) {
   mtasts_override_log_tick(&overrides, config, at("33"));
   CU_ASSERT_STRING_EQUAL(heard(), "");
 
-  /* A reload tells what it has changed. */
+  /* A reload logs its changes. */
   struct mtasts_config *next =
       parse("override \"b.example\" { dane = \"off\" }\n"
             "override \"c.example\" { mode = \"none\" dane = \"off\" until = \"2027-03-01\" }\n"

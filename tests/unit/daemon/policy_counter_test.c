@@ -2,7 +2,7 @@
 
 #include "../cache/fixture.h"
 
-const char *const unit_name = "daemon/census";
+const char *const unit_name = "daemon/policy_counter";
 
 static struct mtasts_usage_filter *used_by(const char *const *names, int64_t since) {
   struct mtasts_usage_filter *usage = mtasts_usage_filter_new(since);
@@ -56,7 +56,7 @@ static void counts(void) {
   CU_ASSERT_EQUAL(last->stats.failing_enforce, 1);
   CU_ASSERT_EQUAL(last->stats.expiring, 2);
 
-  /* The next round begins anew. */
+  /* The next count starts from zero. */
   mtasts_store_clear(store, &(uint64_t){0});
   mtasts_policy_counter_step(&counter, NOW + 5);
   CU_ASSERT_EQUAL(last->taken, NOW + 5);

@@ -145,7 +145,7 @@ static struct mtasts_entry known(struct mtasts_mx_host *hosts, size_t count) {
   return entry;
 }
 
-/* Sendmail takes 255 bytes of names, and is never told more: it would cut one in the middle. */
+/* Sendmail takes 255 bytes of names, and never gets more: it would cut one in the middle. */
 static void test_sendmail(void) {
   struct mtasts_mx_host hosts[] = {
       {.preference = 10, .host = MTASTS_SPAN("a.wild.example")},
@@ -231,7 +231,7 @@ const struct unit_test unit_tests[] = {
     {"the last byte counts", test_exact},
     {"a reply with reports gives up the policy's text first", test_report},
     {"300 hosts are no trouble", test_three_hundred},
-    {"Sendmail is told of what it takes", test_sendmail},
+    {"Sendmail gets as many names as it takes", test_sendmail},
     {"and of nothing where that is not enough", test_sendmail_hosts},
     {"a policy domain that Postfix would not take is left out", test_policy_domain},
     {"nothing but the decision is known", test_no_entry},

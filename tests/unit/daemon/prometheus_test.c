@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const unit_name = "daemon/exposition";
+const char *const unit_name = "daemon/prometheus";
 
 static struct mtasts_stats stats;
 static struct mtasts_cache_space space;
@@ -293,9 +293,9 @@ static void there_is_room(void) {
 
 const struct unit_test unit_tests[] = {
     {"every family is well-formed, and there once", every_family_is_well_formed},
-    {"every counter is told", every_counter_is_told},
-    {"answers that waited are told by how long", waits_are_told_by_their_time},
+    {"every counter is shown", every_counter_is_told},
+    {"delayed answers are counted by their delay", waits_are_told_by_their_time},
     {"the buckets of a histogram add up", histograms_add_up},
-    {"the state of cache and daemon is told", state_is_told},
-    {"the largest numbers have room, and too little room is told", there_is_room},
+    {"the state of cache and daemon is shown", state_is_told},
+    {"the largest numbers fit, and too small a buffer is reported", there_is_room},
     {NULL, NULL}};

@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-const char *const unit_name = "daemon/uptime";
+const char *const unit_name = "daemon/ratelimit";
 
 static void seldom(void) {
   struct mtasts_ratelimit seldom = {0};

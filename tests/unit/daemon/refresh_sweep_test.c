@@ -5,7 +5,7 @@
 #include "../cache/fixture.h"
 #include "bounds.h"
 
-const char *const unit_name = "daemon/hand";
+const char *const unit_name = "daemon/refresh_sweep";
 
 enum {
   POLICIES = 2000,
@@ -147,7 +147,7 @@ static void refreshes_evenly(void) {
   unit_check(before > POLICIES * 48 / 100 && before < POLICIES * 52 / 100, "half: %u", before);
   unit_check(site->refreshed >= POLICIES - 4 && site->refreshed <= POLICIES, "first day: %u",
              site->refreshed);
-  /* The cache grows in front of the sweep and behind it, which makes visits early and late. */
+  /* The cache grows before and after the sweep's position, which makes visits early and late. */
   for (unsigned i = 0; i < ABSENT / 2; i++) {
     char name[32];
     snprintf(name, sizeof name, "b%u.example", i);
@@ -177,7 +177,7 @@ static void knows_what_is_to_be_done(void) {
   struct mtasts_entry entry;
   struct mtasts_cache *cache = mtasts_store_cache(site->store);
   add_policy(site, 1, NOW - DAY / 2 - 60, WEEK);               /* more than half a round ago */
-  add_policy(site, 2, NOW - DAY / 2 + 60, WEEK);               /* fetched for a use, of late */
+  add_policy(site, 2, NOW - DAY / 2 + 60, WEEK);               /* fetched for a use, recently */
   add_policy(site, 3, NOW + DAY, WEEK);                        /* the clock was turned back */
   add_policy(site, 4, NOW - WEEK, WEEK);                       /* expired */
   add_policy(site, 5, NOW - MTASTS_EXPIRED_KEEP - WEEK, WEEK); /* useless */
@@ -266,7 +266,7 @@ static void is_bounded(void) {
   site_free(site);
 }
 
-/* Where most of a part is removed in a round, the round takes no longer. */
+/* If most of a database is removed in a round, the round takes no longer. */
 static void removes_in_one_round(void) {
   struct site *site = site_new();
   for (unsigned i = 0; i < POLICIES; i++) {
@@ -326,7 +326,7 @@ static void takes_any_note(void) {
   site_free(site);
 }
 
-/* What the sweep comes to too late for. */
+/* Domains that the sweep would reach too late. */
 static void looks_again_in_between(void) {
   struct sample sample;
   struct mtasts_entry *entry = &sample.entry;
@@ -396,8 +396,8 @@ const struct unit_test unit_tests[] = {
     {"a move is bounded, and once round is all", is_bounded},
     {"removes in one round", removes_in_one_round},
     {"comes twice to the short-lived", comes_twice_to_the_short_lived},
-    {"begins somewhere whatever the note says", takes_any_note},
-    {"what must be looked at before the hand comes", looks_again_in_between},
+    {"begins somewhere whatever the saved position is", takes_any_note},
+    {"domains that are due before the sweep reaches them", looks_again_in_between},
     {"what has expired by a clock in doubt is kept", keeps_expired},
     {NULL, NULL},
 };

@@ -44,7 +44,7 @@ static struct {
   unsigned asked, gone, drained;
   unsigned slow; /* of those that were asked for */
   size_t key_len;
-  unsigned ahead;                    /* requests told ahead, */
+  unsigned ahead;                    /* requests announced, */
   char ahead_key[MTASTS_PEER_INPUT]; /* and the last of them */
 } fixture;
 
@@ -104,7 +104,7 @@ static void on_drained(void *context) {
 
 static int listen_at(struct sockaddr_un *address, int i) {
   *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-  /* Abstract: nothing is left behind. */
+  /* An abstract name: no file is left over. */
   snprintf(address->sun_path + 1, sizeof address->sun_path - 1, "mtasts-test-%ld-%d",
            (long)getpid(), i);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -172,7 +172,7 @@ static inline int connect_over_network(void) {
   return fd;
 }
 
-/* As if so many milliseconds had passed for all in a state. */
+/* Makes all peers in a state older by so many milliseconds. */
 static inline void age(enum mtasts_peer_state state, int64_t milliseconds) {
   struct mtasts_peer *peer;
   TAILQ_FOREACH(peer, &fixture.server->peers[state], link) {

@@ -199,7 +199,7 @@ static void test_ahead(void) {
   expect(fd, "6:TEMP x,7:OK b.ex,7:OK c.ex,7:OK d.ex,", false, "in their order");
   CU_ASSERT_EQUAL(fixture.ahead, 5); /* each but once */
   say(fd, "9:echo f.ex,5:bad,9:echo g.ex,");
-  CU_ASSERT_EQUAL(fixture.ahead, 6); /* what is malformed is judged when it comes to it */
+  CU_ASSERT_EQUAL(fixture.ahead, 6); /* a malformed request is refused when its turn comes */
   mtasts_peer_reply(fixture.waiting[1], (struct mtasts_span){"TEMP y", 6});
   expect(fd, "6:TEMP y,7:OK e.ex,7:OK f.ex,", true, "up to the malformed one");
   close(fd);
@@ -303,7 +303,7 @@ static void test_shedding(void) {
   for (int i = 0; i < MOST; i++) {
     fds[i] = connect_to(MTASTS_SOCKET_SOCKETMAP);
     pump();
-    usleep(10000); /* the clock that tells who was idle longest is coarse */
+    usleep(10000); /* the clock that orders idle peers is coarse */
   }
   say(fds[1], "7:later x,");
   say(fds[0], "9:echo a.ex,");
@@ -411,7 +411,7 @@ static void test_gone(void) {
   CU_ASSERT_EQUAL(fixture.gone, 1);
   CU_ASSERT_PTR_NULL(fixture.waiting[0]);
 
-  /* What it sends behind a request that waits is kept, up to a buffer. */
+  /* Bytes that a peer sends after a waiting request are kept, up to a buffer. */
   fd = connect_to(MTASTS_SOCKET_ASK);
   say(fd, "7:later x,");
   for (int i = 0; i < 300; i++)
@@ -450,7 +450,7 @@ static void test_drain(void) {
   expect(waits, "", false, "one that waits");
   CU_ASSERT_EQUAL(fixture.drained, 0);
   mtasts_peer_reply(fixture.waiting[0], (struct mtasts_span){"OK x", 4});
-  CU_ASSERT_EQUAL(fixture.drained, 0); /* told from the loop */
+  CU_ASSERT_EQUAL(fixture.drained, 0); /* reported from the loop */
   expect(waits, "4:OK x,7:OK a.ex,", true, "its reply");
   CU_ASSERT_EQUAL(fixture.drained, 1);
   close(idle);
@@ -468,19 +468,19 @@ static void test_drain(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"what waits is told ahead", test_ahead},
+    {"waiting requests are announced", test_ahead},
     {"requests split at every byte", test_split},
     {"pipelined requests are answered in order, and others meanwhile", test_pipelined},
     {"a malformed request closes its connection and no other", test_malformed},
-    {"long requests up to the limit of each door", test_long},
+    {"long requests up to the limit of each socket", test_long},
     {"a peer that shuts its side still reads its replies", test_half_open},
     {"a peer that never reads is not read from", test_never_reads},
-    {"a reply that comes later goes behind those on their way", test_later_behind_unsent},
+    {"a reply that comes later is sent after those being sent", test_later_behind_unsent},
     {"half a request is not waited for for ever", test_stuck},
     {"the longest idle makes room", test_shedding},
     {"rather sheds a peer that is stuck", test_shedding_the_stuck},
     {"no descriptor left: one is shed, or accepting waits", test_no_descriptors},
-    {"a peer that goes while it waits is told of", test_gone},
+    {"a peer that disconnects while it waits is reported", test_gone},
     {"draining closes each connection once it has its replies", test_drain},
     {NULL, NULL},
 };

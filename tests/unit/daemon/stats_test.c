@@ -61,7 +61,8 @@ static void a_log_line_holds_them(void) {
   CU_ASSERT(mtasts_stats_text(&stats, text, MTASTS_LOG_LINE_MAX / 2) > 0);
 }
 
-const struct unit_test unit_tests[] = {{"answers that waited are told by how long", waits_are_told},
-                                       {"too little room is told", too_little_room_is_told},
-                                       {"a line of the log holds them", a_log_line_holds_them},
-                                       {NULL, NULL}};
+const struct unit_test unit_tests[] = {
+    {"delayed answers are counted by their delay", waits_are_told},
+    {"too small a buffer is reported", too_little_room_is_told},
+    {"a line of the log holds them", a_log_line_holds_them},
+    {NULL, NULL}};

@@ -4,7 +4,7 @@
 #include "dns_message.h"
 #include "scheduler_private.h"
 
-const char *const unit_name = "daemon/places";
+const char *const unit_name = "daemon/task_slots";
 
 #define HOLE "127.0.0.9"
 
@@ -76,7 +76,7 @@ static void one_address_holds_nobody_up(void) {
   deaf_stop(&hole);
 }
 
-/* All of those who wait are answered, though two may fetch at a time. */
+/* All waiting requests are answered, though only two fetches run at a time. */
 static void healthy_provider(void) {
   enum {
     MANY = 300
@@ -95,7 +95,7 @@ static void healthy_provider(void) {
   end(fixture);
 }
 
-/* What is held when other servers are to be asked begins again, and none is lost. */
+/* If the DNS servers change, running look-ups begin again, and none is lost. */
 static void begun_again(void) {
   enum {
     MANY = 20
@@ -128,7 +128,8 @@ static void place_of_another_kind(void) {
   end(fixture);
 }
 
-/* One that is ended for others: who waits has no answer, and nothing is stored of the domain. */
+/* A task that is ended for others: its requests get no answer, and nothing of the domain is stored.
+ */
 static void ended_for_others(void) {
   struct fixture *fixture = hole_rig(60, 4);
   struct mtasts_entry entry;
@@ -139,13 +140,13 @@ static void ended_for_others(void) {
   CU_ASSERT_PTR_NULL(job->value);
   struct mtasts_domain name = job->domain;
   mtasts_job_free(job);
-  check_good(fixture, 30000); /* behind a commit */
+  check_good(fixture, 30000); /* after a commit */
   CU_ASSERT_EQUAL(mtasts_reader_get(fixture->reader, &name, &entry), MTASTS_ABSENT);
   end(fixture);
 }
 
-/* Neither LMDB nor its file can be read: that is no word that the domain has no policy, and nobody
- * is asked what could take its place. */
+/* Neither LMDB nor its file can be read: that does not mean that the domain has no policy, and
+ * nobody is asked what could take its place. */
 static void unreadable_cache(void) {
   struct fixture *fixture = hole_rig(5, 4);
   struct mtasts_cache *cache = mtasts_store_cache(fixture->store);
@@ -202,7 +203,7 @@ const struct unit_test unit_tests[] = {
     {"one address holds up its own domains alone", one_address_holds_nobody_up},
     {"many domains at a healthy address are all looked up", healthy_provider},
     {"those that are held begin again with other servers", begun_again},
-    {"a place is taken from a look-up of another kind", place_of_another_kind},
+    {"a slot is taken from a look-up of another kind", place_of_another_kind},
     {"one that is ended for others is no failure of the domain", ended_for_others},
     {"a cache that cannot be read is no word of the domain", unreadable_cache},
     {"a resolver that could not be made is made later", renewed_later},

@@ -104,7 +104,7 @@ static void ends(void) {
     CU_ASSERT_EQUAL(tasks.counts[list], 0);
 }
 
-const char *const unit_name = "flights";
+const char *const unit_name = "daemon/tasks";
 const struct unit_test unit_tests[] = {
     {"one owner has so many in the air, and holds up nobody", shares},
     {"none is forgotten at the end", ends},

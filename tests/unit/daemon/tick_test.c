@@ -4,7 +4,7 @@
 #include "../cache/fixture.h"
 #include "log.h"
 
-const char *const unit_name = "daemon/rounds";
+const char *const unit_name = "daemon/tick";
 
 enum {
   DAY = 86400,
@@ -142,7 +142,7 @@ static void leaves_a_failed_host_alone(void) {
   request(site, MTASTS_JOB_LOOK_UP); /* a use, whose fetch takes its time */
   pass(site, 0);
   CU_ASSERT_EQUAL(site->fetches, 2);
-  request(site, MTASTS_JOB_REFRESH); /* the sweep comes by meanwhile */
+  request(site, MTASTS_JOB_REFRESH); /* the sweep visits it meanwhile */
   pass(site, SCRIPTED_TIMEOUT);
   CU_ASSERT_EQUAL(site->fetches, 2);
   go(site, 299);
@@ -169,7 +169,7 @@ static void refreshes_after_a_mere_check(void) {
   site_free(site);
 }
 
-/* Without a use, and by the sweep alone where the due queue is not for it. */
+/* Without a use, and by the sweep alone if the due queue does not apply. */
 static void keeps_the_short_lived(void) {
   static const uint32_t lives[] = {3600, DAY / 2, DAY, DAY * 3 / 2};
   for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {

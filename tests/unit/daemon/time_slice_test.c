@@ -1,12 +1,12 @@
-/* Who is served when many come, or one sends much. */
+/* Service when many peers connect, or one sends many requests. */
 #include "time_slice.h"
 
 #include "socketmap_fixture.h"
 
-const char *const unit_name = "daemon/turns";
+const char *const unit_name = "daemon/time_slice";
 
-/* Of those that connect at once where nearly all places are taken, each is served: none is thrown
- * out before it could ask. */
+/* If many peers connect at once and nearly all connections are taken, each is served: none is
+ * closed before it could ask. */
 static void test_knocking(void) {
   enum {
     MOST = 8,
@@ -39,7 +39,7 @@ static void test_knocking(void) {
   fixture_down();
 }
 
-/* TCP has its part of the places, whoever waits there; unix sockets have the others. */
+/* TCP has its share of the connections, however many wait; unix sockets have the others. */
 static void test_network_share(void) {
   int network[NETWORK_MAX + 1];
   int local[3];
@@ -76,8 +76,8 @@ static void test_network_share(void) {
   fixture_down();
 }
 
-/* A peer that sends many requests, each of which takes long, holds nobody up for longer than a turn
- * of the loop takes, and has all its answers, in order. */
+/* A peer that sends many slow requests delays others for no longer than a time slice of the loop
+ * takes, and has all its answers, in order. */
 static void test_turns(void) {
   enum {
     HOSTILE = 3,
@@ -156,8 +156,8 @@ static void test_drain_put_off(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"those that knock at once are all served", test_knocking},
-    {"TCP has a part of the places", test_network_share},
+    {"peers that connect at once are all served", test_knocking},
+    {"TCP has a share of the connections", test_network_share},
     {"a peer that asks for much is put off", test_turns},
     {"an end while a peer is put off", test_drain_put_off},
     {NULL, NULL},

@@ -4,7 +4,7 @@
 
 #include "front_fixture.h"
 
-const char *const unit_name = "daemon/newer";
+const char *const unit_name = "daemon/unstored";
 
 static struct mtasts_unstored unstored;
 
@@ -80,7 +80,8 @@ static void test_answered_first(void) {
   CU_ASSERT_STRING_EQUAL(ask_ruling("entry a.example").entry.policy_id, "20260202");
   no_job("it is known");
 
-  /* So is what the cache does not hold at all, and what is due is looked up behind it. */
+  /* So is an entry that the cache does not hold at all; if it is due, it is looked up in the
+   * background. */
   sample.entry.checked = time(NULL) - 600;
   sample.entry.next_check = time(NULL) - 1;
   sample.entry.policy.mode = MTASTS_MODE_ENFORCE;
@@ -100,6 +101,6 @@ static void test_answered_first(void) {
 const struct unit_test unit_tests[] = {
     {"what the cache could not take is answered first", test_answered_first},
     {"an entry is kept until it is forgotten", test_kept},
-    {"the one told first makes room", test_bound},
+    {"the oldest one makes room", test_bound},
     {NULL, NULL},
 };

@@ -6,7 +6,7 @@
 
 #include "usage_filter.h"
 
-const char *const unit_name = "daemon/use_kept";
+const char *const unit_name = "daemon/usage_filter_file";
 
 enum {
   PERIOD = MTASTS_USAGE_FILTER_PERIOD,
@@ -143,7 +143,7 @@ static void test_nowhere(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"use is kept, and turns when it would have", test_kept},
+    {"the usage filter is saved, and rotates on time", test_kept},
     {"what is not of this form or time is refused", test_refused},
     {"a directory that is not there", test_nowhere},
     {NULL, NULL},

@@ -7,7 +7,7 @@
 
 #include "unit.h"
 
-const char *const unit_name = "daemon/use";
+const char *const unit_name = "daemon/usage_filter";
 
 enum {
   NOW = 1800000000,
@@ -34,7 +34,7 @@ static void remembers_one_period_to_two(void) {
   struct mtasts_usage_filter *usage = mtasts_usage_filter_new(NOW);
   mark(usage, "early", 1);
   mtasts_usage_filter_rotate(usage, NOW + PERIOD - 1);
-  CU_ASSERT_TRUE(known(usage, "never", 1)); /* nobody knows what was used before the start */
+  CU_ASSERT_TRUE(known(usage, "never", 1)); /* use before the start is unknown */
   mtasts_usage_filter_rotate(usage, NOW + PERIOD);
   CU_ASSERT_FALSE(known(usage, "never", 1));
   CU_ASSERT_TRUE(known(usage, "early", 1));
@@ -169,7 +169,7 @@ static void is_for_two_threads(void) {
   mtasts_usage_filter_free(shared);
 }
 
-/* A clock that is set ahead by a year: nobody has left a domain alone for that long. */
+/* A clock that is set ahead by a year: no domain counts as unused for that long. */
 static void shifts(void) {
   struct mtasts_usage_filter *usage = mtasts_usage_filter_new(0);
   struct mtasts_domain domain = {"kept.example", 12};
@@ -191,7 +191,7 @@ static void shifts(void) {
 
 const struct unit_test unit_tests[] = {
     {"remembers a use for one period to two", remembers_one_period_to_two},
-    {"what is asked for again is told from junk, for a day or two", tells_use_from_junk},
+    {"domains in use are distinguished from junk for a day or two", tells_use_from_junk},
     {"a use is marked anew after each turn", marks_anew_after_a_turn},
     {"a clock that leaps costs no more than the memory", survives_the_clock},
     {"forgets nothing, and knows few that were not used", is_seldom_wrong},

@@ -101,7 +101,7 @@ static void test_one_job(void) {
   CU_ASSERT_EQUAL(jobs_out(), 5);
   CU_ASSERT_TRUE(STAILQ_FIRST(&out)->waited);
 
-  /* The job is out even when nobody waits any more; after its end there is another one. */
+  /* The job stays pending even if no waiter is left; after its end a new one is made. */
   release(first);
   release(second);
   CU_ASSERT_PTR_NOT_NULL(wait_for(1));
@@ -116,7 +116,7 @@ static void test_one_job(void) {
   tear_down();
 }
 
-/* What was looked up behind is hurried by the first who waits for it, and by no other. */
+/* A background look-up is hurried by its first waiter, and by no other. */
 static void test_hurried(void) {
   set_up();
   look_behind(1);
@@ -157,7 +157,7 @@ static void test_domain_limit_of_each_origin(void) {
   tear_down();
 }
 
-/* What is looked up behind leaves a quarter of a client's look-ups for what is waited for. */
+/* Background look-ups leave a quarter of a client's look-ups for those that are waited for. */
 static void test_pending_job_limit(void) {
   enum {
     BEHIND_MAX = MTASTS_PENDING_JOBS_CLIENT_MAX - MTASTS_PENDING_JOBS_CLIENT_MAX / 4
@@ -178,7 +178,7 @@ static void test_pending_job_limit(void) {
   tear_down();
 }
 
-/* Another client, and what MTAs tell of their sessions, find room all the same. */
+/* Another client, and outcomes of MTAs, are still accepted. */
 static void test_client_limit(void) {
   struct mtasts_domain told = {.name = "told.example", .len = 12};
   set_up();
@@ -212,7 +212,7 @@ static void test_client_limit(void) {
   tear_down();
 }
 
-/* The earliest first, even where a reload has made deadlines shorter. */
+/* The earliest first, even if a reload has made deadlines shorter. */
 static void test_deadlines(void) {
   static const struct {
     enum mtasts_timeout_class timeout_class;
@@ -240,10 +240,10 @@ static void test_deadlines(void) {
 
 const struct unit_test unit_tests[] = {
     {"one job however many wait, and another after its end", test_one_job},
-    {"what is looked up behind is hurried once", test_hurried},
+    {"a background look-up is hurried once", test_hurried},
     {"a domain has so many waiters and no more", test_domain_limit},
     {"of each origin", test_domain_limit_of_each_origin},
-    {"looking behind leaves room for what is waited for", test_pending_job_limit},
+    {"background look-ups leave room for those that are waited for", test_pending_job_limit},
     {"a client leaves room for the others", test_client_limit},
     {"the earliest deadline comes first", test_deadlines},
     {NULL, NULL},

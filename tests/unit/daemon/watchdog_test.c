@@ -41,7 +41,7 @@ static void fixture_down(void) {
   unsetenv("NOTIFY_SOCKET");
 }
 
-/* One step; was systemd told? */
+/* One step; was systemd notified? */
 static bool tells(void) {
   char got[64];
   mtasts_watchdog_step(&fixture.watchdog);
@@ -101,6 +101,6 @@ static void systemd_s_variables(void) {
 }
 
 const struct unit_test unit_tests[] = {
-    {"systemd is told for as long as both loops move", tells_while_loops_move},
+    {"systemd is notified for as long as both loops move", tells_while_loops_move},
     {"what systemd wants", systemd_s_variables},
     {NULL, NULL}};

@@ -5,9 +5,9 @@
 const char *const unit_name = "daemon/week";
 
 enum {
-  DOMAINS =
-      15000, /* so that the due queue takes all who need it: some 45 of an hour, and who fails */
-  STEP = 5,  /* seconds */
+  DOMAINS = 15000, /* so that the due queue has room for all that need it: some 45 of an hour, and
+                      failing ones */
+  STEP = 5,        /* seconds */
 };
 
 static void keeps_all_and_asks_evenly(void) {

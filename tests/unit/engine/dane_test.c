@@ -7,7 +7,7 @@
 #include "mx_list.h"
 #include "unit.h"
 
-const char *const unit_name = "dane";
+const char *const unit_name = "engine/dane";
 
 /* In memory of just that size, so that a sanitizer sees the first byte read too far. */
 static unsigned char *from_hex(const struct unit_field *hex, size_t *size) {
@@ -65,7 +65,7 @@ static void hosts(void) {
       {"x", MTASTS_DANE_UNUSABLE},
       {"b", MTASTS_DANE_BOGUS},
       {"e", MTASTS_DANE_ERROR},
-      {"l", MTASTS_DANE_ERROR}, /* nobody is left to deliver to */
+      {"l", MTASTS_DANE_ERROR}, /* no host is left to deliver to */
       {"uu", MTASTS_DANE_USABLE},
       {"nn", MTASTS_DANE_NONE},
       /* Some hosts without TLSA records: mail may go there as without DANE. */
@@ -73,7 +73,7 @@ static void hosts(void) {
       {"nu", MTASTS_DANE_MIXED},
       {"unx", MTASTS_DANE_MIXED},
       {"unl", MTASTS_DANE_MIXED},
-      /* Where one must not be used, all have to be authenticated. */
+      /* If one host must not be used, all hosts must be authenticated. */
       {"unb", MTASTS_DANE_USABLE},
       {"une", MTASTS_DANE_USABLE},
       {"ub", MTASTS_DANE_USABLE},

@@ -5,7 +5,7 @@
 #include "mtasts.h"
 #include "unit.h"
 
-const char *const unit_name = "domain";
+const char *const unit_name = "engine/domain";
 
 static void check_vector(unsigned line, const struct unit_field *fields, size_t count) {
   unit_check(count == 3, "line %u: not three fields", line);
@@ -30,7 +30,7 @@ static void vectors(void) {
   unit_vectors("tests/data/domain.tsv", 60, check_vector);
 }
 
-/* The end of the span is the end of the text, whatever stands behind it. */
+/* The end of the span is the end of the text, whatever follows it. */
 static void reads_the_span_alone(void) {
   struct mtasts_domain domain;
   struct mtasts_span text = {"example.com", 9};
@@ -43,7 +43,7 @@ static void no_bytes(void) {
   CU_ASSERT_EQUAL(mtasts_domain_parse((struct mtasts_span){NULL, 0}, &domain), MTASTS_INVALID);
 }
 
-/* A name alone is read eight bytes at a time, one in brackets byte by byte: both come to the same.
+/* A bare name is read eight bytes at a time, one in brackets byte by byte; the result is the same.
  */
 static void both_ways(void) {
   static const char chars[] = "abcdefghijkXYZ0129--__....\x80:/@[`{ ";

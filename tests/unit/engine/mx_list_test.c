@@ -6,7 +6,7 @@
 
 #include "unit.h"
 
-const char *const unit_name = "mx_list";
+const char *const unit_name = "engine/mx_list";
 
 static struct mtasts_mx_host host(unsigned preference, const char *name) {
   return (struct mtasts_mx_host){.preference = (uint16_t)preference, .host = {name, strlen(name)}};

@@ -8,7 +8,7 @@
 #include "mx_list.h"
 #include "unit.h"
 
-const char *const unit_name = "mx_match";
+const char *const unit_name = "engine/mx_match";
 
 static unsigned char pattern_store[MTASTS_POLICY_MAX];
 static unsigned char host_store[MTASTS_MX_LIST_MAX];
@@ -89,7 +89,7 @@ static void test_like_one_by_one(void) {
   }
 }
 
-/* The largest policy and all hosts, of one length, so that none is told from another by that. */
+/* The largest policy and all hosts, of one length, so that the length distinguishes none. */
 static void largest(bool wildcard, bool same) {
   char text[32];
   begin();

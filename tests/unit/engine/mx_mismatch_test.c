@@ -6,7 +6,7 @@
 #include "mx_list.h"
 #include "unit.h"
 
-const char *const unit_name = "mx_mismatch";
+const char *const unit_name = "engine/mx_mismatch";
 
 enum {
   NOW = 1800000000,
@@ -107,7 +107,7 @@ static void check_vector(unsigned line, const struct unit_field *fields, size_t 
   bool waits = mtasts_mx_mismatch(&decision, mx.listed);
   unit_check(waits == is(&fields[8], "yes"), "line %u: %s: waits: %d", line, fields[0].data, waits);
 
-  /* Who wants no list gets the same, and so does who asks for each host by itself. */
+  /* The result is the same without a list of hosts, and if each host is checked by itself. */
   struct mtasts_mx_comparison again = mtasts_policy_against_mx(&decision, &entry, NULL);
   CU_ASSERT(again.listed == mx.listed && again.hosts == mx.hosts && again.matched == mx.matched);
   struct mtasts_mx_host host;

@@ -3,7 +3,7 @@
 #include "mtasts.h"
 #include "unit.h"
 
-const char *const unit_name = "mx";
+const char *const unit_name = "engine/mx";
 
 /* Packs names that a space separates; returns their number. */
 static struct mtasts_names pack(const char *text, unsigned char *store) {
@@ -54,7 +54,7 @@ static void match_of_long_hosts(void) {
 static void patterns(void) {
   static const struct {
     const char *text;
-    const char *pattern; /* "" where there is none */
+    const char *pattern; /* "" if there is none */
   } vectors[] = {
       {"mx.example.com", "mx.example.com"},
       {"MX.EXAMPLE.COM.", "mx.example.com"},

@@ -18,7 +18,7 @@ static void names(void) {
       {"example.co.uk", "example.co.uk"},
       {"mail.example.co.uk", "example.co.uk"},
       {"co.uk", "co.uk"},
-      {"a.ab.de", "ab.de"}, /* short, but somebody's own */
+      {"a.ab.de", "ab.de"}, /* short, but an organisation's own */
       {"x.example.ac.jp", "example.ac.jp"},
       {"x.com.example", "com.example"}, /* not below a country */
       {"co.example.uk", "example.uk"},
@@ -31,7 +31,7 @@ static void names(void) {
   }
 }
 
-const char *const unit_name = "organisation";
+const char *const unit_name = "engine/organisation";
 const struct unit_test unit_tests[] = {
     {"the organisational domain is the end of a name", names},
     {NULL, NULL},

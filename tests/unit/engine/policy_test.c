@@ -5,7 +5,7 @@
 #include "mtasts.h"
 #include "unit.h"
 
-const char *const unit_name = "policy";
+const char *const unit_name = "engine/policy";
 
 /* A parsed body, with a store of exactly its size, so that a sanitizer sees one byte too many. */
 struct parsed {

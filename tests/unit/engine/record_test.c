@@ -3,7 +3,7 @@
 #include "mtasts.h"
 #include "unit.h"
 
-const char *const unit_name = "record";
+const char *const unit_name = "engine/record";
 
 static struct mtasts_span span(struct unit_field field) {
   return (struct mtasts_span){field.data, field.len};

@@ -2,7 +2,7 @@
 
 #include "domain_decision_fixture.h"
 
-const char *const unit_name = "milter/fate";
+const char *const unit_name = "milter/assessment";
 
 static struct fixture fixture;
 
@@ -57,7 +57,7 @@ static void at_risk(void) {
   CU_ASSERT(one.protected && !one.at_risk && one.mx_listed == 1 && one.mx_count == 2);
 }
 
-/* Where it is not known that there are hosts, none can be missing. */
+/* If no hosts are known, none can be missing. */
 static void no_hosts(void) {
   static const enum mtasts_mx_state states[] = {MTASTS_MX_UNKNOWN, MTASTS_MX_NULL,
                                                 MTASTS_MX_NXDOMAIN, MTASTS_MX_ERROR};

@@ -10,12 +10,12 @@
 #include "clock.h"
 #include "netstring.h"
 
-const char *const unit_name = "milter/inquiry";
+const char *const unit_name = "milter/daemon_query";
 
 enum {
   DEADLINE = 200,     /* milliseconds: the daemon's own; */
-  ALL = DEADLINE + 1, /* what a message has where that may pass; */
-  LONG = 20000,       /* where it may not */
+  ALL = DEADLINE + 1, /* a message's milliseconds if that deadline may pass; */
+  LONG = 20000,       /* if it may not */
   SLACK = 1000,       /* what a busy machine may add */
   THREADS = 8,
 };
@@ -31,7 +31,8 @@ static struct mtasts_config config = {
 
 /* what is known, by the daemon and by the cache */
 
-/* Under an id that tells who was asked. risk: the policy lists none of the MX hosts. */
+/* The id shows whether mtastsd or the cache answered. risk: the policy lists none of the MX hosts.
+ */
 static const struct mtasts_entry *policy_now(struct sample *sample, const char *id, bool risk) {
   struct mtasts_entry *entry = &sample->entry;
   int64_t now = time(NULL);
@@ -74,7 +75,7 @@ static void end(void) {
 
 enum {
   RULES,     /* answers each request */
-  DRIPS,     /* the same, by and by */
+  DRIPS,     /* the same, byte by byte */
   REFUSES,   /* each request */
   BABBLES,   /* answers what is no reply */
   RULES_ONE, /* and then nothing */
@@ -446,7 +447,7 @@ __attribute__((constructor)) static void open_log(void) {
 
 const struct unit_test unit_tests[] = {
     {"replies whole and split", whole_and_split},
-    {"no ruling: the cache is read", wrong},
+    {"no entry reply: the cache is read", wrong},
     {"away, and back: each is logged once", away_and_back},
     {"stalled: the deadline holds, and others do not wait", stalled},
     {"slow is not stalled", slow},

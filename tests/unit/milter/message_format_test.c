@@ -2,7 +2,7 @@
 
 #include "domain_decision_fixture.h"
 
-const char *const unit_name = "milter/words";
+const char *const unit_name = "milter/message_format";
 
 static struct fixture fixture;
 static char buffer[1800];
@@ -178,7 +178,7 @@ static void hostile_domains(void) {
       "protected=no; verdict=none; domain=a??protected?yes??x??x0d?x0ab?s; id=-");
 }
 
-/* What the sender is told */
+/* Replies to the sender */
 
 static void check_reply(const struct mtasts_assessment *assessment, enum mtasts_action action,
                         const char *expected) {
@@ -197,25 +197,25 @@ static void told(void) {
               "good.example demands by its MTA-STS policy (RFC 8461, id id1) that mail goes only "
               "to mail servers which the policy lists, and it lists none of the domain's own, such "
               "as mx.other.example: the message cannot be delivered safely and was not sent; the "
-              "domain's postmaster has to mend the policy");
+              "domain's postmaster must correct the policy");
   check_reply(&assessment, MTASTS_ACTION_TEMPFAIL,
               "good.example demands by its MTA-STS policy (RFC 8461, id id1) that mail goes only "
               "to mail servers which the policy lists, and it lists none of the domain's own, such "
               "as mx.other.example: the message cannot be delivered safely until the domain's "
-              "postmaster has mended the policy");
+              "postmaster has corrected the policy");
   assessment.id[0] = '\0';
   check_reply(&assessment, MTASTS_ACTION_QUARANTINE,
               "good.example demands by its MTA-STS policy (RFC 8461, id unknown) that mail goes "
               "only to mail servers which the policy lists, and it lists none of the domain's own, "
               "such as mx.other.example: the message cannot be delivered safely until the domain's "
-              "postmaster has mended the policy");
+              "postmaster has corrected the policy");
   assessment.wait = true;
   check_reply(&assessment, MTASTS_ACTION_TEMPFAIL,
               "the MTA-STS policy of good.example cannot be looked up at the moment: please try "
               "again later");
 }
 
-/* The longest names fit, and whatever stands in the place of one harms nothing. */
+/* The longest names fit, and any text in the place of a name does no harm. */
 static void told_of_anything(void) {
   for (int c = 1; c < 256; c++) {
     struct mtasts_assessment assessment = at_risk();
@@ -245,7 +245,7 @@ const struct unit_test unit_tests[] = {{"more fields of our name than are remove
                                        {"the header for all", all},
                                        {"no header", never},
                                        {"domains forge nothing in the header", hostile_domains},
-                                       {"what the sender is told", told},
+                                       {"the reply to the sender", told},
                                        {"of anything at all", told_of_anything},
                                        {"the names of actions", names},
                                        {NULL, NULL}};

@@ -18,7 +18,7 @@ static struct mtasts_config *configured(const char *text) {
   return config;
 }
 
-/* As libmilter tells it; "" is a unix socket. */
+/* An address as libmilter passes it; "" is a unix socket. */
 static struct mtasts_smtp_client client_at(const char *address) {
   struct sockaddr_in ipv4 = {.sin_family = AF_INET};
   struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6};

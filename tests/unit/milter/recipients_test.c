@@ -104,7 +104,7 @@ static void stays_here(void) {
   CU_ASSERT_STRING_EQUAL(domains(), "");
 }
 
-/* The order tells nothing of that of the recipients. */
+/* The order reveals nothing of the recipients' order. */
 static void each_once(void) {
   static const char *const all[] = {"<a@c.example>",  "<b@c.example>", "<a@A.example>",
                                     "<x@C.Example.>", "<a@b.example>", "<a@a.example>",

@@ -10,7 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-const char *const unit_name = "milter/keeper";
+const char *const unit_name = "milter/supervisor";
 
 enum {
   PATIENCE = 10000, /* milliseconds */
@@ -88,7 +88,7 @@ static pid_t start(const struct mtasts_supervisor_commands *commands, int code) 
     pause();
 }
 
-/* The next event; '.' once all processes that could tell have ended, '?' none came. */
+/* The next event; '.' once all processes that could send one have ended, '?' none came. */
 static char event(void) {
   struct pollfd wanted = {.fd = events[0], .events = POLLIN};
   char got = '?';
@@ -167,7 +167,7 @@ static void child_ends(void) {
   kill(supervisor, SIGTERM);
   CU_ASSERT_EQUAL(code_of(supervisor), EX_TEMPFAIL);
 
-  /* Before it served: nobody is told that it does. */
+  /* The child ended before it served: no readiness is reported. */
   CU_ASSERT_EQUAL(code_of(start(NULL, EX_UNAVAILABLE)), EX_UNAVAILABLE);
   CU_ASSERT_EQUAL(code_of(start(NULL, EX_OK)), EX_SOFTWARE);
 }
@@ -181,9 +181,9 @@ static void keeper_killed(void) {
 }
 
 const struct unit_test unit_tests[] = {{"reloads and stops", reloads_and_stops},
-                                       {"the child is told to check from time to time", checks},
+                                       {"the child is ordered to check from time to time", checks},
                                        {"several signals at once", at_once},
-                                       {"told twice to stop, it does", told_twice},
+                                       {"a second request to stop ends it", told_twice},
                                        {"a child that ends", child_ends},
                                        {"a child whose keeper is killed", keeper_killed},
                                        {NULL, NULL}};

@@ -9,7 +9,7 @@
 #include "scripted_dns.h"
 #include "unit.h"
 
-const char *const unit_name = "ad_check";
+const char *const unit_name = "net/ad_check";
 
 static const struct dns_line sound[] = {{NULL, NULL, NULL}};
 static const struct dns_line silent[] = {{"", "DROP", ""}, {NULL, NULL, NULL}};
@@ -39,7 +39,7 @@ static void write_file(const char *path, const char *text) {
   fclose(file);
 }
 
-/* resolv.conf, the server at 127.0.0.1 and if it claims to validate; what comes of it. */
+/* resolv.conf, whether the server at 127.0.0.1 claims to validate, and the result. */
 static void checks(void) {
   static const struct {
     const char *resolvconf;

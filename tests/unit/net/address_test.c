@@ -21,7 +21,7 @@ static void special_registries(void) {
   unit_vectors("tests/data/address.tsv", 100, check);
 }
 
-const char *const unit_name = "address";
+const char *const unit_name = "net/address";
 const struct unit_test unit_tests[] = {
     {"only globally routable addresses are global", special_registries},
     {NULL, NULL},

@@ -14,9 +14,10 @@
 #include "scripted_https.h"
 #include "unit.h"
 
-const char *const unit_name = "net/trust";
+const char *const unit_name = "net/ca_bundle";
 
-static time_t skew; /* seconds that the monotonic clock is ahead: nobody waits for a look */
+static time_t
+    skew; /* seconds that the monotonic clock is ahead, so that no test waits for a check */
 
 __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *now) {
   int result = (int)syscall(SYS_clock_gettime, clock, now);
@@ -56,7 +57,7 @@ static void replace(const struct https_authority *authority) {
   CU_ASSERT_EQUAL(rename(other, site.path), 0);
 }
 
-/* Both certificates, without so many bytes at the end. */
+/* Writes both certificates without their last `missing` bytes. */
 static void write_cut(long missing) {
   FILE *file = fopen(site.path, "we");
   CU_ASSERT_PTR_NOT_NULL_FATAL(file);
@@ -105,7 +106,7 @@ static void bad(struct mtasts_ca_bundle *trust, const char *why) {
   X509_STORE *before = mtasts_ca_bundle_store(trust);
   CU_ASSERT_EQUAL(look(trust, true), MTASTS_CA_BUNDLE_BROKEN);
   unit_check(strstr(site.words, why) != NULL, "%s", site.words);
-  CU_ASSERT_EQUAL(look(trust, true), MTASTS_CA_BUNDLE_SAME); /* told once */
+  CU_ASSERT_EQUAL(look(trust, true), MTASTS_CA_BUNDLE_SAME); /* reported once */
   CU_ASSERT_PTR_EQUAL(mtasts_ca_bundle_store(trust), before);
 }
 

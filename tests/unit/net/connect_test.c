@@ -256,7 +256,7 @@ static void freed(void) {
   deaf_stop(&server);
 }
 
-const char *const unit_name = "connect";
+const char *const unit_name = "net/connect";
 static void give_descriptors(evutil_socket_t fd, short what, void *context) {
   (void)fd;
   (void)what;

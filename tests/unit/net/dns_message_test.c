@@ -28,7 +28,7 @@ static uint16_t type_of(const char *name) {
   return strcmp(name, "A") == 0 ? MTASTS_RR_A : MTASTS_RR_AAAA;
 }
 
-/* " alias=b.example", where there are CNAMEs. */
+/* " alias=b.example", if there are CNAMEs. */
 static size_t show_alias(const struct mtasts_dns_message *message, char *out, size_t size) {
   struct mtasts_domain target;
   enum mtasts_status status = mtasts_dns_message_alias(message, "example", &target);
@@ -94,7 +94,7 @@ static void messages(void) {
   unit_vectors("tests/data/dns_message.tsv", 100, check);
 }
 
-const char *const unit_name = "dns_message";
+const char *const unit_name = "net/dns_message";
 const struct unit_test unit_tests[] = {
     {"each message is read as it is, or is invalid", messages},
     {NULL, NULL},

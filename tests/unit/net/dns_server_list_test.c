@@ -73,7 +73,7 @@ static void compared(void) {
   CU_ASSERT_FALSE(mtasts_dns_server_list_same(&a, &b));
 }
 
-const char *const unit_name = "servers";
+const char *const unit_name = "net/dns_server_list";
 const struct unit_test unit_tests[] = {
     {"those that are named, but for those that cannot be asked", named},
     {"the longest addresses have room", longest},

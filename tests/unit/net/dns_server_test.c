@@ -115,7 +115,7 @@ static void changes(void) {
   CU_ASSERT_EQUAL(symlink("one", link), 0);
   CU_ASSERT_FALSE(changed(link, &state)); /* a link to nothing */
   write_file(one, "nameserver 192.0.2.1\n");
-  CU_ASSERT_TRUE(changed(link, &state)); /* appears behind the link */
+  CU_ASSERT_TRUE(changed(link, &state)); /* appears as the link's target */
   CU_ASSERT_FALSE(changed(link, &state));
   write_file(one, "nameserver 192.0.2.2\n");
   CU_ASSERT_TRUE(changed(link, &state)); /* of the same size */
@@ -145,7 +145,7 @@ static void young_files(void) {
   unlink(path);
 }
 
-const char *const unit_name = "server";
+const char *const unit_name = "net/dns_server";
 const struct unit_test unit_tests[] = {
     {"resolv.conf names the servers", resolvconf},
     {"addresses, link-local ones with their interface", addresses},

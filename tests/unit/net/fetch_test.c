@@ -23,7 +23,7 @@ static char header_response[80000];
 static char expired_detail[128];
 static char future_detail[128];
 
-/* Each site, and what fetching from it comes to. */
+/* Each site, and the result of a fetch from it. */
 struct fetch_case {
   struct https_site site;
   enum mtasts_error error;
@@ -364,7 +364,7 @@ static void silent_handshake(void) {
   tear_down(&f);
 }
 
-/* A server that takes the connection and then fails or hangs costs a moment, where there are
+/* A server that accepts the connection and then fails or hangs costs little time if there are
  * others. */
 static void useless_servers(void) {
   struct fixture f;
@@ -516,7 +516,7 @@ static void by_proxy(void) {
   unit_check(result.error == MTASTS_ERROR_NONE, "%s", result.detail);
   unit_check(strncmp(proxy.request, "CONNECT good.example:443 ", 25) == 0, "%s", proxy.request);
   unsetenv("no_proxy");
-  shutdown(proxy.listener, SHUT_RDWR); /* ends the thread where nobody came */
+  shutdown(proxy.listener, SHUT_RDWR); /* ends the thread if no client came */
   pthread_join(thread, NULL);
   close(proxy.listener);
   mtasts_fetcher_free(direct);
@@ -550,7 +550,7 @@ static void bundles(void) {
   event_base_free(base);
 }
 
-/* In flight at once, some of them cancelled; those that the fetcher takes along call nobody. */
+/* In flight at once, some of them cancelled; those that end with the fetcher call no callback. */
 static void many(void) {
   enum {
     FETCHES = 128
@@ -585,7 +585,7 @@ static void many(void) {
   tear_down(&f);
 }
 
-const char *const unit_name = "fetch";
+const char *const unit_name = "net/fetch";
 const struct unit_test unit_tests[] = {
     {"each way to serve a policy has its error and detail", outcomes},
     {"the request is as plain as can be", request},

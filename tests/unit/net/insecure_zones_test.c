@@ -11,7 +11,7 @@
 #include "scripted_dns.h"
 #include "unit.h"
 
-const char *const unit_name = "insecure";
+const char *const unit_name = "net/insecure_zones";
 
 static const char *const servers[] = {"127.0.0.1@5300"};
 /* With one that is known, and one twice. */

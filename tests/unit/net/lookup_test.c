@@ -353,7 +353,7 @@ static void families(void) {
   tear_down(&f);
 }
 
-/* The second family is asked for only where the first does not answer at once. */
+/* The second family is asked for only if the first does not answer at once. */
 static void one_question(void) {
   static const char *const names[] = {"good.example", "slow-end.example"};
   enum {
@@ -582,10 +582,10 @@ static void freed(void) {
   freed_with(true);
 }
 
-const char *const unit_name = "lookup";
+const char *const unit_name = "net/lookup";
 const struct unit_test unit_tests[] = {
     {"each way to publish comes to its entry", outcomes},
-    {"the trace tells each step", traces},
+    {"the trace reports each step", traces},
     {"a dead family of addresses does not hold up the other", families},
     {"one family that answers costs one question", one_question},
     {"DANE comes of it, or why not", danes},

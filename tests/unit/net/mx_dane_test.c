@@ -312,7 +312,7 @@ static void freed(void) {
   tear_down(&f); /* in flight */
 }
 
-const char *const unit_name = "mx_dane";
+const char *const unit_name = "net/mx_dane";
 const struct unit_test unit_tests[] = {
     {"each host comes to its state, with the least TTL and the worst failure", hosts},
     {"nothing is asked in vain", queries},

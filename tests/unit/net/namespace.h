@@ -1,6 +1,6 @@
 /*
- * namespace.h: a network of the test's own, where port 443 and 53 are free and
- * nothing leaves the machine.
+ * namespace.h: a network of the test's own, in which ports 443 and 53 are free and no packet leaves
+ * the machine.
  */
 #ifndef TEST_NAMESPACE_H
 #define TEST_NAMESPACE_H
@@ -75,7 +75,7 @@ __attribute__((unused)) static bool namespace_ipv6(const char *address) {
   return ok;
 }
 
-/* Enters it once a process. Says what is missing, and returns false, where that is not permitted.
+/* Enters it once per process. If that is not permitted, prints what is missing and returns false.
  */
 static bool namespace_enter(void) {
   static bool entered;

@@ -211,8 +211,8 @@ static void ask_dead(struct fixture *f, struct result *results, size_t count) {
   }
 }
 
-/* What libunbound does by default: each query that times out doubles its patience with the server
- * for everybody, and in the end the server is given up. */
+/* What libunbound does by default: each query that times out doubles its timeout for the server for
+ * everybody, and in the end the server is given up. */
 static void dead_domains_harm_nobody(void) {
   enum {
     DEAD = 200,
@@ -227,7 +227,7 @@ static void dead_domains_harm_nobody(void) {
     unit_check(result.outcome == MTASTS_DNS_ANSWER, "beside dead domains: %s", result.detail);
     run_for(&f, 50);
   }
-  /* Dead domains alone, so that no good answer mends anything; then a packet is lost. */
+  /* Dead domains alone, so that no good answer resets the state; then a packet is lost. */
   for (unsigned round = 0; round < ROUNDS; round++) {
     ask_dead(&f, dead, DEAD);
     run_for(&f, 1100);
@@ -510,19 +510,19 @@ static void silent(void) {
   fclose(file);
 }
 
-const char *const unit_name = "resolver";
+const char *const unit_name = "net/resolver";
 const struct unit_test unit_tests[] = {
     {"each way to answer has its outcome, TTL and detail", outcomes},
     {"neither answers nor failures are cached", nothing_cached},
-    {"the time for a look-up is ours, and so is what is told", patience_is_ours},
-    {"failures are told at once, after each server was asked", failures_are_told_at_once},
+    {"the timeout of a query is ours, and so is its error", patience_is_ours},
+    {"failures are reported at once, after each server was asked", failures_are_told_at_once},
     {"a server with a link-local address is asked at its interface", link_local},
     {"domains whose queries time out harm no other domain", dead_domains_harm_nobody},
     {"the next server is asked when one is silent or fails", next_server},
     {"a cancelled query does not call back", cancelled},
     {"a callback may free the resolver", freed_by_callback},
     {"what is no server address is refused", bad_servers},
-    {"a dead resolver is told from a live one", reachable},
+    {"a dead resolver is distinguished from a live one", reachable},
     {"nothing is written to standard error", silent},
     {NULL, NULL},
 };

@@ -12,7 +12,7 @@
 #define POLICY "version: STSv1\nmode: enforce\nmx: *.example\nmax_age: 604800\n"
 #define HEAD   "Content-Type: text/plain\r\n"
 
-/* How a body tells where it ends. */
+/* How a body shows its end. */
 static const struct https_site sites[] = {
     {.host = "length.example",
      .response = "HTTP/1.1 200 OK\r\n" HEAD "Content-Length: 59\r\n\r\n" POLICY},
@@ -91,8 +91,8 @@ static void fetch(struct fixture *f, const char *host) {
   event_base_dispatch(f->base);
 }
 
-/* One that ends early. Who is on the way can end the connection, but cannot say that it is whole:
- * only the policy host can, and then the body without a length is what it says it is. */
+/* An answer that ends early. An attacker on the path can end the connection, but only the policy
+ * host can send close_notify, which completes a body without a length. */
 static void check_cut(struct fixture *f, const struct https_site *site) {
   static const char *const endings[] = {"close_notify", "FIN", "RST"};
   const char *body = strstr(site->response, HEAD);
@@ -107,7 +107,8 @@ static void check_cut(struct fixture *f, const struct https_site *site) {
   fetch(f, site->host);
   if (f->server.ending == HTTPS_RESET && whole && f->error != MTASTS_ERROR_NONE)
     return; /* the kernel may throw away what was received before */
-  /* RFC 9112 section 8: complete with the zero-sized chunk; the empty line behind it may lack. */
+  /* RFC 9112 section 8: complete with the zero-sized chunk; the empty line after it may be missing.
+   */
   if (strstr(site->response, "chunked") && f->server.cut <= 2)
     whole = f->error == MTASTS_ERROR_NONE;
   size_t expected = unframed ? sent - body_at : strlen(POLICY);
@@ -156,7 +157,7 @@ static void reset(void) {
   cut_at_every_byte(TLS1_3_VERSION, HTTPS_RESET);
 }
 
-const char *const unit_name = "response";
+const char *const unit_name = "net/response";
 const struct unit_test unit_tests[] = {
     {"cut at every byte, close_notify, TLS 1.3", announced},
     {"cut at every byte, close_notify, TLS 1.2", announced_12},

@@ -192,7 +192,7 @@ static bool dns_has_record(const struct dns_line *zone, const char *name) {
   return false;
 }
 
-/* The name of the question, and the offset behind it. */
+/* The name of the question, and the offset after it. */
 static size_t dns_question(const unsigned char *query, size_t size, char *name) {
   size_t at = 12;
   size_t length = 0;
@@ -206,7 +206,7 @@ static size_t dns_question(const unsigned char *query, size_t size, char *name) 
   return at + 5;
 }
 
-/* Answers into *to; returns false where there is no answer to be. */
+/* Answers into *to; returns false if there is no answer to send. */
 static bool dns_answer(struct dns_server *server, const unsigned char *query, size_t size, bool tcp,
                        struct dns_packet *to) {
   char name[256];

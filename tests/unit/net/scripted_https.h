@@ -30,7 +30,7 @@ enum https_certificate {
 enum https_manner {
   HTTPS_ANSWER,
   HTTPS_SILENT,  /* reads the request and waits */
-  HTTPS_ENDLESS, /* sends `x` for ever behind the response */
+  HTTPS_ENDLESS, /* sends `x` for ever after the response */
   HTTPS_SLOW,    /* the same, ten a second */
   HTTPS_TLS11,   /* speaks nothing newer */
   HTTPS_ABRUPT,  /* closes without TLS's word for it */
@@ -227,7 +227,7 @@ struct https_connection {
 static void *https_serve(void *context) {
   struct https_connection connection = *(struct https_connection *)context;
   free(context);
-  /* Nobody can hang a worker for longer than a test lasts. */
+  /* No client can block a worker for longer than a test lasts. */
   setsockopt(connection.fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){5, 0},
              sizeof(struct timeval));
   SSL *tls = SSL_new(connection.server->contexts[0]);

@@ -1,6 +1,6 @@
 /*
- * signed_tree.h: the signed zones of tests/data/dnssec/tree.txt, and how a resolver that
- * validates nothing answers from them: with signatures and proofs for whoever wants them.
+ * signed_tree.h: the signed zones of tests/data/dnssec/tree.txt, and how a resolver that validates
+ * nothing answers from them: with signatures and proofs for a client that asks for them.
  */
 #ifndef TEST_SIGNED_TREE_H
 #define TEST_SIGNED_TREE_H
@@ -64,7 +64,7 @@ static void tree_take(struct tree *tree, char *line) {
   tree->count++;
 }
 
-/* NULL where there is no such file, or nothing in it. */
+/* NULL if there is no such file, or if it is empty. */
 __attribute__((unused)) static struct tree *tree_load(const char *path) {
   char line[1024];
   struct tree *tree = calloc(1, sizeof *tree);
@@ -97,7 +97,7 @@ static unsigned tree_zone(const struct tree *tree, const char *name, unsigned ty
   return best;
 }
 
-/* The type that a record is there for: an RRSIG goes with what it covers. */
+/* The type that a record belongs to: an RRSIG belongs to the type that it covers. */
 static unsigned tree_covers(const struct tree_record *record) {
   return record->type == TREE_RRSIG ? (unsigned)record->rdata[0] << 8 | record->rdata[1]
                                     : record->type;
@@ -156,7 +156,7 @@ static int tree_compare(const char *a, const char *b) {
   return (a_end > 0) - (b_end > 0);
 }
 
-/* Does the NSEC record speak of the name: is it there, or in the gap behind it? */
+/* Does the NSEC record cover the name: is it the owner, or in the gap after it? */
 static bool tree_speaks(const struct tree *tree, const struct tree_record *nsec, const char *name) {
   char next[256];
   tree_name(nsec->rdata, next);
@@ -165,7 +165,7 @@ static bool tree_speaks(const struct tree *tree, const struct tree_record *nsec,
                                       tree_compare(name, next) < 0));
 }
 
-/* Where the CNAME at the name leads to. */
+/* The target of the CNAME at the name. */
 static bool tree_alias(const struct tree *tree, unsigned zone, const char *name, char *target) {
   for (size_t i = 0; i < tree->count; i++) {
     const struct tree_record *record = &tree->records[i];

@@ -14,14 +14,14 @@
 
 static const char *const servers[] = {"127.0.0.1@5300", "127.0.0.1@5301"};
 
-/* A resolver that hands on what it is told. */
+/* A resolver that forwards without validation. */
 static const struct dns_line plain[] = {
     {"no-ds.example", "RCODE", "0 DS"},
     {"fails.good.example", "RCODE", "2"},
     {NULL, NULL, NULL},
 };
 
-/* One that validates, and hands on what is bogus to whoever wants it nevertheless. */
+/* One that validates, and forwards bogus answers to a client that sets CD. */
 static const struct dns_line validating[] = {
     {"badsig.example", "CHECKED", ""},
     {"expired.example", "CHECKED", ""},
@@ -275,7 +275,7 @@ static void better_server(void) {
   tear_down(&f);
 }
 
-const char *const unit_name = "validation";
+const char *const unit_name = "net/validation";
 const struct unit_test unit_tests[] = {
     {"each zone is judged as it is, behind a resolver that does not validate", behind_plain},
     {"and behind one that does", behind_validating},

@@ -29,7 +29,7 @@ struct fixture {
   unsigned checks;
   unsigned changed;
   bool silent;   /* the last check */
-  char why[256]; /* at the last check; "" where it was good */
+  char why[256]; /* at the last check; "" if it succeeded */
   char remedy[256];
 };
 
@@ -108,7 +108,7 @@ static void take(void *context, const struct mtasts_dns_answer *answer) {
   event_base_loopbreak(result->base);
 }
 
-/* Later than any check of before is fresh, where that is a millisecond. */
+/* Waits until earlier checks are no longer fresh, if freshness is a millisecond. */
 static struct result ask(struct fixture *f, const char *name) {
   struct result result = {.base = f->base, .detail = "no answer"};
   struct mtasts_validation *validation;
@@ -370,10 +370,10 @@ static void freed(void) {
   }
 }
 
-const char *const unit_name = "validator";
+const char *const unit_name = "net/validator";
 const struct unit_test unit_tests[] = {
     {"where validation works, each answer is what it is", works},
-    {"where it cannot work, that is told, and nothing is claimed", broken},
+    {"if validation cannot work, that is reported, and nothing is claimed", broken},
     {"where it breaks, the first bogus answer shows it", breaks},
     {"bogus answers and keys that failed are not held against what is good", forgets},
     {"a check reads the anchor anew", anchor_renewed},

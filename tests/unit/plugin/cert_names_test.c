@@ -3,7 +3,7 @@
 #include "domain_decision_fixture.h"
 #include "mx_list.h"
 
-const char *const unit_name = "plugin/names";
+const char *const unit_name = "plugin/cert_names";
 
 static struct fixture fixture;
 
@@ -110,6 +110,6 @@ const struct unit_test unit_tests[] = {
     {"what is wrong is said in a sentence", test_judge},
     {"DANE asks for no name", test_dane},
     {"what cannot be known any more is refused", test_lost},
-    {"an alias that cannot be told", test_unsure},
+    {"an alias that the DNS does not resolve", test_unsure},
     {NULL, NULL},
 };

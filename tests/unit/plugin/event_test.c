@@ -1,4 +1,4 @@
-/* Sessions as Exim raises their events, and what is told of them. */
+/* Sessions by the events that Exim raises, and their reported outcomes. */
 #include "event.h"
 
 #include "domain_decision_fixture.h"
@@ -15,7 +15,7 @@ static const char ehlo[] =
     "250-mail.good.example Hello us\n250-SIZE 1000\n250-STARTTLS\n250 HELP\n";
 static const char plain_ehlo[] = "250-mail.good.example Hello us\n250 XSTARTTLS\n";
 
-/* An event of a session with mx1.good.example; is it an end of it? */
+/* Raises an event of a session with mx1.good.example. Does the event end the session? */
 static bool raise(const char *name, const char *data, const char *extra) {
   event = mtasts_event_read(span(name), span("mx1.good.example"), span("192.0.2.25"), span(data),
                             span(extra));
@@ -65,7 +65,7 @@ static void test_not_trusted(void) {
   mtasts_smtp_session_certificate(&session, span("mx1.good.example"), MTASTS_RESULT_SUCCESS);
   CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_TLS));
   CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_NOT_TRUSTED);
-  begin(TESTING); /* where nobody was shown the certificate */
+  begin(TESTING); /* if mtasts_cert did not see the certificate */
   connect_and_greet(ehlo);
   CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_TLS));
   CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_VALIDATION);
@@ -123,7 +123,7 @@ static void test_deferrals(void) {
     connect_and_greet(ehlo);
     if (cases[i].seen)
       mtasts_smtp_session_certificate(&session, span("mx1.good.example"), cases[i].seen);
-    CU_ASSERT_FALSE(raise("tcp:close", "", CLOSED_PLAIN)); /* the deferral tells why */
+    CU_ASSERT_FALSE(raise("tcp:close", "", CLOSED_PLAIN)); /* the deferral has the reason */
     unit_check(raise("msg:host:defer", cases[i].text, cases[i].extra), "%s", cases[i].text);
     unit_check(ending.result == cases[i].result, "%s: %u", cases[i].text, ending.result);
     CU_ASSERT_FALSE(raise("msg:host:defer", cases[i].text, cases[i].extra));
@@ -230,7 +230,7 @@ static void test_hostile(void) {
   }
 }
 
-/* what is told */
+/* reported outcomes */
 
 static void check_datagram(const struct mtasts_smtp_session_outcome *told, const char *expected) {
   static char room[MTASTS_DATAGRAM_MAX];
@@ -329,9 +329,9 @@ static void test_line(void) {
 
 const struct unit_test unit_tests[] = {
     {"the name in the MX record", test_alias},
-    {"a certificate that nobody trusts, mode testing", test_not_trusted},
-    {"a session that did well is told once", test_success},
-    {"a deferral for TLS's sake is told by its reason", test_deferrals},
+    {"an untrusted certificate, mode testing", test_not_trusted},
+    {"a session that succeeded is reported once", test_success},
+    {"a deferral because of TLS is reported with its reason", test_deferrals},
     {"mail that went in clear is one failed session", test_in_clear},
     {"the next host is another session", test_two_hosts},
     {"DANE's failures are DANE's", test_dane},

@@ -2,7 +2,7 @@
 
 #include "domain_decision_fixture.h"
 
-const char *const unit_name = "plugin/alias";
+const char *const unit_name = "plugin/mx_alias";
 
 static struct fixture fixture;
 static struct mtasts_aliases aliases;
@@ -99,7 +99,7 @@ static void test_one_listed(void) {
   name("end.example", "mx9.good.example", "mx1.good.example");
   unlisted("<; !^end[.]example$ ; *");
   with_mx(TESTING, "mx9.good.example", "mx8.good.example");
-  find(answers); /* what is not refused is told of by its name */
+  find(answers); /* a host that is not refused is reported by its MX name */
   name("end.example", "", "mx9.good.example");
   unlisted("<; *");
 }

@@ -4,7 +4,7 @@
 #include "mx_list.h"
 #include "mx_mismatch.h"
 
-const char *const unit_name = "plugin/words";
+const char *const unit_name = "plugin/policy_format";
 
 static struct fixture fixture;
 
@@ -175,7 +175,7 @@ const struct unit_test unit_tests[] = {
     {"each verdict has its words", test_verdicts},
     {"monitor enforces nothing", test_monitor},
     {"an override has no expiry", test_override},
-    {"an enforce policy without any of the MX hosts is told", test_mismatch},
+    {"an enforce policy that lists no MX host is reported", test_mismatch},
     {"what is too long is deferred, and never cut", test_long},
     {"which MX hosts may be used", test_allows},
     {"each MX host has a DANE state", test_dane},

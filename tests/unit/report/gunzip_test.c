@@ -6,13 +6,13 @@
 #include <string.h>
 #include <zlib.h>
 
-const char *const unit_name = "gunzip";
+const char *const unit_name = "report/gunzip";
 
 enum {
   SIZE = 200000,
 };
 
-/* One member of the text, behind `used` bytes of out; returns how many there are then. */
+/* Adds one member with the text after `used` bytes of out; returns the new number of bytes. */
 static size_t add_member(char *out, size_t used, const char *text, size_t len) {
   z_stream stream = {0};
   deflateInit2(&stream, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);

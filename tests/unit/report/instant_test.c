@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-const char *const unit_name = "instant";
+const char *const unit_name = "report/instant";
 
 /* text, what it is, the same in UTC */
 static void check(unsigned line, const struct unit_field *fields, size_t count) {

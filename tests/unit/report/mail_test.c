@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const unit_name = "mail";
+const char *const unit_name = "report/mail";
 
 struct leaves {
   char text[4096];

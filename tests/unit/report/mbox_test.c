@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const unit_name = "mbox";
+const char *const unit_name = "report/mbox";
 
 struct messages {
   char text[4096];

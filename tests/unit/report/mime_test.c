@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-const char *const unit_name = "mime";
+const char *const unit_name = "report/mime";
 
 /* a Content-Type, its kind, its boundary */
 static void check(unsigned line, const struct unit_field *fields, size_t count) {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-const char *const unit_name = "transfer";
+const char *const unit_name = "report/transfer";
 
 /* encoding, encoded, decoded */
 static void check(unsigned line, const struct unit_field *fields, size_t count) {

@@ -1,4 +1,4 @@
-/* The batch over a made-up session, whose answers come in one turn of the loop. */
+/* The batch with a simulated session, whose answers come in one turn of the loop. */
 #include "batch.h"
 
 #include <event2/event.h>

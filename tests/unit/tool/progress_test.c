@@ -58,7 +58,7 @@ static void test_rate_of_the_last_seconds(void) {
   CU_ASSERT_DOUBLE_EQUAL(mtasts_progress_rate(&progress, done, now), 300, 10);
 }
 
-/* Nothing comes any more: the rate falls to nothing, and no time is left to be told. */
+/* No more results come: the rate falls to zero, and no time left is shown. */
 static void test_standstill(void) {
   struct mtasts_progress progress = {.total = 1000};
   double now = 0;
