@@ -354,7 +354,21 @@ const struct mtasts_command mtasts_command_report_show = {
     .name = "report show",
     .arguments = "[OPTION...] FILE...",
     .summary = "reads TLS reports that others sent (RFC 8460)",
-    .help = "",
+    .help = "Each FILE is a file, a directory with all below it, a Maildir, an mbox, or - for\n"
+            "standard input: JSON, gzip, mail, and each inside of another. What is no report is\n"
+            "named with its reason, and the rest is read. The same report twice counts once.\n\n"
+            "  --since DAY          reports of this day (2026-01-31, UTC) and later\n"
+            "  --until DAY          reports of this day and earlier\n"
+            "  --domain DOMAIN      policies of this domain and of those below it\n"
+            "  --failures           policies with a failed session or a failure detail\n"
+            "  --by TABLE           one table: result, source, reporter, mx, day or domain\n"
+            "  --csv                rows for a spreadsheet, of the reports or of the --by table\n"
+            "  --html FILE          a page to pass on; into a directory, a page for each domain\n"
+            "  --fail-over PERCENT  exit 1 if a larger share of the sessions failed\n\n"
+            "Examples:\n"
+            "  mtasts report show ~/Maildir/.tls-reports\n"
+            "  mtasts report show --since 2026-01-01 --by result reports.mbox\n"
+            "  mtasts report show --domain example.com --html tls.html reports/\n",
     .least = 1,
     .max = SIZE_MAX,
     .run = run,
