@@ -4,6 +4,7 @@
 set -u
 # shellcheck source=/dev/null
 . "$(dirname "$0")/../environment.sh"
+here=$(realpath "$(dirname "$0")")
 MTASTS=$(realpath "${MTASTS:-build/mtasts}")
 unset NO_COLOR
 dir=$(mktemp -d)
@@ -531,6 +532,9 @@ if [ "$(id -u)" = 0 ] && setpriv --reuid 65534 --regid 65534 --clear-groups true
   stat -c 'closed in order: %d %i, %s bytes, %.9Y, %.9Z' forged/data.mdb >forged/writer.lock
   t 'a forged stamp' 74 '' "$(one 'forged: data.mdb is damaged')" --config nobodys --cache forged cache list
 fi
+
+# shellcheck source=tests/tool/report.sh
+. "$here/report.sh"
 
 if [ "$(id -u)" = 0 ]; then # who may do anything: be somebody else
   cp "$MTASTS" mtasts
