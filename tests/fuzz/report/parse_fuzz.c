@@ -1,4 +1,5 @@
-/* A report as a stranger writes it: what is read is bounded and in normal form, whatever its shape. */
+/* A report as a stranger writes it: what is read is bounded and in normal form, whatever its shape.
+ */
 #include "parse.h"
 
 #include <stdlib.h>

@@ -9,10 +9,8 @@
 const char *const unit_name = "seen";
 
 static const struct mtasts_report_policy policies[] = {
-    {.domain = {"a.example", 9}},
-    {.domain = {"b.example", 9}},
-    {.domain = {"a.example", 9}},
-    {.domain = {"mail.example", 12}, .domain_of_mail = true},
+    {.domain = {"a.example", 9}}, {.domain = {"b.example", 9}},
+    {.domain = {"a.example", 9}}, {.domain = {"mail.example", 12}, .domain_of_mail = true},
     {.domain = {"", 0}},
 };
 
