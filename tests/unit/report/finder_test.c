@@ -176,6 +176,19 @@ static void bomb(void) {
   free(zeros);
 }
 
+static void parts(void) {
+  enum {
+    MOST = 250000
+  };
+  char *texts = malloc(2 * (MOST + 5));
+  CU_ASSERT_PTR_NOT_NULL_FATAL(texts);
+  for (size_t i = 0; i < MOST + 5; i++)
+    memcpy(texts + 2 * i, "{}", 2);
+  check("as many as may be", texts, (size_t)2 * MOST, MOST, 0, 0, "");
+  check("too many", texts, (size_t)2 * (MOST + 5), MOST, 1, 0, "more than");
+  free(texts);
+}
+
 /* What an input was does not reach the next one. */
 static void again(void) {
   struct events events = {0};
@@ -196,6 +209,7 @@ const struct unit_test unit_tests[] = {
     {"gzip in gzip", nesting},
     {"no more than 20 MiB", bounds},
     {"a gzip bomb", bomb},
+    {"no more than so many parts", parts},
     {"one input after another", again},
     {NULL, NULL},
 };
