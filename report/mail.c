@@ -82,9 +82,8 @@ static bool cut_part(struct mtasts_span *text, const struct mtasts_mime_type *ty
     if (dashes > text->data && dashes[-1] != '\n')
       continue;
     struct mtasts_span end = rest;
-    *last = mtasts_span_take(&end, '-') && mtasts_span_take(&end, '-');
-    if (!*last)
-      end = rest;
+    *last = mtasts_span_starts(end, MTASTS_SPAN("--"));
+    mtasts_span_drop(&end, *last ? 2 : 0);
     mtasts_span_skip_wsp(&end);
     mtasts_span_take(&end, '\r');
     if (end.len > 0 && !mtasts_span_take(&end, '\n'))

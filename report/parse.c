@@ -135,7 +135,7 @@ struct shown {
 };
 
 static struct shown shown(struct mtasts_span text) {
-  struct shown out;
+  struct shown out = {.text = ""};
   mtasts_printable(text, out.text, sizeof out.text);
   return out;
 }

@@ -57,7 +57,7 @@ static struct mtasts_policy_counts *tally_at(struct mtasts_sums *sums, size_t i)
                                               &sums->reporters,     &sums->mx,      &sums->days,
                                               &sums->domains,       &sums->modes,   &sums->causes,
                                               &sums->reporter_days, &sums->views};
-  return i < sizeof all / sizeof *all ? all[i] : NULL;
+  return i < sizeof all / sizeof(struct mtasts_policy_counts *) ? all[i] : NULL;
 }
 
 void mtasts_sums_init(struct mtasts_sums *sums) {

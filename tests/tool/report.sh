@@ -315,7 +315,16 @@ done
 is 'no control character: HTML' '' "$(LC_ALL=C grep -nP "$evil" evil.html)"
 is 'every string is text' 0 "$(grep -c '<script' evil.html)"
 t 'a rejected name with control characters' 66 '.*' "$(one 'no such file')" report show $'no\e[31m\nsuch'
-is 'JSON has escapes only' '' "$("$MTASTS" --json report show evil | LC_ALL=C grep -nP '[\x00-\x09\x0b-\x1f]')"
+is 'JSON has escapes only' '' "$("$MTASTS" --json report show evil | LC_ALL=C grep -nP '[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]')"
+is 'JSON has the strings, byte for byte' "$(jq -r '."organization-name"' evil | sha256sum)" "$("$MTASTS" --json report show evil 2>/dev/null | jq -r '.reporters[0].organization' | sha256sum)"
+
+# Colours on a terminal alone
+if command -v script >/dev/null; then
+  for state in TERM=xterm=yes TERM=dumb=no 'TERM=xterm NO_COLOR=1=no'; do
+    is "colours: ${state%=*}" "${state##*=}" "$(script -qec "env ${state%=*} $MTASTS report show a.json" /dev/null | grep -q $'\e' && echo yes || echo no)"
+  done
+  is 'colours: --no-color' no "$(script -qec "env TERM=xterm $MTASTS --no-color report show a.json" /dev/null | grep -q $'\e' && echo yes || echo no)"
+fi
 
 # CSV
 t 'CSV' 0 $'start,end,organization,report_id,policy_domain,policy_type,successful,failed\n2026-03-01T00:00:00Z,2026-03-01T23:59:59Z,Org,a,example.com,sts,9,1' '' report show --csv a.json
