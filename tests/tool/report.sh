@@ -361,7 +361,7 @@ class Page(html.parser.HTMLParser):
 page = Page(); page.feed(open(sys.argv[1], encoding="utf-8").read()); page.close()
 print(page.days, page.open, page.bad)
 P
-"$MTASTS" report show --html days.html a.json f1.json evil m2 >/dev/null
+"$MTASTS" report show --html days.html a.json f1.json evil m2 >/dev/null 2>&1
 is 'a page: every element closed, a mark a day' '3 [] []' "$(python3 page.py days.html)"
 for words in '<!DOCTYPE html>' 'lang="' '<meta charset="utf-8"' '<title>TLS' 'name="viewport"' "default-src 'none'" '<svg role="img" aria-label=' '<th scope="col"' '<th scope="row"' 'prefers-color-scheme: dark' '@media print'; do
   is "a page has $words" 1 "$(grep -cFm1 -- "$words" days.html)"
