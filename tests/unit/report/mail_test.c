@@ -111,7 +111,7 @@ static void beginnings(void) {
   } cases[] = {
       {"From: a", true},   {"X-Y:", true},      {"Return-Path : x", true}, {"From a@b", false},
       {"", false},         {":", false},        {" From: a", false},       {"\nFrom: a", false},
-      {"caf\xc3:", false}, {"{\"a\":1}", true},
+      {"caf\xc3:", false}, {"{\"a\":1}", false},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     unit_check(mtasts_mail_begins((struct mtasts_span){cases[i].text, strlen(cases[i].text)}) ==
