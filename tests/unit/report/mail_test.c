@@ -109,8 +109,8 @@ static void beginnings(void) {
     const char *text;
     bool begins;
   } cases[] = {
-      {"From: a", true},   {"X-Y:", true},      {"Return-Path : x", true}, {"From a@b", false},
-      {"", false},         {":", false},        {" From: a", false},       {"\nFrom: a", false},
+      {"From: a", true},   {"X-Y:", true},       {"Return-Path : x", true}, {"From a@b", false},
+      {"", false},         {":", false},         {" From: a", false},       {"\nFrom: a", false},
       {"caf\xc3:", false}, {"{\"a\":1}", false},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
