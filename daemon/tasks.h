@@ -25,7 +25,7 @@ enum mtasts_task_list {
   MTASTS_TASK_RUNNING_BACKGROUND, /* no request waited */
   MTASTS_TASK_RUNNING_SLOW,       /* running for long: another task may use its slot */
   MTASTS_TASK_DELAYED,            /* begun; waits for other fetches from its policy host's address:
-                                     task_slots.h */
+                                     scheduler_private.h */
   MTASTS_TASK_UNCOMMITTED,
   MTASTS_TASK_UNSTORED, /* answered; kept, since its result is known only here */
   MTASTS_TASK_LISTS,

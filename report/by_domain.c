@@ -51,7 +51,7 @@ static bool add_domain(struct mtasts_by_domain *by, const struct mtasts_report_f
   const struct mtasts_domain_sums wanted = {.domain = report->policies[0].domain};
   void *const *found = tfind(&wanted, &by->tree, compare_sums);
   struct mtasts_domain_sums *sums = found ? *found : NULL;
-  if (!mtasts_filter_report(filter, report) || !mtasts_filter_policy(filter, &report->policies[0]))
+  if (!mtasts_filter_report(filter, report))
     return true;
   if (!sums && by->used >= MTASTS_BY_DOMAIN_MAX) {
     by->left_out += report->policy_count;

@@ -15,6 +15,7 @@ enum {
   HELD_MAX = 44 << 20,   /* bytes of all buffers beside the input and the JSON values */
   WORK_FIRST = 64 << 20, /* bytes that any input may inflate to, and */
   WORK_FACTOR = 100,     /* this many more for each of its bytes */
+  PARTS_MAX = 250000,    /* JSON texts and parts of mail that are read of one input or message */
   DMARC_SEEN = 4096,     /* bytes in which the first element of XML is looked for */
 };
 
@@ -44,6 +45,7 @@ struct mtasts_finder {
   struct mtasts_span mail;
   unsigned nesting;
   size_t events_of_mail;
+  uint32_t parts; /* that were read of this input, or of this message of an mbox */
 };
 
 static void judge(struct mtasts_finder *finder, struct mtasts_span bytes);
@@ -63,6 +65,15 @@ __attribute__((format(printf, 2, 3))) static void reject(struct mtasts_finder *f
 
 static void reject_large(struct mtasts_finder *finder, const char *what) {
   reject(finder, "%s is larger than 20 MiB", what);
+}
+
+/* Is one part more still to be read? The first one that is not is rejected, for all that follow. */
+static bool may_read(struct mtasts_finder *finder) {
+  if (finder->parts == PARTS_MAX)
+    reject(finder, "more than %d JSON texts or parts: the rest is not read", PARTS_MAX);
+  if (finder->parts > PARTS_MAX)
+    return false;
+  return finder->parts++ < PARTS_MAX;
 }
 
 /* what bytes are */
@@ -117,6 +128,8 @@ static void read_texts(struct mtasts_finder *finder, struct mtasts_span text) {
   json_t *root;
   while (text.len > 0 && text.data[0] == '{') {
     struct mtasts_span start = text;
+    if (!may_read(finder))
+      return;
     if (!mtasts_json_text_take(&text, &root, error)) {
       reject(finder, "%s", error);
       return;
@@ -197,7 +210,8 @@ static void read_gzip(struct mtasts_finder *finder, struct mtasts_span bytes) {
 static void judge_leaf(void *context, struct mtasts_span bytes) {
   struct mtasts_finder *finder = context;
   enum kind kind = kind_of(bytes);
-  if (kind == KIND_GZIP || kind == KIND_JSON || kind == KIND_ZIP || kind == KIND_DMARC)
+  if ((kind == KIND_GZIP || kind == KIND_JSON || kind == KIND_ZIP || kind == KIND_DMARC) &&
+      may_read(finder))
     judge(finder, bytes);
 }
 
@@ -226,6 +240,7 @@ static void read_mail(struct mtasts_finder *finder, struct mtasts_span message) 
 static void read_message(void *context, uint64_t number, struct mtasts_span message) {
   struct mtasts_finder *finder = context;
   finder->message = number;
+  finder->parts = 0;
   if (message.data)
     read_mail(finder, message);
   else
@@ -359,4 +374,5 @@ void mtasts_finder_end(struct mtasts_finder *finder) {
   finder->too_large = finder->no_memory = false;
   finder->input = finder->work = 0;
   finder->held = 0;
+  finder->parts = 0;
 }

@@ -9,8 +9,8 @@
  *   else              rejected
  *
  * Bounds: 20 MiB for a JSON text, a message, and what a gzip stream inflates to; an mbox may be of
- * any length. All buffers together stay below 256 MiB, and the work below a multiple of the
- * input's length.
+ * any length. 250,000 JSON texts or parts of one input, or of one message of an mbox. All buffers
+ * together stay below 256 MiB, and the work below a multiple of the input's length.
  *
  * Threads: one. Call mtasts_json_text_init first.
  */

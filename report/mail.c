@@ -13,7 +13,8 @@ struct walk {
   enum mtasts_mail status;
 };
 
-static void walk_part(struct walk *walk, struct mtasts_span part, unsigned depth);
+static void walk_part(struct walk *walk, struct mtasts_span part, enum mtasts_mime_kind kind,
+                      unsigned depth);
 
 /* header */
 
@@ -38,7 +39,7 @@ static bool split_field(struct mtasts_span line, struct mtasts_span *name,
 bool mtasts_mail_begins(struct mtasts_span text) {
   struct mtasts_span name;
   struct mtasts_span body;
-  return split_field(text, &name, &body);
+  return text.len > 0 && text.data[0] != '{' && split_field(text, &name, &body);
 }
 
 /* Takes one field, with the lines that go on with it. Returns false at the end of the header, whose
@@ -82,9 +83,8 @@ static bool cut_part(struct mtasts_span *text, const struct mtasts_mime_type *ty
     if (dashes > text->data && dashes[-1] != '\n')
       continue;
     struct mtasts_span end = rest;
-    *last = mtasts_span_take(&end, '-') && mtasts_span_take(&end, '-');
-    if (!*last)
-      end = rest;
+    *last = mtasts_span_starts(end, MTASTS_SPAN("--"));
+    mtasts_span_drop(&end, *last ? 2 : 0);
     mtasts_span_skip_wsp(&end);
     mtasts_span_take(&end, '\r');
     if (end.len > 0 && !mtasts_span_take(&end, '\n'))
@@ -111,7 +111,7 @@ static bool walk_multipart(struct walk *walk, const struct mtasts_mime_type *typ
     return false;
   while (!last && body.len > 0) {
     cut_part(&body, type, &part, &last);
-    walk_part(walk, part, depth + 1);
+    walk_part(walk, part, type->digest ? MTASTS_MIME_MESSAGE : MTASTS_MIME_LEAF, depth + 1);
   }
   return true;
 }
@@ -146,15 +146,17 @@ static void walk_body(struct walk *walk, const struct mtasts_mime_type *type,
   if (type->kind == MTASTS_MIME_MULTIPART && walk_multipart(walk, type, body, depth))
     return;
   if (type->kind == MTASTS_MIME_MESSAGE && mtasts_mail_begins(body))
-    walk_part(walk, body, depth + 1);
+    walk_part(walk, body, MTASTS_MIME_LEAF, depth + 1);
   else if (encoding != MTASTS_MIME_IDENTITY)
     walk_decoded(walk, type, encoding, body, depth);
   else
     walk->leaf(walk->context, body);
 }
 
-static void walk_part(struct walk *walk, struct mtasts_span part, unsigned depth) {
-  struct mtasts_mime_type type = {.kind = MTASTS_MIME_LEAF};
+/* kind: what the part is if it does not say. */
+static void walk_part(struct walk *walk, struct mtasts_span part, enum mtasts_mime_kind kind,
+                      unsigned depth) {
+  struct mtasts_mime_type type = {.kind = kind};
   enum mtasts_mime_encoding encoding = MTASTS_MIME_IDENTITY;
   bool typed = false;
   bool encoded = false;
@@ -182,6 +184,6 @@ static void walk_part(struct walk *walk, struct mtasts_span part, unsigned depth
 enum mtasts_mail mtasts_mail_leaves(struct mtasts_span message, mtasts_mail_leaf_fn *leaf,
                                     void *context) {
   struct walk walk = {.leaf = leaf, .context = context, .status = MTASTS_MAIL_OK};
-  walk_part(&walk, message, 0);
+  walk_part(&walk, message, MTASTS_MIME_LEAF, 0);
   return walk.status;
 }

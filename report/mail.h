@@ -33,7 +33,8 @@ typedef void mtasts_mail_leaf_fn(void *context, struct mtasts_span bytes);
 enum mtasts_mail mtasts_mail_leaves(struct mtasts_span message, mtasts_mail_leaf_fn *leaf,
                                     void *context);
 
-/* Does the text begin with a header field: a name (RFC 5322 section 3.6.8) and a colon? */
+/* Does the text begin with a header field: a name (RFC 5322 section 3.6.8) and a colon? A
+ * `{` begins JSON. */
 bool mtasts_mail_begins(struct mtasts_span text);
 
 /* The body of the first header field of that name (letter case ignored), still folded, as part of

@@ -125,6 +125,7 @@ static void take_parameter(struct mtasts_span *text, struct mtasts_mime_type *ty
 void mtasts_mime_type(struct mtasts_span body, struct mtasts_mime_type *type) {
   bool pieces = false;
   type->kind = MTASTS_MIME_LEAF;
+  type->digest = false;
   type->delimiter_len = DASHES;
   memcpy(type->delimiter, "--", DASHES);
   skip_space(&body);
@@ -140,6 +141,7 @@ void mtasts_mime_type(struct mtasts_span body, struct mtasts_mime_type *type) {
     type->kind = MTASTS_MIME_MESSAGE;
   if (!mtasts_mime_equal(main_type, MTASTS_SPAN("multipart")))
     return;
+  type->digest = mtasts_mime_equal(subtype, MTASTS_SPAN("digest")); /* RFC 2046 section 5.1.5 */
   while (body.len > 0) {
     size_t before = body.len;
     skip_space(&body);

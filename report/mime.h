@@ -25,7 +25,8 @@ enum mtasts_mime_encoding {
 
 struct mtasts_mime_type {
   enum mtasts_mime_kind kind;
-  size_t delimiter_len;                    /* of a multipart */
+  bool digest;          /* a multipart whose parts are messages if they do not say otherwise */
+  size_t delimiter_len; /* of a multipart */
   char delimiter[2 + MTASTS_BOUNDARY_MAX]; /* `--` and the boundary */
 };
 

@@ -230,7 +230,7 @@ static bool put_chart(FILE *stream, const struct mtasts_sums *sums) {
   const struct mtasts_count **days = mtasts_tally_sorted(&sums->days, MTASTS_BY_NAME);
   if (!days && sums->days.used > 0)
     return false;
-  struct chart chart = chart_of(days, sums->days.used);
+  struct chart chart = chart_of(days, days ? sums->days.used : 0);
   fprintf(stream,
           "<h2>Sessions a day</h2>\n<svg role=\"img\" aria-label=\"Sessions a day, %zu days, at "
           "most %.0f sessions in one\" viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" "

@@ -8,7 +8,7 @@
 static const char mtasts_page_style[] =
     ":root{color-scheme:light dark;--back:#ffffff;--card:#f4f6f8;--text:#1a1f24;--dim:#55606b;"
     "--line:#d4dae0;--good:#1f5fa8;--bad:#b34700;--track:#dfe5ea}\n"
-    "@media (prefers-color-scheme:dark){:root{--back:#14181c;--card:#1e242a;--text:#e8ecf0;"
+    "@media (prefers-color-scheme: dark){:root{--back:#14181c;--card:#1e242a;--text:#e8ecf0;"
     "--dim:#a3aeb9;--line:#38424c;--good:#6cb0f5;--bad:#ff9a4d;--track:#303a44}}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0;background:var(--back);color:var(--text);"

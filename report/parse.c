@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "advice.h"
 #include "instant.h"
 #include "printable.h"
-#include "advice.h"
 #include "span.h"
 
 static const uint64_t count_max = (uint64_t)1 << 53; /* exclusive: 2^53 - 1 is the largest */
@@ -135,7 +135,7 @@ struct shown {
 };
 
 static struct shown shown(struct mtasts_span text) {
-  struct shown out;
+  struct shown out = {.text = ""};
   mtasts_printable(text, out.text, sizeof out.text);
   return out;
 }
@@ -339,15 +339,15 @@ static struct mtasts_span type_of(struct mtasts_report_parser *parser, const jso
   return type;
 }
 
-static struct mtasts_span domain_of(struct mtasts_report_parser *parser, const json_t *policy,
-                                    struct mtasts_span domain) {
-  struct mtasts_span named = name_of(parser, text_at(policy, "policy-domain"));
-  if (named.len > 0 || domain.len == 0)
-    return named;
-  domain = name_of(parser, domain);
+static void read_domain(struct mtasts_report_parser *parser, const json_t *policy,
+                        struct mtasts_span domain, struct mtasts_report_policy *added) {
+  added->domain = name_of(parser, text_at(policy, "policy-domain"));
+  if (added->domain.len > 0 || domain.len == 0)
+    return;
+  added->domain = name_of(parser, domain);
+  added->domain_of_mail = true;
   warn(parser, WARN_DOMAIN, "policy-domain is missing: %s is taken from the mail",
-       shown(domain).text);
-  return domain;
+       shown(added->domain).text);
 }
 
 /* The details stand in one array; where they begin is known once it grows no more. */
@@ -369,10 +369,10 @@ static bool add_policy(struct mtasts_report_parser *parser, json_t *element,
   struct mtasts_report_policy *added = &parser->policies[(*count)++];
   *added = (struct mtasts_report_policy){
       .type = type_of(parser, policy),
-      .domain = domain_of(parser, policy, domain),
       .successful = count_at(parser, summary, "total-successful-session-count"),
       .failed = count_at(parser, summary, "total-failure-session-count"),
   };
+  read_domain(parser, policy, domain, added);
   if (mtasts_span_equal(added->type, MTASTS_SPAN("sts")))
     added->mode = mode_of(parser, policy);
   size_t before = parser->detail_count;

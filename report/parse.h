@@ -29,6 +29,7 @@ struct mtasts_report_detail {
 struct mtasts_report_policy {
   struct mtasts_span type;     /* policy-type */
   struct mtasts_span domain;   /* policy-domain */
+  bool domain_of_mail;         /* the report names none: it is that of the mail, if any */
   struct mtasts_span mode;     /* of policy-string: enforce, testing, none, or empty */
   uint64_t successful, failed; /* sessions, of the summary */
   const struct mtasts_report_detail *details;

@@ -65,8 +65,9 @@ char *mtasts_safe_pad(struct mtasts_span text, size_t columns, bool utf8, char *
   while (text.len > 0) {
     size_t width;
     struct mtasts_safe_char next = take_shown(&text, utf8, &width);
-    /* Marks without a width could go on for ever. */
-    if (used + width > room || at + next.len > 4 * room)
+    /* Marks without a width could go on for ever. A byte for each column left is kept for a space.
+     */
+    if (used + width > room || at + next.len + (room - used - width) > 4 * room)
       break;
     memcpy(out + at, next.bytes, next.len);
     at += next.len;

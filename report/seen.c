@@ -61,19 +61,20 @@ static int compare(const void *left, const void *right) {
   return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
 }
 
-/* Policies may come in any order. */
+/* Policies may come in any order. A domain that the mail alone tells is not part of the report. */
 static bool hash_domains(struct mtasts_seen *seen, const struct mtasts_tls_report *report) {
   if (report->policy_count > seen->domain_room) {
-    void *grown = reallocarray(seen->domains, report->policy_count, sizeof *seen->domains);
+    void *grown = reallocarray(seen->domains, report->policy_count, sizeof(struct mtasts_span *));
     if (!grown)
       return false;
     seen->domains = grown;
     seen->domain_room = report->policy_count;
   }
+  static const struct mtasts_span none = {"", 0};
   for (size_t i = 0; i < report->policy_count; i++)
-    seen->domains[i] = &report->policies[i].domain;
+    seen->domains[i] = report->policies[i].domain_of_mail ? &none : &report->policies[i].domain;
   if (report->policy_count > 1)
-    qsort(seen->domains, report->policy_count, sizeof *seen->domains, compare);
+    qsort(seen->domains, report->policy_count, sizeof(struct mtasts_span *), compare);
   for (size_t i = 0; i < report->policy_count; i++)
     if (!hash_field(seen->hash, *seen->domains[i]))
       return false;

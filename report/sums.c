@@ -53,10 +53,11 @@ bool mtasts_filter_report(const struct mtasts_report_filter *filter,
 /* sums */
 
 static struct mtasts_policy_counts *tally_at(struct mtasts_sums *sums, size_t i) {
-  struct mtasts_policy_counts *const all[] = {&sums->policies,  &sums->results, &sums->sources,
-                                              &sums->reporters, &sums->mx,      &sums->days,
-                                              &sums->domains};
-  return i < sizeof all / sizeof *all ? all[i] : NULL;
+  struct mtasts_policy_counts *const all[] = {&sums->policies,      &sums->results, &sums->sources,
+                                              &sums->reporters,     &sums->mx,      &sums->days,
+                                              &sums->domains,       &sums->modes,   &sums->causes,
+                                              &sums->reporter_days, &sums->views};
+  return i < sizeof all / sizeof(struct mtasts_policy_counts *) ? all[i] : NULL;
 }
 
 void mtasts_sums_init(struct mtasts_sums *sums) {
@@ -126,12 +127,14 @@ static uint64_t sessions_of(const struct mtasts_report_policy *policy) {
   return mtasts_sum(policy->successful, policy->failed);
 }
 
-/* Is there a policy of the same domain with more sessions, or as many and before it? */
-static bool is_smaller(const struct mtasts_tls_report *report, size_t i) {
+/* Is there another that counts, of the same domain with more sessions, or as many and before it? */
+static bool is_smaller(const struct mtasts_report_filter *filter,
+                       const struct mtasts_tls_report *report, size_t i) {
   const struct mtasts_report_policy *policy = &report->policies[i];
   for (size_t j = 0; j < report->policy_count; j++) {
     const struct mtasts_report_policy *other = &report->policies[j];
-    if (j != i && mtasts_span_equal(other->domain, policy->domain) &&
+    if (j != i && mtasts_filter_policy(filter, other) &&
+        mtasts_span_equal(other->domain, policy->domain) &&
         (sessions_of(other) > sessions_of(policy) ||
          (sessions_of(other) == sessions_of(policy) && j < i)))
       return true;
@@ -145,7 +148,7 @@ static void add_once(struct mtasts_sums *sums, const struct mtasts_report_filter
   for (size_t i = 0; i < report->policy_count; i++) {
     const struct mtasts_report_policy *policy = &report->policies[i];
     if (!mtasts_filter_policy(filter, policy) ||
-        (report->policy_count <= POLICIES_COMPARED && is_smaller(report, i)))
+        (report->policy_count <= POLICIES_COMPARED && is_smaller(filter, report, i)))
       continue;
     sums->once_successful = mtasts_sum(sums->once_successful, policy->successful);
     sums->once_failed = mtasts_sum(sums->once_failed, policy->failed);

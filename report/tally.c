@@ -101,6 +101,8 @@ struct mtasts_count *mtasts_tally_add_parts(struct mtasts_policy_counts *tally,
                                             uint64_t successful, uint64_t failed, int64_t day) {
   char small[512];
   size_t len = 0;
+  if (count == 0)
+    return NULL;
   for (size_t i = 0; i < count; i++)
     len += parts[i].len + 1;
   char *name = len <= sizeof small ? small : malloc(len);
@@ -154,7 +156,7 @@ const struct mtasts_count **mtasts_tally_sorted(const struct mtasts_policy_count
   for (size_t i = 0; i < tally->room; i++)
     if (tally->counts[i])
       sorted[used++] = tally->counts[i];
-  qsort(sorted, used, sizeof *sorted, order == MTASTS_LARGEST ? by_size : by_name);
+  qsort(sorted, used, sizeof(struct mtasts_count *), order == MTASTS_LARGEST ? by_size : by_name);
   return sorted;
 }
 

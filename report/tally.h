@@ -38,7 +38,7 @@ struct mtasts_policy_counts {
 struct mtasts_count *mtasts_tally_add(struct mtasts_policy_counts *tally, struct mtasts_span name,
                                       uint64_t successful, uint64_t failed, int64_t day);
 
-/* The same for a name of parts, which are joined by NUL; at most MTASTS_TALLY_PARTS of them. A NUL
+/* The same for a name of parts, which are joined by NUL; one to MTASTS_TALLY_PARTS of them. A NUL
  * in a part is left out. */
 struct mtasts_count *mtasts_tally_add_parts(struct mtasts_policy_counts *tally,
                                             const struct mtasts_span *parts, size_t count,

@@ -7,8 +7,33 @@
 #include "out.h"
 #include "printable.h"
 
+/* A control character, DEL or of C1, that jansson leaves as it is; 0 if there is none in front. */
+static unsigned control_of(const char *text, size_t len) {
+  unsigned char first = (unsigned char)text[0];
+  unsigned char second = len > 1 ? (unsigned char)text[1] : 0;
+  if (first == 0x7f)
+    return first;
+  return first == 0xc2 && second >= 0x80 && second <= 0x9f ? second : 0;
+}
+
+/* Part of a dump, cut between characters. JSON has such characters in strings alone. */
+static int print_part(const char *text, size_t len, void *context) {
+  FILE *stream = context;
+  size_t from = 0;
+  for (size_t at = 0; at < len; at++) {
+    unsigned control = control_of(text + at, len - at);
+    if (control == 0)
+      continue;
+    fwrite(text + from, 1, at - from, stream);
+    fprintf(stream, "\\u%04x", control);
+    at += control > 0x7f;
+    from = at + 1;
+  }
+  return fwrite(text + from, 1, len - from, stream) == len - from ? 0 : -1;
+}
+
 int mtasts_json_print(json_t *value) {
-  if (!value || json_dumpf(value, stdout, JSON_COMPACT) != 0) {
+  if (!value || json_dump_callback(value, print_part, stdout, JSON_COMPACT) != 0) {
     json_decref(value);
     if (ferror(stdout)) /* main prints the error */
       return MTASTS_EXIT_IO;

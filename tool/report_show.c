@@ -31,11 +31,17 @@ enum {
   NOTES_MAX = 10000, /* rejected inputs and warnings that --json lists, each */
 };
 
+/* `digits` / `unit`, exactly as it was written. */
+struct percent {
+  bool given;
+  uint64_t digits, unit;
+};
+
 struct show {
   const struct mtasts_options *options;
   struct mtasts_report_filter filter;
   struct mtasts_domain domain;
-  double fail_over;       /* percent; negative: not given */
+  struct percent fail_over;
   enum mtasts_show_by by; /* if --by is given */
   struct mtasts_finder *finder;
   struct mtasts_report_parser *parser;
@@ -236,23 +242,32 @@ static bool read_domain(struct show *show) {
   return true;
 }
 
-/* Digits, with decimals if there is a point. */
+/* Digits, with decimals if there is a point. Decimals beyond the 9th do not count. */
 static bool read_percent(struct show *show) {
-  const char *text = show->options->fail_over;
-  double value = 0;
-  double unit = 1;
-  show->fail_over = -1;
-  if (!text)
+  enum {
+    DECIMALS = 9
+  };
+  const char *at = show->options->fail_over;
+  struct percent value = {.given = true, .unit = 1};
+  bool complete = false;
+  bool over = false;
+  if (!at)
     return true;
-  const char *at = text;
-  for (; mtasts_is_digit(*at) && value <= 100; at++)
-    value = value * 10 + (*at - '0');
-  bool digits = at > text;
-  if (digits && *at == '.')
-    for (digits = false, at++; mtasts_is_digit(*at); at++, digits = true)
-      value += (*at - '0') * (unit /= 10);
-  if (!digits || *at || value > 100) {
-    mtasts_print_error(text, "no percentage from 0 to 100");
+  for (; mtasts_is_digit(*at) && value.digits <= 100; at++, complete = true)
+    value.digits = value.digits * 10 + (uint64_t)(*at - '0');
+  if (complete && *at == '.') {
+    complete = false;
+    at++;
+    for (int i = 0; mtasts_is_digit(*at); i++, at++, complete = true) {
+      over |= value.digits >= 100 * value.unit && *at != '0';
+      if (i < DECIMALS) {
+        value.digits = value.digits * 10 + (uint64_t)(*at - '0');
+        value.unit *= 10;
+      }
+    }
+  }
+  if (!complete || *at || over || value.digits > 100 * value.unit) {
+    mtasts_print_error(show->options->fail_over, "no percentage from 0 to 100");
     return false;
   }
   show->fail_over = value;
@@ -302,9 +317,13 @@ static int write_html(const struct show *show) {
                      : mtasts_report_page(show->options->html, &page);
 }
 
+/* Products of integers are exact, up to 2^53, as quotients are not: 7 of 100 is not over 7 percent.
+ */
 static bool over(const struct show *show) {
-  double all = (double)show->sums.successful + (double)show->sums.failed;
-  return show->fail_over >= 0 && all > 0 && (double)show->sums.failed / all * 100 > show->fail_over;
+  const struct percent *most = &show->fail_over;
+  double failed = (double)show->sums.failed;
+  double all = failed + (double)show->sums.successful;
+  return most->given && failed * 100 * (double)most->unit > all * (double)most->digits;
 }
 
 static int run(const struct mtasts_options *options) {
@@ -354,7 +373,21 @@ const struct mtasts_command mtasts_command_report_show = {
     .name = "report show",
     .arguments = "[OPTION...] FILE...",
     .summary = "reads TLS reports that others sent (RFC 8460)",
-    .help = "",
+    .help = "Each FILE is a file, a directory with all below it, a Maildir, an mbox, or - for\n"
+            "standard input: JSON, gzip, mail, and each inside of another. What is no report is\n"
+            "named with its reason, and the rest is read. The same report twice counts once.\n\n"
+            "  --since DAY          reports of this day (2026-01-31, UTC) and later\n"
+            "  --until DAY          reports of this day and earlier\n"
+            "  --domain DOMAIN      policies of this domain and of those below it\n"
+            "  --failures           policies with a failed session or a failure detail\n"
+            "  --by TABLE           one table: result, source, reporter, mx, day or domain\n"
+            "  --csv                rows for a spreadsheet, of the reports or of the --by table\n"
+            "  --html FILE          a page to pass on; into a directory, a page for each domain\n"
+            "  --fail-over PERCENT  exit 1 if a larger share of the sessions failed\n\n"
+            "Examples:\n"
+            "  mtasts report show ~/Maildir/.tls-reports\n"
+            "  mtasts report show --since 2026-01-01 --by result reports.mbox\n"
+            "  mtasts report show --domain example.com --html tls.html reports/\n",
     .least = 1,
     .max = SIZE_MAX,
     .run = run,

@@ -18,6 +18,7 @@ enum {
   COLUMNS_MOST = 120,
   NUMBER = 27, /* 2^63 - 1 with commas, a NUL */
   SHARE = 9,   /* "100.0 %" and two spaces */
+  FACT = 17,   /* where the value of a fact begins */
   OVERVIEW_ROWS = 11,
 };
 
@@ -236,6 +237,7 @@ static void print_days(const struct mtasts_count **days, size_t used) {
 static void print_worst(const struct mtasts_count **days, size_t used) {
   char failed[NUMBER];
   char all[NUMBER];
+  char line[160];
   const struct mtasts_count *worst = NULL;
   for (size_t i = 0; i < used; i++)
     if (days[i]->failed > 0 && (!worst || share_of(days[i]->failed, days[i]->successful) >
@@ -243,10 +245,14 @@ static void print_worst(const struct mtasts_count **days, size_t used) {
       worst = days[i];
   if (!worst)
     return;
-  printf("  %-14s %.*s: %s of %s sessions failed (%.1f %%)\n", "worst day", (int)worst->name.len,
-         worst->name.data, grouped(worst->failed, failed),
-         grouped(mtasts_sum(worst->successful, worst->failed), all),
-         share_of(worst->failed, worst->successful) * 100);
+  double rate = share_of(worst->failed, worst->successful) * 100;
+  int len = snprintf(line, sizeof line, "%.*s: %s of %s sessions failed (%.1f %%)",
+                     (int)worst->name.len, worst->name.data, grouped(worst->failed, failed),
+                     grouped(mtasts_sum(worst->successful, worst->failed), all), rate);
+  if (FACT + (size_t)len > columns_of_terminal())
+    snprintf(line, sizeof line, "%.*s: %.1f %% failed", (int)worst->name.len, worst->name.data,
+             rate);
+  print_fact("worst day", line);
 }
 
 static void print_rate(const struct mtasts_sums *sums) {
