@@ -41,8 +41,9 @@ struct mtasts_finder {
   uint64_t input; /* bytes */
   uint64_t work;  /* bytes that were inflated of this input */
   size_t held;
-  uint64_t message; /* that is being read */
-  struct mtasts_span mail;
+  uint64_t message;          /* that is being read */
+  unsigned replaced;         /* texts of this input with numbers that are too large */
+  struct mtasts_span domain; /* that the message names */
   unsigned nesting;
   size_t events_of_mail;
   uint32_t parts; /* that were read of this input, or of this message of an mbox */
@@ -130,11 +131,11 @@ static void read_texts(struct mtasts_finder *finder, struct mtasts_span text) {
     struct mtasts_span start = text;
     if (!may_read(finder))
       return;
-    if (!mtasts_json_text_take(&text, &root, error)) {
+    if (!mtasts_json_text_take(&text, &finder->replaced, &root, error)) {
       reject(finder, "%s", error);
       return;
     }
-    struct mtasts_found found = {root, {start.data, start.len - text.len}, finder->mail};
+    struct mtasts_found found = {root, {start.data, start.len - text.len}, finder->domain};
     finder->events_of_mail++;
     finder->events->report(finder->context, finder->message, &found);
     json_decref(root);
@@ -206,6 +207,19 @@ static void read_gzip(struct mtasts_finder *finder, struct mtasts_span bytes) {
 
 /* mail */
 
+/* The domain that the message names (RFC 8460 section 5.3); empty if it names none. */
+static struct mtasts_span domain_of_mail(struct mtasts_span message) {
+  struct mtasts_span domain;
+  if (!mtasts_mail_field(message, "TLS-Report-Domain", &domain))
+    return MTASTS_SPAN("");
+  while (domain.len > 0 && !mtasts_is_visible(domain.data[0]))
+    mtasts_span_drop(&domain, 1);
+  size_t len = 0;
+  while (len < domain.len && mtasts_is_visible(domain.data[len]))
+    len++;
+  return (struct mtasts_span){domain.data, len};
+}
+
 /* A part that is no report and resembles none is passed over. */
 static void judge_leaf(void *context, struct mtasts_span bytes) {
   struct mtasts_finder *finder = context;
@@ -216,15 +230,15 @@ static void judge_leaf(void *context, struct mtasts_span bytes) {
 }
 
 static void read_mail(struct mtasts_finder *finder, struct mtasts_span message) {
-  struct mtasts_span outer = finder->mail;
+  struct mtasts_span outer = finder->domain;
   size_t events = finder->events_of_mail;
   if (message.len > MTASTS_FOUND_MAX) {
     reject_large(finder, "the message");
     return;
   }
-  finder->mail = message;
+  finder->domain = domain_of_mail(message);
   enum mtasts_mail status = mtasts_mail_leaves(message, judge_leaf, finder);
-  finder->mail = outer;
+  finder->domain = outer;
   if (status == MTASTS_MAIL_TOO_DEEP)
     reject(finder, "parts of the message are nested deeper than %d", MTASTS_MAIL_DEPTH);
   else if (status == MTASTS_MAIL_TOO_LARGE)
@@ -375,4 +389,5 @@ void mtasts_finder_end(struct mtasts_finder *finder) {
   finder->input = finder->work = 0;
   finder->held = 0;
   finder->parts = 0;
+  finder->replaced = 0;
 }

@@ -26,9 +26,9 @@ enum {
 };
 
 struct mtasts_found {
-  json_t *root;            /* an object; the finder releases it */
-  struct mtasts_span text; /* as it was written, but in valid UTF-8 */
-  struct mtasts_span mail; /* the message that holds it; data is NULL if none does */
+  json_t *root;              /* an object; the finder releases it */
+  struct mtasts_span text;   /* as it was written, but in valid UTF-8 */
+  struct mtasts_span domain; /* that the message around it names; empty if there is none */
 };
 
 /* message: the number of the message in an mbox, from 1; 0 outside of one. All pointers last for

@@ -75,14 +75,15 @@ static json_t *load_without_large(struct mtasts_span text, size_t flags, json_er
   return value;
 }
 
-bool mtasts_json_text_take(struct mtasts_span *rest, json_t **value,
+bool mtasts_json_text_take(struct mtasts_span *rest, unsigned *replaced, json_t **value,
                            char error[MTASTS_JSON_ERROR_SIZE]) {
   const size_t flags = JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL;
   json_error_t found;
   refused = false;
   held_max = held + MTASTS_JSON_MEMORY_MAX;
   *value = json_loadb(rest->data, rest->len, flags, &found);
-  if (!*value && json_error_code(&found) == json_error_numeric_overflow)
+  if (!*value && json_error_code(&found) == json_error_numeric_overflow &&
+      (*replaced)++ < MTASTS_JSON_REPLACED_MAX)
     *value = load_without_large(*rest, flags, &found);
   held_max = SIZE_MAX;
   if (*value) {

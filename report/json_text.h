@@ -17,6 +17,7 @@
 
 enum {
   MTASTS_JSON_MEMORY_MAX = 168 << 20, /* bytes that one value may take */
+  MTASTS_JSON_REPLACED_MAX = 64,
   MTASTS_JSON_ERROR_SIZE = 256,
 };
 
@@ -26,8 +27,11 @@ void mtasts_json_text_init(void);
  * Reads the text in front of *rest and drops it; it must not begin with white space. *value is the
  * caller's to release. Returns false, and error says why, if it is malformed or takes too much
  * memory.
+ *
+ * replaced: counts the texts of an input in which numbers were too large. Each costs a copy of all
+ * of *rest, so beyond MTASTS_JSON_REPLACED_MAX such a text is malformed.
  */
-bool mtasts_json_text_take(struct mtasts_span *rest, json_t **value,
+bool mtasts_json_text_take(struct mtasts_span *rest, unsigned *replaced, json_t **value,
                            char error[MTASTS_JSON_ERROR_SIZE]);
 
 /* Drops white space as JSON knows it. */

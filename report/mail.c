@@ -6,10 +6,17 @@
 #include "span.h"
 #include "transfer.h"
 
+/* Each level of multiparts is searched again: so many bytes at most, in sum. */
+enum {
+  WORK_FACTOR = 16,
+  WORK_FIRST = 8 << 20,
+};
+
 struct walk {
   mtasts_mail_leaf_fn *leaf;
   void *context;
   size_t decoded; /* bytes that decoded parts hold now */
+  size_t work;    /* bytes of multiparts that may still be searched for delimiters */
   enum mtasts_mail status;
 };
 
@@ -107,6 +114,11 @@ static bool walk_multipart(struct walk *walk, const struct mtasts_mime_type *typ
                            struct mtasts_span body, unsigned depth) {
   struct mtasts_span part;
   bool last = false;
+  if (body.len > walk->work) {
+    walk->status = MTASTS_MAIL_TOO_DEEP;
+    return true;
+  }
+  walk->work -= body.len;
   if (!cut_part(&body, type, &part, &last)) /* the preamble */
     return false;
   while (!last && body.len > 0) {
@@ -183,7 +195,12 @@ static void walk_part(struct walk *walk, struct mtasts_span part, enum mtasts_mi
 
 enum mtasts_mail mtasts_mail_leaves(struct mtasts_span message, mtasts_mail_leaf_fn *leaf,
                                     void *context) {
-  struct walk walk = {.leaf = leaf, .context = context, .status = MTASTS_MAIL_OK};
+  struct walk walk = {
+      .leaf = leaf,
+      .context = context,
+      .work = WORK_FACTOR * message.len + WORK_FIRST,
+      .status = MTASTS_MAIL_OK,
+  };
   walk_part(&walk, message, MTASTS_MIME_LEAF, 0);
   return walk.status;
 }

@@ -5,8 +5,8 @@
  * any depth up to MTASTS_MAIL_DEPTH, and is lenient: what mail readers show, it finds. What a part
  * holds is for the caller to judge: types and names of parts are often wrong.
  *
- * Bounds: time grows with the message's size times its depth; memory with what is decoded at once,
- * at most MTASTS_MAIL_DECODED bytes. Pure; no mutable static data.
+ * Bounds: time is at most that of reading the message 16 times, and 8 MiB; memory with what is
+ * decoded at once, at most MTASTS_MAIL_DECODED bytes. Pure; no mutable static data.
  */
 #ifndef MTASTS_REPORT_MAIL_H
 #define MTASTS_REPORT_MAIL_H

@@ -2,6 +2,7 @@
  * mtasts report show: the TLS reports (RFC 8460) that others sent, summed up.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -28,7 +29,8 @@
 
 enum {
   READ_BYTES = 1 << 16,
-  NOTES_MAX = 10000, /* rejected inputs and warnings that --json lists, each */
+  NOTES_SHOWN = 1000, /* of one file, on standard error */
+  NOTES_MAX = 10000,  /* rejected inputs and warnings that --json lists, each */
 };
 
 /* `digits` / `unit`, exactly as it was written. */
@@ -53,6 +55,7 @@ struct show {
   json_t *rejected, *warnings;
   const char *path; /* of the file that is being read */
   uint64_t message; /* in its mbox; 0 outside of one */
+  uint64_t notes;   /* of this file */
   uint64_t files, read, duplicates, refused;
   bool no_memory;
 };
@@ -76,7 +79,8 @@ static void note(struct show *show, json_t *list, const char *key, uint64_t mess
                  const char *text) {
   struct input_name name = name_of(show, message);
   if (!show->options->json) {
-    mtasts_print_error(name.text, "%s", text);
+    if (++show->notes <= NOTES_SHOWN)
+      mtasts_print_error(name.text, "%s", text);
     return;
   }
   if (json_array_size(list) >= NOTES_MAX)
@@ -106,25 +110,12 @@ static void warn_here(void *context, const char *text) {
 
 /* one report */
 
-/* The domain that the mail names, RFC 8460 section 5.3; empty if it names none. */
-static struct mtasts_span domain_of_mail(struct mtasts_span mail) {
-  struct mtasts_span domain;
-  if (!mail.data || !mtasts_mail_field(mail, "TLS-Report-Domain", &domain))
-    return MTASTS_SPAN("");
-  while (domain.len > 0 && !mtasts_is_visible(domain.data[0]))
-    domain = (struct mtasts_span){domain.data + 1, domain.len - 1};
-  size_t len = 0;
-  while (len < domain.len && mtasts_is_visible(domain.data[len]))
-    len++;
-  return (struct mtasts_span){domain.data, len};
-}
-
 static void take_report(void *context, uint64_t message, const struct mtasts_found *found) {
   struct show *show = context;
   struct mtasts_tls_report report;
   show->message = message;
-  const char *why = mtasts_report_parse(show->parser, found->root, domain_of_mail(found->mail),
-                                        warn_here, show, &report);
+  const char *why =
+      mtasts_report_parse(show->parser, found->root, found->domain, warn_here, show, &report);
   if (why) {
     reject(show, message, why);
     return;
@@ -173,6 +164,7 @@ static void read_file(void *context, const char *path, int fd) {
   ssize_t got;
   int error = 0;
   show->path = path;
+  show->notes = 0;
   while ((got = fill(fd, buffer, sizeof buffer)) > 0)
     if (!mtasts_finder_feed(show->finder, (struct mtasts_span){buffer, (size_t)got}))
       break;
@@ -181,6 +173,8 @@ static void read_file(void *context, const char *path, int fd) {
   mtasts_finder_end(show->finder);
   if (error)
     reject(show, 0, strerror(error));
+  if (show->notes > NOTES_SHOWN)
+    mtasts_print_error(path, "and %" PRIu64 " more of such notes", show->notes - NOTES_SHOWN);
   show->files++;
   if (show->progress.shown && show->files % 64 == 0)
     mtasts_progress_draw(&show->progress, show->files);
