@@ -534,6 +534,7 @@ if [ "$(id -u)" = 0 ] && setpriv --reuid 65534 --regid 65534 --clear-groups true
 fi
 
 # shellcheck source=tests/tool/report.sh
+# shellcheck source=/dev/null
 . "$here/report.sh"
 
 if [ "$(id -u)" = 0 ]; then # who may do anything: be somebody else
