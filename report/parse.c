@@ -1,7 +1,6 @@
 #include "parse.h"
 
 #include <arpa/inet.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,7 +218,7 @@ static bool count_of_digits(struct mtasts_span text, uint64_t *count) {
 }
 
 static bool count_of_real(double value, uint64_t *count) {
-  if (!(value >= 0) || value >= (double)count_max || value != floor(value))
+  if (!(value >= 0) || value >= (double)count_max || value != (double)(uint64_t)value)
     return false;
   *count = (uint64_t)value;
   return true;
