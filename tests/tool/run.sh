@@ -533,7 +533,6 @@ if [ "$(id -u)" = 0 ] && setpriv --reuid 65534 --regid 65534 --clear-groups true
   t 'a forged stamp' 74 '' "$(one 'forged: data.mdb is damaged')" --config nobodys --cache forged cache list
 fi
 
-# shellcheck source=tests/tool/report.sh
 # shellcheck source=/dev/null
 . "$here/report.sh"
 
