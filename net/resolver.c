@@ -283,6 +283,7 @@ static struct mtasts_dns_answer *read_answer(const unsigned char *bytes, size_t 
   struct mtasts_dns_answer *answer = malloc(sizeof *answer + size);
   if (!answer)
     return NULL;
+  answer->local = false;
   unsigned char *copy = (unsigned char *)(answer + 1);
   memcpy(copy, bytes, size);
   answer->detail[0] = '\0';
