@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 enum {
   SIZE_MAX_BYTES = 64 << 20, /* of a bundle; the system's is a quarter of a megabyte */
   AT_REST = 2,               /* seconds without a change, after which a file counts as complete */
@@ -33,12 +35,6 @@ struct mtasts_ca_bundle {
   bool lacks_means;   /* descriptors or memory to read it */
   time_t looked;      /* on the monotonic clock, in seconds */
 };
-
-static time_t uptime(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec;
-}
 
 static struct state state_of(const struct stat *file) {
   return (struct state){file->st_dev, file->st_ino, file->st_size, file->st_mtim, file->st_ctim};
@@ -139,7 +135,7 @@ enum mtasts_status mtasts_ca_bundle_new(const char *path, char *error,
   }
   enum mtasts_status status = load(made, error);
   made->found = made->read;
-  made->looked = uptime();
+  made->looked = (time_t)mtasts_clock_seconds();
   if (status == MTASTS_OK)
     *trust = made;
   else
@@ -172,7 +168,7 @@ enum mtasts_ca_bundle_change mtasts_ca_bundle_look(struct mtasts_ca_bundle *trus
   char why[MTASTS_CA_BUNDLE_TEXT];
   struct stat file;
   struct state now = {0};
-  time_t clock = uptime();
+  time_t clock = (time_t)mtasts_clock_seconds();
   if (!at_once && clock < trust->looked + MTASTS_CA_BUNDLE_INTERVAL)
     return MTASTS_CA_BUNDLE_SAME;
   trust->looked = clock;

@@ -269,7 +269,8 @@ static pid_t spawn(char *const argv[], int input, int output) {
     _exit(SPAWN_FAILED);
   if (dup2(log_fd, 2) >= 0 && dup2(input, 0) >= 0 && dup2(output, 1) >= 0)
     execv(argv[0], argv);
-  dprintf(log_fd, "crash: cannot run %s: %s\n", argv[0], strerror(errno)); /* being built anew? */
+  dprintf(log_fd, "crash: cannot run %s: %s\n", argv[0],
+          strerror(errno)); /* perhaps it is being built */
   _exit(SPAWN_FAILED);
 }
 

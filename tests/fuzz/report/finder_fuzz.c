@@ -39,7 +39,7 @@ static void take_warning(void *context, uint64_t message, const char *text) {
   require(strlen(text) > 0);
 }
 
-/* The first piece has the bytes by which an mbox is told. */
+/* The first piece has the bytes by which the finder knows an mbox. */
 static struct events find(const uint8_t *data, size_t size, size_t piece) {
   static const struct mtasts_finder_events calls = {take_report, take_rejected, take_warning};
   struct events events = {0};

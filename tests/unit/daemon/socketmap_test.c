@@ -284,7 +284,7 @@ static void test_stuck(void) {
   event_active(&fixture.server->sweep, EV_TIMEOUT, 0);
   expect(partial, "", true, "half a request for too long");
   expect(idle, "", false, "nothing for as long");
-  expect(unstored, "", false, "half a request of late");
+  expect(unstored, "", false, "half a request that has just arrived");
   CU_ASSERT_TRUE(event_pending(&fixture.server->sweep, EV_TIMEOUT, NULL));
   say(unstored, "ho a.ex,");
   expect(unstored, "7:OK a.ex,", false, "the other half");

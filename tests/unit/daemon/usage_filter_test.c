@@ -77,7 +77,7 @@ static void tells_use_from_junk(void) {
 }
 
 /* A mark that one memory has already is not made in the other: they have to turn together. */
-static void marks_anew_after_a_turn(void) {
+static void marks_again_after_a_turn(void) {
   struct mtasts_usage_filter *usage = mtasts_usage_filter_new(NOW);
   struct mtasts_domain popular = named("popular", 1);
   mtasts_usage_filter_rotate(usage,
@@ -192,7 +192,7 @@ static void shifts(void) {
 const struct unit_test unit_tests[] = {
     {"remembers a use for one period to two", remembers_one_period_to_two},
     {"domains in use are distinguished from junk for a day or two", tells_use_from_junk},
-    {"a use is marked anew after each turn", marks_anew_after_a_turn},
+    {"a use is marked again after each turn", marks_again_after_a_turn},
     {"a clock that leaps costs no more than the memory", survives_the_clock},
     {"forgets nothing, and knows few that were not used", is_seldom_wrong},
     {"one thread marks while another asks and rotates", is_for_two_threads},
