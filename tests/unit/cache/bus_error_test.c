@@ -135,9 +135,43 @@ static void test_left_behind(void) {
   directory_free(path);
 }
 
+/* A process that was killed while LMDB wrote the head of lock.mdb leaves the number 0 in it. No
+ * process has the file open: LMDB corrects it. Another file would separate readers from writers. */
+static void test_killed_while_opening(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  const uint64_t none = 0;
+  struct sample sample;
+  struct mtasts_entry entry;
+  struct stat before;
+  struct stat after;
+  directory_new(path);
+  struct mtasts_store *store = store_open(path);
+  for (int i = 0; i < 6; i++) {
+    store_put(store, domain("d%d.example", i).name, policy(&sample, "1"));
+    CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+  }
+  mtasts_store_close(store);
+  file_path(file, path, "lock.mdb");
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  CU_ASSERT_EQUAL(pwrite(fd, &none, sizeof none, AT_TRANSACTION), sizeof none);
+  close(fd);
+  CU_ASSERT_EQUAL(stat(file, &before), 0);
+  store = store_open(path);
+  CU_ASSERT_EQUAL(stat(file, &after), 0);
+  CU_ASSERT_EQUAL(before.st_ino, after.st_ino);
+  store_put(store, "next.example", policy(&sample, "1"));
+  CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "d5.example", &entry), MTASTS_OK);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "next.example", &entry), MTASTS_OK);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
 const struct unit_test unit_tests[] = {
     {"a file that is cut short ends the process in order", test_ends},
     {"a SIGBUS that a process sent stays one", test_sent_by_a_process},
     {"a leftover lock file is not used", test_left_behind},
+    {"a lock file that LMDB corrects itself stays", test_killed_while_opening},
     {NULL, NULL},
 };
