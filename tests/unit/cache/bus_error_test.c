@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sysexits.h>
 
 #include "fixture.h"
@@ -68,6 +69,37 @@ static void test_ends(void) {
     close(ends[1]);
     directory_free(place->path);
   }
+}
+
+/* The memory of a page of lock.mdb fails, of which the kernel would tell so. A process may send
+ * itself a signal with any code. */
+static int lose_memory(void *context) {
+  const struct place *place = context;
+  char file[PATH_SIZE];
+  dup2(place->said, STDERR_FILENO);
+  file_path(file, place->path, place->name);
+  int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (!mtasts_bus_error_catch("program") || fd < 0 || ftruncate(fd, PAGE) != 0)
+    return 1;
+  volatile char *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (map == MAP_FAILED)
+    return 2;
+  siginfo_t info = {.si_signo = SIGBUS, .si_code = BUS_MCEERR_AR};
+  info.si_addr = (void *)(uintptr_t)map;
+  return syscall(SYS_rt_sigqueueinfo, getpid(), SIGBUS, &info) == 0 ? 3 : 4;
+}
+
+/* Such a page cannot be copied, and the access would fail again for ever. */
+static void test_failing_memory(void) {
+  struct place place = {.name = "lock.mdb", .said = STDERR_FILENO};
+  int ends[2];
+  directory_new(place.path);
+  CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+  place.said = ends[1];
+  CU_ASSERT_EQUAL(in_child(lose_memory, &place), EX_IOERR);
+  close(ends[0]);
+  close(ends[1]);
+  directory_free(place.path);
 }
 
 static void test_sent_by_a_process(void) {
@@ -170,6 +202,7 @@ static void test_killed_while_opening(void) {
 
 const struct unit_test unit_tests[] = {
     {"a file that is cut short ends the process in order", test_ends},
+    {"memory that fails ends the process in order", test_failing_memory},
     {"a SIGBUS that a process sent stays one", test_sent_by_a_process},
     {"a leftover lock file is not used", test_left_behind},
     {"a lock file that LMDB corrects itself stays", test_killed_while_opening},
