@@ -122,25 +122,31 @@ static void test_nothing_old(void) {
   directory_free(path);
 }
 
-/* Of two that are there, the one that was looked up last. */
+/* Of two that are there, the one that was looked up last; in the same second, the one of the new
+ * file. What is to be removed stays so. */
 static void test_newer_stays(void) {
   char path[32];
   struct sample sample;
   struct mtasts_entry entry;
-  struct mtasts_domain key = domain("a.example");
+  struct mtasts_domain key;
   directory_new(path);
   struct mtasts_store *store = store_open(path);
-  for (int flushed = 0; flushed < 2; flushed++) {
-    store_put(store, "a.example", policy(&sample, "new"));
-    if (flushed)
+  for (int i = 0; i < 4; i++) {
+    key = domain("d%d.example", i);
+    store_put(store, key.name, policy(&sample, "new"));
+    if (i % 2)
       CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
     (void)policy(&sample, "old");
-    sample.entry.checked = NOW - 100;
+    sample.entry.checked = i < 2 ? NOW - 100 : NOW;
     CU_ASSERT_EQUAL(mtasts_store_put_older(store, &key, &sample.entry, NOW), MTASTS_OK);
     CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
-    CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "a.example", &entry), MTASTS_OK);
+    CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), key.name, &entry), MTASTS_OK);
     CU_ASSERT_STRING_EQUAL(entry.policy_id, "new");
   }
+  CU_ASSERT_EQUAL(mtasts_store_drop(store, &key), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_put_older(store, &key, &sample.entry, NOW), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), key.name, &entry), MTASTS_ABSENT);
   mtasts_store_close(store);
   directory_free(path);
 }
