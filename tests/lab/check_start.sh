@@ -94,3 +94,10 @@ check 'damaged: the new file is sound' 0 "$(mtasts cache verify >/dev/null 2>&1;
 kill $start_daemon
 wait $start_daemon
 check 'it ends' 0 $?
+
+# A damaged cache that was written two hours from now: the clock is behind, whatever replaces the file
+head -c 20000 /dev/urandom >"$cache/data.mdb"
+touch -d '+2 hours' "$cache/data.mdb"
+start_again
+check 'damaged, and the clock behind: it is said' yes "$(logs 'clock=behind')"
+kill_it
