@@ -11,8 +11,8 @@ static bool is_there(int directory, const char *name) {
 }
 
 bool mtasts_salvage_mark_find(int directory) {
-  return is_there(directory, MTASTS_FILE_DAMAGED) && (is_there(directory, MTASTS_FILE_SALVAGE) ||
-                                                      !is_there(directory, MTASTS_FILE_DATA));
+  return is_there(directory, MTASTS_FILE_DAMAGED) &&
+         (is_there(directory, MTASTS_FILE_SALVAGE) || !is_there(directory, MTASTS_FILE_DATA));
 }
 
 int mtasts_salvage_mark_set(int directory, const struct mtasts_owner *owner) {

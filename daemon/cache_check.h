@@ -46,7 +46,7 @@ struct mtasts_admission {
   struct mtasts_salvage *salvage; /* in progress; NULL: none */
   bool salvages;                  /* is the store open, and data.mdb.damaged to be salvaged? */
   bool salvaged; /* it has been, and the mark (salvage_mark.h) cannot be cleared yet */
-  int fd;                         /* of the file that is salvaged; -1: none */
+  int fd;        /* of the file that is salvaged; -1: none */
   struct mtasts_ratelimit store_error_log;
 };
 

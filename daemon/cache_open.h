@@ -3,8 +3,9 @@
  *
  * A file that its writer closed in order (clean_shutdown.h) is opened at once. A small file is
  * checked and then opened. Any other file is read page by page at first, and checked in the
- * background (cache_check.h). A damaged file is renamed. If it is small it is salvaged at once, else
- * in the background as well. The same holds for a salvage that an earlier process did not complete.
+ * background (cache_check.h). A damaged file is renamed. If it is small it is salvaged at once,
+ * else in the background as well. The same holds for a salvage that an earlier process did not
+ * complete.
  */
 #ifndef MTASTS_CACHE_OPEN_H
 #define MTASTS_CACHE_OPEN_H

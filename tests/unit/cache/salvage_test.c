@@ -268,9 +268,9 @@ static void test_clock_ahead(void) {
   struct mtasts_store *store;
   struct mtasts_salvaged salvaged;
   make_cache(path);
-  CU_ASSERT_EQUAL_FATAL(mtasts_cache_recover(path, &mtasts_store_defaults, NOW + 366 * 86400,
-                                             &store, &salvaged),
-                        MTASTS_OK);
+  CU_ASSERT_EQUAL_FATAL(
+      mtasts_cache_recover(path, &mtasts_store_defaults, NOW + 366 * 86400, &store, &salvaged),
+      MTASTS_OK);
   CU_ASSERT_EQUAL(salvaged.domains, POLICIES);
   CU_ASSERT_EQUAL(count(mtasts_store_cache(store)).policies, POLICIES);
   CU_ASSERT_EQUAL(count(mtasts_store_cache(store)).absent, 0);

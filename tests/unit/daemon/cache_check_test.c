@@ -38,8 +38,8 @@ static void place_open(struct place *place, bool unchecked) {
   struct mtasts_store_options options = mtasts_store_defaults;
   options.unchecked = unchecked;
   place->base = event_base_new();
-  place->admission = (struct mtasts_admission){
-      .stats = &place->stats, .admitted = count_it, .context = place};
+  place->admission =
+      (struct mtasts_admission){.stats = &place->stats, .admitted = count_it, .context = place};
   CU_ASSERT_EQUAL_FATAL(mtasts_store_open(place->path, &options, &place->admission.store),
                         MTASTS_OK);
   CU_ASSERT_TRUE_FATAL(mtasts_admission_open(&place->admission, place->base, place->path));

@@ -144,7 +144,8 @@ static void answers(void) {
 
 /* Nothing listens there; or it does not accept connections. */
 static void unreachable(void) {
-  static const struct bad_proxy none = {"", true, "cannot connect to the proxy: Connection refused"};
+  static const struct bad_proxy none = {"", true,
+                                        "cannot connect to the proxy: Connection refused"};
   static const struct bad_proxy full = {"", true, "good.example was not connected to by the proxy"};
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(PORT)};
   int taken[2];
