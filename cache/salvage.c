@@ -308,10 +308,9 @@ bool mtasts_cache_recover_rest(const char *directory, struct mtasts_store *store
     *salvaged = (struct mtasts_salvaged){.status = mtasts_env_status(errno)};
   if (fd >= 0)
     close(fd);
-  if (salvaged->status != MTASTS_OK)
-    return true;
-  mtasts_salvage_unmark(directory);
-  mtasts_store_set_salvaging(store, false);
+  /* With the mark, a later start would bring back what was removed after this salvage. */
+  if (salvaged->status == MTASTS_OK && mtasts_salvage_unmark(directory) == 0)
+    mtasts_store_set_salvaging(store, false);
   return true;
 }
 
