@@ -90,9 +90,12 @@ static void free_event(struct event *event) {
 }
 
 static void fetch_free(struct mtasts_fetch *fetch) {
+  struct attempt *next;
   LIST_REMOVE(fetch, link);
-  while (!LIST_EMPTY(&fetch->attempts))
-    attempt_free(LIST_FIRST(&fetch->attempts));
+  for (struct attempt *attempt = LIST_FIRST(&fetch->attempts); attempt; attempt = next) {
+    next = LIST_NEXT(attempt, link);
+    attempt_free(attempt);
+  }
   mtasts_connector_free(fetch->connector);
   free_event(fetch->welcome);
   free_event(fetch->unsecured);
@@ -244,8 +247,6 @@ static int refuse_to_resolve(void *resolver, void *reserved, void *context) {
   (void)context;
   return 1;
 }
-
-/* starting */
 
 bool mtasts_fetcher_needs_addresses(const struct mtasts_fetcher *fetcher) {
   return fetcher->proxy[0] == '\0';
@@ -591,8 +592,7 @@ void mtasts_fetcher_free(struct mtasts_fetcher *fetcher) {
     fetch_free(fetch);
   }
   curl_multi_cleanup(fetcher->multi);
-  if (fetcher->timer)
-    event_free(fetcher->timer);
+  free_event(fetcher->timer);
   free(fetcher->proxy);
   mtasts_ca_bundle_free(fetcher->trust);
   free(fetcher);
