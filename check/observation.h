@@ -2,7 +2,7 @@
  * observation.h: all that DNS, HTTPS and SMTP said of one domain, as a plain value. net/observe.h
  * fills it; judge.h turns it into findings. Nothing here judges.
  *
- * All memory belongs to the observation's arena (mtasts_observation_free). Text from outside is a
+ * All memory belongs to the call that filled it (mtasts_observations_free). Text from outside is a
  * span of raw bytes: whoever shows it escapes it.
  */
 #ifndef MTASTS_CHECK_OBSERVATION_H
