@@ -102,8 +102,8 @@ struct mtasts_seen_mail_server {
   unsigned starttls_reply;  /* code of the reply to STARTTLS; 0: not asked, or no reply */
   struct mtasts_span reply; /* the reply that decided, raw, its first line */
   enum mtasts_seen_tls tls;
-  struct mtasts_span detail;     /* of what failed, printable */
-  struct mtasts_span tls_text;   /* "TLSv1.3, TLS_AES_256_GCM_SHA384" */
+  struct mtasts_span detail;   /* of what failed, printable */
+  struct mtasts_span tls_text; /* "TLSv1.3, TLS_AES_256_GCM_SHA384" */
   struct mtasts_seen_certificate certificate;
 };
 
@@ -137,11 +137,11 @@ struct mtasts_seen_rua {
 
 struct mtasts_observation {
   struct mtasts_domain domain;
-  int64_t now;          /* when it was made */
-  bool resolver_dead;   /* no DNS server answered any question */
-  bool validates;       /* the resolver validates DNSSEC, and the answers carry it */
-  bool smtp;            /* mail servers were asked: no --no-smtp */
-  bool deadline;        /* the time of the call ran out before something was judged */
+  int64_t now;                /* when it was made */
+  bool resolver_dead;         /* no DNS server answered any question */
+  bool validates;             /* the resolver validates DNSSEC, and the answers carry it */
+  bool smtp;                  /* mail servers were asked: no --no-smtp */
+  bool deadline;              /* the time of the call ran out before something was judged */
   struct mtasts_span servers; /* the DNS servers that were asked, "127.0.0.1@53, ::1@53" */
 
   struct mtasts_seen_txt record; /* _mta-sts. */
