@@ -123,6 +123,7 @@ static bool is_listed(const struct mtasts_findings *findings,
   for (size_t i = 0; i < findings->count; i++) {
     const struct mtasts_finding *other = &findings->items[i];
     if (other->found == finding->found && other->line == finding->line &&
+        strcmp(other->message, finding->message) == 0 &&
         strcmp(other->subject, finding->subject) == 0)
       return true;
   }

@@ -147,7 +147,7 @@ struct mtasts_findings {
 /*
  * Adds a copy of a finding, of which `id`, `rfc` and `result_type` are filled in. Its texts must
  * outlive the list: they are constants, or of its arena. One that is in the list with the same id,
- * subject and line is not added again.
+ * subject, line and message is not added again.
  */
 void mtasts_findings_add(struct mtasts_findings *findings, const struct mtasts_finding *finding);
 

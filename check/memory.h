@@ -40,4 +40,12 @@ struct mtasts_memory {
   size_t id_count;
 };
 
+/* What is remembered of a policy. False without memory. */
+bool mtasts_policy_remember(const struct mtasts_policy *policy,
+                            struct mtasts_remembered_policy *remembered);
+
+/* Are they equal in mode, max_age and set of mx? */
+bool mtasts_remembered_equal(const struct mtasts_remembered_policy *a,
+                             const struct mtasts_remembered_policy *b);
+
 #endif
