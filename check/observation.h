@@ -77,9 +77,11 @@ struct mtasts_seen_https {
   struct mtasts_span detail; /* of what failed: an alert, an error, printable */
   struct mtasts_seen_certificate certificate;
   bool complete;             /* a whole HTTP answer arrived, or one that is too large */
+  bool accepted;             /* a sender takes the body for the policy's text: certificate, status,
+                                media type and length are right */
   long status;               /* 0: none */
   bool has_type;             /* there is a Content-Type field */
-  struct mtasts_span type;   /* its value, raw */
+  struct mtasts_span type;   /* its value, raw; of several fields joined by ", " */
   struct mtasts_span target; /* Location of a redirect, raw */
   bool too_large;            /* more than MTASTS_POLICY_MAX bytes */
   struct mtasts_span body;
@@ -92,6 +94,10 @@ enum mtasts_seen_smtp {
   MTASTS_SMTP_REFUSED,  /* greeting or EHLO answered 4xx or 5xx */
 };
 
+enum {
+  MTASTS_STARTTLS_GARBAGE = 1, /* in place of a code: what came is no reply */
+};
+
 /* One address of one MX host: one connection in one call, also if several domains share it. */
 struct mtasts_seen_mail_server {
   struct in6_addr address;
@@ -99,7 +105,7 @@ struct mtasts_seen_mail_server {
   enum mtasts_seen_connect connect;
   enum mtasts_seen_smtp smtp;
   bool offers_starttls;
-  unsigned starttls_reply;  /* code of the reply to STARTTLS; 0: not asked, or no reply */
+  unsigned starttls_reply;  /* code of the reply to STARTTLS, or GARBAGE; 0: not asked, no reply */
   struct mtasts_span reply; /* the reply that decided, raw, its first line */
   enum mtasts_seen_tls tls;
   struct mtasts_span detail;   /* of what failed, printable */
