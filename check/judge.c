@@ -173,6 +173,7 @@ static void judge_expect(const struct mtasts_judgement *j) {
   const char *wanted = mtasts_mode_name(options->expect);
   /* What could not be asked from here says nothing of the domain. */
   bool unknown = j->record == MTASTS_JUDGED_UNKNOWN;
+  unknown = unknown || j->seen->policy_host.a.local || j->seen->policy_host.aaaa.local;
   for (size_t i = 0; i < j->fetch_count; i++)
     unknown = unknown || (!j->fetches[i].tried && !j->fetches[i].https->private_address);
   if (!j->policy && unknown)
@@ -219,7 +220,7 @@ static void judge_deadline(const struct mtasts_judgement *j) {
                    "Check again with a longer --timeout, or fewer domains in one call.");
 }
 
-/* Which answers failed by a fault of this host? The first is told for all. */
+/* Did an answer fail by a fault of this host? */
 static bool any_local(const struct mtasts_observation *seen) {
   const struct mtasts_seen_answer *answers[] = {&seen->record.answer, &seen->tlsrpt.answer,
                                                 &seen->policy_host.a, &seen->policy_host.aaaa,
@@ -252,6 +253,8 @@ void mtasts_judge(const struct mtasts_observation *seen, const struct mtasts_jud
     return;
   }
   mtasts_judge_record(&j);
+  if (j.record == MTASTS_JUDGED_VALID && strcmp(j.new_id, j.id.id) == 0)
+    j.new_id = mtasts_judge_text(&j, "%s1", j.new_id);
   mtasts_judge_fetch(&j);
   bool vanished = memory && mtasts_judge_vanished(&j, memory);
   if (j.record != MTASTS_JUDGED_ABSENT) {

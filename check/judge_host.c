@@ -28,6 +28,9 @@ static uint32_t fault_of_http(const struct mtasts_seen_https *https) {
     faults |= BIT(MTASTS_FOUND_HTTP_MEDIA_TYPE);
   if (https->too_large)
     faults |= BIT(MTASTS_FOUND_HTTP_TOO_LARGE);
+  /* A sender refuses it for another reason, such as a content coding that it did not ask for. */
+  if (faults == 0 && !https->accepted)
+    faults = BIT(MTASTS_FOUND_HTTP_FAILED);
   return faults;
 }
 
@@ -156,7 +159,8 @@ static struct mtasts_certificate_words words_of_http(const struct mtasts_judgeme
         "The answer has more than 65536 bytes; senders refuse it.",
         "Shorten the policy: patterns such as \"mx: *.example.com\" stand for many hosts."};
   return (struct mtasts_certificate_words){
-      mtasts_judge_text(j, "No whole HTTP answer arrived%s.", detail),
+      https->complete ? mtasts_judge_text(j, "Senders refuse the HTTP answer%s.", detail)
+                      : mtasts_judge_text(j, "No whole HTTP answer arrived%s.", detail),
       mtasts_judge_text(j, "See what the web server's log has of GET %s at this time.", j->url)};
 }
 
