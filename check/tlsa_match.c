@@ -1,6 +1,7 @@
 #include "tlsa_match.h"
 
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 #include <time.h>
 
