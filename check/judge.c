@@ -180,10 +180,10 @@ static void judge_expect(const struct mtasts_judgement *j) {
     return;
   mtasts_judge_add(
       j, MTASTS_FOUND_EXPECT_MODE, MTASTS_SEVERITY_ERROR, j->url,
-      j->policy ? mtasts_judge_text(j, "The policy's mode is %s, but %s is expected.",
-                                    mtasts_mode_name(j->policy->mode), wanted)
-                : mtasts_judge_text(j, "No valid policy is served, but mode %s is expected.",
-                                    wanted),
+      j->policy
+          ? mtasts_judge_text(j, "The policy's mode is %s, but %s is expected.",
+                              mtasts_mode_name(j->policy->mode), wanted)
+          : mtasts_judge_text(j, "No valid policy is served, but mode %s is expected.", wanted),
       mtasts_judge_text(j,
                         "Serve a policy with \"mode: %s\" and publish a new id with it:\n%s\n"
                         "If the change was meant, change --expect.",

@@ -92,13 +92,13 @@ static struct mtasts_certificate_words expired(const struct mtasts_judgement *j,
                                                const char *server) {
   int64_t now = j->options->now;
   bool early = now < certificate->not_before;
-  const char *time =
-      mtasts_judge_time(j, early ? certificate->not_before : certificate->not_after);
+  const char *time = mtasts_judge_time(j, early ? certificate->not_before : certificate->not_after);
   if (early)
     return (struct mtasts_certificate_words){
         mtasts_judge_text(j, "The certificate is not valid before %s.", time),
-        mtasts_judge_text(j, "Install one that is valid now, and reload the %s. Its first day is "
-                             "still %s away.",
+        mtasts_judge_text(j,
+                          "Install one that is valid now, and reload the %s. Its first day is "
+                          "still %s away.",
                           server, mtasts_judge_period(j, certificate->not_before - now))};
   return (struct mtasts_certificate_words){
       mtasts_judge_text(j, "The certificate expired on %s.", time),
@@ -117,15 +117,17 @@ static struct mtasts_certificate_words untrusted(const struct mtasts_judgement *
   if (certificate->self_signed)
     return (struct mtasts_certificate_words){
         "The certificate is self-signed: senders do not trust it.",
-        mtasts_judge_text(j, "Get one for \"%s\" from a public authority (by ACME, it costs "
-                             "nothing), and send its full chain.",
+        mtasts_judge_text(j,
+                          "Get one for \"%s\" from a public authority (by ACME, it costs "
+                          "nothing), and send its full chain.",
                           host)};
   const char *issuer = missing_issuer(j, certificate);
   return (struct mtasts_certificate_words){
       mtasts_judge_text(j, "The certificate has no chain to an authority that senders trust%s.",
                         mtasts_judge_detail(j, certificate->trust_detail)),
-      mtasts_judge_text(j, "Let the %s send the full chain (fullchain.pem)%s%s. If that authority "
-                           "is a private one, get a certificate from a public one.",
+      mtasts_judge_text(j,
+                        "Let the %s send the full chain (fullchain.pem)%s%s. If that authority "
+                        "is a private one, get a certificate from a public one.",
                         server, *issuer ? ": what is missing was issued by, or is, " : "", issuer)};
 }
 
@@ -138,8 +140,9 @@ static struct mtasts_certificate_words expiring(const struct mtasts_judgement *j
                         mtasts_judge_period(j, certificate->not_after - j->options->now),
                         mtasts_judge_time(j, certificate->not_after),
                         mtasts_judge_period(j, lifetime)),
-      mtasts_judge_text(j, "Renew it now and reload the %s. Find out why it has not been renewed: "
-                           "a timer that does not run, or a server that still has the old one.",
+      mtasts_judge_text(j,
+                        "Renew it now and reload the %s. Find out why it has not been renewed: "
+                        "a timer that does not run, or a server that still has the old one.",
                         server)};
 }
 
@@ -155,8 +158,9 @@ mtasts_certificate_words(const struct mtasts_judgement *j, enum mtasts_certifica
   case MTASTS_CERTIFICATE_NAME:
     return (struct mtasts_certificate_words){
         mtasts_judge_text(j, "No DNS name of the certificate covers %s.", host),
-        mtasts_judge_text(j, "It has %s; it needs \"%s\" as a subjectAltName. Get one with that "
-                             "name, or let the %s choose the right one by SNI.",
+        mtasts_judge_text(j,
+                          "It has %s; it needs \"%s\" as a subjectAltName. Get one with that "
+                          "name, or let the %s choose the right one by SNI.",
                           list_names(j, certificate), host, server)};
   case MTASTS_CERTIFICATE_EXPIRING:
   case MTASTS_CERTIFICATE_NEAR_END:

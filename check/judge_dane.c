@@ -96,8 +96,9 @@ static void judge_match(const struct mtasts_judgement *j, const struct mtasts_se
   if (first)
     mtasts_judge_add(
         j, MTASTS_FOUND_DANE_MISMATCH, MTASTS_SEVERITY_ERROR, name_of(j, mx),
-        mtasts_judge_text(j, "No TLSA record matches what %s presents at %s: senders that use DANE "
-                             "defer mail.",
+        mtasts_judge_text(j,
+                          "No TLSA record matches what %s presents at %s: senders that use DANE "
+                          "defer mail.",
                           mtasts_judge_shown(j, mx->host), list),
         mtasts_judge_text(j,
                           "Publish the record for the present key:\n%s\nBefore the next change of "
@@ -110,8 +111,9 @@ static void judge_bogus(const struct mtasts_judgement *j, const char *name, cons
   if (mtasts_judge_bogus(answer))
     mtasts_judge_add(
         j, MTASTS_FOUND_DANE_BOGUS, MTASTS_SEVERITY_ERROR, name,
-        mtasts_judge_text(j, "DNSSEC validation of the %s answer fails%s: senders that validate "
-                             "defer mail.",
+        mtasts_judge_text(j,
+                          "DNSSEC validation of the %s answer fails%s: senders that validate "
+                          "defer mail.",
                           type, mtasts_judge_detail(j, answer->detail)),
         "Repair the signatures of the zone: sign it again, and see that the DS record in the "
         "parent zone belongs to a key in use.");

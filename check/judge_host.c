@@ -5,7 +5,7 @@
 #include "judge_private.h"
 #include "span.h"
 
-#define BIT(found) (1U << ((found) - MTASTS_FOUND_HOST_NO_ADDRESS))
+#define BIT(found) (1U << ((found)-MTASTS_FOUND_HOST_NO_ADDRESS))
 
 /* "text/plain", parameters and case free (RFC 8461 section 3.2). */
 static bool is_text_plain(struct mtasts_span type) {
@@ -82,8 +82,7 @@ static bool read_body(struct mtasts_judgement *j, struct mtasts_judged_fetch *fe
   if (!store)
     return no_memory(j);
   fetch->read = true;
-  fetch->valid =
-      mtasts_policy_parse(body, store, &fetch->policy, &fetch->report) == MTASTS_OK;
+  fetch->valid = mtasts_policy_parse(body, store, &fetch->policy, &fetch->report) == MTASTS_OK;
   return true;
 }
 
@@ -127,8 +126,9 @@ static struct mtasts_certificate_words words_of_tls(const struct mtasts_judgemen
         "Enable TLS 1.2 and TLS 1.3 in the web server; RFC 8461 wants at least 1.2."};
   return (struct mtasts_certificate_words){
       mtasts_judge_text(j, "The TLS handshake on port 443 fails%s.", detail),
-      mtasts_judge_text(j, "Let the web server listen with TLS on port 443 and have a certificate "
-                           "for %s. What was received%s.",
+      mtasts_judge_text(j,
+                        "Let the web server listen with TLS on port 443 and have a certificate "
+                        "for %s. What was received%s.",
                         j->policy_host, *detail ? detail : ": nothing")};
 }
 
@@ -145,8 +145,9 @@ static struct mtasts_certificate_words words_of_http(const struct mtasts_judgeme
   if (found == MTASTS_FOUND_HTTP_STATUS)
     return (struct mtasts_certificate_words){
         mtasts_judge_text(j, "The status of the answer is %ld, not 200.", https->status),
-        mtasts_judge_text(j, "Serve the policy as a plain file at %s (for example from "
-                             "www/.well-known/mta-sts.txt, readable for the web server).",
+        mtasts_judge_text(j,
+                          "Serve the policy as a plain file at %s (for example from "
+                          "www/.well-known/mta-sts.txt, readable for the web server).",
                           j->url)};
   if (found == MTASTS_FOUND_HTTP_MEDIA_TYPE)
     return (struct mtasts_certificate_words){
@@ -223,18 +224,19 @@ static void say_unreachable(const struct mtasts_judgement *j, bool some_answer) 
       continue;
     const char *detail = mtasts_judge_detail(j, https->detail);
     if (!some_answer) {
-      mtasts_judge_add(j, MTASTS_FOUND_HOST_UNREACHABLE, MTASTS_SEVERITY_ERROR, j->policy_host,
-                       mtasts_judge_text(j, "No address accepts a connection on port 443%s.",
-                                         detail),
-                       "Start the web server, let it listen on port 443 of each address, and open "
-                       "the firewall for it.");
+      mtasts_judge_add(
+          j, MTASTS_FOUND_HOST_UNREACHABLE, MTASTS_SEVERITY_ERROR, j->policy_host,
+          mtasts_judge_text(j, "No address accepts a connection on port 443%s.", detail),
+          "Start the web server, let it listen on port 443 of each address, and open "
+          "the firewall for it.");
       return;
     }
     mtasts_judge_add(
         j, MTASTS_FOUND_HOST_ADDRESS_UNREACHABLE, MTASTS_SEVERITY_WARNING,
         mtasts_judge_place(j, j->policy_host, &https->address),
-        mtasts_judge_text(j, "This address accepts no connection on port 443%s; senders that begin "
-                             "with it fail or wait.",
+        mtasts_judge_text(j,
+                          "This address accepts no connection on port 443%s; senders that begin "
+                          "with it fail or wait.",
                           detail),
         "Let the web server serve this address as well, or remove its record from the DNS.");
   }
@@ -262,8 +264,9 @@ static void say_addresses(const struct mtasts_judgement *j) {
   else if (mtasts_judge_no_address(addresses))
     mtasts_judge_add(j, MTASTS_FOUND_HOST_NO_ADDRESS, MTASTS_SEVERITY_ERROR, j->policy_host,
                      "The policy host has no address.",
-                     mtasts_judge_text(j, "Publish the address of the web server, or an alias:\n"
-                                          "%s. IN A ADDRESS\n%s. IN CNAME HOST.",
+                     mtasts_judge_text(j,
+                                       "Publish the address of the web server, or an alias:\n"
+                                       "%s. IN A ADDRESS\n%s. IN CNAME HOST.",
                                        j->policy_host, j->policy_host));
 }
 
@@ -292,10 +295,10 @@ static void say_differs(const struct mtasts_judgement *j) {
                              differ(&first->policy, &fetch->policy) ? " (differs)" : "");
   }
   if (found)
-    mtasts_judge_add(j, MTASTS_FOUND_HTTP_DIFFERS, MTASTS_SEVERITY_ERROR, j->url,
-                     "The addresses of the policy host serve different policies.",
-                     mtasts_judge_text(j, "Deploy the same policy to all of them. They serve:%s",
-                                       list));
+    mtasts_judge_add(
+        j, MTASTS_FOUND_HTTP_DIFFERS, MTASTS_SEVERITY_ERROR, j->url,
+        "The addresses of the policy host serve different policies.",
+        mtasts_judge_text(j, "Deploy the same policy to all of them. They serve:%s", list));
 }
 
 void mtasts_judge_host(const struct mtasts_judgement *j) {

@@ -25,16 +25,17 @@ static void judge_set(const struct mtasts_judgement *j) {
   } else if (seen->null_mx && seen->mx_count > 0) {
     add(j, MTASTS_FOUND_MX_NULL_AND_OTHERS, MTASTS_SEVERITY_ERROR,
         "There is a null MX (\"0 .\") beside other MX records.",
-        mtasts_judge_text(j, "Remove the record \"%s. IN MX 0 .\", or all others if the domain is "
-                             "to take no mail.",
+        mtasts_judge_text(j,
+                          "Remove the record \"%s. IN MX 0 .\", or all others if the domain is "
+                          "to take no mail.",
                           j->domain));
   } else if (seen->null_mx) {
-    add(j, MTASTS_FOUND_MX_NULL, severity_of_none(j),
-        "The domain has a null MX: it takes no mail.",
-        mtasts_judge_is_active(j) ? "Remove the policy and its record (by way of mode none), or the "
-                                    "null MX if mail is to come."
-                                  : "Nothing has to be done if no mail is to come.");
-  } else if (seen->implicit_mx && seen->mx_count > 0) {
+    add(j, MTASTS_FOUND_MX_NULL, severity_of_none(j), "The domain has a null MX: it takes no mail.",
+        mtasts_judge_is_active(j)
+            ? "Remove the policy and its record (by way of mode none), or the "
+              "null MX if mail is to come."
+            : "Nothing has to be done if no mail is to come.");
+  } else if (seen->implicit_mx && seen->mx_count > 0 && seen->mx[0].addresses.count > 0) {
     add(j, MTASTS_FOUND_MX_IMPLICIT, MTASTS_SEVERITY_INFO,
         "There is no MX record, but an address: the domain is its own MX.",
         mtasts_judge_text(j, "Better publish one, as in\n%s. IN MX 10 %s.", j->domain, j->domain));
@@ -76,8 +77,9 @@ static void judge_addresses(const struct mtasts_judgement *j, const struct mtast
   else if (mtasts_judge_no_address(addresses))
     mtasts_judge_add(j, MTASTS_FOUND_MX_NO_ADDRESS, mtasts_judge_severity_l(j), host,
                      "This MX host has neither A nor AAAA.",
-                     mtasts_judge_text(j, "Publish its address, or remove the MX record:\n%s. IN A "
-                                          "ADDRESS",
+                     mtasts_judge_text(j,
+                                       "Publish its address, or remove the MX record:\n%s. IN A "
+                                       "ADDRESS",
                                        host));
   for (size_t i = 0; i < mx->server_count; i++)
     private_count += mx->servers[i].private_address;
@@ -103,8 +105,9 @@ static void judge_host(const struct mtasts_judgement *j, const struct mtasts_see
   if (mx->addresses.alias.data && !j->seen->implicit_mx)
     mtasts_judge_add(j, MTASTS_FOUND_MX_CNAME, MTASTS_SEVERITY_WARNING, host,
                      "This MX host is an alias (CNAME): some senders refuse it.",
-                     mtasts_judge_text(j, "Let the MX record hold the name it points to, \"%s\"; "
-                                          "before that, add it to the policy.",
+                     mtasts_judge_text(j,
+                                       "Let the MX record hold the name it points to, \"%s\"; "
+                                       "before that, add it to the policy.",
                                        mtasts_judge_shown(j, mx->addresses.alias)));
   judge_addresses(j, mx, host);
 }

@@ -57,8 +57,9 @@ static const char *remedy_of(const struct mtasts_judgement *j,
     return mtasts_judge_text(j, "Add a line for each MX host of today:%s", mx_lines(j));
   case MTASTS_POLICY_FAULT_MX:
     return mtasts_judge_text(
-        j, "Give each pattern an \"mx:\" line of its own. A pattern is a host name, or \"*.\" and "
-           "a domain, in A-labels. Today's hosts:%s",
+        j,
+        "Give each pattern an \"mx:\" line of its own. A pattern is a host name, or \"*.\" and "
+        "a domain, in A-labels. Today's hosts:%s",
         mx_lines(j));
   case MTASTS_POLICY_FAULT_NONE:
   case MTASTS_POLICY_FAULT_GRAMMAR:
@@ -69,8 +70,9 @@ static const char *remedy_of(const struct mtasts_judgement *j,
   case MTASTS_POLICY_FAULT_MAX_AGE_LONG:
     break;
   }
-  return mtasts_judge_text(j, "Correct line %u, \"%s\": each line is a field name, a colon and a "
-                              "value, without comments or blank lines.",
+  return mtasts_judge_text(j,
+                           "Correct line %u, \"%s\": each line is a field name, a colon and a "
+                           "value, without comments or blank lines.",
                            error->line, line);
 }
 
@@ -160,9 +162,10 @@ static void say_mode(const struct mtasts_judgement *j) {
     add(j, MTASTS_FOUND_POLICY_MODE_NONE, severity, line,
         "The mode is none: the domain has given MTA-STS up.",
         mtasts_judge_text(
-            j, "Keep record and policy until the max_age of the policy before has run out since "
-               "\"none\" was published; then remove the record, and last of all the policy. With "
-               "this max_age every sender that asks has forgotten after %s.",
+            j,
+            "Keep record and policy until the max_age of the policy before has run out since "
+            "\"none\" was published; then remove the record, and last of all the policy. With "
+            "this max_age every sender that asks has forgotten after %s.",
             mtasts_judge_period(j, j->policy->max_age)));
 }
 

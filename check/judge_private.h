@@ -42,7 +42,7 @@ struct mtasts_judgement {
   const char *new_id; /* one that may be published next */
 
   enum mtasts_judged_record record;
-  struct mtasts_record id; /* VALID */
+  struct mtasts_record id;                   /* VALID */
   const struct mtasts_judged_fetch *fetches; /* one for each address of the policy host */
   size_t fetch_count;
   const struct mtasts_judged_fetch *governing; /* the fetch that `policy` is of, or NULL */
@@ -51,14 +51,14 @@ struct mtasts_judgement {
 
 /* the groups */
 
-void mtasts_judge_record(struct mtasts_judgement *j);         /* sets record and id */
-void mtasts_judge_fetch(struct mtasts_judgement *j);          /* sets fetches and policy; silent */
-void mtasts_judge_host(const struct mtasts_judgement *j);     /* host.*, http.* */
-void mtasts_judge_policy(const struct mtasts_judgement *j);   /* policy.* */
-void mtasts_judge_mx(const struct mtasts_judgement *j);       /* mx.* */
-void mtasts_judge_smtp(const struct mtasts_judgement *j);     /* smtp.*, check.no-route */
-void mtasts_judge_dane(const struct mtasts_judgement *j);     /* dane.* */
-void mtasts_judge_tlsrpt(const struct mtasts_judgement *j);   /* tlsrpt.* */
+void mtasts_judge_record(struct mtasts_judgement *j);       /* sets record and id */
+void mtasts_judge_fetch(struct mtasts_judgement *j);        /* sets fetches and policy; silent */
+void mtasts_judge_host(const struct mtasts_judgement *j);   /* host.*, http.* */
+void mtasts_judge_policy(const struct mtasts_judgement *j); /* policy.* */
+void mtasts_judge_mx(const struct mtasts_judgement *j);     /* mx.* */
+void mtasts_judge_smtp(const struct mtasts_judgement *j);   /* smtp.*, check.no-route */
+void mtasts_judge_dane(const struct mtasts_judgement *j);   /* dane.* */
+void mtasts_judge_tlsrpt(const struct mtasts_judgement *j); /* tlsrpt.* */
 void mtasts_judge_change(const struct mtasts_judgement *j, struct mtasts_memory *memory);
 void mtasts_judge_unannounced(const struct mtasts_judgement *j, bool vanished);
 

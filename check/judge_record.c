@@ -72,8 +72,10 @@ static void say_multiple(const struct mtasts_judgement *j, size_t found) {
   }
   add(j, MTASTS_FOUND_RECORD_MULTIPLE, MTASTS_SEVERITY_ERROR,
       mtasts_judge_text(j, "%zu records begin with v=STSv1: senders take none of them.", found),
-      mtasts_judge_text(j, "Keep the one that belongs to the served policy; remove the other of "
-                           "these:%s", list));
+      mtasts_judge_text(j,
+                        "Keep the one that belongs to the served policy; remove the other of "
+                        "these:%s",
+                        list));
 }
 
 static void say_fields(const struct mtasts_judgement *j, struct mtasts_span fields) {
@@ -160,8 +162,9 @@ void mtasts_judge_record(struct mtasts_judgement *j) {
 void mtasts_judge_unannounced(const struct mtasts_judgement *j, bool vanished) {
   if (j->policy && !vanished)
     add(j, MTASTS_FOUND_RECORD_POLICY_UNANNOUNCED, MTASTS_SEVERITY_WARNING,
-        mtasts_judge_text(j, "A valid policy (mode %s) is served, but no record announces it: "
-                             "senders never see it.",
+        mtasts_judge_text(j,
+                          "A valid policy (mode %s) is served, but no record announces it: "
+                          "senders never see it.",
                           mtasts_mode_name(j->policy->mode)),
         mtasts_judge_text(j, "Publish the record:\n%s", mtasts_judge_record_line(j)));
 }

@@ -46,8 +46,8 @@ static void judge_certificate(const struct visit *visit) {
                                                       : fault != MTASTS_CERTIFICATE_WEAK;
     struct mtasts_certificate_words words =
         mtasts_certificate_words(j, fault, certificate, visit->host, "mail server");
-    add(visit, table[i].found,
-        grave ? mtasts_judge_severity_m(j) : MTASTS_SEVERITY_WARNING, words.message, words.remedy);
+    add(visit, table[i].found, grave ? mtasts_judge_severity_m(j) : MTASTS_SEVERITY_WARNING,
+        words.message, words.remedy);
   }
 }
 
