@@ -133,14 +133,16 @@ static void judge_host(const struct mtasts_judgement *j, const struct mtasts_see
                      "Sign the zone with DNSSEC, or remove the TLSA records.");
   if (!is_secure(j, tlsa))
     return;
-  if (is_usable(tlsa))
-    judge_match(j, mx);
-  else
-    mtasts_judge_add(
-        j, MTASTS_FOUND_DANE_UNUSABLE, MTASTS_SEVERITY_WARNING, name_of(j, mx),
-        "No TLSA record is of a kind that senders use (usage 2 or 3, known selector and type).",
-        mtasts_judge_text(j, "Publish one of the kind 3 1 1, as this for the present key:\n%s",
-                          record_line(j, mx, NULL)));
+  if (is_usable(tlsa)) {
+    if (j->seen->smtp)
+      judge_match(j, mx);
+    return;
+  }
+  mtasts_judge_add(
+      j, MTASTS_FOUND_DANE_UNUSABLE, MTASTS_SEVERITY_WARNING, name_of(j, mx),
+      "No TLSA record is of a kind that senders use (usage 2 or 3, known selector and type).",
+      mtasts_judge_text(j, "Publish one of the kind 3 1 1, as this for the present key:\n%s",
+                        record_line(j, mx, NULL)));
 }
 
 void mtasts_judge_dane(const struct mtasts_judgement *j) {

@@ -27,8 +27,10 @@ static bool looks_like_ours(struct mtasts_span text) {
     mtasts_span_drop(&version, 1);
     mtasts_span_skip_wsp(&version);
     if (mtasts_span_take(&version, '=')) {
+      mtasts_span_skip_wsp(&version);
       mtasts_span_cut(&version, ';', &text);
-      return holds(text, word, &at);
+      mtasts_span_cut(&text, ' ', &version);
+      return holds(version, word, &at);
     }
   }
   while (holds(text, word, &at)) {

@@ -7,11 +7,15 @@
  * this function. */
 bool mtasts_record_begin(struct mtasts_span *txt) {
   const struct mtasts_span version = MTASTS_SPAN("v=STSv1");
-  if (!mtasts_span_starts(*txt, version))
+  struct mtasts_span rest = *txt;
+  if (!mtasts_span_starts(rest, version))
     return false;
-  mtasts_span_drop(txt, version.len);
-  mtasts_span_skip_wsp(txt);
-  return mtasts_span_take(txt, ';');
+  mtasts_span_drop(&rest, version.len);
+  mtasts_span_skip_wsp(&rest);
+  if (!mtasts_span_take(&rest, ';'))
+    return false;
+  *txt = rest;
+  return true;
 }
 
 /* RFC 8461 section 3.1: the records MUST be US-ASCII, and its grammar has no control character
