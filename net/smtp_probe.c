@@ -240,7 +240,7 @@ static void take_greeting(struct mtasts_smtp_probe *probe) {
 
 static void take_ehlo(struct mtasts_smtp_probe *probe) {
   keep_reply(probe);
-  if (probe->reply.code / 100 != 2) {
+  if (probe->reply.code != 250) {
     take_refusal(probe);
     return;
   }
