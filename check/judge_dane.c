@@ -134,7 +134,10 @@ static void judge_host(const struct mtasts_judgement *j, const struct mtasts_see
   if (!is_secure(j, tlsa))
     return;
   if (is_usable(tlsa)) {
-    if (j->seen->smtp)
+    /* A sender that uses DANE names the TLSA base domain by SNI (RFC 7672 section 8.1). If the MX
+     * host is an alias of it, another certificate than here may be presented. */
+    if (j->seen->smtp &&
+        (!mx->tlsa.name.data || mtasts_span_equal_nocase(tlsa_base(mx->tlsa.name), mx->host)))
       judge_match(j, mx);
     return;
   }
