@@ -139,11 +139,12 @@ static void judge_texts(struct mtasts_judgement *j) {
     judge_one(j, one);
   } else if (odd.data) {
     j->record = MTASTS_JUDGED_VERSION;
-    say_version(j, odd);
   } else {
     j->record = MTASTS_JUDGED_ABSENT;
     say_absent(j);
   }
+  if (odd.data)
+    say_version(j, odd);
   if (found > 0 && txt->answer.ttl > TTL_LONG)
     add(j, MTASTS_FOUND_RECORD_TTL_LONG, MTASTS_SEVERITY_WARNING,
         mtasts_judge_text(j, "The record's TTL is %u s: senders see a new policy as late as that.",
