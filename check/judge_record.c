@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "judge_private.h"
-#include "record.h"
+#include "record_fields.h"
 #include "span.h"
 
 enum {
