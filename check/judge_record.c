@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "judge_private.h"
-#include "record.h"
+#include "record_fields.h"
 #include "span.h"
 
 enum {
@@ -49,8 +49,7 @@ static void add(const struct mtasts_judgement *j, enum mtasts_found found,
 static void say_absent(const struct mtasts_judgement *j) {
   add(j, MTASTS_FOUND_RECORD_ABSENT, MTASTS_SEVERITY_INFO,
       "There is no MTA-STS record: the domain does not use MTA-STS.",
-      mtasts_judge_text(j,
-                        "To begin, serve a policy with \"mode: testing\" at %s, then publish\n%s",
+      mtasts_judge_text(j, "Serve a policy with \"mode: testing\" at %s to begin, then publish\n%s",
                         j->url, mtasts_judge_record_line(j)));
 }
 
