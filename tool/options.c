@@ -51,6 +51,11 @@ static const struct known {
     {"csv", "report show", AT(csv), FLAG, 0},
     {"html", "report show", AT(html), TEXT, 0},
     {"fail-over", "report show", AT(fail_over), TEXT, 0},
+    {"no-smtp", "check", AT(no_smtp), FLAG, 0},
+    {"expect", "check", AT(expect), TEXT, 0},
+    {"state", "check", AT(state), TEXT, 0},
+    {"timeout", "check", AT(timeout), TEXT, 0},
+    {"helo", "check", AT(helo), TEXT, 0},
 #undef AT
 };
 
