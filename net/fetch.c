@@ -76,12 +76,9 @@ static void free_event(struct event *event) {
 }
 
 static void fetch_free(struct mtasts_fetch *fetch) {
-  struct attempt *next;
   LIST_REMOVE(fetch, link);
-  for (struct attempt *attempt = LIST_FIRST(&fetch->attempts); attempt; attempt = next) {
-    next = LIST_NEXT(attempt, link);
-    attempt_free(attempt);
-  }
+  while (!LIST_EMPTY(&fetch->attempts))
+    attempt_free(LIST_FIRST(&fetch->attempts));
   mtasts_connector_free(fetch->connector);
   free_event(fetch->welcome);
   free_event(fetch->unsecured);

@@ -193,22 +193,6 @@ static void evaluate_end(const struct mtasts_response *response, CURLcode result
     evaluate_length(response, result, answer);
 }
 
-/* The proxy's answer to CONNECT; 0: none. */
-static long proxy_status(const struct mtasts_response *response) {
-  long status = 0;
-  if (response->by_proxy)
-    curl_easy_getinfo(response->easy, CURLINFO_HTTP_CONNECTCODE, &status);
-  return status;
-}
-
-/* By these two a proxy says that the next server failed (RFC 9110 sections 15.6.3 and 15.6.5). Any
- * other refusal is its own. */
-bool mtasts_response_proxy_fails(const struct mtasts_response *response) {
-  long status = proxy_status(response);
-  return response->by_proxy && !response->connected && status != BAD_GATEWAY &&
-         status != GATEWAY_TIMEOUT;
-}
-
 bool mtasts_response_is_whole(const struct mtasts_response *response, CURLcode result) {
   struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_NONE};
   if (!has_ended(response, result) || !response->in_body || response->too_large ||
@@ -230,6 +214,22 @@ size_t mtasts_response_field(const struct mtasts_response *response, const char 
        count++)
     mtasts_strbuf_printf(&text, "%s%s", count > 0 ? ", " : "", field->value);
   return count;
+}
+
+/* The proxy's answer to CONNECT; 0: none. */
+static long proxy_status(const struct mtasts_response *response) {
+  long status = 0;
+  if (response->by_proxy)
+    curl_easy_getinfo(response->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  return status;
+}
+
+/* By these two a proxy says that the next server failed (RFC 9110 sections 15.6.3 and 15.6.5). Any
+ * other refusal is its own. */
+bool mtasts_response_proxy_fails(const struct mtasts_response *response) {
+  long status = proxy_status(response);
+  return response->by_proxy && !response->connected && status != BAD_GATEWAY &&
+         status != GATEWAY_TIMEOUT;
 }
 
 /* Describes how far the fetch got before its timeout. */
