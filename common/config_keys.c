@@ -171,6 +171,17 @@ static const char *read_mailbox(const struct mtasts_config_key *key, const char 
   return read_text(key, text, out);
 }
 
+/* A mail address or a policy domain. */
+static const char *read_suppressed(const struct mtasts_config_key *key, const char *text,
+                                   void *out) {
+  struct mtasts_domain domain;
+  if (strchr(text, '@'))
+    return read_mailbox(key, text, out);
+  return mtasts_domain_from_text(mtasts_span_of(text), &domain) == MTASTS_OK
+             ? read_text(key, text, out)
+             : "is neither a mail address nor a domain";
+}
+
 /* ftext of RFC 5322 section 3.6.8. */
 static const char *read_header(const struct mtasts_config_key *key, const char *text, void *out) {
   size_t len = strlen(text);
@@ -296,6 +307,8 @@ const struct mtasts_config_key mtasts_config_keys[] = {
   {"outcome", "socket", "/run/mtasts/tlsrpt.sock", read_socket, AT(outcome.socket)},
   {"outcome", "record", "true", read_flag, AT(outcome.record)},
   {"outcome", "keep_days", "30", read_count, AT(outcome.keep_days), .min = 1, .max = 3650},
+  {"outcome", "directory", "", read_path_or_none, AT(outcome.directory)},
+  {"outcome", "max_size", "8589934592", read_size, AT(outcome.max_size), .min = 1 << 20, .max = 1ULL << 44},
   {"outcome", "mode", "0660", read_mode, AT(outcome.access.mode)},
   {"outcome", "group", "", read_gid, AT(outcome.access.gid)},
   {"metrics", "listen", "", read_endpoint_or_none, AT(metrics.listen)},
@@ -315,10 +328,12 @@ const struct mtasts_config_key mtasts_config_keys[] = {
   {"milter", "local_domains", "", read_domain, AT(milter.local_domains), STRINGS},
   {"milter", "relayhost", "", read_hop, AT(milter.relayhost)},
   {"report", "organization", "", read_text, AT(report.organization)},
-  {"report", "contact", "", read_text, AT(report.contact)},
+  {"report", "contact", "", read_mailbox, AT(report.contact)},
   {"report", "from", "", read_mailbox, AT(report.from)},
   {"report", "sendmail", "/usr/sbin/sendmail", read_path, AT(report.sendmail)},
+  {"report", "timeout", "60", read_count, AT(report.timeout), .min = 1, .max = 3600},
   {"report", "success", "true", read_flag, AT(report.success)},
+  {"report", "suppress", "", read_suppressed, AT(report.suppress), STRINGS},
   {"shared", "url", "", read_shared, AT(shared.url)},
   {"shared", "timeout", "0.2", read_count, AT(shared.timeout), .decimals = 3, .min = 1, .max = 60000},
   {"override", "mode", NULL, read_choice, DRAFT(mode), .choices = mode_words},
