@@ -32,8 +32,8 @@ struct mtasts_built_report {
 };
 
 /* False: no memory. */
-bool mtasts_report_build(const struct mtasts_report_site *site,
-                         const struct mtasts_day_report *day, struct mtasts_built_report *built);
+bool mtasts_report_build(const struct mtasts_report_site *site, const struct mtasts_day_report *day,
+                         struct mtasts_built_report *built);
 void mtasts_built_report_free(struct mtasts_built_report *built);
 
 #endif
