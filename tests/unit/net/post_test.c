@@ -36,7 +36,7 @@ static const struct post_case cases[] = {
     {{.host = "abrupt.example", .response = OK "\r\n", .manner = HTTPS_ABRUPT}, true, ""},
     {{.host = "only-interim.example", .response = "HTTP/1.1 103 Early\r\n\r\n"},
      false,
-     "only-interim.example ended the connection before its answer"},
+     "only-interim.example: Empty reply"},
     {{.host = "cut.example", .response = OK "Server: "},
      false,
      "cut.example ended the connection before its answer"},
