@@ -166,12 +166,12 @@ struct mtasts_config {
   } milter;
   struct {
     const char *organization;
-    const char *contact;            /* mail address; its domain is the submitter */
-    const char *from;               /* mail address */
+    const char *contact;            /* an address (addr_spec.h) or "" */
+    const char *from;               /* likewise */
     const char *sendmail;           /* path */
-    uint32_t timeout;               /* seconds that sendmail may take */
+    uint32_t timeout;               /* seconds that sendmail may take for a report */
     bool success;                   /* report successful sessions too */
-    struct mtasts_strings suppress; /* mail addresses and policy domains that get nothing */
+    struct mtasts_strings suppress; /* addresses and policy domains that get no report */
   } report;
   struct {
     const char *url;  /* redis://HOST:PORT/DB or unix:PATH */
