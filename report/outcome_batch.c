@@ -106,6 +106,15 @@ uint64_t mtasts_outcome_batch_merge(struct mtasts_outcome_batch *batch,
   return refused;
 }
 
+uint64_t mtasts_outcome_batch_drop(struct mtasts_outcome_batch *batch) {
+  uint64_t sessions = 0;
+  for (const struct mtasts_batched_outcome *item = batch ? batch->first : NULL; item;
+       item = item->after)
+    sessions += item->count;
+  mtasts_outcome_batch_free(batch);
+  return sessions;
+}
+
 uint32_t mtasts_outcome_batch_day(const struct mtasts_outcome_batch *batch) {
   return batch->day;
 }
