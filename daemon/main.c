@@ -89,7 +89,7 @@ static void log_warnings(const struct mtasts_config *config) {
 }
 
 static void log_stats(const struct daemon *daemon, const char *event) {
-  char text[MTASTS_LOG_LINE_MAX / 2];
+  char text[MTASTS_LOG_LINE_MAX * 3 / 4];
   size_t len = mtasts_stats_text(&daemon->stats, text, sizeof text);
   mtasts_log(MTASTS_LOG_INFO, "%s %.*s", event, (int)len, text);
 }

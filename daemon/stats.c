@@ -58,20 +58,17 @@ const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS] = {
                                         "Datagrams that were not outcomes."},
     [MTASTS_COUNT_OUTCOME_RECORDED] = {"outcomes_recorded", "mtasts_outcomes_recorded_total",
                                        "Outcomes written to the store."},
-    [MTASTS_COUNT_REFUSED_EMPTY] = {"outcomes_empty", refused, refused_help,
-                                    .label = "reason=\"empty\""},
-    [MTASTS_COUNT_REFUSED_OVERSIZED] = {"outcomes_oversized", refused, refused_help,
+    [MTASTS_COUNT_REFUSED_EMPTY] = {NULL, refused, refused_help, .label = "reason=\"empty\""},
+    [MTASTS_COUNT_REFUSED_OVERSIZED] = {NULL, refused, refused_help,
                                         .label = "reason=\"oversized\""},
-    [MTASTS_COUNT_REFUSED_NO_OBJECT] = {"outcomes_no_object", refused, refused_help,
+    [MTASTS_COUNT_REFUSED_NO_OBJECT] = {NULL, refused, refused_help,
                                         .label = "reason=\"no-object\""},
-    [MTASTS_COUNT_REFUSED_VERSION] = {"outcomes_bad_version", refused, refused_help,
+    [MTASTS_COUNT_REFUSED_VERSION] = {NULL, refused, refused_help,
                                       .label = "reason=\"bad-version\""},
-    [MTASTS_COUNT_REFUSED_DOMAIN] = {"outcomes_bad_domain", refused, refused_help,
-                                     .label = "reason=\"bad-domain\""},
-    [MTASTS_COUNT_REFUSED_TYPE] = {"outcomes_bad_policy_type", refused, refused_help,
+    [MTASTS_COUNT_REFUSED_DOMAIN] = {NULL, refused, refused_help, .label = "reason=\"bad-domain\""},
+    [MTASTS_COUNT_REFUSED_TYPE] = {NULL, refused, refused_help,
                                    .label = "reason=\"bad-policy-type\""},
-    [MTASTS_COUNT_REFUSED_FLAG] = {"outcomes_bad_flag", refused, refused_help,
-                                   .label = "reason=\"bad-flag\""},
+    [MTASTS_COUNT_REFUSED_FLAG] = {NULL, refused, refused_help, .label = "reason=\"bad-flag\""},
     [MTASTS_COUNT_REFUSED_NO_ROOM] = {"outcomes_no_room", refused, refused_help,
                                       .label = "reason=\"no-room\""},
     [MTASTS_COUNT_RECHECKS] = {"rechecks", "mtasts_rechecks_total",
@@ -119,8 +116,9 @@ static unsigned long long waits(const struct mtasts_stats *stats, int kind) {
 size_t mtasts_stats_text(const struct mtasts_stats *stats, char *out, size_t size) {
   struct mtasts_strbuf text = {.data = out, .size = size};
   for (enum mtasts_counter i = 0; i < MTASTS_COUNTERS; i++)
-    mtasts_strbuf_printf(&text, "%s\"%s\":%llu", i == 0 ? "{" : ",", mtasts_counter_words[i].key,
-                         mtasts_count_get(stats, i));
+    if (mtasts_counter_words[i].key)
+      mtasts_strbuf_printf(&text, "%s\"%s\":%llu", i == 0 ? "{" : ",", mtasts_counter_words[i].key,
+                           mtasts_count_get(stats, i));
   mtasts_strbuf_printf(&text, ",\"waited_ms\":%llu,\"waits\":{",
                        atomic_load_explicit(&stats->waited, memory_order_relaxed));
   for (int i = 0; i < MTASTS_WAITS; i++)

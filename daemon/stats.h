@@ -62,7 +62,7 @@ enum mtasts_counter {
 
 /* The external names of a counter, a row for each. */
 struct mtasts_counter_words {
-  const char *key;        /* in the reply of `stats` */
+  const char *key;        /* in the reply of `stats`; NULL: not there */
   const char *metric;     /* for Prometheus; several in a row may share one */
   const char *help;       /* of the metric */
   enum mtasts_error type; /* the label that distinguishes those; NONE: no label */
