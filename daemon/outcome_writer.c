@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,13 +26,15 @@ enum {
   AGAIN_MS = 1000,       /* until a failed write is tried again */
   TICK_MS = 10000,       /* between looks for days to drop */
   EVEN_BEFORE_DROP = 60, /* seconds */
+  BLOCKS_FEW = 64,       /* free ones of a file system that is full */
 };
 
 struct mtasts_outcome_writer {
   struct mtasts_snapshot *snapshot;
   struct mtasts_queue *inbox;
   struct mtasts_stats *stats;
-  char directory[PATH_MAX];
+  char directory[PATH_MAX];                     /* of the store, */
+  uint64_t max_size;                            /* and its bytes, as configured */
   struct mtasts_outcome_store *store;           /* NULL: not open */
   struct mtasts_outcome_batch *held[HELD_DAYS]; /* not written yet, each of another day */
   size_t held_count;
@@ -139,10 +142,17 @@ static void take_stats(struct mtasts_outcome_writer *writer) {
   mtasts_count_set(writer->stats, MTASTS_COUNT_OUTCOME_DAYS, stats.days);
 }
 
+/* LMDB reports a disk that is full as an input or output error, if a part of a write fits. */
+static int reason_of(const char *directory, int number) {
+  struct statvfs disk;
+  bool full = number == EIO && statvfs(directory, &disk) == 0 && disk.f_bavail < BLOCKS_FEW;
+  return full ? ENOSPC : number;
+}
+
 /* After a failure the environment is opened again: LMDB may have given it up. */
 static void fail(struct mtasts_outcome_writer *writer, enum mtasts_status status) {
   char error[MTASTS_ERROR_TEXT];
-  int number = errno;
+  int number = reason_of(writer->directory, errno);
   snprintf(error, sizeof error, "%.900s: cannot be written: %s", writer->directory,
            status == MTASTS_FULL ? "it is full; raise outcome.max_size"
                                  : mtasts_env_reason(status, number));
@@ -201,10 +211,13 @@ static void configure(struct mtasts_outcome_writer *writer, struct mtasts_snapsh
   char directory[PATH_MAX];
   mtasts_snapshot_unref(writer->snapshot);
   writer->snapshot = snapshot;
-  if (!mtasts_outcome_directory(snapshot->config, directory, sizeof directory) ||
-      strcmp(directory, writer->directory) == 0)
-    return; /* a path that is too long fails when the store is opened */
+  if (!mtasts_outcome_directory(snapshot->config, directory, sizeof directory))
+    directory[0] = '\0'; /* it fails when the store is opened */
+  if (strcmp(directory, writer->directory) == 0 &&
+      snapshot->config->outcome.max_size == writer->max_size)
+    return;
   close_store(writer);
+  writer->max_size = snapshot->config->outcome.max_size;
   memcpy(writer->directory, directory, sizeof directory);
 }
 
