@@ -61,8 +61,8 @@ static void drop(struct mtasts_span line) {
   uint32_t keep = (uint32_t)number(&line);
   bool more = mtasts_day_number(it.now) > keep;
   while (more)
-    CU_ASSERT_EQUAL_FATAL(mtasts_outcome_store_drop(it.store, mtasts_day_number(it.now) - keep, &more),
-                          MTASTS_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        mtasts_outcome_store_drop(it.store, mtasts_day_number(it.now) - keep, &more), MTASTS_OK);
 }
 
 static void check_sum(struct mtasts_span line) {
