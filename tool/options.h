@@ -40,6 +40,9 @@ struct mtasts_options {
   char *day; /* report build, send, status */
   char *dir; /* report build */
 
+  bool no_smtp; /* check */
+  char *expect, *state, *timeout, *helo;
+
   struct mtasts_option_values arguments; /* the command's arguments */
 };
 
