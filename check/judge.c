@@ -248,6 +248,7 @@ static void judge_resolver(const struct mtasts_judgement *j) {
 void mtasts_judge(const struct mtasts_observation *seen, const struct mtasts_judge_options *options,
                   struct mtasts_memory *memory, struct mtasts_findings *findings) {
   struct mtasts_judgement j = begin(seen, options, findings);
+  j.memory = memory;
   if (seen->resolver_dead) {
     judge_resolver(&j);
     return;
