@@ -192,7 +192,7 @@ static uint32_t line_of_pattern(struct mtasts_span body, struct mtasts_span patt
   for (uint32_t number = 1; body.len > 0; number++) {
     struct mtasts_span line;
     struct mtasts_span name;
-    char text[MTASTS_DOMAIN_MAX];
+    char text[MTASTS_DOMAIN_MAX] = "";
     mtasts_span_cut(&body, '\n', &line);
     if (line.len > 0 && line.data[line.len - 1] == '\r')
       line.len--;
