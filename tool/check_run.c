@@ -197,8 +197,10 @@ int mtasts_check_run(const struct mtasts_check_request *request,
   struct mtasts_cache_access access = {0};
   /* The user that root becomes is the one who may write the memories. */
   struct mtasts_options options = *request->options;
-  if (request->state)
+  if (request->state) {
     options.cache = (char *)(uintptr_t)request->state;
+    mtasts_memory_make_above(request->state);
+  }
   *results = (struct mtasts_check_results){.count = 0};
   int code = mtasts_cache_access_load(&options, MTASTS_CACHE_ACCESS_CREATE, &access);
   if (code == MTASTS_EXIT_OK)
