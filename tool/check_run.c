@@ -133,10 +133,11 @@ static int no_memory(void) {
 
 static void show_progress(void *context, size_t ended, size_t known) {
   const double *started = context;
-  char line[80];
-  if (mtasts_seconds() - *started < PROGRESS_AFTER)
+  double seconds = mtasts_seconds() - *started;
+  char line[64];
+  if (seconds < PROGRESS_AFTER)
     return;
-  snprintf(line, sizeof line, "checking: %zu of %zu answers", ended, known);
+  snprintf(line, sizeof line, "checking: %zu of %zu answers, %.0f s", ended, known, seconds);
   mtasts_passing_line(line);
 }
 
