@@ -14,7 +14,7 @@ enum {
   NESTING_MAX = 8,       /* gzip in mail in gzip … */
   HELD_MAX = 44 << 20,   /* bytes of all buffers beside the input and the JSON values */
   WORK_FIRST = 64 << 20, /* bytes that any input may inflate to, and */
-  WORK_FACTOR = 100,     /* this many more for each of its bytes */
+  WORK_FACTOR = 25,      /* this many more for each of its bytes */
   PARTS_MAX = 250000,    /* JSON texts and parts of mail that are read of one input or message */
   DMARC_SEEN = 4096,     /* bytes in which the first element of XML is looked for */
 };
@@ -42,7 +42,6 @@ struct mtasts_finder {
   uint64_t work;  /* bytes that were inflated of this input */
   size_t held;
   uint64_t message;          /* that is being read */
-  unsigned replaced;         /* texts of this input with numbers that are too large */
   struct mtasts_span domain; /* that the message names */
   unsigned nesting;
   size_t events_of_mail;
@@ -88,18 +87,26 @@ static struct mtasts_span text_of(struct mtasts_span bytes) {
   return bytes;
 }
 
+/* UTF-16 that begins with `{`, as JSON does? */
+static bool is_utf16_json(struct mtasts_span bytes) {
+  if (mtasts_span_starts(bytes, MTASTS_SPAN("\xFF\xFE")) ||
+      mtasts_span_starts(bytes, MTASTS_SPAN("\xFE\xFF")))
+    mtasts_span_drop(&bytes, 2);
+  return bytes.len >= 2 && ((bytes.data[0] == '{' && bytes.data[1] == '\0') ||
+                            (bytes.data[0] == '\0' && bytes.data[1] == '{'));
+}
+
 static bool is_utf16(struct mtasts_span bytes) {
-  if (bytes.len < 2)
-    return false;
-  unsigned char first = (unsigned char)bytes.data[0];
-  unsigned char second = (unsigned char)bytes.data[1];
-  return (first == 0xff && second == 0xfe) || (first == 0xfe && second == 0xff) ||
-         (first == '{' && second == 0) || (first == 0 && second == '{');
+  return mtasts_span_starts(bytes, MTASTS_SPAN("\xFF\xFE")) ||
+         mtasts_span_starts(bytes, MTASTS_SPAN("\xFE\xFF")) || is_utf16_json(bytes);
 }
 
 static bool is_dmarc(struct mtasts_span text) {
   size_t seen = text.len < DMARC_SEEN ? text.len : DMARC_SEEN;
-  return text.len > 0 && text.data[0] == '<' && memmem(text.data, seen, "<feedback", 9);
+  if (text.len == 0 || text.data[0] != '<')
+    return false;
+  /* The element may have a prefix of its name space. */
+  return memmem(text.data, seen, "<feedback", 9) || memmem(text.data, seen, ":feedback", 9);
 }
 
 static enum kind kind_of(struct mtasts_span bytes) {
@@ -109,7 +116,8 @@ static enum kind kind_of(struct mtasts_span bytes) {
   if (mtasts_is_gzip(bytes))
     return KIND_GZIP;
   if (mtasts_span_starts(bytes, MTASTS_SPAN("PK\x03\x04")) ||
-      mtasts_span_starts(bytes, MTASTS_SPAN("PK\x05\x06")))
+      mtasts_span_starts(bytes, MTASTS_SPAN("PK\x05\x06")) ||
+      mtasts_span_starts(bytes, MTASTS_SPAN("PK\x07\x08")))
     return KIND_ZIP;
   if (is_utf16(bytes))
     return KIND_UTF16;
@@ -127,14 +135,18 @@ static enum kind kind_of(struct mtasts_span bytes) {
 static void read_texts(struct mtasts_finder *finder, struct mtasts_span text) {
   char error[MTASTS_JSON_ERROR_SIZE];
   json_t *root;
+  bool halves;
   while (text.len > 0 && text.data[0] == '{') {
     struct mtasts_span start = text;
     if (!may_read(finder))
       return;
-    if (!mtasts_json_text_take(&text, &finder->replaced, &root, error)) {
+    if (!mtasts_json_text_take(&text, &halves, &root, error)) {
       reject(finder, "%s", error);
       return;
     }
+    if (halves)
+      finder->events->warn(finder->context, finder->message,
+                           "an escape of half a character (a surrogate) is read as U+FFFD");
     struct mtasts_found found = {root, {start.data, start.len - text.len}, finder->domain};
     finder->events_of_mail++;
     finder->events->report(finder->context, finder->message, &found);
@@ -224,7 +236,8 @@ static struct mtasts_span domain_of_mail(struct mtasts_span message) {
 static void judge_leaf(void *context, struct mtasts_span bytes) {
   struct mtasts_finder *finder = context;
   enum kind kind = kind_of(bytes);
-  if ((kind == KIND_GZIP || kind == KIND_JSON || kind == KIND_ZIP || kind == KIND_DMARC) &&
+  if ((kind == KIND_GZIP || kind == KIND_JSON || kind == KIND_ZIP || kind == KIND_DMARC ||
+       is_utf16_json(bytes)) &&
       may_read(finder))
     judge(finder, bytes);
 }
@@ -389,5 +402,4 @@ void mtasts_finder_end(struct mtasts_finder *finder) {
   finder->input = finder->work = 0;
   finder->held = 0;
   finder->parts = 0;
-  finder->replaced = 0;
 }

@@ -16,7 +16,7 @@ enum {
   CHART_WIDTH = 1000, /* units of the drawing, which is stretched to the page */
   CHART_HEIGHT = 200,
   CALENDAR_DAYS = 800, /* in a longer period, days without a report take no room */
-  ROWS_MAX = 200,
+  ROWS_MAX = 1000,
 };
 
 /* text */

@@ -249,8 +249,11 @@ static uint64_t count_at(struct mtasts_report_parser *parser, const json_t *obje
 
 static struct mtasts_span mx_of(struct mtasts_report_parser *parser, const json_t *detail) {
   const json_t *value = json_object_get(detail, "receiving-mx-hostname");
-  if (!value && (value = json_object_get(detail, "receiving-mx-host-name")))
+  const json_t *other = json_object_get(detail, "receiving-mx-host-name");
+  if (!json_is_string(value) && other) {
+    value = other;
     warn(parser, WARN_MX_SPELLING, "receiving-mx-host-name is read as receiving-mx-hostname");
+  }
   return name_of(parser, string_of(value));
 }
 
@@ -398,9 +401,9 @@ static bool date_at(struct mtasts_report_parser *parser, const json_t *range, co
                     struct mtasts_span *text, int64_t *seconds) {
   *text = text_at(range, key);
   enum mtasts_instant instant = mtasts_instant_parse(*text, seconds);
-  if (instant == MTASTS_INSTANT_NO_ZONE)
+  if (instant == MTASTS_INSTANT_NO_ZONE || instant == MTASTS_INSTANT_SPACE_NO_ZONE)
     warn(parser, WARN_NO_ZONE, "%s has no time zone: UTC is taken", key);
-  if (instant == MTASTS_INSTANT_SPACE)
+  if (instant == MTASTS_INSTANT_SPACE || instant == MTASTS_INSTANT_SPACE_NO_ZONE)
     warn(parser, WARN_SPACE, "%s has a space for the T of RFC 3339", key);
   return instant != MTASTS_INSTANT_WRONG;
 }

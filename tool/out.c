@@ -27,7 +27,7 @@ void mtasts_out_init(bool no_color) {
 }
 
 void mtasts_print_error(const char *what, const char *why, ...) {
-  char shown[1024];
+  char shown[8192]; /* a path may be long */
   char sentence[1024];
   char safe[2048];
   va_list arguments;

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -29,8 +30,8 @@
 
 enum {
   READ_BYTES = 1 << 16,
-  NOTES_SHOWN = 1000, /* of one file, on standard error */
-  NOTES_MAX = 10000,  /* rejected inputs and warnings that --json lists, each */
+  NOTES_SHOWN = 50000, /* of one file, on standard error */
+  NOTES_MAX = 50000,   /* rejected inputs and warnings that --json lists, each */
 };
 
 /* `digits` / `unit`, exactly as it was written. */
@@ -63,7 +64,7 @@ struct show {
 /* what is noted of an input */
 
 struct input_name {
-  char text[512];
+  char text[PATH_MAX + 24]; /* a path, and the number of a message in it */
 };
 
 static struct input_name name_of(const struct show *show, uint64_t message) {

@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     parser = mtasts_report_parser_new();
     require(parser != NULL);
   }
-  if (!mtasts_json_text_take(&text, &(unsigned){0}, &root, error))
+  if (!mtasts_json_text_take(&text, &(bool){false}, &root, error))
     return 0;
   if (json_is_object(root) && !mtasts_report_parse(parser, root, MTASTS_SPAN("mail.example"),
                                                    take_warning, &warnings, &report)) {
