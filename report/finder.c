@@ -43,6 +43,9 @@ struct mtasts_finder {
   size_t held;
   uint64_t message;          /* that is being read */
   struct mtasts_span domain; /* that the message names */
+  struct mtasts_span authserv_id;
+  struct mtasts_signature signature; /* of the outermost message */
+  unsigned messages;                 /* around what is read */
   unsigned nesting;
   size_t events_of_mail;
   uint32_t parts; /* that were read of this input, or of this message of an mbox */
@@ -147,7 +150,12 @@ static void read_texts(struct mtasts_finder *finder, struct mtasts_span text) {
     if (halves)
       finder->events->warn(finder->context, finder->message,
                            "an escape of half a character (a surrogate) is read as U+FFFD");
-    struct mtasts_found found = {root, {start.data, start.len - text.len}, finder->domain};
+    struct mtasts_found found = {
+        .root = root,
+        .text = {start.data, start.len - text.len},
+        .domain = finder->domain,
+        .signature = finder->signature,
+    };
     finder->events_of_mail++;
     finder->events->report(finder->context, finder->message, &found);
     json_decref(root);
@@ -233,13 +241,18 @@ static struct mtasts_span domain_of_mail(struct mtasts_span message) {
 }
 
 /* A part that is no report and resembles none is passed over. */
-static void judge_leaf(void *context, struct mtasts_span bytes) {
+static void judge_leaf(void *context, struct mtasts_span bytes, bool inner) {
   struct mtasts_finder *finder = context;
+  struct mtasts_signature signature = finder->signature;
   enum kind kind = kind_of(bytes);
   if ((kind == KIND_GZIP || kind == KIND_JSON || kind == KIND_ZIP || kind == KIND_DMARC ||
        is_utf16_json(bytes)) &&
-      may_read(finder))
+      may_read(finder)) {
+    if (inner) /* the signature is that of the message around it */
+      finder->signature = (struct mtasts_signature){0};
     judge(finder, bytes);
+    finder->signature = signature;
+  }
 }
 
 static void read_mail(struct mtasts_finder *finder, struct mtasts_span message) {
@@ -249,9 +262,15 @@ static void read_mail(struct mtasts_finder *finder, struct mtasts_span message) 
     reject_large(finder, "the message");
     return;
   }
+  struct mtasts_signature signature = finder->signature;
   finder->domain = domain_of_mail(message);
+  finder->signature = (struct mtasts_signature){0};
+  if (finder->messages++ == 0)
+    finder->signature = mtasts_signature_read(message, finder->authserv_id);
   enum mtasts_mail status = mtasts_mail_leaves(message, judge_leaf, finder);
+  finder->messages--;
   finder->domain = outer;
+  finder->signature = signature;
   if (status == MTASTS_MAIL_TOO_DEEP)
     reject(finder, "parts of the message are nested deeper than %d", MTASTS_MAIL_DEPTH);
   else if (status == MTASTS_MAIL_TOO_LARGE)
@@ -340,6 +359,10 @@ struct mtasts_finder *mtasts_finder_new(const struct mtasts_finder_events *event
   if (finder)
     *finder = (struct mtasts_finder){.events = events, .context = context};
   return finder;
+}
+
+void mtasts_finder_authserv_id(struct mtasts_finder *finder, struct mtasts_span authserv_id) {
+  finder->authserv_id = authserv_id;
 }
 
 void mtasts_finder_free(struct mtasts_finder *finder) {

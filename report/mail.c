@@ -15,6 +15,7 @@ enum {
 struct walk {
   mtasts_mail_leaf_fn *leaf;
   void *context;
+  size_t inner;   /* messages around what is walked, but for the outermost */
   size_t decoded; /* bytes that decoded parts hold now */
   size_t work;    /* bytes of multiparts that may still be searched for delimiters */
   enum mtasts_mail status;
@@ -65,14 +66,18 @@ static bool take_field(struct mtasts_span *rest, struct mtasts_span *field) {
   return true;
 }
 
-bool mtasts_mail_field(struct mtasts_span message, const char *name, struct mtasts_span *body) {
+bool mtasts_mail_next_field(struct mtasts_span *rest, const char *name, struct mtasts_span *body) {
   struct mtasts_span wanted = {name, strlen(name)};
   struct mtasts_span field;
   struct mtasts_span found;
-  while (take_field(&message, &field))
+  while (take_field(rest, &field))
     if (split_field(field, &found, body) && mtasts_mime_equal(found, wanted))
       return true;
   return false;
+}
+
+bool mtasts_mail_field(struct mtasts_span message, const char *name, struct mtasts_span *body) {
+  return mtasts_mail_next_field(&message, name, body);
 }
 
 /* bodies */
@@ -191,12 +196,15 @@ static void walk_body(struct walk *walk, const struct mtasts_mime_type *type,
     return;
   if (type->kind == MTASTS_MIME_MESSAGE)
     drop_before_header(&body);
-  if (type->kind == MTASTS_MIME_MESSAGE && mtasts_mail_begins(body))
+  if (type->kind == MTASTS_MIME_MESSAGE && mtasts_mail_begins(body)) {
+    walk->inner++;
     walk_part(walk, body, MTASTS_MIME_LEAF, depth + 1);
-  else if (encoding != MTASTS_MIME_IDENTITY)
+    walk->inner--;
+  } else if (encoding != MTASTS_MIME_IDENTITY) {
     walk_decoded(walk, type, encoding, body, depth);
-  else
-    walk->leaf(walk->context, body);
+  } else {
+    walk->leaf(walk->context, body, walk->inner > 0);
+  }
 }
 
 /* kind: what the part is if it does not say. */

@@ -257,17 +257,25 @@ static void put_bar(FILE *stream, double share, bool good) {
           good ? " g" : "", share * 100);
 }
 
-static void put_row(FILE *stream, const struct mtasts_show_table *table,
+static void put_row(FILE *stream, const struct mtasts_sums *sums,
+                    const struct mtasts_show_table *table,
                     const struct mtasts_count *count, uint64_t total) {
   fputs("<tr><th scope=\"row\">", stream);
   put_name(stream, count->name);
-  const struct mtasts_advice *result =
-      strcmp(table->word, "result") == 0 ? mtasts_advice_find(count->name) : NULL;
-  if (result) {
+  struct mtasts_advice result;
+  if (strcmp(table->word, "result") == 0 && mtasts_advice_find(count->name, &result)) {
     fputs("<span class=\"advice\">", stream);
-    put(stream, result->meaning);
+    put(stream, result.meaning);
     putc(' ', stream);
-    put(stream, result->remedy);
+    put(stream, result.remedy);
+    fputs("</span>", stream);
+  }
+  struct mtasts_span name = strcmp(table->word, "source") == 0
+                                ? mtasts_address_name(sums->names, count->name)
+                                : (struct mtasts_span){"", 0};
+  if (name.len > 0) {
+    fputs("<span class=\"advice\">", stream);
+    put_text(stream, name);
     fputs("</span>", stream);
   }
   fputs("</th>", stream);
@@ -311,12 +319,38 @@ static bool put_table(FILE *stream, const struct mtasts_sums *sums, enum mtasts_
   fprintf(stream, "<h2>%s</h2>\n", heading);
   put_columns(stream, table);
   for (size_t i = 0; i < tally->used && i < ROWS_MAX; i++)
-    put_row(stream, table, counts[i], total);
+    put_row(stream, sums, table, counts[i], total);
   fputs("</tbody>\n</table>\n", stream);
   if (tally->used == 0)
     fputs("<p class=\"dim\">None.</p>\n", stream);
   if (tally->used > ROWS_MAX)
     fprintf(stream, "<p class=\"dim\">and %zu more</p>\n", tally->used - ROWS_MAX);
+  free(counts);
+  return true;
+}
+
+/* Only if the receiving host says anything of signatures. */
+static bool put_signatures(FILE *stream, const struct mtasts_sums *sums) {
+  const struct mtasts_policy_counts *tally = &sums->signatures;
+  const struct mtasts_count **counts = mtasts_tally_sorted(tally, MTASTS_LARGEST);
+  if (!counts)
+    return tally->used == 0;
+  fputs("<h2>Signatures of reports</h2>\n<table>\n<thead><tr><th scope=\"col\">Reporter</th>"
+        "<th scope=\"col\">signed by</th><th scope=\"col\" class=\"n\">signed</th>"
+        "<th scope=\"col\" class=\"n\">not signed</th></tr></thead>\n<tbody>\n",
+        stream);
+  for (size_t i = 0; i < tally->used && i < ROWS_MAX; i++) {
+    fputs("<tr><th scope=\"row\">", stream);
+    put_name(stream, mtasts_count_part(counts[i], 0));
+    fputs("</th><td>", stream);
+    put_text(stream, mtasts_count_part(counts[i], 1));
+    fputs("</td><td class=\"n\">", stream);
+    put_number(stream, counts[i]->successful);
+    fputs("</td><td class=\"n\">", stream);
+    put_number(stream, counts[i]->failed);
+    fputs("</td></tr>\n", stream);
+  }
+  fputs("</tbody>\n</table>\n", stream);
   free(counts);
   return true;
 }
@@ -351,6 +385,8 @@ bool mtasts_page_write(FILE *stream, const struct mtasts_page *page) {
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
     if (!put_table(stream, page->sums, tables[i].by, tables[i].heading))
       return false;
+  if (!put_signatures(stream, page->sums))
+    return false;
   put_end(stream, page);
   return true;
 }

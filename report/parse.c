@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "advice.h"
 #include "instant.h"
@@ -116,6 +117,27 @@ static bool element_room(struct mtasts_report_parser *parser, void **elements, s
 
 /* warnings */
 
+/* Where it stands how it should be. */
+static const char *section_of(enum warning kind) {
+  switch (kind) {
+  case WARN_NO_ZONE:
+  case WARN_SPACE:
+    return "RFC 8460 section 4.4, RFC 3339 section 5.6";
+  case WARN_RESULT_TYPE:
+    return "RFC 8460 section 4.3";
+  case WARN_COUNT_FORM:
+  case WARN_COUNT_WRONG:
+  case WARN_DATE_MISSING:
+  case WARN_DATE_ORDER:
+  case WARN_POLICY_TYPE:
+  case WARN_MX_SPELLING:
+  case WARN_SHAPE:
+  case WARN_DOMAIN:
+    break;
+  }
+  return "RFC 8460 section 4.4";
+}
+
 __attribute__((format(printf, 3, 4))) static void warn(struct mtasts_report_parser *parser,
                                                        enum warning kind, const char *format, ...) {
   char text[384];
@@ -126,6 +148,8 @@ __attribute__((format(printf, 3, 4))) static void warn(struct mtasts_report_pars
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
+  size_t len = strlen(text);
+  snprintf(text + len, sizeof text - len, " (%s)", section_of(kind));
   parser->warn(parser->context, text);
 }
 
@@ -280,8 +304,8 @@ static bool add_detail(struct mtasts_report_parser *parser, const json_t *value)
   };
   if (detail->result.len == 0)
     warn(parser, WARN_RESULT_TYPE, "result-type is missing");
-  else if (!mtasts_advice_find(detail->result))
-    warn(parser, WARN_RESULT_TYPE, "result-type %s is none of RFC 8460 section 4.3",
+  else if (!mtasts_advice_known(detail->result))
+    warn(parser, WARN_RESULT_TYPE, "result-type %s is unknown",
          shown(detail->result).text);
   return true;
 }
@@ -336,7 +360,7 @@ static struct mtasts_span type_of(struct mtasts_report_parser *parser, const jso
   else if (!mtasts_span_equal(type, MTASTS_SPAN("sts")) &&
            !mtasts_span_equal(type, MTASTS_SPAN("tlsa")) &&
            !mtasts_span_equal(type, MTASTS_SPAN("no-policy-found")))
-    warn(parser, WARN_POLICY_TYPE, "policy-type %s is none of RFC 8460 section 4.4",
+    warn(parser, WARN_POLICY_TYPE, "policy-type %s is unknown",
          shown(type).text);
   return type;
 }

@@ -51,6 +51,16 @@ static const struct known {
     {"csv", "report show", AT(csv), FLAG, 0},
     {"html", "report show", AT(html), TEXT, 0},
     {"fail-over", "report show", AT(fail_over), TEXT, 0},
+    {"reverse-dns", "report show", AT(reverse_dns), FLAG, 0},
+    {"against", "report show", AT(against), TEXT, 0},
+    {"explain", "report show", AT(explain), FLAG, 0},
+    {"prometheus", "report show", AT(prometheus), FLAG, 0},
+    {"authserv-id", "report show", AT(authserv_id), TEXT, 0},
+    {"authserv-id", "report watch", AT(authserv_id), TEXT, 0},
+    {"fail-over", "report watch", AT(fail_over), TEXT, 0},
+    {"state", "report watch", AT(state), TEXT, 0},
+    {"command", "report watch", AT(command), TEXT, 0},
+    {"mail", "report watch", AT(mail), TEXT, 0},
 #undef AT
 };
 

@@ -35,8 +35,9 @@ struct mtasts_options {
   struct mtasts_option_values mx;
   struct mtasts_option_values filters; /* cache list */
 
-  bool failures, csv; /* report show */
-  char *since, *until, *domain, *by, *html, *fail_over;
+  bool failures, csv, reverse_dns, prometheus; /* report show, which takes `explain` too */
+  char *since, *until, *domain, *by, *html, *fail_over, *against, *authserv_id;
+  char *state, *command, *mail; /* report watch, which takes the two above too */
 
   struct mtasts_option_values arguments; /* the command's arguments */
 };

@@ -419,7 +419,7 @@ done
 t 'a page of nothing' 0 '.*' '' report show --html none.html nothing
 is 'a page of nothing, closed' '0 [] []' "$(python3 page.py none.html)"
 mkdir pages
-t 'a page for each domain' 0 '.*' "$(one 'none of RFC 8460')" report show --html pages a.json f2.json evil
+t 'a page for each domain' 0 '.*' "$(one 'is unknown')" report show --html pages a.json f2.json evil
 is 'their names' 'clean.example.html example.com.html index.html' "$(cd pages && echo [!d]*)"
 "$MTASTS" report show --failures --html failing/ f2.json >/dev/null
 is 'pages of domains with failures' 'example.com.html index.html' "$(cd failing && echo *)"

@@ -535,6 +535,8 @@ fi
 
 # shellcheck source=/dev/null
 . "$here/report.sh"
+# shellcheck source=/dev/null
+. "$here/report_views.sh"
 
 if [ "$(id -u)" = 0 ]; then # who may do anything: be somebody else
   cp "$MTASTS" mtasts
