@@ -163,9 +163,10 @@ static void say_ready(const struct findings *findings, struct mtasts_span domain
   unsigned long long days = days_between(since, testing->last + MTASTS_DAY_SECONDS);
   if (days < TESTING_DAYS)
     return;
+  size_t reporters = reporters_of(sums, domain, MTASTS_SPAN("sts"), &last);
   say(&finding, "Publish the policy with mode: enforce and a new id.",
-      "%.*s: testing, %llu days without a failure, %zu reporter(s): ready for enforce.",
-      shown(domain), domain.data, days, reporters_of(sums, domain, MTASTS_SPAN("sts"), &last));
+      "%.*s: testing, %llu days without a failure, %zu reporter%s: ready for enforce.",
+      shown(domain), domain.data, days, reporters, reporters == 1 ? "" : "s");
   findings->finding(findings->context, &finding);
 }
 
