@@ -65,5 +65,6 @@ bool mtasts_limit_over_times(const struct mtasts_report_limit *limit,
   double usual = before->failed > 0 ? (double)before->failed : 1;
   double all_before = (double)before->failed + (double)before->successful;
   return limit->given && limit->times && all > 0 && all_before > 0 &&
+         failed * (double)limit->unit > (double)limit->digits &&
          failed / all * (double)limit->unit > usual / all_before * (double)limit->digits;
 }

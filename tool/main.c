@@ -18,7 +18,8 @@ static const struct mtasts_command *const commands[] = {
     &mtasts_command_cache_stats,   &mtasts_command_cache_remove, &mtasts_command_cache_clear,
     &mtasts_command_cache_expire,  &mtasts_command_cache_verify, &mtasts_command_cache_compact,
     &mtasts_command_cache_backup,  &mtasts_command_cache_export, &mtasts_command_cache_import,
-    &mtasts_command_cache_salvage, &mtasts_command_report_show,  NULL,
+    &mtasts_command_cache_salvage, &mtasts_command_report_show,
+    &mtasts_command_report_watch,  NULL,
 };
 enum {
   NAME_MAX_BYTES = 32, /* bytes of two words and a space; longer words are no command */

@@ -168,11 +168,11 @@ static bool take_report(void *context, const struct mtasts_read_report *read) {
 
 int mtasts_report_explain(const struct mtasts_options *options,
                           const struct mtasts_report_filter *filter) {
-  struct explain explain = {.options = options, .filter = filter, .quirks = json_array()};
+  struct explain explain = {.options = options, .filter = filter};
   int code = MTASTS_EXIT_MEMORY;
-  struct mtasts_report_reader *reader =
-      explain.quirks ? mtasts_report_reader_new(take_report, &explain, false) : NULL;
-  if (reader) {
+  struct mtasts_report_reader *reader = mtasts_report_reader_new(take_report, &explain, false);
+  explain.quirks = json_array();
+  if (reader && explain.quirks) {
     mtasts_report_reader_authserv_id(reader, options->authserv_id);
     mtasts_report_reader_on_warning(reader, add_quirk);
     code = mtasts_report_reader_run(reader, &options->arguments);

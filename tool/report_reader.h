@@ -3,6 +3,8 @@
  *
  * What is no report, and what is read with a warning, is noted: a line each on standard error, or
  * in the lists for JSON. The same report twice is counted, and handed over once. Threads: one.
+ *
+ * The first reader must be made before any other use of jansson (json_text.h).
  */
 #ifndef MTASTS_TOOL_REPORT_READER_H
 #define MTASTS_TOOL_REPORT_READER_H
