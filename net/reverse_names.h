@@ -17,7 +17,8 @@ enum {
 };
 
 /* The name to ask for, "1.2.0.192.in-addr.arpa". Returns false if the text is no address, or none
- * that is globally routable. An IPv4 address inside of an IPv6 one (mapped) is asked for as IPv4. */
+ * that is globally routable. An IPv4 address inside of an IPv6 one (mapped) is asked for as IPv4.
+ */
 bool mtasts_reverse_query(struct mtasts_span address, char query[MTASTS_REVERSE_QUERY]);
 
 struct mtasts_reverse_name {

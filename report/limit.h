@@ -25,8 +25,9 @@ bool mtasts_limit_read(const char *text, struct mtasts_report_limit *limit);
 bool mtasts_limit_over_percent(const struct mtasts_report_limit *limit,
                                const struct mtasts_session_sums *sessions);
 
-/* Is the share that failed larger than that multiple of the share that failed before? If none failed
- * before, one is taken to have. False without sessions of both, and if the limit is no multiple. */
+/* Is the share that failed larger than that multiple of the share that failed before? If none
+ * failed before, one is taken to have. False without sessions of both, if the limit is no multiple,
+ * and if no more sessions failed than the multiple says: of few, one is many. */
 bool mtasts_limit_over_times(const struct mtasts_report_limit *limit,
                              const struct mtasts_session_sums *sessions,
                              const struct mtasts_session_sums *before);

@@ -25,7 +25,8 @@ enum mtasts_mail {
   MTASTS_MAIL_NO_MEMORY,
 };
 
-/* The bytes are the walker's, and last for the call. inner: they are in a message in the message. */
+/* The bytes are the walker's, and last for the call. inner: they are in a message in the message.
+ */
 typedef void mtasts_mail_leaf_fn(void *context, struct mtasts_span bytes, bool inner);
 
 /* Calls back for each leaf in order. What could not be read is left out, the rest goes on; the

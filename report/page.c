@@ -221,9 +221,8 @@ static double place_of(const struct chart *chart, size_t i) {
 static void put_mark(FILE *stream, const struct chart *chart, size_t i, const char *kind,
                      double bottom, double height) {
   double width = step_of(chart) > 3 ? step_of(chart) * 0.86 : step_of(chart);
-  fprintf(stream,
-          "<rect class=\"%s\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" />", kind,
-          place_of(chart, i), CHART_HEIGHT - bottom - height, width, height);
+  fprintf(stream, "<rect class=\"%s\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" />",
+          kind, place_of(chart, i), CHART_HEIGHT - bottom - height, width, height);
 }
 
 static void put_day(FILE *stream, const struct chart *chart, size_t i) {
@@ -251,12 +250,12 @@ static void put_failed_day(FILE *stream, const struct chart *chart, size_t i) {
   fputs("</g>\n", stream);
 }
 
-/* Begins a drawing; its accessible name follows, and a `"`. */
-static void begin_drawing(FILE *stream) {
+/* name: its accessible name, which needs no escapes. */
+static void begin_drawing(FILE *stream, const char *name) {
   fprintf(stream,
-          "<svg role=\"img\" viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" "
-          "xmlns=\"http://www.w3.org/2000/svg\" aria-label=\"",
-          CHART_WIDTH, CHART_HEIGHT);
+          "<svg role=\"img\" aria-label=\"%s\" viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" "
+          "xmlns=\"http://www.w3.org/2000/svg\">\n",
+          name, CHART_WIDTH, CHART_HEIGHT);
 }
 
 /* The first and the last day, and what stands between them. */
@@ -268,10 +267,11 @@ static void put_ends(FILE *stream, const struct chart *chart, const char *betwee
 }
 
 static void put_session_chart(FILE *stream, const struct chart *chart) {
+  char name[128];
+  snprintf(name, sizeof name, "Sessions a day, %zu days, at most %.0f sessions in one",
+           chart->count, chart->most);
   fputs("<h2>Sessions a day</h2>\n", stream);
-  begin_drawing(stream);
-  fprintf(stream, "Sessions a day, %zu days, at most %.0f sessions in one\">\n", chart->count,
-          chart->most);
+  begin_drawing(stream, name);
   for (size_t i = 0; i < chart->count; i++)
     put_day(stream, chart, i);
   fputs("</svg>\n", stream);
@@ -284,12 +284,13 @@ static void put_session_chart(FILE *stream, const struct chart *chart) {
 /* The few sessions that fail are not seen beside those that succeed. */
 static void put_failure_chart(FILE *stream, const struct chart *chart) {
   char most[64];
+  char name[128];
   if (chart->worst <= 0)
     return;
   snprintf(most, sizeof most, "at most %.2f %% in a day", chart->worst * 100);
   fputs("<h2>Share of sessions that failed, a day</h2>\n", stream);
-  begin_drawing(stream);
-  fprintf(stream, "Share of sessions that failed, a day: %s\">\n", most);
+  snprintf(name, sizeof name, "Share of sessions that failed, a day: %s", most);
+  begin_drawing(stream, name);
   for (size_t i = 0; i < chart->count; i++)
     put_failed_day(stream, chart, i);
   fputs("</svg>\n", stream);
@@ -316,8 +317,8 @@ static void put_bar(FILE *stream, double share, bool good) {
 }
 
 static void put_row(FILE *stream, const struct mtasts_sums *sums,
-                    const struct mtasts_show_table *table,
-                    const struct mtasts_count *count, uint64_t total) {
+                    const struct mtasts_show_table *table, const struct mtasts_count *count,
+                    uint64_t total) {
   fputs("<tr><th scope=\"row\">", stream);
   put_name(stream, count->name);
   struct mtasts_advice result;
@@ -352,10 +353,10 @@ static void put_row(FILE *stream, const struct mtasts_sums *sums,
   fputs("</tr>\n", stream);
 }
 
-static void put_columns(FILE *stream, const struct mtasts_show_table *table,
-                        const char *heading) {
-  fprintf(stream, "<div class=\"scroll\"><table aria-label=\"%s\">\n<thead><tr><th scope=\"col\">%s</th>", heading,
-          table->title);
+static void put_columns(FILE *stream, const struct mtasts_show_table *table, const char *heading) {
+  fprintf(stream,
+          "<div class=\"scroll\"><table aria-label=\"%s\">\n<thead><tr><th scope=\"col\">%s</th>",
+          heading, table->title);
   if (!table->details)
     fputs("<th scope=\"col\" class=\"n\">successful</th>", stream);
   fprintf(
@@ -395,7 +396,8 @@ static bool put_signatures(FILE *stream, const struct mtasts_sums *sums) {
   const struct mtasts_count **counts = mtasts_tally_sorted(tally, MTASTS_LARGEST);
   if (!counts)
     return tally->used == 0;
-  fputs("<h2>Signatures of reports</h2>\n<div class=\"scroll\"><table aria-label=\"Signatures of reports\">\n<thead><tr><th scope=\"col\">Reporter</th>"
+  fputs("<h2>Signatures of reports</h2>\n<div class=\"scroll\"><table aria-label=\"Signatures of "
+        "reports\">\n<thead><tr><th scope=\"col\">Reporter</th>"
         "<th scope=\"col\">signed by</th><th scope=\"col\" class=\"n\">signed</th>"
         "<th scope=\"col\" class=\"n\">not signed</th></tr></thead>\n<tbody>\n",
         stream);
@@ -458,7 +460,8 @@ bool mtasts_page_index(FILE *stream, const struct mtasts_page *page,
   put_facts(stream, page);
   if (!put_findings(stream, page->sums) || !put_charts(stream, page->sums))
     return false;
-  fputs("<h2>Domains</h2>\n<div class=\"scroll\"><table aria-label=\"Domains\">\n<thead><tr><th scope=\"col\">Domain</th><th scope=\"col\" "
+  fputs("<h2>Domains</h2>\n<div class=\"scroll\"><table aria-label=\"Domains\">\n<thead><tr><th "
+        "scope=\"col\">Domain</th><th scope=\"col\" "
         "class=\"n\">successful</th><th scope=\"col\" class=\"n\">failed</th><th scope=\"col\" "
         "class=\"n\">rate</th><th scope=\"col\" class=\"w\"><span class=\"dim\">successful</span>"
         "</th></tr></thead>\n<tbody>\n",

@@ -305,8 +305,7 @@ static bool add_detail(struct mtasts_report_parser *parser, const json_t *value)
   if (detail->result.len == 0)
     warn(parser, WARN_RESULT_TYPE, "result-type is missing");
   else if (!mtasts_advice_known(detail->result))
-    warn(parser, WARN_RESULT_TYPE, "result-type %s is unknown",
-         shown(detail->result).text);
+    warn(parser, WARN_RESULT_TYPE, "result-type %s is unknown", shown(detail->result).text);
   return true;
 }
 
@@ -360,8 +359,7 @@ static struct mtasts_span type_of(struct mtasts_report_parser *parser, const jso
   else if (!mtasts_span_equal(type, MTASTS_SPAN("sts")) &&
            !mtasts_span_equal(type, MTASTS_SPAN("tlsa")) &&
            !mtasts_span_equal(type, MTASTS_SPAN("no-policy-found")))
-    warn(parser, WARN_POLICY_TYPE, "policy-type %s is unknown",
-         shown(type).text);
+    warn(parser, WARN_POLICY_TYPE, "policy-type %s is unknown", shown(type).text);
   return type;
 }
 

@@ -93,8 +93,8 @@ static void check_details(const struct quirks *quirks, const struct mtasts_repor
 static void check_policy_string(const struct quirks *quirks, const json_t *policy,
                                 const struct mtasts_report_policy *read) {
   const json_t *strings = json_object_get(policy, "policy-string");
-  const char *first = json_string_value(json_is_array(strings) ? json_array_get(strings, 0)
-                                                               : strings);
+  const char *first =
+      json_string_value(json_is_array(strings) ? json_array_get(strings, 0) : strings);
   struct shown name = shown(read->domain);
   bool none = mtasts_span_equal(read->type, MTASTS_SPAN("no-policy-found"));
   if (!none && (!first || !*first))
@@ -113,8 +113,8 @@ static void check_policy_string(const struct quirks *quirks, const json_t *polic
 
 static void check_helo(const struct quirks *quirks, const json_t *details) {
   for (size_t i = 0; i < json_array_size(details); i++) {
-    const char *helo = json_string_value(
-        json_object_get(json_array_get(details, i), "receiving-mx-helo"));
+    const char *helo =
+        json_string_value(json_object_get(json_array_get(details, i), "receiving-mx-helo"));
     if (helo && strpbrk(helo, "\r\n")) {
       say(quirks, "receiving-mx-helo has several lines (RFC 8460 section 4.4: the host name of the "
                   "HELO or EHLO reply)");

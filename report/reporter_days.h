@@ -14,16 +14,17 @@ enum {
 
 struct mtasts_reporter_day {
   struct mtasts_span organization;
-  int64_t first, day; /* its first and its newest day */
-  uint64_t days;      /* with a report, all of them */
+  int64_t first, day;                  /* its first and its newest day */
+  uint64_t days;                       /* with a report, all of them */
   struct mtasts_session_sums sessions; /* of the newest day */
-  uint64_t days_before; /* with a report, among the 28 */
+  uint64_t days_before;                /* with a report, among the 28 */
   struct mtasts_session_sums before;
 };
 
 typedef void mtasts_reporter_day_fn(void *context, const struct mtasts_reporter_day *day);
 
-/* Calls back for each reporter, by name; MTASTS_TALLY_OTHERS is none. Returns false without memory. */
+/* Calls back for each reporter, by name; MTASTS_TALLY_OTHERS is none. Returns false without memory.
+ */
 bool mtasts_reporter_days(const struct mtasts_sums *sums, mtasts_reporter_day_fn *each,
                           void *context);
 

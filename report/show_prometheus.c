@@ -43,8 +43,9 @@ static void put_sessions(FILE *stream, struct mtasts_span domain, uint64_t succe
   put_sample(stream, "sessions", "policy_domain", domain, ",outcome=\"failed\"", failed);
 }
 
-/* Has the name a sample of its own, after so many others? Not that of the others, and none of which characters would be
- * replaced: two such names could become the same one, and Prometheus refuses all of the file. */
+/* Has the name a sample of its own, after so many others? Not that of the others, and none of which
+ * characters would be replaced: two such names could become the same one, and Prometheus refuses
+ * all of the file. */
 static bool is_one(const struct mtasts_count *count, size_t before) {
   enum {
     REPLACEMENT = 0xFFFD

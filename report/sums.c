@@ -53,11 +53,10 @@ bool mtasts_filter_report(const struct mtasts_report_filter *filter,
 /* sums */
 
 static struct mtasts_policy_counts *tally_at(struct mtasts_sums *sums, size_t i) {
-  struct mtasts_policy_counts *const all[] = {&sums->policies,      &sums->results, &sums->sources,
-                                              &sums->reporters,     &sums->mx,      &sums->days,
-                                              &sums->domains,       &sums->modes,   &sums->causes,
-                                              &sums->reporter_days, &sums->views,
-                                              &sums->signatures};
+  struct mtasts_policy_counts *const all[] = {
+      &sums->policies, &sums->results,       &sums->sources, &sums->reporters,
+      &sums->mx,       &sums->days,          &sums->domains, &sums->modes,
+      &sums->causes,   &sums->reporter_days, &sums->views,   &sums->signatures};
   return i < sizeof all / sizeof(struct mtasts_policy_counts *) ? all[i] : NULL;
 }
 

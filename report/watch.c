@@ -36,11 +36,10 @@ static void append(json_t *list, json_t *value, bool *no_memory) {
 static bool is_list(const json_t *list, bool pairs) {
   size_t i;
   const json_t *item;
-  json_array_foreach(list, i, item)
-    if (pairs ? json_array_size(item) != 2 || !json_is_string(json_array_get(item, 0)) ||
-                    !json_is_string(json_array_get(item, 1))
-              : !json_is_string(item))
-      return false;
+  json_array_foreach(list, i, item) if (pairs ? json_array_size(item) != 2 ||
+                                                    !json_is_string(json_array_get(item, 0)) ||
+                                                    !json_is_string(json_array_get(item, 1))
+                                              : !json_is_string(item)) return false;
   return json_is_array(list);
 }
 
@@ -55,10 +54,10 @@ bool mtasts_watch_state_valid(const json_t *state) {
 static bool holds(const json_t *list, struct mtasts_span name) {
   size_t i;
   const json_t *item;
-  json_array_foreach(list, i, item)
-    if (mtasts_span_equal((struct mtasts_span){json_string_value(item), json_string_length(item)},
-                          name))
-      return true;
+  json_array_foreach(list, i,
+                     item) if (mtasts_span_equal((struct mtasts_span){json_string_value(item),
+                                                                      json_string_length(item)},
+                                                 name)) return true;
   return false;
 }
 
@@ -132,8 +131,8 @@ static bool sum_results(const struct mtasts_sums *sums, struct mtasts_policy_cou
 static json_t *look_at_results(struct look *look) {
   struct mtasts_policy_counts now = {.seed = look->watch->sums->causes.seed};
   struct mtasts_policy_counts before = {.seed = look->watch->sums->causes.seed};
-  look->no_memory |= !sum_results(look->watch->sums, &now) ||
-                     !read_pairs(look->watch->before, "results", &before);
+  look->no_memory |=
+      !sum_results(look->watch->sums, &now) || !read_pairs(look->watch->before, "results", &before);
   const struct mtasts_count **sorted = mtasts_tally_sorted(&now, MTASTS_LARGEST);
   for (size_t i = 0; sorted && look->watch->before && i < now.used; i++) {
     struct mtasts_advice advice = {.remedy = ""};

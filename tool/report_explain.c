@@ -53,9 +53,8 @@ static void print_detail(const struct mtasts_report_detail *detail) {
                      detail->result.len > 0 ? detail->result.data : "(no result-type)",
                      detail->source.len > 0 ? ", from " : "", (int)detail->source.len,
                      detail->source.data, detail->mx.len > 0 ? " to " : "", (int)detail->mx.len,
-                     detail->mx.data, detail->address.len > 0 ? " (" : "",
-                     (int)detail->address.len, detail->address.data,
-                     detail->address.len > 0 ? ")" : "");
+                     detail->mx.data, detail->address.len > 0 ? " (" : "", (int)detail->address.len,
+                     detail->address.data, detail->address.len > 0 ? ")" : "");
   if (detail->reason.len > 0)
     mtasts_report_line(8, "reason: %.*s", (int)detail->reason.len, detail->reason.data);
   if (detail->more.len > 0)
@@ -68,8 +67,7 @@ static void print_detail(const struct mtasts_report_detail *detail) {
 
 static void print_policy(const struct mtasts_report_policy *policy) {
   putchar('\n');
-  mtasts_report_line(2, "%.*s%s, policy %.*s%s%.*s: %" PRIu64 " succeeded, %" PRIu64
-                     " failed",
+  mtasts_report_line(2, "%.*s%s, policy %.*s%s%.*s: %" PRIu64 " succeeded, %" PRIu64 " failed",
                      policy->domain.len > 0 ? (int)policy->domain.len : 11,
                      policy->domain.len > 0 ? policy->domain.data : "(no domain)",
                      policy->domain_of_mail ? " (named by the mail)" : "", (int)policy->type.len,
@@ -112,13 +110,12 @@ static void print_report(const struct explain *explain, const struct mtasts_read
 /* JSON */
 
 static json_t *detail_json(const struct mtasts_report_detail *detail) {
-  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "result_type",
-                   mtasts_json_text(detail->result), "sending_mta_ip",
-                   mtasts_json_text(detail->source), "receiving_mx_hostname",
-                   mtasts_json_text(detail->mx), "receiving_ip", mtasts_json_text(detail->address),
-                   "failure_reason_code", mtasts_json_text(detail->reason),
-                   "additional_information", mtasts_json_text(detail->more), "sessions",
-                   (json_int_t)detail->sessions);
+  return json_pack(
+      "{s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "result_type", mtasts_json_text(detail->result),
+      "sending_mta_ip", mtasts_json_text(detail->source), "receiving_mx_hostname",
+      mtasts_json_text(detail->mx), "receiving_ip", mtasts_json_text(detail->address),
+      "failure_reason_code", mtasts_json_text(detail->reason), "additional_information",
+      mtasts_json_text(detail->more), "sessions", (json_int_t)detail->sessions);
 }
 
 static json_t *policy_json(const struct mtasts_report_policy *policy) {

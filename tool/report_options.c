@@ -15,8 +15,8 @@ static bool read_day(const char *text, bool *given, int64_t *day) {
   return *given;
 }
 
-bool mtasts_report_filter_read(const struct mtasts_options *options,
-                               struct mtasts_domain *domain, struct mtasts_report_filter *filter) {
+bool mtasts_report_filter_read(const struct mtasts_options *options, struct mtasts_domain *domain,
+                               struct mtasts_report_filter *filter) {
   const char *text = options->domain;
   filter->failures = options->failures;
   if (!read_day(options->since, &filter->since_given, &filter->since) ||
@@ -36,8 +36,8 @@ bool mtasts_report_span_read(const char *text, struct mtasts_report_filter *filt
   const char *dots = strstr(text, "..");
   filter->since_given =
       dots && mtasts_date_parse((struct mtasts_span){text, (size_t)(dots - text)}, &filter->since);
-  filter->until_given = dots && mtasts_date_parse((struct mtasts_span){dots + 2, strlen(dots + 2)},
-                                                  &filter->until);
+  filter->until_given =
+      dots && mtasts_date_parse((struct mtasts_span){dots + 2, strlen(dots + 2)}, &filter->until);
   if (filter->since_given && filter->until_given)
     return true;
   mtasts_print_error(text, "no span of the form 2026-01-01..2026-01-31");
@@ -48,7 +48,6 @@ bool mtasts_report_limit_read(const struct mtasts_options *options,
                               struct mtasts_report_limit *limit) {
   if (!options->fail_over || mtasts_limit_read(options->fail_over, limit))
     return true;
-  mtasts_print_error(options->fail_over,
-                     "no percentage from 0 to 100, and no multiple such as 3x");
+  mtasts_print_error(options->fail_over, "no percentage from 0 to 100, and no multiple such as 3x");
   return false;
 }

@@ -10,8 +10,8 @@
 #include "sums.h"
 
 /* --since, --until, --domain, --failures. *domain holds the name that the filter points to. */
-bool mtasts_report_filter_read(const struct mtasts_options *options,
-                               struct mtasts_domain *domain, struct mtasts_report_filter *filter);
+bool mtasts_report_filter_read(const struct mtasts_options *options, struct mtasts_domain *domain,
+                               struct mtasts_report_filter *filter);
 
 /* --against A..B: puts the days into a filter. */
 bool mtasts_report_span_read(const char *text, struct mtasts_report_filter *filter);

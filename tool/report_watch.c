@@ -20,7 +20,7 @@
 #include "watch.h"
 #include "whole_file.h"
 
-#define STATE_NAME "report-watch.json"
+#define STATE_NAME      "report-watch.json"
 #define STATE_DIRECTORY "/var/lib/mtasts"
 
 struct watching {
@@ -63,7 +63,8 @@ static int read_state(struct watching *watching) {
   fclose(file);
   if (mtasts_watch_state_valid(watching->before))
     return MTASTS_EXIT_OK;
-  mtasts_print_error(path, "no state of report watch; name another file with --state, or remove it");
+  mtasts_print_error(path,
+                     "no state of report watch; name another file with --state, or remove it");
   return MTASTS_EXIT_DATA;
 }
 
@@ -155,10 +156,9 @@ static void print_text(const struct watching *watching) {
   if (!watching->before)
     mtasts_report_line(0, "First look: what is there now raises no alert when it is seen again.");
   if (fresh->days > 0)
-    mtasts_report_line(0,
-                       "New: %" PRIu64 " days of reporters, %" PRIu64 " sessions succeeded, %" PRIu64
-                       " failed",
-                       fresh->days, fresh->successful, fresh->failed);
+    mtasts_report_line(
+        0, "New: %" PRIu64 " days of reporters, %" PRIu64 " sessions succeeded, %" PRIu64 " failed",
+        fresh->days, fresh->successful, fresh->failed);
   json_array_foreach(watching->alerts, i, alert) {
     bool good = strcmp(member(alert, "level"), "good") == 0;
     enum mtasts_colour colour = good ? MTASTS_GREEN : MTASTS_RED;
@@ -190,8 +190,8 @@ static bool take_report(void *context, const struct mtasts_read_report *read) {
          mtasts_sums_add(&watching->sums, &watching->filter, read->report);
 }
 
-/* Alerts that nobody is told of are shown by the exit code. The state is written only once they have
- * been handed over, so that the next look tries again. */
+/* Alerts that nobody is told of are shown by the exit code. The state is written only once they
+ * have been handed over, so that the next look tries again. */
 static int look(struct watching *watching, int64_t now) {
   const struct mtasts_watch watch = {&watching->sums, watching->before, &watching->limit, now};
   int code = mtasts_report_reader_run(watching->reader, &watching->options->arguments);
@@ -233,8 +233,7 @@ static int run(const struct mtasts_options *options) {
   if (!mtasts_report_limit_read(options, &watching.limit))
     return MTASTS_EXIT_USAGE;
   watching.filter.since_given = true;
-  watching.filter.since =
-      mtasts_day_of(now) - (int64_t)MTASTS_WATCH_DAYS * MTASTS_DAY_SECONDS;
+  watching.filter.since = mtasts_day_of(now) - (int64_t)MTASTS_WATCH_DAYS * MTASTS_DAY_SECONDS;
   mtasts_sums_init(&watching.sums);
   watching.state_path = state_path(options);
   watching.reader = mtasts_report_reader_new(take_report, &watching, options->json);
