@@ -100,13 +100,13 @@ static bool any_pass(struct mtasts_span results, struct mtasts_span submitter) {
 /* The results of a field; returns false if it is another host's. */
 static bool results_of(struct mtasts_span body, struct mtasts_span authserv_id,
                        struct mtasts_span *results) {
-  struct mtasts_span head;
   skip(&body);
   struct mtasts_span id = take_word(&body);
   if (authserv_id.len > 0 && !mtasts_mime_equal(id, authserv_id))
     return false;
-  if (!mtasts_span_cut(&body, ';', &head))
-    mtasts_span_drop(&body, body.len);
+  /* A version may follow. A `;` in a comment ends nothing. */
+  for (skip(&body); body.len > 0 && !mtasts_span_take(&body, ';'); skip(&body))
+    mtasts_span_drop(&body, 1);
   *results = body;
   return true;
 }
