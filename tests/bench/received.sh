@@ -3,6 +3,7 @@
 # `mtasts report show` over so many reports (two policies of five details, gzip in mail, one Maildir) beside
 # `gzip -dc | jq .` over the same JSON, in interleaved rounds; and its memory beside that of a tenth of them. Fails if
 # it takes more than 0.7 times as long, or as much CPU, or if memory grows by more than 16 MiB.
+# shellcheck disable=SC2016,SC2034 # jq is a word of text; limit is read by holds
 set -uo pipefail
 build=$1 count=$2 most=0.7 grows=16384 # KiB
 # shellcheck disable=SC1091
