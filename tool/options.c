@@ -61,6 +61,11 @@ static const struct known {
     {"state", "report watch", AT(state), TEXT, 0},
     {"command", "report watch", AT(command), TEXT, 0},
     {"mail", "report watch", AT(mail), TEXT, 0},
+    {"no-smtp", "check", AT(no_smtp), FLAG, 0},
+    {"expect", "check", AT(expect), TEXT, 0},
+    {"state", "check", AT(state), TEXT, 0},
+    {"timeout", "check", AT(timeout), TEXT, 0},
+    {"helo", "check", AT(helo), TEXT, 0},
 #undef AT
 };
 

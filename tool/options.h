@@ -37,7 +37,11 @@ struct mtasts_options {
 
   bool failures, csv, reverse_dns, prometheus; /* report show, which takes `explain` too */
   char *since, *until, *domain, *by, *html, *fail_over, *against, *authserv_id;
-  char *state, *command, *mail; /* report watch, which takes the two above too */
+  char *state;          /* check, report watch */
+  char *command, *mail; /* report watch, which takes fail_over and authserv_id too */
+
+  bool no_smtp; /* check */
+  char *expect, *timeout, *helo;
 
   struct mtasts_option_values arguments; /* the command's arguments */
 };

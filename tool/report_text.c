@@ -6,8 +6,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "advice.h"
 #include "findings.h"
@@ -15,28 +13,16 @@
 #include "safe_text.h"
 
 enum {
-  COLUMNS = 80, /* where no terminal says otherwise */
-  COLUMNS_LEAST = 40,
-  COLUMNS_MOST = 120,
-  NUMBER = 27, /* 2^63 - 1 with commas, a NUL */
-  SHARE = 9,   /* "100.0 %" and two spaces */
-  FACT = 17,   /* where the value of a fact begins */
+  COLUMNS_MOST = 120, /* of mtasts_out_columns */
+  NUMBER = 27,        /* 2^63 - 1 with commas, a NUL */
+  SHARE = 9,          /* "100.0 %" and two spaces */
+  FACT = 17,          /* where the value of a fact begins */
   OVERVIEW_ROWS = 11,
   CHANGES_MAX = 20, /* names of each kind that are new, or gone */
   LINE_BYTES = 4096,
 };
 
 /* the terminal */
-
-static size_t columns_of_terminal(void) {
-  struct winsize size;
-  size_t columns = COLUMNS;
-  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-    columns = size.ws_col;
-  if (columns < COLUMNS_LEAST)
-    return COLUMNS_LEAST;
-  return columns < COLUMNS_MOST ? columns : COLUMNS_MOST;
-}
 
 static bool utf8_terminal(void) {
   return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
@@ -122,7 +108,7 @@ static void print_bar(const struct layout *layout, double share) {
 static struct layout layout_of(const struct mtasts_sums *sums,
                                const struct mtasts_show_table *table,
                                const struct mtasts_count **counts, size_t used) {
-  size_t columns = columns_of_terminal();
+  size_t columns = mtasts_out_columns();
   struct layout layout = {.utf8 = utf8_terminal()};
   layout.failed = width_of(counts, used, false, table->details ? strlen("sessions") : 6);
   layout.successful = table->details ? 0 : width_of(counts, used, true, strlen("successful"));
@@ -175,7 +161,7 @@ static void print_row(const struct layout *layout, const struct mtasts_sums *sum
 static void print_wrapped(size_t indent, const char *text) {
   char word[4 * COLUMNS_MOST + 1];
   bool utf8 = utf8_terminal();
-  size_t columns = columns_of_terminal();
+  size_t columns = mtasts_out_columns();
   size_t used = 0;
   for (size_t len; *text; text += len + strspn(text + len, " ")) {
     len = strcspn(text, " ");
@@ -329,7 +315,7 @@ static void print_fact(const char *name, const char *value) {
 static void print_days(const struct mtasts_count **days, size_t used) {
   static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   static const char ascii[] = "_.-=+*%#";
-  size_t room = columns_of_terminal() - 18;
+  size_t room = mtasts_out_columns() - 18;
   double worst = 0;
   bool utf8 = utf8_terminal();
   for (size_t i = 0; i < used; i++) {
@@ -362,7 +348,7 @@ static void print_worst(const struct mtasts_count **days, size_t used) {
   int len = snprintf(line, sizeof line, "%.*s: %s of %s sessions failed (%.1f %%)",
                      (int)worst->name.len, worst->name.data, grouped(worst->failed, failed),
                      grouped(mtasts_sum(worst->successful, worst->failed), all), rate);
-  if (FACT + (size_t)len > columns_of_terminal())
+  if (FACT + (size_t)len > mtasts_out_columns())
     snprintf(line, sizeof line, "%.*s: %.1f %% failed", (int)worst->name.len, worst->name.data,
              rate);
   print_fact("worst day", line);

@@ -103,6 +103,8 @@ static void check_defaults(const struct mtasts_config *c) {
   CU_ASSERT_STRING_EQUAL(c->report.from, "");
   CU_ASSERT_STRING_EQUAL(c->report.sendmail, "/usr/sbin/sendmail");
   CU_ASSERT(c->report.success);
+  CU_ASSERT_EQUAL(c->report.timeout, 60);
+  CU_ASSERT_EQUAL(c->report.suppress.count, 0);
   CU_ASSERT_STRING_EQUAL(c->shared.url, "");
   CU_ASSERT(c->shared.timeout == 200);
   CU_ASSERT(c->override_count == 0 && c->site_mode == MTASTS_SITE_ENFORCE);
@@ -211,10 +213,12 @@ static void every_key_is_kept(void) {
   CU_ASSERT(c->milter.networks.count == 2 && c->milter.networks.items[1].bits == 32);
   CU_ASSERT_STRING_EQUAL(c->milter.relayhost, "[smtp.example.net]:587");
   CU_ASSERT_STRING_EQUAL(c->report.organization, "Müller GmbH");
-  CU_ASSERT_STRING_EQUAL(c->report.contact, "mailto:tls@example.com");
+  CU_ASSERT_STRING_EQUAL(c->report.contact, "postmaster@example.com");
   CU_ASSERT_STRING_EQUAL(c->report.from, "tls@example.com");
   CU_ASSERT_STRING_EQUAL(c->report.sendmail, "/usr/lib/sendmail");
   CU_ASSERT(!c->report.success);
+  CU_ASSERT_EQUAL(c->report.timeout, 90);
+  CU_ASSERT_EQUAL(c->report.suppress.count, 2);
   CU_ASSERT_STRING_EQUAL(c->shared.url, "redis://127.0.0.1:6379/1");
   CU_ASSERT(c->shared.timeout == 1500);
   CU_ASSERT(c->site_mode == MTASTS_SITE_MONITOR && c->log == MTASTS_LOG_STDERR);
