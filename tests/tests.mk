@@ -61,7 +61,7 @@ $(SCENARIOS): $(O)/tests/scenarios/scenarios.o $(call archives,cache)
 -include tests/lab/lab.mk
 include tests/proof/proof.mk
 
-TIERS ?= units scenarios corpora tool proof other lab
+TIERS ?= units scenarios corpora tool page proof other lab
 TESTED := $(PROGRAMS) $(PLUGINS) $(LIBS) $(UNITS) $(SCENARIOS) $(REPLAYS)
 
 .PHONY: deps roots check check-here tests other bench fuzz asan tsan demo

@@ -56,5 +56,6 @@ extern const struct mtasts_command mtasts_command_cache_import;
 extern const struct mtasts_command mtasts_command_cache_salvage;
 extern const struct mtasts_command mtasts_command_report_show;
 extern const struct mtasts_command mtasts_command_report_build;
+extern const struct mtasts_command mtasts_command_report_watch;
 
 #endif

@@ -35,13 +35,15 @@ struct mtasts_options {
   struct mtasts_option_values mx;
   struct mtasts_option_values filters; /* cache list */
 
-  bool failures, csv; /* report show */
-  char *since, *until, *domain, *by, *html, *fail_over;
+  bool failures, csv, reverse_dns, prometheus; /* report show, which takes `explain` too */
+  char *since, *until, *domain, *by, *html, *fail_over, *against, *authserv_id;
+  char *state;          /* check, report watch */
+  char *command, *mail; /* report watch, which takes fail_over and authserv_id too */
   char *day; /* report build, send, status */
   char *dir; /* report build */
 
   bool no_smtp; /* check */
-  char *expect, *state, *timeout, *helo;
+  char *expect, *timeout, *helo;
 
   struct mtasts_option_values arguments; /* the command's arguments */
 };
