@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 
+#include "ascii.h"
 #include "log.h"
+#include "policy_format.h"
 #include "span.h"
 
 enum {
@@ -13,6 +15,7 @@ struct subject {
   enum mtasts_policy_type type;
   const struct mtasts_policy *policy; /* the MTA-STS policy; NULL: none could be had */
   enum mtasts_result_type result;
+  struct mtasts_span tlsa; /* the TLSA records */
 };
 
 /* Why the domain has no policy although it published one. This is reported as the domain's failure,
@@ -28,14 +31,21 @@ static struct subject subject_of(const struct mtasts_smtp_session_outcome *outco
   const struct mtasts_domain_decision *decided = outcome->decided;
   enum mtasts_result_type discovery = of_discovery(decided);
   if (outcome->ending.dane)
-    return (struct subject){MTASTS_POLICY_TYPE_TLSA, NULL, outcome->ending.result};
+    return (struct subject){
+        .type = MTASTS_POLICY_TYPE_TLSA,
+        .result = outcome->ending.result,
+        .tlsa = outcome->tlsa,
+    };
   if (discovery != MTASTS_RESULT_SUCCESS)
-    return (struct subject){MTASTS_POLICY_TYPE_STS, NULL, discovery};
+    return (struct subject){.type = MTASTS_POLICY_TYPE_STS, .result = discovery};
   /* An override is this site's own policy; the domain did not publish it. */
   if (decided->decision.policy && !decided->entry_reply.overridden)
-    return (struct subject){MTASTS_POLICY_TYPE_STS, decided->decision.policy,
-                            outcome->ending.result};
-  return (struct subject){MTASTS_POLICY_TYPE_NOT_FOUND, NULL, outcome->ending.result};
+    return (struct subject){
+        .type = MTASTS_POLICY_TYPE_STS,
+        .policy = decided->decision.policy,
+        .result = outcome->ending.result,
+    };
+  return (struct subject){.type = MTASTS_POLICY_TYPE_NOT_FOUND, .result = outcome->ending.result};
 }
 
 /* Writes `,"key":"value"`, or nothing if the value is empty. */
@@ -81,17 +91,29 @@ static void put_failure(struct mtasts_strbuf *text,
                         enum mtasts_result_type result) {
   const struct mtasts_smtp_session *session = outcome->session;
   bool discovery = result != outcome->ending.result;
+  struct mtasts_span reason =
+      discovery ? outcome->decided->entry_reply.entry.detail : outcome->ending.reason;
   mtasts_strbuf_put(text, ",\"failure-details\":[{\"c\":");
   mtasts_strbuf_number(text, (uint64_t)result);
   put_pair(text, "s", cut(outcome->sender, sizeof session->address));
   put_pair(text, "n", mtasts_smtp_session_mx(session));
   put_pair(text, "h", mtasts_span_of(session->helo));
   put_pair(text, "r", mtasts_span_of(session->address));
-  put_pair(
-      text, "a",
-      cut(discovery ? outcome->decided->entry_reply.entry.detail : outcome->detail, DETAIL_MAX));
-  put_pair(text, "f", mtasts_span_of(discovery ? "" : outcome->ending.code));
+  put_pair(text, "f", cut(reason, DETAIL_MAX));
   mtasts_strbuf_put(text, "}],\"t\":1,\"f\":1}]}");
+}
+
+/* Writes the TLSA records as RFC 8460 section 4.4 shows them, an element for each. */
+static void put_tlsa(struct mtasts_strbuf *text, struct mtasts_span records) {
+  struct mtasts_span record;
+  const char *before = ",\"policy-string\":[";
+  while (mtasts_colon_list_next(&records, &record)) {
+    mtasts_strbuf_put(text, before);
+    mtasts_strbuf_json(text, record);
+    before = ",";
+  }
+  if (*before == ',' && before[1] == '\0')
+    mtasts_strbuf_put(text, "]");
 }
 
 static void put_datagram(const struct mtasts_smtp_session_outcome *outcome, struct subject subject,
@@ -102,12 +124,13 @@ static void put_datagram(const struct mtasts_smtp_session_outcome *outcome, stru
   mtasts_strbuf_put(text, ",\"policies\":[{\"policy-type\":");
   mtasts_strbuf_number(text, (uint64_t)subject.type);
   /* The TLSA base domain (RFC 8460 section 4.4) is the one that Exim uses: the host at the end of
-   * an alias. */
-  put_pair(
-      text, "policy-domain",
-      mtasts_span_of(subject.type == MTASTS_POLICY_TYPE_TLSA ? outcome->session->host : domain));
+   * an alias. If the DNS names no host, it is the domain. */
+  bool host = subject.type == MTASTS_POLICY_TYPE_TLSA && outcome->session->host[0];
+  put_pair(text, "policy-domain", mtasts_span_of(host ? outcome->session->host : domain));
   if (subject.policy)
     put_policy(text, subject.policy);
+  if (subject.type == MTASTS_POLICY_TYPE_TLSA)
+    put_tlsa(text, subject.tlsa);
   if (subject.result == MTASTS_RESULT_SUCCESS)
     mtasts_strbuf_put(text, ",\"t\":0,\"f\":0}]}");
   else
@@ -122,6 +145,7 @@ void mtasts_outcome_format_datagram(const struct mtasts_smtp_session_outcome *ou
     return;
   mtasts_strbuf_cut(text, 0);
   subject.policy = NULL;
+  subject.tlsa = MTASTS_SPAN("");
   put_datagram(outcome, subject, text);
 }
 

@@ -18,9 +18,11 @@ struct mtasts_smtp_session_outcome {
   struct mtasts_smtp_session_ending ending;
   struct mtasts_span detail; /* Exim's error text; may be empty */
   struct mtasts_span sender; /* our own address; may be empty */
+  struct mtasts_span tlsa;   /* DANE: the TLSA records, separated by colons; may be empty */
 };
 
-/* Writes the datagram. text: MTASTS_DATAGRAM_MAX bytes. A policy that does not fit is left out. */
+/* Writes the datagram. text: MTASTS_DATAGRAM_MAX bytes. A policy that does not fit is left out,
+ * as are TLSA records. */
 void mtasts_outcome_format_datagram(const struct mtasts_smtp_session_outcome *outcome,
                                     struct mtasts_strbuf *text);
 

@@ -12,6 +12,7 @@ NGINX=$WEB # where nginx listens; elsewhere while it is $DISTANCE away, behind a
 # Mail servers: addresses and behaviours (smtp.c); the host that sends.
 declare -A MAIL=([tls]=198.51.100.1 [plain]=198.51.100.2 [refuses-454]=198.51.100.3
   [refuses-502]=198.51.100.4 [junk]=198.51.100.5 [down]=198.51.100.6 [second]=198.51.100.7
+  [closes]=198.51.100.8 [old]=198.51.100.9 [busy]=198.51.100.10
   [this]=198.51.100.25)
 
 # What the lab raises, in this order, and what a script that runs in it may start, in the order of their ends.

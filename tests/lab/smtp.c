@@ -35,15 +35,20 @@ enum {
 };
 
 static const struct behaviour {
-  const char *name, *starttls_reply;
+  const char *name, *starttls_reply; /* NULL: it closes the connection */
   bool offers_tls;
   bool handshake; /* after that reply; else nonsense */
+  bool old;       /* knows HELO and no EHLO */
+  bool busy;      /* refuses each client with its greeting */
 } behaviours[] = {
-    {"tls", "220 go ahead", true, true},
-    {"plain", "502 not here", false, false},
-    {"refuses-454", "454 TLS not available now", true, false},
-    {"refuses-502", "502 not after all", true, false},
-    {"junk", "220 go ahead", true, false},
+    {.name = "tls", .starttls_reply = "220 go ahead", .offers_tls = true, .handshake = true},
+    {.name = "plain", .starttls_reply = "502 not here"},
+    {.name = "refuses-454", .starttls_reply = "454 TLS not available now", .offers_tls = true},
+    {.name = "refuses-502", .starttls_reply = "502 not after all", .offers_tls = true},
+    {.name = "junk", .starttls_reply = "220 go ahead", .offers_tls = true},
+    {.name = "closes", .starttls_reply = NULL, .offers_tls = true},
+    {.name = "old", .starttls_reply = "502 not here", .old = true},
+    {.name = "busy", .busy = true},
 };
 
 struct receiver {
@@ -172,6 +177,8 @@ static int choose_certificate(SSL *tls, int *alert, void *unused) {
 
 static void start_tls(struct session *session) {
   const struct behaviour *behaviour = session->receiver->behaviour;
+  if (!behaviour->starttls_reply)
+    exit(0);
   say(session, behaviour->starttls_reply);
   if (behaviour->starttls_reply[0] != '2')
     return;
@@ -193,10 +200,14 @@ static void start_tls(struct session *session) {
 static void converse(struct session *session) {
   char line[LINE_SIZE];
   const struct behaviour *behaviour = session->receiver->behaviour;
-  say(session, "220 lab ESMTP");
+  say(session, behaviour->busy ? "421 too busy" : "220 lab ESMTP");
+  if (behaviour->busy)
+    return;
   for (;;) {
     hear(session, line);
-    if (!strncasecmp(line, "EHLO ", 5) || !strncasecmp(line, "HELO ", 5)) {
+    if (behaviour->old && !strncasecmp(line, "EHLO ", 5)) {
+      say(session, "500 unknown command");
+    } else if (!strncasecmp(line, "EHLO ", 5) || !strncasecmp(line, "HELO ", 5)) {
       snprintf(session->helo, sizeof session->helo, "%s", line + 5);
       say(session, behaviour->offers_tls && !session->tls ? "250-lab\r\n250 STARTTLS" : "250 lab");
     } else if (!strcasecmp(line, "STARTTLS")) {

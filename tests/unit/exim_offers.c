@@ -63,6 +63,8 @@ uschar *expand_string(uschar *text) {
       abort(); /* a name has become a part of the expansion */
     return look_up(CCS text + sizeof begin - 1, len + 2 - sizeof begin - sizeof end);
   }
+  if (strcmp(CCS text, "$message_exim_id") == 0)
+    return store_get_3(32, GET_UNTAINTED, "", 0);
   bool decided = strcmp(CCS text, "$exim_uid") == 0 || strcmp(CCS text, "$exim_gid") == 0;
   uschar *number = store_get_3(16, GET_UNTAINTED, "", 0);
   snprintf(CS number, 16, "%d", EXIM_ID);
