@@ -53,5 +53,6 @@ extern const struct mtasts_command mtasts_command_cache_export;
 extern const struct mtasts_command mtasts_command_cache_import;
 extern const struct mtasts_command mtasts_command_cache_salvage;
 extern const struct mtasts_command mtasts_command_report_show;
+extern const struct mtasts_command mtasts_command_outcome_follow;
 
 #endif

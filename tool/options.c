@@ -51,6 +51,10 @@ static const struct known {
     {"csv", "report show", AT(csv), FLAG, 0},
     {"html", "report show", AT(html), TEXT, 0},
     {"fail-over", "report show", AT(fail_over), TEXT, 0},
+    {"file", "outcome follow", AT(file), TEXT, 0},
+    {"position", "outcome follow", AT(position), TEXT, 0},
+    {"from-start", "outcome follow", AT(from_start), FLAG, 0},
+    {"once", "outcome follow", AT(once), FLAG, 0},
 #undef AT
 };
 

@@ -38,6 +38,9 @@ struct mtasts_options {
   bool failures, csv; /* report show */
   char *since, *until, *domain, *by, *html, *fail_over;
 
+  bool from_start, once; /* outcome follow */
+  char *file, *position;
+
   struct mtasts_option_values arguments; /* the command's arguments */
 };
 
