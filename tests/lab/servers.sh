@@ -18,7 +18,7 @@ declare -A MAIL=([tls]=198.51.100.1 [plain]=198.51.100.2 [refuses-454]=198.51.10
 # What the lab raises, in this order, and what a script that runs in it may start, in the order of their ends.
 lab_servers=(nsd unbound validator nginx rogue smtp)
 # shellcheck disable=SC2034 # for who sources this
-part_servers=(sendmail syslog postfix milter mtastsd distant claimer stripper relay)
+part_servers=(tap sendmail syslog postfix milter mtastsd distant claimer stripper relay)
 
 serve_mail() {
   local behaviour receivers=()
