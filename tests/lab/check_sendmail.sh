@@ -48,7 +48,7 @@ check_flagged() {
   line="from=<sender@lab.example> domain=$domain verdict=$verdict mode=$mode id=$id mx=[0-9]+/[0-9]+"
   check "$as, $name: what the milter logs" "$line dane=none source=(network|cache) ms=[0-9]+$risk" \
     "$(milter_lines "$as@$domain")"
-  case $outcome in
+  case ${words[$name]:-$outcome} in
     verified* | tls* | clear*)
       check "$as, $name: its flag" "protected=$protected;verdict=$verdict;domain=$domain;id=$id" \
         "$(flags "$as@$domain")"
