@@ -21,7 +21,7 @@ check_one() { expect "$as, $name: $proves" "$as@$domain" "$outcome"; }
 # The line in the main log about mail that a policy held back.
 check_line() {
   case "$policy $outcome" in
-    enforce*deferred*refused | *verified* | *bounced* | [!e]*) return ;;
+    enforce*deferred*refused | *421 | *verified* | *bounced* | [!e]*) return ;;
   esac
   check "$name: one line says why" \
     "MTA-STS: deferred domain=$domain mx=[^ ]+ .*rule=\"[^\"]*RFC [^\"]*\" id=20260101T000000 .*remedy=\"mtasts query [^\"]*\"" \
@@ -318,7 +318,8 @@ check_smarthost() {
 
 if why=$(exim_cannot_run); then
   skip "$why"
-elif raise_exim && start_mtastsd 'ask { deadline = 30 }'; then # all of the table at once, and nothing known yet
+elif raise_exim && start_mtastsd 'ask { deadline = 30 }' 'https { timeout = 25 }'; then
+  # All of the table at once, and nothing known yet.
   check_deliveries
   check_alias
   check_dns
