@@ -105,6 +105,7 @@ void mtasts_config_free(struct mtasts_config *config) {
   release(config->dns.servers.items);
   release(config->dns.insecure.items);
   release(config->socketmap.listen.items);
+  release(config->report.suppress.items);
   release(config->milter.networks.items);
   release(config->milter.local_mailers.items);
   release(config->milter.local_domains.items);

@@ -141,6 +141,8 @@ struct mtasts_config {
     const char *socket; /* path */
     bool record;
     uint32_t keep_days;
+    const char *directory; /* of the store; "": `outcomes` in the cache's */
+    uint64_t max_size;     /* bytes of the store */
     struct mtasts_access access;
   } outcome;
   struct {
@@ -164,10 +166,12 @@ struct mtasts_config {
   } milter;
   struct {
     const char *organization;
-    const char *contact;
-    const char *from;
-    const char *sendmail; /* path */
-    bool success;         /* report successful sessions too */
+    const char *contact;            /* an address (addr_spec.h) or "" */
+    const char *from;               /* likewise */
+    const char *sendmail;           /* path */
+    uint32_t timeout;               /* seconds that sendmail may take for a report */
+    bool success;                   /* report successful sessions too */
+    struct mtasts_strings suppress; /* addresses and policy domains that get no report */
   } report;
   struct {
     const char *url;  /* redis://HOST:PORT/DB or unix:PATH */

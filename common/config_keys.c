@@ -1,5 +1,6 @@
 #include "config_private.h"
 
+#include "addr_spec.h"
 #include "ascii.h"
 #include "idn.h"
 #include "rfc3339.h"
@@ -165,9 +166,9 @@ static const char *read_shared(const struct mtasts_config_key *key, const char *
 }
 
 static const char *read_mailbox(const struct mtasts_config_key *key, const char *text, void *out) {
-  const char *at = strrchr(text, '@');
-  if (*text && (!is_visible(text) || !at || at == text || at[1] == '\0' || *text == '<'))
-    return "is not a mail address";
+  struct mtasts_addr_spec address;
+  if (*text && mtasts_addr_spec_parse(mtasts_span_of(text), &address) != NULL)
+    return "is not a mail address such as tls-reports@example.com";
   return read_text(key, text, out);
 }
 
@@ -184,6 +185,15 @@ static const char *read_domain(const struct mtasts_config_key *key, const char *
   return mtasts_domain_from_text(mtasts_span_of(text), &domain) == MTASTS_OK
              ? read_text(key, text, out)
              : "is not a domain";
+}
+
+static const char *read_suppressed(const struct mtasts_config_key *key, const char *text,
+                                   void *out) {
+  struct mtasts_addr_spec address;
+  struct mtasts_domain domain;
+  bool ok = strchr(text, '@') ? mtasts_addr_spec_parse(mtasts_span_of(text), &address) == NULL
+                              : mtasts_domain_from_text(mtasts_span_of(text), &domain) == MTASTS_OK;
+  return ok ? read_text(key, text, out) : "is neither a mail address nor a domain";
 }
 
 /* A zone of the DNS: neither a next hop nor the root, which dnssec = "off" is for. */
@@ -296,6 +306,8 @@ const struct mtasts_config_key mtasts_config_keys[] = {
   {"outcome", "socket", "/run/mtasts/tlsrpt.sock", read_socket, AT(outcome.socket)},
   {"outcome", "record", "true", read_flag, AT(outcome.record)},
   {"outcome", "keep_days", "30", read_count, AT(outcome.keep_days), .min = 1, .max = 3650},
+  {"outcome", "directory", "", read_path_or_none, AT(outcome.directory)},
+  {"outcome", "max_size", "8589934592", read_size, AT(outcome.max_size), .min = 1 << 20, .max = 1ULL << 44},
   {"outcome", "mode", "0660", read_mode, AT(outcome.access.mode)},
   {"outcome", "group", "", read_gid, AT(outcome.access.gid)},
   {"metrics", "listen", "", read_endpoint_or_none, AT(metrics.listen)},
@@ -315,9 +327,11 @@ const struct mtasts_config_key mtasts_config_keys[] = {
   {"milter", "local_domains", "", read_domain, AT(milter.local_domains), STRINGS},
   {"milter", "relayhost", "", read_hop, AT(milter.relayhost)},
   {"report", "organization", "", read_text, AT(report.organization)},
-  {"report", "contact", "", read_text, AT(report.contact)},
+  {"report", "contact", "", read_mailbox, AT(report.contact)},
   {"report", "from", "", read_mailbox, AT(report.from)},
   {"report", "sendmail", "/usr/sbin/sendmail", read_path, AT(report.sendmail)},
+  {"report", "timeout", "60", read_count, AT(report.timeout), .min = 1, .max = 600},
+  {"report", "suppress", "", read_suppressed, AT(report.suppress), STRINGS},
   {"report", "success", "true", read_flag, AT(report.success)},
   {"shared", "url", "", read_shared, AT(shared.url)},
   {"shared", "timeout", "0.2", read_count, AT(shared.timeout), .decimals = 3, .min = 1, .max = 60000},

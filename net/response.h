@@ -22,7 +22,8 @@ struct mtasts_response {
   CURL *easy;
   struct mtasts_tls_watch tls;
   uint64_t started; /* of the whole fetch, by mtasts_clock_us */
-  bool connected;   /* TCP */
+  bool by_proxy;    /* libcurl connects to a proxy, which connects to the policy host */
+  bool connected;   /* TCP to the policy host, itself or by the proxy */
   bool in_body;     /* the header is complete */
   bool too_large;
   bool no_memory; /* for the body */
@@ -36,10 +37,23 @@ struct mtasts_response {
 /* Makes libcurl pass header, body and errors to the response. Returns false if it cannot. */
 bool mtasts_response_collect(struct mtasts_response *response, CURL *easy);
 
+/* Does the proxy keep this host from the policy host? It cannot be reached, is silent, or refuses;
+ * but it has not said that the policy host does not answer. */
+bool mtasts_response_proxy_fails(const struct mtasts_response *response);
+
 /* The transfer has ended with `result`. The caller has zeroed *answer; its body is the response's.
  */
 void mtasts_response_evaluate(struct mtasts_response *response, CURLcode result,
                               struct mtasts_fetch_answer *answer);
+
+/* Did a whole answer with a policy's body arrive, whatever its media type? A body in a content
+ * coding that was not asked for does not count. */
+bool mtasts_response_is_whole(const struct mtasts_response *response, CURLcode result);
+
+/* The values of all fields of that name, joined by ", " into out (NUL at the end, cut if it is too
+ * long). Returns the number of fields. */
+size_t mtasts_response_field(const struct mtasts_response *response, const char *name, char *out,
+                             size_t size);
 
 /* Writes a failure into the answer; the detail is made printable, and cut if it is too long. */
 __attribute__((format(printf, 3, 4))) void mtasts_response_fail(struct mtasts_fetch_answer *answer,

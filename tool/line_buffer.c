@@ -35,21 +35,21 @@ static void make_room(struct mtasts_line_buffer *lines) {
   lines->start = 0;
 }
 
-enum mtasts_line mtasts_line_buffer_next(struct mtasts_line_buffer *lines,
-                                         struct mtasts_span *line) {
+enum mtasts_line_buffer_read mtasts_line_buffer_next(struct mtasts_line_buffer *lines,
+                                                     struct mtasts_span *line) {
   for (;;) {
     if (take(lines, line)) {
       if (!lines->dropping)
-        return MTASTS_LINE_READ;
+        return MTASTS_LINE_BUFFER_READ;
       lines->dropping = false;
       continue;
     }
     make_room(lines);
     ssize_t got = read(lines->fd, lines->bytes + lines->used, sizeof lines->bytes - lines->used);
     if (got == 0)
-      return MTASTS_LINE_END;
+      return MTASTS_LINE_BUFFER_END;
     if (got < 0)
-      return errno == EAGAIN || errno == EINTR ? MTASTS_LINE_NONE : MTASTS_LINE_ERROR;
+      return errno == EAGAIN || errno == EINTR ? MTASTS_LINE_BUFFER_NONE : MTASTS_LINE_BUFFER_ERROR;
     lines->used += (size_t)got;
   }
 }

@@ -79,7 +79,7 @@ static bool go_on(struct log_file *file, int fd, const struct mtasts_log_positio
   if (back == 0)
     return begin_at(file, fd, 0);
   return begin_at(file, fd, back - 1) &&
-         mtasts_line_buffer_next(&file->lines, &line) == MTASTS_LINE_READ;
+         mtasts_line_buffer_next(&file->lines, &line) == MTASTS_LINE_BUFFER_READ;
 }
 
 /* Another file has the name: reads it from its start. The old one stays open until there is one. */
@@ -118,18 +118,18 @@ static enum mtasts_log_read read_line(void *context, struct mtasts_log_line *lin
   struct mtasts_span text;
   for (;;) {
     switch (mtasts_line_buffer_next(&file->lines, &text)) {
-    case MTASTS_LINE_READ:
+    case MTASTS_LINE_BUFFER_READ:
       *replayed = file->lines.offset <= file->replay_until;
       if (mtasts_log_line_read(text, line))
         return MTASTS_LOG_READ;
       break;
-    case MTASTS_LINE_END:
+    case MTASTS_LINE_BUFFER_END:
       if (!at_end(file))
         return MTASTS_LOG_NONE;
       break;
-    case MTASTS_LINE_NONE:
+    case MTASTS_LINE_BUFFER_NONE:
       return MTASTS_LOG_NONE;
-    case MTASTS_LINE_ERROR:
+    case MTASTS_LINE_BUFFER_ERROR:
       snprintf(error, MTASTS_ERROR_TEXT, "%s: %s", file->path, strerror(errno));
       return MTASTS_LOG_LOST;
     }

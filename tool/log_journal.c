@@ -104,10 +104,10 @@ static enum mtasts_log_read read_line(void *context, struct mtasts_log_line *lin
   struct log_journal *journal = context;
   struct mtasts_span text;
   for (;;) {
-    enum mtasts_line read = mtasts_line_buffer_next(&journal->lines, &text);
-    if (read == MTASTS_LINE_NONE)
+    enum mtasts_line_buffer_read read = mtasts_line_buffer_next(&journal->lines, &text);
+    if (read == MTASTS_LINE_BUFFER_NONE)
       return MTASTS_LOG_NONE;
-    if (read != MTASTS_LINE_READ) {
+    if (read != MTASTS_LINE_BUFFER_READ) {
       snprintf(error, MTASTS_ERROR_TEXT,
                "journalctl has ended; may this user read the journal (group systemd-journal)?");
       return MTASTS_LOG_LOST;

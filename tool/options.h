@@ -37,6 +37,11 @@ struct mtasts_options {
 
   bool failures, csv; /* report show */
   char *since, *until, *domain, *by, *html, *fail_over;
+  char *day; /* report build, send, status */
+  char *dir; /* report build */
+
+  bool no_smtp; /* check */
+  char *expect, *state, *timeout, *helo;
 
   bool from_start, once; /* outcome follow */
   char *file, *position;

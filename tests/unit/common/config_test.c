@@ -88,6 +88,8 @@ static void check_defaults(const struct mtasts_config *c) {
   CU_ASSERT(c->socketmap.network_connections == 2048 && c->socketmap.network_lookups == 1024);
   CU_ASSERT_STRING_EQUAL(c->outcome.socket, "/run/mtasts/tlsrpt.sock");
   CU_ASSERT(c->outcome.record && c->outcome.keep_days == 30 && c->outcome.access.mode == 0660);
+  CU_ASSERT_STRING_EQUAL(c->outcome.directory, "");
+  CU_ASSERT_EQUAL(c->outcome.max_size, 8ULL << 30);
   CU_ASSERT_STRING_EQUAL(c->metrics.listen, "");
   CU_ASSERT_STRING_EQUAL(c->milter.listen, "unix:/run/mtasts/milter.sock");
   CU_ASSERT(c->milter.access.mode == 0660 && c->milter.access.gid == c->gid);
@@ -103,6 +105,8 @@ static void check_defaults(const struct mtasts_config *c) {
   CU_ASSERT_STRING_EQUAL(c->report.from, "");
   CU_ASSERT_STRING_EQUAL(c->report.sendmail, "/usr/sbin/sendmail");
   CU_ASSERT(c->report.success);
+  CU_ASSERT_EQUAL(c->report.timeout, 60);
+  CU_ASSERT_EQUAL(c->report.suppress.count, 0);
   CU_ASSERT_STRING_EQUAL(c->shared.url, "");
   CU_ASSERT(c->shared.timeout == 200);
   CU_ASSERT(c->override_count == 0 && c->site_mode == MTASTS_SITE_ENFORCE);
@@ -198,6 +202,8 @@ static void every_key_is_kept(void) {
   CU_ASSERT(c->socketmap.network_connections == 7 && c->socketmap.network_lookups == 4096);
   CU_ASSERT_STRING_EQUAL(c->outcome.socket, "/tmp/outcome");
   CU_ASSERT(!c->outcome.record && c->outcome.keep_days == 7 && c->outcome.access.mode == 0620);
+  CU_ASSERT_STRING_EQUAL(c->outcome.directory, "/srv/outcomes");
+  CU_ASSERT_EQUAL(c->outcome.max_size, 1048576);
   CU_ASSERT_STRING_EQUAL(c->metrics.listen, "127.0.0.1:8463");
   CU_ASSERT(c->metrics.access.mode == 0600 && c->metrics.access.gid == 0);
   CU_ASSERT_STRING_EQUAL(c->milter.listen, "inet:127.0.0.1:8464");
@@ -211,10 +217,12 @@ static void every_key_is_kept(void) {
   CU_ASSERT(c->milter.networks.count == 2 && c->milter.networks.items[1].bits == 32);
   CU_ASSERT_STRING_EQUAL(c->milter.relayhost, "[smtp.example.net]:587");
   CU_ASSERT_STRING_EQUAL(c->report.organization, "Müller GmbH");
-  CU_ASSERT_STRING_EQUAL(c->report.contact, "mailto:tls@example.com");
+  CU_ASSERT_STRING_EQUAL(c->report.contact, "postmaster@example.com");
   CU_ASSERT_STRING_EQUAL(c->report.from, "tls@example.com");
   CU_ASSERT_STRING_EQUAL(c->report.sendmail, "/usr/lib/sendmail");
   CU_ASSERT(!c->report.success);
+  CU_ASSERT_EQUAL(c->report.timeout, 90);
+  CU_ASSERT_EQUAL(c->report.suppress.count, 2);
   CU_ASSERT_STRING_EQUAL(c->shared.url, "redis://127.0.0.1:6379/1");
   CU_ASSERT(c->shared.timeout == 1500);
   CU_ASSERT(c->site_mode == MTASTS_SITE_MONITOR && c->log == MTASTS_LOG_STDERR);
