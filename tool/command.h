@@ -57,5 +57,6 @@ extern const struct mtasts_command mtasts_command_cache_salvage;
 extern const struct mtasts_command mtasts_command_report_show;
 extern const struct mtasts_command mtasts_command_report_build;
 extern const struct mtasts_command mtasts_command_report_watch;
+extern const struct mtasts_command mtasts_command_outcome_follow;
 
 #endif

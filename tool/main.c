@@ -34,6 +34,7 @@ static const struct mtasts_command *const commands[] = {
     &mtasts_command_cache_import,
     &mtasts_command_cache_salvage,
     &mtasts_command_report_show,
+    &mtasts_command_outcome_follow,
     &mtasts_command_report_build,
     &mtasts_command_report_watch,
     NULL,

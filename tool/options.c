@@ -68,6 +68,10 @@ static const struct known {
     {"state", "check", AT(state), TEXT, 0},
     {"timeout", "check", AT(timeout), TEXT, 0},
     {"helo", "check", AT(helo), TEXT, 0},
+    {"file", "outcome follow", AT(file), TEXT, 0},
+    {"position", "outcome follow", AT(position), TEXT, 0},
+    {"from-start", "outcome follow", AT(from_start), FLAG, 0},
+    {"once", "outcome follow", AT(once), FLAG, 0},
 #undef AT
 };
 

@@ -45,6 +45,9 @@ struct mtasts_options {
   bool no_smtp; /* check */
   char *expect, *timeout, *helo;
 
+  bool from_start, once; /* outcome follow */
+  char *file, *position;
+
   struct mtasts_option_values arguments; /* the command's arguments */
 };
 
