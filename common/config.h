@@ -141,6 +141,8 @@ struct mtasts_config {
     const char *socket; /* path */
     bool record;
     uint32_t keep_days;
+    const char *directory; /* of the store; "": `outcomes` in the cache's */
+    uint64_t max_size;     /* bytes of the store */
     struct mtasts_access access;
   } outcome;
   struct {

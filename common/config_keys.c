@@ -306,6 +306,8 @@ const struct mtasts_config_key mtasts_config_keys[] = {
   {"outcome", "socket", "/run/mtasts/tlsrpt.sock", read_socket, AT(outcome.socket)},
   {"outcome", "record", "true", read_flag, AT(outcome.record)},
   {"outcome", "keep_days", "30", read_count, AT(outcome.keep_days), .min = 1, .max = 3650},
+  {"outcome", "directory", "", read_path_or_none, AT(outcome.directory)},
+  {"outcome", "max_size", "8589934592", read_size, AT(outcome.max_size), .min = 1 << 20, .max = 1ULL << 44},
   {"outcome", "mode", "0660", read_mode, AT(outcome.access.mode)},
   {"outcome", "group", "", read_gid, AT(outcome.access.gid)},
   {"metrics", "listen", "", read_endpoint_or_none, AT(metrics.listen)},

@@ -88,6 +88,8 @@ static void check_defaults(const struct mtasts_config *c) {
   CU_ASSERT(c->socketmap.network_connections == 2048 && c->socketmap.network_lookups == 1024);
   CU_ASSERT_STRING_EQUAL(c->outcome.socket, "/run/mtasts/tlsrpt.sock");
   CU_ASSERT(c->outcome.record && c->outcome.keep_days == 30 && c->outcome.access.mode == 0660);
+  CU_ASSERT_STRING_EQUAL(c->outcome.directory, "");
+  CU_ASSERT_EQUAL(c->outcome.max_size, 8ULL << 30);
   CU_ASSERT_STRING_EQUAL(c->metrics.listen, "");
   CU_ASSERT_STRING_EQUAL(c->milter.listen, "unix:/run/mtasts/milter.sock");
   CU_ASSERT(c->milter.access.mode == 0660 && c->milter.access.gid == c->gid);
@@ -200,6 +202,8 @@ static void every_key_is_kept(void) {
   CU_ASSERT(c->socketmap.network_connections == 7 && c->socketmap.network_lookups == 4096);
   CU_ASSERT_STRING_EQUAL(c->outcome.socket, "/tmp/outcome");
   CU_ASSERT(!c->outcome.record && c->outcome.keep_days == 7 && c->outcome.access.mode == 0620);
+  CU_ASSERT_STRING_EQUAL(c->outcome.directory, "/srv/outcomes");
+  CU_ASSERT_EQUAL(c->outcome.max_size, 1048576);
   CU_ASSERT_STRING_EQUAL(c->metrics.listen, "127.0.0.1:8463");
   CU_ASSERT(c->metrics.access.mode == 0600 && c->metrics.access.gid == 0);
   CU_ASSERT_STRING_EQUAL(c->milter.listen, "inet:127.0.0.1:8464");
