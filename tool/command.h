@@ -52,6 +52,9 @@ extern const struct mtasts_command mtasts_command_cache_backup;
 extern const struct mtasts_command mtasts_command_cache_export;
 extern const struct mtasts_command mtasts_command_cache_import;
 extern const struct mtasts_command mtasts_command_cache_salvage;
+extern const struct mtasts_command mtasts_command_report_selftest;
+extern const struct mtasts_command mtasts_command_report_send;
 extern const struct mtasts_command mtasts_command_report_show;
+extern const struct mtasts_command mtasts_command_report_status;
 
 #endif

@@ -12,13 +12,18 @@
 #include "process.h"
 
 static const struct mtasts_command *const commands[] = {
-    &mtasts_command_query,         &mtasts_command_warm,         &mtasts_command_refresh,
-    &mtasts_command_record_parse,  &mtasts_command_policy_parse, &mtasts_command_policy_match,
-    &mtasts_command_policy_new,    &mtasts_command_cache_list,   &mtasts_command_cache_show,
-    &mtasts_command_cache_stats,   &mtasts_command_cache_remove, &mtasts_command_cache_clear,
-    &mtasts_command_cache_expire,  &mtasts_command_cache_verify, &mtasts_command_cache_compact,
-    &mtasts_command_cache_backup,  &mtasts_command_cache_export, &mtasts_command_cache_import,
-    &mtasts_command_cache_salvage, &mtasts_command_report_show,  NULL,
+    &mtasts_command_query,           &mtasts_command_warm,
+    &mtasts_command_refresh,         &mtasts_command_record_parse,
+    &mtasts_command_policy_parse,    &mtasts_command_policy_match,
+    &mtasts_command_policy_new,      &mtasts_command_cache_list,
+    &mtasts_command_cache_show,      &mtasts_command_cache_stats,
+    &mtasts_command_cache_remove,    &mtasts_command_cache_clear,
+    &mtasts_command_cache_expire,    &mtasts_command_cache_verify,
+    &mtasts_command_cache_compact,   &mtasts_command_cache_backup,
+    &mtasts_command_cache_export,    &mtasts_command_cache_import,
+    &mtasts_command_cache_salvage,   &mtasts_command_report_show,
+    &mtasts_command_report_send,     &mtasts_command_report_status,
+    &mtasts_command_report_selftest, NULL,
 };
 enum {
   NAME_MAX_BYTES = 32, /* bytes of two words and a space; longer words are no command */

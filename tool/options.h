@@ -35,6 +35,9 @@ struct mtasts_options {
   struct mtasts_option_values mx;
   struct mtasts_option_values filters; /* cache list */
 
+  char *day;    /* report build, send, status */
+  bool dry_run; /* report send */
+
   bool failures, csv; /* report show */
   char *since, *until, *domain, *by, *html, *fail_over;
 

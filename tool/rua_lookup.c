@@ -12,10 +12,6 @@
 
 #define PREFIX "_smtp._tls."
 
-enum {
-  TXT_MAX = 32, /* records of an answer that are looked at */
-};
-
 struct waiter {
   struct waiter *next;
   mtasts_rua_set_fn *done;
@@ -147,21 +143,21 @@ static void judge(struct mtasts_rua_set *set, const struct mtasts_span *txt, siz
 
 /* Reads an answer with records. */
 static void read_answer(struct mtasts_rua_set *set, const struct mtasts_dns_message *message) {
-  struct mtasts_span txt[TXT_MAX];
   struct mtasts_rr rr;
   size_t cursor = 0;
   size_t count = 0;
+  struct mtasts_span *txt = calloc(message->count + 1, sizeof *txt);
   char *text = malloc(message->size + 1);
   char *at = text;
-  if (!text) {
-    say(set, MTASTS_RUA_SET_UNKNOWN, "out of memory");
-    return;
-  }
-  while (count < TXT_MAX && mtasts_dns_message_next(message, &cursor, &rr)) {
+  while (txt && text && count < message->count && mtasts_dns_message_next(message, &cursor, &rr)) {
     txt[count] = (struct mtasts_span){at, mtasts_rr_txt(&rr, at)};
     at += txt[count++].len;
   }
-  judge(set, txt, count);
+  if (txt && text)
+    judge(set, txt, count);
+  else
+    say(set, MTASTS_RUA_SET_UNKNOWN, "out of memory");
+  free(txt);
   free(text);
 }
 
