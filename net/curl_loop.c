@@ -1,11 +1,12 @@
 #include "curl_loop.h"
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct mtasts_curl_loop {
-  CURLM *multi;
   struct event_base *base;
+  CURLM *multi;
   struct event *timer;
   mtasts_curl_done_fn *done;
 };
@@ -14,11 +15,11 @@ static void collect(struct mtasts_curl_loop *loop) {
   CURLMsg *message;
   int left;
   while ((message = curl_multi_info_read(loop->multi, &left))) {
-    void *transfer = NULL;
+    void *item = NULL;
     if (message->msg != CURLMSG_DONE)
       continue;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-    loop->done(transfer, message->data.result);
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&item);
+    loop->done(item, message->data.result);
   }
 }
 
@@ -67,23 +68,42 @@ static int set_timer(CURLM *multi, long wait, void *context) {
   return event_add(loop->timer, &(struct timeval){wait / 1000, wait % 1000 * 1000});
 }
 
-struct mtasts_curl_loop *mtasts_curl_loop_new(struct event_base *base, mtasts_curl_done_fn *done) {
+bool mtasts_curl_loop_add(struct mtasts_curl_loop *loop, CURL *easy) {
+  return curl_multi_add_handle(loop->multi, easy) == CURLM_OK;
+}
+
+void mtasts_curl_loop_remove(struct mtasts_curl_loop *loop, CURL *easy) {
+  curl_multi_remove_handle(loop->multi, easy);
+}
+
+enum mtasts_status mtasts_curl_loop_new(struct event_base *base, mtasts_curl_done_fn *done,
+                                        char error[MTASTS_ERROR_TEXT],
+                                        struct mtasts_curl_loop **loop) {
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    snprintf(error, MTASTS_ERROR_TEXT, "libcurl cannot be initialised");
+    return MTASTS_IO;
+  }
   struct mtasts_curl_loop *made = calloc(1, sizeof *made);
-  if (!made)
-    return NULL;
+  if (!made) {
+    snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
+    curl_global_cleanup();
+    return MTASTS_NO_MEMORY;
+  }
   made->base = base;
   made->done = done;
   made->timer = evtimer_new(base, time_out, made);
   made->multi = curl_multi_init();
   if (!made->timer || !made->multi) {
+    snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
     mtasts_curl_loop_free(made);
-    return NULL;
+    return MTASTS_NO_MEMORY;
   }
   curl_multi_setopt(made->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
   curl_multi_setopt(made->multi, CURLMOPT_SOCKETDATA, made);
   curl_multi_setopt(made->multi, CURLMOPT_TIMERFUNCTION, set_timer);
   curl_multi_setopt(made->multi, CURLMOPT_TIMERDATA, made);
-  return made;
+  *loop = made;
+  return MTASTS_OK;
 }
 
 void mtasts_curl_loop_free(struct mtasts_curl_loop *loop) {
@@ -93,12 +113,5 @@ void mtasts_curl_loop_free(struct mtasts_curl_loop *loop) {
   if (loop->timer)
     event_free(loop->timer);
   free(loop);
-}
-
-bool mtasts_curl_loop_add(struct mtasts_curl_loop *loop, CURL *easy) {
-  return curl_multi_add_handle(loop->multi, easy) == CURLM_OK;
-}
-
-void mtasts_curl_loop_remove(struct mtasts_curl_loop *loop, CURL *easy) {
-  curl_multi_remove_handle(loop->multi, easy);
+  curl_global_cleanup();
 }

@@ -12,7 +12,6 @@
 
 #include "ca_bundle.h"
 #include "clock.h"
-#include "curl_loop.h"
 #include "response.h"
 #include "trace.h"
 
@@ -25,8 +24,9 @@ enum {
 };
 
 struct mtasts_fetcher {
-  struct mtasts_curl_loop *transfers;
+  CURLM *multi;
   struct event_base *base;
+  struct event *timer;
   struct mtasts_ca_bundle *trust;
   mtasts_fetcher_changed_fn *changed; /* may be NULL */
   void *news_context;
@@ -71,7 +71,7 @@ struct mtasts_fetch {
 static void attempt_free(struct attempt *attempt) {
   LIST_REMOVE(attempt, link);
   if (attempt->response.easy) {
-    mtasts_curl_loop_remove(attempt->fetch->fetcher->transfers, attempt->response.easy);
+    curl_multi_remove_handle(attempt->fetch->fetcher->multi, attempt->response.easy);
     curl_easy_cleanup(attempt->response.easy);
   }
   mtasts_certificate_unwatch(&attempt->response.tls);
@@ -179,8 +179,7 @@ static bool may_go_on(const struct mtasts_fetch *fetch, const struct attempt *fa
           LIST_NEXT(LIST_FIRST(&fetch->attempts), link));
 }
 
-static void end_attempt(void *transfer, CURLcode result) {
-  struct attempt *attempt = transfer;
+static void end_attempt(struct attempt *attempt, CURLcode result) {
   struct mtasts_fetch *fetch = attempt->fetch;
   struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_NONE, .address = attempt->address};
   mtasts_response_evaluate(&attempt->response, result, &answer);
@@ -193,6 +192,18 @@ static void end_attempt(void *transfer, CURLcode result) {
   char *body = attempt->response.body;
   attempt->response.body = NULL;
   finish(fetch, &answer, body);
+}
+
+static void collect(struct mtasts_fetcher *fetcher) {
+  CURLMsg *message;
+  int left;
+  while ((message = curl_multi_info_read(fetcher->multi, &left))) {
+    struct attempt *attempt = NULL;
+    if (message->msg != CURLMSG_DONE)
+      continue;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&attempt);
+    end_attempt(attempt, message->data.result);
+  }
 }
 
 /* callbacks of libcurl */
@@ -329,7 +340,7 @@ static bool attempt_start(struct mtasts_fetch *fetch, int fd, const struct in6_a
   if (address)
     made->address = *address;
   LIST_INSERT_HEAD(&fetch->attempts, made, link);
-  if (set_up(made) && mtasts_curl_loop_add(fetch->fetcher->transfers, made->response.easy))
+  if (set_up(made) && curl_multi_add_handle(fetch->fetcher->multi, made->response.easy) == CURLM_OK)
     return true;
   attempt_free(made);
   return false;
@@ -472,7 +483,52 @@ enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher,
   return MTASTS_OK;
 }
 
-/* the fetcher */
+/* the loop */
+
+static void socket_ready(evutil_socket_t socket, short what, void *context) {
+  struct mtasts_fetcher *fetcher = context;
+  int running;
+  int ready = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
+  curl_multi_socket_action(fetcher->multi, socket, ready, &running);
+  collect(fetcher);
+}
+
+static void time_out(evutil_socket_t socket, short what, void *context) {
+  struct mtasts_fetcher *fetcher = context;
+  int running;
+  (void)socket;
+  (void)what;
+  curl_multi_socket_action(fetcher->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  collect(fetcher);
+}
+
+/* CURLMOPT_SOCKETFUNCTION: keeps one event for each socket; libcurl stores the pointer. */
+static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *context, void *known) {
+  struct mtasts_fetcher *fetcher = context;
+  short events = (short)(((what & CURL_POLL_IN) ? EV_READ : 0) |
+                         ((what & CURL_POLL_OUT) ? EV_WRITE : 0) | EV_PERSIST);
+  (void)easy;
+  if (known)
+    event_free(known);
+  struct event *event = NULL;
+  if (what != CURL_POLL_REMOVE)
+    event = event_new(fetcher->base, socket, events, socket_ready, fetcher);
+  if (event && event_add(event, NULL) != 0) {
+    event_free(event);
+    event = NULL;
+  }
+  curl_multi_assign(fetcher->multi, socket, event);
+  return event || what == CURL_POLL_REMOVE ? 0 : -1;
+}
+
+/* CURLMOPT_TIMERFUNCTION */
+static int set_timer(CURLM *multi, long wait, void *context) {
+  struct mtasts_fetcher *fetcher = context;
+  (void)multi;
+  if (wait < 0)
+    return event_del(fetcher->timer);
+  return event_add(fetcher->timer, &(struct timeval){wait / 1000, wait % 1000 * 1000});
+}
 
 static const char *bundle_of(const struct mtasts_fetcher_options *options) {
   if (options->ca_file && options->ca_file[0])
@@ -510,12 +566,17 @@ enum mtasts_status mtasts_fetcher_new(struct event_base *base,
   made->changed = options->changed;
   made->news_context = options->news_context;
   made->proxy = strdup(options->proxy ? options->proxy : "");
-  made->transfers = mtasts_curl_loop_new(base, end_attempt);
-  if (!made->proxy || !made->transfers) {
+  made->timer = evtimer_new(base, time_out, made);
+  made->multi = curl_multi_init();
+  if (!made->proxy || !made->timer || !made->multi) {
     snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
     mtasts_fetcher_free(made);
     return MTASTS_NO_MEMORY;
   }
+  curl_multi_setopt(made->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+  curl_multi_setopt(made->multi, CURLMOPT_SOCKETDATA, made);
+  curl_multi_setopt(made->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+  curl_multi_setopt(made->multi, CURLMOPT_TIMERDATA, made);
   signal(SIGPIPE, SIG_IGN);
   *fetcher = made;
   return MTASTS_OK;
@@ -529,7 +590,9 @@ void mtasts_fetcher_free(struct mtasts_fetcher *fetcher) {
     next = LIST_NEXT(fetch, link);
     fetch_free(fetch);
   }
-  mtasts_curl_loop_free(fetcher->transfers);
+  curl_multi_cleanup(fetcher->multi);
+  if (fetcher->timer)
+    event_free(fetcher->timer);
   free(fetcher->proxy);
   mtasts_ca_bundle_free(fetcher->trust);
   free(fetcher);

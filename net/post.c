@@ -492,17 +492,12 @@ enum mtasts_status mtasts_poster_new(struct event_base *base,
                                      char error[MTASTS_ERROR_TEXT], struct mtasts_poster **poster) {
   struct mtasts_ca_bundle *trust = NULL;
   char words[MTASTS_CA_BUNDLE_TEXT];
-  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-    snprintf(error, MTASTS_ERROR_TEXT, "libcurl cannot be initialised");
-    return MTASTS_IO;
-  }
   enum mtasts_status status = mtasts_ca_bundle_new(bundle_of(options), words, &trust);
   struct mtasts_poster *made = status == MTASTS_OK ? calloc(1, sizeof *made) : NULL;
   if (!made) {
     snprintf(error, MTASTS_ERROR_TEXT, "%.*s", MTASTS_ERROR_TEXT - 1,
              status == MTASTS_OK ? "out of memory" : words);
     mtasts_ca_bundle_free(trust);
-    curl_global_cleanup();
     return status == MTASTS_OK ? MTASTS_NO_MEMORY : status;
   }
   LIST_INIT(&made->posts);
@@ -512,11 +507,13 @@ enum mtasts_status mtasts_poster_new(struct event_base *base,
   made->timeout = options->timeout ? options->timeout : 1;
   made->allow_private = options->allow_private;
   made->proxy = strdup(options->proxy ? options->proxy : "");
-  made->transfers = mtasts_curl_loop_new(base, on_done);
-  if (!made->proxy || !made->transfers) {
+  if (made->proxy)
+    status = mtasts_curl_loop_new(base, on_done, error, &made->transfers);
+  else
     snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
+  if (!made->transfers) {
     mtasts_poster_free(made);
-    return MTASTS_NO_MEMORY;
+    return status == MTASTS_OK ? MTASTS_NO_MEMORY : status;
   }
   signal(SIGPIPE, SIG_IGN);
   *poster = made;
@@ -535,5 +532,4 @@ void mtasts_poster_free(struct mtasts_poster *poster) {
   free(poster->proxy);
   mtasts_ca_bundle_free(poster->trust);
   free(poster);
-  curl_global_cleanup();
 }

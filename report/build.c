@@ -12,7 +12,8 @@
 enum {
   GZIP_WINDOW = 15 + 16, /* zlib's largest window, in gzip's form */
   GZIP_MEMORY = 8,
-  ID_DIGEST = 16, /* bytes of the digest in a report-id */
+  ID_DIGEST = 16,          /* bytes of the digest in a report-id */
+  FILE_NAME_DOMAINS = 170, /* bytes of both domains in a file name */
 };
 
 const char *mtasts_report_site_read(const struct mtasts_config *config,
@@ -174,11 +175,24 @@ static char *report_id(const struct mtasts_report_site *site, const struct mtast
   return id;
 }
 
-static char *file_name(const struct mtasts_report_site *site, const struct mtasts_day_report *day) {
+/* A file cannot have a name of more than 255 bytes. If the domain is too long for that, its last
+ * labels stand for it, and the digits of the report-id keep the name unique. */
+static char *file_name(const struct mtasts_report_site *site, const struct mtasts_day_report *day,
+                       const char *id) {
   int64_t begin = (int64_t)day->day * MTASTS_DAY_SECONDS;
+  int64_t end = begin + MTASTS_DAY_SECONDS - 1;
+  const char *domain = day->domain.name;
+  size_t room =
+      FILE_NAME_DOMAINS > site->submitter.len ? FILE_NAME_DOMAINS - site->submitter.len : 0;
   char *name;
-  int len = asprintf(&name, "%s!%s!%" PRId64 "!%" PRId64 ".json.gz", site->submitter.name,
-                     day->domain.name, begin, begin + MTASTS_DAY_SECONDS - 1);
+  while (strlen(domain) > room && strchr(domain, '.'))
+    domain = strchr(domain, '.') + 1;
+  int len =
+      domain == day->domain.name
+          ? asprintf(&name, "%s!%s!%" PRId64 "!%" PRId64 ".json.gz", site->submitter.name, domain,
+                     begin, end)
+          : asprintf(&name, "%s!%s!%" PRId64 "!%" PRId64 "!%.*s.json.gz", site->submitter.name,
+                     domain, begin, end, 2 * ID_DIGEST, id + sizeof "2026-01-31-" - 1);
   return len < 0 ? NULL : name;
 }
 
@@ -204,9 +218,11 @@ static bool compress_json(struct mtasts_built_report *built) {
 bool mtasts_report_build(const struct mtasts_report_site *site, const struct mtasts_day_report *day,
                          struct mtasts_built_report *built) {
   struct mtasts_bytes json = {0};
-  struct mtasts_built_report made = {.id = report_id(site, day), .file_name = file_name(site, day)};
-  if (made.id)
+  struct mtasts_built_report made = {.id = report_id(site, day)};
+  if (made.id) {
+    made.file_name = file_name(site, day, made.id);
     put_report(&json, site, day, made.id);
+  }
   made.json = json.data;
   made.json_size = json.len;
   if (made.id && made.file_name && json.data && !json.failed && compress_json(&made)) {

@@ -208,19 +208,18 @@ static int open_store(const struct mtasts_config *config, const char *path, bool
   return rc == MDB_NOTFOUND ? ENOENT : rc;
 }
 
-enum mtasts_status mtasts_outcome_store_open(const struct mtasts_config *config,
-                                             enum mtasts_outcome_access access,
-                                             char error[MTASTS_ERROR_TEXT],
-                                             struct mtasts_outcome_store **store) {
-  char path[PATH_MAX];
+enum mtasts_status mtasts_outcome_store_open_at(const struct mtasts_config *config,
+                                                const char *directory,
+                                                enum mtasts_outcome_access_mode mode,
+                                                char error[MTASTS_ERROR_TEXT],
+                                                struct mtasts_outcome_store **store) {
   struct mtasts_outcome_store *made = calloc(1, sizeof *made);
   int rc = made ? 0 : ENOMEM;
-  if (!mtasts_outcome_directory(config, path, sizeof path))
-    rc = ENAMETOOLONG;
-  if (rc == 0) {
+  if (made) {
     made->bytes_max = config->outcome.max_size;
-    made->directory = strdup(path);
-    rc = made->directory ? open_store(config, path, access == MTASTS_OUTCOME_WRITE, made) : ENOMEM;
+    made->directory = strdup(directory);
+    rc = made->directory ? open_store(config, directory, mode == MTASTS_OUTCOME_WRITE, made)
+                         : ENOMEM;
   }
   enum mtasts_status status = mtasts_env_status(rc);
   int saved = errno;
@@ -230,11 +229,23 @@ enum mtasts_status mtasts_outcome_store_open(const struct mtasts_config *config,
     mtasts_outcome_store_close(made);
   if (status == MTASTS_CORRUPT)
     snprintf(error, MTASTS_ERROR_TEXT,
-             "%.900s: data.mdb is damaged, or no store of outcomes of this version", path);
+             "%.900s: data.mdb is damaged, or no store of outcomes of this version", directory);
   else if (status != MTASTS_OK)
-    snprintf(error, MTASTS_ERROR_TEXT, "%.900s: %s", path, mtasts_env_reason(status, saved));
+    snprintf(error, MTASTS_ERROR_TEXT, "%.900s: %s", directory, mtasts_env_reason(status, saved));
   errno = saved;
   return status;
+}
+
+enum mtasts_status mtasts_outcome_store_open(const struct mtasts_config *config,
+                                             enum mtasts_outcome_access_mode mode,
+                                             char error[MTASTS_ERROR_TEXT],
+                                             struct mtasts_outcome_store **store) {
+  char directory[PATH_MAX];
+  if (mtasts_outcome_directory(config, directory, sizeof directory))
+    return mtasts_outcome_store_open_at(config, directory, mode, error, store);
+  snprintf(error, MTASTS_ERROR_TEXT, "outcome.directory: the path is too long");
+  errno = ENAMETOOLONG;
+  return MTASTS_IO;
 }
 
 void mtasts_outcome_store_close(struct mtasts_outcome_store *store) {

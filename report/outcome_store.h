@@ -26,7 +26,7 @@ enum {
 
 struct mtasts_outcome_store;
 
-enum mtasts_outcome_access {
+enum mtasts_outcome_access_mode {
   MTASTS_OUTCOME_READ,
   MTASTS_OUTCOME_WRITE, /* makes the directory and the files if they are missing */
 };
@@ -45,9 +45,15 @@ bool mtasts_outcome_directory(const struct mtasts_config *config, char *out, siz
  *   MTASTS_NO_MEMORY
  */
 enum mtasts_status mtasts_outcome_store_open(const struct mtasts_config *config,
-                                             enum mtasts_outcome_access access,
+                                             enum mtasts_outcome_access_mode mode,
                                              char error[MTASTS_ERROR_TEXT],
                                              struct mtasts_outcome_store **store);
+/* The same in a directory that a descriptor or another path names. */
+enum mtasts_status mtasts_outcome_store_open_at(const struct mtasts_config *config,
+                                                const char *directory,
+                                                enum mtasts_outcome_access_mode mode,
+                                                char error[MTASTS_ERROR_TEXT],
+                                                struct mtasts_outcome_store **store);
 /* NULL is fine. */
 void mtasts_outcome_store_close(struct mtasts_outcome_store *store);
 

@@ -56,5 +56,6 @@ extern const struct mtasts_command mtasts_command_report_selftest;
 extern const struct mtasts_command mtasts_command_report_send;
 extern const struct mtasts_command mtasts_command_report_show;
 extern const struct mtasts_command mtasts_command_report_status;
+extern const struct mtasts_command mtasts_command_report_build;
 
 #endif

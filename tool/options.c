@@ -54,6 +54,8 @@ static const struct known {
     {"csv", "report show", AT(csv), FLAG, 0},
     {"html", "report show", AT(html), TEXT, 0},
     {"fail-over", "report show", AT(fail_over), TEXT, 0},
+    {"day", "report build", AT(day), TEXT, 0},
+    {"dir", "report build", AT(dir), TEXT, 0},
 #undef AT
 };
 

@@ -40,6 +40,8 @@ struct mtasts_options {
 
   bool failures, csv; /* report show */
   char *since, *until, *domain, *by, *html, *fail_over;
+  char *day; /* report build, send, status */
+  char *dir; /* report build */
 
   struct mtasts_option_values arguments; /* the command's arguments */
 };

@@ -1,31 +1,24 @@
 /*
- * report_access.h: what the commands about this site's own reports share: configuration, rights,
- * the site and the store of outcomes.
+ * report_access.h: what the commands that send this site's own reports share: the site, and the
+ * store of outcomes.
  */
 #ifndef MTASTS_TOOL_REPORT_ACCESS_H
 #define MTASTS_TOOL_REPORT_ACCESS_H
 
-#include <limits.h>
-
 #include "build.h"
-#include "command.h"
-#include "identity.h"
-#include "outcome_store.h"
+#include "outcome_access.h"
 
 struct mtasts_report_access {
-  struct mtasts_config *config;
+  struct mtasts_outcome_access outcomes;
   struct mtasts_report_site site;
-  struct mtasts_identity identity;
-  const char *ca_file;                /* trusted certificates; NULL: the system's */
-  struct mtasts_outcome_store *store; /* NULL: nothing was ever recorded */
-  char directory[PATH_MAX];           /* of the store */
-  char host[256];                     /* this machine's name */
+  const char *ca_file; /* trusted certificates; NULL: the system's */
+  char host[256];      /* this machine's name */
 };
 
 enum mtasts_report_use {
   MTASTS_REPORT_USE_READ, /* read the store */
   MTASTS_REPORT_USE_SEND, /* write states, and run sendmail */
-  MTASTS_REPORT_USE_MAIL, /* run sendmail; the store is not opened */
+  MTASTS_REPORT_USE_MAIL, /* run sendmail; the store is not used */
 };
 
 /*
@@ -35,13 +28,11 @@ enum mtasts_report_use {
  */
 int mtasts_report_access_open(const struct mtasts_options *options, enum mtasts_report_use use,
                               struct mtasts_report_access *access);
-void mtasts_report_access_close(struct mtasts_report_access *access);
 
-/* Prints the fault of the store; returns an exit code. */
-int mtasts_report_access_print_error(const struct mtasts_report_access *access,
-                                     enum mtasts_status status);
+/* Returns code. */
+int mtasts_report_access_close(struct mtasts_report_access *access, int code);
 
-/* Reads --day into *day. text NULL: the day before `now`. False: not a date; it prints an error. */
-bool mtasts_report_day_read(const char *text, int64_t now, uint32_t *day);
+/* A path to the directory of the store. */
+const char *mtasts_report_access_path(const struct mtasts_report_access *access);
 
 #endif

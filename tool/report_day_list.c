@@ -60,11 +60,12 @@ int mtasts_day_list_read(const struct mtasts_report_access *access, uint32_t day
                          struct mtasts_day_list *list) {
   struct reading reading = {.list = list};
   list->count = list->pair_count = 0;
-  enum mtasts_status status = mtasts_outcome_store_domains(access->store, day, add_entry, &reading);
+  enum mtasts_status status =
+      mtasts_outcome_store_domains(access->outcomes.store, day, add_entry, &reading);
   if (status == MTASTS_OK)
-    status = mtasts_report_state_each(access->store, day, note_state, &reading);
+    status = mtasts_report_state_each(access->outcomes.store, day, note_state, &reading);
   if (status != MTASTS_OK)
-    return mtasts_report_access_print_error(access, status);
+    return mtasts_outcome_access_print_error(&access->outcomes, status);
   return reading.no_memory ? print_no_memory() : MTASTS_EXIT_OK;
 }
 
@@ -92,10 +93,11 @@ static bool add_pair(struct mtasts_day_list *list, struct mtasts_span base,
 static int add_pairs_of(const struct mtasts_report_access *access, uint32_t day,
                         const struct mtasts_domain *recipient, struct mtasts_day_list *list) {
   struct mtasts_day_report *report = NULL;
-  enum mtasts_status status = mtasts_outcome_store_read(access->store, day, recipient, &report);
+  enum mtasts_status status =
+      mtasts_outcome_store_read(access->outcomes.store, day, recipient, &report);
   bool ok = true;
   if (status != MTASTS_OK)
-    return mtasts_report_access_print_error(access, status);
+    return mtasts_outcome_access_print_error(&access->outcomes, status);
   for (size_t i = 0; ok && i < report->policy_count; i++)
     if (report->policies[i].policy.type == MTASTS_POLICY_TYPE_TLSA)
       ok = add_pair(list, report->policies[i].policy.domain, recipient);

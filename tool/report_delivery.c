@@ -18,7 +18,7 @@ enum {
 };
 
 static struct mtasts_outcome_store *store_of(const struct mtasts_delivery *delivery) {
-  return delivery->run->access->store;
+  return delivery->run->access->outcomes.store;
 }
 
 /* Returns false without memory, which it prints. */
@@ -47,7 +47,7 @@ static int load_state(struct mtasts_delivery *delivery) {
   if (status == MTASTS_ABSENT)
     return MTASTS_EXIT_OK;
   if (status != MTASTS_OK)
-    return mtasts_report_access_print_error(delivery->run->access, status);
+    return mtasts_outcome_access_print_error(&delivery->run->access->outcomes, status);
   /* Of a state that cannot be read it is not known what was sent: nothing is sent twice for it. */
   if (mtasts_send_state_decode((struct mtasts_span){delivery->stored, size}, &delivery->state) ==
       MTASTS_OK)
@@ -59,10 +59,10 @@ static int load_state(struct mtasts_delivery *delivery) {
 
 int mtasts_delivery_load(struct mtasts_delivery *delivery) {
   const struct mtasts_report_access *access = delivery->run->access;
-  enum mtasts_status status =
-      mtasts_outcome_store_read(access->store, delivery->day, &delivery->domain, &delivery->report);
+  enum mtasts_status status = mtasts_outcome_store_read(access->outcomes.store, delivery->day,
+                                                        &delivery->domain, &delivery->report);
   if (status != MTASTS_OK)
-    return mtasts_report_access_print_error(access, status);
+    return mtasts_outcome_access_print_error(&access->outcomes, status);
   delivery->successful = delivery->report->successful;
   delivery->failed = delivery->report->failed;
   return load_state(delivery);
@@ -86,7 +86,7 @@ static bool keep(struct mtasts_delivery *delivery) {
                    : mtasts_report_state_put(store_of(delivery), delivery->day, &delivery->domain,
                                              mtasts_bytes_span(&bytes));
   if (status != MTASTS_OK)
-    run->code = mtasts_report_access_print_error(run->access, status);
+    run->code = mtasts_outcome_access_print_error(&run->access->outcomes, status);
   mtasts_bytes_free(&bytes);
   return status == MTASTS_OK;
 }
@@ -95,7 +95,7 @@ static bool keep(struct mtasts_delivery *delivery) {
 static bool freeze(struct mtasts_delivery *delivery) {
   struct mtasts_frozen_report *frozen = &delivery->state.report;
   const struct mtasts_built_report *built = &delivery->built;
-  const struct mtasts_config *config = delivery->run->access->config;
+  const struct mtasts_config *config = delivery->run->access->outcomes.config;
   const struct mtasts_domain *submitter = &delivery->run->access->site.submitter;
   if (frozen->gzip.len > 0)
     return true;
@@ -209,7 +209,7 @@ static void on_mailed(void *context, const struct mtasts_sendmail_answer *answer
 /* One mail to all addresses. */
 static void start_mail(struct mtasts_delivery *delivery) {
   const struct mtasts_frozen_report *frozen = &delivery->state.report;
-  const struct mtasts_config *config = delivery->run->access->config;
+  const struct mtasts_config *config = delivery->run->access->outcomes.config;
   struct mtasts_span to[MTASTS_REPORT_RUAS_MAX];
   const char *addresses[MTASTS_REPORT_RUAS_MAX];
   char from[MTASTS_ADDR_SPEC_MAX + 1];
@@ -296,7 +296,7 @@ static void start_post(struct mtasts_delivery *delivery, size_t i) {
 
 static bool is_suppressed(const struct mtasts_delivery *delivery,
                           const struct mtasts_rua_target *target) {
-  const struct mtasts_strings *suppress = &delivery->run->access->config->report.suppress;
+  const struct mtasts_strings *suppress = &delivery->run->access->outcomes.config->report.suppress;
   struct mtasts_addr_spec address;
   for (size_t i = 0; target->kind == MTASTS_RUA_MAILTO && i < suppress->count; i++)
     if (!mtasts_addr_spec_parse(mtasts_span_of(suppress->items[i]), &address) &&
@@ -432,7 +432,7 @@ static void take_set(void *context, const struct mtasts_rua_set *set) {
 }
 
 static bool is_domain_suppressed(const struct mtasts_delivery *delivery) {
-  const struct mtasts_strings *suppress = &delivery->run->access->config->report.suppress;
+  const struct mtasts_strings *suppress = &delivery->run->access->outcomes.config->report.suppress;
   struct mtasts_domain domain;
   for (size_t i = 0; i < suppress->count; i++)
     if (!strchr(suppress->items[i], '@') &&
@@ -469,7 +469,7 @@ void mtasts_delivery_start(struct mtasts_delivery *delivery,
   case MTASTS_SEND_TRY:
     break;
   }
-  if (!run->access->config->report.success && delivery->failed == 0)
+  if (!run->access->outcomes.config->report.success && delivery->failed == 0)
     settle(delivery, MTASTS_SEND_SUCCESS_ONLY, "");
   else if (is_domain_suppressed(delivery))
     settle(delivery, MTASTS_SEND_SUPPRESSED, "report.suppress has the domain");

@@ -41,7 +41,7 @@ static bool build_mail(const struct mtasts_report_access *access,
   const struct mtasts_report_mail mail = {
       .domain = {address->domain.name, address->domain.len},
       .submitter = {access->site.submitter.name, access->site.submitter.len},
-      .from = mtasts_span_of(access->config->report.from),
+      .from = mtasts_span_of(access->outcomes.config->report.from),
       .to = &to,
       .to_count = 1,
       .report_id = mtasts_span_of(id),
@@ -58,7 +58,7 @@ static bool build_mail(const struct mtasts_report_access *access,
 
 static int send_mail(const struct mtasts_report_access *access, const char *to,
                      struct mtasts_span message) {
-  const struct mtasts_config *config = access->config;
+  const struct mtasts_config *config = access->outcomes.config;
   struct mtasts_sendmail_answer answer = {.taken = false};
   struct mtasts_sendmail *mail;
   struct event_base *base = event_base_new();
@@ -92,7 +92,7 @@ static void print_advice(const struct mtasts_report_access *access, const char *
          "                          and without l=\n"
          "  Authentication-Results  must say dkim=pass\n"
          "If it is not signed: docs/tlsrpt.md has the settings of Exim, Postfix and OpenDKIM.\n",
-         to, strrchr(access->config->report.from, '@') + 1);
+         to, strrchr(access->outcomes.config->report.from, '@') + 1);
 }
 
 static int run(const struct mtasts_options *options) {
@@ -117,8 +117,7 @@ static int run(const struct mtasts_options *options) {
   else if (code == MTASTS_EXIT_OK)
     print_advice(&access, address.text);
   mtasts_bytes_free(&message);
-  mtasts_report_access_close(&access);
-  return code;
+  return mtasts_report_access_close(&access, code);
 }
 
 const struct mtasts_command mtasts_command_report_selftest = {

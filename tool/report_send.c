@@ -163,7 +163,7 @@ static void send_day(struct sender *sender, uint32_t day) {
 /* Waits until no other run sends. The lock ends with the process. */
 static int take_lock(struct sender *sender) {
   const struct mtasts_owner owner = {(uid_t)-1, (gid_t)-1};
-  const char *directory = sender->access.directory;
+  const char *directory = mtasts_report_access_path(&sender->access);
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int error = fd < 0 ? errno : mtasts_files_open(fd, LOCK_FILE, 0640, &owner, &sender->lock);
   if (error == EEXIST) /* made by another run at this moment */
@@ -174,12 +174,12 @@ static int take_lock(struct sender *sender) {
     error = errno == EINTR ? 0 : errno;
   if (error == 0)
     return MTASTS_EXIT_OK;
-  mtasts_print_error(directory, LOCK_FILE ": %s", strerror(error));
+  mtasts_print_error(sender->access.outcomes.directory, LOCK_FILE ": %s", strerror(error));
   return error == EACCES || error == EPERM ? MTASTS_EXIT_DENIED : MTASTS_EXIT_CREATE;
 }
 
 static int open_network(struct sender *sender) {
-  const struct mtasts_config *config = sender->access.config;
+  const struct mtasts_config *config = sender->access.outcomes.config;
   const char *named = sender->options->resolver;
   char error[MTASTS_ERROR_TEXT];
   const struct mtasts_resolver_options resolver = {
@@ -224,9 +224,9 @@ static bool find_days(struct sender *sender, uint32_t named, uint32_t *first, ui
   *first = *last = named;
   if (sender->run.forced)
     return true;
-  enum mtasts_status status = mtasts_outcome_store_stats(sender->access.store, &stats);
+  enum mtasts_status status = mtasts_outcome_store_stats(sender->access.outcomes.store, &stats);
   if (status != MTASTS_OK) {
-    sender->run.code = mtasts_report_access_print_error(&sender->access, status);
+    sender->run.code = mtasts_outcome_access_print_error(&sender->access.outcomes, status);
     return false;
   }
   *first = stats.first;
@@ -251,7 +251,7 @@ static void send_all(struct sender *sender, uint32_t named) {
 static int run(const struct mtasts_options *options) {
   struct sender sender = {.options = options, .lock = -1, .now = time(NULL)};
   uint32_t day;
-  if (!mtasts_report_day_read(options->day, sender.now, &day))
+  if (!mtasts_outcome_access_day(options->day, &day))
     return MTASTS_EXIT_USAGE;
   if (options->day && day >= mtasts_day_of(sender.now)) {
     mtasts_print_error(options->day, "this day (UTC) has not ended; its outcomes go on");
@@ -263,9 +263,9 @@ static int run(const struct mtasts_options *options) {
   sender.run.dry = options->dry_run;
   int code = mtasts_report_access_open(
       options, options->dry_run ? MTASTS_REPORT_USE_READ : MTASTS_REPORT_USE_SEND, &sender.access);
-  if (code == MTASTS_EXIT_OK && sender.access.store && !options->dry_run)
+  if (code == MTASTS_EXIT_OK && sender.access.outcomes.store && !options->dry_run)
     code = take_lock(&sender);
-  if (code == MTASTS_EXIT_OK && sender.access.store) {
+  if (code == MTASTS_EXIT_OK && sender.access.outcomes.store) {
     sender.rows = mtasts_report_rows_new(options->json);
     if (sender.rows)
       send_all(&sender, day);
@@ -274,7 +274,7 @@ static int run(const struct mtasts_options *options) {
   }
   mtasts_report_rows_end(sender.rows);
   close_network(&sender);
-  mtasts_report_access_close(&sender.access);
+  code = mtasts_report_access_close(&sender.access, code);
   if (sender.lock >= 0)
     close(sender.lock);
   mtasts_day_list_free(&sender.list);

@@ -37,13 +37,12 @@ static int print_day(const struct mtasts_report_access *access, uint32_t day, bo
 static int run(const struct mtasts_options *options) {
   struct mtasts_report_access access;
   uint32_t day;
-  if (!mtasts_report_day_read(options->day, time(NULL), &day))
+  if (!mtasts_outcome_access_day(options->day, &day))
     return MTASTS_EXIT_USAGE;
   int code = mtasts_report_access_open(options, MTASTS_REPORT_USE_READ, &access);
-  if (code == MTASTS_EXIT_OK && access.store)
+  if (code == MTASTS_EXIT_OK && access.outcomes.store)
     code = print_day(&access, day, options->json);
-  mtasts_report_access_close(&access);
-  return code;
+  return mtasts_report_access_close(&access, code);
 }
 
 const struct mtasts_command mtasts_command_report_status = {

@@ -23,10 +23,10 @@ static inline void store_down(struct mtasts_outcome_store *store) {
   CU_ASSERT_EQUAL(system(command), 0);
 }
 
-static inline struct mtasts_outcome_store *store_open(enum mtasts_outcome_access access) {
+static inline struct mtasts_outcome_store *store_open(enum mtasts_outcome_access_mode mode) {
   char error[MTASTS_ERROR_TEXT] = "";
   struct mtasts_outcome_store *store = NULL;
-  enum mtasts_status status = mtasts_outcome_store_open(outcome_config, access, error, &store);
+  enum mtasts_status status = mtasts_outcome_store_open(outcome_config, mode, error, &store);
   unit_check(status == MTASTS_OK, "%s: %s", mtasts_status_name(status), error);
   return store;
 }

@@ -1,0 +1,83 @@
+#include "outcome_access.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "ascii.h"
+#include "error_map.h"
+#include "out.h"
+#include "rfc3339.h"
+
+int mtasts_outcome_access_load(const struct mtasts_options *options,
+                               struct mtasts_outcome_access *access) {
+  char error[MTASTS_ERROR_TEXT];
+  enum mtasts_status status = mtasts_config_load(options->config, error, &access->config);
+  if (status != MTASTS_OK) {
+    mtasts_print_error("configuration", "%s", error);
+    if (status == MTASTS_NO_FILE)
+      return MTASTS_EXIT_NOFILE;
+    return status == MTASTS_PERMISSION ? MTASTS_EXIT_DENIED : MTASTS_EXIT_CONFIG;
+  }
+  bool own = *access->config->outcome.directory != '\0';
+  bool fits =
+      options->cache && !own
+          ? (size_t)snprintf(access->directory, sizeof access->directory, "%s/outcomes",
+                             options->cache) < sizeof access->directory
+          : mtasts_outcome_directory(access->config, access->directory, sizeof access->directory);
+  if (fits)
+    return MTASTS_EXIT_OK;
+  mtasts_print_error("outcome.directory", "the path is too long");
+  return MTASTS_EXIT_CONFIG;
+}
+
+int mtasts_outcome_access_open(struct mtasts_outcome_access *access,
+                               enum mtasts_outcome_access_mode mode) {
+  char error[MTASTS_ERROR_TEXT];
+  unsigned creates = mode == MTASTS_OUTCOME_WRITE ? MTASTS_IDENTITY_CREATES : 0;
+  int code = mtasts_identity_take(access->config, access->directory, access->plan | creates,
+                                  access->ca_file, &access->identity);
+  if (code != MTASTS_EXIT_OK)
+    return code;
+  const char *path = *access->identity.path ? access->identity.path : access->directory;
+  enum mtasts_status status = mtasts_env_status(access->identity.refused);
+  if (status == MTASTS_OK)
+    status = mtasts_outcome_store_open_at(access->config, path, mode, error, &access->store);
+  if (status == MTASTS_OK || (status == MTASTS_NO_FILE && mode == MTASTS_OUTCOME_READ))
+    return MTASTS_EXIT_OK;
+  return mtasts_outcome_access_print_error(access, status);
+}
+
+int mtasts_outcome_access_print_error(const struct mtasts_outcome_access *access,
+                                      enum mtasts_status status) {
+  int error = errno;
+  const char *where = access->directory;
+  if (status == MTASTS_PERMISSION) {
+    mtasts_print_error(where, "%s; run as user %s or root", mtasts_env_reason(status, error),
+                       access->config->user);
+    return MTASTS_EXIT_DENIED;
+  }
+  if (status == MTASTS_CORRUPT)
+    mtasts_print_error(where, "data.mdb is damaged, or no store of outcomes of this version");
+  else
+    mtasts_print_error(where, "the outcomes cannot be used: %s", mtasts_env_reason(status, error));
+  return status == MTASTS_NO_MEMORY ? MTASTS_EXIT_MEMORY : MTASTS_EXIT_IO;
+}
+
+int mtasts_outcome_access_close(struct mtasts_outcome_access *access, int code) {
+  mtasts_outcome_store_close(access->store);
+  mtasts_identity_release(&access->identity);
+  mtasts_config_free(access->config);
+  *access = (struct mtasts_outcome_access){0};
+  return code;
+}
+
+bool mtasts_outcome_access_day(const char *text, uint32_t *day) {
+  int64_t midnight = (int64_t)time(NULL) - MTASTS_DAY_SECONDS;
+  if (text && (!mtasts_date_parse(mtasts_span_of(text), &midnight) || midnight < 0)) {
+    mtasts_print_error(text, "no date such as 2026-01-31");
+    return false;
+  }
+  *day = mtasts_day_of(midnight);
+  return true;
+}
