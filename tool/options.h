@@ -35,13 +35,11 @@ struct mtasts_options {
   struct mtasts_option_values mx;
   struct mtasts_option_values filters; /* cache list */
 
-  char *day;    /* report build, send, status */
-  bool dry_run; /* report send */
-
   bool failures, csv; /* report show */
   char *since, *until, *domain, *by, *html, *fail_over;
-  char *day; /* report build, send, status */
-  char *dir; /* report build */
+  char *day;    /* report build, send, status */
+  char *dir;    /* report build */
+  bool dry_run; /* report send */
 
   struct mtasts_option_values arguments; /* the command's arguments */
 };
