@@ -12,7 +12,8 @@ NGINX=$WEB # where nginx listens; elsewhere while it is $DISTANCE away, behind a
 # Mail servers: addresses and behaviours (smtp.c); the host that sends.
 declare -A MAIL=([tls]=198.51.100.1 [plain]=198.51.100.2 [refuses-454]=198.51.100.3
   [refuses-502]=198.51.100.4 [junk]=198.51.100.5 [down]=198.51.100.6 [second]=198.51.100.7
-  [this]=198.51.100.25)
+  [this]=198.51.100.25
+  [collector]=198.51.100.26)
 
 # What the lab raises, in this order, and what a script that runs in it may start, in the order of their ends.
 lab_servers=(nsd unbound validator nginx rogue smtp)
@@ -23,7 +24,7 @@ serve_mail() {
   local behaviour receivers=()
   for behaviour in "${!MAIL[@]}"; do
     case $behaviour in
-      down | this) ;;
+      down | this | collector) ;; # collector.py may be there
       second) receivers+=("${MAIL[second]}=tls") ;; # MTAs take hosts at one address for one
       *) receivers+=("${MAIL[$behaviour]}=$behaviour") ;;
     esac
