@@ -74,6 +74,8 @@ static void configure(struct mtasts_front *front, struct mtasts_snapshot *snapsh
   if (front->socketmap)
     mtasts_socketmap_limit(front->socketmap, snapshot->config->socketmap.network_connections,
                            snapshot->config->socketmap.network_lookups);
+  if (front->recorder)
+    mtasts_outcome_recorder_configure(front->recorder, snapshot->config->outcome.record);
 }
 
 /* False: some waiters are left for the next turn of the loop. */
@@ -119,9 +121,18 @@ static void listen_on(struct mtasts_front *front, struct mtasts_job *job) {
     unlink(address.sun_path);
 }
 
+static struct mtasts_outcome_socket *new_outcome_socket(struct mtasts_front *front, int fd) {
+  const struct mtasts_outcome_socket_options options = {
+      .base = front->base,
+      .waiters = &front->waiters,
+      .recorder = front->recorder,
+      .stats = front->stats,
+  };
+  return mtasts_outcome_socket_new(&options, fd);
+}
+
 static void take_outcomes(struct mtasts_front *front, struct mtasts_job *job) {
-  struct mtasts_outcome_socket *made =
-      mtasts_outcome_socket_new(front->base, job->fd, &front->waiters, front->stats);
+  struct mtasts_outcome_socket *made = new_outcome_socket(front, job->fd);
   if (!made)
     return;
   job->fd = -1;
@@ -157,7 +168,8 @@ static bool do_job(struct mtasts_front *front, struct mtasts_job *job) {
   case MTASTS_JOB_STOP:
     stop(front);
     break;
-  case MTASTS_JOB_CHECKED: /* jobs for the net loop */
+  case MTASTS_JOB_CHECKED: /* jobs for other threads */
+  case MTASTS_JOB_RECORD:
     break;
   case MTASTS_JOB_LOOK_UP:
   case MTASTS_JOB_RECHECK:
@@ -230,9 +242,19 @@ static bool listen_all(struct mtasts_front *front, const struct mtasts_front_opt
     if (!mtasts_socketmap_listen(front->socketmap, options->listeners[i].fd,
                                  options->listeners[i].socket_kind))
       return false;
+  const struct mtasts_outcome_recorder_options recorded = {
+      .base = front->base,
+      .to_writer = options->to_outcomes,
+      .stats = front->stats,
+      .discovery = mtasts_front_discovery,
+      .context = front,
+  };
+  front->recorder = mtasts_outcome_recorder_new(&recorded);
+  if (!front->recorder)
+    return false;
+  mtasts_outcome_recorder_configure(front->recorder, options->snapshot->config->outcome.record);
   if (options->outcome_fd >= 0)
-    front->outcomes =
-        mtasts_outcome_socket_new(front->base, options->outcome_fd, &front->waiters, front->stats);
+    front->outcomes = new_outcome_socket(front, options->outcome_fd);
   return front->outcomes || options->outcome_fd < 0;
 }
 
@@ -282,6 +304,9 @@ enum mtasts_status mtasts_front_new(const struct mtasts_front_options *options,
 
 void mtasts_front_run(struct mtasts_front *front) {
   event_base_dispatch(front->base);
+  if (front->outcomes)
+    mtasts_outcome_socket_drain(front->outcomes);
+  mtasts_outcome_recorder_flush(front->recorder);
 }
 
 void mtasts_front_free(struct mtasts_front *front) {
@@ -289,6 +314,7 @@ void mtasts_front_free(struct mtasts_front *front) {
     return;
   mtasts_socketmap_free(front->socketmap);
   mtasts_outcome_socket_free(front->outcomes);
+  mtasts_outcome_recorder_free(front->recorder);
   mtasts_waiters_destroy(&front->waiters);
   free(front->ended);
   for (struct mtasts_job *job; (job = STAILQ_FIRST(&front->jobs)); mtasts_job_free(job))

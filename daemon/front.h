@@ -36,7 +36,8 @@ struct mtasts_front_options {
   struct mtasts_snapshot *snapshot; /* the front holds a reference of its own */
   struct mtasts_cache *cache;
   struct mtasts_queue *to_net;
-  struct mtasts_queue *inbox; /* answers of the net loop; CONFIGURE and STOP of main */
+  struct mtasts_queue *to_outcomes; /* the writer of outcomes; NULL: nothing is recorded */
+  struct mtasts_queue *inbox;       /* answers of the net loop; CONFIGURE and STOP of main */
   struct mtasts_usage_filter *usage;
   struct mtasts_stats *stats;
   const struct mtasts_listener *listeners;

@@ -23,6 +23,7 @@ struct mtasts_front {
   struct mtasts_usage_filter *usage;
   struct mtasts_stats *stats;
   struct mtasts_socketmap *socketmap;
+  struct mtasts_outcome_recorder *recorder;
   struct mtasts_outcome_socket *outcomes; /* NULL: there is no outcome socket */
   struct mtasts_waiters waiters;
   struct mtasts_unstored unstored;  /* newer entries than the cache has */
@@ -45,6 +46,10 @@ size_t mtasts_front_answer(void *context, struct mtasts_peer *peer,
 /* A request has arrived that must wait for its turn: starts the look-up that it will need. */
 void mtasts_front_prefetch(void *context, const struct mtasts_peer *peer,
                            const struct mtasts_request *request);
+
+/* A mtasts_discovery_fn; its context is the front. */
+enum mtasts_result_type mtasts_front_discovery(void *context, struct mtasts_span domain,
+                                               struct mtasts_span *reason);
 
 /* Writes the reply to a waiter. job: the job that ended; NULL at the deadline. Returns its bytes.
  */

@@ -222,6 +222,26 @@ static size_t answer_no_domain(struct mtasts_front *front, const struct question
   return reply(front, question->map, &found, question->now, out);
 }
 
+/* outcomes */
+
+/* A fault of this host is no failure of the domain's, and an override is this site's own policy:
+ * neither is reported. */
+enum mtasts_result_type mtasts_front_discovery(void *context, struct mtasts_span name,
+                                               struct mtasts_span *reason) {
+  const struct mtasts_front *front = context;
+  struct mtasts_domain domain;
+  struct mtasts_entry entry;
+  int64_t now = time(NULL);
+  if (mtasts_domain_parse(name, &domain) != MTASTS_OK)
+    return MTASTS_RESULT_SUCCESS;
+  const struct mtasts_override *override = override_of(front, &domain, now);
+  if ((override && !override->no_policy) || read_cached(front, &domain, &entry) != MTASTS_OK ||
+      entry.local_fault || mtasts_entry_live(&entry, now))
+    return MTASTS_RESULT_SUCCESS;
+  *reason = entry.detail;
+  return mtasts_result_of_error(entry.error);
+}
+
 /* requests of our own programs */
 
 static size_t answer_stats(struct mtasts_front *front, char *out) {

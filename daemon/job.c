@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "outcome_batch.h"
 #include "snapshot.h"
 
 struct mtasts_job *mtasts_job_new(enum mtasts_job_kind kind) {
@@ -23,6 +24,7 @@ void mtasts_job_free(struct mtasts_job *job) {
   mtasts_snapshot_unref(job->snapshot);
   if (job->fd >= 0)
     close(job->fd);
+  mtasts_outcome_batch_free(job->batch);
   free(job->value);
   free(job);
 }

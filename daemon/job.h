@@ -13,6 +13,7 @@
 
 #include "socketmap.h"
 
+struct mtasts_outcome_batch;
 struct mtasts_snapshot;
 
 enum mtasts_job_kind {
@@ -27,6 +28,7 @@ enum mtasts_job_kind {
   MTASTS_JOB_UNSTORED, /* to the front loop: `value` could not be stored; NULL: it was stored later,
                           or dropped */
   MTASTS_JOB_CHECKED,  /* `status` is the result of the cache check (cache_check.h) */
+  MTASTS_JOB_RECORD,   /* to the writer of outcomes: add `batch` to the store */
   MTASTS_JOB_PING,     /* record that this was read: mtasts_loop_seen */
   MTASTS_JOB_STOP,     /* drain and end */
 };
@@ -45,8 +47,9 @@ struct mtasts_job {
   bool network; /* if waited: only peers over TCP wait */
   struct mtasts_domain domain;
   struct mtasts_snapshot *snapshot;
-  int fd;  /* of LISTEN and OUTCOMES; passed on; -1: none */
-  int old; /* a socket that the front loop listens at; -1: none */
+  struct mtasts_outcome_batch *batch; /* passed on; freed with the job */
+  int fd;                             /* of LISTEN and OUTCOMES; passed on; -1: none */
+  int old;                            /* a socket that the front loop listens at; -1: none */
   enum mtasts_socket_kind socket_kind;
   void *token; /* the front loop's own; NULL: no answer wanted */
 

@@ -1,7 +1,7 @@
 /*
- * mtastsd: opens sockets and cache, as root if root starts it. Then it runs two threads, the front
- * loop (front.h) and the net loop (netloop.h). The main thread waits for signals and serves the
- * metrics (metrics.h).
+ * mtastsd: opens sockets and cache, as root if root starts it. Then it runs three threads: the
+ * front loop (front.h), the net loop (netloop.h) and the writer of outcomes (outcome_writer.h). The
+ * main thread waits for signals and serves the metrics (metrics.h).
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -25,6 +25,8 @@
 #include "listeners.h"
 #include "metrics.h"
 #include "netloop.h"
+#include "outcome_store.h"
+#include "outcome_writer.h"
 #include "periodic_checks.h"
 #include "process.h"
 #include "service.h"
@@ -54,17 +56,20 @@ struct daemon {
   struct mtasts_cache_check check;
   struct mtasts_queue to_net;
   struct mtasts_queue to_front;
-  bool queues;
+  struct mtasts_queue to_outcomes;
+  size_t queues; /* of the three, in this order, that are open */
   struct mtasts_usage_filter *usage;
   struct mtasts_stats stats;
   unsigned long long lookups; /* their count when memory was last returned */
   struct mtasts_netloop *netloop;
   struct mtasts_front *front;
+  struct mtasts_outcome_writer *outcomes;
   struct mtasts_metrics *metrics; /* NULL: none */
   struct mtasts_cache_location location;
   struct mtasts_periodic_checks *checks;
   struct mtasts_thread net_thread;
   struct mtasts_thread front_thread;
+  struct mtasts_thread outcome_thread;
 };
 
 /* words */
@@ -84,7 +89,7 @@ static void log_warnings(const struct mtasts_config *config) {
 }
 
 static void log_stats(const struct daemon *daemon, const char *event) {
-  char text[MTASTS_LOG_LINE_MAX / 2];
+  char text[MTASTS_LOG_LINE_MAX * 3 / 4];
   size_t len = mtasts_stats_text(&daemon->stats, text, sizeof text);
   mtasts_log(MTASTS_LOG_INFO, "%s %.*s", event, (int)len, text);
 }
@@ -172,6 +177,16 @@ static int open_listeners(struct daemon *daemon) {
                                  error);
 }
 
+/* The same for the store of outcomes, if it is not in the cache's. Without it mtastsd starts all
+ * the same, and the writer logs why it cannot write. */
+static void make_outcome_directory(const struct mtasts_config *config,
+                                   const struct mtasts_owner *owner) {
+  int fd;
+  if (*config->outcome.directory && config->outcome.record &&
+      mtasts_files_directory(config->outcome.directory, owner, &fd) == 0)
+    close(fd);
+}
+
 /* As root, makes the cache's directory for the user that it then becomes, who may not be allowed to
  * make it. */
 static int drop_root(struct daemon *daemon) {
@@ -184,6 +199,7 @@ static int drop_root(struct daemon *daemon) {
       return mtasts_daemon_main_fail(&daemon->program, EX_CANTCREAT, "cache: %s: %s",
                                      config->cache.directory, strerror(rc));
     close(fd);
+    make_outcome_directory(config, &owner);
   }
   if (config->uid == geteuid() && config->gid == getegid()) /* perhaps root of a user namespace */
     return EX_OK;
@@ -209,12 +225,24 @@ static bool start_check(struct daemon *daemon) {
 }
 
 static bool open_queues(struct daemon *daemon) {
-  if (!mtasts_queue_init(&daemon->to_net))
-    return false;
-  daemon->queues = mtasts_queue_init(&daemon->to_front);
-  if (!daemon->queues)
-    mtasts_queue_destroy(&daemon->to_net);
-  return daemon->queues;
+  struct mtasts_queue *const queues[] = {&daemon->to_net, &daemon->to_front, &daemon->to_outcomes};
+  const size_t count = sizeof queues / sizeof *queues;
+  while (daemon->queues < count && mtasts_queue_init(queues[daemon->queues]))
+    daemon->queues++;
+  return daemon->queues == count;
+}
+
+static void close_queues(struct daemon *daemon) {
+  struct mtasts_queue *const queues[] = {&daemon->to_net, &daemon->to_front, &daemon->to_outcomes};
+  for (; daemon->queues > 0; daemon->queues--)
+    mtasts_queue_destroy(queues[daemon->queues - 1]);
+}
+
+static int open_outcomes(struct daemon *daemon) {
+  daemon->outcomes =
+      mtasts_outcome_writer_new(daemon->snapshot, &daemon->to_outcomes, &daemon->stats);
+  return daemon->outcomes ? EX_OK
+                          : mtasts_daemon_main_fail(&daemon->program, EX_OSERR, "out of memory");
 }
 
 static int open_netloop(struct daemon *daemon) {
@@ -243,6 +271,7 @@ static int open_front(struct daemon *daemon, unsigned peers_max) {
       .snapshot = daemon->snapshot,
       .cache = mtasts_store_cache(daemon->store),
       .to_net = &daemon->to_net,
+      .to_outcomes = &daemon->to_outcomes,
       .inbox = &daemon->to_front,
       .usage = daemon->usage,
       .stats = &daemon->stats,
@@ -310,6 +339,8 @@ static int open_all(struct daemon *daemon) {
     code = open_netloop(daemon);
   }
   if (code == EX_OK)
+    code = open_outcomes(daemon);
+  if (code == EX_OK)
     code = open_front(daemon, peers_max);
   if (code == EX_OK)
     code = open_metrics(daemon);
@@ -331,13 +362,12 @@ static void close_all(struct daemon *daemon) {
   mtasts_listeners_remove(&daemon->listeners);
   mtasts_metrics_free(daemon->metrics);
   mtasts_front_free(daemon->front);
+  mtasts_outcome_writer_free(daemon->outcomes);
   mtasts_netloop_free(daemon->netloop);
   mtasts_job_free(daemon->front_thread.stop);
+  mtasts_job_free(daemon->outcome_thread.stop);
   mtasts_job_free(daemon->net_thread.stop);
-  if (daemon->queues) {
-    mtasts_queue_destroy(&daemon->to_front);
-    mtasts_queue_destroy(&daemon->to_net);
-  }
+  close_queues(daemon);
   save_usage(daemon);
   mtasts_store_close(daemon->store);
   mtasts_usage_filter_free(daemon->usage);
@@ -362,6 +392,10 @@ static void run_front(void *context) {
   mtasts_front_run(context);
 }
 
+static void run_outcomes(void *context) {
+  mtasts_outcome_writer_run(context);
+}
+
 static bool start_threads(struct daemon *daemon) {
   daemon->net_thread = (struct mtasts_thread){
       .name = "mtasts-net", .run = run_net, .context = daemon->netloop, .queue = &daemon->to_net};
@@ -369,8 +403,12 @@ static bool start_threads(struct daemon *daemon) {
                                                 .run = run_front,
                                                 .context = daemon->front,
                                                 .queue = &daemon->to_front};
-  return mtasts_thread_start(&daemon->net_thread) && mtasts_thread_start(&daemon->front_thread) &&
-         start_check(daemon);
+  daemon->outcome_thread = (struct mtasts_thread){.name = "mtasts-outcomes",
+                                                  .run = run_outcomes,
+                                                  .context = daemon->outcomes,
+                                                  .queue = &daemon->to_outcomes};
+  return mtasts_thread_start(&daemon->net_thread) && mtasts_thread_start(&daemon->outcome_thread) &&
+         mtasts_thread_start(&daemon->front_thread) && start_check(daemon);
 }
 
 /* glibc keeps the memory of a burst of look-ups in fragments; an idle daemon does not need it. */
@@ -411,8 +449,8 @@ static bool stop_thread(struct daemon *daemon, struct mtasts_thread *thread) {
   return true;
 }
 
-/* Stops the front loop first, which answers its waiters; then the net loop, which commits its
- * results. */
+/* Stops the front loop first, which answers its waiters; then the writer of outcomes, which writes
+ * what the front loop has received; then the net loop, which commits its results. */
 static int stop_threads(struct daemon *daemon, int code) {
   mtasts_service_notify("STOPPING=1");
   mtasts_cache_check_stop(&daemon->check);
@@ -421,7 +459,8 @@ static int stop_threads(struct daemon *daemon, int code) {
   mtasts_listeners_remove(&daemon->listeners);
   mtasts_metrics_free(daemon->metrics);
   daemon->metrics = NULL;
-  if (!stop_thread(daemon, &daemon->front_thread) || !stop_thread(daemon, &daemon->net_thread)) {
+  if (!stop_thread(daemon, &daemon->front_thread) ||
+      !stop_thread(daemon, &daemon->outcome_thread) || !stop_thread(daemon, &daemon->net_thread)) {
     mtasts_log(MTASTS_LOG_WARNING, "second signal to stop: waiting requests got no answer");
     mtasts_log_close();
     _exit(code); /* the cache is not damaged by this */
@@ -435,17 +474,18 @@ static int stop_threads(struct daemon *daemon, int code) {
 /* Files and sockets that were opened at the start stay open, so the new configuration is compared
  * with the one at the start. */
 static void take_up(struct daemon *daemon, struct mtasts_snapshot *snapshot) {
-  struct mtasts_queue *const queues[] = {&daemon->to_front, &daemon->to_net};
+  struct mtasts_queue *const queues[] = {&daemon->to_front, &daemon->to_net, &daemon->to_outcomes};
   struct mtasts_job *jobs[] = {mtasts_job_new(MTASTS_JOB_CONFIGURE),
+                               mtasts_job_new(MTASTS_JOB_CONFIGURE),
                                mtasts_job_new(MTASTS_JOB_CONFIGURE)};
   char restart[256];
-  if (!jobs[0] || !jobs[1]) {
-    mtasts_job_free(jobs[0]);
-    mtasts_job_free(jobs[1]);
+  if (!jobs[0] || !jobs[1] || !jobs[2]) {
+    for (size_t i = 0; i < 3; i++)
+      mtasts_job_free(jobs[i]);
     mtasts_daemon_main_keep_old("out of memory");
     return;
   }
-  for (size_t i = 0; i < 2; i++) {
+  for (size_t i = 0; i < 3; i++) {
     jobs[i]->snapshot = mtasts_snapshot_ref(snapshot);
     mtasts_queue_give(queues[i], jobs[i]);
   }
@@ -490,7 +530,8 @@ static int wait_for_end(struct daemon *daemon) {
       log_stats(daemon, "stats");
     else if (number != SIGUSR2)
       return EX_OK;
-    else if (atomic_load(&daemon->front_thread.ended) || atomic_load(&daemon->net_thread.ended))
+    else if (atomic_load(&daemon->front_thread.ended) ||
+             atomic_load(&daemon->outcome_thread.ended) || atomic_load(&daemon->net_thread.ended))
       return mtasts_daemon_main_fail(&daemon->program, EX_SOFTWARE,
                                      "a loop has ended by itself: stopping");
   }

@@ -145,6 +145,7 @@ static void do_job(struct mtasts_netloop *loop, struct mtasts_job *job) {
   case MTASTS_JOB_LISTEN: /* jobs for the front loop */
   case MTASTS_JOB_OUTCOMES:
   case MTASTS_JOB_UNSTORED:
+  case MTASTS_JOB_RECORD:
     break;
   case MTASTS_JOB_CHECKED:
     mtasts_admission_take(&loop->admission, job->status);

@@ -5,24 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
-#include "outcome_datagram.h"
 #include "ratelimit.h"
 
 enum {
   LINES_BURST = 100, /* log lines in a row, */
   LINE_MS = 200,     /* and one in so long */
   BURST = 64,        /* datagrams in a row, before the loop does other work */
+  DRAIN_MAX = 1000,  /* such bursts at the end */
 };
 
 struct mtasts_outcome_socket {
   struct event event;
   int fd;
-  struct mtasts_waiters *waiters;
-  struct mtasts_stats *stats;
+  struct mtasts_outcome_socket_options options;
   struct mtasts_burst_limit lines;
+  struct mtasts_burst_limit refused_lines;
   char datagram[MTASTS_OUTCOME_MAX];
 };
 
@@ -44,56 +45,94 @@ static void log_outcome(struct mtasts_outcome_socket *outcomes,
              mx);
 }
 
-static void take(struct mtasts_outcome_socket *outcomes, size_t size) {
-  struct mtasts_span datagram = {outcomes->datagram, size};
-  struct mtasts_outcome outcome;
-  mtasts_count(outcomes->stats, MTASTS_COUNT_OUTCOMES);
-  if (size > sizeof outcomes->datagram ||
-      mtasts_outcome_datagram_read(datagram, &outcome) != MTASTS_OK) {
-    mtasts_count(outcomes->stats, MTASTS_COUNT_OUTCOME_MALFORMED);
+/* One line at most for each that is not counted. */
+static void log_refusal(struct mtasts_outcome_socket *outcomes, enum mtasts_outcome_refusal refusal,
+                        size_t size) {
+  unsigned long suppressed = outcomes->refused_lines.suppressed;
+  if (!mtasts_burst_limit(&outcomes->refused_lines, LINE_MS, LINES_BURST))
     return;
-  }
-  if (!outcome.failed)
-    return;
-  mtasts_count(outcomes->stats, MTASTS_COUNT_OUTCOME_FAILURES);
-  log_outcome(outcomes, &outcome);
-  if (outcome.policy == MTASTS_POLICY_TYPE_STS)
-    mtasts_waiters_background_lookup(outcomes->waiters, MTASTS_JOB_RECHECK, &outcome.domain, NULL);
+  if (suppressed > 0)
+    mtasts_log(MTASTS_LOG_WARNING, "outcomes: %lu more that were not counted are not logged",
+               suppressed);
+  outcomes->refused_lines.suppressed = 0;
+  mtasts_log(MTASTS_LOG_WARNING, "outcome not counted: reason=%s bytes=%zu",
+             mtasts_outcome_refusal_name(refusal), size);
 }
 
-static void on_datagrams(evutil_socket_t fd, short what, void *context) {
-  struct mtasts_outcome_socket *outcomes = context;
-  (void)what;
+static void refuse(struct mtasts_outcome_socket *outcomes, enum mtasts_outcome_refusal refusal,
+                   size_t size) {
+  struct mtasts_stats *stats = outcomes->options.stats;
+  mtasts_count(stats, (enum mtasts_counter)(MTASTS_COUNT_REFUSED_EMPTY + (int)refusal -
+                                            (int)MTASTS_OUTCOME_EMPTY));
+  if (refusal != MTASTS_OUTCOME_NO_ROOM)
+    mtasts_count(stats, MTASTS_COUNT_OUTCOME_MALFORMED);
+  log_refusal(outcomes, refusal, size);
+}
+
+static void take(struct mtasts_outcome_socket *outcomes, size_t size) {
+  struct mtasts_stats *stats = outcomes->options.stats;
+  const struct mtasts_outcome *outcome = NULL;
+  mtasts_count(stats, MTASTS_COUNT_OUTCOMES);
+  enum mtasts_outcome_refusal refusal =
+      size > sizeof outcomes->datagram
+          ? MTASTS_OUTCOME_OVERSIZED
+          : mtasts_outcome_recorder_take(outcomes->options.recorder,
+                                         (struct mtasts_span){outcomes->datagram, size},
+                                         (int64_t)time(NULL), &outcome);
+  if (refusal != MTASTS_OUTCOME_ACCEPTED)
+    refuse(outcomes, refusal, size);
+  if (!outcome || !outcome->failed)
+    return;
+  mtasts_count(stats, MTASTS_COUNT_OUTCOME_FAILURES);
+  log_outcome(outcomes, outcome);
+  if (outcome->policy == MTASTS_POLICY_TYPE_STS)
+    mtasts_waiters_background_lookup(outcomes->options.waiters, MTASTS_JOB_RECHECK,
+                                     &outcome->domain, NULL);
+}
+
+/* False: nothing has arrived any more. An empty datagram is no end of file. */
+static bool take_burst(struct mtasts_outcome_socket *outcomes) {
   for (int i = 0; i < BURST; i++) {
     /* MSG_TRUNC: returns the datagram's full size, even if it is too large. */
     ssize_t size =
-        recv(fd, outcomes->datagram, sizeof outcomes->datagram, MSG_DONTWAIT | MSG_TRUNC);
+        recv(outcomes->fd, outcomes->datagram, sizeof outcomes->datagram, MSG_DONTWAIT | MSG_TRUNC);
     if (size < 0)
-      return;
+      return false;
     take(outcomes, (size_t)size);
   }
+  return true;
 }
 
-struct mtasts_outcome_socket *mtasts_outcome_socket_new(struct event_base *base, int fd,
-                                                        struct mtasts_waiters *waiters,
-                                                        struct mtasts_stats *stats) {
+static void on_datagrams(evutil_socket_t fd, short what, void *context) {
+  (void)fd;
+  (void)what;
+  take_burst(context);
+}
+
+struct mtasts_outcome_socket *
+mtasts_outcome_socket_new(const struct mtasts_outcome_socket_options *options, int fd) {
   struct mtasts_outcome_socket *made = malloc(sizeof *made);
   if (!made)
     return NULL;
   made->fd = fd;
-  made->lines = (struct mtasts_burst_limit){0};
-  made->waiters = waiters;
-  made->stats = stats;
-  event_assign(&made->event, base, fd, EV_READ | EV_PERSIST, on_datagrams, made);
+  made->options = *options;
+  made->lines = made->refused_lines = (struct mtasts_burst_limit){0};
+  event_assign(&made->event, options->base, fd, EV_READ | EV_PERSIST, on_datagrams, made);
   if (event_add(&made->event, NULL) == 0)
     return made;
   free(made);
   return NULL;
 }
 
+void mtasts_outcome_socket_drain(struct mtasts_outcome_socket *outcomes) {
+  for (int i = 0; i < DRAIN_MAX && take_burst(outcomes); i++)
+    continue;
+}
+
 void mtasts_outcome_socket_free(struct mtasts_outcome_socket *outcomes) {
   if (!outcomes)
     return;
+  mtasts_outcome_socket_drain(outcomes);
   event_del(&outcomes->event);
   close(outcomes->fd);
   free(outcomes);

@@ -31,6 +31,8 @@ static void add_counts(struct mtasts_strbuf *text, const struct mtasts_stats *st
     mtasts_strbuf_put(text, words->metric);
     if (words->type != MTASTS_ERROR_NONE)
       mtasts_strbuf_printf(text, "{type=\"%s\"}", mtasts_error_name(words->type));
+    else if (words->label)
+      mtasts_strbuf_printf(text, "{%s}", words->label);
     mtasts_strbuf_printf(text, " %llu\n", mtasts_count_get(stats, i));
     before = words->metric;
   }

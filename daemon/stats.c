@@ -5,6 +5,9 @@
 static const char failures[] = "mtasts_lookup_failures_total";
 static const char failures_help[] = "Look-ups that failed, by RFC 8460's result types and our own.";
 
+static const char refused[] = "mtasts_outcomes_refused_total";
+static const char refused_help[] = "Outcomes that were not counted, by the reason.";
+
 const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS] = {
     [MTASTS_COUNT_REQUESTS] = {"requests", "mtasts_requests_total",
                                "Requests on the socketmap and ask sockets."},
@@ -53,6 +56,21 @@ const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS] = {
                                        "Outcomes of sessions that failed."},
     [MTASTS_COUNT_OUTCOME_MALFORMED] = {"outcome_malformed", "mtasts_outcomes_malformed_total",
                                         "Datagrams that were not outcomes."},
+    [MTASTS_COUNT_OUTCOME_RECORDED] = {"outcomes_recorded", "mtasts_outcomes_recorded_total",
+                                       "Outcomes written to the store."},
+    [MTASTS_COUNT_REFUSED_EMPTY] = {NULL, refused, refused_help, .label = "reason=\"empty\""},
+    [MTASTS_COUNT_REFUSED_OVERSIZED] = {NULL, refused, refused_help,
+                                        .label = "reason=\"oversized\""},
+    [MTASTS_COUNT_REFUSED_NO_OBJECT] = {NULL, refused, refused_help,
+                                        .label = "reason=\"no-object\""},
+    [MTASTS_COUNT_REFUSED_VERSION] = {NULL, refused, refused_help,
+                                      .label = "reason=\"bad-version\""},
+    [MTASTS_COUNT_REFUSED_DOMAIN] = {NULL, refused, refused_help, .label = "reason=\"bad-domain\""},
+    [MTASTS_COUNT_REFUSED_TYPE] = {NULL, refused, refused_help,
+                                   .label = "reason=\"bad-policy-type\""},
+    [MTASTS_COUNT_REFUSED_FLAG] = {NULL, refused, refused_help, .label = "reason=\"bad-flag\""},
+    [MTASTS_COUNT_REFUSED_NO_ROOM] = {"outcomes_no_room", refused, refused_help,
+                                      .label = "reason=\"no-room\""},
     [MTASTS_COUNT_RECHECKS] = {"rechecks", "mtasts_rechecks_total",
                                "TXT records rechecked after a session failed under a policy."},
     [MTASTS_COUNT_STORE_FAILURES] =
@@ -60,6 +78,14 @@ const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS] = {
          "Reads or writes of the cache that failed. A full cache is not a failure."},
     [MTASTS_COUNT_CACHE_DAMAGES] = {"cache_damages", "mtasts_cache_damages_total",
                                     "Starts with a damaged cache; the readable entries were kept."},
+    [MTASTS_COUNT_OUTCOME_FAILING] = {"outcome_store_fails", "mtasts_outcome_store_fails",
+                                      "1 while the store of outcomes cannot be written.",
+                                      .gauge = true},
+    [MTASTS_COUNT_OUTCOME_BYTES] = {"outcome_store_bytes", "mtasts_outcome_store_bytes",
+                                    "Bytes of the store of outcomes that are in use.",
+                                    .gauge = true},
+    [MTASTS_COUNT_OUTCOME_DAYS] = {"outcome_days", "mtasts_outcome_days",
+                                   "Days whose outcomes are in the store.", .gauge = true},
     [MTASTS_COUNT_IN_FLIGHT] = {"in_flight", "mtasts_lookups_in_flight",
                                 "Look-ups that are running.", .gauge = true},
     [MTASTS_COUNT_WAITING] = {"waiting", "mtasts_lookups_waiting", "Look-ups that are queued.",
@@ -90,8 +116,9 @@ static unsigned long long waits(const struct mtasts_stats *stats, int kind) {
 size_t mtasts_stats_text(const struct mtasts_stats *stats, char *out, size_t size) {
   struct mtasts_strbuf text = {.data = out, .size = size};
   for (enum mtasts_counter i = 0; i < MTASTS_COUNTERS; i++)
-    mtasts_strbuf_printf(&text, "%s\"%s\":%llu", i == 0 ? "{" : ",", mtasts_counter_words[i].key,
-                         mtasts_count_get(stats, i));
+    if (mtasts_counter_words[i].key)
+      mtasts_strbuf_printf(&text, "%s\"%s\":%llu", i == 0 ? "{" : ",", mtasts_counter_words[i].key,
+                           mtasts_count_get(stats, i));
   mtasts_strbuf_printf(&text, ",\"waited_ms\":%llu,\"waits\":{",
                        atomic_load_explicit(&stats->waited, memory_order_relaxed));
   for (int i = 0; i < MTASTS_WAITS; i++)

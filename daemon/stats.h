@@ -38,22 +38,36 @@ enum mtasts_counter {
   MTASTS_COUNT_OUTCOMES,          /* datagrams read from MTAs */
   MTASTS_COUNT_OUTCOME_FAILURES,  /* of those: sessions that failed */
   MTASTS_COUNT_OUTCOME_MALFORMED, /* datagrams that were not outcomes */
-  MTASTS_COUNT_RECHECKS,          /* TXT records rechecked after a failure */
-  MTASTS_COUNT_STORE_FAILURES,    /* reads or writes of the cache */
-  MTASTS_COUNT_CACHE_DAMAGES,     /* starts with a damaged cache */
-  MTASTS_COUNT_IN_FLIGHT,         /* now */
-  MTASTS_COUNT_WAITING,           /* queued look-ups, now */
-  MTASTS_COUNT_CONNECTIONS,       /* now */
+  MTASTS_COUNT_OUTCOME_RECORDED,  /* outcomes written to the store */
+  /* Outcomes that were not counted, in the order of enum mtasts_outcome_refusal. */
+  MTASTS_COUNT_REFUSED_EMPTY,
+  MTASTS_COUNT_REFUSED_OVERSIZED,
+  MTASTS_COUNT_REFUSED_NO_OBJECT,
+  MTASTS_COUNT_REFUSED_VERSION,
+  MTASTS_COUNT_REFUSED_DOMAIN,
+  MTASTS_COUNT_REFUSED_TYPE,
+  MTASTS_COUNT_REFUSED_FLAG,
+  MTASTS_COUNT_REFUSED_NO_ROOM,
+  MTASTS_COUNT_RECHECKS,        /* TXT records rechecked after a failure */
+  MTASTS_COUNT_STORE_FAILURES,  /* reads or writes of the cache */
+  MTASTS_COUNT_CACHE_DAMAGES,   /* starts with a damaged cache */
+  MTASTS_COUNT_OUTCOME_FAILING, /* 1 while the store of outcomes cannot be written */
+  MTASTS_COUNT_OUTCOME_BYTES,   /* of the store of outcomes, now */
+  MTASTS_COUNT_OUTCOME_DAYS,    /* in it, now */
+  MTASTS_COUNT_IN_FLIGHT,       /* now */
+  MTASTS_COUNT_WAITING,         /* queued look-ups, now */
+  MTASTS_COUNT_CONNECTIONS,     /* now */
   MTASTS_COUNTERS,
 };
 
 /* The external names of a counter, a row for each. */
 struct mtasts_counter_words {
-  const char *key;        /* in the reply of `stats` */
+  const char *key;        /* in the reply of `stats`; NULL: not there */
   const char *metric;     /* for Prometheus; several in a row may share one */
   const char *help;       /* of the metric */
   enum mtasts_error type; /* the label that distinguishes those; NONE: no label */
   bool gauge;             /* it may fall */
+  const char *label;      /* another label, as in reason="empty"; NULL: none */
 };
 
 extern const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS];
@@ -80,9 +94,10 @@ struct mtasts_stats {
   /* When the DNS worked again after an outage, or for the first time; seconds since the epoch. The
    * net loop sets it; the front loop uses it in its settings (discover.h). */
   atomic_llong resolver_back;
-  atomic_bool dns_fails; /* the resolver does not answer: outage.h */
-  atomic_uint replaced;  /* times that the net loop began or ended to replace data.mdb */
-  atomic_int host_ad;    /* enum mtasts_ad: of the resolver that the MTAs have */
+  atomic_bool dns_fails;       /* the resolver does not answer: outage.h */
+  atomic_uint replaced;        /* times that the net loop began or ended to replace data.mdb */
+  atomic_int host_ad;          /* enum mtasts_ad: of the resolver that the MTAs have */
+  atomic_uint outcome_batches; /* given to the writer of outcomes, which has not taken them yet */
 };
 
 static inline void mtasts_count(struct mtasts_stats *stats, enum mtasts_counter counter) {
@@ -97,6 +112,11 @@ static inline void mtasts_count_set(struct mtasts_stats *stats, enum mtasts_coun
 static inline unsigned long long mtasts_count_get(const struct mtasts_stats *stats,
                                                   enum mtasts_counter counter) {
   return atomic_load_explicit(&stats->counts[counter], memory_order_relaxed);
+}
+
+static inline void mtasts_count_add(struct mtasts_stats *stats, enum mtasts_counter counter,
+                                    unsigned long long more) {
+  atomic_fetch_add_explicit(&stats->counts[counter], more, memory_order_relaxed);
 }
 
 /* A read of the cache gave no entry: there is none, or the read failed. */

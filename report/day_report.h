@@ -8,10 +8,7 @@
 #define MTASTS_REPORT_DAY_REPORT_H
 
 #include "counter_record.h"
-
-enum {
-  MTASTS_DAY_SECONDS = 86400,
-};
+#include "instant.h"
 
 struct mtasts_day_detail {
   struct mtasts_outcome_detail detail;

@@ -7,7 +7,8 @@
 
 enum {
   SLOTS = 4096,
-  ORGANISATIONS = 1024, /* counts; organisations of equal hash share one */
+  ROWS = 4,     /* of counts, by different parts of a hash: the least of four is a share */
+  COUNTS = 512, /* of each row */
   SHARES = 8,
   CHARGE_MIN = 1024, /* bytes that an outcome counts as, at least */
 };
@@ -19,7 +20,7 @@ struct mtasts_outcome_batch {
   struct mtasts_batched_outcome **last; /* where the next one is linked */
   size_t bytes;                         /* in use, */
   size_t bytes_max;                     /* of so many */
-  size_t shares[ORGANISATIONS];         /* bytes of each */
+  size_t shares[ROWS][COUNTS]; /* bytes; organisations of one part add up there */
 };
 
 struct mtasts_outcome_batch *mtasts_outcome_batch_new(uint32_t day, size_t bytes) {
@@ -43,13 +44,17 @@ void mtasts_outcome_batch_free(struct mtasts_outcome_batch *batch) {
   free(batch);
 }
 
-/* The bytes of the domain's organisation. */
-static size_t *share_of(struct mtasts_outcome_batch *batch, struct mtasts_span packed) {
+/* The counts of the domain's organisation. Two organisations that differ in one of them do not
+ * disturb each other. */
+static void find_share(struct mtasts_outcome_batch *batch, struct mtasts_span packed,
+                       size_t *share[ROWS]) {
   struct mtasts_bytes_reader reader = {.rest = packed};
   struct mtasts_span domain = mtasts_unpack_domain(&reader);
   size_t start = mtasts_organisation_start(domain.data, domain.len);
   struct mtasts_span organisation = {domain.data + start, domain.len - start};
-  return &batch->shares[mtasts_key_hash(&batch->table, organisation) % ORGANISATIONS];
+  uint64_t hash = mtasts_key_hash(&batch->table, organisation);
+  for (size_t i = 0; i < ROWS; i++)
+    share[i] = &batch->shares[i][(hash >> (16 * i)) % COUNTS];
 }
 
 bool mtasts_outcome_batch_half_full(const struct mtasts_outcome_batch *batch) {
@@ -58,14 +63,19 @@ bool mtasts_outcome_batch_half_full(const struct mtasts_outcome_batch *batch) {
 
 /* Counts an item of so many bytes, if there is room. */
 static bool take_room(struct mtasts_outcome_batch *batch, struct mtasts_span packed, size_t size) {
-  size_t *share = share_of(batch, packed);
+  size_t *share[ROWS];
+  size_t used = SIZE_MAX;
   size_t charge = size > CHARGE_MIN ? size : CHARGE_MIN;
+  find_share(batch, packed, share);
+  for (size_t i = 0; i < ROWS; i++)
+    used = *share[i] < used ? *share[i] : used;
   bool scarce = mtasts_outcome_batch_half_full(batch);
   if (charge > batch->bytes_max - batch->bytes ||
-      (scarce && *share + charge > batch->bytes_max / SHARES))
+      (scarce && used + charge > batch->bytes_max / SHARES))
     return false;
   batch->bytes += charge;
-  *share += charge;
+  for (size_t i = 0; i < ROWS; i++)
+    *share[i] += charge;
   return true;
 }
 
@@ -104,6 +114,15 @@ uint64_t mtasts_outcome_batch_merge(struct mtasts_outcome_batch *batch,
       refused += item->count;
   mtasts_outcome_batch_free(from);
   return refused;
+}
+
+uint64_t mtasts_outcome_batch_drop(struct mtasts_outcome_batch *batch) {
+  uint64_t sessions = 0;
+  for (const struct mtasts_batched_outcome *item = batch ? batch->first : NULL; item;
+       item = item->after)
+    sessions += item->count;
+  mtasts_outcome_batch_free(batch);
+  return sessions;
 }
 
 uint32_t mtasts_outcome_batch_day(const struct mtasts_outcome_batch *batch) {

@@ -35,6 +35,9 @@ struct mtasts_batched_outcome *mtasts_outcome_batch_add(struct mtasts_outcome_ba
 uint64_t mtasts_outcome_batch_merge(struct mtasts_outcome_batch *batch,
                                     struct mtasts_outcome_batch *from);
 
+/* Frees a batch that is not written; returns its sessions. NULL is fine. */
+uint64_t mtasts_outcome_batch_drop(struct mtasts_outcome_batch *batch);
+
 uint32_t mtasts_outcome_batch_day(const struct mtasts_outcome_batch *batch);
 /* The first outcome, or NULL. */
 const struct mtasts_batched_outcome *

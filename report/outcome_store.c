@@ -221,15 +221,17 @@ enum mtasts_status mtasts_outcome_store_open_at(const struct mtasts_config *conf
     rc = made->directory ? open_store(config, directory, mode == MTASTS_OUTCOME_WRITE, made)
                          : ENOMEM;
   }
-  enum mtasts_status status = mtasts_env_status(rc);
+  enum mtasts_status status = rc == MDB_VERSION_MISMATCH ? MTASTS_INVALID : mtasts_env_status(rc);
   int saved = errno;
   if (status == MTASTS_OK)
     *store = made;
   else
     mtasts_outcome_store_close(made);
-  if (status == MTASTS_CORRUPT)
+  if (status == MTASTS_INVALID)
     snprintf(error, MTASTS_ERROR_TEXT,
-             "%.900s: data.mdb is damaged, or no store of outcomes of this version", directory);
+             "%.900s: data.mdb is no store of outcomes of this version; move it away", directory);
+  else if (status == MTASTS_CORRUPT)
+    snprintf(error, MTASTS_ERROR_TEXT, "%.900s: data.mdb is damaged", directory);
   else if (status != MTASTS_OK)
     snprintf(error, MTASTS_ERROR_TEXT, "%.900s: %s", directory, mtasts_env_reason(status, saved));
   errno = saved;

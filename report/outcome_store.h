@@ -40,7 +40,8 @@ bool mtasts_outcome_directory(const struct mtasts_config *config, char *out, siz
  *
  *   MTASTS_NO_FILE     nothing was recorded yet: no directory, or no file there
  *   MTASTS_PERMISSION  may not read the data, or may not write the lock file
- *   MTASTS_CORRUPT     not a store of this version, or damaged
+ *   MTASTS_CORRUPT     damaged
+ *   MTASTS_INVALID     not a store of outcomes, or of another version
  *   MTASTS_IO          any other failure
  *   MTASTS_NO_MEMORY
  */

@@ -57,8 +57,10 @@ int mtasts_outcome_access_print_error(const struct mtasts_outcome_access *access
                        access->config->user);
     return MTASTS_EXIT_DENIED;
   }
-  if (status == MTASTS_CORRUPT)
-    mtasts_print_error(where, "data.mdb is damaged, or no store of outcomes of this version");
+  if (status == MTASTS_INVALID)
+    mtasts_print_error(where, "data.mdb is no store of outcomes of this version");
+  else if (status == MTASTS_CORRUPT)
+    mtasts_print_error(where, "data.mdb is damaged; mtastsd begins a new one");
   else
     mtasts_print_error(where, "the outcomes cannot be used: %s", mtasts_env_reason(status, error));
   return status == MTASTS_NO_MEMORY ? MTASTS_EXIT_MEMORY : MTASTS_EXIT_IO;

@@ -26,7 +26,7 @@ enum {
 static struct {
   char path[32];
   struct mtasts_store *store;
-  struct mtasts_queue to_net, inbox;
+  struct mtasts_queue to_net, to_outcomes, inbox;
   struct mtasts_jobs jobs; /* taken of to_net, not looked at yet */
   struct mtasts_usage_filter *usage;
   struct mtasts_stats stats;
@@ -78,7 +78,8 @@ static inline void front_up(const char *configuration) {
   directory_new(fixture.path);
   fixture.store = store_open(fixture.path);
   memset(&fixture.stats, 0, sizeof fixture.stats);
-  CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&fixture.to_net) && mtasts_queue_init(&fixture.inbox));
+  CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&fixture.to_net) && mtasts_queue_init(&fixture.inbox) &&
+                       mtasts_queue_init(&fixture.to_outcomes));
   CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
   STAILQ_INIT(&fixture.jobs);
   fixture.usage = mtasts_usage_filter_new(time(NULL));
@@ -92,6 +93,7 @@ static inline void front_up(const char *configuration) {
       .snapshot = first,
       .cache = mtasts_store_cache(fixture.store),
       .to_net = &fixture.to_net,
+      .to_outcomes = &fixture.to_outcomes,
       .inbox = &fixture.inbox,
       .usage = fixture.usage,
       .stats = &fixture.stats,
@@ -113,6 +115,7 @@ static inline void front_down(void) {
     STAILQ_REMOVE_HEAD(&fixture.jobs, link);
   mtasts_queue_destroy(&fixture.to_net);
   mtasts_queue_destroy(&fixture.inbox);
+  mtasts_queue_destroy(&fixture.to_outcomes);
   mtasts_usage_filter_free(fixture.usage);
   mtasts_store_close(fixture.store);
   close(fixture.outcomes);

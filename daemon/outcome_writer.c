@@ -1,0 +1,284 @@
+#include "outcome_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock_watch.h"
+#include "damaged.h"
+#include "error_map.h"
+#include "log.h"
+#include "outcome.h"
+#include "outcome_store.h"
+
+enum {
+  NICE = 5,
+  HELD_BYTES = 64 << 20, /* of one day, while the store cannot be written */
+  HELD_DAYS = 4,
+  AGAIN_MS = 1000,       /* until a failed write is tried again */
+  TICK_MS = 10000,       /* between looks for days to drop */
+  EVEN_BEFORE_DROP = 60, /* seconds */
+  BLOCKS_FEW = 64,       /* free ones of a file system that is full */
+};
+
+struct mtasts_outcome_writer {
+  struct mtasts_snapshot *snapshot;
+  struct mtasts_queue *inbox;
+  struct mtasts_stats *stats;
+  char directory[PATH_MAX];                     /* of the store, */
+  uint64_t max_size;                            /* and its bytes, as configured */
+  struct mtasts_outcome_store *store;           /* NULL: not open */
+  struct mtasts_outcome_batch *held[HELD_DAYS]; /* not written yet, each of another day */
+  size_t held_count;
+  bool failing; /* as it was logged */
+  bool stopped;
+  struct mtasts_clock_watch clock;
+  int64_t even;    /* uptime since which the clock has run evenly */
+  int64_t dropped; /* uptime of the last look for days to drop */
+};
+
+/* what is not written yet */
+
+static void refuse(struct mtasts_outcome_writer *writer, uint64_t sessions) {
+  mtasts_count_add(writer->stats, MTASTS_COUNT_REFUSED_NO_ROOM, sessions);
+}
+
+/* Takes over the batch. */
+static void hold(struct mtasts_outcome_writer *writer, struct mtasts_outcome_batch *batch) {
+  uint32_t day = mtasts_outcome_batch_day(batch);
+  size_t i = 0;
+  while (i < writer->held_count && mtasts_outcome_batch_day(writer->held[i]) != day)
+    i++;
+  if (i == writer->held_count && writer->held_count < HELD_DAYS) {
+    writer->held[i] = mtasts_outcome_batch_new(day, HELD_BYTES);
+    writer->held_count += writer->held[i] != NULL;
+  }
+  if (i < writer->held_count)
+    refuse(writer, mtasts_outcome_batch_merge(writer->held[i], batch));
+  else
+    refuse(writer, mtasts_outcome_batch_drop(batch));
+}
+
+static void release_first(struct mtasts_outcome_writer *writer) {
+  mtasts_outcome_batch_free(writer->held[0]);
+  writer->held_count--;
+  for (size_t i = 0; i < writer->held_count; i++)
+    writer->held[i] = writer->held[i + 1];
+}
+
+/* the store */
+
+static void log_failure(struct mtasts_outcome_writer *writer, const char *error) {
+  mtasts_count_set(writer->stats, MTASTS_COUNT_OUTCOME_FAILING, 1);
+  if (writer->failing)
+    return;
+  writer->failing = true;
+  mtasts_log(MTASTS_LOG_WARNING,
+             "outcome: the store %s; outcomes are kept in memory, and writing is tried again",
+             error);
+}
+
+static void log_success(struct mtasts_outcome_writer *writer) {
+  mtasts_count_set(writer->stats, MTASTS_COUNT_OUTCOME_FAILING, 0);
+  if (writer->failing)
+    mtasts_log(MTASTS_LOG_INFO, "outcome: the store %s is written again", writer->directory);
+  writer->failing = false;
+}
+
+static void close_store(struct mtasts_outcome_writer *writer) {
+  mtasts_outcome_store_close(writer->store);
+  writer->store = NULL;
+}
+
+/* Renames a damaged file, so that recording goes on. */
+static void move_damaged(const char *directory, const char *error) {
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int damaged = -1;
+  if (fd < 0)
+    return;
+  if (mtasts_aside_rename(fd, &damaged) == 0) {
+    unlinkat(fd, "lock.mdb", 0);
+    mtasts_log(MTASTS_LOG_ERROR,
+               "outcome: the store %s; it was renamed to " MTASTS_FILE_DAMAGED
+               ", and a new one begins",
+               error);
+  }
+  if (damaged >= 0)
+    close(damaged);
+  close(fd);
+}
+
+static bool open_store(struct mtasts_outcome_writer *writer) {
+  const struct mtasts_config *config = writer->snapshot->config;
+  char error[MTASTS_ERROR_TEXT];
+  if (writer->store && !mtasts_outcome_store_in_place(writer->store))
+    close_store(writer);
+  if (writer->store)
+    return true;
+  enum mtasts_status status =
+      mtasts_outcome_store_open(config, MTASTS_OUTCOME_WRITE, error, &writer->store);
+  if (status == MTASTS_CORRUPT) {
+    move_damaged(writer->directory, error);
+    status = mtasts_outcome_store_open(config, MTASTS_OUTCOME_WRITE, error, &writer->store);
+  }
+  if (status != MTASTS_OK)
+    log_failure(writer, error);
+  return status == MTASTS_OK;
+}
+
+static void take_stats(struct mtasts_outcome_writer *writer) {
+  struct mtasts_outcome_stats stats;
+  if (!writer->store || mtasts_outcome_store_stats(writer->store, &stats) != MTASTS_OK)
+    return;
+  mtasts_count_set(writer->stats, MTASTS_COUNT_OUTCOME_BYTES, stats.bytes);
+  mtasts_count_set(writer->stats, MTASTS_COUNT_OUTCOME_DAYS, stats.days);
+}
+
+/* LMDB reports a disk that is full as an input or output error, if a part of a write fits. */
+static int reason_of(const char *directory, int number) {
+  struct statvfs disk;
+  bool full = number == EIO && statvfs(directory, &disk) == 0 && disk.f_bavail < BLOCKS_FEW;
+  return full ? ENOSPC : number;
+}
+
+/* After a failure the environment is opened again: LMDB may have given it up. */
+static void fail(struct mtasts_outcome_writer *writer, enum mtasts_status status) {
+  char error[MTASTS_ERROR_TEXT];
+  int number = reason_of(writer->directory, errno);
+  snprintf(error, sizeof error, "%.900s: cannot be written: %s", writer->directory,
+           status == MTASTS_FULL ? "it is full; raise outcome.max_size"
+                                 : mtasts_env_reason(status, number));
+  log_failure(writer, error);
+  close_store(writer);
+  if (status == MTASTS_CORRUPT)
+    move_damaged(writer->directory, error);
+}
+
+/* Writes what is held. */
+static void write_held(struct mtasts_outcome_writer *writer) {
+  if (writer->held_count == 0 || !open_store(writer))
+    return;
+  while (writer->held_count > 0) {
+    struct mtasts_outcome_written written;
+    enum mtasts_status status = mtasts_outcome_store_add(writer->store, writer->held[0], &written);
+    if (status != MTASTS_OK) {
+      fail(writer, status);
+      return;
+    }
+    mtasts_count_add(writer->stats, MTASTS_COUNT_OUTCOME_RECORDED, written.recorded);
+    refuse(writer, written.refused);
+    release_first(writer);
+  }
+  log_success(writer);
+  take_stats(writer);
+}
+
+/* Drops days that are too old, a part in each step. */
+static void drop_old(struct mtasts_outcome_writer *writer) {
+  int64_t uptime = mtasts_clock_uptime();
+  int64_t now = (int64_t)time(NULL);
+  uint32_t keep = writer->snapshot->config->outcome.keep_days;
+  uint32_t today = mtasts_day_of(now);
+  bool more = true;
+  if (mtasts_clock_look(&writer->clock, now, uptime) != 0)
+    writer->even = uptime;
+  if (uptime - writer->even < EVEN_BEFORE_DROP || uptime - writer->dropped < TICK_MS / 1000 ||
+      today <= keep || !writer->store || writer->failing)
+    return;
+  writer->dropped = uptime;
+  while (more) {
+    enum mtasts_status status = mtasts_outcome_store_drop(writer->store, today - keep, &more);
+    if (status != MTASTS_OK) {
+      fail(writer, status);
+      return;
+    }
+  }
+  take_stats(writer);
+}
+
+/* the thread */
+
+/* Takes over the reference. */
+static void configure(struct mtasts_outcome_writer *writer, struct mtasts_snapshot *snapshot) {
+  char directory[PATH_MAX];
+  mtasts_snapshot_unref(writer->snapshot);
+  writer->snapshot = snapshot;
+  if (!mtasts_outcome_directory(snapshot->config, directory, sizeof directory))
+    directory[0] = '\0'; /* it fails when the store is opened */
+  if (strcmp(directory, writer->directory) == 0 &&
+      snapshot->config->outcome.max_size == writer->max_size)
+    return;
+  close_store(writer);
+  writer->max_size = snapshot->config->outcome.max_size;
+  memcpy(writer->directory, directory, sizeof directory);
+}
+
+static void do_job(struct mtasts_outcome_writer *writer, struct mtasts_job *job) {
+  if (job->kind == MTASTS_JOB_RECORD && job->batch) {
+    hold(writer, job->batch);
+    job->batch = NULL;
+    atomic_fetch_sub_explicit(&writer->stats->outcome_batches, 1, memory_order_relaxed);
+  } else if (job->kind == MTASTS_JOB_CONFIGURE) {
+    configure(writer, job->snapshot);
+    job->snapshot = NULL;
+  } else if (job->kind == MTASTS_JOB_STOP) {
+    writer->stopped = true;
+  }
+  mtasts_job_free(job);
+}
+
+static void read_inbox(struct mtasts_outcome_writer *writer) {
+  struct mtasts_jobs jobs = STAILQ_HEAD_INITIALIZER(jobs);
+  struct mtasts_job *job;
+  mtasts_queue_take(writer->inbox, &jobs);
+  while ((job = STAILQ_FIRST(&jobs))) {
+    STAILQ_REMOVE_HEAD(&jobs, link);
+    do_job(writer, job);
+  }
+}
+
+struct mtasts_outcome_writer *mtasts_outcome_writer_new(struct mtasts_snapshot *snapshot,
+                                                        struct mtasts_queue *inbox,
+                                                        struct mtasts_stats *stats) {
+  struct mtasts_outcome_writer *made = calloc(1, sizeof *made);
+  if (!made)
+    return NULL;
+  configure(made, mtasts_snapshot_ref(snapshot));
+  made->inbox = inbox;
+  made->stats = stats;
+  made->even = made->dropped = mtasts_clock_uptime();
+  mtasts_clock_begin(&made->clock, (int64_t)time(NULL), made->even, 0);
+  return made;
+}
+
+void mtasts_outcome_writer_run(struct mtasts_outcome_writer *writer) {
+  struct pollfd ready = {.fd = writer->inbox->fd, .events = POLLIN};
+  setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
+  /* A store that cannot be opened is told at the start, not with the first outcome. */
+  if (writer->snapshot->config->outcome.record && open_store(writer))
+    take_stats(writer);
+  while (!writer->stopped) {
+    poll(&ready, 1, writer->held_count > 0 ? AGAIN_MS : TICK_MS);
+    read_inbox(writer);
+    write_held(writer);
+    drop_old(writer);
+  }
+}
+
+void mtasts_outcome_writer_free(struct mtasts_outcome_writer *writer) {
+  if (!writer)
+    return;
+  for (size_t i = 0; i < writer->held_count; i++)
+    mtasts_outcome_batch_free(writer->held[i]);
+  mtasts_outcome_store_close(writer->store);
+  mtasts_snapshot_unref(writer->snapshot);
+  free(writer);
+}

@@ -1,0 +1,227 @@
+/* The thread that writes outcomes: a store that cannot be written, that is removed, reloads, the
+ * end. */
+#include "outcome_writer.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "report/outcome_fixture.h"
+
+const char *const unit_name = "daemon/outcome_writer";
+
+enum {
+  DAY = 20000,
+  PATIENCE_MS = 10000,
+};
+
+#define OUTCOME(domain)                                                                            \
+  "{\"d\":\"" domain "\",\"policies\":[{\"policy-type\":2,\"policy-string\":[\"mode: none\"],"     \
+  "\"f\":0}]}"
+
+static struct {
+  struct mtasts_queue inbox;
+  struct mtasts_stats stats;
+  struct mtasts_outcome_writer *writer;
+  struct mtasts_snapshot *snapshot;
+  pthread_t thread;
+  FILE *log;
+  int stderr_before;
+} it;
+
+static void *run(void *context) {
+  (void)context;
+  mtasts_outcome_writer_run(it.writer);
+  return NULL;
+}
+
+static struct mtasts_snapshot *snapshot(const char *directory) {
+  char text[256];
+  char error[MTASTS_ERROR_TEXT];
+  struct mtasts_config *config = NULL;
+  snprintf(text, sizeof text, "outcome { directory = \"%s/%s\" }\n", outcome_directory, directory);
+  CU_ASSERT_EQUAL_FATAL(mtasts_config_parse(mtasts_span_of(text), "test", error, &config),
+                        MTASTS_OK);
+  return mtasts_snapshot_new(config);
+}
+
+static void start(const char *directory) {
+  memset(&it.stats, 0, sizeof it.stats);
+  CU_ASSERT_TRUE_FATAL(mtasts_queue_init(&it.inbox));
+  it.snapshot = snapshot(directory);
+  it.log = tmpfile();
+  it.stderr_before = dup(STDERR_FILENO);
+  dup2(fileno(it.log), STDERR_FILENO);
+  it.writer = mtasts_outcome_writer_new(it.snapshot, &it.inbox, &it.stats);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(it.writer);
+  CU_ASSERT_EQUAL_FATAL(pthread_create(&it.thread, NULL, run, NULL), 0);
+}
+
+static void stop(void) {
+  mtasts_queue_give(&it.inbox, mtasts_job_new(MTASTS_JOB_STOP));
+  pthread_join(it.thread, NULL);
+  mtasts_outcome_writer_free(it.writer);
+  mtasts_snapshot_unref(it.snapshot);
+  mtasts_queue_destroy(&it.inbox);
+  dup2(it.stderr_before, STDERR_FILENO);
+  close(it.stderr_before);
+}
+
+/* Lines of the log with these words; closes the log. */
+static unsigned logged(const char *words) {
+  char line[2048];
+  unsigned count = 0;
+  rewind(it.log);
+  while (fgets(line, sizeof line, it.log))
+    count += strstr(line, words) != NULL;
+  return count;
+}
+
+static void give(uint32_t day, const char *datagram, uint64_t count) {
+  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_RECORD);
+  job->batch = mtasts_outcome_batch_new(day, 8 << 20);
+  batch_tell(job->batch, datagram, count);
+  atomic_fetch_add(&it.stats.outcome_batches, 1);
+  mtasts_queue_give(&it.inbox, job);
+}
+
+static bool recorded(unsigned long long count) {
+  for (int i = 0; i < PATIENCE_MS; i++) {
+    if (mtasts_count_get(&it.stats, MTASTS_COUNT_OUTCOME_RECORDED) >= count)
+      return true;
+    usleep(1000);
+  }
+  return false;
+}
+
+static bool taken(void) {
+  for (int i = 0; i < PATIENCE_MS && atomic_load(&it.stats.outcome_batches) > 0; i++)
+    usleep(1000);
+  return atomic_load(&it.stats.outcome_batches) == 0;
+}
+
+/* Sessions of a day in the store `directory`. */
+static uint64_t sessions(const char *directory, uint32_t day, const char *name) {
+  struct mtasts_snapshot *named = snapshot(directory);
+  char error[MTASTS_ERROR_TEXT];
+  struct mtasts_outcome_store *store = NULL;
+  uint64_t count = 0;
+  if (mtasts_outcome_store_open(named->config, MTASTS_OUTCOME_READ, error, &store) == MTASTS_OK) {
+    struct mtasts_day_report *report = store_read(store, day, name);
+    count = report ? report->successful + report->failed : 0;
+    mtasts_day_report_free(report);
+  }
+  mtasts_outcome_store_close(store);
+  mtasts_snapshot_unref(named);
+  return count;
+}
+
+static void up(void) {
+  snprintf(outcome_directory, sizeof outcome_directory, "/tmp/mtasts-writer-XXXXXX");
+  CU_ASSERT_PTR_NOT_NULL(mkdtemp(outcome_directory));
+}
+
+static void down(void) {
+  fclose(it.log);
+  store_down(NULL);
+}
+
+static void test_written(void) {
+  up();
+  start("a");
+  give(DAY, OUTCOME("a.example"), 2);
+  give(DAY + 1, OUTCOME("a.example"), 3);
+  CU_ASSERT_TRUE(recorded(5));
+  give(DAY, OUTCOME("a.example"), 4);
+  stop(); /* what was given before is written */
+  CU_ASSERT_EQUAL(sessions("a", DAY, "a.example"), 6);
+  CU_ASSERT_EQUAL(sessions("a", DAY + 1, "a.example"), 3);
+  CU_ASSERT_EQUAL(mtasts_count_get(&it.stats, MTASTS_COUNT_OUTCOME_DAYS), 2);
+  CU_ASSERT(mtasts_count_get(&it.stats, MTASTS_COUNT_OUTCOME_BYTES) > 0);
+  CU_ASSERT_EQUAL(logged("outcome"), 0);
+  down();
+}
+
+/* A file is in the place of the directory, and then is not any more. */
+static void test_unwritable(void) {
+  char path[128];
+  up();
+  snprintf(path, sizeof path, "%s/a", outcome_directory);
+  FILE *file = fopen(path, "w");
+  fclose(file);
+  start("a");
+  for (int i = 0; i < 3; i++) {
+    give(DAY, OUTCOME("a.example"), 2);
+    CU_ASSERT_TRUE(taken());
+  }
+  give(DAY + 1, OUTCOME("b.example"), 1);
+  CU_ASSERT_TRUE(taken());
+  CU_ASSERT_EQUAL(mtasts_count_get(&it.stats, MTASTS_COUNT_OUTCOME_FAILING), 1);
+  CU_ASSERT_EQUAL(unlink(path), 0);
+  CU_ASSERT_TRUE(recorded(7)); /* by itself */
+  CU_ASSERT_EQUAL(mtasts_count_get(&it.stats, MTASTS_COUNT_OUTCOME_FAILING), 0);
+  stop();
+  CU_ASSERT_EQUAL(sessions("a", DAY, "a.example"), 6);
+  CU_ASSERT_EQUAL(sessions("a", DAY + 1, "b.example"), 1);
+  CU_ASSERT_EQUAL(logged("outcome: the store "), 2);
+  CU_ASSERT_EQUAL(logged(path), 2);
+  CU_ASSERT_EQUAL(logged("Not a directory; outcomes are kept"), 1);
+  CU_ASSERT_EQUAL(logged(" is written again"), 1);
+  down();
+}
+
+static void test_removed(void) {
+  char command[160];
+  up();
+  start("a");
+  give(DAY, OUTCOME("a.example"), 1);
+  CU_ASSERT_TRUE(recorded(1));
+  snprintf(command, sizeof command, "rm -r '%s/a'", outcome_directory);
+  CU_ASSERT_EQUAL(system(command), 0);
+  give(DAY, OUTCOME("a.example"), 2);
+  CU_ASSERT_TRUE(recorded(3));
+  stop();
+  CU_ASSERT_EQUAL(sessions("a", DAY, "a.example"), 2);
+  down();
+}
+
+static void test_damaged(void) {
+  char path[128];
+  up();
+  start("a");
+  give(DAY, OUTCOME("a.example"), 1);
+  stop();
+  fclose(it.log);
+  snprintf(path, sizeof path, "%s/a/data.mdb", outcome_directory);
+  CU_ASSERT_EQUAL(truncate(path, 5000), 0);
+  start("a");
+  give(DAY, OUTCOME("a.example"), 2);
+  stop();
+  CU_ASSERT_EQUAL(sessions("a", DAY, "a.example"), 2);
+  CU_ASSERT_EQUAL(logged("renamed to data.mdb.damaged"), 1);
+  down();
+}
+
+static void test_reloaded(void) {
+  up();
+  start("a");
+  give(DAY, OUTCOME("a.example"), 1);
+  struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_CONFIGURE);
+  CU_ASSERT_TRUE(recorded(1));
+  job->snapshot = snapshot("b");
+  mtasts_queue_give(&it.inbox, job);
+  give(DAY, OUTCOME("a.example"), 2);
+  stop();
+  CU_ASSERT_EQUAL(sessions("a", DAY, "a.example"), 1);
+  CU_ASSERT_EQUAL(sessions("b", DAY, "a.example"), 2);
+  down();
+}
+
+const struct unit_test unit_tests[] = {
+    {"outcomes are written, and at the end too", test_written},
+    {"a store that cannot be written: one line, and nothing is lost", test_unwritable},
+    {"a store that was removed is begun again", test_removed},
+    {"a damaged store is renamed", test_damaged},
+    {"a reload to another directory", test_reloaded},
+    {NULL, NULL}};
