@@ -113,7 +113,7 @@ void mtasts_outcome_recorder_configure(struct mtasts_outcome_recorder *recorder,
 
 /* A batch has the outcomes of one UTC day. False: no memory. */
 static bool have_batch(struct mtasts_outcome_recorder *recorder, int64_t now) {
-  uint32_t day = mtasts_day_of(now);
+  uint32_t day = mtasts_day_number(now);
   if (recorder->batch &&
       (mtasts_outcome_batch_day(recorder->batch) != day ||
        (mtasts_outcome_batch_half_full(recorder->batch) && !writer_is_slow(recorder))))

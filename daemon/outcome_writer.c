@@ -186,7 +186,7 @@ static void drop_old(struct mtasts_outcome_writer *writer) {
   int64_t uptime = mtasts_clock_uptime();
   int64_t now = (int64_t)time(NULL);
   uint32_t keep = writer->snapshot->config->outcome.keep_days;
-  uint32_t today = mtasts_day_of(now);
+  uint32_t today = mtasts_day_number(now);
   bool more = true;
   if (mtasts_clock_look(&writer->clock, now, uptime) != 0)
     writer->even = uptime;

@@ -38,7 +38,7 @@ struct mtasts_day_report {
 void mtasts_day_report_free(struct mtasts_day_report *report);
 
 /* The UTC day of a time; 0 for a time before 1970. */
-static inline uint32_t mtasts_day_of(int64_t seconds) {
+static inline uint32_t mtasts_day_number(int64_t seconds) {
   return seconds > 0 ? (uint32_t)(seconds / MTASTS_DAY_SECONDS) : 0;
 }
 

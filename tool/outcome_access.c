@@ -80,6 +80,6 @@ bool mtasts_outcome_access_day(const char *text, uint32_t *day) {
     mtasts_print_error(text, "no date such as 2026-01-31");
     return false;
   }
-  *day = mtasts_day_of(midnight);
+  *day = mtasts_day_number(midnight);
   return true;
 }

@@ -31,7 +31,7 @@ static void take(void *context, const struct mtasts_sendmail_answer *answer) {
 static bool build_mail(const struct mtasts_report_access *access,
                        const struct mtasts_addr_spec *address, struct mtasts_bytes *message) {
   const time_t now = time(NULL);
-  struct mtasts_day_report day = {.day = mtasts_day_of(now), .domain = address->domain};
+  struct mtasts_day_report day = {.day = mtasts_day_number(now), .domain = address->domain};
   struct mtasts_built_report built;
   char id[64];
   const struct mtasts_span to = mtasts_span_of(address->text);

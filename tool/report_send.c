@@ -253,11 +253,11 @@ static int run(const struct mtasts_options *options) {
   uint32_t day;
   if (!mtasts_outcome_access_day(options->day, &day))
     return MTASTS_EXIT_USAGE;
-  if (options->day && day >= mtasts_day_of(sender.now)) {
+  if (options->day && day >= mtasts_day_number(sender.now)) {
     mtasts_print_error(options->day, "this day (UTC) has not ended; its outcomes go on");
     return MTASTS_EXIT_USAGE;
   }
-  sender.yesterday = mtasts_day_of(sender.now) - 1;
+  sender.yesterday = mtasts_day_number(sender.now) - 1;
   sender.run.access = &sender.access;
   sender.run.forced = options->day != NULL;
   sender.run.dry = options->dry_run;

@@ -12,7 +12,7 @@ static int add_row(struct mtasts_delivery_run *run, const struct mtasts_day_entr
   struct mtasts_delivery delivery = {
       .run = run, .day = day, .domain = entry->domain, .kinds = entry->kinds};
   int code = mtasts_delivery_load(&delivery);
-  bool goes_on = day >= mtasts_day_of(time(NULL));
+  bool goes_on = day >= mtasts_day_number(time(NULL));
   if (code == MTASTS_EXIT_OK) {
     if (goes_on)
       delivery.state.status = MTASTS_SEND_RECORDING;

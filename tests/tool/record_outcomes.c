@@ -46,7 +46,7 @@ static int record(const struct mtasts_config *config, int64_t midnight) {
   size_t size = 0;
   int code = 0;
   struct mtasts_outcome_batch *batch =
-      mtasts_outcome_batch_new(mtasts_day_of(midnight), BATCH_BYTES);
+      mtasts_outcome_batch_new(mtasts_day_number(midnight), BATCH_BYTES);
   if (mtasts_outcome_store_open(config, MTASTS_OUTCOME_WRITE, error, &store) != MTASTS_OK)
     return fail("store", error);
   while (code == 0 && getline(&line, &size, stdin) > 0)

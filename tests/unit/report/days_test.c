@@ -44,7 +44,7 @@ static struct mtasts_day_report *read_day(struct mtasts_span *line) {
   unit_check(mtasts_date_parse(word(line), &midnight), "line %u: a day is missing", it.line);
   CU_ASSERT_EQUAL(mtasts_domain_parse(word(line), &domain), MTASTS_OK);
   enum mtasts_status status =
-      mtasts_outcome_store_read(it.store, mtasts_day_of(midnight), &domain, &report);
+      mtasts_outcome_store_read(it.store, mtasts_day_number(midnight), &domain, &report);
   unit_check(status == MTASTS_OK || status == MTASTS_ABSENT, "line %u: %s", it.line,
              mtasts_status_name(status));
   return report;
@@ -54,15 +54,15 @@ static void tell(struct mtasts_span line) {
   char datagram[4096];
   uint64_t count = number(&line);
   snprintf(datagram, sizeof datagram, "%.*s", (int)line.len, line.data);
-  store_tell(it.store, mtasts_day_of(it.now), datagram, count);
+  store_tell(it.store, mtasts_day_number(it.now), datagram, count);
 }
 
 static void drop(struct mtasts_span line) {
   uint32_t keep = (uint32_t)number(&line);
-  bool more = mtasts_day_of(it.now) > keep;
+  bool more = mtasts_day_number(it.now) > keep;
   while (more)
-    CU_ASSERT_EQUAL_FATAL(mtasts_outcome_store_drop(it.store, mtasts_day_of(it.now) - keep, &more),
-                          MTASTS_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        mtasts_outcome_store_drop(it.store, mtasts_day_number(it.now) - keep, &more), MTASTS_OK);
 }
 
 static void check_sum(struct mtasts_span line) {
