@@ -65,7 +65,7 @@ disown
 await() { # ADDRESS PORT: until somebody listens there
   local i
   for ((i = 0; i < 200; i++)); do
-    ! { : >"/dev/tcp/$1/$2"; } 2>/dev/null || return
+    ! { : >"/dev/tcp/$1/$2"; } 2>/dev/null || return 0
     sleep 0.05
   done
 }

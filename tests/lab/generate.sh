@@ -277,7 +277,9 @@ report_hosts() {
   zone '_smtp._tls.tlsa-one.report.example. TXT "v=TLSRPTv1;rua=mailto:one@rx.example"'
   zone '_smtp._tls.tlsa-two.report.example. TXT "v=TLSRPTv1;rua=mailto:a@rx.example, mailto:b@RX.example"'
   zone '_smtp._tls.mail-report.example. TXT "v=TLSRPTv1;rua=mailto:tls@rx.enforced.example"'
-  zone 'rx.enforced.example. MX 10 mx.rx.enforced.example.'
+  # Its policy is enforced, and its MX host has no STARTTLS.
+  local domain=rx.enforced.example record=ok web=ok policy=ok mx=ok
+  one_domain
   zone "mx.rx.enforced.example. A ${MAIL[collector]}"
 }
 
