@@ -9,20 +9,21 @@
 #include "outcome_batch.h"
 
 enum {
-  COLLECT_MS = 500,            /* what arrives is on disk within a second */
-  BATCH_BYTES = 8 << 20,       /* of one batch */
-  BATCHES_MAX = 4,             /* that the writer has not taken yet */
-  KNOWN_SLOTS = 2048,          /* of the table of datagrams, */
-  KNOWN_MAX = 4096,            /* which holds so many, */
-  KNOWN_DATAGRAM_MAX = 4 << 10 /* of so many bytes each */
+  COLLECT_MS = 500,             /* what arrives is on disk within a second */
+  BATCH_BYTES = 8 << 20,        /* of one batch */
+  BATCHES_MAX = 4,              /* that the writer has not taken yet */
+  KNOWN_SLOTS = 2048,           /* of the table of datagrams, */
+  KNOWN_MAX = 4096,             /* which holds so many, */
+  KNOWN_DATAGRAM_MAX = 4 << 10, /* of so many bytes each, */
+  KNOWN_MS = 60000,             /* for so long */
 };
 
-/* A datagram that has arrived since the batch was begun. */
+/* A datagram that has arrived lately. */
 struct known {
   struct mtasts_keyed keyed; /* the datagram */
   struct known *after;
   struct mtasts_outcome outcome;
-  struct mtasts_batched_outcome *batched; /* NULL: not recorded under its own words yet */
+  struct mtasts_batched_outcome *batched; /* in this batch; NULL: not there under its own words */
 };
 
 struct mtasts_outcome_recorder {
@@ -33,6 +34,7 @@ struct mtasts_outcome_recorder {
   struct mtasts_key_table table;
   struct known *known; /* all that are in the table */
   size_t known_count;
+  int64_t known_since;        /* by mtasts_clock_coarse_ms */
   struct mtasts_outcome last; /* that is not in the table */
 };
 
@@ -42,8 +44,20 @@ static void forget_known(struct mtasts_outcome_recorder *recorder) {
     mtasts_bytes_free(&known->outcome.packed);
   }
   recorder->known_count = 0;
+  recorder->known_since = mtasts_clock_coarse_ms();
   if (recorder->table.slots)
     memset(recorder->table.slots, 0, recorder->table.slot_count * sizeof(struct mtasts_keyed *));
+}
+
+/* The batch has gone: what is known is no part of it any more. */
+static void leave_batch(struct mtasts_outcome_recorder *recorder) {
+  if (recorder->known_count >= KNOWN_MAX ||
+      mtasts_clock_coarse_ms() - recorder->known_since >= KNOWN_MS) {
+    forget_known(recorder);
+    return;
+  }
+  for (struct known *known = recorder->known; known; known = known->after)
+    known->batched = NULL;
 }
 
 static bool writer_is_slow(const struct mtasts_outcome_recorder *recorder) {
@@ -64,7 +78,7 @@ void mtasts_outcome_recorder_flush(struct mtasts_outcome_recorder *recorder) {
       set_timer(recorder); /* no memory: tried again */
     return;
   }
-  forget_known(recorder);
+  leave_batch(recorder);
   job->batch = recorder->batch;
   recorder->batch = NULL;
   atomic_fetch_add_explicit(&recorder->options.stats->outcome_batches, 1, memory_order_relaxed);

@@ -14,8 +14,9 @@
 enum {
   LINES_BURST = 100, /* log lines in a row, */
   LINE_MS = 200,     /* and one in so long */
-  BURST = 64,        /* datagrams in a row, before the loop does other work */
-  DRAIN_MAX = 1000,  /* such bursts at the end */
+  BURST = 16,        /* datagrams received at once */
+  BURSTS = 4,        /* in a row, before the loop does other work */
+  DRAIN_MAX = 1000,  /* times as many at the end */
 };
 
 struct mtasts_outcome_socket {
@@ -24,7 +25,9 @@ struct mtasts_outcome_socket {
   struct mtasts_outcome_socket_options options;
   struct mtasts_burst_limit lines;
   struct mtasts_burst_limit refused_lines;
-  char datagram[MTASTS_OUTCOME_MAX];
+  struct mmsghdr headers[BURST];
+  struct iovec vectors[BURST];
+  char datagrams[BURST][MTASTS_OUTCOME_MAX]; /* untouched pages use no memory */
 };
 
 /* A process that may send outcomes can send any number of them, for any domain, so log lines are
@@ -69,16 +72,16 @@ static void refuse(struct mtasts_outcome_socket *outcomes, enum mtasts_outcome_r
   log_refusal(outcomes, refusal, size);
 }
 
-static void take(struct mtasts_outcome_socket *outcomes, size_t size) {
+static void take(struct mtasts_outcome_socket *outcomes, const char *datagram, size_t size,
+                 int64_t now) {
   struct mtasts_stats *stats = outcomes->options.stats;
   const struct mtasts_outcome *outcome = NULL;
   mtasts_count(stats, MTASTS_COUNT_OUTCOMES);
   enum mtasts_outcome_refusal refusal =
-      size > sizeof outcomes->datagram
+      size > MTASTS_OUTCOME_MAX
           ? MTASTS_OUTCOME_OVERSIZED
           : mtasts_outcome_recorder_take(outcomes->options.recorder,
-                                         (struct mtasts_span){outcomes->datagram, size},
-                                         (int64_t)time(NULL), &outcome);
+                                         (struct mtasts_span){datagram, size}, now, &outcome);
   if (refusal != MTASTS_OUTCOME_ACCEPTED)
     refuse(outcomes, refusal, size);
   if (!outcome || !outcome->failed)
@@ -92,21 +95,22 @@ static void take(struct mtasts_outcome_socket *outcomes, size_t size) {
 
 /* False: nothing has arrived any more. An empty datagram is no end of file. */
 static bool take_burst(struct mtasts_outcome_socket *outcomes) {
-  for (int i = 0; i < BURST; i++) {
-    /* MSG_TRUNC: returns the datagram's full size, even if it is too large. */
-    ssize_t size =
-        recv(outcomes->fd, outcomes->datagram, sizeof outcomes->datagram, MSG_DONTWAIT | MSG_TRUNC);
-    if (size < 0)
-      return false;
-    take(outcomes, (size_t)size);
-  }
-  return true;
+  for (int i = 0; i < BURST; i++)
+    outcomes->headers[i].msg_hdr =
+        (struct msghdr){.msg_iov = &outcomes->vectors[i], .msg_iovlen = 1};
+  /* MSG_TRUNC: gives the datagram's full size, even if it is too large. */
+  int count = recvmmsg(outcomes->fd, outcomes->headers, BURST, MSG_DONTWAIT | MSG_TRUNC, NULL);
+  int64_t now = (int64_t)time(NULL);
+  for (int i = 0; i < count; i++)
+    take(outcomes, outcomes->datagrams[i], outcomes->headers[i].msg_len, now);
+  return count == BURST;
 }
 
 static void on_datagrams(evutil_socket_t fd, short what, void *context) {
   (void)fd;
   (void)what;
-  take_burst(context);
+  for (int i = 0; i < BURSTS && take_burst(context); i++)
+    continue;
 }
 
 struct mtasts_outcome_socket *
@@ -114,6 +118,8 @@ mtasts_outcome_socket_new(const struct mtasts_outcome_socket_options *options, i
   struct mtasts_outcome_socket *made = malloc(sizeof *made);
   if (!made)
     return NULL;
+  for (size_t i = 0; i < BURST; i++)
+    made->vectors[i] = (struct iovec){made->datagrams[i], sizeof made->datagrams[i]};
   made->fd = fd;
   made->options = *options;
   made->lines = made->refused_lines = (struct mtasts_burst_limit){0};

@@ -259,6 +259,16 @@ struct mtasts_outcome_writer *mtasts_outcome_writer_new(struct mtasts_snapshot *
   return made;
 }
 
+/* At the end, what could not be written. */
+static void log_lost(struct mtasts_outcome_writer *writer) {
+  uint64_t lost = 0;
+  for (; writer->held_count > 0; writer->held_count--)
+    lost += mtasts_outcome_batch_drop(writer->held[writer->held_count - 1]);
+  if (lost > 0)
+    mtasts_log(MTASTS_LOG_WARNING, "outcome: %llu outcomes are lost: the store %s was not written",
+               (unsigned long long)lost, writer->directory);
+}
+
 void mtasts_outcome_writer_run(struct mtasts_outcome_writer *writer) {
   struct pollfd ready = {.fd = writer->inbox->fd, .events = POLLIN};
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
@@ -271,6 +281,7 @@ void mtasts_outcome_writer_run(struct mtasts_outcome_writer *writer) {
     write_held(writer);
     drop_old(writer);
   }
+  log_lost(writer);
 }
 
 void mtasts_outcome_writer_free(struct mtasts_outcome_writer *writer) {

@@ -218,22 +218,31 @@ static size_t pack_details(const json_t *policy, struct mtasts_bytes *details) {
 
 /* policies */
 
-/* An array of strings; one string counts as an array of it. */
+/* A text of mtasts_bytes_text, made clean. False: nothing is left of it, and nothing is added. */
+static bool add_clean_text(struct mtasts_bytes *packed, struct mtasts_span text, size_t max) {
+  size_t at = packed->len;
+  mtasts_bytes_number(packed, 0, 4);
+  add_clean(packed, text, max);
+  if (packed->failed || packed->len == at + 4) {
+    packed->len = at;
+    return false;
+  }
+  mtasts_bytes_patch(packed, at, (uint32_t)(packed->len - at - 4));
+  return true;
+}
+
+/* An array of strings; one string counts as an array of it. names: in lower case. */
 static void pack_texts(const json_t *value, bool names, struct mtasts_bytes *packed,
                        struct mtasts_texts *texts) {
   size_t items = json_is_string(value) ? 1 : json_array_size(value);
   for (size_t i = 0; i < items; i++) {
-    struct mtasts_span text = text_of(json_is_string(value) ? value : json_array_get(value, i));
-    struct mtasts_bytes clean = {0};
-    add_clean(&clean, text, MTASTS_OUTCOME_MAX);
-    for (size_t j = 0; names && j < clean.len; j++)
-      clean.data[j] = mtasts_lower(clean.data[j]);
-    if (clean.len > 0) {
-      mtasts_bytes_text(packed, mtasts_bytes_span(&clean));
-      texts->count++;
-    }
-    packed->failed |= clean.failed;
-    mtasts_bytes_free(&clean);
+    size_t at = packed->len + 4;
+    const json_t *item = json_is_string(value) ? value : json_array_get(value, i);
+    if (!add_clean_text(packed, text_of(item), MTASTS_OUTCOME_MAX))
+      continue;
+    for (; names && at < packed->len; at++)
+      packed->data[at] = mtasts_lower(packed->data[at]);
+    texts->count++;
   }
   texts->packed = mtasts_bytes_span(packed);
 }

@@ -20,7 +20,7 @@ struct mtasts_outcome_batch {
   struct mtasts_batched_outcome **last; /* where the next one is linked */
   size_t bytes;                         /* in use, */
   size_t bytes_max;                     /* of so many */
-  size_t shares[ROWS][COUNTS]; /* bytes; organisations of one part add up there */
+  size_t shares[ROWS][COUNTS];          /* bytes; organisations of one part add up there */
 };
 
 struct mtasts_outcome_batch *mtasts_outcome_batch_new(uint32_t day, size_t bytes) {

@@ -190,6 +190,13 @@ $(READERS_BENCH).o: tests/bench/readers_bench.c
 $(READERS_BENCH): $(READERS_BENCH).o $(FILL) $(FIGURE) $(BENCH_TOOLS) $(call archives,cache)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,libevent_core $(call packages,cache)) -lpthread
 
+OUTCOME_BENCH := $(O)/tests/bench/outcome_bench
+$(OUTCOME_BENCH).o: tests/bench/outcome_bench.c
+	@mkdir -p $(@D)
+	$(call compile)
+$(OUTCOME_BENCH): $(OUTCOME_BENCH).o $(FIGURE)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
+
 NOOP_MILTER := $(O)/tests/bench/noop_milter
 $(NOOP_MILTER).o: tests/bench/noop_milter.c
 	@mkdir -p $(@D)
@@ -203,6 +210,6 @@ bench: deps ## measure, and compare with the limits (docs/performance.md); PARTS
 	@$(MAKE) --no-print-directory bench-here
 BENCHES := $(HANDSHAKE_BENCH) $(FILL_CACHE) $(O)/tests/bench/decision_bench $(READERS_BENCH) \
            $(ANSWER_BENCHES) $(ASK_BENCH) $(POLICY_BENCH) $(DISK_BENCH) $(FLOOD_BENCH) $(WEEK_BENCH) \
-           $(NOOP_MILTER)
+           $(OUTCOME_BENCH) $(NOOP_MILTER)
 bench-here: $(PROGRAMS) $(PLUGINS) $(LAB) $(BENCHES)
 	@tests/bench/run $(O) $(PARTS)

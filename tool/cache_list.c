@@ -9,6 +9,7 @@
 
 #include "answer.h"
 #include "cache_access.h"
+#include "cache_outcomes.h"
 #include "daemon_access.h"
 #include "discover.h"
 #include "entry_json.h"
@@ -224,7 +225,7 @@ static json_t *daemon_stats(const struct mtasts_options *options,
 }
 
 static json_t *stats_json(const struct mtasts_cache_stats *s, const struct mtasts_config *config,
-                          json_t *daemon) {
+                          const struct mtasts_cache_outcomes *outcomes, json_t *daemon) {
   const struct {
     const char *name;
     uint64_t count;
@@ -254,6 +255,7 @@ static json_t *stats_json(const struct mtasts_cache_stats *s, const struct mtast
   mtasts_rfc3339_format(s->oldest_fetched, oldest);
   json_object_set_new(json, "oldest_fetched",
                       s->oldest_fetched > 0 ? json_string(oldest) : json_null());
+  json_object_set_new(json, "outcomes", mtasts_cache_outcomes_json(outcomes));
   if (daemon)
     json_object_set(json, "daemon", daemon);
   return json;
@@ -390,11 +392,14 @@ static int run_stats(const struct mtasts_options *options) {
   enum mtasts_status status = mtasts_cache_count(access.cache, now, &stats);
   if (status != MTASTS_OK)
     return mtasts_cache_access_close(&access, mtasts_cache_access_print_error(&access, status));
+  struct mtasts_cache_outcomes outcomes;
+  mtasts_cache_outcomes_read(options, &access, &outcomes);
   json_t *daemon = daemon_stats(options, access.config);
   if (options->json) {
-    code = mtasts_json_print(stats_json(&stats, access.config, daemon));
+    code = mtasts_json_print(stats_json(&stats, access.config, &outcomes, daemon));
   } else {
     print_stats(&access, &stats, now);
+    mtasts_cache_outcomes_print(&outcomes);
     print_daemon(daemon);
   }
   json_decref(daemon);
@@ -433,7 +438,7 @@ const struct mtasts_command mtasts_command_cache_show = {
 const struct mtasts_command mtasts_command_cache_stats = {
     .name = "cache stats",
     .arguments = "",
-    .summary = "Counts domains, policies and space",
+    .summary = "Counts domains, policies, outcomes and space",
     .help = "Examples:\n"
             "  mtasts cache stats\n",
     .least = 0,

@@ -9,6 +9,14 @@
 #include "out.h"
 #include "rfc3339.h"
 
+bool mtasts_outcome_access_directory(const struct mtasts_options *options,
+                                     const struct mtasts_config *config, char *out, size_t size) {
+  if (!options->cache || *config->outcome.directory)
+    return mtasts_outcome_directory(config, out, size);
+  int len = snprintf(out, size, "%s/outcomes", options->cache);
+  return len >= 0 && (size_t)len < size;
+}
+
 int mtasts_outcome_access_load(const struct mtasts_options *options,
                                struct mtasts_outcome_access *access) {
   char error[MTASTS_ERROR_TEXT];
@@ -19,13 +27,8 @@ int mtasts_outcome_access_load(const struct mtasts_options *options,
       return MTASTS_EXIT_NOFILE;
     return status == MTASTS_PERMISSION ? MTASTS_EXIT_DENIED : MTASTS_EXIT_CONFIG;
   }
-  bool own = *access->config->outcome.directory != '\0';
-  bool fits =
-      options->cache && !own
-          ? (size_t)snprintf(access->directory, sizeof access->directory, "%s/outcomes",
-                             options->cache) < sizeof access->directory
-          : mtasts_outcome_directory(access->config, access->directory, sizeof access->directory);
-  if (fits)
+  if (mtasts_outcome_access_directory(options, access->config, access->directory,
+                                      sizeof access->directory))
     return MTASTS_EXIT_OK;
   mtasts_print_error("outcome.directory", "the path is too long");
   return MTASTS_EXIT_CONFIG;

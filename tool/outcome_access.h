@@ -20,8 +20,12 @@ struct mtasts_outcome_access {
   struct mtasts_outcome_store *store; /* NULL: nothing was recorded yet */
 };
 
-/* Loads the configuration, by which --cache DIR names the store as well, unless
- * `outcome.directory` is set. On failure prints an error and returns an exit code. */
+/* The directory of the store: --cache DIR names it as well, unless `outcome.directory` is set.
+ * False: the path is too long. */
+bool mtasts_outcome_access_directory(const struct mtasts_options *options,
+                                     const struct mtasts_config *config, char *out, size_t size);
+
+/* Loads the configuration. On failure prints an error and returns an exit code. */
 int mtasts_outcome_access_load(const struct mtasts_options *options,
                                struct mtasts_outcome_access *access);
 
