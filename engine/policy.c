@@ -15,18 +15,29 @@ struct parser {
   bool has_version;
   bool has_mode;
   bool has_max_age;
+  bool has_mx;
+  bool needs_mx;           /* the mode is enforce or testing */
   uint16_t seen[SEEN_MAX]; /* a hash table: the offset of a pattern in the store, plus 1 */
 };
 
-static bool fail(struct parser *p, const char *text) {
-  p->report->error = (struct mtasts_policy_diagnostic){p->line, text};
-  return false;
+/* Returns whether parsing goes on to find further errors: not if the grammar is broken. */
+static bool fail(struct parser *p, enum mtasts_policy_fault fault, const char *text) {
+  struct mtasts_policy_report *report = p->report;
+  struct mtasts_policy_diagnostic found = {p->line, text, fault};
+  if (!report->error.text)
+    report->error = found;
+  else if (report->more_count < MTASTS_ERRORS_MAX)
+    report->more[report->more_count++] = found;
+  return fault != MTASTS_POLICY_FAULT_GRAMMAR;
 }
 
-static void warn(struct parser *p, uint32_t line, const char *text) {
+static void warn(struct parser *p, uint32_t line, enum mtasts_policy_fault fault,
+                 const char *text) {
+  if (p->report->error.text)
+    return;
   size_t at = p->report->warning_count++;
   if (at < MTASTS_WARNINGS_MAX)
-    p->report->warnings[at] = (struct mtasts_policy_diagnostic){line, text};
+    p->report->warnings[at] = (struct mtasts_policy_diagnostic){line, text, fault};
 }
 
 /* sts-policy-ext-value of RFC 8461 section 3.2, or nothing: visible ASCII, spaces and UTF-8. */
@@ -42,10 +53,12 @@ static bool is_text(struct mtasts_span value) {
 }
 
 static bool read_version(struct parser *p, struct mtasts_span value) {
-  return mtasts_span_equal(value, MTASTS_SPAN("STSv1")) || fail(p, "the version is not STSv1");
+  return mtasts_span_equal(value, MTASTS_SPAN("STSv1")) ||
+         fail(p, MTASTS_POLICY_FAULT_VERSION, "the version is not STSv1");
 }
 
 static bool read_mode(struct parser *p, struct mtasts_span value) {
+  p->report->mode_line = p->line;
   if (mtasts_span_equal(value, MTASTS_SPAN("enforce")))
     p->policy.mode = MTASTS_MODE_ENFORCE;
   else if (mtasts_span_equal(value, MTASTS_SPAN("testing")))
@@ -53,20 +66,23 @@ static bool read_mode(struct parser *p, struct mtasts_span value) {
   else if (mtasts_span_equal(value, MTASTS_SPAN("none")))
     p->policy.mode = MTASTS_MODE_NONE;
   else
-    return fail(p, "the mode is none of enforce, testing and none");
+    return fail(p, MTASTS_POLICY_FAULT_MODE, "the mode is none of enforce, testing and none");
+  p->needs_mx = p->policy.mode != MTASTS_MODE_NONE;
   return true;
 }
 
 static bool read_max_age(struct parser *p, struct mtasts_span value) {
+  p->report->max_age_line = p->line;
   if (!mtasts_span_is_digits(value) || value.len > MTASTS_MAX_AGE_DIGITS)
-    return fail(p, "max_age is not 1 to 10 digits");
+    return fail(p, MTASTS_POLICY_FAULT_MAX_AGE, "max_age is not 1 to 10 digits");
   uint64_t seconds = 0;
   for (size_t i = 0; i < value.len; i++)
     seconds = seconds * 10 + (uint64_t)(value.data[i] - '0');
   /* RFC 8461 section 3.2 names a maximum, but its grammar allows ten digits. So a larger value is
    * not an error, and counts as the maximum of about a year. */
   if (seconds > MTASTS_MAX_AGE_MAX) {
-    warn(p, p->line, "max_age is more than 31557600 seconds and counts as that");
+    warn(p, p->line, MTASTS_POLICY_FAULT_MAX_AGE_LONG,
+         "max_age is more than 31557600 seconds and counts as that");
     seconds = MTASTS_MAX_AGE_MAX;
   }
   p->policy.max_age = (uint32_t)seconds;
@@ -96,10 +112,11 @@ static bool is_repeat(struct parser *p, struct mtasts_span pattern) {
 static bool read_mx(struct parser *p, struct mtasts_span value) {
   char text[MTASTS_DOMAIN_MAX];
   struct mtasts_span pattern = {text, mtasts_mx_pattern(value, text)};
+  p->has_mx = true;
   if (pattern.len == 0)
-    return fail(p, "mx is neither a host name nor \"*.\" and a domain");
+    return fail(p, MTASTS_POLICY_FAULT_MX, "mx is neither a host name nor \"*.\" and a domain");
   if (value.data[value.len - 1] == '.')
-    warn(p, p->line, "mx ends in a dot, which is left out");
+    warn(p, p->line, MTASTS_POLICY_FAULT_NOT_STRICT, "mx ends in a dot, which is left out");
   if (is_repeat(p, pattern))
     return true;
   /* The store is as large as the body, and `mx:` in the body takes more than the length byte. */
@@ -116,7 +133,8 @@ static bool read_mx(struct parser *p, struct mtasts_span value) {
 static bool read_once(struct parser *p, struct mtasts_span value, bool *has,
                       bool (*read)(struct parser *, struct mtasts_span)) {
   if (*has) {
-    warn(p, p->line, "this field has been given before and is ignored here");
+    warn(p, p->line, MTASTS_POLICY_FAULT_REPEATED,
+         "this field has been given before and is ignored here");
     return true;
   }
   *has = true;
@@ -126,11 +144,13 @@ static bool read_once(struct parser *p, struct mtasts_span value, bool *has,
 static bool read_field(struct parser *p, struct mtasts_span line) {
   struct mtasts_span name;
   if (!mtasts_span_take_name(&line, ':', &name))
-    return fail(p, "the line does not begin with a field name and \":\"");
+    return fail(p, MTASTS_POLICY_FAULT_GRAMMAR,
+                "the line does not begin with a field name and \":\"");
   mtasts_span_skip_wsp(&line);
   mtasts_span_trim_wsp(&line);
   if (!is_text(line))
-    return fail(p, "the value has a control character or is not UTF-8");
+    return fail(p, MTASTS_POLICY_FAULT_GRAMMAR,
+                "the value has a control character or is not UTF-8");
 
   if (mtasts_span_equal(name, MTASTS_SPAN("version")))
     return read_once(p, line, &p->has_version, read_version);
@@ -141,8 +161,8 @@ static bool read_field(struct parser *p, struct mtasts_span line) {
   if (mtasts_span_equal(name, MTASTS_SPAN("mx")))
     return read_mx(p, line);
   if (line.len == 0)
-    return fail(p, "the field has no value");
-  warn(p, p->line, "this field is not known and is ignored");
+    return fail(p, MTASTS_POLICY_FAULT_GRAMMAR, "the field has no value");
+  warn(p, p->line, MTASTS_POLICY_FAULT_UNKNOWN, "this field is not known and is ignored");
   return true;
 }
 
@@ -157,7 +177,7 @@ static bool read_line(struct parser *p, struct mtasts_span line) {
   }
   if (p->blank != 0) {
     p->line = p->blank;
-    return fail(p, "a blank line stands before a field");
+    return fail(p, MTASTS_POLICY_FAULT_GRAMMAR, "a blank line stands before a field");
   }
   return read_field(p, line);
 }
@@ -172,20 +192,21 @@ static bool read_body(struct parser *p, struct mtasts_span body) {
       return false;
   }
   if (p->blank != 0)
-    warn(p, p->blank, "the policy ends in a blank line");
+    warn(p, p->blank, MTASTS_POLICY_FAULT_NOT_STRICT, "the policy ends in a blank line");
 
   /* RFC 8461 section 3.2: a policy that lacks a required field is invalid. */
   if (p->line == 0)
     p->line = 1;
   if (!p->has_version)
-    return fail(p, "the policy has no version");
+    fail(p, MTASTS_POLICY_FAULT_VERSION, "the policy has no version");
   if (!p->has_mode)
-    return fail(p, "the policy has no mode");
+    fail(p, MTASTS_POLICY_FAULT_MODE, "the policy has no mode");
   if (!p->has_max_age)
-    return fail(p, "the policy has no max_age");
-  if (p->policy.mx.count == 0 && p->policy.mode != MTASTS_MODE_NONE)
-    return fail(p, "the policy has no mx, which only mode none may leave out");
-  return true;
+    fail(p, MTASTS_POLICY_FAULT_MAX_AGE, "the policy has no max_age");
+  if (!p->has_mx && p->needs_mx)
+    fail(p, MTASTS_POLICY_FAULT_MX_MISSING,
+         "the policy has no mx, which only mode none may leave out");
+  return p->report->error.text == NULL;
 }
 
 enum mtasts_status mtasts_policy_parse(struct mtasts_span body, unsigned char *store,
@@ -196,7 +217,7 @@ enum mtasts_status mtasts_policy_parse(struct mtasts_span body, unsigned char *s
   *p.report = (struct mtasts_policy_report){.warning_count = 0};
   if (body.len > MTASTS_POLICY_MAX) {
     p.line = 1;
-    fail(&p, "the policy has more than 65536 bytes");
+    fail(&p, MTASTS_POLICY_FAULT_TOO_LARGE, "the policy has more than 65536 bytes");
     return MTASTS_TOO_LARGE;
   }
   if (!read_body(&p, body))

@@ -1,15 +1,21 @@
+#include "record_fields.h"
+
 #include "span.h"
 
 /* sts-version and the delimiter after it. RFC 8461 section 3.1 says "records that do not begin with
  * `v=STSv1;` are discarded". Its grammar also allows white space before the semicolon, and so does
  * this function. */
-static bool take_version(struct mtasts_span *txt) {
+bool mtasts_record_begin(struct mtasts_span *txt) {
   const struct mtasts_span version = MTASTS_SPAN("v=STSv1");
-  if (!mtasts_span_starts(*txt, version))
+  struct mtasts_span rest = *txt;
+  if (!mtasts_span_starts(rest, version))
     return false;
-  mtasts_span_drop(txt, version.len);
-  mtasts_span_skip_wsp(txt);
-  return mtasts_span_take(txt, ';');
+  mtasts_span_drop(&rest, version.len);
+  mtasts_span_skip_wsp(&rest);
+  if (!mtasts_span_take(&rest, ';'))
+    return false;
+  *txt = rest;
+  return true;
 }
 
 /* RFC 8461 section 3.1: the records MUST be US-ASCII, and its grammar has no control character
@@ -64,13 +70,22 @@ static const char *read_fields(struct mtasts_span txt, struct mtasts_span *id) {
   return has_id ? NULL : "the TXT record has no id";
 }
 
+bool mtasts_record_next(struct mtasts_span *fields, struct mtasts_span *name) {
+  struct mtasts_span field;
+  mtasts_span_skip_wsp(fields);
+  if (fields->len == 0)
+    return false;
+  mtasts_span_cut(fields, ';', &field);
+  return mtasts_span_take_name(&field, '=', name);
+}
+
 enum mtasts_status mtasts_record_parse(const struct mtasts_span *txt, size_t count,
                                        struct mtasts_record *record, const char **why) {
   struct mtasts_span fields = {NULL, 0};
   size_t found = 0;
   for (size_t i = 0; i < count; i++) {
     struct mtasts_span rest = txt[i];
-    if (take_version(&rest)) {
+    if (mtasts_record_begin(&rest)) {
       fields = rest;
       found++;
     }

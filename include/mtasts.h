@@ -124,6 +124,7 @@ MTASTS_API enum mtasts_status mtasts_record_parse(const struct mtasts_span *txt,
 #define MTASTS_POLICY_MAX   65536     /* bytes of a policy body, RFC 8461 section 3.2 */
 #define MTASTS_MAX_AGE_MAX  31557600U /* seconds, RFC 8461 section 3.2 */
 #define MTASTS_WARNINGS_MAX 32        /* warnings kept of one policy; later ones are counted */
+#define MTASTS_ERRORS_MAX   15        /* errors kept of one policy after the first */
 
 enum mtasts_mode {
   MTASTS_MODE_NONE,
@@ -140,15 +141,39 @@ struct mtasts_policy {
   struct mtasts_names mx; /* mx patterns, lower case, in the policy's order */
 };
 
+/* What kind of error or warning it is. */
+enum mtasts_policy_fault {
+  MTASTS_POLICY_FAULT_NONE,
+  /* errors */
+  MTASTS_POLICY_FAULT_VERSION,    /* missing, or not STSv1 */
+  MTASTS_POLICY_FAULT_MODE,       /* missing, or none of the three */
+  MTASTS_POLICY_FAULT_MAX_AGE,    /* missing, or not 1 to 10 digits */
+  MTASTS_POLICY_FAULT_MX_MISSING, /* mode enforce or testing without an mx */
+  MTASTS_POLICY_FAULT_MX,         /* an mx is no pattern */
+  MTASTS_POLICY_FAULT_GRAMMAR,    /* any other breach of it */
+  MTASTS_POLICY_FAULT_TOO_LARGE,
+  /* warnings */
+  MTASTS_POLICY_FAULT_REPEATED,     /* version, mode or max_age again */
+  MTASTS_POLICY_FAULT_NOT_STRICT,   /* some senders refuse it: a dot or a blank line at the end */
+  MTASTS_POLICY_FAULT_UNKNOWN,      /* an extension field */
+  MTASTS_POLICY_FAULT_MAX_AGE_LONG, /* over MTASTS_MAX_AGE_MAX */
+};
+
 struct mtasts_policy_diagnostic {
   uint32_t line;    /* counted from 1 */
   const char *text; /* constant */
+  enum mtasts_policy_fault fault;
 };
 
 struct mtasts_policy_report {
-  struct mtasts_policy_diagnostic error; /* why the policy is invalid */
-  struct mtasts_policy_diagnostic warnings[MTASTS_WARNINGS_MAX];
-  size_t warning_count; /* may exceed MTASTS_WARNINGS_MAX: the rest was not kept */
+  struct mtasts_policy_diagnostic error; /* why the policy is invalid: the first error */
+  /* The errors after the first, until the grammar is broken: what comes behind that says nothing.
+   * Errors that are too many are left out. */
+  struct mtasts_policy_diagnostic more[MTASTS_ERRORS_MAX];
+  size_t more_count;
+  struct mtasts_policy_diagnostic warnings[MTASTS_WARNINGS_MAX]; /* before the first error */
+  size_t warning_count;             /* may exceed MTASTS_WARNINGS_MAX: the rest was not kept */
+  uint32_t mode_line, max_age_line; /* the lines of these fields; 0: not found */
 };
 
 /*

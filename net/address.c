@@ -69,3 +69,18 @@ bool mtasts_address_global(const struct in6_addr *address) {
   return within(bytes, &ipv6_unicast) &&
          !within_any(bytes, ipv6_special, sizeof ipv6_special / sizeof *ipv6_special);
 }
+
+socklen_t mtasts_address_socket(const struct in6_addr *address, uint16_t port,
+                                struct sockaddr_storage *to) {
+  *to = (struct sockaddr_storage){.ss_family = AF_UNSPEC};
+  if (!IN6_IS_ADDR_V4MAPPED(address)) {
+    struct sockaddr_in6 ipv6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = *address};
+    memcpy(to, &ipv6, sizeof ipv6);
+    return sizeof ipv6;
+  }
+  struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+  memcpy(&ipv4.sin_addr, &address->s6_addr[12], sizeof ipv4.sin_addr);
+  memcpy(to, &ipv4, sizeof ipv4);
+  return sizeof ipv4;
+}

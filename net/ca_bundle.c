@@ -1,5 +1,6 @@
 #include "ca_bundle.h"
 
+#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -121,6 +122,13 @@ static enum mtasts_status load(struct mtasts_ca_bundle *trust, char *words) {
   if (status == MTASTS_INVALID)
     return fail(trust, words, "holds no PEM certificate, or a damaged or truncated one", status);
   return status == MTASTS_OK ? status : fail(trust, words, "out of memory", status);
+}
+
+const char *mtasts_ca_bundle_path(const char *ca_file) {
+  if (ca_file && *ca_file)
+    return ca_file;
+  const char *built_in = curl_version_info(CURLVERSION_NOW)->cainfo;
+  return built_in ? built_in : "/etc/ssl/certs/ca-certificates.crt";
 }
 
 enum mtasts_status mtasts_ca_bundle_new(const char *path, char *error,

@@ -27,6 +27,9 @@ enum {
 
 struct mtasts_ca_bundle;
 
+/* The file to read: this one, or the system's bundle if it is NULL or "". */
+const char *mtasts_ca_bundle_path(const char *ca_file);
+
 /*
  * Reads the bundle. error: MTASTS_CA_BUNDLE_TEXT bytes, a sentence on failure.
  *   MTASTS_NO_FILE, MTASTS_PERMISSION  it cannot be read

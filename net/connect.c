@@ -123,21 +123,6 @@ static void on_ready(evutil_socket_t fd, short what, void *context) {
   event_add(connector->next, &(struct timeval){.tv_sec = 0});
 }
 
-static socklen_t write_address(const struct candidate *candidate, struct sockaddr_storage *to) {
-  uint16_t port = htons(candidate->connector->options.port);
-  *to = (struct sockaddr_storage){.ss_family = AF_UNSPEC};
-  if (!is_ipv4(candidate)) {
-    struct sockaddr_in6 ipv6 = {
-        .sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = candidate->address};
-    memcpy(to, &ipv6, sizeof ipv6);
-    return sizeof ipv6;
-  }
-  struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = port};
-  memcpy(&ipv4.sin_addr, &candidate->address.s6_addr[12], sizeof ipv4.sin_addr);
-  memcpy(to, &ipv4, sizeof ipv4);
-  return sizeof ipv4;
-}
-
 static bool may_connect(const struct mtasts_connector *connector, const struct in6_addr *address) {
   return connector->options.allow_private || mtasts_address_global(address);
 }
@@ -146,7 +131,7 @@ static bool may_connect(const struct mtasts_connector *connector, const struct i
 static int try(struct candidate *candidate) {
   struct mtasts_connector *connector = candidate->connector;
   struct sockaddr_storage to;
-  socklen_t size = write_address(candidate, &to);
+  socklen_t size = mtasts_address_socket(&candidate->address, connector->options.port, &to);
   /* The last check of the address before connect(2). */
   if (!may_connect(connector, &candidate->address))
     return EACCES;

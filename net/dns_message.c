@@ -51,16 +51,16 @@ static uint32_t take_u32(struct cursor *in) {
 
 /* Adds a label in lower case. Returns false if a host name cannot contain it. */
 static bool add_label(struct mtasts_domain *name, const unsigned char *label, size_t length) {
+  bool host = true;
   if (name->len > 0)
     name->name[name->len++] = '.';
   for (size_t i = 0; i < length; i++) {
     char c = (char)label[i];
-    if (!mtasts_is_alnum(c) && c != '-' && c != '_')
-      return false;
+    host = host && (mtasts_is_alnum(c) || c == '-' || c == '_');
     name->name[name->len++] = mtasts_lower(c);
   }
   name->name[name->len] = '\0';
-  return true;
+  return host;
 }
 
 /*
@@ -93,8 +93,8 @@ static bool take_name(struct cursor *in, struct mtasts_domain *out) {
       length += 1U + head;
       if (length > NAME_MAX_WIRE)
         walk.bad = true;
-      if (!walk.bad && out && host)
-        host = add_label(out, label, head);
+      if (!walk.bad && out)
+        host = add_label(out, label, head) && host;
     }
     if (walk.bad || head == 0)
       break;
@@ -280,6 +280,19 @@ enum mtasts_status mtasts_rr_mx(const struct mtasts_rr *rr, uint16_t *preference
   *preference = value;
   *exchange = name;
   return MTASTS_OK;
+}
+
+enum mtasts_status mtasts_rr_mx_raw(const struct mtasts_rr *rr, uint16_t *preference,
+                                    struct mtasts_domain *exchange) {
+  struct cursor in = rdata_of(rr);
+  struct mtasts_domain name;
+  uint16_t value = take_u16(&in);
+  bool host = take_name(&in, &name);
+  if (in.bad)
+    return MTASTS_CORRUPT;
+  *preference = value;
+  *exchange = name;
+  return host ? MTASTS_OK : MTASTS_INVALID;
 }
 
 /* One step: the target of the CNAME at the name. MTASTS_ABSENT if there is none. */

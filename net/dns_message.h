@@ -74,6 +74,12 @@ size_t mtasts_rr_txt(const struct mtasts_rr *rr, char *out);
 enum mtasts_status mtasts_rr_mx(const struct mtasts_rr *rr, uint16_t *preference,
                                 struct mtasts_domain *exchange);
 
+/* The same for people who want to see what is wrong: on MTASTS_INVALID the exchange holds its
+ * bytes, labels with dots between them, and may contain NUL. MTASTS_CORRUPT: nothing can be read.
+ */
+enum mtasts_status mtasts_rr_mx_raw(const struct mtasts_rr *rr, uint16_t *preference,
+                                    struct mtasts_domain *exchange);
+
 /*
  * Follows the CNAMEs of the answer section from a name (lower case, no trailing dot).
  *   MTASTS_ABSENT   the name is no alias

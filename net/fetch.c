@@ -1,8 +1,6 @@
 #include "fetch.h"
 
-#include <errno.h>
 #include <event2/event.h>
-#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,21 +10,19 @@
 
 #include "ca_bundle.h"
 #include "clock.h"
-#include "response.h"
+#include "curl_loop.h"
+#include "policy_request.h"
 #include "trace.h"
 
 enum {
-  HTTPS_PORT = 443,
-  BUFFER_SIZE = 4096, /* libcurl's, for each connection */
   MORE_MS = 100,      /* of connecting, until more addresses are asked for */
   HANDSHAKE_MS = 500, /* of TLS, until the next address is tried in parallel */
   ATTEMPTS_MAX = 3,   /* connections of one fetch at a time */
 };
 
 struct mtasts_fetcher {
-  CURLM *multi;
+  struct mtasts_curl_loop *loop;
   struct event_base *base;
-  struct event *timer;
   struct mtasts_ca_bundle *trust;
   mtasts_fetcher_changed_fn *changed; /* may be NULL */
   void *news_context;
@@ -40,11 +36,8 @@ struct mtasts_fetcher {
 struct attempt {
   LIST_ENTRY(attempt) link;
   struct mtasts_fetch *fetch;
-  CURLSH *share; /* holds the table of addresses for this connection only */
-  struct curl_slist *pin;
   struct in6_addr address;
-  int socket; /* connected; -1: it is libcurl's, or libcurl makes one to the proxy */
-  struct mtasts_response response;
+  struct mtasts_policy_request request;
 };
 
 struct mtasts_fetch {
@@ -70,17 +63,10 @@ struct mtasts_fetch {
 
 static void attempt_free(struct attempt *attempt) {
   LIST_REMOVE(attempt, link);
-  if (attempt->response.easy) {
-    curl_multi_remove_handle(attempt->fetch->fetcher->multi, attempt->response.easy);
-    curl_easy_cleanup(attempt->response.easy);
-  }
-  mtasts_certificate_unwatch(&attempt->response.tls);
-  if (attempt->share)
-    curl_share_cleanup(attempt->share);
-  curl_slist_free_all(attempt->pin);
-  if (attempt->socket >= 0)
-    close(attempt->socket);
-  free(attempt->response.body);
+  if (attempt->request.response.easy)
+    mtasts_curl_loop_remove(attempt->fetch->fetcher->loop, attempt->request.response.easy);
+  mtasts_policy_request_clear(&attempt->request);
+  free(attempt->request.response.body);
   free(attempt);
 }
 
@@ -174,76 +160,26 @@ static void go_on(struct mtasts_fetch *fetch) {
 }
 
 static bool may_go_on(const struct mtasts_fetch *fetch, const struct attempt *failed) {
-  return fetch->connector && !failed->response.tls.secured && !failed->response.tls.detail[0] &&
+  return fetch->connector && !failed->request.response.tls.secured &&
+         !failed->request.response.tls.detail[0] &&
          (mtasts_connector_has_more(fetch->connector) || !fetch->complete ||
           LIST_NEXT(LIST_FIRST(&fetch->attempts), link));
 }
 
-static void end_attempt(struct attempt *attempt, CURLcode result) {
+static void end_attempt(void *item, CURLcode result) {
+  struct attempt *attempt = item;
   struct mtasts_fetch *fetch = attempt->fetch;
   struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_NONE, .address = attempt->address};
-  mtasts_response_evaluate(&attempt->response, result, &answer);
+  mtasts_response_evaluate(&attempt->request.response, result, &answer);
   if (may_go_on(fetch, attempt)) {
     fetch->failure = answer;
     attempt_free(attempt);
     go_on(fetch);
     return;
   }
-  char *body = attempt->response.body;
-  attempt->response.body = NULL;
+  char *body = attempt->request.response.body;
+  attempt->request.response.body = NULL;
   finish(fetch, &answer, body);
-}
-
-static void collect(struct mtasts_fetcher *fetcher) {
-  CURLMsg *message;
-  int left;
-  while ((message = curl_multi_info_read(fetcher->multi, &left))) {
-    struct attempt *attempt = NULL;
-    if (message->msg != CURLMSG_DONE)
-      continue;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&attempt);
-    end_attempt(attempt, message->data.result);
-  }
-}
-
-/* callbacks of libcurl */
-
-static CURLcode set_up_tls(CURL *easy, void *tls, void *context) {
-  struct attempt *attempt = context;
-  (void)easy;
-  attempt->response.connected = true;
-  X509_STORE *store = mtasts_ca_bundle_store(attempt->fetch->fetcher->trust);
-  if (X509_STORE_up_ref(store) != 1)
-    return CURLE_OUT_OF_MEMORY;
-  SSL_CTX_set_cert_store(tls, store);
-  return mtasts_certificate_watch(tls, &attempt->response.tls) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
-}
-
-/* Gives libcurl the connected socket. libcurl may itself open a socket to a proxy. */
-static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *to) {
-  struct attempt *attempt = context;
-  if (purpose == CURLSOCKTYPE_IPCXN && !attempt->fetch->connector)
-    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
-  int fd = attempt->socket;
-  attempt->socket = -1;
-  if (fd < 0)
-    errno = EACCES;
-  return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
-static int set_up_socket(void *context, curl_socket_t fd, curlsocktype purpose) {
-  const struct attempt *attempt = context;
-  (void)fd;
-  (void)purpose;
-  return attempt->fetch->connector ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
-}
-
-/* Stops libcurl from using its own resolver. */
-static int refuse_to_resolve(void *resolver, void *reserved, void *context) {
-  (void)resolver;
-  (void)reserved;
-  (void)context;
-  return 1;
 }
 
 /* starting */
@@ -252,79 +188,10 @@ bool mtasts_fetcher_needs_addresses(const struct mtasts_fetcher *fetcher) {
   return fetcher->proxy[0] == '\0';
 }
 
-/* Sets the host's address for libcurl; sets nothing if a proxy looks it up. */
-static bool pin(struct attempt *attempt) {
-  const struct mtasts_fetch *fetch = attempt->fetch;
-  char text[INET6_ADDRSTRLEN];
-  char entry[sizeof fetch->host + sizeof ":443:[]" + sizeof text];
-  if (!fetch->connector)
-    return true;
-  mtasts_address_text(&attempt->address, text, sizeof text);
-  snprintf(entry, sizeof entry, strchr(text, ':') ? "%s:%d:[%s]" : "%s:%d:%s", fetch->host,
-           HTTPS_PORT, text);
-  attempt->pin = curl_slist_append(NULL, entry);
-  return attempt->pin != NULL;
-}
-
 /* The remaining part of so many milliseconds since the start; at least one. */
 static long left_of(const struct mtasts_fetch *fetch, uint64_t milliseconds) {
   uint64_t exhausted = (mtasts_clock_us() - fetch->started) / 1000;
   return exhausted < milliseconds ? (long)(milliseconds - exhausted) : 1;
-}
-
-static bool set_up(struct attempt *attempt) {
-  const struct mtasts_fetch *fetch = attempt->fetch;
-  const struct mtasts_fetcher *fetcher = fetch->fetcher;
-  const uint64_t timeout = (uint64_t)fetcher->timeout * 1000;
-  char url[sizeof fetch->host + sizeof "https:///.well-known/mta-sts.txt"];
-  CURL *easy = curl_easy_init();
-  attempt->share = curl_share_init();
-  attempt->response.easy = easy;
-  attempt->response.tls.host = fetch->host;
-  attempt->response.started = fetch->started;
-  if (!easy || !attempt->share || !pin(attempt) ||
-      curl_share_setopt(attempt->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) != CURLSHE_OK)
-    return false;
-  snprintf(url, sizeof url, "https://%s/.well-known/mta-sts.txt", fetch->host);
-  bool ok = mtasts_response_collect(&attempt->response, easy);
-#define SET(option, value) (ok = curl_easy_setopt(easy, option, value) == CURLE_OK && ok)
-  SET(CURLOPT_URL, url);
-  SET(CURLOPT_PROTOCOLS_STR, "https");
-  SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-  SET(CURLOPT_USERAGENT, "mtasts/" MTASTS_VERSION);
-  SET(CURLOPT_NOSIGNAL, 1L);
-  SET(CURLOPT_PRIVATE, attempt);
-  SET(CURLOPT_TIMEOUT_MS, left_of(fetch, timeout));
-  SET(CURLOPT_CONNECTTIMEOUT_MS, left_of(fetch, timeout / 2));
-  SET(CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
-  SET(CURLOPT_MAXFILESIZE, (long)MTASTS_POLICY_MAX);
-  SET(CURLOPT_FOLLOWLOCATION, 0L);
-  SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-  /* "" also ignores the proxies of the environment */
-  SET(CURLOPT_PROXY, fetcher->proxy);
-  SET(CURLOPT_NOPROXY, "");
-  SET(CURLOPT_SHARE, attempt->share);
-  SET(CURLOPT_RESOLVE, attempt->pin);
-  if (mtasts_fetcher_needs_addresses(fetcher))
-    SET(CURLOPT_RESOLVER_START_FUNCTION, refuse_to_resolve);
-  SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
-  SET(CURLOPT_OPENSOCKETDATA, attempt);
-  SET(CURLOPT_SOCKOPTFUNCTION, set_up_socket);
-  SET(CURLOPT_SOCKOPTDATA, attempt);
-  SET(CURLOPT_FRESH_CONNECT, 1L);
-  SET(CURLOPT_FORBID_REUSE, 1L);
-  SET(CURLOPT_SSL_SESSIONID_CACHE, 0L); /* a resumed session is not verified */
-  SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-  SET(CURLOPT_SSL_VERIFYPEER, 1L);
-  SET(CURLOPT_SSL_VERIFYHOST, 2L);
-  /* set_up_tls sets the certificates: without the 0, libcurl keeps the first ones for a day. */
-  SET(CURLOPT_CA_CACHE_TIMEOUT, 0L);
-  SET(CURLOPT_CAINFO, NULL);
-  SET(CURLOPT_CAPATH, NULL);
-  SET(CURLOPT_SSL_CTX_FUNCTION, set_up_tls);
-  SET(CURLOPT_SSL_CTX_DATA, attempt);
-#undef SET
-  return ok;
 }
 
 /* Starts an attempt by the proxy, or on a connected socket, which it owns. False: no memory. */
@@ -336,11 +203,22 @@ static bool attempt_start(struct mtasts_fetch *fetch, int fd, const struct in6_a
     return false;
   }
   made->fetch = fetch;
-  made->socket = fd;
   if (address)
     made->address = *address;
+  made->request.response.tls.host = fetch->host;
+  made->request.response.started = fetch->started;
   LIST_INSERT_HEAD(&fetch->attempts, made, link);
-  if (set_up(made) && curl_multi_add_handle(fetch->fetcher->multi, made->response.easy) == CURLM_OK)
+  const struct mtasts_policy_request_options options = {
+      .trust = mtasts_ca_bundle_store(fetch->fetcher->trust),
+      .socket = fd,
+      .address = &made->address,
+      .proxy = fetch->fetcher->proxy,
+      .timeout = left_of(fetch, (uint64_t)fetch->fetcher->timeout * 1000),
+      .connect_timeout = left_of(fetch, (uint64_t)fetch->fetcher->timeout * 1000 / 2),
+      .item = made,
+  };
+  if (mtasts_policy_request_set_up(&made->request, &options) &&
+      mtasts_curl_loop_add(fetch->fetcher->loop, made->request.response.easy))
     return true;
   attempt_free(made);
   return false;
@@ -375,7 +253,7 @@ static void on_welcome(evutil_socket_t fd, short what, void *context) {
 static bool is_secured(const struct mtasts_fetch *fetch) {
   const struct attempt *attempt;
   LIST_FOREACH(attempt, &fetch->attempts, link)
-  if (attempt->response.tls.secured)
+  if (attempt->request.response.tls.secured)
     return true;
   return false;
 }
@@ -425,7 +303,7 @@ void mtasts_fetch_add(struct mtasts_fetch *fetch, const struct mtasts_addresses 
 static bool begin(struct mtasts_fetch *fetch, const struct mtasts_addresses *addresses) {
   const struct mtasts_fetcher *fetcher = fetch->fetcher;
   const struct mtasts_connector_options options = {
-      .port = HTTPS_PORT,
+      .port = MTASTS_HTTPS_PORT,
       .allow_private = fetcher->allow_private,
       .connected = on_connected,
       .exhausted = on_exhausted,
@@ -483,71 +361,17 @@ enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher,
   return MTASTS_OK;
 }
 
-/* the loop */
-
-static void socket_ready(evutil_socket_t socket, short what, void *context) {
-  struct mtasts_fetcher *fetcher = context;
-  int running;
-  int ready = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
-  curl_multi_socket_action(fetcher->multi, socket, ready, &running);
-  collect(fetcher);
-}
-
-static void time_out(evutil_socket_t socket, short what, void *context) {
-  struct mtasts_fetcher *fetcher = context;
-  int running;
-  (void)socket;
-  (void)what;
-  curl_multi_socket_action(fetcher->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-  collect(fetcher);
-}
-
-/* CURLMOPT_SOCKETFUNCTION: keeps one event for each socket; libcurl stores the pointer. */
-static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *context, void *known) {
-  struct mtasts_fetcher *fetcher = context;
-  short events = (short)(((what & CURL_POLL_IN) ? EV_READ : 0) |
-                         ((what & CURL_POLL_OUT) ? EV_WRITE : 0) | EV_PERSIST);
-  (void)easy;
-  if (known)
-    event_free(known);
-  struct event *event = NULL;
-  if (what != CURL_POLL_REMOVE)
-    event = event_new(fetcher->base, socket, events, socket_ready, fetcher);
-  if (event && event_add(event, NULL) != 0) {
-    event_free(event);
-    event = NULL;
-  }
-  curl_multi_assign(fetcher->multi, socket, event);
-  return event || what == CURL_POLL_REMOVE ? 0 : -1;
-}
-
-/* CURLMOPT_TIMERFUNCTION */
-static int set_timer(CURLM *multi, long wait, void *context) {
-  struct mtasts_fetcher *fetcher = context;
-  (void)multi;
-  if (wait < 0)
-    return event_del(fetcher->timer);
-  return event_add(fetcher->timer, &(struct timeval){wait / 1000, wait % 1000 * 1000});
-}
-
-static const char *bundle_of(const struct mtasts_fetcher_options *options) {
-  if (options->ca_file && options->ca_file[0])
-    return options->ca_file;
-  const char *built_in = curl_version_info(CURLVERSION_NOW)->cainfo;
-  return built_in ? built_in : "/etc/ssl/certs/ca-certificates.crt";
-}
-
 enum mtasts_status mtasts_fetcher_new(struct event_base *base,
                                       const struct mtasts_fetcher_options *options,
                                       char error[MTASTS_ERROR_TEXT],
                                       struct mtasts_fetcher **fetcher) {
-  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-    snprintf(error, MTASTS_ERROR_TEXT, "libcurl cannot be initialised");
-    return MTASTS_IO;
-  }
+  struct mtasts_curl_loop *loop = NULL;
   struct mtasts_ca_bundle *trust = NULL;
   char words[MTASTS_CA_BUNDLE_TEXT];
-  enum mtasts_status status = mtasts_ca_bundle_new(bundle_of(options), words, &trust);
+  enum mtasts_status status = mtasts_curl_loop_new(base, end_attempt, error, &loop);
+  if (status != MTASTS_OK)
+    return status;
+  status = mtasts_ca_bundle_new(mtasts_ca_bundle_path(options->ca_file), words, &trust);
   if (status != MTASTS_OK)
     snprintf(error, MTASTS_ERROR_TEXT, "%.*s", MTASTS_ERROR_TEXT - 1, words);
   struct mtasts_fetcher *made = status == MTASTS_OK ? calloc(1, sizeof *made) : NULL;
@@ -555,10 +379,11 @@ enum mtasts_status mtasts_fetcher_new(struct event_base *base,
     if (status == MTASTS_OK)
       snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
     mtasts_ca_bundle_free(trust);
-    curl_global_cleanup();
+    mtasts_curl_loop_free(loop);
     return status == MTASTS_OK ? MTASTS_NO_MEMORY : status;
   }
   LIST_INIT(&made->fetches);
+  made->loop = loop;
   made->base = base;
   made->timeout = options->timeout ? options->timeout : 1;
   made->allow_private = options->allow_private;
@@ -566,17 +391,11 @@ enum mtasts_status mtasts_fetcher_new(struct event_base *base,
   made->changed = options->changed;
   made->news_context = options->news_context;
   made->proxy = strdup(options->proxy ? options->proxy : "");
-  made->timer = evtimer_new(base, time_out, made);
-  made->multi = curl_multi_init();
-  if (!made->proxy || !made->timer || !made->multi) {
+  if (!made->proxy) {
     snprintf(error, MTASTS_ERROR_TEXT, "out of memory");
     mtasts_fetcher_free(made);
     return MTASTS_NO_MEMORY;
   }
-  curl_multi_setopt(made->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-  curl_multi_setopt(made->multi, CURLMOPT_SOCKETDATA, made);
-  curl_multi_setopt(made->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-  curl_multi_setopt(made->multi, CURLMOPT_TIMERDATA, made);
   signal(SIGPIPE, SIG_IGN);
   *fetcher = made;
   return MTASTS_OK;
@@ -590,11 +409,8 @@ void mtasts_fetcher_free(struct mtasts_fetcher *fetcher) {
     next = LIST_NEXT(fetch, link);
     fetch_free(fetch);
   }
-  curl_multi_cleanup(fetcher->multi);
-  if (fetcher->timer)
-    event_free(fetcher->timer);
+  mtasts_curl_loop_free(fetcher->loop);
   free(fetcher->proxy);
   mtasts_ca_bundle_free(fetcher->trust);
   free(fetcher);
-  curl_global_cleanup();
 }

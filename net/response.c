@@ -8,6 +8,7 @@
 #include "ascii.h"
 #include "clock.h"
 #include "printable.h"
+#include "strbuf.h"
 #include "trace.h"
 
 enum {
@@ -101,8 +102,19 @@ static bool fields_are(const struct mtasts_response *response, const char *name,
   return all;
 }
 
-/* RFC 8461 section 3.3: text/plain. A content coding was not asked for, and could hide a large
- * body. */
+/* A content coding was not asked for, and could hide a large body. */
+static void evaluate_coding(const struct mtasts_response *response,
+                            struct mtasts_fetch_answer *answer) {
+  size_t count;
+  const char *value;
+  if (!fields_are(response, "Content-Encoding", MTASTS_SPAN("identity"), &count, &value) ||
+      !fields_are(response, "Transfer-Encoding", MTASTS_SPAN("chunked"), &count, &value))
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH,
+                         "%s sends the policy in content coding %s, which was not asked for",
+                         response->tls.host, value);
+}
+
+/* RFC 8461 section 3.3: text/plain. */
 static void evaluate_header(const struct mtasts_response *response,
                             struct mtasts_fetch_answer *answer) {
   size_t count;
@@ -113,11 +125,8 @@ static void evaluate_header(const struct mtasts_response *response,
   else if (count != 1)
     mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s sends %s", response->tls.host,
                          count ? "several media types" : "no media type; text/plain is required");
-  else if (!fields_are(response, "Content-Encoding", MTASTS_SPAN("identity"), &count, &value) ||
-           !fields_are(response, "Transfer-Encoding", MTASTS_SPAN("chunked"), &count, &value))
-    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH,
-                         "%s sends the policy in content coding %s, which was not asked for",
-                         response->tls.host, value);
+  else
+    evaluate_coding(response, answer);
 }
 
 /* Reads a length. Returns false if it is no number, or larger than a policy may be. */
@@ -180,6 +189,29 @@ static void evaluate_end(const struct mtasts_response *response, CURLcode result
   evaluate_header(response, answer);
   if (answer->error == MTASTS_ERROR_NONE)
     evaluate_length(response, result, answer);
+}
+
+bool mtasts_response_is_whole(const struct mtasts_response *response, CURLcode result) {
+  struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_NONE};
+  if (!has_ended(response, result) || !response->in_body || response->too_large ||
+      response->header_bytes > HEADER_BYTES_MAX)
+    return false;
+  evaluate_coding(response, &answer);
+  if (answer.error == MTASTS_ERROR_NONE)
+    evaluate_length(response, result, &answer);
+  return answer.error == MTASTS_ERROR_NONE;
+}
+
+size_t mtasts_response_field(const struct mtasts_response *response, const char *name, char *out,
+                             size_t size) {
+  struct mtasts_strbuf text = {.data = out, .size = size};
+  struct curl_header *field;
+  size_t count = 0;
+  out[0] = '\0';
+  for (; curl_easy_header(response->easy, name, count, CURLH_HEADER, -1, &field) == CURLHE_OK;
+       count++)
+    mtasts_strbuf_printf(&text, "%s%s", count > 0 ? ", " : "", field->value);
+  return count;
 }
 
 /* Describes how far the fetch got before its timeout. */

@@ -41,6 +41,15 @@ bool mtasts_response_collect(struct mtasts_response *response, CURL *easy);
 void mtasts_response_evaluate(struct mtasts_response *response, CURLcode result,
                               struct mtasts_fetch_answer *answer);
 
+/* Did a whole answer with a policy's body arrive, whatever its media type? A body in a content
+ * coding that was not asked for does not count. */
+bool mtasts_response_is_whole(const struct mtasts_response *response, CURLcode result);
+
+/* The values of all fields of that name, joined by ", " into out (NUL at the end, cut if it is too
+ * long). Returns the number of fields. */
+size_t mtasts_response_field(const struct mtasts_response *response, const char *name, char *out,
+                             size_t size);
+
 /* Writes a failure into the answer; the detail is made printable, and cut if it is too long. */
 __attribute__((format(printf, 3, 4))) void mtasts_response_fail(struct mtasts_fetch_answer *answer,
                                                                 enum mtasts_error error,

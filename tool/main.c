@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "bus_error.h"
+#include "check_status.h"
 #include "command.h"
 #include "out.h"
 #include "process.h"
 
 static const struct mtasts_command *const commands[] = {
+    &mtasts_command_check,
     &mtasts_command_query,
     &mtasts_command_warm,
     &mtasts_command_refresh,
@@ -117,8 +119,16 @@ static int wrong_usage(const char *what, const char *why) {
   return MTASTS_EXIT_USAGE;
 }
 
-static int run(const struct mtasts_command *command, struct mtasts_options *options, int argc,
-               char **argv) {
+/* Options that stand behind a wrong one have not been read. */
+static bool wants_json(int argc, char **argv) {
+  for (int i = 0; i < argc; i++)
+    if (strcmp(argv[i], "--json") == 0)
+      return true;
+  return false;
+}
+
+static int run_read(const struct mtasts_command *command, struct mtasts_options *options, int argc,
+                    char **argv) {
   if (mtasts_options_read(options, command->name, argc, argv) < 0)
     return MTASTS_EXIT_USAGE;
   mtasts_out_init(options->no_color);
@@ -134,6 +144,24 @@ static int run(const struct mtasts_command *command, struct mtasts_options *opti
   return command->run(options);
 }
 
+static int run(const struct mtasts_command *command, struct mtasts_options *options, int argc,
+               char **argv) {
+  int code = run_read(command, options, argc, argv);
+  if (command->monitors && code == MTASTS_EXIT_USAGE)
+    return mtasts_check_unusable(options->json || wants_json(argc, argv));
+  return code;
+}
+
+/* An option before the command is wrong, so the command has not been found. */
+static int wrong_option(int argc, char **argv) {
+  for (int i = 0; i < argc; i++) {
+    const struct mtasts_command *command = find(argv[i]);
+    if (command && command->monitors)
+      return mtasts_check_unusable(wants_json(argc, argv));
+  }
+  return MTASTS_EXIT_USAGE;
+}
+
 static int dispatch(struct mtasts_options *options, int argc, char **argv) {
   char name[NAME_MAX_BYTES] = "";
   int at = 0;
@@ -141,7 +169,7 @@ static int dispatch(struct mtasts_options *options, int argc, char **argv) {
   for (int words = 0; words < 2; words++) {
     int used = mtasts_options_read(options, "", argc - at, argv + at);
     if (used < 0)
-      return MTASTS_EXIT_USAGE;
+      return wrong_option(argc, argv);
     at += used;
     if (options->version)
       return printf("mtasts %s\n", MTASTS_VERSION), MTASTS_EXIT_OK;

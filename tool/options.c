@@ -56,6 +56,11 @@ static const struct known {
     {"fail-over", "report show", AT(fail_over), TEXT, 0},
     {"day", "report build", AT(day), TEXT, 0},
     {"dir", "report build", AT(dir), TEXT, 0},
+    {"no-smtp", "check", AT(no_smtp), FLAG, 0},
+    {"expect", "check", AT(expect), TEXT, 0},
+    {"state", "check", AT(state), TEXT, 0},
+    {"timeout", "check", AT(timeout), TEXT, 0},
+    {"helo", "check", AT(helo), TEXT, 0},
 #undef AT
 };
 

@@ -41,6 +41,9 @@ struct mtasts_options {
   char *dir;    /* report build */
   bool dry_run; /* report send */
 
+  bool no_smtp; /* check */
+  char *expect, *state, *timeout, *helo;
+
   struct mtasts_option_values arguments; /* the command's arguments */
 };
 

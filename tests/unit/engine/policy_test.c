@@ -179,6 +179,62 @@ static void colliding_patterns_are_kept(void) {
   free(p.store);
 }
 
+/* The kinds and lines of all errors of a body, as "version:1 mx:4". */
+static void errors_of(const char *body, char *text, size_t size) {
+  static const char *const names[] = {
+      [MTASTS_POLICY_FAULT_VERSION] = "version",
+      [MTASTS_POLICY_FAULT_MODE] = "mode",
+      [MTASTS_POLICY_FAULT_MAX_AGE] = "max_age",
+      [MTASTS_POLICY_FAULT_MX_MISSING] = "no-mx",
+      [MTASTS_POLICY_FAULT_MX] = "mx",
+      [MTASTS_POLICY_FAULT_GRAMMAR] = "grammar",
+      [MTASTS_POLICY_FAULT_TOO_LARGE] = "too-large",
+  };
+  struct parsed p = parse(body, strlen(body));
+  size_t at = 0;
+  *text = '\0';
+  for (size_t i = 0; p.report.error.text && i <= p.report.more_count; i++) {
+    const struct mtasts_policy_diagnostic *error = i > 0 ? &p.report.more[i - 1] : &p.report.error;
+    at += (size_t)snprintf(text + at, size - at, "%s%s:%u", i > 0 ? " " : "", names[error->fault],
+                           error->line);
+  }
+  free(p.store);
+}
+
+static void all_errors_are_told(void) {
+  static const struct {
+    const char *body, *errors;
+  } vectors_of_errors[] = {
+      {"", "version:1 mode:1 max_age:1"},
+      {"version: STSv2\nmode: on\nmx: a_b\nmx: *\nmax_age: 1w\n",
+       "version:1 mode:2 mx:3 mx:4 max_age:5"},
+      {"mode: enforce\nversion: STSv1\nmax_age: 1\n", "no-mx:3"},
+      {"mode: enforce\nversion: STSv1\nmx: .\nmax_age: 1\n", "mx:3"},
+      {"mode: none\nversion: STSv1\nmax_age: 1\n", ""},
+      {"version: STSv2\n# a comment\nmode: on\n", "version:1 grammar:2"},
+      {"<html>\n", "grammar:1"},
+  };
+  char text[256];
+  for (size_t i = 0; i < sizeof vectors_of_errors / sizeof *vectors_of_errors; i++) {
+    errors_of(vectors_of_errors[i].body, text, sizeof text);
+    unit_check(strcmp(text, vectors_of_errors[i].errors) == 0, "%s: %s", vectors_of_errors[i].body,
+               text);
+  }
+}
+
+static void errors_are_bounded(void) {
+  char body[1024] = "version: STSv1\nmode: enforce\nmax_age: 1\n";
+  for (size_t i = 0; i < 40; i++)
+    memcpy(body + strlen(body), "mx: *\n", 7);
+  struct parsed p = parse(body, strlen(body));
+  CU_ASSERT_EQUAL(p.status, MTASTS_INVALID);
+  CU_ASSERT_EQUAL(p.report.more_count, MTASTS_ERRORS_MAX);
+  CU_ASSERT_EQUAL(p.report.error.line, 4);
+  CU_ASSERT_EQUAL(p.report.mode_line, 2);
+  CU_ASSERT_EQUAL(p.report.max_age_line, 3);
+  free(p.store);
+}
+
 const struct unit_test unit_tests[] = {
     {"every policy of policy.tsv is read as it says", vectors},
     {"64 KiB are read, one byte more is too large", size_limit},
@@ -186,6 +242,8 @@ const struct unit_test unit_tests[] = {
     {"the report may be left out", report_is_optional},
     {"a body without bytes is invalid", no_bytes},
     {"thousands of patterns take bounded time", patterns_by_the_thousand},
+    {"each error up to a breach of the grammar is told", all_errors_are_told},
+    {"errors beyond the limit are left out", errors_are_bounded},
     {"patterns that collide in the hash table are kept", colliding_patterns_are_kept},
     {NULL, NULL},
 };
