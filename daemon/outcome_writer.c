@@ -18,6 +18,7 @@
 #include "log.h"
 #include "outcome.h"
 #include "outcome_store.h"
+#include "report_counts.h"
 
 enum {
   NICE = 5,
@@ -26,6 +27,7 @@ enum {
   AGAIN_MS = 1000,       /* until a failed write is tried again */
   TICK_MS = 10000,       /* between looks for days to drop */
   EVEN_BEFORE_DROP = 60, /* seconds */
+  COUNT_SECONDS = 30,    /* between two counts of reports */
   BLOCKS_FEW = 64,       /* free ones of a file system that is full */
 };
 
@@ -43,6 +45,7 @@ struct mtasts_outcome_writer {
   struct mtasts_clock_watch clock;
   int64_t even;    /* uptime since which the clock has run evenly */
   int64_t dropped; /* uptime of the last look for days to drop */
+  int64_t counted; /* uptime when the reports were counted last */
 };
 
 /* what is not written yet */
@@ -201,6 +204,14 @@ static void drop_old(struct mtasts_outcome_writer *writer) {
   take_stats(writer);
 }
 
+static void count_reports(struct mtasts_outcome_writer *writer) {
+  int64_t uptime = mtasts_clock_uptime();
+  if (!writer->store || uptime - writer->counted < COUNT_SECONDS)
+    return;
+  writer->counted = uptime;
+  mtasts_report_counts(writer->store, writer->stats);
+}
+
 /* the thread */
 
 /* Takes over the reference. */
@@ -270,13 +281,16 @@ void mtasts_outcome_writer_run(struct mtasts_outcome_writer *writer) {
   struct pollfd ready = {.fd = writer->inbox->fd, .events = POLLIN};
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
   /* A store that cannot be opened is told at the start, not with the first outcome. */
-  if (writer->snapshot->config->outcome.record && open_store(writer))
+  if (writer->snapshot->config->outcome.record && open_store(writer)) {
     take_stats(writer);
+    mtasts_report_counts(writer->store, writer->stats);
+  }
   while (!writer->stopped) {
     poll(&ready, 1, writer->held_count > 0 ? AGAIN_MS : TICK_MS);
     read_inbox(writer);
     write_held(writer);
     drop_old(writer);
+    count_reports(writer);
   }
   log_lost(writer);
 }

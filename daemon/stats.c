@@ -5,6 +5,9 @@
 static const char failures[] = "mtasts_lookup_failures_total";
 static const char failures_help[] = "Look-ups that failed, by RFC 8460's result types and our own.";
 
+static const char reports[] = "mtasts_reports";
+static const char reports_help[] =
+    "TLS reports of this site, of the days in the store, by what became of them.";
 static const char refused[] = "mtasts_outcomes_refused_total";
 static const char refused_help[] = "Outcomes that were not counted, by the reason.";
 
@@ -86,6 +89,16 @@ const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS] = {
                                     .gauge = true},
     [MTASTS_COUNT_OUTCOME_DAYS] = {"outcome_days", "mtasts_outcome_days",
                                    "Days whose outcomes are in the store.", .gauge = true},
+    [MTASTS_COUNT_REPORTS_SENT] = {"reports_sent", reports, reports_help, .gauge = true,
+                                   .label = "status=\"sent\""},
+    [MTASTS_COUNT_REPORTS_DEFERRED] = {"reports_deferred", reports, reports_help, .gauge = true,
+                                       .label = "status=\"deferred\""},
+    [MTASTS_COUNT_REPORTS_EXPIRED] = {"reports_expired", reports, reports_help, .gauge = true,
+                                      .label = "status=\"expired\""},
+    [MTASTS_COUNT_REPORTS_NO_RECORD] = {"reports_no_record", reports, reports_help, .gauge = true,
+                                        .label = "status=\"no-record\""},
+    [MTASTS_COUNT_REPORTS_SUPPRESSED] = {"reports_suppressed", reports, reports_help, .gauge = true,
+                                         .label = "status=\"suppressed\""},
     [MTASTS_COUNT_IN_FLIGHT] = {"in_flight", "mtasts_lookups_in_flight",
                                 "Look-ups that are running.", .gauge = true},
     [MTASTS_COUNT_WAITING] = {"waiting", "mtasts_lookups_waiting", "Look-ups that are queued.",

@@ -54,9 +54,15 @@ enum mtasts_counter {
   MTASTS_COUNT_OUTCOME_FAILING, /* 1 while the store of outcomes cannot be written */
   MTASTS_COUNT_OUTCOME_BYTES,   /* of the store of outcomes, now */
   MTASTS_COUNT_OUTCOME_DAYS,    /* in it, now */
-  MTASTS_COUNT_IN_FLIGHT,       /* now */
-  MTASTS_COUNT_WAITING,         /* queued look-ups, now */
-  MTASTS_COUNT_CONNECTIONS,     /* now */
+  /* This site's own reports in the store, by status, now. */
+  MTASTS_COUNT_REPORTS_SENT,
+  MTASTS_COUNT_REPORTS_DEFERRED,
+  MTASTS_COUNT_REPORTS_EXPIRED,
+  MTASTS_COUNT_REPORTS_NO_RECORD,
+  MTASTS_COUNT_REPORTS_SUPPRESSED,
+  MTASTS_COUNT_IN_FLIGHT,   /* now */
+  MTASTS_COUNT_WAITING,     /* queued look-ups, now */
+  MTASTS_COUNT_CONNECTIONS, /* now */
   MTASTS_COUNTERS,
 };
 

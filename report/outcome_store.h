@@ -21,7 +21,7 @@
 #include "outcome_batch.h"
 
 enum {
-  MTASTS_REPORT_STATE_MAX = 64 << 10, /* bytes */
+  MTASTS_REPORT_STATE_MAX = 4 << 20, /* bytes: the frozen report is part of it */
 };
 
 struct mtasts_outcome_store;

@@ -124,7 +124,8 @@ int64_t mtasts_send_moment(int64_t day, struct mtasts_span submitter, struct mta
   SHA256((const unsigned char *)seed.data, seed.len, digest);
   for (size_t i = 0; i < sizeof number; i++)
     number = number << 8 | digest[i];
-  return day * MTASTS_DAY_SECONDS + SETTLE + (int64_t)(number % (MTASTS_REPORT_SPREAD - SETTLE));
+  return (day + 1) * MTASTS_DAY_SECONDS + SETTLE +
+         (int64_t)(number % (MTASTS_REPORT_SPREAD - SETTLE));
 }
 
 int64_t mtasts_send_next_attempt(const struct mtasts_send_state *state) {

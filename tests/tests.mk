@@ -51,6 +51,14 @@ $(WEEK_BENCH).o: tests/bench/week_bench.c
 $(WEEK_BENCH): %: %.o $(WEEK) $(FIGURE) $(call archives,daemon)
 	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,daemon)) -lpthread
 
+# Fills a store of outcomes, for the tests of the tool and of the lab.
+RECORD_OUTCOMES := $(O)/tests/tool/record_outcomes
+$(RECORD_OUTCOMES).o: tests/tool/record_outcomes.c
+	@mkdir -p $(@D)
+	$(call compile,$(call includes,report))
+$(RECORD_OUTCOMES): $(RECORD_OUTCOMES).o $(call archives,report)
+	$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call pkg_libs,$(call packages,report))
+
 # Scenarios: the engine through time; entries are kept in the form in which the cache stores them.
 SCENARIOS := $(O)/tests/scenarios/scenarios
 $(O)/tests/scenarios/%.o: tests/scenarios/%.c
@@ -62,7 +70,7 @@ $(SCENARIOS): $(O)/tests/scenarios/scenarios.o $(call archives,cache)
 include tests/proof/proof.mk
 
 TIERS ?= units scenarios corpora tool page proof other lab
-TESTED := $(PROGRAMS) $(PLUGINS) $(LIBS) $(UNITS) $(SCENARIOS) $(REPLAYS)
+TESTED = $(PROGRAMS) $(PLUGINS) $(LIBS) $(UNITS) $(SCENARIOS) $(REPLAYS) $(RECORD_OUTCOMES)
 
 .PHONY: deps roots check check-here tests other bench fuzz asan tsan demo
 deps: ## install the Debian packages that building and testing need

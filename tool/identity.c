@@ -27,23 +27,24 @@ struct user {
   gid_t gid;
 };
 
-/* No capability, and none that another program could regain. */
-static bool give_up_capabilities(void) {
+/* No capability, and none that another program could regain unless that is planned. */
+static bool give_up_capabilities(unsigned plan) {
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
   const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
-  return syscall(SYS_capset, &header, none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+  return syscall(SYS_capset, &header, none) == 0 &&
+         ((plan & MTASTS_IDENTITY_RUNS_MTA) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
 }
 
 /* The user last: only root may change groups. A root that may change no groups (in a user
  * namespace) keeps its own if it stays root. */
-static bool become(struct user user) {
+static bool become(struct user user, unsigned plan) {
   bool stays = user.uid == geteuid() && user.gid == getegid();
   if (setgroups(0, NULL) != 0 && !stays)
     return false;
   if (!stays && (setresgid(user.gid, user.gid, user.gid) != 0 ||
                  setresuid(user.uid, user.uid, user.uid) != 0))
     return false;
-  if (!give_up_capabilities())
+  if (!give_up_capabilities(plan))
     return false;
   errno = EPERM;
   return user.uid == 0 || (setuid(0) != 0 && seteuid(0) != 0);
@@ -88,12 +89,12 @@ static bool name_descriptor(int fd, char path[MTASTS_IDENTITY_PATH]) {
 }
 
 /* Opens the directory, or makes it. False: it does not exist. */
-static bool open_directory(const struct mtasts_config *config, const char *directory, bool creating,
+static bool open_directory(const struct mtasts_config *config, const char *directory, unsigned plan,
                            struct mtasts_identity *identity, struct stat *found) {
   const struct mtasts_owner owner = {config->uid, config->gid};
   int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
   identity->refused = fd < 0 ? errno : 0;
-  if (identity->refused == ENOENT && creating)
+  if (identity->refused == ENOENT && (plan & MTASTS_IDENTITY_CREATES))
     identity->refused = mtasts_files_directory(directory, &owner, &fd);
   if (identity->refused != 0)
     return false;
@@ -129,17 +130,17 @@ static void keep_ca_file(const char *ca_file, int fd, struct mtasts_identity *id
   close(fd);
 }
 
-int mtasts_identity_take(const struct mtasts_config *config, const char *directory, bool creating,
+int mtasts_identity_take(const struct mtasts_config *config, const char *directory, unsigned plan,
                          const char *ca_file, struct mtasts_identity *identity) {
   struct stat found;
   *identity = (struct mtasts_identity){.refused = 0};
   if (geteuid() != 0)
     return MTASTS_EXIT_OK;
-  bool there = open_directory(config, directory, creating, identity, &found);
+  bool there = open_directory(config, directory, plan, identity, &found);
   int ca = ca_file ? open(ca_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
   struct user user = user_for(config, there ? &found : NULL);
   identity->changed = user.uid != 0;
-  if (!become(user) && (there || !give_up_capabilities())) {
+  if (!become(user, plan) && (there || !give_up_capabilities(plan))) {
     mtasts_print_error(directory, "root cannot become user %ld and group %ld for this cache: %s",
                        (long)user.uid, (long)user.gid, strerror(errno));
     if (ca >= 0)

@@ -21,6 +21,13 @@
 #include "command.h"
 #include "config.h"
 
+/* What the command is going to do: bits. */
+enum mtasts_identity_plan {
+  MTASTS_IDENTITY_CREATES = 1,  /* the directory is made for the configured user if it is missing */
+  MTASTS_IDENTITY_RUNS_MTA = 2, /* it runs sendmail(8), which is set-user-ID or set-group-ID on most
+                                   hosts: so the programs that it runs may regain rights */
+};
+
 enum {
   MTASTS_IDENTITY_PATH = 32, /* bytes, "/proc/self/fd/N" */
 };
@@ -38,11 +45,11 @@ struct mtasts_identity {
 };
 
 /*
- * Changes the user if root runs the process. creating: the directory is made for the configured
- * user if it is missing. ca_file: NULL, or a file that is read later. On failure prints an error
- * and returns MTASTS_EXIT_DENIED: it cannot give up root.
+ * Changes the user if root runs the process. plan: bits of enum mtasts_identity_plan. ca_file:
+ * NULL, or a file that is read later. On failure prints an error and returns MTASTS_EXIT_DENIED: it
+ * cannot give up root.
  */
-int mtasts_identity_take(const struct mtasts_config *config, const char *directory, bool creating,
+int mtasts_identity_take(const struct mtasts_config *config, const char *directory, unsigned plan,
                          const char *ca_file, struct mtasts_identity *identity);
 
 /* Closes the descriptors. The process does not become root again. */

@@ -37,6 +37,9 @@ static const struct mtasts_command *const commands[] = {
     &mtasts_command_outcome_follow,
     &mtasts_command_report_build,
     &mtasts_command_report_watch,
+    &mtasts_command_report_send,
+    &mtasts_command_report_status,
+    &mtasts_command_report_selftest,
     NULL,
 };
 enum {

@@ -39,8 +39,9 @@ struct mtasts_options {
   char *since, *until, *domain, *by, *html, *fail_over, *against, *authserv_id;
   char *state;          /* check, report watch */
   char *command, *mail; /* report watch, which takes fail_over and authserv_id too */
-  char *day; /* report build, send, status */
-  char *dir; /* report build */
+  char *day;            /* report build, send, status */
+  char *dir;            /* report build */
+  bool dry_run;         /* report send */
 
   bool no_smtp; /* check */
   char *expect, *timeout, *helo;

@@ -37,8 +37,9 @@ int mtasts_outcome_access_load(const struct mtasts_options *options,
 int mtasts_outcome_access_open(struct mtasts_outcome_access *access,
                                enum mtasts_outcome_access_mode mode) {
   char error[MTASTS_ERROR_TEXT];
-  int code = mtasts_identity_take(access->config, access->directory, mode == MTASTS_OUTCOME_WRITE,
-                                  NULL, &access->identity);
+  unsigned creates = mode == MTASTS_OUTCOME_WRITE ? MTASTS_IDENTITY_CREATES : 0;
+  int code = mtasts_identity_take(access->config, access->directory, access->plan | creates,
+                                  access->ca_file, &access->identity);
   if (code != MTASTS_EXIT_OK)
     return code;
   const char *path = *access->identity.path ? access->identity.path : access->directory;

@@ -14,6 +14,8 @@
 struct mtasts_outcome_access {
   struct mtasts_config *config;
   char directory[PATH_MAX]; /* of the store */
+  unsigned plan;            /* what else the command does (identity.h); set before it opens */
+  const char *ca_file;      /* likewise: certificates that it reads later, or NULL */
   struct mtasts_identity identity;
   struct mtasts_outcome_store *store; /* NULL: nothing was recorded yet */
 };

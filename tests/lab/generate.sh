@@ -297,6 +297,32 @@ group = "$(id -gn)"
 END
 }
 
+# A line of the table `reports`.
+one_report() {
+  local owner=_smtp._tls.$domain. text
+  case $record in
+    none) ;;
+    servfail) broken_zone "$owner" ;;
+    'cname '*) zone "$owner CNAME _smtp._tls.${record#* }.report.example." ;;
+    *) while IFS= read -r text; do zone "$owner TXT $text"; done <<<"${record// & /$'\n'}" ;;
+  esac
+}
+
+# Where reports go by HTTPS; and TLSRPT records of hosts and domains with DANE.
+report_hosts() {
+  zone 'rua.example. A 127.0.0.1'
+  echo 'rua.example good' >>"$LAB_DIR/certificates"
+  zone '_smtp._tls.base.report.example. TXT "v=TLSRPTv1;rua=mailto:host@rx.example"'
+  zone '_smtp._tls.equal-base.report.example. TXT "v=TLSRPTv1;rua=mailto:b@rx.example,mailto:a@rx.example"'
+  zone '_smtp._tls.tlsa-one.report.example. TXT "v=TLSRPTv1;rua=mailto:one@rx.example"'
+  zone '_smtp._tls.tlsa-two.report.example. TXT "v=TLSRPTv1;rua=mailto:a@rx.example, mailto:b@RX.example"'
+  zone '_smtp._tls.mail-report.example. TXT "v=TLSRPTv1;rua=mailto:tls@rx.enforced.example"'
+  # Its policy is enforced, and its MX host has no STARTTLS.
+  local domain=rx.enforced.example record=ok web=ok policy=ok mx=ok
+  one_domain
+  zone "mx.rx.enforced.example. A ${MAIL[collector]}"
+}
+
 generate() {
   mkdir -p "$LAB_DIR"/{certs,www,zones,keys,log,tmp}
   zones
@@ -307,6 +333,8 @@ generate() {
   mail_host mail.elsewhere.example tls
   each_delivery one_delivery
   each_signed one_signed
+  each_report one_report
+  report_hosts
   each_checked one_checked
   local i domain record=ok web=ok policy=ok mx=ok
   for ((i = 0; i < bench_hosts; i++)); do

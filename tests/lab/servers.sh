@@ -14,6 +14,7 @@ declare -A MAIL=([tls]=198.51.100.1 [plain]=198.51.100.2 [refuses-454]=198.51.10
   [refuses-502]=198.51.100.4 [junk]=198.51.100.5 [down]=198.51.100.6 [second]=198.51.100.7
   [old]=198.51.100.8
   [this]=198.51.100.25
+  [collector]=198.51.100.26
   # for the table `findings`
   [slow]=198.51.100.31 [busy-421]=198.51.100.32 [blocked-554]=198.51.100.33 [greylists]=198.51.100.34
   [multi-line]=198.51.100.35 [silent]=198.51.100.36 [closes]=198.51.100.37 [web]=198.51.100.38
@@ -31,7 +32,7 @@ serve_mail() {
   local behaviour receivers=()
   for behaviour in "${!MAIL[@]}"; do
     case $behaviour in
-      down | this | real-*) ;;
+      down | this | collector | real-*) ;; # collector.py may be there
       second) receivers+=("${MAIL[second]}=tls") ;; # MTAs take hosts at one address for one
       *) receivers+=("${MAIL[$behaviour]}=$behaviour") ;;
     esac

@@ -35,6 +35,18 @@ each_delivery() {
   done <"$here/deliveries"
 }
 
+# And for the table `reports`, with the columns in $name $record $status $got $proves.
+each_report() { # FUNCTION
+  local line name domain record status got proves column
+  while IFS= read -r line; do
+    case $line in '' | '#'*) continue ;; esac
+    IFS='|' read -r name record status got proves <<<"$line"
+    for column in name record status got proves; do trim "$column"; done
+    domain=$name.report.example
+    "$1"
+  done <"$here/reports"
+}
+
 # And for the table `dane`, with the columns in $name $zone $mx $policy $query $outcome $proves.
 each_signed() { # FUNCTION
   local line name domain zone mx policy query outcome proves column
