@@ -145,6 +145,8 @@ static SSL_CTX *https_context(const struct https_site *site, const struct https_
     X509_EXTENSION_free(X509_delete_ext(certificate, 0));
     X509_sign(certificate, known->key, EVP_sha256());
   }
+  if (site->manner == HTTPS_TLS11)
+    SSL_CTX_set_security_level(context, 0);
   SSL_CTX_use_certificate(context, certificate);
   SSL_CTX_use_PrivateKey(context, key);
   X509_free(certificate);

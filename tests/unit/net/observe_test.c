@@ -1,0 +1,498 @@
+#include "observe.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ascii.h"
+#include "clock.h"
+#include "namespace.h"
+#include "scripted_dns.h"
+#include "scripted_smtp.h"
+#include "unit.h"
+
+#define RECORD "v=STSv1; id=20260101;"
+#define OK     "HTTP/1.1 200 OK\r\n"
+#define TEXT   "Content-Type: text/plain\r\n"
+#define SITE(domain)                                                                               \
+  { "mta-sts." domain, "A", "127.0.0.1" }
+
+enum {
+  DNS_PORT = 5353,
+};
+
+static const struct dns_line zone[] = {
+    {"_mta-sts.whole.example", "TXT", RECORD},
+    {"_mta-sts.whole.example", "TXT", "another"},
+    {"_smtp._tls.whole.example", "TXT",
+     "v=TLSRPTv1; rua=mailto:a@whole.example,https://reports.example/a,"
+     "mailto:b@null.example,https://reports.example:444/,mailto:c@implicit.example,"
+     "ftp://whole.example,mailto:d@none.example"},
+    {"reports.example", "A", "127.0.0.1"},
+    {"mta-sts.whole.example", "CNAME", "web.example"},
+    {"web.example", "A", "127.0.0.1"},
+    {"web.example", "AAAA", "::1"},
+    {"whole.example", "MX", "20 mx2.mail.example"},
+    {"whole.example", "MX", "10 MX.mail.example"},
+    {"whole.example", "MX", "30 mx.mail.example"},
+    {"mx.mail.example", "A", "127.0.1.1"},
+    {"mx.mail.example", "A", "127.0.1.2"},
+    {"mx2.mail.example", "CNAME", "mx3.mail.example"},
+    {"mx3.mail.example", "A", "127.0.1.2"},
+    {"shares.example", "MX", "10 mx.mail.example"},
+    {"null.example", "MX", "0 "},
+    {"null-and.example", "MX", "0 "},
+    {"null-and.example", "MX", "10 mx.mail.example"},
+    {"implicit.example", "A", "127.0.1.1"},
+    {"empty.example", "TXT", "nothing else"},
+    {"fails.example", "RCODE", "2"},
+    {"_mta-sts.fails.example", "RCODE", "2"},
+    {"_smtp._tls.fails.example", "RCODE", "2"},
+    {"mta-sts.fails.example", "RCODE", "2"},
+    {"literal.example", "MX", "10 127.0.1.1"},
+    {"literal.example", "MX", "20 bad host.example"},
+    {"literal.example", "MX", "30 no-address.example"},
+    {"no-address.example", "TXT", "no address"},
+    SITE("404.example"),
+    SITE("redirect.example"),
+    SITE("html.example"),
+    SITE("no-type.example"),
+    SITE("two-types.example"),
+    SITE("large.example"),
+    SITE("short.example"),
+    SITE("cut.example"),
+    SITE("gzip.example"),
+    SITE("silent.example"),
+    SITE("tls11.example"),
+    SITE("expired.example"),
+    SITE("unknown.example"),
+    SITE("wrong.example"),
+    SITE("http09.example"),
+    {"mta-sts.refused.example", "A", "127.0.0.9"},
+    {"mta-sts.no-route.example", "A", "8.8.8.8"},
+    {"slow.example", "MX", "10 slow1.example"},
+    {"slow.example", "MX", "10 slow2.example"},
+    {"slow1.example", "A", "127.0.1.3"},
+    {"slow1.example", "A", "127.0.1.4"},
+    {"slow1.example", "A", "127.0.1.5"},
+    {"slow2.example", "A", "127.0.1.3"},
+    {NULL, NULL, NULL},
+};
+
+static const struct https_site https_sites[] = {
+    {.host = "mta-sts.whole.example"},
+    {.host = "mta-sts.404.example", .response = "HTTP/1.1 404 No\r\n" TEXT "\r\nnot here"},
+    {.host = "mta-sts.redirect.example",
+     .response = "HTTP/1.1 301 Moved\r\nLocation: https://elsewhere.example/\r\n\r\n"},
+    {.host = "mta-sts.html.example",
+     .response = OK "Content-Type: text/html; x\r\n\r\n" HTTPS_POLICY},
+    {.host = "mta-sts.no-type.example", .response = OK "\r\n" HTTPS_POLICY},
+    {.host = "mta-sts.two-types.example", .response = OK TEXT TEXT "\r\n" HTTPS_POLICY},
+    {.host = "mta-sts.large.example", .response = OK TEXT "\r\n", .manner = HTTPS_ENDLESS},
+    {.host = "mta-sts.short.example",
+     .response = OK TEXT "Content-Length: 999\r\n\r\n" HTTPS_POLICY},
+    {.host = "mta-sts.cut.example", .response = OK TEXT "\r\nversion", .manner = HTTPS_ABRUPT},
+    {.host = "mta-sts.gzip.example",
+     .response = OK TEXT "Content-Encoding: gzip\r\n\r\n" HTTPS_POLICY},
+    {.host = "mta-sts.silent.example", .manner = HTTPS_SILENT},
+    {.host = "mta-sts.tls11.example", .manner = HTTPS_TLS11},
+    {.host = "mta-sts.expired.example", .from = -20, .until = -10},
+    {.host = "mta-sts.unknown.example", .certificate = CERT_UNKNOWN_CA},
+    {.host = "mta-sts.wrong.example", .names = "DNS:wrong.example"},
+    {.host = "mta-sts.http09.example", .response = HTTPS_POLICY},
+    {.host = NULL},
+};
+
+static const struct smtp_site smtp_sites[] = {
+    {"127.0.1.1"},
+    {"127.0.1.2", .tls = {.host = "mx3.mail.example"}},
+    {"127.0.1.3", .manner = SMTP_SILENT},
+    {"127.0.1.4", .manner = SMTP_SILENT},
+    {"127.0.1.5", .manner = SMTP_SILENT},
+    {NULL},
+};
+
+static struct https_authority known;
+static struct https_authority unknown;
+static struct dns_server dns;
+static struct https_server https;
+static struct smtp_server smtp;
+static char directory[] = "/tmp/observe_test_XXXXXX";
+static char ca_file[64];
+static char config_file[64];
+static char error[MTASTS_ERROR_TEXT];
+static struct mtasts_observations *made;
+static size_t shown;
+
+static bool set_up(void) {
+  static bool done;
+  if (done)
+    return true;
+  if (!namespace_enter() || !namespace_ipv6("::1")) {
+    unit_skip("no network namespace");
+    return false;
+  }
+  known = https_authority("Known CA");
+  unknown = https_authority("Unknown CA");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(directory));
+  snprintf(ca_file, sizeof ca_file, "%s/ca.pem", directory);
+  snprintf(config_file, sizeof config_file, "%s/mtasts.conf", directory);
+  done = https_write_bundle(&known, ca_file) && dns_start(&dns, DNS_PORT, zone) &&
+         https_start(&https, "127.0.0.1", "::1", https_sites, &known, &unknown) &&
+         smtp_start(&smtp, smtp_sites, &known, &unknown);
+  CU_ASSERT_FATAL(done);
+  return done;
+}
+
+static void show(void *context, size_t ended, size_t total) {
+  (void)context;
+  CU_ASSERT(ended <= total);
+  shown++;
+}
+
+static struct mtasts_config *configure(const char *text) {
+  struct mtasts_config *config = NULL;
+  FILE *file = fopen(config_file, "we");
+  fputs(text, file);
+  fclose(file);
+  unit_check(mtasts_config_load(config_file, error, &config) == MTASTS_OK, "%s", error);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+  return config;
+}
+
+/* names: separated by one space. */
+static void observe(const char *settings, const char *names, bool with_smtp) {
+  struct mtasts_domain domains[32];
+  size_t count = 0;
+  struct mtasts_config *config = configure(settings);
+  const struct mtasts_observe_options options = {
+      .config = config,
+      .resolver = "127.0.0.1@5353",
+      .ca_file = ca_file,
+      .smtp = with_smtp,
+      .smtp_timeout = 2,
+      .helo = "probe.example",
+      .now = time(NULL),
+      .progress = show,
+  };
+  for (const char *at = names; *at && count < 32; at += *at == ' ') {
+    size_t length = strcspn(at, " ");
+    CU_ASSERT(mtasts_domain_parse((struct mtasts_span){at, length}, &domains[count++]) ==
+              MTASTS_OK);
+    at += length;
+  }
+  enum mtasts_status status = mtasts_observe(&options, domains, count, error, &made);
+  unit_check(status == MTASTS_OK, "%s: %s", names, error);
+  mtasts_config_free(config);
+  CU_ASSERT_FATAL(status == MTASTS_OK);
+}
+
+#define OPEN "dns { dnssec = \"off\" timeout = 2 }\nhttps { timeout = 2 allow_private = true }\n"
+
+static bool is(struct mtasts_span text, const char *expected) {
+  return mtasts_span_equal(text, mtasts_span_of(expected));
+}
+
+static void check_whole(const struct mtasts_observation *o) {
+  CU_ASSERT(strcmp(o->domain.name, "whole.example") == 0);
+  CU_ASSERT(!o->resolver_dead && !o->validates && o->smtp && !o->deadline);
+  CU_ASSERT(is(o->servers, "127.0.0.1@5353"));
+  CU_ASSERT(o->record.answer.asked && o->record.answer.outcome == MTASTS_DNS_ANSWER);
+  CU_ASSERT(o->record.answer.ttl == DNS_TTL && o->record.count == 2);
+  CU_ASSERT(is(o->record.texts[0], RECORD) && is(o->record.texts[1], "another"));
+  CU_ASSERT(is(o->policy_host.alias, "web.example") && o->policy_host.count == 2);
+  CU_ASSERT_FATAL(o->https_count == 2);
+  for (size_t i = 0; i < 2; i++) {
+    const struct mtasts_seen_https *seen = &o->https[i];
+    CU_ASSERT(seen->connect == MTASTS_CONNECT_DONE && seen->tls == MTASTS_TLS_DONE);
+    CU_ASSERT(seen->accepted && seen->complete && seen->status == 200 && seen->has_type);
+    CU_ASSERT(is(seen->type, "text/plain") && is(seen->body, HTTPS_POLICY));
+    CU_ASSERT(seen->certificate.trusted && seen->certificate.names_host);
+    CU_ASSERT(seen->detail.len == 0 && !seen->target.data);
+  }
+  CU_ASSERT(IN6_IS_ADDR_V4MAPPED(&o->https[0].address));
+  CU_ASSERT(IN6_IS_ADDR_LOOPBACK(&o->https[1].address));
+}
+
+static void check_hosts(const struct mtasts_observation *o) {
+  CU_ASSERT_FATAL(o->mx_count == 2);
+  CU_ASSERT(o->mx_answer.outcome == MTASTS_DNS_ANSWER && !o->null_mx && !o->implicit_mx);
+  const struct mtasts_seen_mx *first = &o->mx[0];
+  CU_ASSERT(is(first->host, "mx.mail.example") && first->preference == 10);
+  CU_ASSERT(first->addresses.count == 2 && !first->addresses.alias.data);
+  CU_ASSERT_FATAL(first->server_count == 2);
+  CU_ASSERT(first->servers[0].tls == MTASTS_TLS_DONE && first->servers[0].certificate.names_host);
+  CU_ASSERT(first->servers[1].tls == MTASTS_TLS_DONE && !first->servers[1].certificate.names_host);
+  CU_ASSERT(!first->tlsa.answer.asked);
+  const struct mtasts_seen_mx *second = &o->mx[1];
+  CU_ASSERT(is(second->host, "mx2.mail.example") && second->preference == 20);
+  CU_ASSERT(is(second->addresses.alias, "mx3.mail.example") && second->server_count == 1);
+  CU_ASSERT(!second->servers[0].certificate.names_host);
+}
+
+static void check_targets(const struct mtasts_observation *o) {
+  CU_ASSERT_FATAL(o->rua_count == 7);
+  const struct mtasts_seen_rua *rua = o->rua;
+  CU_ASSERT(is(rua[0].uri, "mailto:a@whole.example") && rua[0].has_mx && !rua[0].null_mx);
+  CU_ASSERT(is(rua[0].host, "whole.example") && !rua[0].https && rua[0].mx.asked);
+  CU_ASSERT(rua[1].https && is(rua[1].host, "reports.example"));
+  CU_ASSERT(rua[1].connect == MTASTS_CONNECT_DONE && rua[1].addresses.count == 1);
+  CU_ASSERT(rua[2].null_mx && !rua[2].has_mx);
+  CU_ASSERT(rua[3].https && rua[3].connect == MTASTS_CONNECT_FAILED);
+  CU_ASSERT(!rua[4].has_mx && rua[4].addresses.count == 1);
+  CU_ASSERT(!rua[5].host.data && is(rua[5].uri, "ftp://whole.example"));
+  CU_ASSERT(rua[6].mx.outcome == MTASTS_DNS_NXDOMAIN && rua[6].addresses.count == 0);
+}
+
+static void whole(void) {
+  if (!set_up())
+    return;
+  shown = 0;
+  observe(OPEN, "whole.example shares.example whole.example", true);
+  check_whole(mtasts_observations_at(made, 0));
+  check_hosts(mtasts_observations_at(made, 0));
+  check_targets(mtasts_observations_at(made, 0));
+  check_whole(mtasts_observations_at(made, 2));
+  const struct mtasts_observation *shares = mtasts_observations_at(made, 1);
+  CU_ASSERT(shares->mx_count == 1 && shares->mx[0].server_count == 2);
+  CU_ASSERT(shares->mx[0].servers[0].tls == MTASTS_TLS_DONE);
+  CU_ASSERT(shares->record.answer.outcome == MTASTS_DNS_NXDOMAIN && shares->https_count == 0);
+  CU_ASSERT(shares->policy_host.a.outcome == MTASTS_DNS_NXDOMAIN);
+  /* Rule 29: each address of each host once, though three domains have them. */
+  CU_ASSERT(smtp.connected[0] == 1 && smtp.connected[1] == 2);
+  /* one connection and one GET for each address of the policy host, and one for the target */
+  CU_ASSERT(https.connections == 3);
+  CU_ASSERT(strncmp(https.request, "GET /.well-known/mta-sts.txt HTTP/1.1\r\n", 39) == 0);
+  mtasts_observations_free(made);
+}
+
+static void without_mail(void) {
+  if (!set_up())
+    return;
+  observe(OPEN,
+          "null.example null-and.example implicit.example empty.example none.example "
+          "fails.example literal.example",
+          false);
+  const struct mtasts_observation *o = mtasts_observations_at(made, 0);
+  CU_ASSERT(o->null_mx && o->mx_count == 0 && !o->smtp);
+  o = mtasts_observations_at(made, 1);
+  CU_ASSERT(o->null_mx && o->mx_count == 1);
+  CU_ASSERT(o->mx[0].server_count == 2);
+  CU_ASSERT(o->mx[0].servers[0].connect == MTASTS_CONNECT_NOT_TRIED);
+  o = mtasts_observations_at(made, 2);
+  CU_ASSERT(o->implicit_mx && o->mx_count == 1 && is(o->mx[0].host, "implicit.example"));
+  o = mtasts_observations_at(made, 3);
+  CU_ASSERT(o->implicit_mx && o->mx_count == 0 && o->mx_answer.outcome == MTASTS_DNS_NODATA);
+  o = mtasts_observations_at(made, 4);
+  CU_ASSERT(!o->implicit_mx && o->mx_count == 0 && o->mx_answer.outcome == MTASTS_DNS_NXDOMAIN);
+  o = mtasts_observations_at(made, 5);
+  CU_ASSERT(!o->resolver_dead && o->mx_answer.outcome == MTASTS_DNS_FAILED && !o->mx_answer.local);
+  CU_ASSERT(o->record.answer.outcome == MTASTS_DNS_FAILED && !o->record.answer.local);
+  CU_ASSERT(o->policy_host.a.outcome == MTASTS_DNS_FAILED && o->record.answer.detail.len > 0);
+  o = mtasts_observations_at(made, 6);
+  CU_ASSERT_FATAL(o->mx_count == 3);
+  CU_ASSERT(o->mx[0].is_address && is(o->mx[0].host, "127.0.1.1") && o->mx[0].server_count == 0);
+  CU_ASSERT(!o->mx[1].is_address && is(o->mx[1].host, "bad host.example"));
+  CU_ASSERT(o->mx[1].addresses.a.outcome == MTASTS_DNS_NXDOMAIN);
+  CU_ASSERT(!o->mx[2].is_address && o->mx[2].addresses.a.outcome == MTASTS_DNS_NODATA);
+  mtasts_observations_free(made);
+}
+
+/* How far each policy host gets. */
+static const struct {
+  const char *domain;
+  enum mtasts_seen_connect connect;
+  enum mtasts_seen_tls tls;
+  bool complete;
+  long status;
+  const char *detail; /* how it begins */
+} policy_hosts[] = {
+    {"404.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, true, 404, "HTTP status 404"},
+    {"redirect.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, true, 301, "HTTP status 301"},
+    {"html.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, true, 200, "mta-sts.html.example sends"},
+    {"no-type.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, true, 200, "mta-sts.no-type.example"},
+    {"two-types.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, true, 200, "mta-sts.two-types"},
+    {"large.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, true, 200, "policy of mta-sts.large"},
+    {"short.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, false, 200, "policy of mta-sts.short"},
+    {"cut.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, false, 200, "policy of mta-sts.cut"},
+    {"gzip.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, false, 200, "mta-sts.gzip.example"},
+    {"silent.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, false, 0,
+     "mta-sts.silent.example did"},
+    {"tls11.example", MTASTS_CONNECT_DONE, MTASTS_TLS_TOO_OLD, false, 0, "the server has nothing"},
+    {"expired.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, false, 0, ""},
+    {"unknown.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, false, 0, ""},
+    {"wrong.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, false, 0, ""},
+    {"http09.example", MTASTS_CONNECT_DONE, MTASTS_TLS_DONE, false, 0, "fetching from"},
+    {"refused.example", MTASTS_CONNECT_FAILED, MTASTS_TLS_NOT_TRIED, false, 0, "Connection"},
+    {"no-route.example", MTASTS_CONNECT_NO_ROUTE, MTASTS_TLS_NOT_TRIED, false, 0, "Network"},
+};
+
+static void each_policy_host(void) {
+  char names[1024] = "";
+  if (!set_up())
+    return;
+  for (size_t i = 0; i < sizeof policy_hosts / sizeof *policy_hosts; i++)
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i > 0 ? " " : "",
+             policy_hosts[i].domain);
+  observe(OPEN, names, true);
+  for (size_t i = 0; i < sizeof policy_hosts / sizeof *policy_hosts; i++) {
+    const char *name = policy_hosts[i].domain;
+    const struct mtasts_observation *o = mtasts_observations_at(made, i);
+    unit_check(o->https_count == 1 && !o->deadline, "%s: one address", name);
+    const struct mtasts_seen_https *seen = &o->https[0];
+    unit_check(seen->connect == policy_hosts[i].connect, "%s: connect %d", name, seen->connect);
+    unit_check(seen->tls == policy_hosts[i].tls, "%s: tls %d", name, seen->tls);
+    unit_check(seen->complete == policy_hosts[i].complete, "%s: complete", name);
+    unit_check(seen->status == policy_hosts[i].status, "%s: status %ld", name, seen->status);
+    unit_check(!seen->accepted, "%s: not accepted", name);
+    unit_check(seen->detail.len >= strlen(policy_hosts[i].detail) &&
+                   strncmp(seen->detail.len ? seen->detail.data : "", policy_hosts[i].detail,
+                           strlen(policy_hosts[i].detail)) == 0,
+               "%s: detail %.*s", name, (int)seen->detail.len, seen->detail.data);
+    unit_check(seen->too_large == (strcmp(name, "large.example") == 0), "%s: size", name);
+    const struct mtasts_seen_certificate *certificate = &seen->certificate;
+    unit_check(certificate->present == (seen->tls != MTASTS_TLS_NOT_TRIED), "%s: present", name);
+    if (certificate->present) {
+      unit_check(certificate->trusted == (strcmp(name, "unknown.example") != 0), "%s", name);
+      unit_check(certificate->names_host == (strcmp(name, "wrong.example") != 0), "%s", name);
+      unit_check((certificate->not_after < o->now) == (strcmp(name, "expired.example") == 0), "%s",
+                 name);
+    }
+  }
+  const struct mtasts_seen_https *seen = mtasts_observations_at(made, 1)->https;
+  CU_ASSERT(is(seen->target, "https://elsewhere.example/"));
+  seen = mtasts_observations_at(made, 2)->https;
+  CU_ASSERT(is(seen->type, "text/html; x") && is(seen->body, HTTPS_POLICY));
+  CU_ASSERT(!mtasts_observations_at(made, 3)->https->has_type);
+  CU_ASSERT(is(mtasts_observations_at(made, 4)->https->type, "text/plain, text/plain"));
+  mtasts_observations_free(made);
+}
+
+static void private_addresses(void) {
+  if (!set_up())
+    return;
+  unsigned before = smtp.connected[0];
+  unsigned requests = https.connections;
+  observe("dns { dnssec = \"off\" timeout = 2 }\nhttps { timeout = 2 }\n", "whole.example", true);
+  const struct mtasts_observation *o = mtasts_observations_at(made, 0);
+  CU_ASSERT(o->https_count == 2 && o->https[0].private_address);
+  CU_ASSERT(o->https[0].connect == MTASTS_CONNECT_NOT_TRIED);
+  CU_ASSERT(o->mx[0].servers[0].private_address && !o->deadline);
+  CU_ASSERT(o->mx[0].servers[0].connect == MTASTS_CONNECT_NOT_TRIED);
+  CU_ASSERT(o->rua[1].connect == MTASTS_CONNECT_NOT_TRIED && o->rua[1].addresses.count == 1);
+  CU_ASSERT(smtp.connected[0] == before && https.connections == requests);
+  mtasts_observations_free(made);
+}
+
+/* However many are silent, the call takes no longer than one of them. */
+static void silent_servers(void) {
+  if (!set_up())
+    return;
+  uint64_t begun = mtasts_clock_us();
+  observe(OPEN, "slow.example", true);
+  const struct mtasts_observation *o = mtasts_observations_at(made, 0);
+  uint64_t took = mtasts_clock_us() - begun;
+  unit_check(took > 1900000 && took < 4000000, "took %.1f s", (double)took / 1e6);
+  CU_ASSERT(o->mx_count == 2 && o->mx[0].server_count == 3 && !o->deadline);
+  CU_ASSERT(o->mx[0].servers[2].smtp == MTASTS_SMTP_PROTOCOL);
+  CU_ASSERT(shown > 0);
+  mtasts_observations_free(made);
+}
+
+static void dead_resolver(void) {
+  if (!set_up())
+    return;
+  uint64_t begun = mtasts_clock_us();
+  struct mtasts_config *config = configure("dns { timeout = 1 trust_anchor = \"/none\" }\n");
+  struct mtasts_domain domain = {.name = "whole.example", .len = 13};
+  const struct mtasts_observe_options options = {
+      .config = config,
+      .resolver = "127.0.0.77",
+      .ca_file = ca_file,
+      .smtp = true,
+      .smtp_timeout = 30,
+      .now = time(NULL),
+  };
+  CU_ASSERT(mtasts_observe(&options, &domain, 1, error, &made) == MTASTS_OK);
+  uint64_t took = mtasts_clock_us() - begun;
+  const struct mtasts_observation *o = mtasts_observations_at(made, 0);
+  CU_ASSERT(o->resolver_dead && is(o->servers, "127.0.0.77@53"));
+  CU_ASSERT(o->record.answer.local && o->mx_count == 0);
+  unit_check(took < 10000000, "took %.1f s", (double)took / 1e6);
+  mtasts_observations_free(made);
+  mtasts_config_free(config);
+}
+
+static void bad_bundle(void) {
+  if (!set_up())
+    return;
+  struct mtasts_config *config = configure(OPEN);
+  struct mtasts_domain domain = {.name = "whole.example", .len = 13};
+  const struct mtasts_observe_options options = {
+      .config = config, .ca_file = "/nonexistent/ca.pem", .smtp_timeout = 1};
+  CU_ASSERT(mtasts_observe(&options, &domain, 1, error, &made) == MTASTS_NO_FILE);
+  CU_ASSERT_PTR_NOT_NULL(strstr(error, "/nonexistent/ca.pem"));
+  mtasts_config_free(config);
+}
+
+/* DNSSEC: the signed zones of tests/data/dnssec. */
+static void validated(void) {
+  if (!set_up())
+    return;
+  struct tree *tree = tree_load("tests/data/dnssec/tree.txt");
+  static const struct dns_line none[] = {{NULL, NULL, NULL}};
+  CU_ASSERT_PTR_NOT_NULL_FATAL(tree);
+  dns.tree = tree;
+  dns.zone = none;
+  char here[512] = "";
+  char settings[700];
+  CU_ASSERT_PTR_NOT_NULL_FATAL(getcwd(here, sizeof here));
+  snprintf(settings, sizeof settings,
+           "dns { timeout = 2 trust_anchor = \"%s/tests/data/dnssec/root.key\" }\n"
+           "https { timeout = 2 }\n",
+           here);
+  observe(settings, "good.example badsig.example implicit.example", true);
+  const struct mtasts_observation *o = mtasts_observations_at(made, 0);
+  CU_ASSERT(o->validates && o->mx_answer.security == MTASTS_SECURITY_SECURE && o->mx_count > 0);
+  bool any = false;
+  for (size_t i = 0; i < o->mx_count; i++) {
+    const struct mtasts_seen_tlsa *tlsa = &o->mx[i].tlsa;
+    bool found = tlsa->answer.outcome == MTASTS_DNS_ANSWER && tlsa->count > 0 &&
+                 tlsa->answer.security == MTASTS_SECURITY_SECURE;
+    any = any || found;
+    CU_ASSERT(!found || (tlsa->records[0].len > 3 && tlsa->name.len > 9 &&
+                         memcmp(tlsa->name.data, "_25._tcp.", 9) == 0));
+  }
+  CU_ASSERT(any);
+  o = mtasts_observations_at(made, 1);
+  CU_ASSERT(o->mx_answer.outcome == MTASTS_DNS_BOGUS && o->mx_count == 0);
+  mtasts_observations_free(made);
+  dns.zone = zone;
+  dns.tree = NULL;
+  free(tree);
+}
+
+static void tear_down(void) {
+  if (!*ca_file)
+    return;
+  smtp_stop(&smtp);
+  https_stop(&https);
+  dns_stop(&dns);
+  https_authority_free(&known);
+  https_authority_free(&unknown);
+  CU_ASSERT(unlink(ca_file) == 0 && unlink(config_file) == 0 && rmdir(directory) == 0);
+}
+
+const char *const unit_name = "net/observe";
+const struct unit_test unit_tests[] = {
+    {"a whole domain, its shared hosts and its targets", whole},
+    {"domains without mail, and broken ones", without_mail},
+    {"how far each policy host gets", each_policy_host},
+    {"private addresses are not connected to", private_addresses},
+    {"silent servers take the time of one", silent_servers},
+    {"a resolver that is dead ends the call", dead_resolver},
+    {"a bundle that cannot be read", bad_bundle},
+    {"DNSSEC: MX, addresses and TLSA", validated},
+    {"all is taken down", tear_down},
+    {NULL, NULL},
+};
