@@ -12,13 +12,29 @@
 #include "process.h"
 
 static const struct mtasts_command *const commands[] = {
-    &mtasts_command_query,         &mtasts_command_warm,         &mtasts_command_refresh,
-    &mtasts_command_record_parse,  &mtasts_command_policy_parse, &mtasts_command_policy_match,
-    &mtasts_command_policy_new,    &mtasts_command_cache_list,   &mtasts_command_cache_show,
-    &mtasts_command_cache_stats,   &mtasts_command_cache_remove, &mtasts_command_cache_clear,
-    &mtasts_command_cache_expire,  &mtasts_command_cache_verify, &mtasts_command_cache_compact,
-    &mtasts_command_cache_backup,  &mtasts_command_cache_export, &mtasts_command_cache_import,
-    &mtasts_command_cache_salvage, &mtasts_command_report_show,  NULL,
+    &mtasts_command_query,
+    &mtasts_command_warm,
+    &mtasts_command_refresh,
+    &mtasts_command_record_parse,
+    &mtasts_command_policy_parse,
+    &mtasts_command_policy_match,
+    &mtasts_command_policy_new,
+    &mtasts_command_cache_list,
+    &mtasts_command_cache_show,
+    &mtasts_command_cache_stats,
+    &mtasts_command_cache_remove,
+    &mtasts_command_cache_clear,
+    &mtasts_command_cache_expire,
+    &mtasts_command_cache_verify,
+    &mtasts_command_cache_compact,
+    &mtasts_command_cache_backup,
+    &mtasts_command_cache_export,
+    &mtasts_command_cache_import,
+    &mtasts_command_cache_salvage,
+    &mtasts_command_report_show,
+    &mtasts_command_publish,
+    &mtasts_command_publish_serve_ask,
+    NULL,
 };
 enum {
   NAME_MAX_BYTES = 32, /* bytes of two words and a space; longer words are no command */
@@ -61,7 +77,7 @@ static bool is_group(const char *word) {
 static void list_commands(const char *word) {
   for (size_t i = 0; commands[i]; i++)
     if (!*word || begins(commands[i], word))
-      printf("  %-14s %s\n", commands[i]->name, commands[i]->summary);
+      printf("  %-19s %s\n", commands[i]->name, commands[i]->summary);
 }
 
 static int help(const char *name) {
@@ -116,6 +132,13 @@ static int run(const struct mtasts_command *command, struct mtasts_options *opti
   return command->run(options);
 }
 
+/* Is there a command of these two words? The first may be a command as well: "publish". */
+static bool goes_on(const char *name, const char *word) {
+  char both[NAME_MAX_BYTES];
+  snprintf(both, sizeof both, "%s %s", name, word);
+  return find(both) != NULL;
+}
+
 static int dispatch(struct mtasts_options *options, int argc, char **argv) {
   char name[NAME_MAX_BYTES] = "";
   int at = 0;
@@ -135,7 +158,7 @@ static int dispatch(struct mtasts_options *options, int argc, char **argv) {
     snprintf(name + len, sizeof name - len, "%s%s", words > 0 ? " " : "", argv[at]);
     at++;
     const struct mtasts_command *command = find(name);
-    if (command)
+    if (command && (words > 0 || at == argc || !goes_on(name, argv[at])))
       return run(command, options, argc - at, argv + at);
     if (!is_group(name))
       return wrong_usage(name, "no such command");

@@ -2,8 +2,8 @@
  * options.h: the command line, as one plain struct.
  *
  * Long options are written `--name value` or `--name=value`, before or after the command and
- * between its words; `--` ends them. Global options work with every command; the others work with
- * the commands that the table in options.c names.
+ * between its words; `--` ends them. Some options take several words: `--mx A B`. Global options
+ * work with every command; the others work with the commands that the table in options.c names.
  */
 #ifndef MTASTS_TOOL_OPTIONS_H
 #define MTASTS_TOOL_OPTIONS_H
@@ -37,6 +37,10 @@ struct mtasts_options {
 
   bool failures, csv; /* report show */
   char *since, *until, *domain, *by, *html, *fail_over;
+
+  bool from_mx, force; /* publish, with mode, max_age, mx and domain */
+  char *file, *dir, *ttl, *cert, *key, *provider, *listen;
+  struct mtasts_option_values tlsrpt, web;
 
   struct mtasts_option_values arguments; /* the command's arguments */
 };
