@@ -14,17 +14,18 @@ static bool has_any(struct mtasts_span text, const char *bytes) {
 }
 
 const char *mtasts_validate_domain(struct mtasts_span text, struct mtasts_domain *domain) {
+  char host[MTASTS_DOMAIN_MAX];
   if (has_any(text, "[]:") || mtasts_domain_from_text(text, domain) != MTASTS_OK)
     return "not a domain name; write it as in example.com";
+  /* No CA certifies the policy host of a domain with an underscore, and web servers refuse it. */
+  if (mtasts_mx_pattern((struct mtasts_span){domain->name, domain->len}, host) == 0)
+    return "not a host name, so no certificate can have it: only letters, digits and, inside, "
+           "hyphens";
   return NULL;
 }
 
 const char *mtasts_validate_host(struct mtasts_span text, struct mtasts_domain *name) {
-  char host[MTASTS_DOMAIN_MAX + 1];
-  const char *why = mtasts_validate_domain(text, name);
-  if (why || mtasts_mx_pattern((struct mtasts_span){name->name, name->len}, host) == 0)
-    return "neither an IP address nor a host name";
-  return NULL;
+  return mtasts_validate_domain(text, name) ? "neither an IP address nor a host name" : NULL;
 }
 
 /* Space in Unicode beyond ASCII: a web server may take it for the end of a word. */

@@ -1,0 +1,191 @@
+# What `mtasts publish` writes, in the real web servers: each accepts its snippets by its own checker, and serves
+# the policies and nothing else. The servers run in a network of their own, where port 443 is free.
+# shellcheck shell=bash
+
+tree=$LAB_DIR/published
+site=$LAB_DIR/site
+long=a-name-that-no-hash-table-of-nginx-has-room-for.example # 64 bytes with mta-sts., the most of the lab's certificates
+domains=(one.example two.example xn--bcher-kva.example "$long")
+for ((i = 0; i < 20; i++)); do domains+=("customer-with-a-long-name-$i.several.labels.example"); done
+mkdir -p "$site"/{certs,own}
+echo '<p>the site' >"$site/own/index.html"
+for domain in "${domains[@]}"; do echo "mta-sts.$domain"; done | "$LAB_TOOLS/certs" "$site/certs"
+printf '%s\n' "${domains[@]/%/ mx.here.example # a customer}" >"$site/list"
+mtasts publish --file "$site/list" --mode testing --dir "$tree" --cert "$site/certs/{host}.crt" \
+  --key "$site/certs/{host}.key" >"$LAB_DIR/out" 2>&1
+check 'all are published' 0 $?
+
+# Each site has set types of its own, and lists directories.
+cat >"$site/nginx" <<END
+user root;
+pid $site/nginx.pid;
+error_log stderr;
+events { }
+http {
+  access_log off;
+  types { text/html html txt; }
+  default_type application/octet-stream;
+  autoindex on;
+  root $site/own;
+  include $tree/*/nginx.conf;
+}
+END
+modules=/usr/lib/apache2/modules
+cat >"$site/apache" <<END
+ServerName localhost
+ServerRoot $site
+PidFile $site/apache.pid
+Mutex file:$site
+ErrorLog $site/apache.log
+User www-data
+Group www-data
+LoadModule mpm_event_module $modules/mod_mpm_event.so
+LoadModule authz_core_module $modules/mod_authz_core.so
+LoadModule mime_module $modules/mod_mime.so
+LoadModule dir_module $modules/mod_dir.so
+LoadModule autoindex_module $modules/mod_autoindex.so
+LoadModule alias_module $modules/mod_alias.so
+LoadModule ssl_module $modules/mod_ssl.so
+Listen 443
+TypesConfig /dev/null
+AddType text/html .txt
+AddHandler no-such-handler .txt
+DocumentRoot $site/own
+Alias /icons $site/own
+Options +Indexes
+<Directory />
+  AllowOverride All
+  Require all denied
+</Directory>
+<Directory $site/own>
+  Require all granted
+</Directory>
+IncludeOptional $tree/*/apache.conf
+END
+printf '%s\n' '{' ' admin off' ' auto_https disable_redirects' " storage file_system $site/caddy-data" '}' \
+  "import $tree/*/Caddyfile" >"$site/caddy"
+cat >"$site/lighttpd" <<END
+server.document-root = "$site/own"
+server.port = 443
+server.modules = ( "mod_openssl", "mod_access", "mod_alias" )
+ssl.engine = "enable"
+ssl.pemfile = "$site/certs/mta-sts.one.example.crt"
+ssl.privkey = "$site/certs/mta-sts.one.example.key"
+index-file.names = ( "index.html" )
+mimetype.assign = ( ".html" => "text/html", ".txt" => "text/html" )
+dir-listing.activate = "enable"
+alias.url = ( "/icons" => "$site/own" )
+include "$tree/*/lighttpd.conf"
+END
+sed 's/, "mod_access", "mod_alias"//; /^alias/d' "$site/lighttpd" >"$site/lighttpd-bare"
+
+check_site() { # SERVER: its own checker
+  case $1 in
+    nginx) nginx -t -e stderr -c "$site/nginx" ;;
+    apache) apache2 -t -f "$site/apache" ;;
+    caddy) HOME=$site caddy validate --adapter caddyfile --config "$site/caddy" ;;
+    lighttpd*) lighttpd -tt -f "$site/$1" ;;
+  esac
+}
+
+run_site() { # SERVER: in the foreground
+  case $1 in
+    nginx) exec nginx -e stderr -c "$site/nginx" -g 'daemon off;' ;;
+    apache) exec apache2 -D FOREGROUND -f "$site/apache" ;;
+    caddy) HOME=$site exec caddy run --adapter caddyfile --config "$site/caddy" ;;
+    lighttpd*) exec lighttpd -D -f "$site/$1" ;;
+  esac
+}
+
+get() { # DOMAIN PATH: prints code and type; leaves $site/body
+  curl -s --path-as-is --max-time 10 --cacert "$site/certs/ca.pem" --resolve "mta-sts.$1:443:127.0.0.1" \
+    -o "$site/body" -w '%{http_code} %{content_type}\n' "https://mta-sts.$1$2"
+}
+
+ask_site() { # SERVER: a line for each answer that is not right; `done` at the end
+  local domain path got i
+  ip link set lo up
+  run_site "$1" >>"$site/log" 2>&1 &
+  for ((i = 0; i < 200; i++)); do
+    ! (: >/dev/tcp/127.0.0.1/443) 2>/dev/null || break
+    kill -0 $! 2>/dev/null || { echo 'ended' && return; }
+    sleep 0.05
+  done
+  for domain in "${domains[@]}"; do
+    got=$(get "$domain" /.well-known/mta-sts.txt)
+    [[ ${got,,} =~ ^200\ text/plain\;?\ ?(charset=.*)?$ ]] || echo "$domain: $got"
+    cmp -s "$tree/$domain/www/.well-known/mta-sts.txt" "$site/body" || echo "$domain: another text"
+  done
+  got=$(get one.example '/.well-known/mta-sts.txt?x=1')
+  [[ $got == 200* ]] || echo "with a query: $got"
+  for path in / /.well-known /.well-known/ /mta-sts.txt /index.html /icons/ /icons/index.html /dns.zone \
+    /.well-known/mta-sts.txt/ /.well-known/mta-sts.txt/x /.well-known/mta-sts.txt.new /.well-known/.mta-sts.txt.new \
+    /.well-known/mta-sts /nothing /nothing/ /WELL-KNOWN/mta-sts.txt /.well-known/MTA-STS.TXT; do
+    got=$(get two.example "$path")
+    [[ $got == 40[34]\ * ]] || echo "$path: $got"
+  done
+  for path in /../dns.zone /.well-known/../../plan.txt /%2e%2e/plan.txt /..%2fplan.txt /.well-known/..%2f..%2fplan.txt; do
+    got=$(get two.example "$path")
+    [[ $got == 40[034]\ * ]] || echo "$path: $got"
+  done
+  kill $! && wait $! 2>/dev/null
+  echo done
+}
+export -f ask_site run_site get
+export site tree
+
+read -r _ _ users </proc/self/uid_map
+for server in nginx apache caddy lighttpd lighttpd-bare; do
+  program=${server%-bare}
+  [ "$server" != apache ] || program=apache2
+  if ! command -v "$program" >/dev/null; then
+    skip "no $program here. Run: make deps"
+  elif [ "$server" = apache ] && [ "$users" = 1 ]; then
+    skip 'Apache needs root: it becomes a user of its own'
+  else
+    check_site "$server" >"$LAB_DIR/out" 2>&1
+    check "$server: its own checker" 0 $?
+    [ $failed = 0 ] || cat "$LAB_DIR/out"
+    check "$server: what it serves" 'done' \
+      "$(unshare -n bash -c "domains=(${domains[*]}); ask_site $server")"
+  fi
+done
+
+# Hosted for others: Caddy gets certificates on demand, by its own CA here, and asks us for whom.
+ask() { # NAME…: the answers of serve-ask
+  local name
+  for name; do curl -sg -o /dev/null -w '%{http_code} ' "http://127.0.0.1:8464/?domain=$name"; done
+}
+on_demand() {
+  local i
+  ip link set lo up
+  "$MTASTS" publish serve-ask --dir "$tree" &
+  local asked=$!
+  HOME=$site caddy run --adapter caddyfile --config "$site/on-demand" >>"$site/log" 2>&1 &
+  for ((i = 0; i < 200; i++)); do
+    ! (: >/dev/tcp/127.0.0.1/443 && : >/dev/tcp/127.0.0.1/8464) 2>/dev/null || break
+    sleep 0.05
+  done
+  echo "$(ask mta-sts.one.example MTA-STS.Two.Example. one.example mta-sts.other.example mta-sts. mta-sts.. '' \
+    mta-sts.../one.example mta-sts.one.example/www mta-sts.one.example:443 '[mta-sts.one.example]')"
+  curl -s -o /dev/null -w '%{http_code} %{content_type}\n' http://127.0.0.1:8464/
+  get_any() { curl -sk --max-time 10 --resolve "$1:443:127.0.0.1" -H "Host: $2" -o "$site/body" -w '%{http_code} %{content_type}' "https://$1$3"; }
+  get_any mta-sts.one.example mta-sts.one.example /.well-known/mta-sts.txt
+  cmp "$tree/one.example/www/.well-known/mta-sts.txt" "$site/body" && echo ' the policy'
+  get_any mta-sts.one.example mta-sts... /.well-known/mta-sts.txt && echo
+  get_any mta-sts.one.example mta-sts.one.example /plan.txt && echo
+  get_any mta-sts.other.example mta-sts.other.example /.well-known/mta-sts.txt || echo "no certificate"
+  mtasts publish --domain other.example --mode none --dir "$tree" >/dev/null
+  get_any mta-sts.other.example mta-sts.other.example /.well-known/mta-sts.txt && echo
+  kill $asked $!
+  wait $asked
+  echo "ended: $?"
+}
+if command -v caddy >/dev/null; then
+  sed "s|/srv/mta-sts|$tree|; s|^{|{\n admin off\n local_certs\n skip_install_trust\n storage file_system $site/caddy-on-demand|;" \
+    "$here/../../contrib/caddy/Caddyfile" >"$site/on-demand"
+  mtasts() { "$MTASTS" --config "$LAB_CONF" "$@"; }
+  export -f ask on_demand mtasts
+  check 'hosted for others' $'200 200 404 404 404 404 404 404 404 404 404 \n400 text/plain; charset=utf-8\n200 text/plain the policy\n404 \n404 \n000 no certificate\n200 text/plain\nended: 0' \
+    "$(unshare -n bash -c on_demand)"
+fi
