@@ -15,6 +15,7 @@
 #include "plan_text.h"
 #include "policy_id.h"
 #include "policy_text.h"
+#include "publish_judge.h"
 #include "publish_list.h"
 #include "publish_mx.h"
 #include "publish_settings.h"
@@ -273,6 +274,9 @@ static int run(const struct mtasts_options *options) {
     code = mtasts_publish_mx_add(options, &publish.list);
   if (code == MTASTS_EXIT_OK)
     code = validate_all(&publish);
+  if (code == MTASTS_EXIT_OK && publish.settings.common.mode == MTASTS_MODE_ENFORCE &&
+      !options->force && publish.list.count > 0)
+    code = mtasts_publish_judge(options, &publish.list);
   if (code == MTASTS_EXIT_OK)
     code = write_all(&publish);
   if (publish.directory >= 0)

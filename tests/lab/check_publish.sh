@@ -189,3 +189,35 @@ if command -v caddy >/dev/null; then
   check 'hosted for others' $'200 200 404 404 404 404 404 404 404 404 404 \n400 text/plain; charset=utf-8\n200 text/plain the policy\n404 \n404 \n000 no certificate\n200 text/plain\nended: 0' \
     "$(unshare -n bash -c on_demand)"
 fi
+
+# From the DNS, and the MX hosts before enforce.
+publish() { mtasts --json publish --dir "$site/live" "$@" 2>"$LAB_DIR/err"; }
+mx_of() { publish --mode testing --from-mx --domain "$@" | jq -r '.mx | join(" ")'; }
+check 'from the DNS' mx.good.example "$(mx_of good.example)"
+check 'in lower case' mx.upper-mx.example "$(mx_of upper-mx.example)"
+check 'sorted by name' 'a.b.wildcard-mx.example a.wildcard-mx.example wildcard-mx.example' "$(mx_of wildcard-mx.example)"
+check 'all of a hundred' 100 "$(mx_of many-mx.example | wc -w)"
+check 'beside others, and each once' 'spare.example mx.good.example' "$(mx_of good.example --mx spare.example mx.Good.example. | awk '{ print $1, $2 }')"
+check 'without an MX record' implicit-mx.example "$(mx_of implicit-mx.example)"
+check 'as root or another, the user owns the tree' "$(id -u)" "$(stat -c %u "$site/live/good.example/plan.txt")"
+printf '%s\n' some-mx.example 'good.example *.good.example' >"$site/live-list"
+check 'a list' $'mail.elsewhere.example mx.some-mx.example\n\\*.good.example mx.good.example' \
+  "$(publish --mode testing --from-mx --file "$site/live-list" | jq -r '.mx | join(" ")')"
+refuse() { # WHAT CODE WORD ARGUMENT…: and nothing is written
+  rm -rf "$site/live"
+  check_error "$1" "$2" "$3" mtasts publish --dir "$site/live" "${@:4}"
+  check "$1: nothing is written" '' "$(ls "$site/live" 2>/dev/null)"
+}
+refuse 'a null MX' 65 'null-mx.example: takes no mail' --mode testing --from-mx --domain null-mx.example
+refuse 'no such domain' 65 'no-domain.example: takes no mail' --mode testing --from-mx --domain no-domain.example
+printf '%s\n' good.example '# remark' null-mx.example >"$site/live-list"
+refuse 'one of a list' 65 'live-list: line 3: null-mx.example: takes no mail' --mode testing --from-mx --file "$site/live-list"
+refuse 'a look-up that fails' 75 'MX good.example' --mode testing --from-mx --domain good.example --resolver 127.0.0.9
+refuse 'enforce: an MX that is not listed' 1 'mx.not-in-policy mx.good.example.*--force' --mode enforce --mx other.example --domain good.example
+refuse 'enforce: nothing listens' 1 'smtp.unreachable implicit-mx.example \[10.8.0.1\].*--force' --mode enforce --from-mx --domain implicit-mx.example
+printf '%s\n' good.example wrong-mx.example >"$site/live-list"
+refuse 'enforce: one of a list' 1 'wrong-mx.example: mx.not-in-policy mail.elsewhere.example' --mode enforce --mx '*.good.example' --file "$site/live-list"
+refuse 'enforce: no DNS' 75 'no DNS server answers' --mode enforce --mx mx.good.example --domain good.example --resolver 127.0.0.9
+check 'enforce, and all is well' '"enforce"' "$(publish --mode enforce --from-mx --domain good.example | jq .mode)"
+check 'enforce by force' '"enforce"' "$(publish --mode enforce --mx other.example --force --domain wrong-mx.example | jq .mode)"
+check 'what is published now does not count' '"enforce"' "$(publish --mode enforce --from-mx --domain expired-certificate.example | jq .mode)"
