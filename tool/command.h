@@ -30,9 +30,11 @@ struct mtasts_command {
   const char *summary;   /* one line of the list of commands */
   const char *help;      /* options and examples */
   size_t least, max;     /* number of words that it takes */
+  bool monitors;         /* its exit codes are those of check_status.h, also for wrong usage */
   int (*run)(const struct mtasts_options *options);
 };
 
+extern const struct mtasts_command mtasts_command_check;
 extern const struct mtasts_command mtasts_command_query;
 extern const struct mtasts_command mtasts_command_warm;
 extern const struct mtasts_command mtasts_command_refresh;

@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "bus_error.h"
+#include "check_status.h"
 #include "command.h"
 #include "out.h"
 #include "process.h"
 
 static const struct mtasts_command *const commands[] = {
+    &mtasts_command_check,
     &mtasts_command_query,
     &mtasts_command_warm,
     &mtasts_command_refresh,
@@ -115,8 +117,16 @@ static int wrong_usage(const char *what, const char *why) {
   return MTASTS_EXIT_USAGE;
 }
 
-static int run(const struct mtasts_command *command, struct mtasts_options *options, int argc,
-               char **argv) {
+/* Options that stand behind a wrong one have not been read. */
+static bool wants_json(int argc, char **argv) {
+  for (int i = 0; i < argc; i++)
+    if (strcmp(argv[i], "--json") == 0)
+      return true;
+  return false;
+}
+
+static int run_read(const struct mtasts_command *command, struct mtasts_options *options, int argc,
+                    char **argv) {
   if (mtasts_options_read(options, command->name, argc, argv) < 0)
     return MTASTS_EXIT_USAGE;
   mtasts_out_init(options->no_color);
@@ -137,6 +147,14 @@ static bool goes_on(const char *name, const char *word) {
   char both[NAME_MAX_BYTES];
   snprintf(both, sizeof both, "%s %s", name, word);
   return find(both) != NULL;
+}
+
+static int run(const struct mtasts_command *command, struct mtasts_options *options, int argc,
+               char **argv) {
+  int code = run_read(command, options, argc, argv);
+  if (command->monitors && code == MTASTS_EXIT_USAGE)
+    return mtasts_check_unusable(options->json || wants_json(argc, argv));
+  return code;
 }
 
 static int dispatch(struct mtasts_options *options, int argc, char **argv) {

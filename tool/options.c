@@ -70,6 +70,11 @@ static const struct known {
     {"listen", "publish serve-ask", AT(listen), TEXT, 0},
     {"dir", "publish delegations", AT(dir), TEXT, 0},
     {"provider", "publish delegations", AT(provider), TEXT, 0},
+    {"no-smtp", "check", AT(no_smtp), FLAG, 0},
+    {"expect", "check", AT(expect), TEXT, 0},
+    {"state", "check", AT(state), TEXT, 0},
+    {"timeout", "check", AT(timeout), TEXT, 0},
+    {"helo", "check", AT(helo), TEXT, 0},
 #undef AT
 };
 

@@ -41,6 +41,8 @@ struct mtasts_options {
   bool from_mx, force; /* publish, with mode, max_age, mx and domain */
   char *file, *dir, *ttl, *cert, *key, *provider, *listen;
   struct mtasts_option_values tlsrpt, web;
+  bool no_smtp; /* check */
+  char *expect, *state, *timeout, *helo;
 
   struct mtasts_option_values arguments; /* the command's arguments */
 };

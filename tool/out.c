@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -13,8 +14,15 @@
 #include "printable.h"
 #include "rfc3339.h"
 
+enum {
+  COLUMNS = 80, /* if no terminal says otherwise */
+  COLUMNS_LEAST = 40,
+  COLUMNS_MOST = 120,
+};
+
 static bool colours;
 static bool utf8;
+static char last_error[3100];
 static bool passing; /* a temporary line must be erased before others are printed */
 
 void mtasts_out_init(bool no_color) {
@@ -38,7 +46,22 @@ void mtasts_print_error(const char *what, const char *why, ...) {
   mtasts_printable((struct mtasts_span){sentence, strlen(sentence)}, safe, sizeof safe);
   fflush(stdout);
   mtasts_wipe();
-  fprintf(stderr, "mtasts: %s: %s\n", shown, safe);
+  snprintf(last_error, sizeof last_error, "%s: %s", shown, safe);
+  fprintf(stderr, "mtasts: %s\n", last_error);
+}
+
+const char *mtasts_last_error(void) {
+  return last_error;
+}
+
+size_t mtasts_out_columns(void) {
+  struct winsize size;
+  size_t columns = COLUMNS;
+  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    columns = size.ws_col;
+  if (columns < COLUMNS_LEAST)
+    return COLUMNS_LEAST;
+  return columns < COLUMNS_MOST ? columns : COLUMNS_MOST;
 }
 
 void mtasts_passing_line(const char *line) {

@@ -30,6 +30,13 @@ void mtasts_out_init(bool no_color);
 __attribute__((format(printf, 2, 3))) void mtasts_print_error(const char *what, const char *why,
                                                               ...);
 
+/* The last error that was printed, without "mtasts: "; "" if there is none. */
+const char *mtasts_last_error(void);
+
+/* How wide lines for people may be: the terminal's columns, 40 to 120; 80 if standard output is
+ * none. */
+size_t mtasts_out_columns(void);
+
 /* Prints a temporary line on standard error, which is a terminal; replaces the one before it. */
 void mtasts_passing_line(const char *line);
 

@@ -5,8 +5,8 @@
  *
  * Writes DIR/ca.pem, the test CA, and DIR/HOST.crt and DIR/HOST.key for each host; DIR/HOST.tlsa if
  * `tlsa` is given: a line for each kind of TLSA record (RFC 6698), of the leaf (ee) and of its
- * issuer (ta): ee|ta SELECTOR MATCHING-TYPE DATA. Keys are EC P-256, each host has its own: a
- * thousand take less than a second.
+ * issuer (ta): ee|ta SELECTOR MATCHING-TYPE DATA. Keys are EC P-256 but for one kind,
+ * each host has its own: a thousand take less than a second.
  */
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -32,10 +32,17 @@ struct kind {
   enum {
     TEST_CA,
     UNKNOWN_CA,
-    ITSELF
+    ITSELF,
+    INTERMEDIATE, /* signed by TEST_CA */
   } signer;
   const char *not_before, *not_after; /* ASN.1 generalised times; NULL: yesterday, next year */
   int chain;                          /* the signer's certificate comes with it */
+  int age, left;                      /* days; 0 and 0: the dates above */
+  enum {
+    STRONG,
+    RSA_1024,
+    SHA_1
+  } strength;
 };
 
 static const struct kind kinds[] = {
@@ -54,6 +61,15 @@ static const struct kind kinds[] = {
     {"with-ca", "DNS:%s", 0, TEST_CA, NULL, NULL, 1},
     {"own-ca", "DNS:%s", 0, UNKNOWN_CA, NULL, NULL, 1},
     {"own-ca-wrong-name", "DNS:www.%s", 1, UNKNOWN_CA, NULL, NULL, 1},
+    {"intermediate", "DNS:%s", 0, INTERMEDIATE, NULL, NULL, 1},
+    {"no-intermediate", "DNS:%s", 0, INTERMEDIATE, NULL, NULL, 0},
+    {"all-wrong", "DNS:www.%s", 1, UNKNOWN_CA, "20200101000000Z", "20210101000000Z", 0},
+    {"expiring", "DNS:%s", 0, TEST_CA, NULL, NULL, 0, 80, 10},    /* under 14 days of 90 */
+    {"expires-soon", "DNS:%s", 0, TEST_CA, NULL, NULL, 0, 88, 2}, /* under 3 days of 90 */
+    {"short-lived", "DNS:%s", 0, TEST_CA, NULL, NULL, 0, 2, 4},   /* right: a sixth is a day */
+    {"renewed-late", "DNS:%s", 0, TEST_CA, NULL, NULL, 0, 36, 9}, /* right: a sixth of 45 is 7.5 */
+    {"weak-key", "DNS:%s", 0, TEST_CA, NULL, NULL, 0, 0, 0, RSA_1024},
+    {"weak-signature", "DNS:%s", 0, TEST_CA, NULL, NULL, 0, 0, 0, SHA_1},
 };
 
 static void need(int ok, const char *what) {
@@ -84,13 +100,13 @@ static void extend(X509 *cert, int nid, const char *value) {
   X509_EXTENSION_free(extension);
 }
 
-static struct issuer authority(const char *name) {
+static struct issuer authority(const char *name, const struct issuer *above) {
   struct issuer ca = {NULL, EVP_EC_gen("P-256")};
   need(ca.key != NULL, name);
-  ca.cert = certificate(ca.key, name, NULL);
+  ca.cert = certificate(ca.key, name, above);
   extend(ca.cert, NID_basic_constraints, "critical,CA:TRUE");
   extend(ca.cert, NID_key_usage, "critical,keyCertSign");
-  need(X509_sign(ca.cert, ca.key, EVP_sha256()), name);
+  need(X509_sign(ca.cert, above ? above->key : ca.key, EVP_sha256()), name);
   return ca;
 }
 
@@ -129,9 +145,15 @@ static X509 *leaf(EVP_PKEY *key, const char *host, const struct kind *kind,
     need(ASN1_TIME_set_string(X509_getm_notBefore(cert), kind->not_before) &&
              ASN1_TIME_set_string(X509_getm_notAfter(cert), kind->not_after),
          host);
+  if (kind->left > 0)
+    need(X509_gmtime_adj(X509_getm_notBefore(cert), -kind->age * DAY) &&
+             X509_gmtime_adj(X509_getm_notAfter(cert), kind->left * DAY),
+         host);
   extend(cert, NID_basic_constraints, "critical,CA:FALSE");
   subject_names(cert, kind, host);
-  need(X509_sign(cert, signer ? signer->key : key, EVP_sha256()), host);
+  need(X509_sign(cert, signer ? signer->key : key,
+                 kind->strength == SHA_1 ? EVP_sha1() : EVP_sha256()),
+       host);
   return cert;
 }
 
@@ -188,8 +210,9 @@ int main(int argc, char **argv) {
     fputs("usage: certs DIR < LIST\n", stderr);
     return 64;
   }
-  struct issuer known = authority("mtasts lab CA");
-  struct issuer unknown = authority("a CA that nobody knows");
+  struct issuer known = authority("mtasts lab CA", NULL);
+  struct issuer unknown = authority("a CA that nobody knows", NULL);
+  struct issuer middle = authority("mtasts lab intermediate CA", &known);
   write_certificate(create(argv[1], "ca.pem", ""), known.cert, NULL);
 
   char line[400], host[256], kind_name[32], tlsa[5];
@@ -198,9 +221,9 @@ int main(int argc, char **argv) {
     if (fields < 1)
       continue;
     const struct kind *kind = find_kind(fields >= 2 ? kind_name : "good");
-    EVP_PKEY *key = EVP_EC_gen("P-256");
+    EVP_PKEY *key = kind->strength == RSA_1024 ? EVP_RSA_gen(1024) : EVP_EC_gen("P-256");
     need(key != NULL, host);
-    const struct issuer *signer[] = {&known, &unknown, NULL};
+    const struct issuer *signer[] = {&known, &unknown, NULL, &middle};
     const struct issuer *above = signer[kind->signer];
     X509 *cert = leaf(key, host, kind, above);
     X509 *parent = above ? above->cert : cert;
@@ -219,5 +242,7 @@ int main(int argc, char **argv) {
   EVP_PKEY_free(known.key);
   X509_free(unknown.cert);
   EVP_PKEY_free(unknown.key);
+  X509_free(middle.cert);
+  EVP_PKEY_free(middle.key);
   return 0;
 }

@@ -49,6 +49,7 @@ zone_policy_host() {
         esac
       done
       ;;
+    differs) zone "$name A $WEB" && zone "$name AAAA $IPV6" ;;
     *) zone "$name A $WEB" ;;
   esac
 }
@@ -85,6 +86,12 @@ web_server() {
   case $web in
     - | servfail | dropped | 'at none') return ;;
     'cert '*) kind=${web#* } ;;
+    differs) # at its IPv6 address another policy
+      printf 'server { listen [%s]:443 ssl; server_name %s; root www/%s.other; }\n' \
+        "$IPV6" "$host" "$host" >>"$LAB_DIR/sites.conf"
+      mkdir -p "$LAB_DIR/www/$host.other/.well-known"
+      policy_text | sed s/enforce/testing/ >"$LAB_DIR/www/$host.other/.well-known/mta-sts.txt"
+      ;;
     'nginx '*)
       printf 'server { listen %s:443 ssl; server_name %s; root www/%s; location / { %s } }\n' \
         "$WEB" "$host" "$host" "${web#* }" >>"$LAB_DIR/sites.conf"
@@ -97,11 +104,15 @@ web_server() {
 }
 
 # A host that receives mail; its name may be in many MX sets.
-mail_host() { # HOST RECEIVER [CERTIFICATE [tlsa]]
+mail_host() { # HOST RECEIVER[,RECEIVER…] [CERTIFICATE [tlsa]]
+  local at
   case $2 in
     nowhere) return ;;
     servfail) broken_zone "$1." && return ;;
     cname=*) zone "$1. CNAME ${2#*=}." ;;
+    no-route) zone "$1. AAAA $NO_ROUTE" ;;
+    no-route+*) zone "$1. AAAA $NO_ROUTE" && zone "$1. A ${MAIL[${2#*+}]}" ;;
+    *,*) for at in ${2//,/ }; do zone "$1. A ${MAIL[$at]}"; done ;;
     ipv6+*) zone "$1. AAAA $IPV6" && zone "$1. A ${MAIL[${2#*+}]}" ;;
     *) zone "$1. A ${MAIL[$2]}" ;;
   esac
@@ -135,6 +146,33 @@ one_host() {
     mx) hosts+=("$((i += 10)) $host") ;;
   esac
   mail_host "$host" "$receiver" "$certificate" "${tlsa:+tlsa}"
+}
+
+# A line of the table `findings`.
+one_checked() {
+  local hosts=() i=0 tlsrpt_name=_smtp._tls.$domain. text
+  [ -z "$other" ] || return 0
+  case $tlsrpt in
+    none) ;;
+    ok) zone "$tlsrpt_name TXT \"v=TLSRPTv1; rua=mailto:tls@mail.elsewhere.example\"" ;;
+    servfail) broken_zone "$tlsrpt_name" ;;
+    *) while IFS= read -r text; do zone "$tlsrpt_name TXT $text"; done <<<"${tlsrpt// & /$'\n'}" ;;
+  esac
+  case $policy in
+    ok) policy='s/86400/1209600/' ;;
+    'size '*) ;;
+    *) policy="s/86400/1209600/;$policy" ;;
+  esac
+  case $mx in
+    servfail) broken_zone "$domain." && mx=nothing ;;
+    *)
+      each_host one_host
+      mx=$(printf ', %s' "${hosts[@]}")
+      mx=${mx#, }
+      [ -n "$mx" ] || mx=nothing
+      ;;
+  esac
+  one_domain
 }
 
 one_domain() {
@@ -267,6 +305,7 @@ generate() {
   mail_host mail.elsewhere.example tls
   each_delivery one_delivery
   each_signed one_signed
+  each_checked one_checked
   local i domain record=ok web=ok policy=ok mx=ok
   for ((i = 0; i < bench_hosts; i++)); do
     domain=h$i.bench.example

@@ -12,7 +12,13 @@ NGINX=$WEB # where nginx listens; elsewhere while it is $DISTANCE away, behind a
 # Mail servers: addresses and behaviours (smtp.c); the host that sends.
 declare -A MAIL=([tls]=198.51.100.1 [plain]=198.51.100.2 [refuses-454]=198.51.100.3
   [refuses-502]=198.51.100.4 [junk]=198.51.100.5 [down]=198.51.100.6 [second]=198.51.100.7
-  [this]=198.51.100.25)
+  [this]=198.51.100.25
+  # for the table `findings`
+  [slow]=198.51.100.31 [busy-421]=198.51.100.32 [blocked-554]=198.51.100.33 [greylists]=198.51.100.34
+  [multi-line]=198.51.100.35 [silent]=198.51.100.36 [closes]=198.51.100.37 [web]=198.51.100.38
+  [endless]=198.51.100.39 [old-tls]=198.51.100.40 [future-tls]=198.51.100.41 [injects]=198.51.100.42
+  [hangs-up]=198.51.100.43)
+NO_ROUTE=2001:db8::25 # an address of a family to which the lab has no route
 
 # What the lab raises, in this order, and what a script that runs in it may start, in the order of their ends.
 lab_servers=(nsd unbound validator nginx rogue smtp)

@@ -29,21 +29,43 @@
 #define LIFETIME 60 /* seconds */
 
 enum {
-  ADDRESSES_MAX = 16,
+  ADDRESSES_MAX = 32,
   LINE_SIZE = 1024,
   MESSAGE_SIZE = 8192 /* the line about one message, a hundred recipients */
 };
 
+/* NULL: as a good server does it. */
 static const struct behaviour {
   const char *name, *starttls_reply;
   bool offers_tls;
-  bool handshake; /* after that reply; else nonsense */
+  bool handshake;       /* after that reply; else nonsense */
+  const char *greeting; /* sent as it is; "": none, and the connection stays open */
+  unsigned delay;       /* seconds before the greeting */
+  bool endless;         /* the greeting again and again */
+  bool closes;          /* after the greeting; after STARTTLS, if that has no reply */
+  const char *ehlo_reply;
+  int tls_version; /* the only one spoken; 0: any */
 } behaviours[] = {
     {"tls", "220 go ahead", true, true},
     {"plain", "502 not here", false, false},
     {"refuses-454", "454 TLS not available now", true, false},
     {"refuses-502", "502 not after all", true, false},
     {"junk", "220 go ahead", true, false},
+    /* for `mtasts check` */
+    {"slow", "220 go ahead", true, true, .delay = 15},
+    {"busy-421", .greeting = "421 4.7.0 too many connections\r\n", .closes = true},
+    {"blocked-554", .greeting = "554-no mail from there\r\n554 see our list\r\n"},
+    {"greylists", .ehlo_reply = "450 4.7.1 come back later"},
+    {"multi-line", "220-go\r\n220 ahead", true, true,
+     .greeting = "220-lab\r\n220-no spam\r\n220 ESMTP\r\n"},
+    {"silent", .greeting = ""},
+    {"closes", .greeting = "", .closes = true},
+    {"web", .greeting = "HTTP/1.1 400 Bad Request\r\nServer: lab\r\n\r\n", .closes = true},
+    {"endless", .greeting = "220-there is always one more line\r\n", .endless = true},
+    {"old-tls", "220 go ahead", true, true, .tls_version = TLS1_1_VERSION},
+    {"future-tls", "220 go ahead", true, true, .tls_version = -1},
+    {"injects", "220 go ahead\r\n250-lab\r\n250 AUTH PLAIN", true, true},
+    {"hangs-up", NULL, true, false, .closes = true},
 };
 
 struct receiver {
@@ -170,8 +192,24 @@ static int choose_certificate(SSL *tls, int *alert, void *unused) {
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/* A server without a cipher that any client has: its alert is handshake_failure. */
+static bool set_versions(SSL_CTX *context, int version) {
+  if (version < 0)
+    return SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_cipher_list(context, "PSK-AES128-CBC-SHA") == 1;
+  /* OpenSSL 3 speaks TLS 1.1 at security level 0 only. */
+  if (version > 0)
+    return SSL_CTX_set_cipher_list(context, "DEFAULT@SECLEVEL=0") == 1 &&
+           SSL_CTX_set_min_proto_version(context, version) == 1 &&
+           SSL_CTX_set_max_proto_version(context, version) == 1;
+  SSL_CTX_set_security_level(context, 0); /* for certificates with weak keys */
+  return true;
+}
+
 static void start_tls(struct session *session) {
   const struct behaviour *behaviour = session->receiver->behaviour;
+  if (!behaviour->starttls_reply)
+    exit(0);
   say(session, behaviour->starttls_reply);
   if (behaviour->starttls_reply[0] != '2')
     return;
@@ -180,7 +218,8 @@ static void start_tls(struct session *session) {
     exit(0);
   }
   SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-  if (!context || SSL_CTX_set_tlsext_servername_callback(context, choose_certificate) != 1)
+  if (!context || SSL_CTX_set_tlsext_servername_callback(context, choose_certificate) != 1 ||
+      !set_versions(context, behaviour->tls_version))
     die("TLS");
   session->tls = SSL_new(context);
   if (!session->tls || SSL_set_fd(session->tls, session->fd) != 1)
@@ -190,15 +229,40 @@ static void start_tls(struct session *session) {
   session->used = 0; /* nothing that came in clear counts (RFC 3207 section 4.2) */
 }
 
+static void send_raw(const struct session *session, const char *text) {
+  size_t size = strlen(text);
+  if (send(session->fd, text, size, 0) != (ssize_t)size)
+    exit(0);
+}
+
+/* A client that speaks first has not waited (RFC 5321 section 3.1). */
+static void greet(const struct session *session) {
+  const struct behaviour *behaviour = session->receiver->behaviour;
+  struct pollfd early = {.fd = session->fd, .events = POLLIN};
+  if (behaviour->delay > 0 && poll(&early, 1, (int)behaviour->delay * 1000) > 0)
+    send_raw(session, "554 you have spoken too early\r\n");
+  do
+    send_raw(session, behaviour->greeting ? behaviour->greeting : "220 lab ESMTP\r\n");
+  while (behaviour->endless);
+  if (behaviour->closes && behaviour->greeting)
+    exit(0);
+}
+
+static const char *ehlo_reply(const struct session *session) {
+  const struct behaviour *behaviour = session->receiver->behaviour;
+  if (behaviour->ehlo_reply)
+    return behaviour->ehlo_reply;
+  return behaviour->offers_tls && !session->tls ? "250-lab\r\n250 STARTTLS" : "250 lab";
+}
+
 static void converse(struct session *session) {
   char line[LINE_SIZE];
-  const struct behaviour *behaviour = session->receiver->behaviour;
-  say(session, "220 lab ESMTP");
+  greet(session);
   for (;;) {
     hear(session, line);
     if (!strncasecmp(line, "EHLO ", 5) || !strncasecmp(line, "HELO ", 5)) {
       snprintf(session->helo, sizeof session->helo, "%s", line + 5);
-      say(session, behaviour->offers_tls && !session->tls ? "250-lab\r\n250 STARTTLS" : "250 lab");
+      say(session, ehlo_reply(session));
     } else if (!strcasecmp(line, "STARTTLS")) {
       start_tls(session);
     } else if (!strncasecmp(line, "MAIL FROM:", 10)) {

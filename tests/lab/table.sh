@@ -48,6 +48,27 @@ each_signed() { # FUNCTION
   done < <(cat "$here/dane" ${LAB_SIGNED:+"$LAB_SIGNED"})
 }
 
+# And for the table `findings`, with the columns in $name $record $tlsrpt $web $policy $mx $finds $proves, and
+# the domain of a line that only names one of another table in $other.
+each_checked() { # FUNCTION
+  local line name domain other record tlsrpt web policy mx finds proves column
+  while IFS= read -r line; do
+    case $line in '' | '#'*) continue ;; esac
+    other=
+    if [[ $line == '= '* ]]; then
+      IFS=$'\t' read -r name finds proves <<<"${line// | /$'\t'}"
+      for column in name finds proves; do trim "$column"; done
+      other=${name#= } domain=${name#= }
+    else
+      IFS=$'\t' read -r name record tlsrpt web policy mx finds proves <<<"${line// | /$'\t'}"
+      for column in name record tlsrpt web policy mx finds proves; do trim "$column"; done
+      domain=$name.check.example
+      record=${record//@/$domain} policy=${policy//@/$domain} mx=${mx//@/$domain}
+    fi
+    "$1"
+  done <"$here/findings"
+}
+
 # Calls FUNCTION for every host of the column $mx, with its words in $role (mx, also, none, null) $host
 # $receiver $certificate ${tlsa[@]}.
 each_host() { # FUNCTION

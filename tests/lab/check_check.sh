@@ -1,0 +1,88 @@
+# `mtasts check` of every domain of the table `findings`, in one call: what it finds, and no more.
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # the table's columns
+
+TIMEOUT=20 # a greeting takes 15 seconds
+state=$LAB_DIR/check-state
+domains=()
+declare -A found_of
+
+add() { domains+=("$domain"); }
+each_checked add
+
+run_check() { # OPTION… DOMAIN…: leaves $LAB_DIR/check.json; prints the exit code
+  mtasts --json check --state "$state" --timeout "$TIMEOUT" "$@" >"$LAB_DIR/check.json" 2>"$LAB_DIR/check.err"
+  echo $?
+}
+
+# Each domain and its findings, as id=severity, each once.
+list='"\(.domain)\t\([.findings[] | "\(.id)=\(.severity)"] | unique | join(" "))"'
+read_findings() {
+  local name finds
+  found_of=()
+  while IFS=$'\t' read -r name finds; do found_of[$name]=${finds:--}; done \
+    < <(jq -r "$list" "$LAB_DIR/check.json")
+}
+
+compare() {
+  local wanted
+  wanted=$(tr ' ' '\n' <<<"$finds" | sort | paste -sd' ')
+  check "$domain ($proves)" "$wanted" "${found_of[$domain]:-no answer}"
+}
+
+began=$SECONDS
+check 'all domains: exit code' 2 "$(run_check "${domains[@]}")"
+took=$((SECONDS - began))
+check 'all domains: complaints' '' "$(<"$LAB_DIR/check.err")"
+check 'all domains: a line each, in their order' "$(printf '%s ' "${domains[@]}")" \
+  "$(jq -r .domain "$LAB_DIR/check.json" | tr '\n' ' ')"
+check "all domains: $took s" yes "$([ "$took" -le $((TIMEOUT + 8)) ] && echo yes)"
+read_findings
+each_checked compare
+
+check 'every finding has words' '' "$(jq -r '.domain as $d | .findings[]
+  | select((.message | length) < 10 or .subject == "" or
+      ((.severity == "error" or .severity == "warning") and (.remedy | length) < 10))
+  | "\($d) \(.id)"' "$LAB_DIR/check.json")"
+
+# Exit codes, one for each severity.
+one() { # DOMAIN [OPTION…]: "EXIT STATUS FINDINGS"
+  local code
+  code=$(run_check "${@:2}" "$1.check.example")
+  read_findings
+  echo "$code $(jq -r .status "$LAB_DIR/check.json") ${found_of[$1.check.example]}"
+}
+check 'nothing found' '0 ok -' "$(one good)"
+check 'a warning' '1 warning tlsrpt.absent=warning' "$(one tlsrpt-absent)"
+check 'an unknown' '3 unknown smtp.not-judged=unknown' "$(one smtp-busy)"
+check 'an info' '0 ok policy.mx-unused=info' "$(one policy-unused)"
+check 'without SMTP' '0 ok -' "$(one smtp-self-signed --no-smtp)"
+check 'the mode is as expected' '0 ok policy.mode-testing=info' "$(one policy-testing --expect testing)"
+check 'and as not' '2 error expect.mode=error policy.mode-testing=info' "$(one policy-testing --expect enforce)"
+
+# The manners (rules 16 and 29).
+before=$(grep -c 'mta-sts.smtp-multi-line' "$LAB_DIR/log/access")
+check 'two domains of one host' '0 ok -' "$(one smtp-multi-line --helo probe.example)"
+check 'one GET' 1 $(($(grep -c 'mta-sts.smtp-multi-line' "$LAB_DIR/log/access") - before))
+
+# No private address is connected to (all of the lab's are such).
+sed 's/allow_private = true//' "$LAB_CONF" >"$LAB_DIR/public.conf"
+"${run_as[@]}" "$MTASTS" --config "$LAB_DIR/public.conf" --json check --state "$state" good.check.example \
+  >"$LAB_DIR/check.json" 2>"$LAB_DIR/check.err"
+check 'private addresses: exit code' 2 $?
+read_findings
+check 'private addresses' 'host.private-address=error mx.private-address=error' "${found_of[good.check.example]}"
+
+# Who answers no question is no fault of the domain.
+check 'a dead resolver: exit code' 3 "$(run_check --resolver "$DROP" good.check.example record-case.check.example)"
+read_findings
+check 'a dead resolver' 'check.resolver=unknown' "${found_of[good.check.example]}"
+check 'a dead resolver, another domain' 'check.resolver=unknown' "${found_of[record-case.check.example]}"
+
+# Memory: the policy changes under one id, and is put back.
+policy_file=$LAB_DIR/www/mta-sts.good.check.example/.well-known/mta-sts.txt
+cp "$policy_file" "$LAB_DIR/policy.saved"
+sed -i s/1209600/1209601/ "$policy_file"
+check 'another policy under the same id' '1 warning change.id-unchanged=warning' "$(one good)"
+cp "$LAB_DIR/policy.saved" "$policy_file"
+check 'the policy is as it was' '0 ok -' "$(one good)"
