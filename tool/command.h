@@ -55,6 +55,7 @@ extern const struct mtasts_command mtasts_command_cache_export;
 extern const struct mtasts_command mtasts_command_cache_import;
 extern const struct mtasts_command mtasts_command_cache_salvage;
 extern const struct mtasts_command mtasts_command_report_show;
+extern const struct mtasts_command mtasts_command_watch;
 extern const struct mtasts_command mtasts_command_publish;
 extern const struct mtasts_command mtasts_command_publish_serve_ask;
 

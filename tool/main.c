@@ -34,6 +34,7 @@ static const struct mtasts_command *const commands[] = {
     &mtasts_command_cache_import,
     &mtasts_command_cache_salvage,
     &mtasts_command_report_show,
+    &mtasts_command_watch,
     &mtasts_command_publish,
     &mtasts_command_publish_serve_ask,
     NULL,

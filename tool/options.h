@@ -38,6 +38,8 @@ struct mtasts_options {
   bool failures, csv; /* report show */
   char *since, *until, *domain, *by, *html, *fail_over;
 
+  char *mail, *notify, *metrics; /* watch, with no_smtp, state, timeout and helo */
+
   bool from_mx, force; /* publish, with mode, max_age, mx and domain */
   char *file, *dir, *ttl, *cert, *key, *provider, *listen;
   struct mtasts_option_values tlsrpt, web;
