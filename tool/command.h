@@ -58,5 +58,6 @@ extern const struct mtasts_command mtasts_command_report_show;
 extern const struct mtasts_command mtasts_command_watch;
 extern const struct mtasts_command mtasts_command_publish;
 extern const struct mtasts_command mtasts_command_publish_serve_ask;
+extern const struct mtasts_command mtasts_command_publish_delegations;
 
 #endif

@@ -37,6 +37,7 @@ static const struct mtasts_command *const commands[] = {
     &mtasts_command_watch,
     &mtasts_command_publish,
     &mtasts_command_publish_serve_ask,
+    &mtasts_command_publish_delegations,
     NULL,
 };
 enum {

@@ -75,6 +75,8 @@ static const struct known {
     {"force", "publish", AT(force), FLAG, 0},
     {"dir", "publish serve-ask", AT(dir), TEXT, 0},
     {"listen", "publish serve-ask", AT(listen), TEXT, 0},
+    {"dir", "publish delegations", AT(dir), TEXT, 0},
+    {"provider", "publish delegations", AT(provider), TEXT, 0},
     {"no-smtp", "check", AT(no_smtp), FLAG, 0},
     {"expect", "check", AT(expect), TEXT, 0},
     {"state", "check", AT(state), TEXT, 0},

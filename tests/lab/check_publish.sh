@@ -221,3 +221,19 @@ refuse 'enforce: no DNS' 75 'no DNS server answers' --mode enforce --mx mx.good.
 check 'enforce, and all is well' '"enforce"' "$(publish --mode enforce --from-mx --domain good.example | jq .mode)"
 check 'enforce by force' '"enforce"' "$(publish --mode enforce --mx other.example --force --domain wrong-mx.example | jq .mode)"
 check 'what is published now does not count' '"enforce"' "$(publish --mode enforce --from-mx --domain expired-certificate.example | jq .mode)"
+
+# Who has delegated what.
+rm -rf "$site/live"
+for domain in delegated.example record-cname.example good.example record-servfail.example; do
+  publish --mode none --domain "$domain" --provider hoster.example >/dev/null
+done
+mkdir "$site/live/no-policy.example" "$site/live/.hidden"
+check 'delegations' 'delegated.example delegated delegated absent true,good.example absent absent absent false,record-cname.example other absent absent false,record-servfail.example (unknown|absent) absent absent false' \
+  "$(mtasts --json publish delegations --dir "$site/live" --provider Hoster.example. | jq -r '"\(.domain) \(.record) \(.host) \(.reports) \(.delegated)"' | paste -sd,)"
+check 'delegations: one lacks' 1 "$(mtasts publish delegations --dir "$site/live" --provider hoster.example >"$LAB_DIR/out"; echo $?)"
+check 'delegations: the table' 'delegated.example delegated delegated absent' "$(sed -n 's/  */ /g; s/ $//; /^delegated/p' "$LAB_DIR/out")"
+rm -rf "$site/live"/[g-r]*
+check 'delegations: none lacks' 0 "$(mtasts publish delegations --dir "$site/live" --provider hoster.example >"$LAB_DIR/out"; echo $?)"
+check_error 'delegations: no directory' 66 nowhere mtasts publish delegations --dir "$site/nowhere" --provider hoster.example
+check_error 'delegations: no zone' 64 'are needed' mtasts publish delegations --dir "$site/live"
+check_error 'delegations: a malformed zone' 65 'a..b' mtasts publish delegations --dir "$site/live" --provider a..b
