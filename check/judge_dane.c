@@ -80,12 +80,21 @@ static const char *record_line(const struct mtasts_judgement *j, const struct mt
   return mtasts_judge_text(j, "%s. IN TLSA 3 1 1 %s", name_of(j, mx), data);
 }
 
+/* The host is an alias whose target has the records, and the certificate is for the alias. The
+ * server may have chosen it by the name in SNI: a sender that uses DANE asks for the target (RFC
+ * 7672 section 8.1), and may see another. */
+static bool may_differ(const struct mtasts_seen_mx *mx,
+                       const struct mtasts_seen_mail_server *server) {
+  return server->certificate.names_host && mx->tlsa.name.data &&
+         !mtasts_span_equal_nocase(tlsa_base(mx->tlsa.name), mx->host);
+}
+
 static void judge_match(const struct mtasts_judgement *j, const struct mtasts_seen_mx *mx) {
   const struct mtasts_seen_mail_server *first = NULL;
   const char *list = "";
   for (size_t i = 0; i < mx->server_count; i++) {
     const struct mtasts_seen_mail_server *server = &mx->servers[i];
-    if (server->tls != MTASTS_TLS_DONE || !server->certificate.present ||
+    if (server->tls != MTASTS_TLS_DONE || !server->certificate.present || may_differ(mx, server) ||
         match(j, mx, server, mx->tlsa.records, mx->tlsa.count) != MTASTS_INVALID)
       continue;
     list = mtasts_judge_text(j, "%s%s%s", list, first ? ", " : "",

@@ -215,8 +215,8 @@ static bool is_used(const struct mtasts_observation *seen, struct mtasts_span pa
 static void say_unused(const struct mtasts_judgement *j) {
   struct mtasts_span pattern;
   size_t said = 0;
-  if (!mtasts_judge_is_active(j) || j->seen->mx_count == 0 ||
-      !mtasts_judge_answered(&j->seen->mx_answer) || mtasts_judge_bogus(&j->seen->mx_answer))
+  if (!mtasts_judge_is_active(j) || !mtasts_judge_answered(&j->seen->mx_answer) ||
+      mtasts_judge_bogus(&j->seen->mx_answer))
     return;
   for (size_t cursor = 0;
        said < UNUSED_MAX && mtasts_names_next(&j->policy->mx, &cursor, &pattern);) {

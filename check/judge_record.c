@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "judge_private.h"
-#include "record.h"
+#include "record_fields.h"
 #include "span.h"
 
 enum {
@@ -49,8 +49,7 @@ static void add(const struct mtasts_judgement *j, enum mtasts_found found,
 static void say_absent(const struct mtasts_judgement *j) {
   add(j, MTASTS_FOUND_RECORD_ABSENT, MTASTS_SEVERITY_INFO,
       "There is no MTA-STS record: the domain does not use MTA-STS.",
-      mtasts_judge_text(j,
-                        "To begin, serve a policy with \"mode: testing\" at %s, then publish\n%s",
+      mtasts_judge_text(j, "Serve a policy with \"mode: testing\" at %s to begin, then publish\n%s",
                         j->url, mtasts_judge_record_line(j)));
 }
 
@@ -139,11 +138,12 @@ static void judge_texts(struct mtasts_judgement *j) {
     judge_one(j, one);
   } else if (odd.data) {
     j->record = MTASTS_JUDGED_VERSION;
-    say_version(j, odd);
   } else {
     j->record = MTASTS_JUDGED_ABSENT;
     say_absent(j);
   }
+  if (odd.data)
+    say_version(j, odd);
   if (found > 0 && txt->answer.ttl > TTL_LONG)
     add(j, MTASTS_FOUND_RECORD_TTL_LONG, MTASTS_SEVERITY_WARNING,
         mtasts_judge_text(j, "The record's TTL is %u s: senders see a new policy as late as that.",

@@ -82,6 +82,8 @@ static void judge_starttls(const struct visit *visit) {
     add(visit, MTASTS_FOUND_SMTP_STARTTLS_MISSING, severity, "EHLO does not offer STARTTLS.",
         "Switch TLS on in the mail server (Postfix: smtpd_tls_security_level = may, with a "
         "certificate). If it is on, see whether a firewall in between strips STARTTLS.");
+  else if (server->starttls_reply == 0 && server->tls == MTASTS_TLS_FAILED)
+    judge_tls(visit); /* closed in place of a reply: nothing was refused */
   else if (server->starttls_reply != 220)
     add(visit, MTASTS_FOUND_SMTP_STARTTLS_REFUSED, severity,
         mtasts_judge_text(j, "STARTTLS is offered, but refused%s.", detail_of(visit)),

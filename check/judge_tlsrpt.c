@@ -66,7 +66,8 @@ static void judge_items(const struct mtasts_judgement *j,
 /* Why no report gets there; NULL: it may. */
 static const char *find_obstacle(const struct mtasts_judgement *j,
                                  const struct mtasts_seen_rua *rua) {
-  bool no_address = mtasts_judge_no_address(&rua->addresses);
+  bool no_address = mtasts_judge_no_address(&rua->addresses) ||
+                    (rua->mx.asked && rua->mx.outcome == MTASTS_DNS_NXDOMAIN);
   const char *host = mtasts_judge_shown(j, rua->host);
   if (rua->https) {
     if (no_address)
@@ -94,8 +95,25 @@ static void judge_targets(const struct mtasts_judgement *j) {
   }
 }
 
+/* A record that looks as if it were one is said also beside one that is. */
+static void judge_versions(const struct mtasts_judgement *j) {
+  struct mtasts_tlsrpt_record record;
+  for (size_t i = 0; i < j->seen->tlsrpt.count; i++) {
+    mtasts_tlsrpt_record_parse(&j->seen->tlsrpt.texts[i], 1, &record);
+    if (record.state != MTASTS_TLSRPT_VERSION)
+      continue;
+    add(j, MTASTS_FOUND_TLSRPT_VERSION,
+        mtasts_judge_text(j,
+                          "The TXT record '%s' does not begin with \"v=TLSRPTv1;\", so senders "
+                          "ignore it.",
+                          mtasts_judge_shown(j, record.text)),
+        mtasts_judge_text(j, "Publish it in this form:\n%s", record_line(j)));
+  }
+}
+
 static void judge_record(const struct mtasts_judgement *j) {
   struct mtasts_tlsrpt_record record;
+  judge_versions(j);
   mtasts_tlsrpt_record_parse(j->seen->tlsrpt.texts, j->seen->tlsrpt.count, &record);
   const char *text = mtasts_judge_shown(j, record.text);
   switch (record.state) {
@@ -103,12 +121,6 @@ static void judge_record(const struct mtasts_judgement *j) {
     say_absent(j);
     return;
   case MTASTS_TLSRPT_VERSION:
-    add(j, MTASTS_FOUND_TLSRPT_VERSION,
-        mtasts_judge_text(j,
-                          "The TXT record '%s' does not begin with \"v=TLSRPTv1;\", so senders "
-                          "ignore it.",
-                          text),
-        mtasts_judge_text(j, "Publish it in this form:\n%s", record_line(j)));
     return;
   case MTASTS_TLSRPT_MULTIPLE:
     add(j, MTASTS_FOUND_TLSRPT_MULTIPLE,

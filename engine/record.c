@@ -1,4 +1,4 @@
-#include "record.h"
+#include "record_fields.h"
 
 #include "span.h"
 

@@ -125,10 +125,14 @@ static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
   if (answer->outcome == MTASTS_DNS_ANSWER)
     read_hosts(target, &answer->message);
   /* RFC 5321 section 5.1: without MX records the domain itself is its host. */
-  if (answer->outcome == MTASTS_DNS_NODATA)
+  if (answer->outcome == MTASTS_DNS_NODATA) {
     mtasts_observed_addresses_ask(&target->addresses);
-  else
-    end_lookup(target);
+    return;
+  }
+  /* A name that does not exist has no address either (RFC 8020). */
+  if (answer->outcome == MTASTS_DNS_NXDOMAIN)
+    target->seen.addresses.a = target->seen.addresses.aaaa = target->seen.mx;
+  end_lookup(target);
 }
 
 static void start_lookup(struct mtasts_place *place) {

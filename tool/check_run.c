@@ -74,20 +74,23 @@ static void judge(const struct mtasts_observation *seen, const struct mtasts_dom
                   const struct mtasts_judge_options *options, const struct memories *memories,
                   struct mtasts_findings *findings) {
   struct mtasts_memory memory = {.id_count = 0};
-  if (memories->fd < 0) {
+  if (memories->fd < 0 || seen->resolver_dead) {
     mtasts_judge(seen, options, NULL, findings);
-    say_state(findings, memories, domain, "read", memories->error);
+    if (!seen->resolver_dead)
+      say_state(findings, memories, domain, "read", memories->error);
     return;
   }
   mtasts_memory_lock(memories->fd);
   enum mtasts_status loaded = mtasts_memory_load(memories->fd, domain, &memory);
   int error = errno;
   mtasts_judge(seen, options, &memory, findings);
-  if (loaded != MTASTS_OK && loaded != MTASTS_ABSENT)
+  bool usable = loaded == MTASTS_OK || loaded == MTASTS_ABSENT;
+  if (!usable)
     say_state(findings, memories, domain, "read", error);
-  /* A domain without a policy leaves no file. */
+  /* A domain without a policy leaves no file. One that could not be read may be whole: it stays. */
   bool nothing = !memory.has_last && loaded == MTASTS_ABSENT;
-  if (!nothing && mtasts_memory_save(memories->fd, domain, &memory) != MTASTS_OK)
+  if (!nothing && (usable || loaded == MTASTS_CORRUPT) &&
+      mtasts_memory_save(memories->fd, domain, &memory) != MTASTS_OK && usable)
     say_state(findings, memories, domain, "written", errno);
   mtasts_memory_unlock(memories->fd);
 }

@@ -159,6 +159,16 @@ static int run(const struct mtasts_command *command, struct mtasts_options *opti
   return code;
 }
 
+/* An option before the command is wrong, so the command has not been found. */
+static int wrong_option(int argc, char **argv) {
+  for (int i = 0; i < argc; i++) {
+    const struct mtasts_command *command = find(argv[i]);
+    if (command && command->monitors)
+      return mtasts_check_unusable(wants_json(argc, argv));
+  }
+  return MTASTS_EXIT_USAGE;
+}
+
 static int dispatch(struct mtasts_options *options, int argc, char **argv) {
   char name[NAME_MAX_BYTES] = "";
   int at = 0;
@@ -166,7 +176,7 @@ static int dispatch(struct mtasts_options *options, int argc, char **argv) {
   for (int words = 0; words < 2; words++) {
     int used = mtasts_options_read(options, "", argc - at, argv + at);
     if (used < 0)
-      return MTASTS_EXIT_USAGE;
+      return wrong_option(argc, argv);
     at += used;
     if (options->version)
       return printf("mtasts %s\n", MTASTS_VERSION), MTASTS_EXIT_OK;

@@ -48,6 +48,8 @@ check 'the mail' $'From: mtasts@example.com\nTo: postmaster@example.com\nSubject
 check 'the command' '"appeared"' "$(jq 'select(.id == "host.cert-expired") | .change' "$LAB_DIR/watch-lines")"
 check 'for Prometheus' 1 "$(grep -c 'mtasts_watch_finding{domain="expired-certificate.example",id="host.cert-expired",severity="error",subject="mta-sts.expired-certificate.example"} 1' "$LAB_DIR/watch.prom")"
 check 'each measure has its type' '' "$(awk '$1 == "#" { type[$3] = 1; next } { sub(/[{ ].*/, ""); if (!($0 in type)) print }' "$LAB_DIR/watch.prom")"
+check 'what our dashboard and alerts name is there' '' "$(comm -13 <(grep -o '^mtasts_[a-z_]*' "$LAB_DIR/watch.prom" | sort -u) \
+  <(grep -oh 'mtasts_watch_[a-z_]*' contrib/prometheus/*.yml contrib/grafana/*.json | sort -u))"
 rm "$LAB_DIR/watch-mail" "$LAB_DIR/watch-lines" "$LAB_DIR/watch.prom"
 check 'nothing is new: exit code' 0 "$(watch "$LAB_CA" "${tell[@]}")"
 check 'nothing is told, but for Prometheus' 'watch.prom' "$(cd "$LAB_DIR" && ls watch-mail watch-lines watch.prom 2>/dev/null)"

@@ -17,7 +17,8 @@ declare -A MAIL=([tls]=198.51.100.1 [plain]=198.51.100.2 [refuses-454]=198.51.10
   [slow]=198.51.100.31 [busy-421]=198.51.100.32 [blocked-554]=198.51.100.33 [greylists]=198.51.100.34
   [multi-line]=198.51.100.35 [silent]=198.51.100.36 [closes]=198.51.100.37 [web]=198.51.100.38
   [endless]=198.51.100.39 [old-tls]=198.51.100.40 [future-tls]=198.51.100.41 [injects]=198.51.100.42
-  [hangs-up]=198.51.100.43)
+  [hangs-up]=198.51.100.43
+  [real-postfix]=198.51.100.51 [real-postscreen]=198.51.100.52 [real-exim]=198.51.100.53) # receivers.sh
 NO_ROUTE=2001:db8::25 # an address of a family to which the lab has no route
 
 # What the lab raises, in this order, and what a script that runs in it may start, in the order of their ends.
@@ -29,7 +30,7 @@ serve_mail() {
   local behaviour receivers=()
   for behaviour in "${!MAIL[@]}"; do
     case $behaviour in
-      down | this) ;;
+      down | this | real-*) ;;
       second) receivers+=("${MAIL[second]}=tls") ;; # MTAs take hosts at one address for one
       *) receivers+=("${MAIL[$behaviour]}=$behaviour") ;;
     esac

@@ -537,6 +537,8 @@ fi
 . "$here/report.sh"
 # shellcheck source=/dev/null
 . "$here/publish.sh"
+# shellcheck source=/dev/null
+. "$here/check.sh"
 
 if [ "$(id -u)" = 0 ]; then # who may do anything: be somebody else
   cp "$MTASTS" mtasts

@@ -308,6 +308,8 @@ static void fixture_mx(struct fixture *f, const struct fixture_line *line) {
       mx->addresses.aaaa = fixture_answer(f, value);
     else if (strcmp(key, "tlsa") == 0)
       mx->tlsa.answer = fixture_answer(f, value);
+    else if (strcmp(key, "base") == 0)
+      mx->tlsa.name = mtasts_arena_printf(&f->arena, "_25._tcp.%s", value);
     else if (strcmp(key, "record") == 0)
       fixture_tlsa(f, mx, value);
     else

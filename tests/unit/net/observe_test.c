@@ -242,6 +242,7 @@ static void check_targets(const struct mtasts_observation *o) {
   CU_ASSERT(!rua[4].has_mx && rua[4].addresses.count == 1);
   CU_ASSERT(!rua[5].host.data && is(rua[5].uri, "ftp://whole.example"));
   CU_ASSERT(rua[6].mx.outcome == MTASTS_DNS_NXDOMAIN && rua[6].addresses.count == 0);
+  CU_ASSERT(rua[6].addresses.a.asked && rua[6].addresses.a.outcome == MTASTS_DNS_NXDOMAIN);
 }
 
 static void whole(void) {

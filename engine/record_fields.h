@@ -1,9 +1,9 @@
 /*
- * record.h: which TXT records at `_mta-sts.` are meant for MTA-STS, and the fields of one (RFC 8461
- * section 3.1). mtasts_record_parse says what they come to. Pure.
+ * record_fields.h: which TXT records at `_mta-sts.` are meant for MTA-STS, and the fields of one
+ * (RFC 8461 section 3.1). mtasts_record_parse says what they come to. Pure.
  */
-#ifndef MTASTS_ENGINE_RECORD_H
-#define MTASTS_ENGINE_RECORD_H
+#ifndef MTASTS_RECORD_FIELDS_H
+#define MTASTS_RECORD_FIELDS_H
 
 #include "mtasts.h"
 
