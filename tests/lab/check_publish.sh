@@ -67,6 +67,7 @@ printf '%s\n' '{' ' admin off' ' auto_https disable_redirects' " storage file_sy
 cat >"$site/lighttpd" <<END
 server.document-root = "$site/own"
 server.port = 443
+server.stat-cache-engine = "disable"
 server.modules = ( "mod_openssl", "mod_access", "mod_alias" )
 ssl.engine = "enable"
 ssl.pemfile = "$site/certs/mta-sts.one.example.crt"
@@ -237,3 +238,38 @@ check 'delegations: none lacks' 0 "$(mtasts publish delegations --dir "$site/liv
 check_error 'delegations: no directory' 66 nowhere mtasts publish delegations --dir "$site/nowhere" --provider hoster.example
 check_error 'delegations: no zone' 64 'are needed' mtasts publish delegations --dir "$site/live"
 check_error 'delegations: a malformed zone' 65 'a..b' mtasts publish delegations --dir "$site/live" --provider a..b
+
+# What is published, in each server, by the eyes of `mtasts check`; then what goes wrong with it.
+rm -rf "$site/live"
+publish --mode enforce --from-mx --domain good.example --cert "$LAB_DIR/certs/{host}.crt" --key "$LAB_DIR/certs/{host}.key" >/dev/null
+served=$site/live/good.example/www/.well-known/mta-sts.txt
+faults() { # the errors of good.example, and warnings about policy host and policy
+  "$MTASTS" --config "$LAB_CONF" --cache "$cache" --json check --state "$site/state" good.example | jq -r '.findings[] |
+    select(.severity == "error" or (.severity == "warning" and (.id | test("^(host|http|policy|mx)")))) | .id' | sort -u | paste -sd' '
+}
+check 'before: as the lab serves it' '' "$(faults)"
+stop nginx && stop rogue
+for server in nginx apache caddy lighttpd; do
+  sed "s|$tree/|$site/live/|; s|$site/certs/mta-sts.one.example|$LAB_DIR/certs/mta-sts.good.example|" "$site/$server" >"$site/$server-live"
+  mv "$site/$server-live" "$site/$server"
+  [ "$server$users" != apache1 ] || continue
+  run_site "$server" >>"$site/log" 2>&1 &
+  pid=$!
+  for ((i = 0; i < 200; i++)); do
+    ! (: >/dev/tcp/$WEB/443) 2>/dev/null || break
+    sleep 0.05
+  done
+  check "$server: check finds nothing" '' "$(faults)"
+  sed -i 's/^mx: .*/mx: mx.elsewhere.example\r/' "$served"
+  check "$server: another MX" 'change.id-unchanged mx.not-in-policy|mx.not-in-policy' "$(faults)"
+  sed -i 's/^mode: .*/mode: enforced/' "$served"
+  check "$server: no such mode" 'policy.mode' "$(faults)"
+  mv "$served" "$served.away"
+  check "$server: no file" 'http.status' "$(faults)"
+  rm "$served.away"
+  publish --mode enforce --from-mx --domain good.example --cert "$LAB_DIR/certs/{host}.crt" --key "$LAB_DIR/certs/{host}.key" >/dev/null
+  check "$server: published again" '' "$(faults | tr ' ' '\n' | grep -v '^change')"
+  kill "$pid" && wait "$pid" 2>/dev/null
+done
+check 'nothing listens' 'host.unreachable' "$(faults)"
+start nginx && start rogue
