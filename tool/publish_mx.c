@@ -26,6 +26,7 @@ struct asked {
   size_t item;      /* its place in the list */
   unsigned waiting; /* for answers about addresses */
   bool has_address;
+  char failure[MTASTS_DETAIL_MAX + 1]; /* of one of these look-ups; "" if none failed */
   bool used;
 };
 
@@ -73,16 +74,16 @@ static void on_address(void *context, const struct mtasts_dns_answer *answer) {
   struct asked *asked = context;
   asked->waiting--;
   asked->has_address |= answer->outcome == MTASTS_DNS_ANSWER;
-  if (answer->outcome == MTASTS_DNS_FAILED && !asked->has_address) {
-    fail(asked->search, asked->item, MTASTS_EXIT_LATER, answer->detail);
-    return;
-  }
+  if (answer->outcome == MTASTS_DNS_FAILED)
+    snprintf(asked->failure, sizeof asked->failure, "%s", answer->detail);
   if (asked->waiting > 0)
     return;
   if (asked->has_address) {
     fprintf(asked->search->found, "%zu %s\n", asked->item,
             asked->search->list->items[asked->item].domain.name);
     finish(asked);
+  } else if (*asked->failure) {
+    fail(asked->search, asked->item, MTASTS_EXIT_LATER, asked->failure);
   } else {
     fail(asked->search, asked->item, MTASTS_EXIT_DATA,
          "takes no mail: it has neither an MX record nor an address");
