@@ -59,7 +59,7 @@ const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS] = {
         {"store_failures", "mtasts_cache_failures_total",
          "Reads or writes of the cache that failed. A full cache is not a failure."},
     [MTASTS_COUNT_CACHE_DAMAGES] = {"cache_damages", "mtasts_cache_damages_total",
-                                    "Starts with a damaged cache; the readable entries were kept."},
+                                    "Salvages of a damaged cache that have begun."},
     [MTASTS_COUNT_IN_FLIGHT] = {"in_flight", "mtasts_lookups_in_flight",
                                 "Look-ups that are running.", .gauge = true},
     [MTASTS_COUNT_WAITING] = {"waiting", "mtasts_lookups_waiting", "Look-ups that are queued.",
