@@ -159,31 +159,39 @@ static int read_lines(const struct mtasts_options *options, struct mtasts_publis
   return code;
 }
 
+/* For sorting by domain, then by line. */
+struct place {
+  const struct mtasts_publish_item *item;
+};
+
 static int compare(const void *a, const void *b) {
-  const struct mtasts_publish_item *const *x = a;
-  const struct mtasts_publish_item *const *y = b;
-  int order = mtasts_domain_compare(&(*x)->domain, &(*y)->domain);
-  return order != 0 ? order : ((*x)->line > (*y)->line) - ((*x)->line < (*y)->line);
+  const struct mtasts_publish_item *x = ((const struct place *)a)->item;
+  const struct mtasts_publish_item *y = ((const struct place *)b)->item;
+  int order = mtasts_domain_compare(&x->domain, &y->domain);
+  return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
 }
 
 /* A domain that is there twice would be written twice, and the last one would win. */
 static int find_repeats(const struct mtasts_options *options,
                         const struct mtasts_publish_list *list) {
   int code = MTASTS_EXIT_OK;
-  const struct mtasts_publish_item **sorted = calloc(list->count + 1, sizeof *sorted);
-  if (!sorted)
+  struct place *places = calloc(list->count + 1, sizeof *places);
+  if (!places)
     return no_memory();
   for (size_t i = 0; i < list->count; i++)
-    sorted[i] = &list->items[i];
-  qsort(sorted, list->count, sizeof *sorted, compare);
-  for (size_t i = 1; i < list->count && code == MTASTS_EXIT_OK; i++)
-    if (mtasts_domain_compare(&sorted[i - 1]->domain, &sorted[i]->domain) == 0) {
-      mtasts_print_error(mtasts_input_name(options->file),
-                         "line %lu: %s: this domain is in line %lu already", sorted[i]->line,
-                         sorted[i]->domain.name, sorted[i - 1]->line);
-      code = MTASTS_EXIT_DATA;
-    }
-  free(sorted);
+    places[i].item = &list->items[i];
+  qsort(places, list->count, sizeof *places, compare);
+  for (size_t i = 1; i < list->count && code == MTASTS_EXIT_OK; i++) {
+    const struct mtasts_publish_item *first = places[i - 1].item;
+    const struct mtasts_publish_item *second = places[i].item;
+    if (mtasts_domain_compare(&first->domain, &second->domain) != 0)
+      continue;
+    mtasts_print_error(mtasts_input_name(options->file),
+                       "line %lu: %s: this domain is in line %lu already", second->line,
+                       second->domain.name, first->line);
+    code = MTASTS_EXIT_DATA;
+  }
+  free(places);
   return code;
 }
 
