@@ -130,7 +130,7 @@ ask_site() { # SERVER: a line for each answer that is not right; `done` at the e
     [[ $got == 40[034]\ * ]] || echo "$path: $got"
   done
   kill $! && wait $! 2>/dev/null
-  echo done
+  echo 'done'
 }
 export -f ask_site run_site get
 export site tree
@@ -146,7 +146,7 @@ for server in nginx apache caddy lighttpd lighttpd-bare; do
   else
     check_site "$server" >"$LAB_DIR/out" 2>&1
     check "$server: its own checker" 0 $?
-    [ $failed = 0 ] || cat "$LAB_DIR/out"
+    [ "$failed" = 0 ] || cat "$LAB_DIR/out"
     check "$server: what it serves" 'done' \
       "$(unshare -n bash -c "domains=(${domains[*]}); ask_site $server")"
   fi
@@ -167,8 +167,9 @@ on_demand() {
     ! (: >/dev/tcp/127.0.0.1/443 && : >/dev/tcp/127.0.0.1/8464) 2>/dev/null || break
     sleep 0.05
   done
-  echo "$(ask mta-sts.one.example MTA-STS.Two.Example. one.example mta-sts.other.example mta-sts. mta-sts.. '' \
-    mta-sts.../one.example mta-sts.one.example/www mta-sts.one.example:443 '[mta-sts.one.example]')"
+  ask mta-sts.one.example MTA-STS.Two.Example. one.example mta-sts.other.example mta-sts. mta-sts.. '' \
+    mta-sts.../one.example mta-sts.one.example/www mta-sts.one.example:443 '[mta-sts.one.example]'
+  echo
   curl -s -o /dev/null -w '%{http_code} %{content_type}\n' http://127.0.0.1:8464/
   get_any() { curl -sk --max-time 10 --resolve "$1:443:127.0.0.1" -H "Host: $2" -o "$site/body" -w '%{http_code} %{content_type}' "https://$1$3"; }
   get_any mta-sts.one.example mta-sts.one.example /.well-known/mta-sts.txt
@@ -256,7 +257,7 @@ for server in nginx apache caddy lighttpd; do
   run_site "$server" >>"$site/log" 2>&1 &
   pid=$!
   for ((i = 0; i < 200; i++)); do
-    ! (: >/dev/tcp/$WEB/443) 2>/dev/null || break
+    ! (: >"/dev/tcp/$WEB/443") 2>/dev/null || break
     sleep 0.05
   done
   check "$server: check finds nothing" '' "$(faults)"

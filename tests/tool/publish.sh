@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # read by tests/tool/run.sh, whose t, is, has, one and dir it uses
+# shellcheck shell=bash disable=SC2154,SC2012,SC2011,SC2034,SC2046 # read by tests/tool/run.sh, whose t, is, has, one and dir it uses
 # mtasts publish: the options, what is refused, the files, their modes, and when the id changes. The web servers
 # themselves are in the lab's part `publish`.
 
@@ -6,7 +6,7 @@ mkdir "$dir/publish" && cd "$dir/publish" || exit 74
 P=(publish --domain example.com --mode testing --dir tree)
 txt=tree/example.com/www/.well-known/mta-sts.txt
 tree() { find tree -mindepth 1 -printf '%y%m %P\n' | sort -k2; }
-published_id() { sed -n 's/.*v=STSv1; id=\([0-9A-Za-z]*\);.*/\1/p' "tree/${1:-example.com}/dns.zone"; }
+published_id() { sed -n 's/.*v=STSv1; id=\([0-9A-Za-z]*\);.*/\1/p' tree/example.com/dns.zone; }
 p() { "$MTASTS" "${P[@]}" "$@"; }
 # nothing WHAT CODE WORD ARGUMENT…: refused with one line, and nothing is written
 nothing() {
@@ -65,8 +65,9 @@ is 'none is too long' '' "$(grep -o '"[^"]*"' tree/example.com/dns.zone | awk 'l
 is 'DIR is absolute in what it writes' "$PWD/tree/example.com/www" "$(sed -n 's/.*root \(.*\);/\1/p' tree/example.com/nginx.conf)"
 is 'the certificate' /etc/letsencrypt/live/mta-sts.example.com/fullchain.pem "$(sed -n 's/.*ssl_certificate \(.*\);/\1/p' tree/example.com/nginx.conf)"
 is 'Caddy has its own' 0 "$(grep -c '^.tls' tree/example.com/Caddyfile)"
-p --mx mx.example.com --cert c/{host}/{host}.pem --key /k.pem >out
+p --mx mx.example.com --cert 'c/{host}/{host}.pem' --key /k.pem >out
 is 'a given one' "	tls $PWD/c/mta-sts.example.com/mta-sts.example.com.pem /k.pem" "$(grep tls tree/example.com/Caddyfile)"
+# shellcheck disable=SC2016 # they are not to be expanded
 for path in 'a b' $'a\tb' $'a\nb' 'a"b' "a'b" 'a`b' 'a{b' 'a}b' '{host}' 'a$b' 'a;b' 'a\b' 'a*b' $'a\u00a0b' $'a\xffb'; do
   nothing "a path: $path" 65 'the path may have' publish --domain example.com --mode none --dir "tree/$path"
   [ "$path" = '{host}' ] || nothing "a path of --cert: $path" 65 'the path may have' "${P[@]}" --mx a.example --cert "$path" --key k
