@@ -147,8 +147,8 @@ static int run_read(const struct mtasts_command *command, struct mtasts_options 
 /* Is there a command of these two words? The first may be a command as well: "publish". */
 static bool goes_on(const char *name, const char *word) {
   char both[NAME_MAX_BYTES];
-  snprintf(both, sizeof both, "%s %s", name, word);
-  return find(both) != NULL;
+  int len = snprintf(both, sizeof both, "%s %s", name, word);
+  return len < (int)sizeof both && find(both) != NULL;
 }
 
 static int run(const struct mtasts_command *command, struct mtasts_options *options, int argc,
