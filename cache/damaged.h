@@ -4,9 +4,8 @@
 #ifndef MTASTS_CACHE_DAMAGED_H
 #define MTASTS_CACHE_DAMAGED_H
 
+#include "files.h"
 #include "mtasts.h"
-
-#define MTASTS_FILE_DAMAGED "data.mdb.damaged"
 
 enum {
   MTASTS_DAMAGED_MAX = 3, /* older files that are kept beside the newest */

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "damaged.h"
-
 static bool is_there(int directory, const char *name) {
   struct stat found;
   return mtasts_files_find(directory, name, &found) == 0;

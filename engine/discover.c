@@ -370,9 +370,12 @@ static int64_t fetch_wait(const struct mtasts_discover_settings *settings,
  * count as one failure. RFC 8461 section 3.3 does not cover them. */
 static void fail_unresolved(struct mtasts_discovery *d, enum mtasts_error error,
                             struct mtasts_span detail, int64_t now) {
+  int64_t again = now + MTASTS_UNRESOLVED_RETRY;
   if (d->entry.record == MTASTS_RECORD_VALID)
     fail_once(&d->entry, error, detail);
-  d->entry.retry_at = now + MTASTS_UNRESOLVED_RETRY;
+  if (!d->entry.unresolved && d->entry.retry_at > again)
+    return; /* a fetch under this id failed before, and its wait is not over */
+  d->entry.retry_at = again;
   d->entry.unresolved = true;
 }
 

@@ -76,9 +76,12 @@ static void free_event(struct event *event) {
 }
 
 static void fetch_free(struct mtasts_fetch *fetch) {
+  struct attempt *next;
   LIST_REMOVE(fetch, link);
-  while (!LIST_EMPTY(&fetch->attempts))
-    attempt_free(LIST_FIRST(&fetch->attempts));
+  for (struct attempt *attempt = LIST_FIRST(&fetch->attempts); attempt; attempt = next) {
+    next = LIST_NEXT(attempt, link);
+    attempt_free(attempt);
+  }
   mtasts_connector_free(fetch->connector);
   free_event(fetch->welcome);
   free_event(fetch->unsecured);

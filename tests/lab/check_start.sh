@@ -100,4 +100,6 @@ head -c 20000 /dev/urandom >"$cache/data.mdb"
 touch -d '+2 hours' "$cache/data.mdb"
 start_again
 check 'damaged, and the clock behind: it is said' yes "$(logs 'clock=behind')"
-kill_it
+kill $start_daemon
+wait $start_daemon
+check 'it ends then, too' 0 $?
