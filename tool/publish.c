@@ -260,6 +260,8 @@ static int write_all(struct publish *publish) {
   int code = mtasts_publish_directory(publish->settings.directory, &publish->directory);
   for (size_t i = 0; i < publish->list.count && code == MTASTS_EXIT_OK; i++)
     code = write_domain(publish, &publish->list.items[i]);
+  if (publish->directory >= 0)
+    syncfs(publish->directory); /* the names; if it fails, they are still right */
   return code;
 }
 

@@ -245,7 +245,7 @@ static int write_temporary(int directory, const char *name, struct mtasts_span t
       error = put == 0 ? EIO : errno;
     }
   }
-  if (error == 0 && (fchmod(fd, FILE_MODE) != 0 || fsync(fd) != 0))
+  if (error == 0 && fchmod(fd, FILE_MODE) != 0)
     error = errno;
   if (close(fd) != 0 && error == 0)
     error = errno;
@@ -263,10 +263,11 @@ static void remove_temporaries(const struct mtasts_publish_tree *tree) {
     unlinkat(directory_of(tree, i), temporary_of(i).name, 0);
 }
 
-/* Sets *at to the file that failed; 0 or an errno. */
+/* Sets *at to the file that failed, or behind the last; 0 or an errno. */
 static int write_all(const struct mtasts_publish_tree *tree,
                      const struct mtasts_span texts[MTASTS_PUBLISH_FILES], const bool kept[],
                      size_t *at) {
+  bool written = false;
   for (*at = 0; *at < MTASTS_PUBLISH_FILES; (*at)++) {
     if (kept[*at])
       continue;
@@ -275,8 +276,10 @@ static int write_all(const struct mtasts_publish_tree *tree,
                     : write_temporary(directory_of(tree, *at), temporary_of(*at).name, texts[*at]);
     if (error != 0)
       return error;
+    written = true;
   }
-  return 0;
+  /* One call for all files: it takes as long as for one of them. */
+  return written && syncfs(tree->top) != 0 ? errno : 0;
 }
 
 static int rename_all(const struct mtasts_publish_tree *tree, const bool kept[], size_t *at) {
@@ -287,7 +290,6 @@ static int rename_all(const struct mtasts_publish_tree *tree, const bool kept[],
     if (*at == MTASTS_PUBLISH_POLICY && !kept[*at])
       fsync(directory);
   }
-  fsync(tree->top);
   return 0;
 }
 
@@ -302,9 +304,10 @@ int mtasts_publish_tree_write(const struct mtasts_publish_tree *tree,
   int error = write_all(tree, texts, kept, &at);
   if (error != 0) {
     remove_temporaries(tree);
-    return complain(tree->path,
-                    at == MTASTS_PUBLISH_POLICY ? "www/.well-known/mta-sts.txt" : name_of[at],
-                    error);
+    const char *name = at == MTASTS_PUBLISH_POLICY ? "www/.well-known/mta-sts.txt"
+                       : at < MTASTS_PUBLISH_FILES ? name_of[at]
+                                                   : "";
+    return complain(tree->path, name, error);
   }
   error = rename_all(tree, kept, &at);
   if (error != 0)

@@ -2,9 +2,9 @@
  * publish_tree.h: the directory of one published domain: what is there, and new files in its place.
  *
  * Files are replaced all together: each is written whole under a temporary name, then all are on
- * the disk, then they get their names, the policy first. A symbolic link, of a file or of a
- * directory, is replaced and never written through. Directories get mode 0755 and files 0644,
- * whatever the umask.
+ * the disk, then they get their names, the policy first. The caller syncs the names at its end. A
+ * symbolic link, of a file or of a directory, is replaced and never written through. Directories
+ * get mode 0755 and files 0644, whatever the umask.
  *
  * If a call is interrupted between the names, the next one finds the temporary files: then the
  * record that was published may be older than the policy, and the policy needs a new id.
