@@ -1,7 +1,7 @@
 # Tests. tests/unit/<module>/x_test.c and tests/fuzz/<module>/x_fuzz.c are linked with
 # their module and the modules that it uses; tests/bench and tests/scenarios with those that they name.
 
-test_modules := engine cache common report check net daemon plugin milter tool
+test_modules := engine cache common report check publish net daemon plugin milter tool
 unit_SRC := $(foreach m,$(test_modules),$(wildcard tests/unit/$(m)/*_test.c))
 fuzz_SRC := $(foreach m,$(test_modules),$(wildcard tests/fuzz/$(m)/*_fuzz.c))
 UNITS    := $(unit_SRC:%.c=$(O)/%)
