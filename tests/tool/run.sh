@@ -535,6 +535,7 @@ fi
 
 # shellcheck source=/dev/null
 . "$here/report.sh"
+# shellcheck source=/dev/null
 . "$here/report_send.sh"
 # shellcheck source=/dev/null
 . "$here/check.sh"
