@@ -12,6 +12,7 @@
 #include "environment.h"
 #include "files.h"
 #include "format.h"
+#include "salvage_mark.h"
 
 #define DATED MTASTS_FILE_DAMAGED "-"
 
@@ -41,33 +42,34 @@ static size_t find_oldest(int directory, char oldest[NAME_SIZE]) {
   return count;
 }
 
-/* This only helps a postmaster. If it fails, the newest file replaces the older one. */
-static void date_older(int directory) {
+/* Appends a time to the name of a file, and removes the oldest of such files. */
+static int rename_dated(int directory, const char *from, const struct timespec *when) {
   char name[NAME_SIZE];
-  struct stat found;
   struct tm utc;
-  if (mtasts_files_find(directory, MTASTS_FILE_DAMAGED, &found) != 0 ||
-      !gmtime_r(&found.st_ctim.tv_sec, &utc) ||
+  if (!gmtime_r(&when->tv_sec, &utc) ||
       strftime(name, sizeof name, DATED "%Y%m%dT%H%M%SZ", &utc) == 0)
-    return;
-  (void)renameat2(directory, MTASTS_FILE_DAMAGED, directory, name, RENAME_NOREPLACE);
+    return EOVERFLOW;
+  int rc = renameat2(directory, from, directory, name, RENAME_NOREPLACE) == 0 ? 0 : errno;
   while (find_oldest(directory, name) > MTASTS_DAMAGED_MAX && unlinkat(directory, name, 0) == 0)
     continue;
+  return rc;
 }
 
 /* lock.mdb is removed when the new data.mdb is made (data_file.c). */
-int mtasts_aside_rename(int directory, int *file) {
+int mtasts_aside_rename(int directory) {
   struct stat found;
-  if (file)
-    *file = -1;
+  struct timespec now;
   int rc = mtasts_files_find(directory, MTASTS_FILE_DATA, &found);
   if (rc != 0)
     return rc; /* nothing is moved, so the older one keeps its name */
-  date_older(directory);
+  if (mtasts_salvage_mark_find(directory) && clock_gettime(CLOCK_REALTIME, &now) == 0 &&
+      rename_dated(directory, MTASTS_FILE_DATA, &now) == 0)
+    return fsync(directory) == 0 ? 0 : errno;
+  /* This only helps a postmaster. If it fails, the newest file replaces the older one. */
+  if (mtasts_files_find(directory, MTASTS_FILE_DAMAGED, &found) == 0)
+    (void)rename_dated(directory, MTASTS_FILE_DAMAGED, &found.st_ctim);
   if (renameat(directory, MTASTS_FILE_DATA, directory, MTASTS_FILE_DAMAGED) != 0)
     return errno;
-  if (file)
-    *file = openat(directory, MTASTS_FILE_DAMAGED, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   return fsync(directory) == 0 ? 0 : errno;
 }
 
@@ -86,21 +88,21 @@ static int rename_format(int directory, unsigned format) {
   return renameat2(directory, MTASTS_FILE_DATA, directory, name, RENAME_NOREPLACE) == 0 ? 0 : errno;
 }
 
-/* *file: the file, open to read, or -1. */
-static int rename_data(int directory, int *file, unsigned *format) {
-  *file = openat(directory, MTASTS_FILE_DATA, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  unsigned number = *file >= 0 ? mtasts_format_of(*file) : 0;
+static int rename_data(int directory, unsigned *format) {
+  int file = openat(directory, MTASTS_FILE_DATA, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  unsigned number = file >= 0 ? mtasts_format_of(file) : 0;
+  if (file >= 0)
+    close(file);
   *format = mtasts_format_known(number) ? 0 : number;
   if (*format == 0)
-    return mtasts_aside_rename(directory, NULL);
+    return mtasts_aside_rename(directory);
   int rc = rename_format(directory, *format);
   return rc == 0 && fsync(directory) != 0 ? errno : rc;
 }
 
-enum mtasts_status mtasts_cache_move_damaged(const char *directory, int *file, unsigned *format) {
+enum mtasts_status mtasts_cache_move_damaged(const char *directory, unsigned *format) {
   const struct mtasts_owner nobody = {(uid_t)-1, (gid_t)-1};
   int lock = -1;
-  int data = -1;
   unsigned unknown = 0;
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int rc = fd >= 0 ? 0 : errno;
@@ -109,11 +111,7 @@ enum mtasts_status mtasts_cache_move_damaged(const char *directory, int *file, u
   if (rc == 0 && flock(lock, LOCK_EX | LOCK_NB) != 0)
     rc = errno;
   if (rc == 0)
-    rc = rename_data(fd, &data, &unknown);
-  if (file)
-    *file = rc == 0 ? data : -1;
-  if (data >= 0 && (!file || rc != 0))
-    close(data);
+    rc = rename_data(fd, &unknown);
   if (format)
     *format = unknown;
   if (lock >= 0)

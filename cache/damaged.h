@@ -4,9 +4,8 @@
 #ifndef MTASTS_CACHE_DAMAGED_H
 #define MTASTS_CACHE_DAMAGED_H
 
+#include "files.h"
 #include "mtasts.h"
-
-#define MTASTS_FILE_DAMAGED "data.mdb.damaged"
 
 enum {
   MTASTS_DAMAGED_MAX = 3, /* older files that are kept beside the newest */
@@ -21,20 +20,22 @@ enum {
  * The next writer that opens the store makes an empty data.mdb. Readers keep the old file until
  * they reopen.
  *
+ * If data.mdb.damaged is not yet salvaged in full (salvage_mark.h), it keeps its name, since it has
+ * more domains. Then data.mdb gets a date appended.
+ *
  * A file of an unknown format is not damaged: it becomes data.mdb.format-N, and is never removed.
  * If a file of that name exists, the date is appended.
  *
- * fd: if not NULL, gets the file, open to read, or -1. The caller closes it.
  * format: if not NULL, gets the unknown format, or 0.
  *
  *   MTASTS_OK          done
  *   MTASTS_LOCKED      another process writes this cache: it may have repaired it
  *   MTASTS_PERMISSION, MTASTS_NO_FILE, MTASTS_IO
  */
-enum mtasts_status mtasts_cache_move_damaged(const char *directory, int *fd, unsigned *format);
+enum mtasts_status mtasts_cache_move_damaged(const char *directory, unsigned *format);
 
 /* The same for a caller that holds writer.lock and has the directory open. Returns 0 or an
  * errno. */
-int mtasts_aside_rename(int directory, int *fd);
+int mtasts_aside_rename(int directory);
 
 #endif

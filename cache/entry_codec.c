@@ -43,7 +43,8 @@ enum flag {
   UNRESOLVED = 2,
   LOCAL_FAULT = 4,
   MX_LOCAL_FAULT = 8,
-  FLAGS = HAS_POLICY | UNRESOLVED | LOCAL_FAULT | MX_LOCAL_FAULT,
+  MX_KEPT = 16,
+  FLAGS = HAS_POLICY | UNRESOLVED | LOCAL_FAULT | MX_LOCAL_FAULT | MX_KEPT,
 };
 
 /* Times are bounded so that adding or subtracting an interval cannot overflow. */
@@ -186,6 +187,7 @@ enum mtasts_status mtasts_entry_decode(const unsigned char *value, size_t size,
   entry->unresolved = (value[AT_FLAGS] & UNRESOLVED) != 0;
   entry->local_fault = (value[AT_FLAGS] & LOCAL_FAULT) != 0;
   entry->mx_local_fault = (value[AT_FLAGS] & MX_LOCAL_FAULT) != 0;
+  entry->mx_kept = (value[AT_FLAGS] & MX_KEPT) != 0;
   entry->policy.mode = (enum mtasts_mode)value[AT_MODE];
   entry->policy.max_age = max_age;
   entry->policy.mx = patterns;
@@ -300,7 +302,8 @@ size_t mtasts_entry_encode(const struct mtasts_entry *entry, unsigned char *out)
   out[AT_FLAGS] =
       (unsigned char)((entry->has_policy ? HAS_POLICY : 0) | (entry->unresolved ? UNRESOLVED : 0) |
                       (entry->local_fault ? LOCAL_FAULT : 0) |
-                      (entry->mx_local_fault ? MX_LOCAL_FAULT : 0));
+                      (entry->mx_local_fault ? MX_LOCAL_FAULT : 0) |
+                      (entry->mx_kept ? MX_KEPT : 0));
   out[AT_MODE] = (unsigned char)policy->mode;
   out[AT_MX_STATE] = (unsigned char)entry->mx_state;
   out[AT_DANE] = (unsigned char)entry->dane;

@@ -12,7 +12,8 @@
 #define MTASTS_FILE_DATA    "data.mdb"
 #define MTASTS_FILE_LOCK    "lock.mdb"
 #define MTASTS_FILE_WRITER  "writer.lock"
-#define MTASTS_FILE_SALVAGE "salvage"  /* exists while a salvage runs */
+#define MTASTS_FILE_SALVAGE "salvage" /* exists while a salvage runs */
+#define MTASTS_FILE_DAMAGED "data.mdb.damaged"
 #define MTASTS_FILE_NEW     "data.new" /* becomes data.mdb */
 
 enum {

@@ -43,14 +43,27 @@ int mtasts_lock_renew(int directory, const struct mtasts_owner *owner) {
   return rc;
 }
 
-/* False, too, if one of the two files cannot be read: opening it reports why. */
+/* Does another process have the lock file open, and is it done with opening it? LMDB holds a lock
+ * of byte 0 that long: exclusive while it writes the head, then shared. */
+static bool is_in_use(int lock) {
+  struct flock held = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+  return fcntl(lock, F_GETLK, &held) == 0 && held.l_type == F_RDLCK;
+}
+
+/*
+ * A file that no process has open is never behind: LMDB writes its head anew, with the number of
+ * the last commit. A process that was killed meanwhile leaves the number 0 in it. To replace that
+ * file would separate a reader that opens it now from the next writer.
+ *
+ * False, too, if one of the two files cannot be read: opening it reports why.
+ */
 static bool is_behind(int directory) {
   const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   struct mtasts_data_trees trees;
   uint64_t transaction;
   int lock = openat(directory, MTASTS_FILE_LOCK, flags);
   int data = openat(directory, MTASTS_FILE_DATA, flags);
-  bool behind = lock >= 0 && data >= 0 &&
+  bool behind = lock >= 0 && data >= 0 && is_in_use(lock) &&
                 pread(lock, &transaction, sizeof transaction, AT_TRANSACTION) ==
                     (ssize_t)sizeof transaction &&
                 mtasts_data_trees(data, &trees) == 0 && trees.transaction > transaction + 1;

@@ -24,7 +24,7 @@ int mtasts_lock_reserve(int directory);
 int mtasts_lock_renew(int directory, const struct mtasts_owner *owner);
 
 /* Call it before a writer opens its environment. Makes lock.mdb if it is missing, and a new one if
- * it is two or more commits older than data.mdb. */
+ * it is two or more commits older than data.mdb, and another process has it open. */
 int mtasts_lock_prepare(int directory, const struct mtasts_owner *owner);
 
 #endif

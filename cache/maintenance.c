@@ -1,8 +1,7 @@
 /* Maintenance of the store: removes obsolete and damaged entries, or all of them. */
-#include <unistd.h>
-
 #include "bounds.h"
 #include "data_file.h"
+#include "salvage_mark.h"
 #include "store_private.h"
 
 enum {
@@ -93,8 +92,11 @@ enum mtasts_status mtasts_store_clear(struct mtasts_store *store, uint64_t *remo
   int rc = empty(store, removed);
   if (rc != 0 && rc != MDB_MAP_FULL)
     mtasts_store_reopen_env(store);
-  if (rc == 0) /* else a salvage that is not complete would bring domains back */
-    unlinkat(store->directory_fd, MTASTS_FILE_SALVAGE, 0);
   /* If the list of freed pages finds no room, deletes entry by entry. */
-  return mtasts_env_status(rc == MDB_MAP_FULL ? delete_in_both(store, NULL, 0, removed) : rc);
+  if (rc == MDB_MAP_FULL)
+    rc = delete_in_both(store, NULL, 0, removed);
+  /* A salvage that is not complete would bring domains back. */
+  if (rc == 0 && (rc = mtasts_salvage_mark_clear(store->directory_fd)) == 0)
+    mtasts_store_set_salvaging(store, false);
+  return mtasts_env_status(rc);
 }

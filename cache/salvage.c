@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "environment.h"
+#include "error_map.h"
 #include "files.h"
 #include "format.h"
 #include "lmdb_page.h"
 #include "meta_page.h"
+#include "salvage_mark.h"
 
 enum {
   PAGE_USUAL = 4096, /* bytes, if the meta pages are not valid */
@@ -247,16 +249,6 @@ struct mtasts_salvaged mtasts_salvage(int fd, struct mtasts_store *store, int64_
   return mtasts_salvage_end(salvage);
 }
 
-static bool set_mark(int directory, bool on) {
-  const struct mtasts_owner nobody = {(uid_t)-1, (gid_t)-1};
-  int fd = -1;
-  int rc = on ? mtasts_files_open(directory, MTASTS_FILE_SALVAGE, MTASTS_MODE_DATA, &nobody, &fd)
-              : unlinkat(directory, MTASTS_FILE_SALVAGE, 0);
-  if (fd >= 0)
-    close(fd);
-  return rc == 0 && fsync(directory) == 0;
-}
-
 static int open_directory(const char *directory) {
   return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
@@ -273,47 +265,65 @@ int mtasts_salvage_open(const char *directory) {
   return fd;
 }
 
-bool mtasts_salvage_mark(const char *directory, bool on) {
-  int files = open_directory(directory);
-  bool done = files >= 0 && set_mark(files, on);
-  if (files >= 0)
-    close(files);
-  return done;
-}
-
 bool mtasts_salvage_marked(const char *directory) {
-  struct stat found;
   int files = open_directory(directory);
-  bool marked = files >= 0 && mtasts_files_find(files, MTASTS_FILE_SALVAGE, &found) == 0;
+  bool marked = files >= 0 && mtasts_salvage_mark_find(files);
   if (files >= 0)
     close(files);
   return marked;
+}
+
+int mtasts_salvage_unmark(const char *directory) {
+  int files = open_directory(directory);
+  if (files < 0)
+    return errno;
+  int rc = mtasts_salvage_mark_clear(files);
+  close(files);
+  return rc;
+}
+
+enum mtasts_status mtasts_cache_replace(const char *directory,
+                                        const struct mtasts_store_options *options,
+                                        struct mtasts_store **store, unsigned *format) {
+  bool marked = mtasts_salvage_marked(directory);
+  enum mtasts_status status = mtasts_cache_move_damaged(directory, format);
+  if (status == MTASTS_OK)
+    status = mtasts_store_open(directory, options, store);
+  if (status == MTASTS_OK && *format != 0 && !marked) {
+    /* A data.mdb.damaged that was salvaged long ago has nothing to do with this file. */
+    mtasts_salvage_unmark(directory);
+    mtasts_store_set_salvaging(*store, false);
+  }
+  return status;
+}
+
+bool mtasts_cache_recover_rest(const char *directory, struct mtasts_store *store, int64_t now,
+                               struct mtasts_salvaged *salvaged) {
+  if (!mtasts_store_salvaging(store))
+    return false;
+  int fd = mtasts_salvage_open(directory);
+  if (fd >= 0)
+    *salvaged = mtasts_salvage(fd, store, now);
+  else
+    *salvaged = (struct mtasts_salvaged){.status = mtasts_env_status(errno)};
+  if (fd >= 0)
+    close(fd);
+  /* With the mark, a later start would bring back what was removed after this salvage. */
+  if (salvaged->status == MTASTS_OK && mtasts_salvage_unmark(directory) == 0)
+    mtasts_store_set_salvaging(store, false);
+  return true;
 }
 
 enum mtasts_status mtasts_cache_recover(const char *directory,
                                         const struct mtasts_store_options *options, int64_t now,
                                         struct mtasts_store **store,
                                         struct mtasts_salvaged *salvaged) {
-  int fd = -1;
-  int files = open_directory(directory);
+  unsigned format;
   *salvaged = (struct mtasts_salvaged){.status = MTASTS_OK};
-  if (files >= 0)
-    set_mark(files, true); /* go on even if the disk is full */
-  unsigned format = 0;
-  enum mtasts_status status = mtasts_cache_move_damaged(directory, &fd, &format);
+  enum mtasts_status status = mtasts_cache_replace(directory, options, store, &format);
   if (status == MTASTS_OK)
-    status = mtasts_store_open(directory, options, store);
-  if (status == MTASTS_OK && format == 0)
-    *salvaged = mtasts_salvage(fd, *store, now);
+    mtasts_cache_recover_rest(directory, *store, now, salvaged);
   salvaged->format = format;
-  int error = errno;
-  if (files >= 0 && status == MTASTS_OK && salvaged->status == MTASTS_OK)
-    set_mark(files, false);
-  if (files >= 0)
-    close(files);
-  if (fd >= 0)
-    close(fd);
-  errno = error;
   return status;
 }
 
@@ -332,26 +342,7 @@ const char *mtasts_salvaged_words(const struct mtasts_salvaged *salvaged, const 
              ", and what could be read of it is in a new one: %" PRIu64 " domains; %" PRIu64
              " places were damaged%s%s",
              directory, salvaged->domains, salvaged->damaged,
-             done ? "" : "; the rest is tried at the next start: ",
+             done ? "" : "; the rest is tried again: ",
              done ? "" : mtasts_status_name(salvaged->status));
   return words;
-}
-
-bool mtasts_cache_recover_rest(const char *directory, struct mtasts_store *store, int64_t now,
-                               struct mtasts_salvaged *salvaged) {
-  struct stat found;
-  int fd = -1;
-  int files = open_directory(directory);
-  bool marked = files >= 0 && mtasts_files_find(files, MTASTS_FILE_SALVAGE, &found) == 0;
-  if (marked)
-    fd = openat(files, MTASTS_FILE_DAMAGED, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (fd >= 0)
-    *salvaged = mtasts_salvage(fd, store, now);
-  if (marked && (fd < 0 || salvaged->status == MTASTS_OK))
-    set_mark(files, false);
-  if (files >= 0)
-    close(files);
-  if (fd >= 0)
-    close(fd);
-  return fd >= 0;
 }

@@ -43,25 +43,28 @@ struct mtasts_salvaged mtasts_salvage_end(struct mtasts_salvage *salvage);
 /* The file to salvage, open to read; the caller closes it. -1 and errno: there is none. */
 int mtasts_salvage_open(const char *directory);
 
-/* The mark in a cache's directory that a salvage is running. Without it, a start after a crash
- * would find a sound cache and not salvage the missing domains. False: it could not be set or
- * removed. */
-bool mtasts_salvage_mark(const char *directory, bool on);
+/* As mtasts_salvage_mark_find and mtasts_salvage_mark_clear (salvage_mark.h), of a directory. */
 bool mtasts_salvage_marked(const char *directory);
+int mtasts_salvage_unmark(const char *directory);
 
 /*
- * Renames a damaged data.mdb (damaged.h), opens an empty store in its place, and salvages. A file
- * of an unknown format is renamed and not read. If it returns MTASTS_OK the cache is usable,
- * whatever the result of salvaging. Else as mtasts_cache_move_damaged and mtasts_store_open.
+ * Renames a damaged data.mdb (damaged.h), and opens an empty store in its place. That store is
+ * salvaging (store.h); but a file of an unknown format is renamed and not read. *format: that
+ * format, or 0. Returns as mtasts_cache_move_damaged and mtasts_store_open.
  */
+enum mtasts_status mtasts_cache_replace(const char *directory,
+                                        const struct mtasts_store_options *options,
+                                        struct mtasts_store **store, unsigned *format);
+
+/* Salvages all that a store which is salvaging still lacks. After a failure the store goes on
+ * salvaging. Returns false if there was nothing to salvage. */
+bool mtasts_cache_recover_rest(const char *directory, struct mtasts_store *store, int64_t now,
+                               struct mtasts_salvaged *salvaged);
+
+/* Both. If it returns MTASTS_OK the cache is usable, whatever the result of salvaging. */
 enum mtasts_status mtasts_cache_recover(const char *directory,
                                         const struct mtasts_store_options *options, int64_t now,
                                         struct mtasts_store **store,
                                         struct mtasts_salvaged *salvaged);
-
-/* Completes an earlier recovery, if its process died or could not read or write everything. Returns
- * false if there was none. */
-bool mtasts_cache_recover_rest(const char *directory, struct mtasts_store *store, int64_t now,
-                               struct mtasts_salvaged *salvaged);
 
 #endif

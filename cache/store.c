@@ -17,6 +17,7 @@
 #include "error_map.h"
 #include "format.h"
 #include "lock_file.h"
+#include "salvage_mark.h"
 #include "store_private.h"
 #include "tree_check.h"
 
@@ -84,7 +85,7 @@ static int lock_directory(struct mtasts_store *store, const struct mtasts_owner 
 static int make_files(struct mtasts_store *store, const struct mtasts_owner *owner) {
   struct stat found;
   int rc = mtasts_files_find(store->directory_fd, MTASTS_FILE_DATA, &found);
-  if (rc == ENOENT)
+  if (rc == ENOENT && (rc = mtasts_salvage_mark_set(store->directory_fd, owner)) == 0)
     rc = mtasts_data_make(store->directory, store->directory_fd, owner, NULL);
   if (rc == 0)
     rc = mtasts_lock_prepare(store->directory_fd, owner);
@@ -128,6 +129,7 @@ static int open_store(struct mtasts_store *store) {
   int rc;
   if ((rc = lock_directory(store, &owner)) != 0 || (rc = make_files(store, &owner)) != 0)
     return rc;
+  atomic_store(&store->cache.salvaged, mtasts_salvage_mark_find(store->directory_fd));
   if (store->options.unchecked)
     return mtasts_env_name(&store->cache, store->directory);
   if ((rc = open_environment(store)) == 0)
@@ -150,18 +152,22 @@ enum mtasts_status mtasts_store_admit(struct mtasts_store *store) {
   return mtasts_env_status(rc);
 }
 
-enum mtasts_status mtasts_store_replace(struct mtasts_store *store, int *fd) {
+enum mtasts_status mtasts_store_replace(struct mtasts_store *store) {
   const struct mtasts_owner owner = {store->options.uid, store->options.gid};
   int rc = 0;
   atomic_store(&store->cache.salvaged, true);
   if (!store->moved) {
-    rc = mtasts_aside_rename(store->directory_fd, fd);
-    store->moved = rc == 0 || rc == ENOENT || *fd >= 0; /* perhaps renamed, and not synced */
+    rc = mtasts_aside_rename(store->directory_fd);
+    store->moved = rc == 0 || rc == ENOENT; /* it was renamed before, and not synced */
   }
   if (store->moved)
     rc = make_files(store, &owner);
   store->fails = rc != 0;
   return rc == 0 ? mtasts_store_admit(store) : mtasts_env_status(rc);
+}
+
+bool mtasts_store_salvaging(const struct mtasts_store *store) {
+  return atomic_load(&store->cache.salvaged);
 }
 
 void mtasts_store_set_salvaging(struct mtasts_store *store, bool salvaging) {
@@ -290,7 +296,7 @@ static bool is_older(const struct mtasts_store *store, MDB_txn *txn, MDB_val *ke
   if (rc == MDB_NOTFOUND)
     rc = mdb_get(txn, store->cache.absent, key, &value);
   return rc == 0 && mtasts_entry_decode(value.mv_data, value.mv_size, &entry) == MTASTS_OK &&
-         entry.checked > checked;
+         entry.checked >= checked;
 }
 
 /* A domain is in one database only: writing it to one deletes it from the other. */
@@ -446,7 +452,8 @@ static enum mtasts_status add(struct mtasts_store *store, struct mtasts_change *
     const struct mtasts_domain *other = &store->pending[i]->domain;
     if (other->len == change->domain.len &&
         memcmp(other->name, change->domain.name, other->len) == 0) {
-      if (change->yields && store->pending[i]->checked > change->checked) {
+      const struct mtasts_change *earlier = store->pending[i];
+      if (change->yields && (earlier->removal || earlier->checked >= change->checked)) {
         free(change);
         return MTASTS_OK;
       }
@@ -527,7 +534,7 @@ enum mtasts_status mtasts_store_drop(struct mtasts_store *store,
 
 enum mtasts_status mtasts_store_remove(struct mtasts_store *store,
                                        const struct mtasts_domain *domain) {
-  if (atomic_load(&store->cache.salvaged))
+  if (mtasts_store_salvaging(store))
     return MTASTS_LOCKED; /* the salvage would bring the domain back */
   enum mtasts_status status = mtasts_store_flush(store);
   if (status != MTASTS_OK && status != MTASTS_FULL)

@@ -66,13 +66,16 @@ enum mtasts_status mtasts_store_open(const char *directory,
 enum mtasts_status mtasts_store_admit(struct mtasts_store *store);
 
 /* For a store that was opened `unchecked` and whose file is damaged: renames the file (damaged.h)
- * and goes on with an empty one. *fd: the old file, to read; the caller closes it. Returns as
- * above. */
-enum mtasts_status mtasts_store_replace(struct mtasts_store *store, int *fd);
+ * and goes on with an empty one, as a store that is salvaging. Returns as above. */
+enum mtasts_status mtasts_store_replace(struct mtasts_store *store);
 
-/* Call it with false, after mtasts_store_replace, when all that can be read of the old file is in
- * the store. Until then readers look in the old file for a domain that the new one does not have,
- * and no domain can be removed. */
+/*
+ * Is data.mdb.damaged not yet salvaged in full (salvage_mark.h)? That is known from the opening on.
+ * Until then readers look in the old file for a domain that the new one does not have. No domain
+ * can be removed, because the salvage would bring it back: mtasts_store_remove returns
+ * MTASTS_LOCKED. Set it to false when all that can be read of the old file is in the store.
+ */
+bool mtasts_store_salvaging(const struct mtasts_store *store);
 void mtasts_store_set_salvaging(struct mtasts_store *store, bool salvaging);
 
 /* Does the store still wait for mtasts_store_admit or mtasts_store_replace? From any thread. */
@@ -101,12 +104,13 @@ enum mtasts_status mtasts_store_put(struct mtasts_store *store, const struct mta
                                     const struct mtasts_entry *entry, int64_t now);
 
 /* The same for an entry that may be older than the stored or pending one: the one that was looked
- * up last stays. */
+ * up last stays; of two that were looked up in the same second, the stored or pending one. */
 enum mtasts_status mtasts_store_put_older(struct mtasts_store *store,
                                           const struct mtasts_domain *domain,
                                           const struct mtasts_entry *entry, int64_t now);
 
-/* Removes a domain; commits at once, with all pending changes. MTASTS_ABSENT: it was not there. */
+/* Removes a domain; commits at once, with all pending changes. MTASTS_ABSENT: it was not there.
+ * MTASTS_LOCKED: nothing can be removed now (mtasts_store_salvaging, mtasts_store_admit). */
 enum mtasts_status mtasts_store_remove(struct mtasts_store *store,
                                        const struct mtasts_domain *domain);
 

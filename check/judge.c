@@ -220,16 +220,18 @@ static void judge_deadline(const struct mtasts_judgement *j) {
                    "Check again with a longer --timeout, or fewer domains in one call.");
 }
 
+static bool is_local(const struct mtasts_seen_answer *answer) {
+  return answer->asked && answer->local;
+}
+
 /* Did an answer fail by a fault of this host? */
 static bool any_local(const struct mtasts_observation *seen) {
-  const struct mtasts_seen_answer *answers[] = {&seen->record.answer, &seen->tlsrpt.answer,
-                                                &seen->policy_host.a, &seen->policy_host.aaaa,
-                                                &seen->mx_answer};
-  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
-    if (answers[i]->asked && answers[i]->local)
-      return true;
+  if (is_local(&seen->record.answer) || is_local(&seen->tlsrpt.answer) ||
+      is_local(&seen->policy_host.a) || is_local(&seen->policy_host.aaaa) ||
+      is_local(&seen->mx_answer))
+    return true;
   for (size_t i = 0; i < seen->mx_count; i++)
-    if (seen->mx[i].addresses.a.local || seen->mx[i].addresses.aaaa.local)
+    if (is_local(&seen->mx[i].addresses.a) || is_local(&seen->mx[i].addresses.aaaa))
       return true;
   return false;
 }
@@ -248,6 +250,7 @@ static void judge_resolver(const struct mtasts_judgement *j) {
 void mtasts_judge(const struct mtasts_observation *seen, const struct mtasts_judge_options *options,
                   struct mtasts_memory *memory, struct mtasts_findings *findings) {
   struct mtasts_judgement j = begin(seen, options, findings);
+  j.memory = memory;
   if (seen->resolver_dead) {
     judge_resolver(&j);
     return;

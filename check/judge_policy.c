@@ -147,6 +147,18 @@ static void say_text(const struct mtasts_judgement *j, const struct mtasts_judge
     say_warning(j, fetch, &report->warnings[i]);
 }
 
+/* RFC 8461 section 8.3 */
+static const char *when_to_leave(const struct mtasts_judgement *j) {
+  if (j->memory && j->memory->enforce_until > j->options->now)
+    return mtasts_judge_text(j,
+                             "Keep record and policy until %s, when the last enforce policy that "
+                             "was seen here runs out. Then remove the record, and last of all the "
+                             "policy.",
+                             mtasts_judge_time(j, j->memory->enforce_until));
+  return "The record may be removed when the max_age of the policy from before mode none has run "
+         "out, counted from the day when none was published. Remove the policy last of all.";
+}
+
 static void say_mode(const struct mtasts_judgement *j) {
   enum mtasts_severity severity =
       j->options->has_expect ? MTASTS_SEVERITY_INFO : MTASTS_SEVERITY_WARNING;
@@ -160,13 +172,7 @@ static void say_mode(const struct mtasts_judgement *j) {
                           mtasts_judge_record_line(j)));
   if (j->policy->mode == MTASTS_MODE_NONE)
     add(j, MTASTS_FOUND_POLICY_MODE_NONE, severity, line,
-        "The mode is none: the domain has given MTA-STS up.",
-        mtasts_judge_text(
-            j,
-            "Keep record and policy until the max_age of the policy before has run out since "
-            "\"none\" was published; then remove the record, and last of all the policy. With "
-            "this max_age every sender that asks has forgotten after %s.",
-            mtasts_judge_period(j, j->policy->max_age)));
+        "The mode is none: the domain has given MTA-STS up.", when_to_leave(j));
 }
 
 static void say_max_age(const struct mtasts_judgement *j) {
@@ -186,7 +192,7 @@ static uint32_t line_of_pattern(struct mtasts_span body, struct mtasts_span patt
   for (uint32_t number = 1; body.len > 0; number++) {
     struct mtasts_span line;
     struct mtasts_span name;
-    char text[MTASTS_DOMAIN_MAX];
+    char text[MTASTS_DOMAIN_MAX] = "";
     mtasts_span_cut(&body, '\n', &line);
     if (line.len > 0 && line.data[line.len - 1] == '\r')
       line.len--;

@@ -36,6 +36,7 @@ struct mtasts_judgement {
   const struct mtasts_observation *seen;
   const struct mtasts_judge_options *options;
   struct mtasts_findings *findings;
+  const struct mtasts_memory *memory; /* of the check before; or NULL */
 
   /* names, for subjects and texts */
   const char *domain, *record_name, *policy_host, *url, *tlsrpt_name;

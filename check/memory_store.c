@@ -35,23 +35,23 @@ static enum mtasts_status status_of(int error) {
   }
 }
 
-/* Like `mkdir -p`: an existing directory is fine, whatever its mode. */
-static void make_directories(const char *directory) {
+void mtasts_memory_make_above(const char *directory) {
   char *path = strdup(directory);
-  for (char *at = path ? strchr(path + 1, '/') : NULL; at; at = strchr(at + 1, '/')) {
+  for (char *at = path && *path ? strchr(path + 1, '/') : NULL; at; at = strchr(at + 1, '/')) {
     *at = '\0';
-    (void)mkdir(path, 0755);
+    (void)mkdir(path, 0755); /* one that is there is fine */
     *at = '/';
   }
   free(path);
-  (void)mkdir(directory, 0755);
 }
 
 int mtasts_memory_open(const char *directory) {
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd >= 0 || errno != ENOENT)
     return fd;
-  make_directories(directory);
+  mtasts_memory_make_above(directory);
+  if (mkdir(directory, 0755) != 0 && errno != EEXIST)
+    return -1;
   return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 

@@ -13,6 +13,9 @@
 /* Opens the directory, and makes it and those above it if they are missing. -1: it failed. */
 int mtasts_memory_open(const char *directory);
 
+/* Makes the directories above it, as far as that is possible. */
+void mtasts_memory_make_above(const char *directory);
+
 /* Waits for the turn of this program, a second at most: a program that hangs must not stop others.
  * Between load and save no other program changes a memory, if all of them have waited for less. */
 void mtasts_memory_lock(int directory);

@@ -105,10 +105,11 @@ void mtasts_config_free(struct mtasts_config *config) {
   release(config->dns.servers.items);
   release(config->dns.insecure.items);
   release(config->socketmap.listen.items);
-  release(config->report.suppress.items);
   release(config->milter.networks.items);
   release(config->milter.local_mailers.items);
   release(config->milter.local_domains.items);
+  release(config->report.suppress.items);
+  release(config->watch.domains.items);
   mtasts_config_free_tree(config->tree);
   free(config);
 }

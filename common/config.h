@@ -174,6 +174,12 @@ struct mtasts_config {
     struct mtasts_strings suppress; /* addresses and policy domains that get no report */
   } report;
   struct {
+    struct mtasts_strings domains; /* of this site */
+    const char *mail;              /* an address (addr_spec.h) or "" */
+    const char *command;           /* for the shell, or "" */
+    const char *metrics;           /* path, or "" */
+  } watch;
+  struct {
     const char *url;  /* redis://HOST:PORT/DB or unix:PATH */
     uint32_t timeout; /* milliseconds */
   } shared;

@@ -14,7 +14,7 @@ DAEMONS  := $(filter-out $(TOOLS),$(PROGRAMS))
 MANUALS  := $(wildcard man/*.[1-8])
 UNITS_SD := $(wildcard contrib/systemd/*.service contrib/systemd/*.socket contrib/systemd/*.timer)
 EXIM     := $(wildcard contrib/exim/*.conf)
-EXAMPLES := $(wildcard contrib/prometheus/* contrib/grafana/* contrib/nagios/*)
+EXAMPLES := $(wildcard contrib/prometheus/* contrib/grafana/* contrib/nagios/* contrib/caddy/*)
 filled   = sed 's,@PREFIX@,$(PREFIX),g;s,@VERSION@,$(VERSION),g'
 
 .PHONY: install uninstall

@@ -71,24 +71,36 @@ static void finish(struct mtasts_admission *admission) {
   admission->admitted(admission->context);
 }
 
+/* With the mark, the next start would salvage once more, and bring back what was removed after this
+ * salvage. So nothing can be removed until it is cleared. */
+static void unmark(struct mtasts_admission *admission) {
+  admission->salvaged = mtasts_salvage_unmark(admission->directory) != 0;
+  if (admission->salvaged)
+    go_on_in(admission, AGAIN_S);
+  else
+    mtasts_store_set_salvaging(admission->store, false);
+}
+
 static void end_salvage(struct mtasts_admission *admission) {
   struct mtasts_salvaged salvaged = mtasts_salvage_end(admission->salvage);
   admission->salvage = NULL;
   close(admission->fd);
   admission->fd = -1;
+  mtasts_cache_log_salvaged(admission->directory, &salvaged);
   if (salvaged.status == MTASTS_OK)
-    mtasts_salvage_mark(admission->directory, false);
-  mtasts_store_set_salvaging(admission->store, false);
-  mtasts_cache_log_salvaged(admission->stats, admission->directory, &salvaged);
+    unmark(admission);
+  else
+    go_on_in(admission, AGAIN_S);
 }
 
 /* From here on the new file is in use, and the old file's entries are copied into it. Readers look
  * into the old one until that is done, so a salvage that cannot begin is tried again. */
 static void begin_salvage(struct mtasts_admission *admission) {
+  admission->salvages = true;
   if (admission->fd < 0)
     admission->fd = mtasts_salvage_open(admission->directory);
   if (admission->fd < 0 && errno == ENOENT) { /* it was moved away: there is nothing to do */
-    mtasts_store_set_salvaging(admission->store, false);
+    unmark(admission);
     return;
   }
   if (admission->fd >= 0)
@@ -102,24 +114,19 @@ static void admit(struct mtasts_admission *admission) {
     status = mtasts_store_admit(admission->store);
   if (status == MTASTS_OK) {
     mtasts_log(MTASTS_LOG_INFO, "cache: %s is checked, and sound", admission->directory);
+    if (mtasts_store_salvaging(admission->store)) /* since an earlier start */
+      begin_salvage(admission);
     finish(admission);
     return;
   }
   if (status == MTASTS_CORRUPT) {
     admission->checked = status;
-    mtasts_salvage_mark(
-        admission->directory,
-        true); /* salvage even if the mark cannot be written, for instance to a full disk */
     atomic_fetch_add(&admission->stats->replaced, 1);
-    status = mtasts_store_replace(admission->store, &admission->fd);
+    status = mtasts_store_replace(admission->store);
     atomic_fetch_add(&admission->stats->replaced, 1);
   }
   if (status == MTASTS_OK) {
-    mtasts_log(MTASTS_LOG_ERROR,
-               "cache: %s/data.mdb is damaged: it is now data.mdb.damaged, and what can be read of "
-               "it comes into a new one",
-               admission->directory);
-    admission->replaced = true;
+    mtasts_cache_log_damaged(admission->stats, admission->directory);
     begin_salvage(admission);
     finish(admission);
     return;
@@ -136,8 +143,10 @@ static void on_step(evutil_socket_t fd, short what, void *context) {
   struct mtasts_admission *admission = context;
   (void)fd;
   (void)what;
-  if (!admission->replaced)
+  if (!admission->salvages)
     admit(admission);
+  else if (admission->salvaged)
+    unmark(admission);
   else if (!admission->salvage)
     begin_salvage(admission);
   else if (mtasts_salvage_step(admission->salvage, STEP_PAGES))
@@ -153,7 +162,13 @@ bool mtasts_admission_open(struct mtasts_admission *admission, struct event_base
   admission->fd = -1;
   admission->directory = strdup(directory);
   admission->step = evtimer_new(base, on_step, admission);
-  return admission->directory && admission->step;
+  if (!admission->directory || !admission->step)
+    return false;
+  admission->salvages = mtasts_store_salvaging(admission->store) &&
+                        !mtasts_cache_waits(mtasts_store_cache(admission->store));
+  if (admission->salvages)
+    go_on_in(admission, 0);
+  return true;
 }
 
 void mtasts_admission_take(struct mtasts_admission *admission, enum mtasts_status checked) {

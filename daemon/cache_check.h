@@ -4,7 +4,8 @@
  * A thread of its own reads all pages and sends the net loop the result as a job
  * (MTASTS_JOB_CHECKED). Until then requests are answered without LMDB: each page is checked when it
  * is read, and new results stay in memory. Then the net loop opens the cache with LMDB. A damaged
- * cache is renamed and salvaged in steps, and between the steps the loop does its other work.
+ * cache is renamed and salvaged in steps, and between the steps the loop does its other work. A
+ * salvage that the start has left to the loop (cache_open.h) goes on in the same way.
  */
 #ifndef MTASTS_CACHE_CHECK_H
 #define MTASTS_CACHE_CHECK_H
@@ -43,12 +44,14 @@ struct mtasts_admission {
   struct event *step;
   enum mtasts_status checked;
   struct mtasts_salvage *salvage; /* in progress; NULL: none */
-  bool replaced;                  /* is a new file in use, and the old one to be salvaged? */
-  int fd;                         /* of the file that is salvaged; -1: none */
+  bool salvages;                  /* is the store open, and data.mdb.damaged to be salvaged? */
+  bool salvaged; /* it has been, and the mark (salvage_mark.h) cannot be cleared yet */
+  int fd;        /* of the file that is salvaged; -1: none */
   struct mtasts_ratelimit store_error_log;
 };
 
-/* The caller sets store, stats, admitted and context. False: no memory. */
+/* The caller sets store, stats, admitted and context. Begins to salvage if the store is to be
+ * salvaged and need not be checked before. False: no memory. */
 bool mtasts_admission_open(struct mtasts_admission *admission, struct event_base *base,
                            const char *directory);
 void mtasts_admission_close(struct mtasts_admission *admission);

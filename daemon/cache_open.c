@@ -17,7 +17,7 @@
 enum {
   LOCKED_WAIT_MS = 5000, /* a tool that is writing the cache will end soon */
   LOCKED_STEP_MS = 100,
-  CHECK_AT_ONCE = 4 << 20, /* bytes: a file that is read in a few milliseconds */
+  AT_ONCE_MAX = 4 << 20, /* bytes: a file that is read in a few milliseconds */
 };
 
 static int code_of(enum mtasts_status status) {
@@ -42,28 +42,65 @@ static bool in_use(void *context, const struct mtasts_domain *domain) {
   return mtasts_usage_filter_asked_again(opening->usage, domain);
 }
 
-void mtasts_cache_log_salvaged(struct mtasts_stats *stats, const char *directory,
-                               const struct mtasts_salvaged *salvaged) {
+void mtasts_cache_log_damaged(struct mtasts_stats *stats, const char *directory) {
+  mtasts_count(stats, MTASTS_COUNT_CACHE_DAMAGES);
+  mtasts_log(MTASTS_LOG_ERROR,
+             "cache: %s/" MTASTS_FILE_DATA " is damaged: it is now " MTASTS_FILE_DAMAGED
+             ", and what can be read of that comes into a new one",
+             directory);
+}
+
+void mtasts_cache_log_salvaged(const char *directory, const struct mtasts_salvaged *salvaged) {
   char words[MTASTS_SALVAGED_WORDS];
-  if (salvaged->format == 0)
-    mtasts_count(stats, MTASTS_COUNT_CACHE_DAMAGES);
   mtasts_log(MTASTS_LOG_ERROR, "cache: %s", mtasts_salvaged_words(salvaged, directory, words));
 }
 
-/* Must the file be checked in the background? An unfinished salvage goes first. */
-static bool is_unchecked(const char *directory) {
+static bool is_large(const char *directory, const char *name) {
   char path[4096];
   struct stat file;
-  int len = snprintf(path, sizeof path, "%s/" MTASTS_FILE_DATA, directory);
+  int len = snprintf(path, sizeof path, "%s/%s", directory, name);
   return len > 0 && (size_t)len < sizeof path && lstat(path, &file) == 0 &&
-         file.st_size > CHECK_AT_ONCE && !mtasts_salvage_marked(directory) &&
-         !mtasts_stamp_fits(directory) && mtasts_format_unknown(directory) == 0;
+         file.st_size > AT_ONCE_MAX;
+}
+
+/* Must the file be checked in the background? */
+static bool is_unchecked(const char *directory) {
+  return is_large(directory, MTASTS_FILE_DATA) && !mtasts_stamp_fits(directory) &&
+         mtasts_format_unknown(directory) == 0;
+}
+
+static enum mtasts_status replace(struct mtasts_cache_opening *opening,
+                                  struct mtasts_store_options options) {
+  const char *directory = opening->config->cache.directory;
+  struct mtasts_salvaged salvaged = {.status = MTASTS_OK};
+  options.unchecked = false;
+  enum mtasts_status status =
+      mtasts_cache_replace(directory, &options, &opening->store, &salvaged.format);
+  if (status == MTASTS_OK && salvaged.format != 0)
+    mtasts_cache_log_salvaged(directory, &salvaged);
+  return status;
+}
+
+/* A large file is salvaged by the net loop, so that the first answer does not wait for it. So is
+ * what could not be read or written here. */
+static void begin_salvage(struct mtasts_cache_opening *opening) {
+  const char *directory = opening->config->cache.directory;
+  struct mtasts_salvaged salvaged;
+  if (!mtasts_store_salvaging(opening->store))
+    return;
+  if (mtasts_cache_waits(mtasts_store_cache(opening->store)) ||
+      is_large(directory, MTASTS_FILE_DAMAGED)) {
+    mtasts_cache_log_damaged(opening->stats, directory);
+    return;
+  }
+  mtasts_count(opening->stats, MTASTS_COUNT_CACHE_DAMAGES);
+  mtasts_cache_recover_rest(directory, opening->store, time(NULL), &salvaged);
+  mtasts_cache_log_salvaged(directory, &salvaged);
 }
 
 static enum mtasts_status try_cache(struct mtasts_cache_opening *opening) {
   const struct mtasts_config *config = opening->config;
   const char *directory = config->cache.directory;
-  struct mtasts_salvaged salvaged;
   const struct mtasts_store_options options = {
       .map_size = config->cache.map_size,
       .map_size_max = config->cache.map_size_max,
@@ -80,20 +117,11 @@ static enum mtasts_status try_cache(struct mtasts_cache_opening *opening) {
       options.unchecked ? MTASTS_OK : mtasts_clean_shutdown_check(directory);
   if (status == MTASTS_OK)
     status = mtasts_store_open(directory, &options, &opening->store);
-  if (status == MTASTS_CORRUPT) {
-    struct mtasts_store_options empty = options;
-    empty.unchecked = false;
-    status = mtasts_cache_recover(directory, &empty, time(NULL), &opening->store, &salvaged);
-  } else if (status != MTASTS_OK ||
-             !mtasts_cache_recover_rest(directory, opening->store, time(NULL), &salvaged)) {
-    return status;
-  }
-  if (status != MTASTS_OK)
-    return status;
-  mtasts_cache_log_salvaged(opening->stats, directory, &salvaged);
-  if (salvaged.status != MTASTS_OK) /* readers look into the old file as well */
-    mtasts_store_set_salvaging(opening->store, true);
-  return MTASTS_OK;
+  if (status == MTASTS_CORRUPT)
+    status = replace(opening, options);
+  if (status == MTASTS_OK)
+    begin_salvage(opening);
+  return status;
 }
 
 int mtasts_cache_open_writer(struct mtasts_cache_opening *opening) {

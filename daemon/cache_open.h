@@ -3,7 +3,9 @@
  *
  * A file that its writer closed in order (clean_shutdown.h) is opened at once. A small file is
  * checked and then opened. Any other file is read page by page at first, and checked in the
- * background (cache_check.h). A damaged file is renamed and salvaged.
+ * background (cache_check.h). A damaged file is renamed. If it is small it is salvaged at once,
+ * else in the background as well. The same holds for a salvage that an earlier process did not
+ * complete.
  */
 #ifndef MTASTS_CACHE_OPEN_H
 #define MTASTS_CACHE_OPEN_H
@@ -25,8 +27,10 @@ struct mtasts_cache_opening {
 /* Waits while a tool is writing. Returns EX_OK, or an exit code after logging why. */
 int mtasts_cache_open_writer(struct mtasts_cache_opening *opening);
 
-/* Counts a damaged cache, and logs what was salvaged. */
-void mtasts_cache_log_salvaged(struct mtasts_stats *stats, const char *directory,
-                               const struct mtasts_salvaged *salvaged);
+/* Counts and logs a damaged cache whose salvage begins in the background. */
+void mtasts_cache_log_damaged(struct mtasts_stats *stats, const char *directory);
+
+/* Logs what was salvaged. */
+void mtasts_cache_log_salvaged(const char *directory, const struct mtasts_salvaged *salvaged);
 
 #endif

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "damaged.h"
 #include "files.h"
 
 /* 2026-01-01: for this version, a clock that shows an earlier time is wrong. */
@@ -51,13 +52,19 @@ bool mtasts_clock_settled(const struct mtasts_clock_watch *watch, int64_t uptime
   return uptime - watch->even >= MTASTS_CLOCK_SETTLED && !watch->behind;
 }
 
-int64_t mtasts_clock_written(const char *directory) {
+static int64_t written(const char *directory, const char *name) {
   struct stat file;
   char path[PATH_MAX];
-  if (snprintf(path, sizeof path, "%s/" MTASTS_FILE_DATA, directory) >= (int)sizeof path ||
+  if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path ||
       stat(path, &file) != 0)
     return 0;
   return (int64_t)file.st_mtim.tv_sec;
+}
+
+int64_t mtasts_clock_written(const char *directory) {
+  int64_t data = written(directory, MTASTS_FILE_DATA);
+  /* A start that ended early may have renamed the one and not made the other. */
+  return data != 0 ? data : written(directory, MTASTS_FILE_DAMAGED);
 }
 
 int64_t mtasts_clock_uptime(void) {

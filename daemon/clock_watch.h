@@ -49,7 +49,8 @@ bool mtasts_clock_in_doubt(const struct mtasts_clock_watch *watch);
 /* Has the clock run evenly for so long that expired entries may be removed? */
 bool mtasts_clock_settled(const struct mtasts_clock_watch *watch, int64_t uptime);
 
-/* When the cache in the directory was last written, by the clock at that time; 0: not known. */
+/* When the cache in the directory was last written, by the clock at that time; 0: not known. Call
+ * it before the cache is opened, which may write to it or replace it. */
 int64_t mtasts_clock_written(const char *directory);
 
 /* CLOCK_BOOTTIME, in seconds. */

@@ -378,6 +378,8 @@ static size_t answer_done(const struct mtasts_job *job, const char *done, char *
     return mtasts_map_reply_text(done, out);
   if (job->status == MTASTS_ABSENT)
     return mtasts_map_reply_text("NOTFOUND ", out);
+  if (job->status == MTASTS_LOCKED)
+    return mtasts_map_reply_text("TEMP the cache is checked or salvaged: try again later", out);
   size_t head = mtasts_map_reply_text("TEMP failed: ", out);
   return head + mtasts_map_reply_text(mtasts_status_name(job->status), out + head);
 }

@@ -18,6 +18,7 @@
 #include "bus_error.h"
 #include "cache_check.h"
 #include "cache_open.h"
+#include "clock_watch.h"
 #include "config_diff.h"
 #include "daemon_main.h"
 #include "files.h"
@@ -51,6 +52,7 @@ struct daemon {
   struct event *rest;
   int signal; /* that has arrived; 0: none yet */
   struct mtasts_listeners listeners;
+  int64_t written; /* when the cache was, before this start; 0: not known */
   struct mtasts_cache_opening opening;
   struct mtasts_store *store;
   struct mtasts_cache_check check;
@@ -212,6 +214,7 @@ static int open_cache(struct daemon *daemon) {
                                            .config = daemon->config,
                                            .usage = daemon->usage,
                                            .stats = &daemon->stats};
+  daemon->written = mtasts_clock_written(daemon->config->cache.directory);
   int code = mtasts_cache_open_writer(opening);
   daemon->store = opening->store;
   return code;
@@ -250,6 +253,7 @@ static int open_netloop(struct daemon *daemon) {
   const struct mtasts_netloop_options options = {
       .snapshot = daemon->snapshot,
       .store = daemon->store,
+      .written = daemon->written,
       .inbox = &daemon->to_net,
       .to_front = &daemon->to_front,
       .usage = daemon->usage,

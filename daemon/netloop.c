@@ -218,10 +218,9 @@ static void watch_store(struct mtasts_netloop *loop) {
                         memory_order_relaxed);
 }
 
-static void begin_clock(struct mtasts_netloop *loop) {
+static void begin_clock(struct mtasts_netloop *loop, int64_t written) {
   int64_t now = wall_clock();
-  mtasts_clock_begin(&loop->clock, now, mtasts_clock_uptime(),
-                     mtasts_clock_written(loop->snapshot->config->cache.directory));
+  mtasts_clock_begin(&loop->clock, now, mtasts_clock_uptime(), written);
   set_doubts(loop);
   if (mtasts_clock_in_doubt(&loop->clock))
     mtasts_lookup_log_tell_clock(0, true, now);
@@ -434,7 +433,7 @@ enum mtasts_status mtasts_netloop_new(const struct mtasts_netloop_options *optio
   made->scheduler.to_front = options->to_front;
   struct mtasts_job first = {.snapshot = mtasts_snapshot_ref(options->snapshot)};
   configure(made, &first);
-  begin_clock(made);
+  begin_clock(made, options->written);
   enum mtasts_status status = open_loop(made, error);
   if (status == MTASTS_OK)
     *netloop = made;

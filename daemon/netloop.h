@@ -26,6 +26,7 @@ struct mtasts_store;
 struct mtasts_netloop_options {
   struct mtasts_snapshot *snapshot; /* the loop holds a reference of its own */
   struct mtasts_store *store;       /* used by this loop alone */
+  int64_t written; /* when the cache was last written before its opening; 0: not known */
   struct mtasts_queue *inbox;
   struct mtasts_queue *to_front;
   struct mtasts_usage_filter *usage;

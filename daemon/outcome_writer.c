@@ -104,18 +104,15 @@ static void close_store(struct mtasts_outcome_writer *writer) {
 /* Renames a damaged file, so that recording goes on. */
 static void move_damaged(const char *directory, const char *error) {
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  int damaged = -1;
   if (fd < 0)
     return;
-  if (mtasts_aside_rename(fd, &damaged) == 0) {
+  if (mtasts_aside_rename(fd) == 0) {
     unlinkat(fd, "lock.mdb", 0);
     mtasts_log(MTASTS_LOG_ERROR,
                "outcome: the store %s; it was renamed to " MTASTS_FILE_DAMAGED
                ", and a new one begins",
                error);
   }
-  if (damaged >= 0)
-    close(damaged);
   close(fd);
 }
 

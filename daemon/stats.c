@@ -80,7 +80,7 @@ const struct mtasts_counter_words mtasts_counter_words[MTASTS_COUNTERS] = {
         {"store_failures", "mtasts_cache_failures_total",
          "Reads or writes of the cache that failed. A full cache is not a failure."},
     [MTASTS_COUNT_CACHE_DAMAGES] = {"cache_damages", "mtasts_cache_damages_total",
-                                    "Starts with a damaged cache; the readable entries were kept."},
+                                    "Salvages of a damaged cache that have begun."},
     [MTASTS_COUNT_OUTCOME_FAILING] = {"outcome_store_fails", "mtasts_outcome_store_fails",
                                       "1 while the store of outcomes cannot be written.",
                                       .gauge = true},

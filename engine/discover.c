@@ -206,6 +206,7 @@ void mtasts_discover_apply_settings(const struct mtasts_discover_settings *setti
     return;
   set_dane(entry, MTASTS_DANE_NONE, 0, (struct mtasts_span){NULL, 0});
   entry->mx_local_fault = false;
+  entry->mx_kept = false;
   /* Each MX host has a DANE state as well. */
   entry->mx_state = MTASTS_MX_UNKNOWN;
   entry->mx = (struct mtasts_mx_list){NULL, 0, 0};
@@ -369,9 +370,12 @@ static int64_t fetch_wait(const struct mtasts_discover_settings *settings,
  * count as one failure. RFC 8461 section 3.3 does not cover them. */
 static void fail_unresolved(struct mtasts_discovery *d, enum mtasts_error error,
                             struct mtasts_span detail, int64_t now) {
+  int64_t again = now + MTASTS_UNRESOLVED_RETRY;
   if (d->entry.record == MTASTS_RECORD_VALID)
     fail_once(&d->entry, error, detail);
-  d->entry.retry_at = now + MTASTS_UNRESOLVED_RETRY;
+  if (!d->entry.unresolved && d->entry.retry_at > again)
+    return; /* a fetch under this id failed before, and its wait is not over */
+  d->entry.retry_at = again;
   d->entry.unresolved = true;
 }
 
@@ -439,7 +443,8 @@ static void fail_mx(struct mtasts_discovery *d, const struct mtasts_mx_answer *a
   struct mtasts_entry *entry = &d->entry;
   int64_t again = now + MTASTS_CHECK_MIN;
   entry->mx_expires = again;
-  if (entry->mx.count == 0)
+  entry->mx_kept = entry->mx.count > 0;
+  if (!entry->mx_kept)
     entry->mx_state = MTASTS_MX_ERROR;
   if (!d->settings->dane)
     return;
@@ -467,6 +472,7 @@ static void take_unvalidated(struct mtasts_discovery *d, struct mtasts_span deta
   }
   entry->mx_state = d->cached_mx_state;
   entry->mx = d->cached_mx;
+  entry->mx_kept = true;
   entry->mx_expires = again;
 }
 
@@ -488,6 +494,7 @@ unsigned mtasts_discover_mx(struct mtasts_discovery *d, const struct mtasts_mx_a
   d->cached_mx = entry->mx;
   entry->mx_state = answer->state;
   entry->mx = answer->mx;
+  entry->mx_kept = false;
   entry->mx_expires = now + believed(answer->ttl);
   if (!d->settings->dane)
     set_dane(entry, MTASTS_DANE_NONE, 0, answer->detail);

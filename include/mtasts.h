@@ -312,6 +312,8 @@ struct mtasts_entry {
   struct mtasts_mx_list mx;
   int64_t mx_expires;
   bool mx_local_fault; /* a fault of this host prevented the look-up of MX hosts or DANE */
+  bool mx_kept; /* the hosts are those of an earlier look-up, since the last one gave none that
+                   counts: they may be out of date */
 
   /* DANE of the MX set as a whole. */
   enum mtasts_dane dane;

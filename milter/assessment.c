@@ -40,9 +40,10 @@ struct mtasts_assessment mtasts_assessment_of(const struct mtasts_domain_decisio
     memcpy(assessment.id, entry->policy_id, sizeof assessment.id);
   }
   compare_hosts(&assessment, decided);
-  assessment.certain = decided->now < entry->mx_expires &&
-                       (entry_reply->overridden || (entry->record == MTASTS_RECORD_VALID &&
-                                                    entry->error == MTASTS_ERROR_NONE));
+  assessment.certain =
+      decided->now < entry->mx_expires && !entry->mx_kept && !entry->mx_local_fault &&
+      (entry_reply->overridden ||
+       (entry->record == MTASTS_RECORD_VALID && entry->error == MTASTS_ERROR_NONE));
   assessment.protected =
       (happens == MTASTS_VERDICT_ENFORCE || happens == MTASTS_VERDICT_DANE) && !assessment.at_risk;
   return assessment;

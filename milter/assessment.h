@@ -16,7 +16,8 @@ struct mtasts_assessment {
   bool monitor;    /* nothing is enforced */
   bool protected;  /* mail goes over authenticated TLS or not at all, and a host can be used */
   bool at_risk;    /* an enforce policy lists no MX of the domain (mx_mismatch.h) */
-  bool certain;    /* at_risk rests on a looked-up record and MX list, not out of date */
+  bool certain;    /* at_risk rests on a looked-up record and MX list, not out of date, and not kept
+                      because the last look-up failed */
   bool wait;       /* neither mtastsd nor the cache answered, and on_unknown says to defer */
   char id[MTASTS_ID_MAX + 1];
   char domain[MTASTS_DOMAIN_MAX + 1]; /* printable ASCII: policy domain, or text that is none */

@@ -144,6 +144,7 @@ static bool rdata_valid(const struct record *record) {
     take(&in, 16);
     break;
   case MTASTS_RR_CNAME:
+  case MTASTS_RR_PTR:
     take_name(&in, NULL);
     break;
   case MTASTS_RR_MX:
@@ -279,6 +280,15 @@ enum mtasts_status mtasts_rr_mx(const struct mtasts_rr *rr, uint16_t *preference
     return MTASTS_INVALID;
   *preference = value;
   *exchange = name;
+  return MTASTS_OK;
+}
+
+enum mtasts_status mtasts_rr_ptr(const struct mtasts_rr *rr, struct mtasts_domain *name) {
+  struct cursor in = rdata_of(rr);
+  struct mtasts_domain target;
+  if (!take_name(&in, &target) || in.bad)
+    return MTASTS_INVALID;
+  *name = target;
   return MTASTS_OK;
 }
 

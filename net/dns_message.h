@@ -15,6 +15,7 @@ enum {
   MTASTS_RR_NS = 2,
   MTASTS_RR_CNAME = 5,
   MTASTS_RR_SOA = 6,
+  MTASTS_RR_PTR = 12,
   MTASTS_RR_MX = 15,
   MTASTS_RR_TXT = 16,
   MTASTS_RR_AAAA = 28,
@@ -73,6 +74,9 @@ size_t mtasts_rr_txt(const struct mtasts_rr *rr, char *out);
  * that of TLSA. */
 enum mtasts_status mtasts_rr_mx(const struct mtasts_rr *rr, uint16_t *preference,
                                 struct mtasts_domain *exchange);
+
+/* PTR: the name, as of MX. MTASTS_INVALID if it is not a host name. */
+enum mtasts_status mtasts_rr_ptr(const struct mtasts_rr *rr, struct mtasts_domain *name);
 
 /* The same for people who want to see what is wrong: on MTASTS_INVALID the exchange holds its
  * bytes, labels with dots between them, and may contain NUL. MTASTS_CORRUPT: nothing can be read.

@@ -105,15 +105,17 @@ static void finish(struct mtasts_fetch *fetch, const struct mtasts_fetch_answer 
 }
 
 bool mtasts_fetch_is_local(const struct mtasts_fetch *fetch) {
-  bool waits = fetch->failure.error == MTASTS_ERROR_NONE && LIST_EMPTY(&fetch->attempts);
-  return fetch->failure.local ||
-         (waits && fetch->connector && mtasts_connector_local(fetch->connector));
+  const struct attempt *first = LIST_FIRST(&fetch->attempts);
+  if (!fetch->connector)
+    return first && mtasts_response_proxy_fails(&first->request.response);
+  bool waits = fetch->failure.error == MTASTS_ERROR_NONE && !first;
+  return fetch->failure.local || (waits && mtasts_connector_local(fetch->connector));
 }
 
 /* Ends a fetch that has no connection and no address left. */
 static void give_up(struct mtasts_fetch *fetch) {
   struct mtasts_fetch_answer answer = fetch->failure;
-  int error = fetch->connector ? mtasts_connector_error(fetch->connector) : 0;
+  int error = mtasts_connector_error(fetch->connector);
   char text[INET6_ADDRSTRLEN];
   answer.local = mtasts_fetch_is_local(fetch);
   if (answer.error == MTASTS_ERROR_NONE && fetch->any_usable && error != 0)

@@ -99,7 +99,8 @@ enum mtasts_status mtasts_fetcher_start(struct mtasts_fetcher *fetcher,
 void mtasts_fetch_add(struct mtasts_fetch *fetch, const struct mtasts_addresses *addresses,
                       bool last);
 
-/* Is it without an answer until now by a fault of this host's, as by want of descriptors? */
+/* Is it without an answer until now by a fault of this host's: want of descriptors, or a proxy that
+ * does not let it reach the policy host? */
 bool mtasts_fetch_is_local(const struct mtasts_fetch *fetch);
 
 void mtasts_fetch_cancel(struct mtasts_fetch *fetch);

@@ -116,7 +116,7 @@ static void end(void *item, CURLcode result) {
   struct mtasts_https_probe *probe = item;
   struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_NONE};
   mtasts_response_evaluate(&probe->request.response, result, &answer);
-  if (probe->request.by_proxy)
+  if (probe->request.response.by_proxy)
     probe->seen.connect =
         probe->request.response.connected ? MTASTS_CONNECT_DONE : MTASTS_CONNECT_FAILED;
   if (probe->seen.connect != MTASTS_CONNECT_DONE)

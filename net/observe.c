@@ -34,7 +34,6 @@ struct call {
   struct mtasts_observed_domain *domains; /* each once */
   size_t count;
   size_t *places; /* for each domain of the list, where it is */
-  size_t shown;   /* of the progress */
   struct event *deadline;
   struct event *progress;
 };
@@ -62,13 +61,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *context) {
 }
 
 static void show_progress(evutil_socket_t fd, short what, void *context) {
-  struct call *call = context;
+  const struct call *call = context;
   const struct mtasts_observe_options *options = call->observer.options;
   (void)fd;
   (void)what;
-  if (call->shown == call->observer.ended)
-    return;
-  call->shown = call->observer.ended;
   options->progress(options->context, call->observer.ended, call->observer.known);
 }
 

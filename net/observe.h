@@ -29,7 +29,7 @@
 struct mtasts_observations;
 
 /* How far the call is: connections and look-ups that have ended, and all that are known of. Called
- * at most ten times a second, from inside mtasts_observe. */
+ * ten times a second, from inside mtasts_observe, whether that has changed or not. */
 typedef void mtasts_observe_progress_fn(void *context, size_t ended, size_t known);
 
 struct mtasts_observe_options {

@@ -29,7 +29,7 @@ static CURLcode set_up_tls(CURL *easy, void *tls, void *context) {
 /* Gives libcurl the connected socket. libcurl may itself open a socket to a proxy. */
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *to) {
   struct mtasts_policy_request *request = context;
-  if (purpose == CURLSOCKTYPE_IPCXN && request->by_proxy)
+  if (purpose == CURLSOCKTYPE_IPCXN && request->response.by_proxy)
     return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
   int fd = request->socket;
   request->socket = -1;
@@ -42,7 +42,7 @@ static int set_up_socket(void *context, curl_socket_t fd, curlsocktype purpose) 
   const struct mtasts_policy_request *request = context;
   (void)fd;
   (void)purpose;
-  return request->by_proxy ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ALREADY_CONNECTED;
+  return request->response.by_proxy ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ALREADY_CONNECTED;
 }
 
 /* Stops libcurl from using its own resolver. */
@@ -59,7 +59,7 @@ static int refuse_to_resolve(void *resolver, void *reserved, void *context) {
 static bool pin(struct mtasts_policy_request *request, const struct in6_addr *address) {
   char text[INET6_ADDRSTRLEN];
   char entry[MTASTS_DOMAIN_MAX + sizeof ":443:[]" + sizeof text + 1];
-  if (request->by_proxy)
+  if (request->response.by_proxy)
     return true;
   mtasts_address_text(address, text, sizeof text);
   snprintf(entry, sizeof entry, strchr(text, ':') ? "%.253s:%d:[%s]" : "%.253s:%d:%s",
@@ -76,7 +76,7 @@ bool mtasts_policy_request_set_up(struct mtasts_policy_request *request,
   request->share = curl_share_init();
   request->response.easy = easy;
   request->socket = options->socket;
-  request->by_proxy = options->socket < 0;
+  request->response.by_proxy = options->socket < 0;
   if (X509_STORE_up_ref(options->trust) == 1)
     request->trust = options->trust;
   if (!easy || !request->share || !request->trust || !pin(request, options->address) ||
@@ -102,7 +102,7 @@ bool mtasts_policy_request_set_up(struct mtasts_policy_request *request,
   SET(CURLOPT_NOPROXY, "");
   SET(CURLOPT_SHARE, request->share);
   SET(CURLOPT_RESOLVE, request->pin);
-  if (!request->by_proxy)
+  if (!request->response.by_proxy)
     SET(CURLOPT_RESOLVER_START_FUNCTION, refuse_to_resolve);
   SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
   SET(CURLOPT_OPENSOCKETDATA, request);

@@ -24,7 +24,6 @@ struct mtasts_policy_request {
   struct curl_slist *pin;
   X509_STORE *trust;
   int socket; /* connected; -1: it is libcurl's, or libcurl makes one to the proxy */
-  bool by_proxy;
 };
 
 struct mtasts_policy_request_options {

@@ -314,6 +314,8 @@ const char *mtasts_rr_type_name(uint16_t type) {
     return "MX";
   case MTASTS_RR_NS:
     return "NS";
+  case MTASTS_RR_PTR:
+    return "PTR";
   case MTASTS_RR_TLSA:
     return "TLSA";
   case MTASTS_RR_TXT:

@@ -14,6 +14,8 @@
 enum {
   HEADER_BYTES_MAX = 65536,
   BODY_FIRST = 1024,
+  BAD_GATEWAY = 502,
+  GATEWAY_TIMEOUT = 504,
 };
 
 /* callbacks of libcurl */
@@ -214,16 +216,43 @@ size_t mtasts_response_field(const struct mtasts_response *response, const char 
   return count;
 }
 
+/* The proxy's answer to CONNECT; 0: none. */
+static long proxy_status(const struct mtasts_response *response) {
+  long status = 0;
+  if (response->by_proxy)
+    curl_easy_getinfo(response->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  return status;
+}
+
+/* By these two a proxy says that the next server failed (RFC 9110 sections 15.6.3 and 15.6.5). Any
+ * other refusal is its own. */
+bool mtasts_response_proxy_fails(const struct mtasts_response *response) {
+  long status = proxy_status(response);
+  return response->by_proxy && !response->connected && status != BAD_GATEWAY &&
+         status != GATEWAY_TIMEOUT;
+}
+
 /* Describes how far the fetch got before its timeout. */
 static void evaluate_timeout(const struct mtasts_response *response,
                              struct mtasts_fetch_answer *answer) {
   const char *what = "did not send its policy";
   if (!response->connected)
-    what = "did not accept a connection";
+    what = response->by_proxy ? "was not connected to by the proxy" : "did not accept a connection";
   else if (!response->tls.secured)
     what = "did not finish the TLS handshake";
   mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "%s %s within %.1f s", response->tls.host,
                        what, (double)(mtasts_clock_us() - response->started) / 1e6);
+}
+
+/* What this host lacks, and its proxy: a connection to an address comes connected. Once there is
+ * TLS, the policy host can bring about an error of libcurl's: by a line of header beyond its bound
+ * it says that it has no memory. */
+static bool is_local(const struct mtasts_response *response, CURLcode result) {
+  if (response->no_memory || mtasts_response_proxy_fails(response))
+    return true;
+  return !response->tls.secured &&
+         (result == CURLE_OUT_OF_MEMORY || result == CURLE_FAILED_INIT ||
+          result == CURLE_SSL_CACERT_BADFILE || result == CURLE_COULDNT_CONNECT);
 }
 
 static void evaluate_failure(const struct mtasts_response *response, CURLcode result,
@@ -231,14 +260,7 @@ static void evaluate_failure(const struct mtasts_response *response, CURLcode re
   const char *text = response->curl_error[0] ? response->curl_error : curl_easy_strerror(result);
   const char *host = response->tls.host;
   long error = 0;
-  /* What this host lacks, and its proxy: a connection to an address comes connected. Once there is
-   * TLS, the policy host can bring about an error of libcurl's: by a line of header beyond its
-   * bound it says that it has no memory. */
-  answer->local = response->no_memory ||
-                  (!response->tls.secured &&
-                   (result == CURLE_OUT_OF_MEMORY || result == CURLE_FAILED_INIT ||
-                    result == CURLE_SSL_CACERT_BADFILE || result == CURLE_COULDNT_RESOLVE_PROXY ||
-                    result == CURLE_COULDNT_CONNECT));
+  answer->local = is_local(response, result);
   switch ((int)result) {
   case CURLE_PEER_FAILED_VERIFICATION:
     mtasts_response_fail(answer, MTASTS_ERROR_WEBPKI_INVALID, "certificate of %s is refused: %s",
@@ -253,12 +275,28 @@ static void evaluate_failure(const struct mtasts_response *response, CURLcode re
     break;
   case CURLE_COULDNT_CONNECT:
     curl_easy_getinfo(response->easy, CURLINFO_OS_ERRNO, &error);
-    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s", host,
+    mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "cannot connect to %s: %s",
+                         response->by_proxy ? "the proxy" : host,
                          error > 0 ? strerrordesc_np((int)error) : text);
     break;
   default:
     mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH, "fetching from %s: %s", host, text);
   }
+}
+
+/* The tunnel of the proxy has not come about. */
+static void evaluate_proxy(const struct mtasts_response *response, CURLcode result,
+                           struct mtasts_fetch_answer *answer) {
+  long status = proxy_status(response);
+  answer->status = 0; /* the policy host has sent nothing */
+  if (status < 300) {
+    evaluate_failure(response, result, answer);
+    return;
+  }
+  answer->local = is_local(response, result);
+  mtasts_response_fail(answer, MTASTS_ERROR_POLICY_FETCH,
+                       "the proxy does not connect to %s: HTTP status %ld", response->tls.host,
+                       status);
 }
 
 void mtasts_response_evaluate(struct mtasts_response *response, CURLcode result,
@@ -267,7 +305,9 @@ void mtasts_response_evaluate(struct mtasts_response *response, CURLcode result,
   if (answer->status > 0 && answer->status < 200)
     answer->status = 0; /* only interim responses arrived */
   answer->dated = response->tls.dated;
-  if (response->tls.detail[0])
+  if (response->by_proxy && !response->connected)
+    evaluate_proxy(response, result, answer);
+  else if (response->tls.detail[0])
     mtasts_response_fail(answer, MTASTS_ERROR_WEBPKI_INVALID, "%s", response->tls.detail);
   else if (answer->status >= 300 && answer->status < 400)
     /* RFC 8461 section 3.3: redirects MUST NOT be followed */

@@ -22,7 +22,8 @@ struct mtasts_response {
   CURL *easy;
   struct mtasts_tls_watch tls;
   uint64_t started; /* of the whole fetch, by mtasts_clock_us */
-  bool connected;   /* TCP */
+  bool by_proxy;    /* libcurl connects to a proxy, which connects to the policy host */
+  bool connected;   /* TCP to the policy host, itself or by the proxy */
   bool in_body;     /* the header is complete */
   bool too_large;
   bool no_memory; /* for the body */
@@ -35,6 +36,10 @@ struct mtasts_response {
 
 /* Makes libcurl pass header, body and errors to the response. Returns false if it cannot. */
 bool mtasts_response_collect(struct mtasts_response *response, CURL *easy);
+
+/* Does the proxy keep this host from the policy host? It cannot be reached, is silent, or refuses;
+ * but it has not said that the policy host does not answer. */
+bool mtasts_response_proxy_fails(const struct mtasts_response *response);
 
 /* The transfer has ended with `result`. The caller has zeroed *answer; its body is the response's.
  */

@@ -50,6 +50,12 @@ static void read_word(struct mtasts_event *event, struct mtasts_span word) {
     event->dane = mtasts_span_equal(word, MTASTS_SPAN("yes"));
   else if (mtasts_span_equal(key, MTASTS_SPAN("ip")))
     event->sender = word;
+  else if (mtasts_span_equal(key, MTASTS_SPAN("sni")))
+    event->handshake = word.len > 0;
+  else if (mtasts_span_equal(key, MTASTS_SPAN("tlsa")))
+    event->usable = word.len > 0 && !mtasts_span_equal(word, MTASTS_SPAN("0"));
+  else if (mtasts_span_equal(key, MTASTS_SPAN("self")))
+    event->self_signed = mtasts_span_equal(word, MTASTS_SPAN("yes"));
 }
 
 struct mtasts_event mtasts_event_read(struct mtasts_span name, struct mtasts_span host,
@@ -84,9 +90,11 @@ static bool is_kept(const char *kept, size_t size, struct mtasts_span text) {
                            (struct mtasts_span){text.data, len});
 }
 
+/* A session that mtasts_cert began has no address yet. */
 static bool is_same(const struct mtasts_smtp_session *session, const struct mtasts_event *event) {
   return is_kept(session->host, sizeof session->host, event->host) &&
-         is_kept(session->address, sizeof session->address, event->address);
+         (!session->address[0] ||
+          is_kept(session->address, sizeof session->address, event->address));
 }
 
 /* Is the keyword on a line of its own, after `250-` or `250 `? */
@@ -114,7 +122,8 @@ static void keep_greeting(struct mtasts_smtp_session *session, struct mtasts_spa
   if (!session->greeted)
     session->offered = offers_starttls(reply);
   session->greeted = true;
-  if (name.len < 4)
+  /* Exim raises smtp:ehlo for a refusal of EHLO, too, and goes on with HELO. */
+  if (name.len < 4 || name.data[0] != '2')
     return;
   mtasts_span_drop(&name, 4);
   while (len < name.len && mtasts_is_visible(name.data[len]))
@@ -122,15 +131,22 @@ static void keep_greeting(struct mtasts_smtp_session *session, struct mtasts_spa
   keep(session->helo, sizeof session->helo, (struct mtasts_span){name.data, len});
 }
 
+static void begin(struct mtasts_smtp_session *session, struct mtasts_span host) {
+  *session = (struct mtasts_smtp_session){.counted = false};
+  keep(session->host, sizeof session->host, host);
+}
+
 bool mtasts_smtp_session_follow(struct mtasts_smtp_session *session,
                                 const struct mtasts_event *event) {
   if (event->host.len == 0 || event->name == MTASTS_EVENT_OTHER)
     return false;
-  bool again = event->name == MTASTS_EVENT_CONNECT && !session->failed;
-  if (again || !is_same(session, event)) {
-    *session = (struct mtasts_smtp_session){.counted = false};
-    keep(session->host, sizeof session->host, event->host);
-    keep(session->address, sizeof session->address, event->address);
+  bool again = event->name == MTASTS_EVENT_CONNECT && !session->retried;
+  if (again || !is_same(session, event))
+    begin(session, event->host);
+  keep(session->address, sizeof session->address, event->address);
+  if (event->name == MTASTS_EVENT_CONNECT) {
+    session->connected = true;
+    session->retried = false;
   }
   if (event->name == MTASTS_EVENT_EHLO)
     keep_greeting(session, event->data);
@@ -149,10 +165,11 @@ struct mtasts_span mtasts_smtp_session_mx(const struct mtasts_smtp_session *sess
 }
 
 void mtasts_smtp_session_certificate(struct mtasts_smtp_session *session, struct mtasts_span host,
-                                     enum mtasts_result_type seen) {
+                                     struct mtasts_span names, enum mtasts_result_type seen) {
   if (!is_kept(session->host, sizeof session->host, host))
-    return;
+    begin(session, host); /* the connection is another process's */
   session->presented = true;
+  session->nameless = names.len == 0;
   session->certificate = seen;
 }
 
@@ -160,42 +177,106 @@ static bool says(struct mtasts_span text, const char *words) {
   return text.len > 0 && memmem(text.data, text.len, words, strlen(words)) != NULL;
 }
 
-/* The RFC 8460 result of a failed handshake. GnuTLS reports a self-signed or expired certificate
- * only as "certificate invalid", and a wrong name only as a failed verification. */
+/* Does DANE judge this session: has the host secure TLSA records that the sender can use, or does
+ * the domain require them? If TLSA records exist and none is usable, TLS is required, and that is
+ * DANE's rule too (RFC 7672 section 2.2). */
+static bool is_danes(const struct mtasts_smtp_session *session, const struct mtasts_event *event,
+                     const struct mtasts_domain_decision *decided) {
+  enum mtasts_verdict verdict = mtasts_domain_decision_verdict(decided);
+  return event->usable || verdict == MTASTS_VERDICT_DANE || verdict == MTASTS_VERDICT_ENCRYPT ||
+         mtasts_domain_decision_dane(decided, mtasts_smtp_session_mx(session)) ==
+             MTASTS_DANE_USABLE;
+}
+
+/* Exim's text without the words that it puts before each of them. */
+static struct mtasts_span without_prefix(struct mtasts_span text) {
+  static const char prefix[] = "TLS session: ";
+  if (text.len >= sizeof prefix - 1 && memcmp(text.data, prefix, sizeof prefix - 1) == 0)
+    mtasts_span_drop(&text, sizeof prefix - 1);
+  return text;
+}
+
+/* The RFC 8460 reason of a certificate's fault. */
+static struct mtasts_span reason_of(const struct mtasts_smtp_session *session,
+                                    const struct mtasts_event *event,
+                                    enum mtasts_result_type result) {
+  if (result == MTASTS_RESULT_HOST_MISMATCH && session->presented && session->nameless)
+    return MTASTS_SPAN("no DNS name in subjectAltName");
+  if (result == MTASTS_RESULT_NOT_TRUSTED && says(event->data, "revoked"))
+    return MTASTS_SPAN("certificate revoked");
+  if (result == MTASTS_RESULT_NOT_TRUSTED)
+    return event->self_signed ? MTASTS_SPAN("self-signed certificate")
+                              : MTASTS_SPAN("issuer not trusted");
+  return MTASTS_SPAN("");
+}
+
+/* The result of a failed handshake. GnuTLS reports a self-signed or expired certificate only as
+ * "certificate invalid", and a wrong name only as a failed verification. */
 static enum mtasts_result_type of_handshake(const struct mtasts_smtp_session *session,
                                             struct mtasts_span text) {
   if (session->certificate != MTASTS_RESULT_SUCCESS)
     return session->certificate;
   if (says(text, "has expired"))
     return MTASTS_RESULT_EXPIRED;
-  if (says(text, "certificate invalid") || says(text, "certificate verify failed"))
+  if (says(text, "certificate invalid") || says(text, "certificate verify failed") ||
+      says(text, "certificate revoked"))
     return MTASTS_RESULT_NOT_TRUSTED;
   if (says(text, "certificate verification failed"))
     return MTASTS_RESULT_HOST_MISMATCH;
   return MTASTS_RESULT_VALIDATION;
 }
 
-static enum mtasts_result_type of_dane(struct mtasts_span text) {
-  static const enum mtasts_result_type results[] = {
-      MTASTS_RESULT_NO_STARTTLS, MTASTS_RESULT_TLSA_INVALID, MTASTS_RESULT_DNSSEC_INVALID,
-      MTASTS_RESULT_DANE_REQUIRED};
-  for (size_t i = 0; i < sizeof results / sizeof *results; i++)
-    if (says(text, mtasts_result_type_name(results[i])))
-      return results[i];
-  return MTASTS_RESULT_VALIDATION;
+/* A failed handshake where DANE judges. TLSA records that no certificate matches are RFC 8460's
+ * tlsa-invalid (section 4.3.2.1). If one matches (DANE-TA) and the name does not, GnuTLS does not
+ * speak of a failed verification by DANE. What failed before a certificate came has no type of its
+ * own. */
+static void of_dane_handshake(struct mtasts_span text, struct mtasts_smtp_session_ending *ending) {
+  bool certificate = says(text, "(certificate verification failed)");
+  if (says(text, "TLSA record problem")) {
+    ending->result = MTASTS_RESULT_TLSA_INVALID;
+    ending->reason = without_prefix(text);
+  } else if (certificate && !says(text, "Verification failed.")) {
+    ending->result = MTASTS_RESULT_HOST_MISMATCH;
+  } else if (certificate || says(text, "certificate verify failed")) {
+    ending->result = MTASTS_RESULT_TLSA_INVALID;
+    ending->reason = MTASTS_SPAN("certificate matches no TLSA record");
+  } else {
+    ending->result = MTASTS_RESULT_VALIDATION;
+    ending->reason = without_prefix(text);
+  }
 }
 
-/* The result of a deferral because of TLS; SUCCESS for any other deferral. */
-static enum mtasts_result_type of_deferral(const struct mtasts_smtp_session *session,
-                                           const struct mtasts_event *event) {
-  if (event->error == ERROR_TLS_REQUIRED)
-    return MTASTS_RESULT_NO_STARTTLS; /* not offered, or refused */
-  if (event->error == ERROR_TLS_FAILURE)
-    return of_handshake(session, event->data);
-  /* For a 4xx reply to STARTTLS Exim has no error number. */
-  if (event->error == 0 && session->offered && says(event->data, "after STARTTLS"))
-    return MTASTS_RESULT_NO_STARTTLS;
-  return MTASTS_RESULT_SUCCESS;
+/* A session without STARTTLS: the result, and whether it was not offered or refused. */
+static void no_starttls(const struct mtasts_smtp_session *session,
+                        struct mtasts_smtp_session_ending *ending) {
+  ending->result = MTASTS_RESULT_NO_STARTTLS;
+  ending->reason = session->offered   ? MTASTS_SPAN("STARTTLS refused")
+                   : session->greeted ? MTASTS_SPAN("STARTTLS not offered")
+                                      : MTASTS_SPAN("");
+}
+
+/* A deferral because of TLS. False: for any other cause. */
+static bool of_deferral(const struct mtasts_smtp_session *session, const struct mtasts_event *event,
+                        const struct mtasts_domain_decision *decided,
+                        struct mtasts_smtp_session_ending *ending) {
+  ending->dane =
+      session->dane_failed || mtasts_domain_decision_verdict(decided) == MTASTS_VERDICT_ENCRYPT;
+  if (event->error == ERROR_TLS_REQUIRED) {
+    no_starttls(session, ending); /* not offered, or refused for good */
+  } else if (event->error == ERROR_TLS_FAILURE && session->dane_failed) {
+    of_dane_handshake(event->data, ending);
+  } else if (event->error == ERROR_TLS_FAILURE) {
+    ending->result = of_handshake(session, event->data);
+    ending->reason = ending->result == MTASTS_RESULT_VALIDATION
+                         ? without_prefix(event->data)
+                         : reason_of(session, event, ending->result);
+  } else if (session->offered && says(event->data, "after STARTTLS: 4")) {
+    no_starttls(session, ending); /* Exim has no error number for it */
+  } else if (session->offered && says(event->data, "STARTTLS")) {
+    ending->result = MTASTS_RESULT_VALIDATION; /* no reply: closed, or too late */
+    ending->reason = MTASTS_SPAN("no reply to STARTTLS");
+  }
+  return ending->result != MTASTS_RESULT_SUCCESS;
 }
 
 /* Does Exim require TLS, so that a failure is followed by a deferral? */
@@ -208,39 +289,86 @@ static bool insists(const struct mtasts_domain_decision *decided) {
 const struct mtasts_smtp_session_ending mtasts_smtp_session_ending_unlisted = {
     .result = MTASTS_RESULT_VALIDATION,
     .rule = "enforce: only to a listed MX (RFC 8461 section 4.1)",
-    .code = "mtasts-policy-mx-mismatch",
+    .reason = {"mtasts-policy-mx-mismatch", sizeof "mtasts-policy-mx-mismatch" - 1},
 };
+
+static const char dane_rule[] = "DANE: TLS as the TLSA records say (RFC 7672 section 2.2)";
+
+const struct mtasts_smtp_session_ending mtasts_smtp_session_ending_bogus = {
+    .result = MTASTS_RESULT_DNSSEC_INVALID,
+    .dane = true,
+    .rule = dane_rule,
+    .reason = {"DNSSEC validation failed", sizeof "DNSSEC validation failed" - 1},
+};
+
+/* A close with TLS, where a policy judges it. */
+static void judge(const struct mtasts_smtp_session *session, const struct mtasts_event *event,
+                  const struct mtasts_domain_decision *decided,
+                  struct mtasts_smtp_session_ending *ending) {
+  /* Exim accepts a certificate's CN as a name; mtasts_cert does not. */
+  bool good =
+      event->verified && (session->certificate == MTASTS_RESULT_SUCCESS || insists(decided));
+  if (good && !mtasts_decision_lists(&decided->decision, mtasts_smtp_session_mx(session))) {
+    *ending = mtasts_smtp_session_ending_unlisted;
+  } else if (!good) {
+    /* If name and date are right and Exim could not verify the certificate, its issuer is not
+     * trusted. */
+    ending->result = session->certificate != MTASTS_RESULT_SUCCESS ? session->certificate
+                     : session->presented                          ? MTASTS_RESULT_NOT_TRUSTED
+                                                                   : MTASTS_RESULT_VALIDATION;
+    ending->reason = reason_of(session, event, ending->result);
+  }
+}
 
 static bool of_close(const struct mtasts_smtp_session *session, const struct mtasts_event *event,
                      const struct mtasts_domain_decision *decided,
                      struct mtasts_smtp_session_ending *ending) {
-  ending->dane = event->tls && event->dane;
+  enum mtasts_verdict verdict = decided->decision.verdict;
+  bool encrypt = mtasts_domain_decision_verdict(decided) == MTASTS_VERDICT_ENCRYPT;
+  ending->dane = event->tls && (event->dane || encrypt);
   if (ending->dane)
     return true;
-  bool judged = decided->decision.verdict == MTASTS_VERDICT_ENFORCE ||
-                decided->decision.verdict == MTASTS_VERDICT_TESTING;
-  /* Exim accepts a certificate's CN as a name; mtasts_cert does not. */
-  bool good =
-      event->verified && (session->certificate == MTASTS_RESULT_SUCCESS || insists(decided));
-  if (event->tls && (good || !judged)) {
-    if (mtasts_decision_lists(&decided->decision, mtasts_smtp_session_mx(session)))
-      return true;
-    *ending = mtasts_smtp_session_ending_unlisted;
+  if (event->tls) {
+    bool judged = verdict == MTASTS_VERDICT_ENFORCE || verdict == MTASTS_VERDICT_TESTING;
+    if (insists(decided) && !event->verified)
+      return false; /* msg:host:defer says more */
+    if (judged)
+      judge(session, event, decided, ending);
     return true;
   }
-  /* If Exim requires TLS, msg:host:defer says more of the failure. A connection without a greeting
-   * is no session. */
-  if (insists(decided) || !session->greeted)
+  /* If Exim requires TLS, or the handshake failed, msg:host:defer says more of the failure. A
+   * connection without a greeting is no session. */
+  if (insists(decided) || session->dane_failed || event->handshake ||
+      (session->connected && !session->greeted))
     return false;
-  /* If name and date are right and Exim could not verify the certificate, its issuer is not
-   * trusted. */
-  if (event->tls)
-    ending->result = session->certificate != MTASTS_RESULT_SUCCESS ? session->certificate
-                     : session->presented                          ? MTASTS_RESULT_NOT_TRUSTED
-                                                                   : MTASTS_RESULT_VALIDATION;
-  else
-    ending->result = session->offered ? MTASTS_RESULT_VALIDATION : MTASTS_RESULT_NO_STARTTLS;
+  no_starttls(session, ending);
   return true;
+}
+
+/* dane:fail. Exim raises it also for TLSA records of which it can use none. Then the policy judges
+ * the session, and msg:host:defer says how. True: no event says more. */
+static bool of_dane(struct mtasts_smtp_session *session, const struct mtasts_event *event,
+                    const struct mtasts_domain_decision *decided,
+                    struct mtasts_smtp_session_ending *ending) {
+  enum mtasts_dane state = mtasts_domain_decision_dane(decided, mtasts_smtp_session_mx(session));
+  ending->dane = true;
+  if (says(event->data, "dnssec-invalid")) {
+    ending->result = MTASTS_RESULT_DNSSEC_INVALID;
+    ending->reason = MTASTS_SPAN("TLSA records cannot be looked up");
+    return true;
+  }
+  if (says(event->data, "dane-required")) {
+    /* mtastsd has seen records that Exim does not find: those of an alias (RFC 7672 section 2.2.2).
+     */
+    ending->ours = state == MTASTS_DANE_USABLE;
+    ending->result =
+        state == MTASTS_DANE_UNUSABLE ? MTASTS_RESULT_TLSA_INVALID : MTASTS_RESULT_DANE_REQUIRED;
+    ending->reason = state == MTASTS_DANE_UNUSABLE ? MTASTS_SPAN("no usable TLSA record")
+                                                   : MTASTS_SPAN("no secure TLSA record");
+    return true;
+  }
+  session->dane_failed = is_danes(session, event, decided);
+  return false;
 }
 
 bool mtasts_smtp_session_end(struct mtasts_smtp_session *session, const struct mtasts_event *event,
@@ -250,22 +378,18 @@ bool mtasts_smtp_session_end(struct mtasts_smtp_session *session, const struct m
   *ending = (struct mtasts_smtp_session_ending){
       .result = MTASTS_RESULT_SUCCESS,
       .rule = "enforce: STARTTLS with a valid certificate (RFC 8461 section 4.2)",
-      .code = "",
+      .reason = {"", 0},
   };
   if (event->name == MTASTS_EVENT_DANE_FAIL) {
-    ending->dane = true;
-    ending->rule = "DANE: TLS as the TLSA records say (RFC 7672 section 2.2)";
-    ending->result = of_dane(event->data);
-    ended = true;
+    ended = of_dane(session, event, decided, ending);
   } else if (event->name == MTASTS_EVENT_HOST_DEFER) {
-    ending->result = of_deferral(session, event);
-    ended = ending->result != MTASTS_RESULT_SUCCESS;
+    ended = of_deferral(session, event, decided, ending);
+    session->retried = event->error == ERROR_TLS_FAILURE && !insists(decided);
   } else if (event->name == MTASTS_EVENT_CLOSE) {
     ended = of_close(session, event, decided, ending);
   }
-  if (ended) {
-    session->counted = true;
-    session->failed = ending->result != MTASTS_RESULT_SUCCESS;
-  }
+  if (ending->dane)
+    ending->rule = dane_rule;
+  session->counted = session->counted || ended;
   return ended;
 }

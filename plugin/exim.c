@@ -66,6 +66,8 @@ int mtasts_policy(uschar **yield, int argc, uschar **argv) {
   give_text(yield, &text, tainted);
   if (mismatch)
     mtasts_outcome_send_mismatch(decided, taken.at[1], first);
+  else
+    mtasts_outcome_send_bogus(decided);
   return OK;
 }
 
@@ -94,7 +96,7 @@ int mtasts_cert(uschar **yield, int argc, uschar **argv) {
   enum mtasts_result_type seen = !mtasts_cert_names_cover(*names, mx) ? MTASTS_RESULT_HOST_MISMATCH
                                  : has_expired(taken.at[3])           ? MTASTS_RESULT_EXPIRED
                                                                       : MTASTS_RESULT_SUCCESS;
-  mtasts_smtp_session_certificate(&session, *host, seen);
+  mtasts_smtp_session_certificate(&session, *host, *names, seen);
   if (sure) {
     mtasts_smtp_session_is_mx(&session, mx);
     mtasts_cert_names_check(decided, *names, mx, &reason);
@@ -140,8 +142,13 @@ int mtasts_event(uschar **yield, int argc, uschar **argv) {
       session.counted = true;
     else if (mtasts_smtp_session_end(&session, &event, decided, &ending)) {
       find_other(decided, &event, &ending);
-      mtasts_outcome_send(&(struct mtasts_smtp_session_outcome){decided, &session, ending,
-                                                                event.data, event.sender});
+      mtasts_outcome_send(&(struct mtasts_smtp_session_outcome){
+          .decided = decided,
+          .session = &session,
+          .ending = ending,
+          .detail = event.data,
+          .sender = event.sender,
+      });
     }
   }
   errno = error;

@@ -50,6 +50,11 @@ bool mtasts_exim_api_user(uid_t *uid, gid_t *gid) {
   return decided;
 }
 
+bool mtasts_exim_api_has_message(void) {
+  const unsigned char *id = expand_string(US "$message_exim_id");
+  return id && *id;
+}
+
 /* The name may come from a message or from the DNS, and becomes a part of an expansion. So it may
  * have only the characters of a host name. */
 bool mtasts_exim_api_lookup(const char *type, struct mtasts_span name, struct mtasts_span *answer) {

@@ -15,9 +15,12 @@ __attribute__((format(printf, 1, 2))) void mtasts_exim_api_log(const char *forma
 /* Exim's own user and group. */
 bool mtasts_exim_api_user(uid_t *uid, gid_t *gid);
 
-/* Exim's dnsdb look-up. type is one of Exim's ("cname", "mxh"). *answer lives in Exim's store: what
- * was found, separated by colons; empty if there is none. False: the DNS does not answer, or the
- * name is no host name. */
+/* Does Exim deliver a message? False while it shows how an address is routed (exim -bt). */
+bool mtasts_exim_api_has_message(void);
+
+/* Exim's dnsdb look-up. type is one of Exim's ("cname", "mxh", "tlsa"). *answer lives in Exim's
+ * store: what was found, separated by colons; empty if there is none. False: the DNS does not
+ * answer, or the name is no host name. */
 bool mtasts_exim_api_lookup(const char *type, struct mtasts_span name, struct mtasts_span *answer);
 
 /* Makes a copy in Exim's store. tainted: it contains bytes of a message, and Exim must not use it

@@ -2,127 +2,36 @@
 
 #include <stdio.h>
 
+#include "ascii.h"
 #include "log.h"
-#include "span.h"
 
 enum {
   DETAIL_MAX = 200,
 };
 
-struct subject {
-  enum mtasts_policy_type type;
-  const struct mtasts_policy *policy; /* the MTA-STS policy; NULL: none could be had */
-  enum mtasts_result_type result;
-};
-
-/* Why the domain has no policy although it published one. This is reported as the domain's failure,
- * even if the session succeeded (RFC 8460 section 4.3.2.2). */
-static enum mtasts_result_type of_discovery(const struct mtasts_domain_decision *decided) {
-  if (decided->entry_reply.overridden || decided->decision.policy ||
-      !decided->entry_reply.has_entry)
-    return MTASTS_RESULT_SUCCESS;
-  return mtasts_result_of_error(decided->entry_reply.entry.error);
-}
-
-static struct subject subject_of(const struct mtasts_smtp_session_outcome *outcome) {
-  const struct mtasts_domain_decision *decided = outcome->decided;
-  enum mtasts_result_type discovery = of_discovery(decided);
-  if (outcome->ending.dane)
-    return (struct subject){MTASTS_POLICY_TYPE_TLSA, NULL, outcome->ending.result};
-  if (discovery != MTASTS_RESULT_SUCCESS)
-    return (struct subject){MTASTS_POLICY_TYPE_STS, NULL, discovery};
-  /* An override is this site's own policy; the domain did not publish it. */
-  if (decided->decision.policy && !decided->entry_reply.overridden)
-    return (struct subject){MTASTS_POLICY_TYPE_STS, decided->decision.policy,
-                            outcome->ending.result};
-  return (struct subject){MTASTS_POLICY_TYPE_NOT_FOUND, NULL, outcome->ending.result};
-}
-
-/* Writes `,"key":"value"`, or nothing if the value is empty. */
-static void put_pair(struct mtasts_strbuf *text, const char *key, struct mtasts_span value) {
-  if (value.len == 0)
-    return;
-  mtasts_strbuf_put(text, ",\"");
-  mtasts_strbuf_put(text, key);
-  mtasts_strbuf_put(text, "\":");
-  mtasts_strbuf_json(text, value);
-}
-
-/* Writes the policy as lines, rebuilt from the parsed one, and its mx patterns once more (RFC 8460
- * section 4.4). */
-static void put_policy(struct mtasts_strbuf *text, const struct mtasts_policy *policy) {
-  struct mtasts_span pattern;
-  mtasts_strbuf_put(text, ",\"policy-string\":[\"version: STSv1\",\"mode: ");
-  mtasts_strbuf_put(text, mtasts_mode_name(policy->mode));
-  for (size_t cursor = 0; mtasts_names_next(&policy->mx, &cursor, &pattern);) {
-    mtasts_strbuf_put(text, "\",\"mx: ");
-    mtasts_strbuf_host(text, pattern);
-  }
-  mtasts_strbuf_put(text, "\",\"max_age: ");
-  mtasts_strbuf_number(text, policy->max_age);
-  mtasts_strbuf_put(text, "\"]");
-  if (policy->mx.size == 0)
-    return;
-  mtasts_strbuf_put(text, ",\"mx-host\":");
-  const char *before = "[\"";
-  for (size_t cursor = 0; mtasts_names_next(&policy->mx, &cursor, &pattern); before = "\",\"") {
-    mtasts_strbuf_put(text, before);
-    mtasts_strbuf_host(text, pattern);
-  }
-  mtasts_strbuf_put(text, "\"]");
-}
-
 static struct mtasts_span cut(struct mtasts_span text, size_t max) {
   return (struct mtasts_span){text.data, text.len < max ? text.len : max};
 }
 
-static void put_failure(struct mtasts_strbuf *text,
-                        const struct mtasts_smtp_session_outcome *outcome,
-                        enum mtasts_result_type result) {
-  const struct mtasts_smtp_session *session = outcome->session;
-  bool discovery = result != outcome->ending.result;
-  mtasts_strbuf_put(text, ",\"failure-details\":[{\"c\":");
-  mtasts_strbuf_number(text, (uint64_t)result);
-  put_pair(text, "s", cut(outcome->sender, sizeof session->address));
-  put_pair(text, "n", mtasts_smtp_session_mx(session));
-  put_pair(text, "h", mtasts_span_of(session->helo));
-  put_pair(text, "r", mtasts_span_of(session->address));
-  put_pair(
-      text, "a",
-      cut(discovery ? outcome->decided->entry_reply.entry.detail : outcome->detail, DETAIL_MAX));
-  put_pair(text, "f", mtasts_span_of(discovery ? "" : outcome->ending.code));
-  mtasts_strbuf_put(text, "}],\"t\":1,\"f\":1}]}");
-}
-
-static void put_datagram(const struct mtasts_smtp_session_outcome *outcome, struct subject subject,
-                         struct mtasts_strbuf *text) {
-  const char *domain = outcome->decided->domain.name;
-  mtasts_strbuf_put(text, "{\"dpv\":\"1\"");
-  put_pair(text, "d", mtasts_span_of(domain));
-  mtasts_strbuf_put(text, ",\"policies\":[{\"policy-type\":");
-  mtasts_strbuf_number(text, (uint64_t)subject.type);
-  /* The TLSA base domain (RFC 8460 section 4.4) is the one that Exim uses: the host at the end of
-   * an alias. */
-  put_pair(
-      text, "policy-domain",
-      mtasts_span_of(subject.type == MTASTS_POLICY_TYPE_TLSA ? outcome->session->host : domain));
-  if (subject.policy)
-    put_policy(text, subject.policy);
-  if (subject.result == MTASTS_RESULT_SUCCESS)
-    mtasts_strbuf_put(text, ",\"t\":0,\"f\":0}]}");
-  else
-    put_failure(text, outcome, subject.result);
-}
-
 void mtasts_outcome_format_datagram(const struct mtasts_smtp_session_outcome *outcome,
                                     struct mtasts_strbuf *text) {
-  struct subject subject = subject_of(outcome);
-  put_datagram(outcome, subject, text);
-  if (!text->full)
-    return;
-  mtasts_strbuf_cut(text, 0);
-  subject.policy = NULL;
-  put_datagram(outcome, subject, text);
+  const struct mtasts_smtp_session *session = outcome->session;
+  mtasts_session_report_write(
+      &(struct mtasts_session_report){
+          .decided = outcome->decided,
+          .result = outcome->ending.result,
+          .dane = outcome->ending.dane,
+          .reason = outcome->ending.reason,
+          .mx = mtasts_smtp_session_mx(session),
+          .helo = mtasts_span_of(session->helo),
+          .address = mtasts_span_of(session->address),
+          .sender = outcome->sender,
+          /* The TLSA base domain (RFC 8460 section 4.4) is the one that Exim uses: the host at
+           * the end of an alias. */
+          .tlsa_base = mtasts_span_of(session->host),
+          .tlsa = outcome->tlsa,
+      },
+      text);
 }
 
 static void put_value(struct mtasts_strbuf *text, const char *key, struct mtasts_span value) {

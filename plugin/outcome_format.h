@@ -6,11 +6,7 @@
 #define MTASTS_PLUGIN_OUTCOME_FORMAT_H
 
 #include "event.h"
-#include "strbuf.h"
-
-enum {
-  MTASTS_DATAGRAM_MAX = 64 << 10, /* bytes that a collector reads */
-};
+#include "session_report.h"
 
 struct mtasts_smtp_session_outcome {
   const struct mtasts_domain_decision *decided;
@@ -18,9 +14,10 @@ struct mtasts_smtp_session_outcome {
   struct mtasts_smtp_session_ending ending;
   struct mtasts_span detail; /* Exim's error text; may be empty */
   struct mtasts_span sender; /* our own address; may be empty */
+  struct mtasts_span tlsa;   /* DANE: the TLSA records, separated by colons; may be empty */
 };
 
-/* Writes the datagram. text: MTASTS_DATAGRAM_MAX bytes. A policy that does not fit is left out. */
+/* Writes the datagram (session_report.h). */
 void mtasts_outcome_format_datagram(const struct mtasts_smtp_session_outcome *outcome,
                                     struct mtasts_strbuf *text);
 

@@ -1,35 +1,49 @@
 #include "advice.h"
 
 #include "ascii.h"
+#include "tlsrpt.h"
 
-static const struct mtasts_advice results[] = {
-    {"starttls-not-supported", "The MX host did not offer STARTTLS.",
+/* The names are those of common/tlsrpt.h. */
+static const struct {
+  enum mtasts_result_type type;
+  const char *meaning, *remedy;
+} results[] = {
+    {MTASTS_RESULT_NO_STARTTLS, "The MX host did not offer STARTTLS.",
      "Switch STARTTLS on at each MX host; look for a firewall that rewrites SMTP."},
-    {"certificate-host-mismatch", "The certificate does not name the MX host.",
+    {MTASTS_RESULT_HOST_MISMATCH, "The certificate does not name the MX host.",
      "Get a certificate with the MX host's name as a DNS name (subjectAltName)."},
-    {"certificate-expired", "The certificate's dates are past.",
+    {MTASTS_RESULT_EXPIRED, "The certificate's dates are past.",
      "Renew the certificate; reload the mail server after each renewal."},
-    {"certificate-not-trusted", "No trusted authority signed the certificate.",
+    {MTASTS_RESULT_NOT_TRUSTED, "No trusted authority signed the certificate.",
      "Send the whole chain with the intermediate certificates, from a public authority."},
-    {"validation-failure", "TLS failed for another reason.",
+    {MTASTS_RESULT_VALIDATION, "TLS failed for another reason.",
      "See the failure reasons; try the MX host with openssl s_client -starttls smtp."},
-    {"tlsa-invalid", "No TLSA record fits the certificate, or the records are wrong.",
+    {MTASTS_RESULT_TLSA_INVALID, "No TLSA record fits the certificate, or the records are wrong.",
      "Publish the TLSA record of the new key before the certificate changes."},
-    {"dnssec-invalid", "DNSSEC validation of the answers failed.",
+    {MTASTS_RESULT_DNSSEC_INVALID, "DNSSEC validation of the answers failed.",
      "Check the zone's signatures and its DS records."},
-    {"dane-required", "The sender requires DANE, and found no usable TLSA record.",
+    {MTASTS_RESULT_DANE_REQUIRED, "The sender requires DANE, and found no usable TLSA record.",
      "Publish TLSA records in a signed zone, or ask the sender why it requires them."},
-    {"sts-policy-fetch-error", "The MTA-STS policy could not be fetched.",
+    {MTASTS_RESULT_POLICY_FETCH, "The MTA-STS policy could not be fetched.",
      "Check that https://mta-sts.DOMAIN/.well-known/mta-sts.txt answers 200."},
-    {"sts-policy-invalid", "The MTA-STS policy has a mistake.",
+    {MTASTS_RESULT_POLICY_INVALID, "The MTA-STS policy has a mistake.",
      "Check the file: mtasts policy parse mta-sts.txt"},
-    {"sts-webpki-invalid", "The policy host's HTTPS certificate is not valid.",
+    {MTASTS_RESULT_WEBPKI_INVALID, "The policy host's HTTPS certificate is not valid.",
      "Renew the certificate of mta-sts.DOMAIN; it must name that host."},
 };
 
-const struct mtasts_advice *mtasts_advice_find(struct mtasts_span name) {
-  for (size_t i = 0; i < sizeof results / sizeof *results; i++)
-    if (mtasts_span_equal(name, (struct mtasts_span){results[i].name, strlen(results[i].name)}))
-      return &results[i];
-  return NULL;
+bool mtasts_advice_find(struct mtasts_span name, struct mtasts_advice *advice) {
+  for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+    const char *known = mtasts_result_type_name(results[i].type);
+    if (!mtasts_span_equal(name, (struct mtasts_span){known, strlen(known)}))
+      continue;
+    *advice = (struct mtasts_advice){results[i].meaning, results[i].remedy};
+    return true;
+  }
+  return false;
+}
+
+bool mtasts_advice_known(struct mtasts_span name) {
+  struct mtasts_advice advice;
+  return mtasts_advice_find(name, &advice);
 }

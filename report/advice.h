@@ -8,12 +8,12 @@
 #include "mtasts.h"
 
 struct mtasts_advice {
-  const char *name;
   const char *meaning; /* one line */
   const char *remedy;  /* one line */
 };
 
-/* NULL if RFC 8460 does not know the name, which is in lower case. */
-const struct mtasts_advice *mtasts_advice_find(struct mtasts_span name);
+/* Returns false if RFC 8460 does not know the name, which is in lower case. */
+bool mtasts_advice_find(struct mtasts_span name, struct mtasts_advice *advice);
+bool mtasts_advice_known(struct mtasts_span name);
 
 #endif

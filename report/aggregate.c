@@ -1,133 +1,9 @@
-#include "aggregate.h"
+#include "aggregate_private.h"
 
 #include <errno.h>
 
 #include "ascii.h"
-#include "organisation.h"
 #include "tally.h"
-
-enum {
-  RECORD_OVERHEAD = 64, /* bytes that LMDB needs for a key, about */
-};
-
-static int put(const struct mtasts_aggregate *aggregate, MDB_dbi dbi, struct mtasts_span key,
-               struct mtasts_bytes *value) {
-  MDB_val name = mtasts_counter_val(key);
-  MDB_val data = mtasts_counter_val(mtasts_bytes_span(value));
-  int rc = value->failed ? ENOMEM : mdb_put(aggregate->txn, dbi, &name, &data, 0);
-  mtasts_bytes_free(value);
-  return rc;
-}
-
-static int put_domain(const struct mtasts_aggregate *aggregate, struct mtasts_span key,
-                      const struct mtasts_counted_domain *domain) {
-  struct mtasts_bytes value = {0};
-  mtasts_bytes_number(&value, domain->kinds, 1);
-  mtasts_bytes_number(&value, domain->policies, 4);
-  return put(aggregate, aggregate->tables->domains, key, &value);
-}
-
-static int put_policy(const struct mtasts_aggregate *aggregate, struct mtasts_span key,
-                      const struct mtasts_counted_policy *policy) {
-  struct mtasts_bytes value = {0};
-  mtasts_bytes_number(&value, policy->successful, 8);
-  mtasts_bytes_number(&value, policy->failed, 8);
-  mtasts_bytes_number(&value, policy->details, 4);
-  mtasts_bytes_add(&value, policy->packed);
-  return put(aggregate, aggregate->tables->policies, key, &value);
-}
-
-static int put_detail(const struct mtasts_aggregate *aggregate, struct mtasts_span key,
-                      const struct mtasts_counted_detail *detail) {
-  struct mtasts_bytes value = {0};
-  mtasts_bytes_number(&value, detail->count, 8);
-  mtasts_bytes_add(&value, detail->packed);
-  return put(aggregate, aggregate->tables->details, key, &value);
-}
-
-static int get(const struct mtasts_aggregate *aggregate, MDB_dbi dbi, struct mtasts_span key,
-               MDB_val *value) {
-  MDB_val name = mtasts_counter_val(key);
-  return mdb_get(aggregate->txn, dbi, &name, value);
-}
-
-static int get_policy(const struct mtasts_aggregate *aggregate, struct mtasts_span key,
-                      struct mtasts_counted_policy *policy) {
-  MDB_val value;
-  int rc = get(aggregate, aggregate->tables->policies, key, &value);
-  return rc == 0 && !mtasts_counter_read_policy(&value, policy) ? MDB_CORRUPTED : rc;
-}
-
-static int get_detail(const struct mtasts_aggregate *aggregate, struct mtasts_span key,
-                      struct mtasts_counted_detail *detail) {
-  MDB_val value;
-  int rc = get(aggregate, aggregate->tables->details, key, &value);
-  return rc == 0 && !mtasts_counter_read_detail(&value, detail) ? MDB_CORRUPTED : rc;
-}
-
-static int delete_key(const struct mtasts_aggregate *aggregate, MDB_dbi dbi,
-                      struct mtasts_span key) {
-  MDB_val name = mtasts_counter_val(key);
-  return mdb_del(aggregate->txn, dbi, &name, NULL);
-}
-
-/* The first key of the table that is not less than `from` and begins with `start`, copied. */
-static int find_from(const struct mtasts_aggregate *aggregate, MDB_dbi dbi,
-                     const struct mtasts_counter_key *from, struct mtasts_span start,
-                     struct mtasts_counter_key *found) {
-  MDB_cursor *cursor;
-  MDB_val key = mtasts_counter_val(mtasts_counter_key_span(from));
-  MDB_val value;
-  int rc = mdb_cursor_open(aggregate->txn, dbi, &cursor);
-  if (rc != 0)
-    return rc;
-  rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-  struct mtasts_span name = {key.mv_data, key.mv_size};
-  if (rc == 0 && !mtasts_span_starts(name, start))
-    rc = MDB_NOTFOUND;
-  if (rc == 0 && name.len > sizeof found->bytes)
-    rc = MDB_CORRUPTED;
-  if (rc == 0) {
-    found->len = 0;
-    mtasts_counter_key_add(found, name);
-  }
-  mdb_cursor_close(cursor);
-  return rc;
-}
-
-/* shares */
-
-static struct mtasts_counter_key share_key(struct mtasts_span domain_key) {
-  struct mtasts_counter_key key = {.len = 0};
-  struct mtasts_span name = {domain_key.data + 4, domain_key.len - 4};
-  size_t start = mtasts_organisation_start(name.data, name.len);
-  mtasts_counter_key_add(&key, (struct mtasts_span){domain_key.data, 4});
-  mtasts_counter_key_add(&key, (struct mtasts_span){name.data + start, name.len - start});
-  return key;
-}
-
-/* Takes the bytes of a new record from the share of its organisation. *granted: there were enough,
- * or the record is `needed` whatever the share. */
-static int take_share(const struct mtasts_aggregate *aggregate, struct mtasts_span domain_key,
-                      size_t size, bool needed, bool *granted) {
-  const struct mtasts_counter_key key = share_key(domain_key);
-  struct mtasts_bytes value = {0};
-  MDB_val found;
-  uint64_t used = 0;
-  int rc = get(aggregate, aggregate->tables->shares, mtasts_counter_key_span(&key), &found);
-  if (rc == 0) {
-    struct mtasts_bytes_reader reader = {.rest = {found.mv_data, found.mv_size}};
-    used = mtasts_bytes_take_number(&reader, 8);
-  }
-  if (rc != 0 && rc != MDB_NOTFOUND)
-    return rc;
-  used = mtasts_sum(used, size + RECORD_OVERHEAD);
-  *granted = needed || used <= aggregate->share;
-  if (!*granted)
-    return 0;
-  mtasts_bytes_number(&value, used, 8);
-  return put(aggregate, aggregate->tables->shares, mtasts_counter_key_span(&key), &value);
-}
 
 /* details */
 
@@ -156,7 +32,7 @@ static void key_of_detail(struct mtasts_counter_key *key, const struct place *pl
 static int raise_detail(const struct mtasts_aggregate *aggregate, struct place *place,
                         struct mtasts_span key, struct mtasts_span packed, uint64_t count) {
   struct mtasts_counted_detail detail = {0};
-  int rc = get_detail(aggregate, key, &detail);
+  int rc = mtasts_aggregate_get_detail(aggregate, key, &detail);
   if (rc == MDB_NOTFOUND) {
     detail = (struct mtasts_counted_detail){.packed = packed};
     place->policy.details++;
@@ -164,7 +40,7 @@ static int raise_detail(const struct mtasts_aggregate *aggregate, struct place *
     return rc;
   }
   detail.count = mtasts_sum(detail.count, count);
-  return put_detail(aggregate, key, &detail);
+  return mtasts_aggregate_put_detail(aggregate, key, &detail);
 }
 
 /* Adds to the detail that has a result type and nothing else. */
@@ -176,9 +52,9 @@ static int raise_bare(const struct mtasts_aggregate *aggregate, struct place *pl
   bool granted;
   key_of_detail(&key, place, result, bare_digest);
   mtasts_pack_detail(&packed, &detail);
-  int rc = packed.failed
-               ? ENOMEM
-               : take_share(aggregate, place->domain_key, key.len + packed.len, true, &granted);
+  int rc = packed.failed ? ENOMEM
+                         : mtasts_aggregate_take_share(aggregate, place->domain_key,
+                                                       key.len + packed.len, true, &granted);
   if (rc == 0)
     rc = raise_detail(aggregate, place, mtasts_counter_key_span(&key), mtasts_bytes_span(&packed),
                       count);
@@ -197,14 +73,15 @@ static int strip_detail(const struct mtasts_aggregate *aggregate, struct place *
   mtasts_counter_key_number(&start, (uint32_t)result, 2);
   key_of_detail(&from, place, result, bare_digest);
   from.bytes[from.len - 1] = 1;
-  int rc = find_from(aggregate, aggregate->tables->details, &from, mtasts_counter_key_span(&start),
-                     &stripped);
+  int rc = mtasts_aggregate_find_from(aggregate, aggregate->tables->details, &from,
+                                      mtasts_counter_key_span(&start), &stripped);
   if (rc == 0)
-    rc = get_detail(aggregate, mtasts_counter_key_span(&stripped), &detail);
+    rc = mtasts_aggregate_get_detail(aggregate, mtasts_counter_key_span(&stripped), &detail);
   if (rc != 0)
     return rc;
   uint64_t count = detail.count;
-  rc = delete_key(aggregate, aggregate->tables->details, mtasts_counter_key_span(&stripped));
+  rc = mtasts_aggregate_delete_key(aggregate, aggregate->tables->details,
+                                   mtasts_counter_key_span(&stripped));
   place->policy.details--;
   return rc == 0 ? raise_bare(aggregate, place, result, count) : rc;
 }
@@ -238,7 +115,8 @@ static int add_bare(const struct mtasts_aggregate *aggregate, struct place *plac
   struct mtasts_counter_key key;
   MDB_val value;
   key_of_detail(&key, place, result, bare_digest);
-  int rc = get(aggregate, aggregate->tables->details, mtasts_counter_key_span(&key), &value);
+  int rc = mtasts_aggregate_get(aggregate, aggregate->tables->details,
+                                mtasts_counter_key_span(&key), &value);
   if (rc == MDB_NOTFOUND)
     rc = place->policy.details < MTASTS_DETAILS_MAX ? 0
                                                     : make_room_for_bare(aggregate, place, result);
@@ -258,12 +136,14 @@ static int add_detail(const struct mtasts_aggregate *aggregate, struct place *pl
   if (rc != 0)
     return rc;
   key_of_detail(&key, place, result, digest);
-  rc = get(aggregate, aggregate->tables->details, mtasts_counter_key_span(&key), &value);
+  rc = mtasts_aggregate_get(aggregate, aggregate->tables->details, mtasts_counter_key_span(&key),
+                            &value);
   if (rc == 0)
     granted = true;
   else if (rc == MDB_NOTFOUND)
     rc = place->policy.details < MTASTS_DETAILS_MAX
-             ? take_share(aggregate, place->domain_key, key.len + packed.len, false, &granted)
+             ? mtasts_aggregate_take_share(aggregate, place->domain_key, key.len + packed.len,
+                                           false, &granted)
              : 0;
   if (rc != 0)
     return rc;
@@ -291,13 +171,15 @@ static int open_place(const struct mtasts_aggregate *aggregate, struct mtasts_sp
   *place = (struct place){.domain_key = domain_key};
   mtasts_bytes_add(&place->packed, packed);
   int rc = place->packed.failed ? ENOMEM : key_of_policy(&place->key, domain_key, packed);
-  return rc == 0 ? get_policy(aggregate, mtasts_counter_key_span(&place->key), &place->policy) : rc;
+  return rc == 0 ? mtasts_aggregate_get_policy(aggregate, mtasts_counter_key_span(&place->key),
+                                               &place->policy)
+                 : rc;
 }
 
 static int new_place(const struct mtasts_aggregate *aggregate, struct mtasts_counted_domain *domain,
                      struct place *place, bool needed, bool *granted) {
-  int rc =
-      take_share(aggregate, place->domain_key, place->key.len + place->packed.len, needed, granted);
+  int rc = mtasts_aggregate_take_share(aggregate, place->domain_key,
+                                       place->key.len + place->packed.len, needed, granted);
   if (rc == 0 && *granted) {
     place->policy = (struct mtasts_counted_policy){0};
     domain->policies++;
@@ -307,7 +189,8 @@ static int new_place(const struct mtasts_aggregate *aggregate, struct mtasts_cou
 
 static int write_place(const struct mtasts_aggregate *aggregate, struct place *place) {
   place->policy.packed = mtasts_bytes_span(&place->packed);
-  return put_policy(aggregate, mtasts_counter_key_span(&place->key), &place->policy);
+  return mtasts_aggregate_put_policy(aggregate, mtasts_counter_key_span(&place->key),
+                                     &place->policy);
 }
 
 /* The policy that collects others: of a type and a policy domain, and nothing else. */
@@ -328,12 +211,12 @@ static int move_details(const struct mtasts_aggregate *aggregate,
                         const struct mtasts_counter_key *from, struct place *into) {
   struct mtasts_counter_key key;
   int rc;
-  while ((rc = find_from(aggregate, aggregate->tables->details, from, mtasts_counter_key_span(from),
-                         &key)) == 0) {
+  while ((rc = mtasts_aggregate_find_from(aggregate, aggregate->tables->details, from,
+                                          mtasts_counter_key_span(from), &key)) == 0) {
     struct mtasts_counted_detail detail;
     struct mtasts_outcome_detail read;
     struct mtasts_bytes packed = {0};
-    if ((rc = get_detail(aggregate, mtasts_counter_key_span(&key), &detail)) != 0)
+    if ((rc = mtasts_aggregate_get_detail(aggregate, mtasts_counter_key_span(&key), &detail)) != 0)
       return rc;
     mtasts_bytes_add(&packed, detail.packed);
     if (packed.failed)
@@ -341,7 +224,8 @@ static int move_details(const struct mtasts_aggregate *aggregate,
     else if (!mtasts_unpack_detail(mtasts_bytes_span(&packed), &read))
       rc = MDB_CORRUPTED;
     if (rc == 0)
-      rc = delete_key(aggregate, aggregate->tables->details, mtasts_counter_key_span(&key));
+      rc = mtasts_aggregate_delete_key(aggregate, aggregate->tables->details,
+                                       mtasts_counter_key_span(&key));
     if (rc == 0)
       rc = add_detail(aggregate, into, read.result, mtasts_bytes_span(&packed), detail.count);
     mtasts_bytes_free(&packed);
@@ -357,14 +241,15 @@ static int merge_policy(const struct mtasts_aggregate *aggregate,
   struct mtasts_counted_policy policy;
   if (mtasts_span_equal(mtasts_counter_key_span(from), mtasts_counter_key_span(&into->key)))
     return 0;
-  int rc = get_policy(aggregate, mtasts_counter_key_span(from), &policy);
+  int rc = mtasts_aggregate_get_policy(aggregate, mtasts_counter_key_span(from), &policy);
   if (rc != 0)
     return rc;
   into->policy.successful = mtasts_sum(into->policy.successful, policy.successful);
   into->policy.failed = mtasts_sum(into->policy.failed, policy.failed);
   rc = move_details(aggregate, from, into);
   if (rc == 0)
-    rc = delete_key(aggregate, aggregate->tables->policies, mtasts_counter_key_span(from));
+    rc = mtasts_aggregate_delete_key(aggregate, aggregate->tables->policies,
+                                     mtasts_counter_key_span(from));
   domain->policies--;
   return rc;
 }
@@ -446,24 +331,35 @@ struct target {
   struct mtasts_counted_domain *domain;
 };
 
-/* Opens a collector, makes it if it is new, and merges `count` policies into it. */
+/* Policies of a survey that become one. */
+struct merger {
+  const struct survey *survey;
+  const size_t *merged;
+  size_t count;
+};
+
+static const struct merger no_merger;
+
+/* Opens a collector, makes it if it is new, and merges the policies into it. */
 static int collect(const struct target *target, enum mtasts_policy_type type,
-                   struct mtasts_span policy_domain, const struct survey *survey,
-                   const size_t *merged, size_t count, struct place *place) {
+                   struct mtasts_span policy_domain, const struct merger *merger,
+                   struct place *place) {
   bool granted;
   int rc = open_collector(target->aggregate, target->domain_key, type, policy_domain, place);
   if (rc == MDB_NOTFOUND)
     rc = new_place(target->aggregate, target->domain, place, true, &granted);
-  for (size_t i = 0; i < count && rc == 0; i++)
-    rc = merge_policy(target->aggregate, target->domain, &survey->policies[merged[i]].key, place);
+  for (size_t i = 0; i < merger->count && rc == 0; i++)
+    rc = merge_policy(target->aggregate, target->domain,
+                      &merger->survey->policies[merger->merged[i]].key, place);
   return rc;
 }
 
 /* Merges two policies into a collector, so that there is room for another policy. */
 static int merge_pair(const struct target *target, struct mtasts_span policy_domain,
                       const struct survey *survey, const size_t pair[2]) {
+  const struct merger both = {survey, pair, 2};
   struct place place;
-  int rc = collect(target, survey->policies[pair[0]].type, policy_domain, survey, pair, 2, &place);
+  int rc = collect(target, survey->policies[pair[0]].type, policy_domain, &both, &place);
   if (rc == 0)
     rc = write_place(target->aggregate, &place);
   mtasts_bytes_free(&place.packed);
@@ -475,22 +371,23 @@ static int collect_surveyed(const struct target *target, const struct mtasts_out
                             struct survey *survey, struct place *place) {
   const struct mtasts_span any = {NULL, 0};
   size_t found[2];
+  const struct merger one = {survey, found, 1};
   int rc = take_survey(target->aggregate, target->domain_key, survey);
   if (rc != 0)
     return rc;
   if (find_one(survey, policy->type, policy->domain, found))
-    return collect(target, policy->type, policy->domain, survey, found, 1, place);
+    return collect(target, policy->type, policy->domain, &one, place);
   if (find_pair(survey, true, found)) {
     rc = merge_pair(target, surveyed_domain(survey, found[0]), survey, found);
-    return rc == 0 ? collect(target, policy->type, policy->domain, survey, NULL, 0, place) : rc;
+    return rc == 0 ? collect(target, policy->type, policy->domain, &no_merger, place) : rc;
   }
   /* There are even too many policy domains: the collector is of the domain itself. */
   if (find_one(survey, policy->type, target->name, found))
-    return collect(target, policy->type, target->name, survey, NULL, 0, place);
+    return collect(target, policy->type, target->name, &no_merger, place);
   if (find_one(survey, policy->type, any, found))
-    return collect(target, policy->type, target->name, survey, found, 1, place);
+    return collect(target, policy->type, target->name, &one, place);
   rc = find_pair(survey, false, found) ? merge_pair(target, target->name, survey, found) : 0;
-  return rc == 0 ? collect(target, policy->type, target->name, survey, NULL, 0, place) : rc;
+  return rc == 0 ? collect(target, policy->type, target->name, &no_merger, place) : rc;
 }
 
 /* Opens the place where sessions under a policy are counted. */
@@ -523,6 +420,14 @@ static int place_policy(const struct target *target, struct mtasts_span packed,
 
 /* domains */
 
+/* Sessions that are added. */
+struct addition {
+  const struct mtasts_aggregate *aggregate;
+  uint32_t day;
+  struct mtasts_outcome_session session;
+  uint64_t count;
+};
+
 static int add_details(const struct mtasts_aggregate *aggregate, struct place *place,
                        const struct mtasts_outcome_session *session, uint64_t count) {
   struct mtasts_bytes_reader reader = {.rest = session->details};
@@ -552,30 +457,31 @@ static int add_session(const struct target *target, const struct mtasts_outcome_
   return rc;
 }
 
-/* Adds the sessions of an outcome to one domain: all, or those under one policy domain's TLSA
- * records. */
-static int add_to_domain(const struct mtasts_aggregate *aggregate, uint32_t day,
-                         struct mtasts_span name, const struct mtasts_outcome_session *session,
-                         enum mtasts_report_domain kind, uint64_t count, bool *refused) {
+/* Adds a session to one domain of the day. *refused: as for mtasts_aggregate_add. */
+static int add_to_domain(const struct addition *addition, struct mtasts_span name,
+                         enum mtasts_report_domain kind, bool *refused) {
+  const struct mtasts_aggregate *aggregate = addition->aggregate;
   struct mtasts_counter_key key;
   struct mtasts_counted_domain domain = {0};
   MDB_val value;
   bool granted = true;
-  mtasts_counter_key_begin(&key, day, name);
-  int rc = get(aggregate, aggregate->tables->domains, mtasts_counter_key_span(&key), &value);
+  mtasts_counter_key_begin(&key, addition->day, name);
+  int rc = mtasts_aggregate_get(aggregate, aggregate->tables->domains,
+                                mtasts_counter_key_span(&key), &value);
   if (rc == 0 && !mtasts_counter_read_domain(&value, &domain))
     rc = MDB_CORRUPTED;
   else if (rc == MDB_NOTFOUND)
-    rc = take_share(aggregate, mtasts_counter_key_span(&key), key.len, false, &granted);
+    rc = mtasts_aggregate_take_share(aggregate, mtasts_counter_key_span(&key), key.len, false,
+                                     &granted);
   *refused = !granted;
   if (rc != 0 || !granted)
     return rc;
   const struct mtasts_counted_domain before = domain;
   const struct target target = {aggregate, mtasts_counter_key_span(&key), name, &domain};
-  rc = add_session(&target, session, count);
+  rc = add_session(&target, &addition->session, addition->count);
   domain.kinds |= (unsigned)kind;
   if (rc == 0 && (domain.kinds != before.kinds || domain.policies != before.policies))
-    rc = put_domain(aggregate, mtasts_counter_key_span(&key), &domain);
+    rc = mtasts_aggregate_put_domain(aggregate, mtasts_counter_key_span(&key), &domain);
   return rc;
 }
 
@@ -583,17 +489,16 @@ int mtasts_aggregate_add(const struct mtasts_aggregate *aggregate, uint32_t day,
                          struct mtasts_span outcome, uint64_t count, bool *refused) {
   struct mtasts_bytes_reader reader = {.rest = outcome};
   struct mtasts_span domain = mtasts_unpack_domain(&reader);
-  struct mtasts_outcome_session session;
+  struct addition addition = {.aggregate = aggregate, .day = day, .count = count};
   int rc = 0;
   *refused = false;
-  while (rc == 0 && !*refused && mtasts_unpack_session(&reader, &session)) {
+  while (rc == 0 && !*refused && mtasts_unpack_session(&reader, &addition.session)) {
     struct mtasts_outcome_policy policy;
     bool unreported;
-    rc = add_to_domain(aggregate, day, domain, &session, MTASTS_REPORT_RECIPIENT, count, refused);
-    if (rc == 0 && !*refused && mtasts_unpack_policy(session.policy, &policy) &&
+    rc = add_to_domain(&addition, domain, MTASTS_REPORT_RECIPIENT, refused);
+    if (rc == 0 && !*refused && mtasts_unpack_policy(addition.session.policy, &policy) &&
         policy.type == MTASTS_POLICY_TYPE_TLSA && !mtasts_span_equal(policy.domain, domain))
-      rc = add_to_domain(aggregate, day, policy.domain, &session, MTASTS_REPORT_TLSA_BASE, count,
-                         &unreported);
+      rc = add_to_domain(&addition, policy.domain, MTASTS_REPORT_TLSA_BASE, &unreported);
   }
   return rc == 0 && reader.failed ? MDB_CORRUPTED : rc;
 }

@@ -14,7 +14,7 @@ enum {
   NESTING_MAX = 8,       /* gzip in mail in gzip … */
   HELD_MAX = 44 << 20,   /* bytes of all buffers beside the input and the JSON values */
   WORK_FIRST = 64 << 20, /* bytes that any input may inflate to, and */
-  WORK_FACTOR = 100,     /* this many more for each of its bytes */
+  WORK_FACTOR = 25,      /* this many more for each of its bytes */
   PARTS_MAX = 250000,    /* JSON texts and parts of mail that are read of one input or message */
   DMARC_SEEN = 4096,     /* bytes in which the first element of XML is looked for */
 };
@@ -42,8 +42,10 @@ struct mtasts_finder {
   uint64_t work;  /* bytes that were inflated of this input */
   size_t held;
   uint64_t message;          /* that is being read */
-  unsigned replaced;         /* texts of this input with numbers that are too large */
   struct mtasts_span domain; /* that the message names */
+  struct mtasts_span authserv_id;
+  struct mtasts_signature signature; /* of the outermost message */
+  unsigned messages;                 /* around what is read */
   unsigned nesting;
   size_t events_of_mail;
   uint32_t parts; /* that were read of this input, or of this message of an mbox */
@@ -88,18 +90,26 @@ static struct mtasts_span text_of(struct mtasts_span bytes) {
   return bytes;
 }
 
+/* UTF-16 that begins with `{`, as JSON does? */
+static bool is_utf16_json(struct mtasts_span bytes) {
+  if (mtasts_span_starts(bytes, MTASTS_SPAN("\xFF\xFE")) ||
+      mtasts_span_starts(bytes, MTASTS_SPAN("\xFE\xFF")))
+    mtasts_span_drop(&bytes, 2);
+  return bytes.len >= 2 && ((bytes.data[0] == '{' && bytes.data[1] == '\0') ||
+                            (bytes.data[0] == '\0' && bytes.data[1] == '{'));
+}
+
 static bool is_utf16(struct mtasts_span bytes) {
-  if (bytes.len < 2)
-    return false;
-  unsigned char first = (unsigned char)bytes.data[0];
-  unsigned char second = (unsigned char)bytes.data[1];
-  return (first == 0xff && second == 0xfe) || (first == 0xfe && second == 0xff) ||
-         (first == '{' && second == 0) || (first == 0 && second == '{');
+  return mtasts_span_starts(bytes, MTASTS_SPAN("\xFF\xFE")) ||
+         mtasts_span_starts(bytes, MTASTS_SPAN("\xFE\xFF")) || is_utf16_json(bytes);
 }
 
 static bool is_dmarc(struct mtasts_span text) {
   size_t seen = text.len < DMARC_SEEN ? text.len : DMARC_SEEN;
-  return text.len > 0 && text.data[0] == '<' && memmem(text.data, seen, "<feedback", 9);
+  if (text.len == 0 || text.data[0] != '<')
+    return false;
+  /* The element may have a prefix of its name space. */
+  return memmem(text.data, seen, "<feedback", 9) || memmem(text.data, seen, ":feedback", 9);
 }
 
 static enum kind kind_of(struct mtasts_span bytes) {
@@ -109,7 +119,8 @@ static enum kind kind_of(struct mtasts_span bytes) {
   if (mtasts_is_gzip(bytes))
     return KIND_GZIP;
   if (mtasts_span_starts(bytes, MTASTS_SPAN("PK\x03\x04")) ||
-      mtasts_span_starts(bytes, MTASTS_SPAN("PK\x05\x06")))
+      mtasts_span_starts(bytes, MTASTS_SPAN("PK\x05\x06")) ||
+      mtasts_span_starts(bytes, MTASTS_SPAN("PK\x07\x08")))
     return KIND_ZIP;
   if (is_utf16(bytes))
     return KIND_UTF16;
@@ -127,15 +138,24 @@ static enum kind kind_of(struct mtasts_span bytes) {
 static void read_texts(struct mtasts_finder *finder, struct mtasts_span text) {
   char error[MTASTS_JSON_ERROR_SIZE];
   json_t *root;
+  bool halves;
   while (text.len > 0 && text.data[0] == '{') {
     struct mtasts_span start = text;
     if (!may_read(finder))
       return;
-    if (!mtasts_json_text_take(&text, &finder->replaced, &root, error)) {
+    if (!mtasts_json_text_take(&text, &halves, &root, error)) {
       reject(finder, "%s", error);
       return;
     }
-    struct mtasts_found found = {root, {start.data, start.len - text.len}, finder->domain};
+    if (halves)
+      finder->events->warn(finder->context, finder->message,
+                           "an escape of half a character (a surrogate) is read as U+FFFD");
+    struct mtasts_found found = {
+        .root = root,
+        .text = {start.data, start.len - text.len},
+        .domain = finder->domain,
+        .signature = finder->signature,
+    };
     finder->events_of_mail++;
     finder->events->report(finder->context, finder->message, &found);
     json_decref(root);
@@ -221,12 +241,18 @@ static struct mtasts_span domain_of_mail(struct mtasts_span message) {
 }
 
 /* A part that is no report and resembles none is passed over. */
-static void judge_leaf(void *context, struct mtasts_span bytes) {
+static void judge_leaf(void *context, struct mtasts_span bytes, bool inner) {
   struct mtasts_finder *finder = context;
+  struct mtasts_signature signature = finder->signature;
   enum kind kind = kind_of(bytes);
-  if ((kind == KIND_GZIP || kind == KIND_JSON || kind == KIND_ZIP || kind == KIND_DMARC) &&
-      may_read(finder))
+  if ((kind == KIND_GZIP || kind == KIND_JSON || kind == KIND_ZIP || kind == KIND_DMARC ||
+       is_utf16_json(bytes)) &&
+      may_read(finder)) {
+    if (inner) /* the signature is that of the message around it */
+      finder->signature = (struct mtasts_signature){0};
     judge(finder, bytes);
+    finder->signature = signature;
+  }
 }
 
 static void read_mail(struct mtasts_finder *finder, struct mtasts_span message) {
@@ -236,9 +262,15 @@ static void read_mail(struct mtasts_finder *finder, struct mtasts_span message) 
     reject_large(finder, "the message");
     return;
   }
+  struct mtasts_signature signature = finder->signature;
   finder->domain = domain_of_mail(message);
+  finder->signature = (struct mtasts_signature){0};
+  if (finder->messages++ == 0)
+    finder->signature = mtasts_signature_read(message, finder->authserv_id);
   enum mtasts_mail status = mtasts_mail_leaves(message, judge_leaf, finder);
+  finder->messages--;
   finder->domain = outer;
+  finder->signature = signature;
   if (status == MTASTS_MAIL_TOO_DEEP)
     reject(finder, "parts of the message are nested deeper than %d", MTASTS_MAIL_DEPTH);
   else if (status == MTASTS_MAIL_TOO_LARGE)
@@ -329,6 +361,10 @@ struct mtasts_finder *mtasts_finder_new(const struct mtasts_finder_events *event
   return finder;
 }
 
+void mtasts_finder_authserv_id(struct mtasts_finder *finder, struct mtasts_span authserv_id) {
+  finder->authserv_id = authserv_id;
+}
+
 void mtasts_finder_free(struct mtasts_finder *finder) {
   if (!finder)
     return;
@@ -389,5 +425,4 @@ void mtasts_finder_end(struct mtasts_finder *finder) {
   finder->input = finder->work = 0;
   finder->held = 0;
   finder->parts = 0;
-  finder->replaced = 0;
 }

@@ -19,7 +19,7 @@
 
 #include <jansson.h>
 
-#include "mtasts.h"
+#include "signature.h"
 
 enum {
   MTASTS_FOUND_MAX = 20 << 20, /* bytes of a text, a message, a gzip stream inflated */
@@ -29,6 +29,8 @@ struct mtasts_found {
   json_t *root;              /* an object; the finder releases it */
   struct mtasts_span text;   /* as it was written, but in valid UTF-8 */
   struct mtasts_span domain; /* that the message around it names; empty if there is none */
+  /* of that message, if it is in no other one */
+  struct mtasts_signature signature;
 };
 
 /* message: the number of the message in an mbox, from 1; 0 outside of one. All pointers last for
@@ -43,6 +45,9 @@ struct mtasts_finder;
 
 /* events are the caller's and must outlive the finder. NULL without memory. */
 struct mtasts_finder *mtasts_finder_new(const struct mtasts_finder_events *events, void *context);
+/* The receiving host's authserv-id, for signature.h; the caller's. Empty at first. */
+void mtasts_finder_authserv_id(struct mtasts_finder *finder, struct mtasts_span authserv_id);
+
 void mtasts_finder_free(struct mtasts_finder *finder);
 
 /* The next bytes of an input; the first ones at least 5, if it has as many. Returns false if no

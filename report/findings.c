@@ -88,8 +88,9 @@ static void say_cause(const struct findings *findings, const struct mtasts_count
   struct mtasts_span domain = mtasts_count_part(cause, 0);
   struct mtasts_span result = mtasts_count_part(cause, 1);
   struct mtasts_span mx = mtasts_count_part(cause, 2);
-  const struct mtasts_advice *known = mtasts_advice_find(result);
-  say(&finding, known ? known->remedy : "",
+  struct mtasts_advice known = {.remedy = ""};
+  mtasts_advice_find(result, &known);
+  say(&finding, known.remedy,
       "%.*s: every failure since %s is %.*s%s%.*s (%" PRIu64 " sessions, the last on %s).",
       shown(domain), domain.data, mtasts_day_text(cause->first_failed).text, shown(result),
       result.data, mx.len > 0 ? " at " : "", shown(mx), mx.data, cause->failed,
@@ -162,9 +163,10 @@ static void say_ready(const struct findings *findings, struct mtasts_span domain
   unsigned long long days = days_between(since, testing->last + MTASTS_DAY_SECONDS);
   if (days < TESTING_DAYS)
     return;
+  size_t reporters = reporters_of(sums, domain, MTASTS_SPAN("sts"), &last);
   say(&finding, "Publish the policy with mode: enforce and a new id.",
-      "%.*s: testing, %llu days without a failure, %zu reporter(s): ready for enforce.",
-      shown(domain), domain.data, days, reporters_of(sums, domain, MTASTS_SPAN("sts"), &last));
+      "%.*s: testing, %llu days without a failure, %zu reporter%s: ready for enforce.",
+      shown(domain), domain.data, days, reporters, reporters == 1 ? "" : "s");
   findings->finding(findings->context, &finding);
 }
 
@@ -219,6 +221,29 @@ static bool silent_reporters(const struct findings *findings) {
   return reporters || tally->used == 0;
 }
 
+/* reports that nobody is known to have written */
+
+static bool unsigned_reports(const struct findings *findings) {
+  const struct mtasts_policy_counts *tally = &findings->sums->signatures;
+  const struct mtasts_count **counts = mtasts_tally_sorted(tally, MTASTS_LARGEST);
+  size_t said = 0;
+  for (size_t i = 0; counts && i < tally->used && said < MTASTS_FINDINGS_MAX; i++) {
+    struct mtasts_report_finding finding = {.id = "not-signed", .level = MTASTS_FINDING_NOTICE};
+    struct mtasts_span organization = mtasts_count_part(counts[i], 0);
+    struct mtasts_span submitter = mtasts_count_part(counts[i], 1);
+    if (counts[i]->failed == 0)
+      continue;
+    say(&finding, "Do not rely on these reports: anyone can have sent them (RFC 8460 section 3).",
+        "%.*s: your host found no signature of %.*s on %" PRIu64 " of %" PRIu64 " reports.",
+        shown(organization), organization.data, shown(submitter), submitter.data, counts[i]->failed,
+        mtasts_sum(counts[i]->successful, counts[i]->failed));
+    findings->finding(findings->context, &finding);
+    said++;
+  }
+  free(counts);
+  return counts || tally->used == 0;
+}
+
 /* sessions that count twice */
 
 static void say_twice(const struct findings *findings) {
@@ -237,7 +262,7 @@ bool mtasts_report_findings(const struct mtasts_sums *sums, mtasts_finding_fn *f
                             void *context) {
   const struct findings findings = {sums, finding, context};
   if (!single_causes(&findings) || !of_domains(&findings, say_no_policy) ||
-      !silent_reporters(&findings))
+      !silent_reporters(&findings) || !unsigned_reports(&findings))
     return false;
   say_twice(&findings);
   return of_domains(&findings, say_ready);

@@ -34,7 +34,9 @@ static enum mtasts_gunzip grow(z_stream *stream, char **buffer, size_t *capacity
 /* A member has ended. Goes on with the next one, if there is one. */
 static bool next_member(z_stream *stream) {
   struct mtasts_span rest = {(const char *)stream->next_in, stream->avail_in};
-  return mtasts_is_gzip(rest) && inflateReset(stream) == Z_OK;
+  const char deflate = 8; /* the only method, RFC 1952 section 2.3.1 */
+  return mtasts_is_gzip(rest) && (rest.len < 3 || rest.data[2] == deflate) &&
+         inflateReset(stream) == Z_OK;
 }
 
 static enum mtasts_gunzip inflate_all(z_stream *stream, size_t max, char **buffer, size_t *size) {

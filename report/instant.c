@@ -66,7 +66,7 @@ enum mtasts_instant mtasts_instant_parse(struct mtasts_span text, int64_t *secon
     return MTASTS_INSTANT_WRONG;
   *seconds = moment;
   if (space)
-    return MTASTS_INSTANT_SPACE;
+    return zone ? MTASTS_INSTANT_SPACE : MTASTS_INSTANT_SPACE_NO_ZONE;
   return zone ? MTASTS_INSTANT_OK : MTASTS_INSTANT_NO_ZONE;
 }
 

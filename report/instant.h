@@ -9,7 +9,8 @@
 enum mtasts_instant {
   MTASTS_INSTANT_OK,
   MTASTS_INSTANT_NO_ZONE, /* taken to be UTC */
-  MTASTS_INSTANT_SPACE,   /* a space for the T; may also have no zone */
+  MTASTS_INSTANT_SPACE,   /* a space for the T */
+  MTASTS_INSTANT_SPACE_NO_ZONE,
   MTASTS_INSTANT_WRONG,
 };
 

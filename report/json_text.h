@@ -3,7 +3,7 @@
  *
  * A key twice in one object, NaN, and nesting deeper than 2048 are malformed. A number too large
  * for a double or for 63 bits is read as -1: no count is negative, so the reader of reports says
- * what it is.
+ * what it is. An escape of half a surrogate pair is read as U+FFFD.
  *
  * Threads: one. jansson's allocator is replaced for the whole process by
  * mtasts_json_text_init, which must run before any other use of jansson.
@@ -17,21 +17,17 @@
 
 enum {
   MTASTS_JSON_MEMORY_MAX = 168 << 20, /* bytes that one value may take */
-  MTASTS_JSON_REPLACED_MAX = 64,
   MTASTS_JSON_ERROR_SIZE = 256,
 };
 
 void mtasts_json_text_init(void);
 
 /*
- * Reads the text in front of *rest and drops it; it must not begin with white space. *value is the
- * caller's to release. Returns false, and error says why, if it is malformed or takes too much
- * memory.
- *
- * replaced: counts the texts of an input in which numbers were too large. Each costs a copy of all
- * of *rest, so beyond MTASTS_JSON_REPLACED_MAX such a text is malformed.
+ * Reads the object in front of *rest and drops it. *value is the caller's to release. *halves: an
+ * escape was half a surrogate pair. Returns false, and error says why, if the text is malformed or
+ * takes too much memory. Takes time by the length of the text, not by that of *rest.
  */
-bool mtasts_json_text_take(struct mtasts_span *rest, unsigned *replaced, json_t **value,
+bool mtasts_json_text_take(struct mtasts_span *rest, bool *halves, json_t **value,
                            char error[MTASTS_JSON_ERROR_SIZE]);
 
 /* Drops white space as JSON knows it. */

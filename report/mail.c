@@ -15,6 +15,7 @@ enum {
 struct walk {
   mtasts_mail_leaf_fn *leaf;
   void *context;
+  size_t inner;   /* messages around what is walked, but for the outermost */
   size_t decoded; /* bytes that decoded parts hold now */
   size_t work;    /* bytes of multiparts that may still be searched for delimiters */
   enum mtasts_mail status;
@@ -65,17 +66,46 @@ static bool take_field(struct mtasts_span *rest, struct mtasts_span *field) {
   return true;
 }
 
-bool mtasts_mail_field(struct mtasts_span message, const char *name, struct mtasts_span *body) {
+bool mtasts_mail_next_field(struct mtasts_span *rest, const char *name, struct mtasts_span *body) {
   struct mtasts_span wanted = {name, strlen(name)};
   struct mtasts_span field;
   struct mtasts_span found;
-  while (take_field(&message, &field))
+  while (take_field(rest, &field))
     if (split_field(field, &found, body) && mtasts_mime_equal(found, wanted))
       return true;
   return false;
 }
 
+bool mtasts_mail_field(struct mtasts_span message, const char *name, struct mtasts_span *body) {
+  return mtasts_mail_next_field(&message, name, body);
+}
+
 /* bodies */
+
+/* Was the encoding really applied to the text, though it holds parts as it is? In a header that is
+ * quoted-printable each `=` is `=3D`. */
+static bool header_is_quoted(struct mtasts_span text) {
+  const char *end = memmem(text.data, text.len, "\n\n", 2);
+  if (!end)
+    end = memmem(text.data, text.len, "\n\r\n", 3);
+  size_t len = end ? (size_t)(end - text.data) : text.len;
+  return memmem(text.data, len, "=3D", 3) != NULL;
+}
+
+/* A message in a message may begin with the `From ` line of an mbox, and with empty lines. */
+static void drop_before_header(struct mtasts_span *message) {
+  struct mtasts_span text = *message;
+  struct mtasts_span line;
+  mtasts_span_take(&text, '>');
+  if (mtasts_span_starts(text, MTASTS_SPAN("From ")))
+    mtasts_span_cut(&text, '\n', &line);
+  else
+    text = *message;
+  while (text.len > 0 && (text.data[0] == '\r' || text.data[0] == '\n'))
+    mtasts_span_drop(&text, 1);
+  if (mtasts_mail_begins(text))
+    *message = text;
+}
 
 /* Cuts the text at the next delimiter line of the boundary, and drops that line. *part is what
  * stands before it, without the line end that belongs to the delimiter (RFC 2046 section 5.1.1).
@@ -152,17 +182,29 @@ static void walk_decoded(struct walk *walk, const struct mtasts_mime_type *type,
 }
 
 /* RFC 2046 lets no multipart and no message be encoded, but mailing tools encode them, or name an
- * encoding that they did not apply. So it is decoded only if it does not hold parts as it is. */
+ * encoding that they did not apply. So it is decoded only if it does not hold parts as it is, or if
+ * they are quoted-printable to the eye. */
 static void walk_body(struct walk *walk, const struct mtasts_mime_type *type,
                       enum mtasts_mime_encoding encoding, struct mtasts_span body, unsigned depth) {
+  bool quoted = encoding == MTASTS_MIME_QUOTED_PRINTABLE && type->kind != MTASTS_MIME_LEAF &&
+                header_is_quoted(body);
+  if (quoted) {
+    walk_decoded(walk, type, encoding, body, depth);
+    return;
+  }
   if (type->kind == MTASTS_MIME_MULTIPART && walk_multipart(walk, type, body, depth))
     return;
-  if (type->kind == MTASTS_MIME_MESSAGE && mtasts_mail_begins(body))
+  if (type->kind == MTASTS_MIME_MESSAGE)
+    drop_before_header(&body);
+  if (type->kind == MTASTS_MIME_MESSAGE && mtasts_mail_begins(body)) {
+    walk->inner++;
     walk_part(walk, body, MTASTS_MIME_LEAF, depth + 1);
-  else if (encoding != MTASTS_MIME_IDENTITY)
+    walk->inner--;
+  } else if (encoding != MTASTS_MIME_IDENTITY) {
     walk_decoded(walk, type, encoding, body, depth);
-  else
-    walk->leaf(walk->context, body);
+  } else {
+    walk->leaf(walk->context, body, walk->inner > 0);
+  }
 }
 
 /* kind: what the part is if it does not say. */

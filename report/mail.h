@@ -25,8 +25,9 @@ enum mtasts_mail {
   MTASTS_MAIL_NO_MEMORY,
 };
 
-/* The bytes are the walker's, and last for the call. */
-typedef void mtasts_mail_leaf_fn(void *context, struct mtasts_span bytes);
+/* The bytes are the walker's, and last for the call. inner: they are in a message in the message.
+ */
+typedef void mtasts_mail_leaf_fn(void *context, struct mtasts_span bytes, bool inner);
 
 /* Calls back for each leaf in order. What could not be read is left out, the rest goes on; the
  * status is that of the last part left out. */
@@ -40,5 +41,9 @@ bool mtasts_mail_begins(struct mtasts_span text);
 /* The body of the first header field of that name (letter case ignored), still folded, as part of
  * the message. Returns false if there is none. */
 bool mtasts_mail_field(struct mtasts_span message, const char *name, struct mtasts_span *body);
+
+/* The same for one field after another: *rest is the message at first, and becomes what follows the
+ * field. */
+bool mtasts_mail_next_field(struct mtasts_span *rest, const char *name, struct mtasts_span *body);
 
 #endif

@@ -4,7 +4,10 @@
 #include "transfer.h"
 
 enum {
-  DASHES = 2, /* that begin a delimiter line */
+  DASHES = 2,          /* that begin a delimiter line */
+  PIECES_MAX = 100,    /* of a boundary; each is looked for by its own */
+  FIELD_MAX = 1 << 16, /* bytes of a Content-Type; what follows is not read */
+  WHOLE = -1,          /* a parameter that is not one of several pieces */
 };
 
 /* Letter case of ASCII ignored. */
@@ -94,40 +97,80 @@ static void take_value(struct mtasts_span *text, struct mtasts_mime_type *type, 
     mtasts_span_take(text, '"');
 }
 
-/* RFC 2231: `boundary*0`, `boundary*1*` … are its pieces, taken to be in order; `boundary*` has a
- * charset and a language before its second `'`. */
-static void take_parameter(struct mtasts_span *text, struct mtasts_mime_type *type, bool *pieces) {
+/* RFC 2231: `boundary*0`, `boundary*1*` … are pieces of the value; an extended one, whose name ends
+ * in `*`, has `%` escapes. */
+struct parameter {
+  bool boundary, extended;
+  int piece; /* WHOLE if it is not one of several */
+};
+
+static struct parameter take_name(struct mtasts_span *text) {
+  struct parameter parameter = {.piece = WHOLE};
   struct mtasts_span name = take_while(text, '=');
   struct mtasts_span base;
-  bool extended = name.len > 0 && name.data[name.len - 1] == '*';
-  bool piece = mtasts_span_cut(&name, '*', &base) && name.len > 0;
-  bool wanted = mtasts_mime_equal(base, MTASTS_SPAN("boundary")) &&
-                (type->delimiter_len == DASHES || (piece && *pieces));
-  skip_space(text);
-  if (!mtasts_span_take(text, '='))
-    return;
-  skip_space(text);
-  size_t before = type->delimiter_len;
-  take_value(text, type, wanted, extended);
-  if (!wanted)
-    return;
-  *pieces = piece;
-  struct mtasts_span value = {type->delimiter + before, type->delimiter_len - before};
+  parameter.extended = name.len > 0 && name.data[name.len - 1] == '*';
+  if (parameter.extended)
+    name.len--;
+  bool piece = mtasts_span_cut(&name, '*', &base);
+  parameter.boundary = mtasts_mime_equal(base, MTASTS_SPAN("boundary")) &&
+                       (!piece || (mtasts_span_is_digits(name) && name.len <= 3));
+  if (piece)
+    parameter.piece = 0;
+  for (size_t i = 0; parameter.boundary && piece && i < name.len; i++)
+    parameter.piece = parameter.piece * 10 + (name.data[i] - '0');
+  return parameter;
+}
+
+/* The charset and the language of the first piece end at its second `'`. */
+static void drop_charset(struct mtasts_mime_type *type) {
+  struct mtasts_span value = {type->delimiter + DASHES, type->delimiter_len - DASHES};
   struct mtasts_span charset;
   struct mtasts_span language;
-  if (extended && before == DASHES && mtasts_span_cut(&value, '\'', &charset) &&
-      mtasts_span_cut(&value, '\'', &language)) {
-    memmove(type->delimiter + DASHES, value.data, value.len);
-    type->delimiter_len = DASHES + value.len;
+  if (!mtasts_span_cut(&value, '\'', &charset) || !mtasts_span_cut(&value, '\'', &language))
+    return;
+  memmove(type->delimiter + DASHES, value.data, value.len);
+  type->delimiter_len = DASHES + value.len;
+}
+
+/* Adds that piece of the boundary to the delimiter. Returns false if there is none. */
+static bool add_piece(struct mtasts_span text, int piece, struct mtasts_mime_type *type) {
+  while (text.len > 0) {
+    size_t before = text.len;
+    skip_space(&text);
+    while (mtasts_span_take(&text, ';'))
+      skip_space(&text);
+    struct parameter parameter = take_name(&text);
+    bool wanted = parameter.boundary && parameter.piece == piece;
+    skip_space(&text);
+    if (mtasts_span_take(&text, '=')) {
+      skip_space(&text);
+      take_value(&text, type, wanted, parameter.extended);
+      if (wanted && parameter.extended && piece <= 0)
+        drop_charset(type);
+      if (wanted)
+        return true;
+    }
+    if (text.len == before)
+      mtasts_span_drop(&text, 1);
   }
+  return false;
+}
+
+static void read_boundary(struct mtasts_span parameters, struct mtasts_mime_type *type) {
+  type->delimiter_len = DASHES;
+  memcpy(type->delimiter, "--", DASHES);
+  if (!add_piece(parameters, WHOLE, type))
+    for (int piece = 0; piece < PIECES_MAX && add_piece(parameters, piece, type);)
+      piece++;
+  /* A delimiter line is compared without the white space behind it. */
+  while (type->delimiter_len > DASHES && mtasts_is_wsp(type->delimiter[type->delimiter_len - 1]))
+    type->delimiter_len--;
 }
 
 void mtasts_mime_type(struct mtasts_span body, struct mtasts_mime_type *type) {
-  bool pieces = false;
-  type->kind = MTASTS_MIME_LEAF;
-  type->digest = false;
-  type->delimiter_len = DASHES;
-  memcpy(type->delimiter, "--", DASHES);
+  *type = (struct mtasts_mime_type){.kind = MTASTS_MIME_LEAF};
+  if (body.len > FIELD_MAX)
+    body.len = FIELD_MAX;
   skip_space(&body);
   struct mtasts_span main_type = take_while(&body, '/');
   skip_space(&body);
@@ -142,18 +185,7 @@ void mtasts_mime_type(struct mtasts_span body, struct mtasts_mime_type *type) {
   if (!mtasts_mime_equal(main_type, MTASTS_SPAN("multipart")))
     return;
   type->digest = mtasts_mime_equal(subtype, MTASTS_SPAN("digest")); /* RFC 2046 section 5.1.5 */
-  while (body.len > 0) {
-    size_t before = body.len;
-    skip_space(&body);
-    while (mtasts_span_take(&body, ';'))
-      skip_space(&body);
-    take_parameter(&body, type, &pieces);
-    if (body.len == before)
-      mtasts_span_drop(&body, 1);
-  }
-  /* A delimiter line is compared without the white space behind it. */
-  while (type->delimiter_len > DASHES && mtasts_is_wsp(type->delimiter[type->delimiter_len - 1]))
-    type->delimiter_len--;
+  read_boundary(body, type);
   if (type->delimiter_len > DASHES)
     type->kind = MTASTS_MIME_MULTIPART;
 }

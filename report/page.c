@@ -16,7 +16,7 @@ enum {
   CHART_WIDTH = 1000, /* units of the drawing, which is stretched to the page */
   CHART_HEIGHT = 200,
   CALENDAR_DAYS = 800, /* in a longer period, days without a report take no room */
-  ROWS_MAX = 200,
+  ROWS_MAX = 1000,
 };
 
 /* text */
@@ -172,7 +172,7 @@ static bool put_findings(FILE *stream, const struct mtasts_sums *sums) {
   return done;
 }
 
-/* the chart */
+/* the charts */
 
 struct chart {
   const struct mtasts_count **days;
@@ -180,13 +180,16 @@ struct chart {
   int64_t slots; /* days that take room */
   bool calendar; /* days without a report take room too */
   double most;   /* sessions of the largest day */
+  double worst;  /* the largest share that failed in a day */
 };
 
 static struct chart chart_of(const struct mtasts_count **days, size_t count) {
   struct chart chart = {.days = days, .count = count, .slots = (int64_t)count};
   for (size_t i = 0; i < count; i++) {
     double all = (double)days[i]->successful + (double)days[i]->failed;
+    double share = share_of(days[i]->failed, days[i]->successful);
     chart.most = all > chart.most ? all : chart.most;
+    chart.worst = share > chart.worst ? share : chart.worst;
   }
   if (count > 0) {
     int64_t span = (days[count - 1]->first - days[0]->first) / MTASTS_DAY_SECONDS + 1;
@@ -196,55 +199,111 @@ static struct chart chart_of(const struct mtasts_count **days, size_t count) {
   return chart;
 }
 
-/* The height of so many sessions: none is 0, any is seen. */
-static double height_of(const struct chart *chart, uint64_t sessions) {
-  if (sessions == 0 || chart->most <= 0)
+/* A part of the largest value as a height: none is 0, any is seen. */
+static double height_of(double value, double largest) {
+  if (value <= 0 || largest <= 0)
     return 0;
-  double height = (double)sessions / chart->most * CHART_HEIGHT;
+  double height = value / largest * CHART_HEIGHT;
   return height < 2 ? 2 : height;
+}
+
+static double step_of(const struct chart *chart) {
+  return (double)CHART_WIDTH / (double)chart->slots;
+}
+
+static double place_of(const struct chart *chart, size_t i) {
+  int64_t slot = chart->calendar
+                     ? (chart->days[i]->first - chart->days[0]->first) / MTASTS_DAY_SECONDS
+                     : (int64_t)i;
+  return (double)slot * step_of(chart);
+}
+
+static void put_mark(FILE *stream, const struct chart *chart, size_t i, const char *kind,
+                     double bottom, double height) {
+  double width = step_of(chart) > 3 ? step_of(chart) * 0.86 : step_of(chart);
+  fprintf(stream, "<rect class=\"%s\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" />",
+          kind, place_of(chart, i), CHART_HEIGHT - bottom - height, width, height);
 }
 
 static void put_day(FILE *stream, const struct chart *chart, size_t i) {
   const struct mtasts_count *day = chart->days[i];
-  int64_t slot =
-      chart->calendar ? (day->first - chart->days[0]->first) / MTASTS_DAY_SECONDS : (int64_t)i;
-  double step = (double)CHART_WIDTH / (double)chart->slots;
-  double width = step > 3 ? step * 0.86 : step;
-  double good = height_of(chart, day->successful);
-  double bad = height_of(chart, day->failed);
+  double good = height_of((double)day->successful, chart->most);
+  double bad = height_of((double)day->failed, chart->most);
   if (good + bad > CHART_HEIGHT)
     good = CHART_HEIGHT - bad;
-  double x = (double)slot * step;
   fprintf(stream, "<g class=\"day\"><title>%.*s: ", (int)day->name.len, day->name.data);
   put_number(stream, day->successful);
   fputs(" successful, ", stream);
   put_number(stream, day->failed);
-  fprintf(stream,
-          " failed</title><rect class=\"good\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" "
-          "height=\"%.2f\" /><rect class=\"bad\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" "
-          "height=\"%.2f\" /></g>\n",
-          x, CHART_HEIGHT - good, width, good, x, CHART_HEIGHT - good - bad, width, bad);
+  fputs(" failed</title>", stream);
+  put_mark(stream, chart, i, "good", 0, good);
+  put_mark(stream, chart, i, "bad", good, bad);
+  fputs("</g>\n", stream);
 }
 
-static bool put_chart(FILE *stream, const struct mtasts_sums *sums) {
+static void put_failed_day(FILE *stream, const struct chart *chart, size_t i) {
+  const struct mtasts_count *day = chart->days[i];
+  double share = share_of(day->failed, day->successful);
+  fprintf(stream, "<g><title>%.*s: %.2f %% failed</title>", (int)day->name.len, day->name.data,
+          share * 100);
+  put_mark(stream, chart, i, "bad", 0, height_of(share, chart->worst));
+  fputs("</g>\n", stream);
+}
+
+/* name: its accessible name, which needs no escapes. */
+static void begin_drawing(FILE *stream, const char *name) {
+  fprintf(stream,
+          "<svg role=\"img\" aria-label=\"%s\" viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" "
+          "xmlns=\"http://www.w3.org/2000/svg\">\n",
+          name, CHART_WIDTH, CHART_HEIGHT);
+}
+
+/* The first and the last day, and what stands between them. */
+static void put_ends(FILE *stream, const struct chart *chart, const char *between) {
+  const struct mtasts_count *first = chart->days[0];
+  const struct mtasts_count *last = chart->days[chart->count - 1];
+  fprintf(stream, "<p class=\"ends\"><span>%.*s</span><span>%s</span><span>%.*s</span></p>\n",
+          (int)first->name.len, first->name.data, between, (int)last->name.len, last->name.data);
+}
+
+static void put_session_chart(FILE *stream, const struct chart *chart) {
+  char name[128];
+  snprintf(name, sizeof name, "Sessions a day, %zu days, at most %.0f sessions in one",
+           chart->count, chart->most);
+  fputs("<h2>Sessions a day</h2>\n", stream);
+  begin_drawing(stream, name);
+  for (size_t i = 0; i < chart->count; i++)
+    put_day(stream, chart, i);
+  fputs("</svg>\n", stream);
+  if (chart->count == 0)
+    return;
+  put_ends(stream, chart,
+           "<span class=\"key g\"></span>successful<span class=\"key b\"></span>failed");
+}
+
+/* The few sessions that fail are not seen beside those that succeed. */
+static void put_failure_chart(FILE *stream, const struct chart *chart) {
+  char most[64];
+  char name[128];
+  if (chart->worst <= 0)
+    return;
+  snprintf(most, sizeof most, "at most %.2f %% in a day", chart->worst * 100);
+  fputs("<h2>Share of sessions that failed, a day</h2>\n", stream);
+  snprintf(name, sizeof name, "Share of sessions that failed, a day: %s", most);
+  begin_drawing(stream, name);
+  for (size_t i = 0; i < chart->count; i++)
+    put_failed_day(stream, chart, i);
+  fputs("</svg>\n", stream);
+  put_ends(stream, chart, most);
+}
+
+static bool put_charts(FILE *stream, const struct mtasts_sums *sums) {
   const struct mtasts_count **days = mtasts_tally_sorted(&sums->days, MTASTS_BY_NAME);
   if (!days && sums->days.used > 0)
     return false;
   struct chart chart = chart_of(days, days ? sums->days.used : 0);
-  fprintf(stream,
-          "<h2>Sessions a day</h2>\n<svg role=\"img\" aria-label=\"Sessions a day, %zu days, at "
-          "most %.0f sessions in one\" viewBox=\"0 0 %d %d\" preserveAspectRatio=\"none\" "
-          "xmlns=\"http://www.w3.org/2000/svg\">\n",
-          chart.count, chart.most, CHART_WIDTH, CHART_HEIGHT);
-  for (size_t i = 0; i < chart.count; i++)
-    put_day(stream, &chart, i);
-  fputs("</svg>\n", stream);
-  if (chart.count > 0)
-    fprintf(stream,
-            "<p class=\"ends\"><span>%.*s</span><span><span class=\"key g\"></span>successful"
-            "<span class=\"key b\"></span>failed</span><span>%.*s</span></p>\n",
-            (int)days[0]->name.len, days[0]->name.data, (int)days[chart.count - 1]->name.len,
-            days[chart.count - 1]->name.data);
+  put_session_chart(stream, &chart);
+  put_failure_chart(stream, &chart);
   free(days);
   return true;
 }
@@ -257,17 +316,25 @@ static void put_bar(FILE *stream, double share, bool good) {
           good ? " g" : "", share * 100);
 }
 
-static void put_row(FILE *stream, const struct mtasts_show_table *table,
-                    const struct mtasts_count *count, uint64_t total) {
+static void put_row(FILE *stream, const struct mtasts_sums *sums,
+                    const struct mtasts_show_table *table, const struct mtasts_count *count,
+                    uint64_t total) {
   fputs("<tr><th scope=\"row\">", stream);
   put_name(stream, count->name);
-  const struct mtasts_advice *result =
-      strcmp(table->word, "result") == 0 ? mtasts_advice_find(count->name) : NULL;
-  if (result) {
+  struct mtasts_advice result;
+  if (strcmp(table->word, "result") == 0 && mtasts_advice_find(count->name, &result)) {
     fputs("<span class=\"advice\">", stream);
-    put(stream, result->meaning);
+    put(stream, result.meaning);
     putc(' ', stream);
-    put(stream, result->remedy);
+    put(stream, result.remedy);
+    fputs("</span>", stream);
+  }
+  struct mtasts_span name = strcmp(table->word, "source") == 0
+                                ? mtasts_address_name(sums->names, count->name)
+                                : (struct mtasts_span){"", 0};
+  if (name.len > 0) {
+    fputs("<span class=\"advice\">", stream);
+    put_text(stream, name);
     fputs("</span>", stream);
   }
   fputs("</th>", stream);
@@ -286,8 +353,10 @@ static void put_row(FILE *stream, const struct mtasts_show_table *table,
   fputs("</tr>\n", stream);
 }
 
-static void put_columns(FILE *stream, const struct mtasts_show_table *table) {
-  fprintf(stream, "<table>\n<thead><tr><th scope=\"col\">%s</th>", table->title);
+static void put_columns(FILE *stream, const struct mtasts_show_table *table, const char *heading) {
+  fprintf(stream,
+          "<div class=\"scroll\"><table aria-label=\"%s\">\n<thead><tr><th scope=\"col\">%s</th>",
+          heading, table->title);
   if (!table->details)
     fputs("<th scope=\"col\" class=\"n\">successful</th>", stream);
   fprintf(
@@ -309,14 +378,41 @@ static bool put_table(FILE *stream, const struct mtasts_sums *sums, enum mtasts_
   for (size_t i = 0; i < tally->used; i++)
     total = mtasts_sum(total, counts[i]->failed);
   fprintf(stream, "<h2>%s</h2>\n", heading);
-  put_columns(stream, table);
+  put_columns(stream, table, heading);
   for (size_t i = 0; i < tally->used && i < ROWS_MAX; i++)
-    put_row(stream, table, counts[i], total);
-  fputs("</tbody>\n</table>\n", stream);
+    put_row(stream, sums, table, counts[i], total);
+  fputs("</tbody>\n</table></div>\n", stream);
   if (tally->used == 0)
     fputs("<p class=\"dim\">None.</p>\n", stream);
   if (tally->used > ROWS_MAX)
     fprintf(stream, "<p class=\"dim\">and %zu more</p>\n", tally->used - ROWS_MAX);
+  free(counts);
+  return true;
+}
+
+/* Only if the receiving host says anything of signatures. */
+static bool put_signatures(FILE *stream, const struct mtasts_sums *sums) {
+  const struct mtasts_policy_counts *tally = &sums->signatures;
+  const struct mtasts_count **counts = mtasts_tally_sorted(tally, MTASTS_LARGEST);
+  if (!counts)
+    return tally->used == 0;
+  fputs("<h2>Signatures of reports</h2>\n<div class=\"scroll\"><table aria-label=\"Signatures of "
+        "reports\">\n<thead><tr><th scope=\"col\">Reporter</th>"
+        "<th scope=\"col\">signed by</th><th scope=\"col\" class=\"n\">signed</th>"
+        "<th scope=\"col\" class=\"n\">not signed</th></tr></thead>\n<tbody>\n",
+        stream);
+  for (size_t i = 0; i < tally->used && i < ROWS_MAX; i++) {
+    fputs("<tr><th scope=\"row\">", stream);
+    put_name(stream, mtasts_count_part(counts[i], 0));
+    fputs("</th><td>", stream);
+    put_text(stream, mtasts_count_part(counts[i], 1));
+    fputs("</td><td class=\"n\">", stream);
+    put_number(stream, counts[i]->successful);
+    fputs("</td><td class=\"n\">", stream);
+    put_number(stream, counts[i]->failed);
+    fputs("</td></tr>\n", stream);
+  }
+  fputs("</tbody>\n</table></div>\n", stream);
   free(counts);
   return true;
 }
@@ -346,11 +442,13 @@ bool mtasts_page_write(FILE *stream, const struct mtasts_page *page) {
   put_head(stream, page);
   put_verdict(stream, page);
   put_facts(stream, page);
-  if (!put_findings(stream, page->sums) || !put_chart(stream, page->sums))
+  if (!put_findings(stream, page->sums) || !put_charts(stream, page->sums))
     return false;
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
     if (!put_table(stream, page->sums, tables[i].by, tables[i].heading))
       return false;
+  if (!put_signatures(stream, page->sums))
+    return false;
   put_end(stream, page);
   return true;
 }
@@ -360,11 +458,13 @@ bool mtasts_page_index(FILE *stream, const struct mtasts_page *page,
   put_head(stream, page);
   put_verdict(stream, page);
   put_facts(stream, page);
-  if (!put_findings(stream, page->sums) || !put_chart(stream, page->sums))
+  if (!put_findings(stream, page->sums) || !put_charts(stream, page->sums))
     return false;
-  fputs("<h2>Domains</h2>\n<table>\n<thead><tr><th scope=\"col\">Domain</th><th scope=\"col\" "
+  fputs("<h2>Domains</h2>\n<div class=\"scroll\"><table aria-label=\"Domains\">\n<thead><tr><th "
+        "scope=\"col\">Domain</th><th scope=\"col\" "
         "class=\"n\">successful</th><th scope=\"col\" class=\"n\">failed</th><th scope=\"col\" "
-        "class=\"n\">rate</th></tr></thead>\n<tbody>\n",
+        "class=\"n\">rate</th><th scope=\"col\" class=\"w\"><span class=\"dim\">successful</span>"
+        "</th></tr></thead>\n<tbody>\n",
         stream);
   for (size_t i = 0; i < count; i++) {
     fprintf(stream, "<tr><th scope=\"row\"><a href=\"%s\">", links[i].file);
@@ -373,10 +473,12 @@ bool mtasts_page_index(FILE *stream, const struct mtasts_page *page,
     put_number(stream, links[i].domain->successful);
     fputs("</td><td class=\"n\">", stream);
     put_number(stream, links[i].domain->failed);
-    fprintf(stream, "</td><td class=\"n\">%.1f %%</td></tr>\n",
+    fprintf(stream, "</td><td class=\"n\">%.1f %%</td>",
             percent_of(links[i].domain->successful, links[i].domain->failed));
+    put_bar(stream, share_of(links[i].domain->successful, links[i].domain->failed), true);
+    fputs("</tr>\n", stream);
   }
-  fputs("</tbody>\n</table>\n", stream);
+  fputs("</tbody>\n</table></div>\n", stream);
   put_end(stream, page);
   return true;
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "advice.h"
 #include "instant.h"
@@ -116,6 +117,27 @@ static bool element_room(struct mtasts_report_parser *parser, void **elements, s
 
 /* warnings */
 
+/* Where it stands how it should be. */
+static const char *section_of(enum warning kind) {
+  switch (kind) {
+  case WARN_NO_ZONE:
+  case WARN_SPACE:
+    return "RFC 8460 section 4.4, RFC 3339 section 5.6";
+  case WARN_RESULT_TYPE:
+    return "RFC 8460 section 4.3";
+  case WARN_COUNT_FORM:
+  case WARN_COUNT_WRONG:
+  case WARN_DATE_MISSING:
+  case WARN_DATE_ORDER:
+  case WARN_POLICY_TYPE:
+  case WARN_MX_SPELLING:
+  case WARN_SHAPE:
+  case WARN_DOMAIN:
+    break;
+  }
+  return "RFC 8460 section 4.4";
+}
+
 __attribute__((format(printf, 3, 4))) static void warn(struct mtasts_report_parser *parser,
                                                        enum warning kind, const char *format, ...) {
   char text[384];
@@ -126,6 +148,8 @@ __attribute__((format(printf, 3, 4))) static void warn(struct mtasts_report_pars
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
+  size_t len = strlen(text);
+  snprintf(text + len, sizeof text - len, " (%s)", section_of(kind));
   parser->warn(parser->context, text);
 }
 
@@ -249,8 +273,11 @@ static uint64_t count_at(struct mtasts_report_parser *parser, const json_t *obje
 
 static struct mtasts_span mx_of(struct mtasts_report_parser *parser, const json_t *detail) {
   const json_t *value = json_object_get(detail, "receiving-mx-hostname");
-  if (!value && (value = json_object_get(detail, "receiving-mx-host-name")))
+  const json_t *other = json_object_get(detail, "receiving-mx-host-name");
+  if (!json_is_string(value) && other) {
+    value = other;
     warn(parser, WARN_MX_SPELLING, "receiving-mx-host-name is read as receiving-mx-hostname");
+  }
   return name_of(parser, string_of(value));
 }
 
@@ -277,9 +304,8 @@ static bool add_detail(struct mtasts_report_parser *parser, const json_t *value)
   };
   if (detail->result.len == 0)
     warn(parser, WARN_RESULT_TYPE, "result-type is missing");
-  else if (!mtasts_advice_find(detail->result))
-    warn(parser, WARN_RESULT_TYPE, "result-type %s is none of RFC 8460 section 4.3",
-         shown(detail->result).text);
+  else if (!mtasts_advice_known(detail->result))
+    warn(parser, WARN_RESULT_TYPE, "result-type %s is unknown", shown(detail->result).text);
   return true;
 }
 
@@ -333,8 +359,7 @@ static struct mtasts_span type_of(struct mtasts_report_parser *parser, const jso
   else if (!mtasts_span_equal(type, MTASTS_SPAN("sts")) &&
            !mtasts_span_equal(type, MTASTS_SPAN("tlsa")) &&
            !mtasts_span_equal(type, MTASTS_SPAN("no-policy-found")))
-    warn(parser, WARN_POLICY_TYPE, "policy-type %s is none of RFC 8460 section 4.4",
-         shown(type).text);
+    warn(parser, WARN_POLICY_TYPE, "policy-type %s is unknown", shown(type).text);
   return type;
 }
 
@@ -398,9 +423,9 @@ static bool date_at(struct mtasts_report_parser *parser, const json_t *range, co
                     struct mtasts_span *text, int64_t *seconds) {
   *text = text_at(range, key);
   enum mtasts_instant instant = mtasts_instant_parse(*text, seconds);
-  if (instant == MTASTS_INSTANT_NO_ZONE)
+  if (instant == MTASTS_INSTANT_NO_ZONE || instant == MTASTS_INSTANT_SPACE_NO_ZONE)
     warn(parser, WARN_NO_ZONE, "%s has no time zone: UTC is taken", key);
-  if (instant == MTASTS_INSTANT_SPACE)
+  if (instant == MTASTS_INSTANT_SPACE || instant == MTASTS_INSTANT_SPACE_NO_ZONE)
     warn(parser, WARN_SPACE, "%s has a space for the T of RFC 3339", key);
   return instant != MTASTS_INSTANT_WRONG;
 }

@@ -14,7 +14,7 @@
 
 #include <jansson.h>
 
-#include "mtasts.h"
+#include "signature.h"
 
 struct mtasts_report_detail {
   struct mtasts_span result;  /* result-type */
@@ -42,6 +42,7 @@ struct mtasts_tls_report {
   int64_t start, end;                      /* seconds since the epoch */
   const struct mtasts_report_policy *policies;
   size_t policy_count;
+  struct mtasts_signature signature; /* for the caller to set */
 };
 
 struct mtasts_report_parser;

@@ -57,11 +57,15 @@ bool mtasts_csv_sums(FILE *stream, const struct mtasts_sums *sums, enum mtasts_s
   const struct mtasts_show_table *table = mtasts_show_table(by);
   const struct mtasts_policy_counts *tally = mtasts_show_tally(sums, by);
   const struct mtasts_count **sorted = mtasts_tally_sorted(tally, table->order);
-  fprintf(stream, "%s,%s\n", table->key, table->details ? "sessions" : "successful,failed");
+  bool names = by == MTASTS_BY_SOURCE && sums->names;
+  fprintf(stream, "%s,%s%s\n", table->key, names ? "name," : "",
+          table->details ? "sessions" : "successful,failed");
   if (!sorted)
     return tally->used == 0;
   for (size_t i = 0; i < tally->used; i++) {
     put_text(stream, sorted[i]->name);
+    if (names)
+      put_text(stream, mtasts_address_name(sums->names, sorted[i]->name));
     if (!table->details)
       fprintf(stream, "%" PRIu64 ",", sorted[i]->successful);
     fprintf(stream, "%" PRIu64 "\n", sorted[i]->failed);

@@ -37,8 +37,13 @@ static json_t *policy_entry(const struct mtasts_count *count) {
 }
 
 /* Of a table by result, source, day … */
-static json_t *table_entry(const struct mtasts_show_table *table,
+static json_t *table_entry(const struct mtasts_sums *sums, const struct mtasts_show_table *table,
                            const struct mtasts_count *count) {
+  if (sums->names && table == mtasts_show_table(MTASTS_BY_SOURCE)) {
+    struct mtasts_span name = mtasts_address_name(sums->names, count->name);
+    return json_pack("{s:o, s:o, s:o}", table->key, text(count->name), "name",
+                     name.len > 0 ? text(name) : json_null(), "sessions", number(count->failed));
+  }
   if (table->details)
     return json_pack("{s:o, s:o}", table->key, text(count->name), "sessions",
                      number(count->failed));
@@ -47,13 +52,13 @@ static json_t *table_entry(const struct mtasts_show_table *table,
 }
 
 /* table: NULL for the policies. */
-static json_t *list(const struct mtasts_policy_counts *tally,
+static json_t *list(const struct mtasts_sums *sums, const struct mtasts_policy_counts *tally,
                     const struct mtasts_show_table *table) {
   json_t *array = json_array();
   const struct mtasts_count **sorted =
       mtasts_tally_sorted(tally, table ? table->order : MTASTS_LARGEST);
   for (size_t i = 0; sorted && array && i < tally->used; i++)
-    if (json_array_append_new(array, table ? table_entry(table, sorted[i])
+    if (json_array_append_new(array, table ? table_entry(sums, table, sorted[i])
                                            : policy_entry(sorted[i])) < 0) {
       json_decref(array);
       array = NULL;
@@ -96,18 +101,68 @@ static json_t *findings_of(const struct mtasts_sums *sums) {
   return NULL;
 }
 
-json_t *mtasts_show_json(const struct mtasts_sums *sums, uint64_t duplicates, json_t *rejected,
-                         json_t *warnings) {
+static json_t *signature_entry(const struct mtasts_count *count) {
+  return json_pack("{s:o, s:o, s:o, s:o}", "organization", text(mtasts_count_part(count, 0)),
+                   "submitter", text(mtasts_count_part(count, 1)), "signed",
+                   number(count->successful), "unsigned", number(count->failed));
+}
+
+/* Names of a table that are in the one sums, and not in the other. */
+static json_t *names_only(const struct mtasts_policy_counts *in,
+                          const struct mtasts_policy_counts *out) {
+  json_t *array = json_array();
+  const struct mtasts_count **sorted = mtasts_tally_sorted(in, MTASTS_LARGEST);
+  for (size_t i = 0; sorted && i < in->used; i++)
+    if (!mtasts_tally_find(out, sorted[i]->name))
+      json_array_append_new(array, text(sorted[i]->name));
+  free(sorted);
+  return array;
+}
+
+static json_t *tables_only(const struct mtasts_sums *in, const struct mtasts_sums *out) {
   const struct mtasts_show_table *table;
-  json_t *all = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "reports",
-                          number(sums->reports), "duplicates", number(duplicates), "successful",
-                          number(sums->successful), "failed", number(sums->failed), "period",
-                          period(sums), "policies", list(&sums->policies, NULL), "findings",
-                          findings_of(sums), "rejected", rejected, "warnings", warnings);
+  json_t *all = json_object();
+  for (enum mtasts_show_by by = 0; (table = mtasts_show_table(by)) != NULL; by++)
+    if (by != MTASTS_BY_DAY)
+      json_object_set_new(all, table->list,
+                          names_only(mtasts_show_tally(in, by), mtasts_show_tally(out, by)));
+  return all;
+}
+
+static json_t *comparison(const struct mtasts_sums *now, const struct mtasts_sums *before) {
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "reports", number(before->reports),
+                   "successful", number(before->successful), "failed", number(before->failed),
+                   "period", period(before), "results",
+                   list(before, &before->results, mtasts_show_table(MTASTS_BY_RESULT)), "new",
+                   tables_only(now, before), "gone", tables_only(before, now));
+}
+
+static json_t *signatures_of(const struct mtasts_sums *sums) {
+  json_t *array = json_array();
+  const struct mtasts_count **sorted = mtasts_tally_sorted(&sums->signatures, MTASTS_LARGEST);
+  for (size_t i = 0; sorted && i < sums->signatures.used; i++)
+    json_array_append_new(array, signature_entry(sorted[i]));
+  free(sorted);
+  return array;
+}
+
+json_t *mtasts_show_json(const struct mtasts_sums *sums, const struct mtasts_show_inputs *inputs,
+                         const struct mtasts_sums *before) {
+  const struct mtasts_show_table *table;
+  json_t *all = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "reports",
+                          number(sums->reports), "duplicates", number(inputs->duplicates),
+                          "successful", number(sums->successful), "failed", number(sums->failed),
+                          "period", period(sums), "policies", list(sums, &sums->policies, NULL),
+                          "signatures", signatures_of(sums), "findings", findings_of(sums),
+                          "rejected", inputs->rejected, "warnings", inputs->warnings);
   for (enum mtasts_show_by by = 0; all && (table = mtasts_show_table(by)) != NULL; by++)
-    if (json_object_set_new(all, table->list, list(mtasts_show_tally(sums, by), table)) < 0) {
+    if (json_object_set_new(all, table->list, list(sums, mtasts_show_tally(sums, by), table)) < 0) {
       json_decref(all);
       all = NULL;
     }
+  if (all && before && json_object_set_new(all, "against", comparison(sums, before)) < 0) {
+    json_decref(all);
+    all = NULL;
+  }
   return all;
 }

@@ -53,10 +53,10 @@ bool mtasts_filter_report(const struct mtasts_report_filter *filter,
 /* sums */
 
 static struct mtasts_policy_counts *tally_at(struct mtasts_sums *sums, size_t i) {
-  struct mtasts_policy_counts *const all[] = {&sums->policies,      &sums->results, &sums->sources,
-                                              &sums->reporters,     &sums->mx,      &sums->days,
-                                              &sums->domains,       &sums->modes,   &sums->causes,
-                                              &sums->reporter_days, &sums->views};
+  struct mtasts_policy_counts *const all[] = {
+      &sums->policies, &sums->results,       &sums->sources, &sums->reporters,
+      &sums->mx,       &sums->days,          &sums->domains, &sums->modes,
+      &sums->causes,   &sums->reporter_days, &sums->views,   &sums->signatures};
   return i < sizeof all / sizeof(struct mtasts_policy_counts *) ? all[i] : NULL;
 }
 
@@ -155,6 +155,15 @@ static void add_once(struct mtasts_sums *sums, const struct mtasts_report_filter
   }
 }
 
+/* A host that adds no Authentication-Results says nothing of signatures. */
+static bool add_signature(struct mtasts_sums *sums, const struct mtasts_tls_report *report,
+                          int64_t day) {
+  const struct mtasts_span parts[] = {report->organization, report->signature.submitter};
+  bool is_signed = report->signature.found == MTASTS_SIGNED_YES;
+  return report->signature.found == MTASTS_SIGNED_UNKNOWN ||
+         mtasts_tally_add_parts(&sums->signatures, parts, 2, is_signed, !is_signed, day);
+}
+
 bool mtasts_sums_add(struct mtasts_sums *sums, const struct mtasts_report_filter *filter,
                      const struct mtasts_tls_report *report) {
   int64_t day = mtasts_day_of(report->start);
@@ -169,14 +178,20 @@ bool mtasts_sums_add(struct mtasts_sums *sums, const struct mtasts_report_filter
   sums->reports++;
   add_once(sums, filter, report);
   /* A report without policies has a reporter and a day all the same. */
-  if (!mtasts_tally_add(&sums->reporters, report->organization, 0, 0, day) ||
-      !mtasts_tally_add_parts(&sums->reporter_days, reporter_day, 2, 0, 0, day) ||
+  if (!add_signature(sums, report, day) ||
+      !mtasts_tally_add(&sums->reporters, report->organization, 0, 0, day) ||
       !mtasts_tally_add(&sums->days, (struct mtasts_span){text.text, sizeof text.text - 1}, 0, 0,
                         day))
     return false;
-  for (size_t i = 0; i < report->policy_count; i++)
-    if (mtasts_filter_policy(filter, &report->policies[i]) &&
-        !add_policy(sums, &report->policies[i], report, day))
+  uint64_t successful = 0;
+  uint64_t failed = 0;
+  for (size_t i = 0; i < report->policy_count; i++) {
+    if (!mtasts_filter_policy(filter, &report->policies[i]))
+      continue;
+    if (!add_policy(sums, &report->policies[i], report, day))
       return false;
-  return true;
+    successful = mtasts_sum(successful, report->policies[i].successful);
+    failed = mtasts_sum(failed, report->policies[i].failed);
+  }
+  return mtasts_tally_add_parts(&sums->reporter_days, reporter_day, 2, successful, failed, day);
 }

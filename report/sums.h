@@ -9,6 +9,7 @@
 #ifndef MTASTS_REPORT_SUMS_H
 #define MTASTS_REPORT_SUMS_H
 
+#include "address_names.h"
 #include "parse.h"
 #include "tally.h"
 
@@ -26,6 +27,12 @@ struct mtasts_sums {
   struct mtasts_policy_counts causes;        /* policy-domain, result-type, MX host */
   struct mtasts_policy_counts reporter_days; /* organization, day */
   struct mtasts_policy_counts views;         /* policy-domain, policy-type, organization */
+
+  /* organization, submitter: reports that the submitter signed (successful), and that it did not
+   * (failed), as the receiving host found; signature.h */
+  struct mtasts_policy_counts signatures;
+
+  const struct mtasts_address_names *names; /* of sources, the caller's; NULL: not asked for */
 };
 
 /* What counts. Zeroed: everything. */

@@ -1,7 +1,7 @@
 # Tests. tests/unit/<module>/x_test.c and tests/fuzz/<module>/x_fuzz.c are linked with
 # their module and the modules that it uses; tests/bench and tests/scenarios with those that they name.
 
-test_modules := engine cache common report check net daemon plugin milter tool
+test_modules := engine cache common report check publish net daemon plugin milter tool
 unit_SRC := $(foreach m,$(test_modules),$(wildcard tests/unit/$(m)/*_test.c))
 fuzz_SRC := $(foreach m,$(test_modules),$(wildcard tests/fuzz/$(m)/*_fuzz.c))
 UNITS    := $(unit_SRC:%.c=$(O)/%)
@@ -69,7 +69,7 @@ $(SCENARIOS): $(O)/tests/scenarios/scenarios.o $(call archives,cache)
 -include tests/lab/lab.mk
 include tests/proof/proof.mk
 
-TIERS ?= units scenarios corpora tool proof other lab
+TIERS ?= units scenarios corpora tool page proof other lab
 TESTED = $(PROGRAMS) $(PLUGINS) $(LIBS) $(UNITS) $(SCENARIOS) $(REPLAYS) $(RECORD_OUTCOMES)
 
 .PHONY: deps roots check check-here tests other bench fuzz asan tsan demo

@@ -65,6 +65,12 @@ static int remove_here(const struct mtasts_cache_access *access,
   enum mtasts_status status = mtasts_store_remove(access->store, domain);
   if (status == MTASTS_OK)
     return MTASTS_EXIT_OK;
+  if (status == MTASTS_LOCKED && mtasts_store_salvaging(access->store)) {
+    mtasts_print_error(access->directory,
+                       "what a damaged cache held is not all salvaged yet, and the domain would "
+                       "come back; run mtasts cache salvage first");
+    return MTASTS_EXIT_LATER;
+  }
   return status == MTASTS_ABSENT ? not_cached(access, domain)
                                  : mtasts_cache_access_print_error(access, status);
 }

@@ -21,11 +21,27 @@ static int print_salvaged(const struct mtasts_options *options,
   return MTASTS_EXIT_OK;
 }
 
+/* Completes a salvage that an earlier process did not. */
+static enum mtasts_status salvage_rest(struct mtasts_cache_access *access,
+                                       struct mtasts_salvaged *salvaged) {
+  mtasts_cache_close(access->cache); /* a process may open an environment only once at a time */
+  access->cache = NULL;
+  enum mtasts_status status = mtasts_cache_access_write(access);
+  if (status == MTASTS_OK)
+    mtasts_cache_recover_rest(mtasts_cache_access_path(access), access->store, time(NULL),
+                              salvaged);
+  return status;
+}
+
 /* Salvages the cache's own data.mdb, which is renamed. An undamaged one stays. */
 static int salvage_own(const struct mtasts_options *options, struct mtasts_cache_access *access) {
   struct mtasts_salvaged salvaged = {.status = MTASTS_OK};
   enum mtasts_status status = mtasts_cache_access_read(access);
-  if (status == MTASTS_OK) {
+  bool rest = (status == MTASTS_OK || status == MTASTS_NO_FILE) &&
+              mtasts_salvage_marked(mtasts_cache_access_path(access));
+  if (rest)
+    status = salvage_rest(access, &salvaged);
+  if (status == MTASTS_OK && !rest) {
     mtasts_print_error(access->directory, "nothing is damaged; the cache stays as it is");
     return print_salvaged(options, &salvaged);
   }
@@ -76,7 +92,7 @@ const struct mtasts_command mtasts_command_cache_salvage = {
             "as\n" MTASTS_FILE_DAMAGED
             ". With FILE a data.mdb from elsewhere, into the cache that is there; of a\n"
             "domain that both have, what was looked up last stays. mtastsd does the former by\n"
-            "itself when it starts.\n\n"
+            "itself when it starts. A salvage that was interrupted is completed.\n\n"
             "Examples:\n"
             "  mtasts cache salvage\n"
             "  mtasts cache salvage /var/lib/mtasts/" MTASTS_FILE_DAMAGED "\n",

@@ -133,10 +133,11 @@ static int no_memory(void) {
 
 static void show_progress(void *context, size_t ended, size_t known) {
   const double *started = context;
-  char line[80];
-  if (mtasts_seconds() - *started < PROGRESS_AFTER)
+  double seconds = mtasts_seconds() - *started;
+  char line[64];
+  if (seconds < PROGRESS_AFTER)
     return;
-  snprintf(line, sizeof line, "checking: %zu of %zu answers", ended, known);
+  snprintf(line, sizeof line, "checking: %zu of %zu answers, %.0f s", ended, known, seconds);
   mtasts_passing_line(line);
 }
 
@@ -197,8 +198,10 @@ int mtasts_check_run(const struct mtasts_check_request *request,
   struct mtasts_cache_access access = {0};
   /* The user that root becomes is the one who may write the memories. */
   struct mtasts_options options = *request->options;
-  if (request->state)
+  if (request->state) {
     options.cache = (char *)(uintptr_t)request->state;
+    mtasts_memory_make_above(request->state);
+  }
   *results = (struct mtasts_check_results){.count = 0};
   int code = mtasts_cache_access_load(&options, MTASTS_CACHE_ACCESS_CREATE, &access);
   if (code == MTASTS_EXIT_OK)

@@ -59,5 +59,11 @@ extern const struct mtasts_command mtasts_command_report_send;
 extern const struct mtasts_command mtasts_command_report_show;
 extern const struct mtasts_command mtasts_command_report_status;
 extern const struct mtasts_command mtasts_command_report_build;
+extern const struct mtasts_command mtasts_command_report_watch;
+extern const struct mtasts_command mtasts_command_outcome_follow;
+extern const struct mtasts_command mtasts_command_watch;
+extern const struct mtasts_command mtasts_command_publish;
+extern const struct mtasts_command mtasts_command_publish_serve_ask;
+extern const struct mtasts_command mtasts_command_publish_delegations;
 
 #endif

@@ -34,10 +34,16 @@ static const struct mtasts_command *const commands[] = {
     &mtasts_command_cache_import,
     &mtasts_command_cache_salvage,
     &mtasts_command_report_show,
+    &mtasts_command_outcome_follow,
     &mtasts_command_report_build,
+    &mtasts_command_report_watch,
     &mtasts_command_report_send,
     &mtasts_command_report_status,
     &mtasts_command_report_selftest,
+    &mtasts_command_watch,
+    &mtasts_command_publish,
+    &mtasts_command_publish_serve_ask,
+    &mtasts_command_publish_delegations,
     NULL,
 };
 enum {
@@ -81,7 +87,7 @@ static bool is_group(const char *word) {
 static void list_commands(const char *word) {
   for (size_t i = 0; commands[i]; i++)
     if (!*word || begins(commands[i], word))
-      printf("  %-14s %s\n", commands[i]->name, commands[i]->summary);
+      printf("  %-19s %s\n", commands[i]->name, commands[i]->summary);
 }
 
 static int help(const char *name) {
@@ -144,6 +150,13 @@ static int run_read(const struct mtasts_command *command, struct mtasts_options 
   return command->run(options);
 }
 
+/* Is there a command of these two words? The first may be a command as well: "publish". */
+static bool goes_on(const char *name, const char *word) {
+  char both[NAME_MAX_BYTES];
+  int len = snprintf(both, sizeof both, "%s %s", name, word);
+  return len < (int)sizeof both && find(both) != NULL;
+}
+
 static int run(const struct mtasts_command *command, struct mtasts_options *options, int argc,
                char **argv) {
   int code = run_read(command, options, argc, argv);
@@ -181,7 +194,7 @@ static int dispatch(struct mtasts_options *options, int argc, char **argv) {
     snprintf(name + len, sizeof name - len, "%s%s", words > 0 ? " " : "", argv[at]);
     at++;
     const struct mtasts_command *command = find(name);
-    if (command)
+    if (command && (words > 0 || at == argc || !goes_on(name, argv[at])))
       return run(command, options, argc - at, argv + at);
     if (!is_group(name))
       return wrong_usage(name, "no such command");

@@ -10,6 +10,7 @@ enum kind {
   FLAG,
   TEXT,
   LIST,
+  WORDS, /* a LIST to which the words behind its value belong, too */
 };
 
 /* commands: the commands that take the option; NULL: a global option. */
@@ -38,7 +39,7 @@ static const struct known {
     {"due", "refresh", AT(due), FLAG, 0},
     {"all", "refresh", AT(all), FLAG, 0},
     {"mode", "policy new", AT(mode), TEXT, 0},
-    {"mx", "policy new", AT(mx), LIST, 0},
+    {"mx", "policy new", AT(mx), WORDS, 0},
     {"max-age", "policy new", AT(max_age), TEXT, 0},
     {"filter", "cache list", AT(filters), LIST, 0},
     {"yes", "cache clear", AT(yes), FLAG, 'y'},
@@ -56,11 +57,50 @@ static const struct known {
     {"fail-over", "report show", AT(fail_over), TEXT, 0},
     {"day", "report build", AT(day), TEXT, 0},
     {"dir", "report build", AT(dir), TEXT, 0},
+    {"reverse-dns", "report show", AT(reverse_dns), FLAG, 0},
+    {"against", "report show", AT(against), TEXT, 0},
+    {"explain", "report show", AT(explain), FLAG, 0},
+    {"prometheus", "report show", AT(prometheus), FLAG, 0},
+    {"authserv-id", "report show", AT(authserv_id), TEXT, 0},
+    {"authserv-id", "report watch", AT(authserv_id), TEXT, 0},
+    {"fail-over", "report watch", AT(fail_over), TEXT, 0},
+    {"state", "report watch", AT(state), TEXT, 0},
+    {"command", "report watch", AT(command), TEXT, 0},
+    {"mail", "report watch", AT(mail), TEXT, 0},
+    {"mail", "watch", AT(mail), TEXT, 0},
+    {"command", "watch", AT(command), TEXT, 0},
+    {"metrics", "watch", AT(metrics), TEXT, 0},
+    {"no-smtp", "watch", AT(no_smtp), FLAG, 0},
+    {"state", "watch", AT(state), TEXT, 0},
+    {"timeout", "watch", AT(timeout), TEXT, 0},
+    {"helo", "watch", AT(helo), TEXT, 0},
+    {"domain", "publish", AT(domain), TEXT, 0},
+    {"file", "publish", AT(file), TEXT, 0},
+    {"mode", "publish", AT(mode), TEXT, 0},
+    {"dir", "publish", AT(dir), TEXT, 0},
+    {"from-mx", "publish", AT(from_mx), FLAG, 0},
+    {"mx", "publish", AT(mx), WORDS, 0},
+    {"max-age", "publish", AT(max_age), TEXT, 0},
+    {"tlsrpt", "publish", AT(tlsrpt), WORDS, 0},
+    {"web", "publish", AT(web), WORDS, 0},
+    {"ttl", "publish", AT(ttl), TEXT, 0},
+    {"cert", "publish", AT(cert), TEXT, 0},
+    {"key", "publish", AT(key), TEXT, 0},
+    {"provider", "publish", AT(provider), TEXT, 0},
+    {"force", "publish", AT(force), FLAG, 0},
+    {"dir", "publish serve-ask", AT(dir), TEXT, 0},
+    {"listen", "publish serve-ask", AT(listen), TEXT, 0},
+    {"dir", "publish delegations", AT(dir), TEXT, 0},
+    {"provider", "publish delegations", AT(provider), TEXT, 0},
     {"no-smtp", "check", AT(no_smtp), FLAG, 0},
     {"expect", "check", AT(expect), TEXT, 0},
     {"state", "check", AT(state), TEXT, 0},
     {"timeout", "check", AT(timeout), TEXT, 0},
     {"helo", "check", AT(helo), TEXT, 0},
+    {"file", "outcome follow", AT(file), TEXT, 0},
+    {"position", "outcome follow", AT(position), TEXT, 0},
+    {"from-start", "outcome follow", AT(from_start), FLAG, 0},
+    {"once", "outcome follow", AT(once), FLAG, 0},
 #undef AT
 };
 
@@ -97,6 +137,7 @@ static bool store(struct mtasts_options *options, const struct known *k, char *v
     *(char **)(void *)member = value;
     return true;
   case LIST:
+  case WORDS:
     return append((struct mtasts_option_values *)(void *)member, value, max);
   }
   return false;
@@ -120,8 +161,10 @@ static bool read_letters(struct mtasts_options *options, const char *command, ch
   return true;
 }
 
-/* Returns how many arguments it used; 0 after an error, which it prints. */
-static int read_long(struct mtasts_options *options, const char *command, int argc, char **argv) {
+/* Returns how many arguments it used; 0 after an error, which it prints. If the words behind the
+ * option belong to it, *words becomes its list. */
+static int read_long(struct mtasts_options *options, const char *command, int argc, char **argv,
+                     struct mtasts_option_values **words) {
   char *name = argv[0] + 2;
   char *equals = strchr(name, '=');
   size_t len = equals ? (size_t)(equals - name) : strlen(name);
@@ -143,14 +186,17 @@ static int read_long(struct mtasts_options *options, const char *command, int ar
                        *command ? " " : "");
     return 0;
   }
+  if (k->kind == WORDS)
+    *words = (struct mtasts_option_values *)(void *)((char *)options + k->offset);
   return store(options, k, value, (size_t)argc) ? used : 0;
 }
 
 int mtasts_options_read(struct mtasts_options *options, const char *command, int argc,
                         char **argv) {
-  /* `--mx A B` names two patterns, since this command has no other arguments. */
-  struct mtasts_option_values *words =
+  /* `policy new` has no arguments but patterns. */
+  struct mtasts_option_values *rest =
       strcmp(command, "policy new") == 0 ? &options->mx : &options->arguments;
+  struct mtasts_option_values *words = rest;
   bool ended = false;
   int i = 0;
   while (i < argc) {
@@ -165,7 +211,8 @@ int mtasts_options_read(struct mtasts_options *options, const char *command, int
       ended = true;
       i++;
     } else if (argument[1] == '-') {
-      int used = read_long(options, command, argc - i, argv + i);
+      words = rest;
+      int used = read_long(options, command, argc - i, argv + i, &words);
       if (used == 0)
         return -1;
       i += used;
@@ -180,6 +227,8 @@ int mtasts_options_read(struct mtasts_options *options, const char *command, int
 
 void mtasts_options_free(struct mtasts_options *options) {
   free(options->mx.items);
+  free(options->tlsrpt.items);
+  free(options->web.items);
   free(options->filters.items);
   free(options->arguments.items);
 }

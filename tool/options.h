@@ -2,8 +2,8 @@
  * options.h: the command line, as one plain struct.
  *
  * Long options are written `--name value` or `--name=value`, before or after the command and
- * between its words; `--` ends them. Global options work with every command; the others work with
- * the commands that the table in options.c names.
+ * between its words; `--` ends them. Some options take several words: `--mx A B`. Global options
+ * work with every command; the others work with the commands that the table in options.c names.
  */
 #ifndef MTASTS_TOOL_OPTIONS_H
 #define MTASTS_TOOL_OPTIONS_H
@@ -35,14 +35,25 @@ struct mtasts_options {
   struct mtasts_option_values mx;
   struct mtasts_option_values filters; /* cache list */
 
-  bool failures, csv; /* report show */
-  char *since, *until, *domain, *by, *html, *fail_over;
-  char *day;    /* report build, send, status */
-  char *dir;    /* report build */
-  bool dry_run; /* report send */
+  bool failures, csv, reverse_dns, prometheus; /* report show, which takes `explain` too */
+  char *since, *until, *domain, *by, *html, *fail_over, *against, *authserv_id;
+  char *command, *mail; /* report watch, watch */
+  char *day;            /* report build, send, status */
+  char *dir;            /* report build, publish */
+  bool dry_run;         /* report send */
 
-  bool no_smtp; /* check */
-  char *expect, *state, *timeout, *helo;
+  bool no_smtp; /* check, watch */
+  char *expect, *timeout, *helo;
+  char *state;   /* check, watch, report watch */
+  char *metrics; /* watch */
+
+  bool from_mx, force; /* publish, which takes mode, max_age, mx and domain too */
+  char *ttl, *cert, *key, *provider, *listen;
+  struct mtasts_option_values tlsrpt, web;
+
+  bool from_start, once; /* outcome follow */
+  char *file;            /* outcome follow, publish */
+  char *position;        /* outcome follow */
 
   struct mtasts_option_values arguments; /* the command's arguments */
 };

@@ -22,7 +22,7 @@ enum {
 
 static bool colours;
 static bool utf8;
-static char last_error[3100];
+static char last_error[10304];
 static bool passing; /* a temporary line must be erased before others are printed */
 
 void mtasts_out_init(bool no_color) {
@@ -35,7 +35,7 @@ void mtasts_out_init(bool no_color) {
 }
 
 void mtasts_print_error(const char *what, const char *why, ...) {
-  char shown[1024];
+  char shown[8192]; /* a path may be long */
   char sentence[1024];
   char safe[2048];
   va_list arguments;

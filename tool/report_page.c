@@ -1,15 +1,14 @@
 #include "report_page.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "ascii.h"
 #include "command.h"
 #include "out.h"
+#include "whole_file.h"
 
 enum {
   NAME_MAX_BYTES = 200, /* of a domain that names its file */
@@ -26,64 +25,22 @@ bool mtasts_report_page_is_directory(const char *path) {
   return (len > 0 && path[len - 1] == '/') || (stat(path, &status) == 0 && S_ISDIR(status.st_mode));
 }
 
-static bool write_page(FILE *stream, const struct mtasts_page *page, const struct index *index) {
-  return index ? mtasts_page_index(stream, page, index->links, index->count)
-               : mtasts_page_write(stream, page);
-}
+struct writing {
+  const struct mtasts_page *page;
+  const struct index *index; /* NULL: the page itself */
+};
 
-/* A device or a pipe is written as it is. */
-static bool is_special(const char *path) {
-  struct stat status;
-  return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
-}
-
-/* Writes and closes. Returns 0, or an errno. */
-static int fill(int fd, const struct mtasts_page *page, const struct index *index) {
-  FILE *stream = fdopen(fd, "w");
-  int error = 0;
-  if (!stream) {
-    error = errno;
-    close(fd);
-    return error;
-  }
-  if (!write_page(stream, page, index))
-    error = ENOMEM;
-  if (fflush(stream) == EOF || ferror(stream) || (fsync(fd) < 0 && errno != EINVAL))
-    error = error ? error : errno;
-  if (fclose(stream) == EOF && !error)
-    error = errno;
-  return error;
-}
-
-static int create(const char *path, const struct mtasts_page *page, const struct index *index) {
-  char *temporary = NULL;
-  if (is_special(path)) {
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    return fd < 0 ? errno : fill(fd, page, index);
-  }
-  if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-    return ENOMEM;
-  int fd = mkostemp(temporary, O_CLOEXEC);
-  int error = fd < 0 ? errno : 0;
-  mode_t mask = umask(0);
-  umask(mask);
-  if (fd >= 0 && fchmod(fd, 0666 & ~mask) < 0)
-    error = errno;
-  if (fd >= 0) {
-    int filled = fill(fd, page, index);
-    error = error ? error : filled;
-  }
-  if (!error && rename(temporary, path) < 0)
-    error = errno;
-  if (error && fd >= 0)
-    unlink(temporary);
-  free(temporary);
-  return error;
+static bool write_page(void *context, FILE *stream) {
+  const struct writing *writing = context;
+  return writing->index ? mtasts_page_index(stream, writing->page, writing->index->links,
+                                            writing->index->count)
+                        : mtasts_page_write(stream, writing->page);
 }
 
 static int create_or_complain(const char *path, const struct mtasts_page *page,
                               const struct index *index) {
-  int error = create(path, page, index);
+  struct writing writing = {page, index};
+  int error = mtasts_whole_file_write(path, write_page, &writing);
   if (!error)
     return MTASTS_EXIT_OK;
   mtasts_print_error(path, "cannot be created: %s", strerror(error));

@@ -1,11 +1,11 @@
 #include "report_text.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <langinfo.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "advice.h"
 #include "findings.h"
@@ -13,26 +13,16 @@
 #include "safe_text.h"
 
 enum {
-  COLUMNS = 80, /* where no terminal says otherwise */
-  COLUMNS_LEAST = 40,
-  COLUMNS_MOST = 120,
-  NUMBER = 27, /* 2^63 - 1 with commas, a NUL */
-  SHARE = 9,   /* "100.0 %" and two spaces */
-  FACT = 17,   /* where the value of a fact begins */
+  COLUMNS_MOST = 120, /* of mtasts_out_columns */
+  NUMBER = 27,        /* 2^63 - 1 with commas, a NUL */
+  SHARE = 9,          /* "100.0 %" and two spaces */
+  FACT = 17,          /* where the value of a fact begins */
   OVERVIEW_ROWS = 11,
+  CHANGES_MAX = 20, /* names of each kind that are new, or gone */
+  LINE_BYTES = 4096,
 };
 
 /* the terminal */
-
-static size_t columns_of_terminal(void) {
-  struct winsize size;
-  size_t columns = COLUMNS;
-  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-    columns = size.ws_col;
-  if (columns < COLUMNS_LEAST)
-    return COLUMNS_LEAST;
-  return columns < COLUMNS_MOST ? columns : COLUMNS_MOST;
-}
 
 static bool utf8_terminal(void) {
   return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
@@ -84,6 +74,25 @@ struct layout {
   bool utf8;
 };
 
+/* The name of a row: for a source, its name in the DNS as well, if it was asked for. */
+struct row_name {
+  char text[INET6_ADDRSTRLEN + 1 + sizeof((struct mtasts_domain *)0)->name];
+  struct mtasts_span span;
+};
+
+static void name_row(const struct mtasts_sums *sums, const struct mtasts_show_table *table,
+                     const struct mtasts_count *count, struct row_name *name) {
+  bool source = strcmp(table->word, "source") == 0;
+  struct mtasts_span known =
+      source ? mtasts_address_name(sums->names, count->name) : (struct mtasts_span){"", 0};
+  name->span = count->name;
+  if (known.len == 0 || count->name.len + 1 + known.len >= sizeof name->text)
+    return;
+  int len = snprintf(name->text, sizeof name->text, "%.*s %.*s", (int)count->name.len,
+                     count->name.data, (int)known.len, known.data);
+  name->span = (struct mtasts_span){name->text, (size_t)len};
+}
+
 static void print_name(const struct layout *layout, struct mtasts_span name) {
   char text[4 * COLUMNS_MOST + 1];
   struct mtasts_span shown = name.len > 0 ? name : (struct mtasts_span){"-", 1};
@@ -96,16 +105,19 @@ static void print_bar(const struct layout *layout, double share) {
     printf("  %s", mtasts_bar(share, layout->bar - 2, bar));
 }
 
-static struct layout layout_of(const struct mtasts_show_table *table,
+static struct layout layout_of(const struct mtasts_sums *sums,
+                               const struct mtasts_show_table *table,
                                const struct mtasts_count **counts, size_t used) {
-  size_t columns = columns_of_terminal();
+  size_t columns = mtasts_out_columns();
   struct layout layout = {.utf8 = utf8_terminal()};
   layout.failed = width_of(counts, used, false, table->details ? strlen("sessions") : 6);
   layout.successful = table->details ? 0 : width_of(counts, used, true, strlen("successful"));
   size_t numbers = 2 + layout.failed + (table->details ? 0 : 2 + layout.successful) + SHARE;
   size_t longest = strlen(table->title);
   for (size_t i = 0; i < used; i++) {
-    size_t width = mtasts_safe_columns(counts[i]->name, layout.utf8);
+    struct row_name name;
+    name_row(sums, table, counts[i], &name);
+    size_t width = mtasts_safe_columns(name.span, layout.utf8);
     longest = width > longest ? width : longest;
   }
   size_t room = columns > numbers + 12 ? columns - numbers - 2 : 10;
@@ -126,12 +138,15 @@ static void print_header(const struct layout *layout, const struct mtasts_show_t
 }
 
 /* total: the sessions that a share of details is of. */
-static void print_row(const struct layout *layout, const struct mtasts_show_table *table,
-                      const struct mtasts_count *count, uint64_t total) {
+static void print_row(const struct layout *layout, const struct mtasts_sums *sums,
+                      const struct mtasts_show_table *table, const struct mtasts_count *count,
+                      uint64_t total) {
+  struct row_name name;
   char text[NUMBER];
   double failed = share_of(count->failed, count->successful);
   double share = total > 0 ? (double)count->failed / (double)total : 0;
-  print_name(layout, count->name);
+  name_row(sums, table, count, &name);
+  print_name(layout, name.span);
   if (!table->details)
     printf("  %*s", (int)layout->successful, grouped(count->successful, text));
   enum mtasts_colour colour = table->details ? MTASTS_PLAIN : colour_of(failed);
@@ -146,7 +161,7 @@ static void print_row(const struct layout *layout, const struct mtasts_show_tabl
 static void print_wrapped(size_t indent, const char *text) {
   char word[4 * COLUMNS_MOST + 1];
   bool utf8 = utf8_terminal();
-  size_t columns = columns_of_terminal();
+  size_t columns = mtasts_out_columns();
   size_t used = 0;
   for (size_t len; *text; text += len + strspn(text + len, " ")) {
     len = strcspn(text, " ");
@@ -166,11 +181,11 @@ static void print_wrapped(size_t indent, const char *text) {
 }
 
 static void print_advice(struct mtasts_span name) {
-  const struct mtasts_advice *result = mtasts_advice_find(name);
-  if (!result)
+  struct mtasts_advice result;
+  if (!mtasts_advice_find(name, &result))
     return;
-  print_wrapped(6, result->meaning);
-  print_wrapped(6, result->remedy);
+  print_wrapped(6, result.meaning);
+  print_wrapped(6, result.remedy);
 }
 
 static uint64_t total_of(const struct mtasts_count **counts, size_t used) {
@@ -188,11 +203,11 @@ static bool print_table(const struct mtasts_sums *sums, enum mtasts_show_by by, 
   if (!counts)
     return tally->used == 0 && puts("  none") >= 0;
   size_t rows = tally->used < max ? tally->used : max;
-  struct layout layout = layout_of(table, counts, rows);
+  struct layout layout = layout_of(sums, table, counts, rows);
   uint64_t total = total_of(counts, tally->used);
   print_header(&layout, table);
   for (size_t i = 0; i < rows; i++) {
-    print_row(&layout, table, counts[i], total);
+    print_row(&layout, sums, table, counts[i], total);
     if (advice && by == MTASTS_BY_RESULT)
       print_advice(counts[i]->name);
   }
@@ -202,8 +217,92 @@ static bool print_table(const struct mtasts_sums *sums, enum mtasts_show_by by, 
   return true;
 }
 
+void mtasts_report_line(size_t indent, const char *format, ...) {
+  char text[LINE_BYTES];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  print_wrapped(indent, text);
+}
+
+static bool print_signatures(const struct mtasts_sums *sums) {
+  const struct mtasts_policy_counts *tally = &sums->signatures;
+  const struct mtasts_count **counts = mtasts_tally_sorted(tally, MTASTS_LARGEST);
+  if (!counts)
+    return tally->used == 0;
+  puts("\n  Signatures (DKIM) that your host found");
+  for (size_t i = 0; i < tally->used && i < MTASTS_FINDINGS_MAX; i++) {
+    struct mtasts_span organization = mtasts_count_part(counts[i], 0);
+    struct mtasts_span submitter = mtasts_count_part(counts[i], 1);
+    mtasts_report_line(6, "%.*s signed %" PRIu64 " of %" PRIu64 " reports of %.*s",
+                       (int)submitter.len, submitter.data, counts[i]->successful,
+                       mtasts_sum(counts[i]->successful, counts[i]->failed), (int)organization.len,
+                       organization.data);
+  }
+  free(counts);
+  return true;
+}
+
 bool mtasts_report_table(const struct mtasts_sums *sums, enum mtasts_show_by by) {
-  return print_table(sums, by, SIZE_MAX, true);
+  return print_table(sums, by, SIZE_MAX, true) &&
+         (by != MTASTS_BY_REPORTER || print_signatures(sums));
+}
+
+/* two spans */
+
+static void print_names(const char *word, const struct mtasts_show_table *table,
+                        const struct mtasts_policy_counts *in,
+                        const struct mtasts_policy_counts *out,
+                        const struct mtasts_count **sorted) {
+  size_t said = 0;
+  for (size_t i = 0; i < in->used; i++) {
+    if (mtasts_tally_find(out, sorted[i]->name))
+      continue;
+    if (said++ < CHANGES_MAX)
+      mtasts_report_line(2, "%s %s: %.*s", word, table->word,
+                         sorted[i]->name.len > 0 ? (int)sorted[i]->name.len : 1,
+                         sorted[i]->name.len > 0 ? sorted[i]->name.data : "-");
+  }
+  if (said > CHANGES_MAX)
+    printf("  and %zu more\n", said - CHANGES_MAX);
+}
+
+/* Names of a table that are in the one sums alone. */
+static bool print_only(const char *word, enum mtasts_show_by by, const struct mtasts_sums *in,
+                       const struct mtasts_sums *out) {
+  const struct mtasts_policy_counts *tally = mtasts_show_tally(in, by);
+  const struct mtasts_count **sorted = mtasts_tally_sorted(tally, MTASTS_LARGEST);
+  if (!sorted)
+    return tally->used == 0;
+  print_names(word, mtasts_show_table(by), tally, mtasts_show_tally(out, by), sorted);
+  free(sorted);
+  return true;
+}
+
+static void print_span(const char *word, const struct mtasts_sums *sums) {
+  char failed[NUMBER];
+  char all[NUMBER];
+  double share = share_of(sums->failed, sums->successful);
+  if (sums->reports == 0)
+    printf("  %-14s no report\n", word);
+  else
+    mtasts_report_line(2, "%-14s %s to %s: %s of %s sessions failed (%.2f %%)", word,
+                       mtasts_day_text(sums->start).text, mtasts_day_text(sums->end).text,
+                       grouped(sums->failed, failed),
+                       grouped(mtasts_sum(sums->successful, sums->failed), all), share * 100);
+}
+
+bool mtasts_report_changes(const struct mtasts_sums *now, const struct mtasts_sums *before) {
+  static const enum mtasts_show_by tables[] = {MTASTS_BY_RESULT, MTASTS_BY_REPORTER,
+                                               MTASTS_BY_DOMAIN, MTASTS_BY_MX, MTASTS_BY_SOURCE};
+  printf("\n%sCompared%s\n", mtasts_colour_on(MTASTS_BOLD), mtasts_colour_off(MTASTS_BOLD));
+  print_span("now", now);
+  print_span("before", before);
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+    if (!print_only("new", tables[i], now, before) || !print_only("gone", tables[i], before, now))
+      return false;
+  return true;
 }
 
 /* overview */
@@ -216,7 +315,7 @@ static void print_fact(const char *name, const char *value) {
 static void print_days(const struct mtasts_count **days, size_t used) {
   static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   static const char ascii[] = "_.-=+*%#";
-  size_t room = columns_of_terminal() - 18;
+  size_t room = mtasts_out_columns() - 18;
   double worst = 0;
   bool utf8 = utf8_terminal();
   for (size_t i = 0; i < used; i++) {
@@ -249,7 +348,7 @@ static void print_worst(const struct mtasts_count **days, size_t used) {
   int len = snprintf(line, sizeof line, "%.*s: %s of %s sessions failed (%.1f %%)",
                      (int)worst->name.len, worst->name.data, grouped(worst->failed, failed),
                      grouped(mtasts_sum(worst->successful, worst->failed), all), rate);
-  if (FACT + (size_t)len > columns_of_terminal())
+  if (FACT + (size_t)len > mtasts_out_columns())
     snprintf(line, sizeof line, "%.*s: %.1f %% failed", (int)worst->name.len, worst->name.data,
              rate);
   print_fact("worst day", line);

@@ -109,3 +109,29 @@ sed -i s/1209600/1209601/ "$policy_file"
 check 'another policy under the same id' '1 warning change.id-unchanged=warning' "$(one good)"
 cp "$LAB_DIR/policy.saved" "$policy_file"
 check 'the policy is as it was' '0 ok -' "$(one good)"
+
+# The memories: made if they are missing, damaged, in a place that cannot be, and of calls side by side.
+state=$LAB_DIR/new/deep/state
+check 'a directory of memories is made' '0 ok -' "$(one good)"
+check 'with one file' good.check.example "$(ls -A "$state")"
+echo '{' >"$state/good.check.example"
+check 'a damaged memory' '0 ok check.state=info' "$(one good)"
+check 'it is begun afresh' '0 ok -' "$(one good)"
+state=$LAB_CONF
+check 'a file in the place of the directory' '0 ok check.state=info' "$(one good)"
+state=$LAB_DIR/check-beside
+beside=()
+for _ in 1 2 3 4 5 6; do
+  mtasts --json check --state "$state" good.check.example >>"$LAB_DIR/beside.json" &
+  beside+=($!)
+done
+wait "${beside[@]}"
+check 'six calls side by side' '6 ok' "$(jq -r .status "$LAB_DIR/beside.json" | sort | uniq -c | xargs)"
+check 'and nothing is left of them' good.check.example "$(ls -A "$state")"
+
+# The verdict of a call with several domains names each of them.
+mtasts check --state "$state" good.check.example tlsrpt-absent.check.example smtp-busy.check.example >"$LAB_DIR/check.text"
+check 'several domains: exit code' 1 $?
+check 'several domains: the verdict' 'MTA-STS WARNING - tlsrpt-absent\.check\.example: 1 warning \(tlsrpt\.absent\); smtp-busy\.check\.example: 1 not judged \(smtp\.not-judged\); good\.check\.example: no fault \| errors=0;.*' \
+  "$(head -n 1 "$LAB_DIR/check.text")"
+check 'no line but the first is longer than 80 columns' '' "$(sed 1d "$LAB_DIR/check.text" | grep -E '.{81}')"

@@ -198,7 +198,11 @@ check_mail_by_exim() {
     each_signed check_mail
   }
   believe "$VALIDATOR"
+  told_one() { check_outcome exim; }
+  start_tap || return
   as=exim send_all plain
+  each_signed told_one
+  stop_tap
   as=debian send_all debian
   stop mtastsd
   as=cached send_all plain

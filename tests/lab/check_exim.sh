@@ -21,15 +21,24 @@ check_one() { expect "$as, $name: $proves" "$as@$domain" "$outcome"; }
 # The line in the main log about mail that a policy held back.
 check_line() {
   case "$policy $outcome" in
-    enforce*deferred*refused | *verified* | *bounced* | [!e]*) return ;;
+    enforce*deferred*refused | *421 | *verified* | *bounced* | [!e]*) return ;;
   esac
   check "$name: one line says why" \
     "MTA-STS: deferred domain=$domain mx=[^ ]+ .*rule=\"[^\"]*RFC [^\"]*\" id=20260101T000000 .*remedy=\"mtasts query [^\"]*\"" \
     "$(grep -o "MTA-STS: deferred domain=$domain .*" "$EXIM_DIR/log/mainlog")"
 }
 
-check_deliveries() {
+# One session each, so that what was told is of that session.
+check_outcomes() {
+  told_one() { check_outcome exim; }
+  start_tap || return
   as=plain deliver_all plain
+  each_delivery told_one
+  stop_tap
+}
+
+check_deliveries() {
+  check_outcomes
   each_delivery check_line
   as=debian deliver_all debian
   check "Debian's macros for DKIM hold here too" '.* to=debian@good.mail.example .* dkim=yes .*' \
@@ -236,6 +245,36 @@ check_connections() {
   expect 'over IPv6, where nobody listens' ipv6@mta-sts.ipv6-only.example 'deferred refused'
 }
 
+# Exim passes a connection in clear to the process of the next message: it is one session.
+check_reused() {
+  local i domain=no-policy-tls.mail.example told connections
+  clear_queue
+  : >"$EXIM_DIR/log/mainlog"
+  start_tap || return
+  for i in {1..6}; do queue=-odqs send plain "reused$i@$domain"; done
+  for i in {1..100}; do
+    [ "$(grep -c 'explicitly queued' "$EXIM_DIR/log/mainlog")" -lt 6 ] || break
+    sleep 0.05
+  done
+  run_queue plain
+  stop_tap
+  for i in {1..6}; do
+    check 'a connection that is reused' '[=-]> .* T=remote_smtp_opportunistic .* \| 1 tls=no' "$(fate "reused$i@$domain")"
+  done
+  connections=$(grep -E 'to=reused[0-9]@' "$LAB_DIR/mail" | grep -o 'connection=.*' | sort -u | wc -l)
+  told=$(jq -r 'select(.d == "'$domain'") | .policies[].f' "$LAB_DIR/datagrams" | wc -l)
+  check 'a connection is reused' '[1-5]' "$connections"
+  check 'and told once' "$connections" "$told"
+}
+
+# `exim -bt` shows the routing of an address, and delivers nothing.
+check_shown() {
+  start_tap || return
+  exim plain -bt shown@unlisted.mail.example >/dev/null 2>&1
+  stop_tap
+  check 'exim -bt tells of no outcome' '' "$(cat "$LAB_DIR/datagrams")"
+}
+
 check_not_required() {
   local told
   clear_queue
@@ -279,7 +318,8 @@ check_smarthost() {
 
 if why=$(exim_cannot_run); then
   skip "$why"
-elif raise_exim && start_mtastsd 'ask { deadline = 5 }'; then # all of the table at once, and nothing known yet
+elif raise_exim && start_mtastsd 'ask { deadline = 30 }' 'https { timeout = 25 }'; then
+  # All of the table at once, and nothing known yet.
   check_deliveries
   check_alias
   check_dns
@@ -287,6 +327,8 @@ elif raise_exim && start_mtastsd 'ask { deadline = 5 }'; then # all of the table
   check_cache_files
   check_plugin
   check_connections
+  check_reused
+  check_shown
   check_not_required
   check_monitor
   check_smarthost

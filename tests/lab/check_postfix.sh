@@ -242,12 +242,72 @@ check_advice() {
   expect 'advice: what else is for good' advice@null-mx.mail.example bounced
 }
 
+# Prepares that; $told_at becomes the setting of mtasts.conf.
+told_at=()
+chroot_outcomes() {
+  knows_sts || return 0
+  told_at=("outcome { socket = \"$outcome_socket\" }")
+  tap_at=$mta_root$outcome_socket
+  install -d -m 2750 "$mta_root${outcome_socket%/*}" &&
+    chroot "$mta_root" chown daemon:postfix "${outcome_socket%/*}" &&
+    postfix_conf smtp_tlsrpt_enable=yes smtp_tlsrpt_socket_name=mtasts/tlsrpt.sock
+}
+
+# Postfix in its chroot tells at a socket below its queue directory, or its log is read.
+outcome_socket=/var/spool/postfix/mtasts/tlsrpt.sock
+check_outcomes() {
+  if knows_sts; then
+    told_by_socket() { check_outcome postfix-tlsrpt; }
+    each_delivery told_by_socket
+    stop_tap
+    check_own_mail
+  else
+    told_by_log() { check_outcome postfix-log; }
+    start_tap || return
+    follow_log "$postfix_log" --from-start --once 2>"$LAB_DIR/out"
+    check 'outcome follow: what it cannot tell' '.*not_told=[1-9][0-9]* .* no_tls_lines=0 not_checked=[1-9].*' "$(<"$LAB_DIR/out")"
+    each_delivery told_by_log
+    check_killed
+    stop_tap
+  fi
+}
+
+# Report mail is not reported on (RFC 8460 section 5.3).
+check_own_mail() {
+  start_tap || return
+  send own@good.mail.example -- 'TLS-Required: No'
+  settle
+  stop_tap
+  check 'TLS-Required: No: delivered' 'sent .*' "$(fate own@good.mail.example)"
+  check 'TLS-Required: No: not told' '' "$(cat "$LAB_DIR/datagrams")"
+}
+
+# outcome follow is killed again and again; what is told is the same.
+check_killed() {
+  local i
+  : >"$LAB_DIR/datagrams"
+  for i in {1..40}; do send "killed$i@good.mail.example"; done
+  for i in {1..12}; do
+    follow_log "$postfix_log" >/dev/null 2>&1 &
+    disown
+    sleep 0.2
+    kill -KILL $! 2>/dev/null
+  done
+  settle
+  follow_log "$postfix_log" --once 2>/dev/null
+  sleep 0.2
+  check 'outcome follow, killed: no outcome is lost or doubled' 40 \
+    "$(jq -r 'select(.d == "good.mail.example") | .d' "$LAB_DIR/datagrams" | wc -l)"
+}
+
 house='inline:{house-rule.mail.example=encrypt}'
 if why=$(root_cannot_run postfix); then
   skip "$why"
 elif open_postfix && raise_postfix "$house, $inet_map" "$inet_milter" &&
-  start_mtastsd "milter { listen = \"$inet_milter\" }" && start_milter && start_postfix; then
+  chroot_outcomes && start_mtastsd "milter { listen = \"$inet_milter\" }" "${told_at[@]}" && start_milter && start_postfix; then
+  ! knows_sts || start_tap
   as=chroot deliver_all
+  check_outcomes
   stop postfix
   stop milter
   leave_chroot

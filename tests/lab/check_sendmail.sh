@@ -48,7 +48,7 @@ check_flagged() {
   line="from=<sender@lab.example> domain=$domain verdict=$verdict mode=$mode id=$id mx=[0-9]+/[0-9]+"
   check "$as, $name: what the milter logs" "$line dane=none source=(network|cache) ms=[0-9]+$risk" \
     "$(milter_lines "$as@$domain")"
-  case $outcome in
+  case ${words[$name]:-$outcome} in
     verified* | tls* | clear*)
       check "$as, $name: its flag" "protected=$protected;verdict=$verdict;domain=$domain;id=$id" \
         "$(flags "$as@$domain")"
@@ -318,10 +318,21 @@ check_milter() {
   check 'milter away: mail waits outside (F=T)' '451 .*' "$(submit 127.0.0.1 without@$good)"
 }
 
+# What the log tells of those deliveries.
+check_outcomes() {
+  told_one() { check_outcome sendmail-log; }
+  start_tap || return
+  follow_log "$sendmail_log" --from-start --once 2>"$LAB_DIR/out"
+  check 'outcome follow: what it cannot tell' '.*not_told=[1-9][0-9]* .* no_tls_lines=0 not_checked=[1-9].*' "$(<"$LAB_DIR/out")"
+  stop_tap
+  each_delivery told_one
+}
+
 if why=$(root_cannot_run sendmail); then
   skip "$why"
 elif raise_sendmail "$inet_feature" && start_mtastsd && start_milter && start_sendmail; then
   as=inet deliver_all
+  check_outcomes
   configure_sendmail "$unix_feature"
   restart_sendmail
   as=unix deliver_all

@@ -71,6 +71,19 @@ start_again
 kill_it
 spoil 2
 start_again
+logs 'is damaged' >/dev/null
+kill_it
+check 'killed while it salvages' yes "$([ -e "$cache/salvage" ] && [ -e "$cache/data.mdb.damaged" ] && echo yes || echo no)"
+start_again
+check 'and goes on: it answers at once' "$secure" "$(ask_it d79.good.example)"
+check 'and goes on: all is salvaged' yes "$(logs 'what could be read of it is in a new one')"
+check 'and goes on: behind the first answers' yes "$(awk '/start version=/ { start = NR } /in a new one/ { end = NR }
+  END { print start && start < end ? "yes" : "no" }' "$start_log")"
+check 'and goes on: it counts' 1 "$(curl -sS http://127.0.0.1:8464/metrics | awk '/^mtasts_cache_damages_total/ { print $2 }')"
+check 'and goes on: few are lost' yes "$([ "$(mtasts --json cache stats | jq .policies)" -gt $((domains - 200)) ] && echo yes)"
+kill_it
+spoil 2
+start_again
 check 'damaged' "$secure" "$(ask_it good.example)"
 check 'damaged: it is said' yes "$(logs 'what could be read of it is in a new one')"
 check 'damaged: it answers' "$secure" "$(ask_it good.example)"
@@ -81,3 +94,12 @@ check 'damaged: the new file is sound' 0 "$(mtasts cache verify >/dev/null 2>&1;
 kill $start_daemon
 wait $start_daemon
 check 'it ends' 0 $?
+
+# A damaged cache that was written two hours from now: the clock is behind, whatever replaces the file
+head -c 20000 /dev/urandom >"$cache/data.mdb"
+touch -d '+2 hours' "$cache/data.mdb"
+start_again
+check 'damaged, and the clock behind: it is said' yes "$(logs 'clock=behind')"
+kill $start_daemon
+wait $start_daemon
+check 'it ends then, too' 0 $?

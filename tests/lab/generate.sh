@@ -127,6 +127,8 @@ one_receiver() {
 # A line of the table `deliveries` or `dane`: its MX hosts, then the rest as for the table `domains`.
 one_delivery() {
   local hosts=() i=0 record=none web=- pattern patterns
+  # Postfix tells outcomes of domains that want reports (RFC 8460 section 3), and of no others.
+  [ "$mx" = nothing ] || zone "_smtp._tls.$domain. TXT \"v=TLSRPTv1; rua=mailto:tls@reports.example\""
   read -ra patterns <<<"$policy"
   [ "$policy" = - ] || record=ok web=ok policy="s/enforce/${patterns[0]}/"
   if [ ${#patterns[@]} -gt 1 ]; then

@@ -79,3 +79,60 @@ reload() { # PROGRAM CONFIGURATION, as mtastsd_conf
   kill -HUP "$(cat "$LAB_DIR/$program.started")"
   for ((i = 0; i < 50 * start_seconds && $(reloads) == before; i++)); do sleep 0.02; done
 }
+
+# Takes the place of mtastsd's outcome socket: keeps each datagram as a line of $LAB_DIR/datagrams, and passes it
+# on. For one mtastsd: stop_tap before the next one starts. $tap_at is the socket's path, if it is another.
+tap_at=
+start_tap() {
+  local i at=${tap_at:-$mta_dir/run/tlsrpt.sock}
+  : >"$LAB_DIR/datagrams"
+  mv "$at" "$at.mtastsd" || return
+  perl -MSocket -e '$| = 1; my $at = shift;
+    socket(S, AF_UNIX, SOCK_DGRAM, 0) && bind(S, sockaddr_un($at)) && chmod(0666, $at) or die "$!\n";
+    socket(OUT, AF_UNIX, SOCK_DGRAM, 0) or die "$!\n";
+    while (defined(recv(S, $_, 1 << 17, 0))) {
+      send(OUT, $_, 0, sockaddr_un("$at.mtastsd"));
+      s/\n/ /g;
+      print "$_\n";
+    }' "$at" >>"$LAB_DIR/datagrams" 2>&1 &
+  disown
+  echo $! >"$LAB_DIR/tap.started"
+  for ((i = 0; i < 100; i++)); do
+    [ -S "$at" ] && return
+    sleep 0.02
+  done
+  return 1
+}
+stop_tap() {
+  stop tap
+  mv -f "${tap_at:-$mta_dir/run/tlsrpt.sock}"{.mtastsd,}
+}
+
+# The outcomes in $LAB_DIR/datagrams for a domain, in the words of the table `outcomes`.
+told_outcomes() { # DOMAIN
+  jq -r --arg d "$1" 'select(.d == $d) | .policies[] |
+    {"1": "tlsa", "2": "sts", "9": "none"}["\(."policy-type")"] +
+    ([."failure-details"[]?.c | "!\(.)"] | add // "") +
+    if .f == ((."failure-details" // []) | length) then "" else " f=\(.f)" end' "$LAB_DIR/datagrams" | xargs
+}
+
+# Compares what was told of a domain with the table `outcomes`.
+check_outcome() { # COLUMN: exim, postfix-tlsrpt, postfix-log, sendmail-log
+  local key=$name line exim postfix_tlsrpt postfix_log_told sendmail_log_told expected
+  [[ $domain != *.dane ]] || key=$domain
+  line=$(grep -E "^$key +\\|" "$here/outcomes")
+  IFS='|' read -r _ exim postfix_tlsrpt postfix_log_told sendmail_log_told <<<"$line"
+  case $1 in
+    exim) expected=$exim ;;
+    postfix-tlsrpt) expected=$postfix_tlsrpt ;;
+    postfix-log) expected=$postfix_log_told ;;
+    sendmail-log) expected=$sendmail_log_told ;;
+  esac
+  trim expected
+  check "outcomes, $1, $domain: $proves" "${expected#-}" "$(told_outcomes "$domain")"
+}
+
+# `mtasts outcome follow`, as this MTA's root has it.
+follow_log() { # LOG OPTION…
+  chroot "$mta_root" "$built/mtasts" outcome follow --file "$1" --position "$LAB_DIR/follow.position" "${@:2}"
+}

@@ -31,6 +31,8 @@ open_postfix() {
   limits=(
     [cn-only]=verified                            # it takes the CN where there is no subjectAltName
     [starttls-502]='bounced refused to start TLS' # a 5xx to STARTTLS is for good
+    [testing-junk]='deferred Cannot start TLS'    # after a failed handshake it tries again later, and then in clear
+    [no-policy-junk]='deferred Cannot start TLS'
   )
   words=()
   if knows_sts; then

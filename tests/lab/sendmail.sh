@@ -164,6 +164,9 @@ milter_lines() { # RECIPIENT
 
 # The table has Exim's words for it.
 declare -A words=(
+  [closes]='deferred TLS'
+  [testing-junk]='deferred TLS handshake failed' # after a failed handshake it never goes on in clear
+  [no-policy-junk]='deferred TLS handshake failed'
   [never-unlisted]='deferred none of its MX hosts' # of several MX hosts it tells what was wrong with the last
   [mx-name]='deferred certificate'
   [house-rule]='deferred encryption too weak')

@@ -12,6 +12,7 @@ NGINX=$WEB # where nginx listens; elsewhere while it is $DISTANCE away, behind a
 # Mail servers: addresses and behaviours (smtp.c); the host that sends.
 declare -A MAIL=([tls]=198.51.100.1 [plain]=198.51.100.2 [refuses-454]=198.51.100.3
   [refuses-502]=198.51.100.4 [junk]=198.51.100.5 [down]=198.51.100.6 [second]=198.51.100.7
+  [old]=198.51.100.8
   [this]=198.51.100.25
   [collector]=198.51.100.26
   # for the table `findings`
@@ -25,7 +26,7 @@ NO_ROUTE=2001:db8::25 # an address of a family to which the lab has no route
 # What the lab raises, in this order, and what a script that runs in it may start, in the order of their ends.
 lab_servers=(nsd unbound validator nginx rogue smtp)
 # shellcheck disable=SC2034 # for who sources this
-part_servers=(sendmail syslog postfix milter mtastsd distant claimer stripper relay)
+part_servers=(tap sendmail syslog postfix milter mtastsd distant claimer stripper relay)
 
 serve_mail() {
   local behaviour receivers=()

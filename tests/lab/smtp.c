@@ -44,6 +44,7 @@ static const struct behaviour {
   bool endless;         /* the greeting again and again */
   bool closes;          /* after the greeting; after STARTTLS, if that has no reply */
   const char *ehlo_reply;
+  bool old;        /* knows HELO and no EHLO */
   int tls_version; /* the only one spoken; 0: any */
 } behaviours[] = {
     {"tls", "220 go ahead", true, true},
@@ -51,6 +52,7 @@ static const struct behaviour {
     {"refuses-454", "454 TLS not available now", true, false},
     {"refuses-502", "502 not after all", true, false},
     {"junk", "220 go ahead", true, false},
+    {"old", "502 not here", .old = true},
     /* for `mtasts check` */
     {"slow", "220 go ahead", true, true, .delay = 15},
     {"busy-421", .greeting = "421 4.7.0 too many connections\r\n", .closes = true},
@@ -260,7 +262,9 @@ static void converse(struct session *session) {
   greet(session);
   for (;;) {
     hear(session, line);
-    if (!strncasecmp(line, "EHLO ", 5) || !strncasecmp(line, "HELO ", 5)) {
+    if (session->receiver->behaviour->old && !strncasecmp(line, "EHLO ", 5)) {
+      say(session, "500 unknown command");
+    } else if (!strncasecmp(line, "EHLO ", 5) || !strncasecmp(line, "HELO ", 5)) {
       snprintf(session->helo, sizeof session->helo, "%s", line + 5);
       say(session, ehlo_reply(session));
     } else if (!strcasecmp(line, "STARTTLS")) {

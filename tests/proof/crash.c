@@ -326,12 +326,12 @@ static bool import_one(struct writing *writing, unsigned *seed) {
                                       .buffer_size = sizeof writing->answer},
                  line_of(subject, number, line, sizeof line), &payload) != MTASTS_OK)
     return false;
-  if (payload.len < 3 || memcmp(payload.data, "OK ", 3) != 0) {
+  bool stored = payload.len >= 3 && memcmp(payload.data, "OK ", 3) == 0;
+  if (stored)
+    atomic_store(&subject->acknowledged, number);
+  else if (!memmem(payload.data, payload.len, "cache is checked", 16)) /* in the background */
     print_wrong("mtastsd refused an import: %.*s", (int)payload.len, payload.data);
-    return false;
-  }
-  atomic_store(&subject->acknowledged, number);
-  return true;
+  return stored;
 }
 
 /* Feeds `mtasts cache import` a few lines. Nothing is acknowledged: it is killed before its end. */

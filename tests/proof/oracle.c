@@ -152,9 +152,12 @@ static void add_duty(const struct duty *duty) {
 void soak_look(unsigned domain, enum look_kind kind, unsigned id, bool late) {
   struct record *record = &records[domain];
   pthread_mutex_lock(&lock);
-  /* So may be an answer to a question that was put before without one. */
+  /* mtastsd may also have given up if the question was put before, without an answer or with a late
+   * one. */
   const struct look *last = record->look_count > 0 ? &record->looks[record->look_count - 1] : NULL;
-  late |= last && last->kind == LOOK_DROPPED && soak_now() - last->when.at < 2.0 * DNS_TIMEOUT;
+  double ago = last ? soak_now() - last->when.at : 0;
+  late |= last && ((last->kind == LOOK_DROPPED && ago < 2.0 * DNS_TIMEOUT) ||
+                   (last->late && ago < DNS_TIMEOUT));
   record->looks = grow(record->looks, record->look_count, sizeof *record->looks);
   struct look *look = &record->looks[record->look_count++];
   *look = (struct look){moment(), kind, id, late};

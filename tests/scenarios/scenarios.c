@@ -369,6 +369,9 @@ static const char *value_of(const char *key, const struct outcome *outcome, int6
       {"ask", outcome->asked},
       {"at-once", outcome->at_once ? "yes" : "no"},
       {"dane", dane_words[entry->dane]},
+      {"hosts", entry->mx.count == 0 ? "none"
+                : entry->mx_kept     ? "kept"
+                                     : "current"},
       {"stored", d->urgent    ? "now"
                  : d->changed ? "yes"
                               : "no"},

@@ -90,11 +90,45 @@ is 'standard input' '["-"]' "$(echo x | j '[.rejected[].file]' -)"
 is 'standard input, a report' '[1,0,0,0]' "$(j "$all" - <a.gz)"
 is 'standard input by a pipe' '[2,0,1,0]' "$(j "$all" - < <(cat mbox))"
 
+# parts TYPE BOUNDARY [HEADER FILE]…: a message of that Content-Type, its boundary, and the parts.
+parts() {
+  printf 'Subject: x\nContent-Type: %s\n\npreamble\n' "$1"
+  local boundary=$2
+  shift 2
+  while [ $# -gt 0 ]; do
+    printf -- '--%s\n%b\n' "$boundary" "$1"
+    cat "$2"
+    printf '\n'
+    shift 2
+  done
+  printf -- '--%s--\n' "$boundary"
+}
+is 'pieces of a boundary, out of order' '[1,0,0,0]' "$(parts 'multipart/mixed; boundary*1=c; boundary*0=b' bc 'X: y\n' a.json | j "$all" -)"
+is 'pieces of a boundary, escaped and out of order' '[1,0,0,0]' "$(parts "multipart/mixed; boundary*1*=%63; boundary*0*=us-ascii'en'b" bc 'X: y\n' a.json | j "$all" -)"
+is 'a boundary of twelve pieces' '[1,0,0,0]' "$(parts 'multipart/mixed; boundary*0=0; boundary*11=b; boundary*10=a; boundary*1=1; boundary*2=2; boundary*3=3; boundary*4=4; boundary*5=5; boundary*6=6; boundary*7=7; boundary*8=8; boundary*9=9' 0123456789ab 'X: y\n' a.json | j "$all" -)"
+for before in 'From a@b Mon' '>From a@b Mon' ''; do
+  { printf '%s\n' "$before"; cat mail; } >inner
+  is "a message in a message, after a line '$before'" '[1,0,0,0]' "$(parts 'multipart/mixed; boundary=o' o 'Content-Type: message/rfc822\n' inner | j "$all" -)"
+done
+python3 -c 'import quopri, sys; quopri.encode(open("mail", "rb"), sys.stdout.buffer, True)' >quoted
+is 'a message in a message, quoted-printable' '[1,0,0,0]' "$(parts 'multipart/mixed; boundary=o' o 'Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n' quoted | j "$all" -)"
+is 'the same, not really quoted' '[1,0,0,0]' "$(parts 'multipart/mixed; boundary=o' o 'Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n' mail | j "$all" -)"
+for code in UTF-16LE UTF-16; do
+  iconv -t $code a.json >wide
+  is "$code in mail is named" 1 "$(mail_of wide | j '.rejected[0].error' - | grep -c UTF-16)"
+done
+{ cat a.gz; printf '\x1f\x8bgarbage'; } >tail.gz
+is 'gzip, and bytes that resemble a member' '[1,0,0,0]' "$(j "$all" tail.gz)"
+
 # What is rejected
 : >empty
 rejected 'empty' '[Ee]mpty' empty
+printf 'PK\007\010rest' >a.zip
+rejected 'zip, split' '[Zz]ip' a.zip
 printf 'PK\003\004rest' >a.zip
 rejected 'zip' '[Zz]ip' a.zip
+printf '<?xml version="1.0"?>\n<d:feedback xmlns:d="x"/>\n' >prefixed.xml
+rejected 'DMARC with a prefix' DMARC prefixed.xml
 mail_of a.zip >zip.mail
 rejected 'zip in mail' '[Zz]ip' zip.mail
 printf '<?xml version="1.0"?>\n<feedback><report_metadata/></feedback>\n' >dmarc.xml
@@ -153,6 +187,13 @@ is 'a Maildir' '[3,0,0,0]' "$(j "$all" tree/box)"
 is 'its folder' '[1,0,0,0]' "$(j "$all" tree/box/.Folder)"
 is 'its folder, by a path with a slash' '[1,0,0,0]' "$(j "$all" tree/box/.Folder/)"
 is 'its new mail' '[1,0,0,0]' "$(j "$all" tree/box/new)"
+long=$(printf 'd%.0s' {1..200})
+mkdir -p "far/$long/$long/$long/$long/$long" && : >"far/$long/$long/$long/$long/$long/file"
+is 'a long path is named whole' "far/$long/$long/$long/$long/$long/file" "$("$MTASTS" --json report show far | jq -r '.rejected[0].file')"
+t 'a long path is named whole, as text' 65 '.*' "mtasts: far/$long/$long/$long/$long/$long/file: empty" report show far
+for i in $(seq 1200); do printf 'From a\nSubject: %s\n\nx\n\n' "$i"; done >none.mbox
+is 'each message without a report is named' '[0,0,1200,0]' "$(j "$all" none.mbox)"
+is 'each is named, as text' 1200 "$("$MTASTS" report show none.mbox 2>&1 >/dev/null | grep -c 'no TLS report')"
 mkdir nothing
 t 'an empty directory' 0 '.*' '' report show nothing
 is 'an empty directory, JSON' '[0,0,0,0]' "$(j "$all" nothing)"
@@ -175,11 +216,19 @@ report w | sed 's/"total-successful-session-count":9/"total-successful-session-c
 is 'a count that no integer holds' '[0,1]' "$(j '[.successful,(.warnings|length)]' huge)"
 report w | sed 's/"total-successful-session-count":9/"total-successful-session-count":1e999/' >huge
 is 'a count that no number holds' '[0,1]' "$(j '[.successful,(.warnings|length)]' huge)"
+report w '.x="@"' | sed "s/\"@\"/[$(printf '1e999,99999999999999999999,%.0s' {1..50})-1e999]/" >huge
+is 'very many numbers that are too large' '[1,0,0,0]' "$(j "$all" huge)"
+{ for _ in $(seq 100); do report w '.x="@"' | sed 's/"@"/1e999/'; done; } >huge
+is 'numbers that are too large, in many texts' '[1,99,0,0]' "$(j "$all" huge)"
+printf '\\\\ud83d\\\\ude00 \\\\ud800 \\\\udc00\\\\ud83d' >halves
+report w '."organization-name"="@"' | sed "s/@/$(cat halves)/" >halves.json
+is 'halves of surrogate pairs' '["😀 � ��",1]' "$(j '[.reporters[0].organization,(.warnings|length)]' halves.json)"
 # dates
 dated() { printf '."date-range"."%s-datetime"="%s"' "$1" "$2"; }
 quiet 'a date in small letters' "$(dated start 2026-03-01t00:00:00.123456789z)" .period.start '"2026-03-01T00:00:00Z"'
 quiet 'an offset' "$(dated start 2026-03-01T01:00:00+02:00)" '[.period.start,.days[0].day]' '["2026-02-28T23:00:00Z","2026-02-28"]'
 warned 'no zone' "$(dated start 2026-03-01T00:00:00)" .period.start '"2026-03-01T00:00:00Z"'
+is 'a space for T, and no zone' 2 "$(report w "$(dated start '2026-03-01 00:00:00')" | j '.warnings|length' -)"
 warned 'a space for T' "$(dated start '2026-03-01 00:00:00Z')" .period.start '"2026-03-01T00:00:00Z"'
 warned 'no end' 'del(."date-range"."end-datetime")' .period.end '"2026-03-01T00:00:00Z"'
 warned 'no start' "$(dated start soon)" '[.period.start,.days[0].day]' '["2026-03-01T23:59:59Z","2026-03-01"]'
@@ -197,6 +246,7 @@ warned 'no result' 'del(.policies[0]."failure-details"[0]."result-type")' '.resu
 warned 'an unknown policy type' '.policies[0].policy."policy-type"="other"' '.policies[0].policy_type' '"other"'
 warned 'no policy type' 'del(.policies[0].policy."policy-type")' '.policies[0].policy_type' '""'
 warned 'a misspelled MX host' '.policies[0]."failure-details"[0] |= (."receiving-mx-host-name"=."receiving-mx-hostname" | del(."receiving-mx-hostname"))' '.mx[0].receiving_mx_hostname' '"mx.example.com"'
+warned 'a misspelled MX host beside null' '.policies[0]."failure-details"[0] |= (."receiving-mx-host-name"="Other." | ."receiving-mx-hostname"=null)' '.mx[0].receiving_mx_hostname' '"other"'
 for address in 2001:DB8:0:0:0:0:0:1=2001:db8::1 2001:db8:0:1:1:1:1:1=2001:db8:0:1:1:1:1:1 192.0.2.7=192.0.2.7 ::FFFF:192.0.2.1=::ffff:192.0.2.1 192.0.2.07=192.0.2.07 '[2001:DB8::1]=[2001:DB8::1]' 2001:0db8::0001=2001:db8::1; do
   quiet "the address ${address%=*}" ".policies[0].\"failure-details\"[0].\"sending-mta-ip\"=\"${address%=*}\"" '.sources[0].sending_mta_ip' "\"${address##*=}\""
 done
@@ -369,7 +419,7 @@ done
 t 'a page of nothing' 0 '.*' '' report show --html none.html nothing
 is 'a page of nothing, closed' '0 [] []' "$(python3 page.py none.html)"
 mkdir pages
-t 'a page for each domain' 0 '.*' "$(one 'none of RFC 8460')" report show --html pages a.json f2.json evil
+t 'a page for each domain' 0 '.*' "$(one 'is unknown')" report show --html pages a.json f2.json evil
 is 'their names' 'clean.example.html example.com.html index.html' "$(cd pages && echo [!d]*)"
 "$MTASTS" report show --failures --html failing/ f2.json >/dev/null
 is 'pages of domains with failures' 'example.com.html index.html' "$(cd failing && echo *)"

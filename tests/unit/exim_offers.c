@@ -15,6 +15,7 @@ struct exim_stored *exim_stored;
 char exim_logged[65536];
 unsigned exim_log_lines;
 unsigned exim_lookups;
+bool exim_has_message = true;
 
 void *store_get_3(int size, const void *proto_mem, const char *function, int line) {
   (void)function;
@@ -63,6 +64,8 @@ uschar *expand_string(uschar *text) {
       abort(); /* a name has become a part of the expansion */
     return look_up(CCS text + sizeof begin - 1, len + 2 - sizeof begin - sizeof end);
   }
+  if (strcmp(CCS text, "$message_exim_id") == 0)
+    return exim_has_message ? US "1rAbCd-00000000001-abcd" : US "";
   bool decided = strcmp(CCS text, "$exim_uid") == 0 || strcmp(CCS text, "$exim_gid") == 0;
   uschar *number = store_get_3(16, GET_UNTAINTED, "", 0);
   snprintf(CS number, 16, "%d", EXIM_ID);

@@ -18,5 +18,6 @@ extern struct exim_stored *exim_stored;
 extern char exim_logged[65536]; /* the main log */
 extern unsigned exim_log_lines;
 extern unsigned exim_lookups; /* by dnsdb */
+extern bool exim_has_message; /* false: `exim -bt` */
 
 #endif

@@ -30,6 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (type == MTASTS_RR_MX && mtasts_rr_mx(&rr, &preference, &exchange) == MTASTS_OK &&
         exchange.len > MTASTS_DOMAIN_MAX)
       abort();
+    if (type == MTASTS_RR_MX &&
+        (mtasts_rr_mx_raw(&rr, &preference, &exchange) == MTASTS_CORRUPT ||
+         exchange.len > MTASTS_DOMAIN_MAX || exchange.name[exchange.len] != '\0'))
+      abort();
     free(text);
   }
   if (count != message.count)

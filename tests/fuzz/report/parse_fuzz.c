@@ -8,6 +8,7 @@
 #include "ascii.h"
 #include "instant.h"
 #include "json_text.h"
+#include "quirks.h"
 #include "sums.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -70,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     parser = mtasts_report_parser_new();
     require(parser != NULL);
   }
-  if (!mtasts_json_text_take(&text, &(unsigned){0}, &root, error))
+  if (!mtasts_json_text_take(&text, &(bool){false}, &root, error))
     return 0;
   if (json_is_object(root) && !mtasts_report_parse(parser, root, MTASTS_SPAN("mail.example"),
                                                    take_warning, &warnings, &report)) {
@@ -78,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t i = 0; i < report.policy_count; i++)
       check_policy(&report.policies[i]);
     check_sums(&report);
+    mtasts_report_quirks(root, &report, take_warning, &warnings);
   }
   json_decref(root);
   return 0;

@@ -83,13 +83,13 @@ static void test_damaged(void) {
     struct mtasts_entry entry;
     struct mtasts_reader *reader;
     struct mtasts_domain key = domain("p1.example");
-    int fd = -1;
     make_cache(path);
     spoil_page(path, page);
     struct mtasts_store *store = open_unchecked(path);
     CU_ASSERT_EQUAL_FATAL(mtasts_reader_new(mtasts_store_cache(store), &reader), MTASTS_OK);
     (void)mtasts_reader_get(reader, &key, &entry);
-    CU_ASSERT_EQUAL_FATAL(mtasts_store_replace(store, &fd), MTASTS_OK);
+    CU_ASSERT_EQUAL_FATAL(mtasts_store_replace(store), MTASTS_OK);
+    int fd = mtasts_salvage_open(path);
     CU_ASSERT_FATAL(fd >= 0);
     /* A domain that is not in the new file yet is found in the old one or is unknown, but never
      * absent. */
@@ -109,6 +109,7 @@ static void test_damaged(void) {
       steps++;
     struct mtasts_salvaged salvaged = mtasts_salvage_end(salvage);
     mtasts_store_set_salvaging(store, false);
+    CU_ASSERT_EQUAL(mtasts_salvage_unmark(path), 0);
     close(fd);
     unit_check(salvaged.status == MTASTS_OK && steps + 3 >= (unsigned)pages, "page %jd: %u steps",
                (intmax_t)page, steps);
@@ -127,6 +128,45 @@ static void test_damaged(void) {
   }
 }
 
+/* The new file cannot be made at first, for instance on a full disk. Meanwhile no domain is absent,
+ * and once it can be made, the salvage has the whole old file. */
+static void test_replaced_later(void) {
+  char path[32];
+  char new[PATH_SIZE];
+  char file[PATH_SIZE];
+  struct mtasts_entry entry;
+  struct mtasts_reader *reader;
+  struct mtasts_salvaged salvaged;
+  struct mtasts_domain key = domain("p1.example");
+  struct mtasts_domain other = domain("other.example");
+  make_cache(path);
+  spoil_page(path, 2);
+  struct mtasts_store *store = open_unchecked(path);
+  CU_ASSERT_EQUAL_FATAL(mtasts_reader_new(mtasts_store_cache(store), &reader), MTASTS_OK);
+  file_path(new, path, "data.new");
+  CU_ASSERT_EQUAL(mkdir(new, 0700), 0);
+  for (int i = 0; i < 2; i++) {
+    CU_ASSERT_NOT_EQUAL(mtasts_store_replace(store), MTASTS_OK);
+    CU_ASSERT(mtasts_store_fails(store));
+    CU_ASSERT(mtasts_salvage_marked(path));
+    CU_ASSERT_EQUAL(mtasts_reader_get(reader, &key, &entry), MTASTS_IO);
+    CU_ASSERT_NOT_EQUAL(mtasts_reader_get(reader, &other, &entry), MTASTS_OK);
+    CU_ASSERT_EQUAL(mtasts_store_remove(store, &key), MTASTS_LOCKED);
+  }
+  CU_ASSERT_EQUAL(rmdir(new), 0);
+  CU_ASSERT_EQUAL_FATAL(mtasts_store_replace(store), MTASTS_OK);
+  CU_ASSERT(!mtasts_store_fails(store));
+  CU_ASSERT_TRUE(mtasts_cache_recover_rest(path, store, NOW, &salvaged));
+  CU_ASSERT_EQUAL(salvaged.status, MTASTS_OK);
+  CU_ASSERT(salvaged.domains + 30 > POLICIES);
+  CU_ASSERT(!mtasts_store_salvaging(store) && !mtasts_salvage_marked(path));
+  mtasts_reader_free(reader);
+  mtasts_store_close(store);
+  file_path(file, path, MTASTS_FILE_DAMAGED);
+  CU_ASSERT_EQUAL(unlink(file), 0);
+  directory_free(path);
+}
+
 static void test_stopped(void) {
   char path[32];
   atomic_bool stop = true;
@@ -141,6 +181,7 @@ const struct unit_test unit_tests[] = {
     {"it is read, and nothing is written", test_waits},
     {"closed before it was checked", test_closed_before},
     {"damaged: another file takes its place", test_damaged},
+    {"damaged: another file takes its place later", test_replaced_later},
     {"a check that is stopped says nothing", test_stopped},
     {NULL, NULL},
 };

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sysexits.h>
 
 #include "fixture.h"
@@ -68,6 +69,37 @@ static void test_ends(void) {
     close(ends[1]);
     directory_free(place->path);
   }
+}
+
+/* The memory of a page of lock.mdb fails, of which the kernel would tell so. A process may send
+ * itself a signal with any code. */
+static int lose_memory(void *context) {
+  const struct place *place = context;
+  char file[PATH_SIZE];
+  dup2(place->said, STDERR_FILENO);
+  file_path(file, place->path, place->name);
+  int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (!mtasts_bus_error_catch("program") || fd < 0 || ftruncate(fd, PAGE) != 0)
+    return 1;
+  volatile char *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (map == MAP_FAILED)
+    return 2;
+  siginfo_t info = {.si_signo = SIGBUS, .si_code = BUS_MCEERR_AR};
+  info.si_addr = (void *)(uintptr_t)map;
+  return syscall(SYS_rt_sigqueueinfo, getpid(), SIGBUS, &info) == 0 ? 3 : 4;
+}
+
+/* Such a page cannot be copied, and the access would fail again for ever. */
+static void test_failing_memory(void) {
+  struct place place = {.name = "lock.mdb", .said = STDERR_FILENO};
+  int ends[2];
+  directory_new(place.path);
+  CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+  place.said = ends[1];
+  CU_ASSERT_EQUAL(in_child(lose_memory, &place), EX_IOERR);
+  close(ends[0]);
+  close(ends[1]);
+  directory_free(place.path);
 }
 
 static void test_sent_by_a_process(void) {
@@ -135,9 +167,44 @@ static void test_left_behind(void) {
   directory_free(path);
 }
 
+/* A process that was killed while LMDB wrote the head of lock.mdb leaves the number 0 in it. No
+ * process has the file open: LMDB corrects it. Another file would separate readers from writers. */
+static void test_killed_while_opening(void) {
+  char path[32];
+  char file[PATH_SIZE];
+  const uint64_t none = 0;
+  struct sample sample;
+  struct mtasts_entry entry;
+  struct stat before;
+  struct stat after;
+  directory_new(path);
+  struct mtasts_store *store = store_open(path);
+  for (int i = 0; i < 6; i++) {
+    store_put(store, domain("d%d.example", i).name, policy(&sample, "1"));
+    CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+  }
+  mtasts_store_close(store);
+  file_path(file, path, "lock.mdb");
+  int fd = open(file, O_RDWR | O_CLOEXEC);
+  CU_ASSERT_EQUAL(pwrite(fd, &none, sizeof none, AT_TRANSACTION), sizeof none);
+  close(fd);
+  CU_ASSERT_EQUAL(stat(file, &before), 0);
+  store = store_open(path);
+  CU_ASSERT_EQUAL(stat(file, &after), 0);
+  CU_ASSERT_EQUAL(before.st_ino, after.st_ino);
+  store_put(store, "next.example", policy(&sample, "1"));
+  CU_ASSERT_EQUAL(mtasts_store_flush(store), MTASTS_OK);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "d5.example", &entry), MTASTS_OK);
+  CU_ASSERT_EQUAL(look_up(mtasts_store_cache(store), "next.example", &entry), MTASTS_OK);
+  mtasts_store_close(store);
+  directory_free(path);
+}
+
 const struct unit_test unit_tests[] = {
     {"a file that is cut short ends the process in order", test_ends},
+    {"memory that fails ends the process in order", test_failing_memory},
     {"a SIGBUS that a process sent stays one", test_sent_by_a_process},
     {"a leftover lock file is not used", test_left_behind},
+    {"a lock file that LMDB corrects itself stays", test_killed_while_opening},
     {NULL, NULL},
 };

@@ -1,6 +1,7 @@
 #include "damaged.h"
 
 #include "fixture.h"
+#include "salvage.h"
 
 const char *const unit_name = "cache/damaged";
 
@@ -54,7 +55,7 @@ static void test_older(void) {
   }
   spoil(path, MTASTS_FILE_DAMAGED, "older");
   spoil(path, "data.mdb", "newest");
-  CU_ASSERT_EQUAL(mtasts_cache_move_damaged(path, NULL, NULL), MTASTS_OK);
+  CU_ASSERT_EQUAL(mtasts_cache_move_damaged(path, NULL), MTASTS_OK);
   CU_ASSERT(holds(path, MTASTS_FILE_DAMAGED, "newest"));
   CU_ASSERT(is_there(path, MTASTS_FILE_DAMAGED "-20250101T000000Z"));
   CU_ASSERT(is_there(path, MTASTS_FILE_DAMAGED "-20240101T000000Z"));
@@ -77,14 +78,17 @@ static void damaged_goes_aside(void) {
     snprintf(bytes, sizeof bytes, "garbage %d", i);
     spoil(path, "data.mdb", bytes);
     CU_ASSERT(mtasts_store_open(path, &mtasts_store_defaults, &store) == MTASTS_CORRUPT);
-    CU_ASSERT(mtasts_cache_move_damaged(path, NULL, NULL) == MTASTS_OK);
+    CU_ASSERT(mtasts_cache_move_damaged(path, NULL) == MTASTS_OK);
     CU_ASSERT(holds(path, MTASTS_FILE_DAMAGED, bytes));
     CU_ASSERT(!is_there(path, "data.mdb"));
 
     store = store_open(path);
+    CU_ASSERT(look_up(mtasts_store_cache(store), "old.example", &entry) == MTASTS_IO);
+    mtasts_store_set_salvaging(store, false);
     CU_ASSERT(look_up(mtasts_store_cache(store), "old.example", &entry) == MTASTS_ABSENT);
     store_put(store, "new.example", policy(&sample, "2"));
     mtasts_store_close(store);
+    CU_ASSERT_EQUAL(mtasts_salvage_unmark(path), 0); /* as at the end of a salvage */
     store = store_open(path);
     CU_ASSERT(look_up(mtasts_store_cache(store), "new.example", &entry) == MTASTS_OK);
     mtasts_store_close(store);
@@ -98,10 +102,10 @@ static void a_writer_is_left_alone(void) {
   char path[32];
   directory_new(path);
   struct mtasts_store *store = store_open(path);
-  CU_ASSERT(mtasts_cache_move_damaged(path, NULL, NULL) == MTASTS_LOCKED);
+  CU_ASSERT(mtasts_cache_move_damaged(path, NULL) == MTASTS_LOCKED);
   CU_ASSERT(is_there(path, "data.mdb") && !is_there(path, MTASTS_FILE_DAMAGED));
   mtasts_store_close(store);
-  CU_ASSERT(mtasts_cache_move_damaged(path, NULL, NULL) == MTASTS_OK);
+  CU_ASSERT(mtasts_cache_move_damaged(path, NULL) == MTASTS_OK);
   forget_damaged(path);
   directory_free(path);
 }
@@ -109,9 +113,9 @@ static void a_writer_is_left_alone(void) {
 static void nothing_to_move(void) {
   char path[32];
   directory_new(path);
-  CU_ASSERT(mtasts_cache_move_damaged(path, NULL, NULL) == MTASTS_NO_FILE);
+  CU_ASSERT(mtasts_cache_move_damaged(path, NULL) == MTASTS_NO_FILE);
   directory_free(path);
-  CU_ASSERT(mtasts_cache_move_damaged(path, NULL, NULL) == MTASTS_NO_FILE);
+  CU_ASSERT(mtasts_cache_move_damaged(path, NULL) == MTASTS_NO_FILE);
 }
 
 const struct unit_test unit_tests[] = {

@@ -36,6 +36,10 @@ static void check_same(const struct mtasts_entry *a, const struct mtasts_entry *
   CU_ASSERT_EQUAL_FATAL(a->mx.size, b->mx.size);
   CU_ASSERT(a->mx.size == 0 || memcmp(a->mx.data, b->mx.data, a->mx.size) == 0);
   CU_ASSERT_EQUAL(a->mx_expires, b->mx_expires);
+  CU_ASSERT_EQUAL(a->unresolved, b->unresolved);
+  CU_ASSERT_EQUAL(a->local_fault, b->local_fault);
+  CU_ASSERT_EQUAL(a->mx_local_fault, b->mx_local_fault);
+  CU_ASSERT_EQUAL(a->mx_kept, b->mx_kept);
   CU_ASSERT_EQUAL(a->dane, b->dane);
   CU_ASSERT_EQUAL(a->dane_expires, b->dane_expires);
 }
@@ -66,6 +70,13 @@ static void test_round_trip(void) {
   sample.entry.detail = (struct mtasts_span){"HTTP status 404 from ~mta-sts.example.com", 41};
   sample.entry.dane = MTASTS_DANE_ERROR;
   check_round_trip(&sample.entry);
+  bool *const flags[] = {&sample.entry.unresolved, &sample.entry.local_fault,
+                         &sample.entry.mx_local_fault, &sample.entry.mx_kept};
+  for (unsigned set = 0; set < 16; set++) {
+    for (unsigned i = 0; i < 4; i++)
+      *flags[i] = set >> i & 1;
+    check_round_trip(&sample.entry);
+  }
   sample.entry.policy.max_age = 0;
   sample.entry.expires = sample.entry.fetched;
   check_round_trip(&sample.entry);
@@ -155,7 +166,7 @@ static void test_forged(void) {
       {4, 3, "version 3"},
       {5, MTASTS_RECORD_ERROR + 1, "record state"},
       {6, MTASTS_ERROR_RECORD_INVALID + 1, "error"},
-      {7, 16, "an unknown flag"},
+      {7, 32, "an unknown flag"},
       {8, MTASTS_MODE_ENFORCE + 1, "mode"},
       {9, MTASTS_MX_ERROR + 1, "MX state"},
       {10, MTASTS_DANE_GONE + 1, "DANE state"},

@@ -273,7 +273,8 @@ static void fixture_https(struct fixture *f, const struct fixture_line *line) {
 
 static void fixture_tlsa(struct fixture *f, struct mtasts_seen_mx *mx, const char *word) {
   struct mtasts_span *records = mtasts_arena_array(&f->arena, mx->tlsa.count + 1, sizeof *records);
-  memcpy(records, mx->tlsa.records, mx->tlsa.count * sizeof *records);
+  for (size_t i = 0; i < mx->tlsa.count; i++)
+    records[i] = mx->tlsa.records[i];
   if (!chains_record(&f->chains, word, &records[mx->tlsa.count]))
     fixture_wrong(f, word);
   mx->tlsa.records = records;

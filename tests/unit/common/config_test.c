@@ -107,6 +107,8 @@ static void check_defaults(const struct mtasts_config *c) {
   CU_ASSERT(c->report.success);
   CU_ASSERT_EQUAL(c->report.timeout, 60);
   CU_ASSERT_EQUAL(c->report.suppress.count, 0);
+  CU_ASSERT(c->watch.domains.count == 0 && !*c->watch.mail && !*c->watch.command);
+  CU_ASSERT_STRING_EQUAL(c->watch.metrics, "");
   CU_ASSERT_STRING_EQUAL(c->shared.url, "");
   CU_ASSERT(c->shared.timeout == 200);
   CU_ASSERT(c->override_count == 0 && c->site_mode == MTASTS_SITE_ENFORCE);
@@ -223,6 +225,10 @@ static void every_key_is_kept(void) {
   CU_ASSERT(!c->report.success);
   CU_ASSERT_EQUAL(c->report.timeout, 90);
   CU_ASSERT_EQUAL(c->report.suppress.count, 2);
+  CU_ASSERT_EQUAL(c->watch.domains.count, 2);
+  CU_ASSERT_STRING_EQUAL(c->watch.mail, "postmaster@example.com");
+  CU_ASSERT_STRING_EQUAL(c->watch.command, "logger -t mtasts");
+  CU_ASSERT_STRING_EQUAL(c->watch.metrics, "/var/lib/prometheus/node-exporter/mtasts.prom");
   CU_ASSERT_STRING_EQUAL(c->shared.url, "redis://127.0.0.1:6379/1");
   CU_ASSERT(c->shared.timeout == 1500);
   CU_ASSERT(c->site_mode == MTASTS_SITE_MONITOR && c->log == MTASTS_LOG_STDERR);

@@ -1,5 +1,11 @@
 #include "clock_watch.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "unit.h"
 
 enum {
@@ -75,12 +81,39 @@ static void background(void) {
   CU_ASSERT_FALSE(mtasts_clock_in_doubt(&watch));
 }
 
+static void write_at(const char *directory, const char *name, time_t when) {
+  char path[64];
+  const struct timespec times[2] = {{.tv_sec = when}, {.tv_sec = when}};
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  CU_ASSERT(fd >= 0 && futimens(fd, times) == 0);
+  close(fd);
+}
+
+/* A start that ended early may have left the damaged file alone. */
+static void written(void) {
+  char path[64];
+  char directory[] = "/tmp/mtasts-clock-XXXXXX";
+  CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(directory));
+  CU_ASSERT_EQUAL(mtasts_clock_written(directory), 0);
+  write_at(directory, "data.mdb.damaged", NOW);
+  CU_ASSERT_EQUAL(mtasts_clock_written(directory), NOW);
+  write_at(directory, "data.mdb", NOW + HOUR);
+  CU_ASSERT_EQUAL(mtasts_clock_written(directory), NOW + HOUR);
+  snprintf(path, sizeof path, "%s/data.mdb", directory);
+  CU_ASSERT_EQUAL(unlink(path), 0);
+  snprintf(path, sizeof path, "%s/data.mdb.damaged", directory);
+  CU_ASSERT_EQUAL(unlink(path), 0);
+  CU_ASSERT_EQUAL(rmdir(directory), 0);
+}
+
 const char *const unit_name = "daemon/clock_watch";
 const struct unit_test unit_tests[] = {
     {"a clock that runs on evenly is believed", even},
     {"one that jumps is in doubt until it is back", ahead_and_back},
     {"or has run on for a week", stays},
     {"a small jump is logged", small},
+    {"when the cache was last written", written},
     {"one that shows less than before is in doubt until it shows more", background},
     {NULL, NULL},
 };

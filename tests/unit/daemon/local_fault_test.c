@@ -1,6 +1,7 @@
 /* Faults of this host's, from the network to the verdict: never `none`. */
 #include "netloop_fixture.h"
 
+#include "../net/deaf.h"
 #include "dns_message.h"
 
 const char *const unit_name = "daemon/local_fault";
@@ -110,10 +111,33 @@ static void no_descriptors(void) {
   without_descriptors(60, 3);
 }
 
+/* A proxy is of this host's side. Whether the fetch ends first or the look-up as a whole. */
+static void without_proxy(enum deaf_manner manner, unsigned https_timeout, unsigned deadline) {
+  struct deaf_server proxy;
+  struct fixture *fixture = prepare();
+  atomic_store(&fixture->dns.zone, fault_zone);
+  fixture->https_timeout = https_timeout;
+  fixture->deadline = deadline;
+  fixture->proxy = "proxy = \"http://127.0.0.9:443\"";
+  start(fixture, 8);
+  CU_ASSERT_TRUE_FATAL(deaf_start(&proxy, "127.0.0.9", manner));
+  check(fixture, "good.example", MTASTS_VERDICT_UNKNOWN);
+  deaf_stop(&proxy);
+  check(fixture, "refused.example", MTASTS_VERDICT_UNKNOWN);
+  end(fixture);
+}
+
+static void no_proxy(void) {
+  without_proxy(DEAF_SILENT, 2, 20);
+  without_proxy(DEAF_MUTE, 60, 3);
+  without_proxy(DEAF_RESETS, 2, 20);
+}
+
 const struct unit_test unit_tests[] = {
     {"silence of a domain's servers, and of the resolver", silence},
     {"a resolver that fails for all names", failing_resolver},
     {"no network on the way", no_route},
     {"no descriptors", no_descriptors},
+    {"a proxy that is silent or away", no_proxy},
     {NULL, NULL},
 };

@@ -51,6 +51,7 @@ struct fixture {
   unsigned interval;                /* of refreshes, seconds */
   const char *dnssec;               /* what mtasts.conf says of it */
   const char *servers;              /* likewise */
+  const char *proxy;                /* likewise; NULL: nothing */
   struct dns_server dns;
   struct https_authority known, unknown;
   struct https_server https;
@@ -73,10 +74,11 @@ static struct mtasts_snapshot *configuration(const struct fixture *fixture, unsi
   struct mtasts_config *config = NULL;
   int length = snprintf(text, sizeof text,
                         "dns {\n %s\n timeout = %u\n %s\n}\n"
-                        "https {\n ca_file = \"%s\"\n allow_private = true\n timeout = %u\n}\n"
+                        "https {\n ca_file = \"%s\"\n allow_private = true\n timeout = %u\n %s\n}\n"
                         "refresh {\n interval = %u\n in_flight = %u\n deadline = %u\n}\n",
                         fixture->servers, fixture->dns_timeout, fixture->dnssec, fixture->ca_file,
-                        fixture->https_timeout, fixture->interval, in_flight, fixture->deadline);
+                        fixture->https_timeout, fixture->proxy ? fixture->proxy : "",
+                        fixture->interval, in_flight, fixture->deadline);
   enum mtasts_status status =
       mtasts_config_parse((struct mtasts_span){text, (size_t)length}, "test", error, &config);
   unit_check(status == MTASTS_OK, "configuration: %s", error);

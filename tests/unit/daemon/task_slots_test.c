@@ -172,6 +172,42 @@ static void unreadable_cache(void) {
   end(fixture);
 }
 
+static void do_nothing(evutil_socket_t fd, short what, void *context) {
+  (void)fd;
+  (void)what;
+  (void)context;
+}
+
+/* A look-up that begins again is admitted a second time, perhaps with another address of its policy
+ * host. It has one share of one address all the same, and gives it back. */
+static void admitted_twice(void) {
+  struct mtasts_scheduler scheduler = {.in_flight = 4};
+  struct event_base *base = event_base_new();
+  struct in6_addr address = {.s6_addr = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1}};
+  struct mtasts_domain one = domain("one.example");
+  struct mtasts_domain other = domain("other.example");
+  scheduler.slow_timer = evtimer_new(base, do_nothing, NULL);
+  mtasts_tasks_init(&scheduler.tasks, &scheduler);
+  struct mtasts_task *first = mtasts_tasks_add(&scheduler.tasks, &one, MTASTS_TASK_RUNNING);
+  struct mtasts_task *second = mtasts_tasks_add(&scheduler.tasks, &other, MTASTS_TASK_RUNNING);
+  CU_ASSERT_FATAL(first && second);
+  for (int i = 0; i < 3; i++)
+    CU_ASSERT_TRUE(mtasts_task_slots_admit(first, &address));
+  CU_ASSERT_FALSE(mtasts_task_slots_admit(second, &address)); /* one of four slots an address */
+  address.s6_addr[15] = 2;
+  CU_ASSERT_TRUE(mtasts_task_slots_admit(first, &address));
+  address.s6_addr[15] = 1;
+  CU_ASSERT_TRUE(mtasts_task_slots_admit(second, &address));
+  CU_ASSERT_EQUAL(second->list, MTASTS_TASK_RUNNING_SLOW);
+  mtasts_task_slots_leave(&scheduler, first);
+  mtasts_task_slots_leave(&scheduler, second);
+  CU_ASSERT_PTR_NULL(scheduler.origins.tree);
+  mtasts_tasks_remove(&scheduler.tasks, first);
+  mtasts_tasks_remove(&scheduler.tasks, second);
+  event_free(scheduler.slow_timer);
+  event_base_free(base);
+}
+
 /* The means for another resolver are missing for a moment: it is made when they are there. */
 static void renewed_later(void) {
   static struct dns_server second;
@@ -206,6 +242,7 @@ const struct unit_test unit_tests[] = {
     {"a slot is taken from a look-up of another kind", place_of_another_kind},
     {"one that is ended for others is no failure of the domain", ended_for_others},
     {"a cache that cannot be read is no word of the domain", unreadable_cache},
+    {"one that is admitted twice has one share", admitted_twice},
     {"a resolver that could not be made is made later", renewed_later},
     {NULL, NULL},
 };

@@ -95,6 +95,18 @@ static void certainty(void) {
   CU_ASSERT_FALSE(assessment(made).certain);
   CU_ASSERT_EQUAL(assessment(made).error, MTASTS_ERROR_DNS);
 
+  /* The MX list could not be refreshed: the MX hosts may be others by now. */
+  made = decided(&fixture, ENFORCE);
+  made->entry_reply.entry.mx_kept = true;
+  CU_ASSERT_FALSE(assessment(made).certain);
+  made = decided(&fixture, ENFORCE);
+  made->entry_reply.entry.mx_local_fault = true;
+  CU_ASSERT_FALSE(assessment(made).certain);
+  made->entry_reply.overridden = true;
+  CU_ASSERT_FALSE(assessment(made).certain);
+
+  made = decided(&fixture, ENFORCE);
+  made->entry_reply.entry.error = MTASTS_ERROR_DNS;
   made->entry_reply.overridden = true; /* the postmaster's word needs no record */
   CU_ASSERT(assessment(made).certain);
   made->now = NOW + 300;

@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -135,6 +136,33 @@ static void broken(void) {
   fixture_down();
 }
 
+/* For want of a descriptor nothing can be read. That is reported once, and the bundle is read when
+ * there is one again. */
+static void without_descriptors(void) {
+  struct rlimit limit;
+  fixture_up();
+  struct mtasts_ca_bundle *trust = trust_new();
+  X509_STORE *before = mtasts_ca_bundle_store(trust);
+  replace(&site.new);
+  CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const struct rlimit none = {.rlim_cur = 1, .rlim_max = limit.rlim_max};
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &none), 0);
+  enum mtasts_ca_bundle_change first = look(trust, true);
+  bool told_why = strstr(site.words, "Too many open files") != NULL;
+  enum mtasts_ca_bundle_change second = look(trust, true);
+  skew += MTASTS_CA_BUNDLE_INTERVAL;
+  enum mtasts_ca_bundle_change third = look(trust, false);
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  CU_ASSERT(first == MTASTS_CA_BUNDLE_BROKEN && told_why);
+  CU_ASSERT(second == MTASTS_CA_BUNDLE_SAME && third == MTASTS_CA_BUNDLE_SAME);
+  CU_ASSERT_PTR_EQUAL(mtasts_ca_bundle_store(trust), before);
+  skew += MTASTS_CA_BUNDLE_INTERVAL;
+  CU_ASSERT_EQUAL(look(trust, false), MTASTS_CA_BUNDLE_RENEWED);
+  CU_ASSERT_PTR_NOT_EQUAL(mtasts_ca_bundle_store(trust), before);
+  mtasts_ca_bundle_free(trust);
+  fixture_down();
+}
+
 /* fetches */
 
 static struct event_base *base;
@@ -203,6 +231,7 @@ static void fetched(void) {
 const struct unit_test unit_tests[] = {
     {"a bundle that was replaced", replaced},
     {"a bundle that is of no use", broken},
+    {"a bundle that could not be opened is read later", without_descriptors},
     {"what fetches come to", fetched},
     {NULL, NULL},
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "printable.h"
 #include "unit.h"
 
 /* The bytes of a hex field, in memory of just that size, so that a sanitizer sees the first byte
@@ -52,6 +53,10 @@ static size_t show(const struct mtasts_rr *rr, uint16_t type, char *out, size_t 
     if (mtasts_rr_mx(rr, &preference, &exchange) == MTASTS_OK) {
       unit_check(strlen(exchange.name) == exchange.len, "%s: length", exchange.name);
       snprintf(text, sizeof text, "%u %s", preference, exchange.name);
+    } else if (mtasts_rr_mx_raw(rr, &preference, &exchange) == MTASTS_INVALID) {
+      char shown[1024];
+      mtasts_printable((struct mtasts_span){exchange.name, exchange.len}, shown, sizeof shown);
+      snprintf(text, sizeof text, "!%u %s", preference, shown);
     } else {
       memcpy(text, "!", 2);
     }

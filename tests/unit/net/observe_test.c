@@ -21,6 +21,12 @@ enum {
   DNS_PORT = 5353,
 };
 
+#define MANY_1(n)                                                                                  \
+  { "many.example", "MX", "10 h" n ".many.example" }
+#define MANY_10(n)                                                                                 \
+  MANY_1(n "0"), MANY_1(n "1"), MANY_1(n "2"), MANY_1(n "3"), MANY_1(n "4"), MANY_1(n "5"),        \
+      MANY_1(n "6"), MANY_1(n "7"), MANY_1(n "8"), MANY_1(n "9")
+
 static const struct dns_line zone[] = {
     {"_mta-sts.whole.example", "TXT", RECORD},
     {"_mta-sts.whole.example", "TXT", "another"},
@@ -49,6 +55,14 @@ static const struct dns_line zone[] = {
     {"_mta-sts.fails.example", "RCODE", "2"},
     {"_smtp._tls.fails.example", "RCODE", "2"},
     {"mta-sts.fails.example", "RCODE", "2"},
+    {"dropped.example", "DROP", ""},
+    {"_mta-sts.dropped.example", "DROP", ""},
+    MANY_10("0"),
+    MANY_10("1"),
+    MANY_10("2"),
+    MANY_10("3"),
+    MANY_10("4"),
+    {"*.many.example", "A", "127.0.1.3"},
     {"literal.example", "MX", "10 127.0.1.1"},
     {"literal.example", "MX", "20 bad host.example"},
     {"literal.example", "MX", "30 no-address.example"},
@@ -272,7 +286,7 @@ static void without_mail(void) {
     return;
   observe(OPEN,
           "null.example null-and.example implicit.example empty.example none.example "
-          "fails.example literal.example",
+          "fails.example literal.example dropped.example",
           false);
   const struct mtasts_observation *o = mtasts_observations_at(made, 0);
   CU_ASSERT(o->null_mx && o->mx_count == 0 && !o->smtp);
@@ -296,6 +310,10 @@ static void without_mail(void) {
   CU_ASSERT(!o->mx[1].is_address && is(o->mx[1].host, "bad host.example"));
   CU_ASSERT(o->mx[1].addresses.a.outcome == MTASTS_DNS_NXDOMAIN);
   CU_ASSERT(!o->mx[2].is_address && o->mx[2].addresses.a.outcome == MTASTS_DNS_NODATA);
+  /* Its name servers are silent, the resolver is not. */
+  o = mtasts_observations_at(made, 7);
+  CU_ASSERT(o->record.answer.outcome == MTASTS_DNS_FAILED && !o->record.answer.local);
+  CU_ASSERT(o->mx_answer.outcome == MTASTS_DNS_FAILED && !o->resolver_dead && !o->deadline);
   mtasts_observations_free(made);
 }
 
@@ -400,6 +418,29 @@ static void silent_servers(void) {
   mtasts_observations_free(made);
 }
 
+/* More than may be asked at a time at one address: the call ends all the same. */
+static void too_many(void) {
+  if (!set_up())
+    return;
+  uint64_t begun = mtasts_clock_us();
+  observe("dns { dnssec = \"off\" timeout = 1 }\nhttps { timeout = 1 allow_private = true }\n",
+          "many.example", true);
+  const struct mtasts_observation *o = mtasts_observations_at(made, 0);
+  uint64_t took = mtasts_clock_us() - begun;
+  size_t late = 0;
+  size_t judged = 0;
+  unit_check(took > 3900000 && took < 8000000, "took %.1f s", (double)took / 1e6);
+  CU_ASSERT(o->deadline && o->mx_count == 50);
+  for (size_t i = 0; i < o->mx_count; i++) {
+    CU_ASSERT_FATAL(o->mx[i].server_count == 1);
+    late += o->mx[i].servers[0].connect == MTASTS_CONNECT_DEADLINE;
+    judged += o->mx[i].servers[0].smtp == MTASTS_SMTP_PROTOCOL;
+  }
+  unit_check(judged >= 10 && late >= 30 && judged + late == 50, "%zu judged, %zu late", judged,
+             late);
+  mtasts_observations_free(made);
+}
+
 static void dead_resolver(void) {
   if (!set_up())
     return;
@@ -491,6 +532,7 @@ const struct unit_test unit_tests[] = {
     {"how far each policy host gets", each_policy_host},
     {"private addresses are not connected to", private_addresses},
     {"silent servers take the time of one", silent_servers},
+    {"more silent servers than the time allows", too_many},
     {"a resolver that is dead ends the call", dead_resolver},
     {"a bundle that cannot be read", bad_bundle},
     {"DNSSEC: MX, addresses and TLSA", validated},

@@ -337,7 +337,7 @@ static X509_STORE *trust;
 static struct event_base *base;
 static struct mtasts_arena arena;
 static struct smtp_server server;
-static struct smtp_site sites[CASES + 1];
+static struct smtp_site sites[CASES + 2];
 
 static bool set_up(void) {
   static bool done;
@@ -365,6 +365,7 @@ static bool set_up(void) {
   base = event_base_new();
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     sites[i] = cases[i].site;
+  sites[sizeof cases / sizeof *cases].address = "::1";
   done = smtp_start(&server, sites, &known, &unknown);
   CU_ASSERT_FATAL(done);
   return done;
@@ -490,6 +491,23 @@ static void own_name(void) {
   mtasts_arena_free(&arena);
 }
 
+static void ipv6_literal(void) {
+  struct result result = {0};
+  if (!set_up())
+    return;
+  char host[300] = "";
+  gethostname(host, sizeof host - 1);
+  const char *said = server.said[sizeof cases / sizeof *cases];
+  start("::1", NULL, &result);
+  event_base_dispatch(base);
+  CU_ASSERT(result.seen.tls == MTASTS_TLS_DONE);
+  if (strchr(host, '.'))
+    unit_omit("this machine's name has a dot");
+  else
+    CU_ASSERT(strncmp(said, "EHLO [IPv6:::1]\r\n", 17) == 0);
+  mtasts_arena_free(&arena);
+}
+
 static void no_connection(void) {
   struct result refused = {0};
   struct result no_route = {0};
@@ -565,6 +583,7 @@ const struct unit_test unit_tests[] = {
     {"every kind of server is described", all_servers},
     {"the reply that decides is kept", reply_is_kept},
     {"it says its name, or its address", own_name},
+    {"and over IPv6", ipv6_literal},
     {"no connection: refused, or no route", no_connection},
     {"a private address is not connected to", private_address},
     {"a probe can be cancelled at each step", cancelled},

@@ -9,7 +9,7 @@ const char *const unit_name = "report/instant";
 
 /* text, what it is, the same in UTC */
 static void check(unsigned line, const struct unit_field *fields, size_t count) {
-  static const char *const names[] = {"ok", "no-zone", "space", "wrong"};
+  static const char *const names[] = {"ok", "no-zone", "space", "space-no-zone", "wrong"};
   char text[MTASTS_RFC3339_SIZE] = "";
   int64_t seconds = 0;
   if (count != 3) {

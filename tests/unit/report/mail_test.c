@@ -13,7 +13,8 @@ struct leaves {
   size_t len, count;
 };
 
-static void take(void *context, struct mtasts_span bytes) {
+static void take(void *context, struct mtasts_span bytes, bool inner) {
+  (void)inner;
   struct leaves *leaves = context;
   leaves->count++;
   if (bytes.len + 2 > sizeof leaves->text - leaves->len)

@@ -94,7 +94,8 @@ static void of_reports(void) {
                                          "<iframe", "https:",      "src=", "onclick"};
   for (size_t i = 0; i < sizeof unwanted / sizeof *unwanted; i++)
     unit_check(strstr(text, unwanted[i]) == NULL, "%s", unwanted[i]);
-  CU_ASSERT(count(text, "http:") == 1); /* of xmlns */
+  CU_ASSERT(count(text, "http:") == 2); /* of xmlns */ /* of xmlns, in two drawings */
+  CU_ASSERT(count(text, "<svg role=\"img\" aria-label=\"") == 2);
   free(text);
   mtasts_sums_free(&sums);
 }

@@ -56,7 +56,7 @@ static void check_text(unsigned line, const char *text, const char *expected, si
   struct mtasts_tls_report report;
   struct mtasts_span rest = {text, strlen(text)};
   struct mtasts_report_parser *parser = mtasts_report_parser_new();
-  bool loaded = mtasts_json_text_take(&rest, &(unsigned){0}, &root, error);
+  bool loaded = mtasts_json_text_take(&rest, &(bool){false}, &root, error);
   unit_check(loaded, "line %u: %s", line, loaded ? "" : error);
   if (loaded) {
     const char *why =
@@ -115,7 +115,7 @@ static void many(void) {
   }
   snprintf(text + at, sizeof text - at, "]}");
   struct mtasts_span rest = {text, strlen(text)};
-  CU_ASSERT_FATAL(mtasts_json_text_take(&rest, &(unsigned){0}, &root, error));
+  CU_ASSERT_FATAL(mtasts_json_text_take(&rest, &(bool){false}, &root, error));
   for (int round = 0; round < 2; round++) {
     size_t wrong = 0;
     CU_ASSERT_PTR_NULL_FATAL(

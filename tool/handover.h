@@ -1,0 +1,13 @@
+/*
+ * handover.h: hands a text to another program, on its standard input.
+ */
+#ifndef MTASTS_TOOL_HANDOVER_H
+#define MTASTS_TOOL_HANDOVER_H
+
+#include "whole_file.h"
+
+/* Starts the program, writes, and waits for it. Returns false, and prints why, if it cannot be
+ * started or does not exit with 0. A program that reads nothing is no error. */
+bool mtasts_handover(char *const *arguments, mtasts_whole_file_fn *write, void *context);
+
+#endif

@@ -1,0 +1,100 @@
+#include "watch_text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "check_status.h"
+
+/* Text of several lines, each indented. */
+static void put_lines(FILE *stream, const char *text) {
+  while (*text) {
+    size_t len = 0;
+    while (text[len] && text[len] != '\n')
+      len++;
+    fprintf(stream, "    %.*s\n", (int)len, text);
+    text += text[len] ? len + 1 : len;
+  }
+}
+
+void mtasts_watch_text(FILE *stream, const char *domain, const struct mtasts_changed *changed) {
+  fprintf(stream, "%s: %s %s: %s %s\n", domain, changed->appeared ? "new" : "gone",
+          changed->severity, changed->id, changed->subject);
+  if (!changed->finding)
+    return;
+  put_lines(stream, changed->finding->message);
+  if (changed->finding->remedy)
+    put_lines(stream, changed->finding->remedy);
+}
+
+void mtasts_watch_json(FILE *stream, const char *domain, const struct mtasts_changed *changed) {
+  const struct mtasts_finding *finding = changed->finding;
+  json_t *value =
+      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?}", "domain", domain, "change",
+                changed->appeared ? "appeared" : "went", "id", changed->id, "severity",
+                changed->severity, "subject", changed->subject, "message",
+                finding ? finding->message : NULL, "remedy", finding ? finding->remedy : NULL);
+  char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+  if (text)
+    fprintf(stream, "%s\n", text);
+  free(text);
+  json_decref(value);
+}
+
+void mtasts_watch_mail(FILE *stream, const char *from, const char *to, const char *subject,
+                       const char *body) {
+  if (*from)
+    fprintf(stream, "From: %s\n", from);
+  /* RFC 3834: no vacation program answers it. */
+  fprintf(stream,
+          "To: %s\n"
+          "Subject: %s\n"
+          "Auto-Submitted: auto-generated\n"
+          "MIME-Version: 1.0\n"
+          "Content-Type: text/plain; charset=us-ascii\n"
+          "\n"
+          "%s",
+          to, subject, body);
+}
+
+/* The value of a label; findings are printable ASCII. */
+static void put_label(FILE *stream, const char *name, const char *value) {
+  fprintf(stream, "%s=\"", name);
+  for (; *value; value++)
+    fprintf(stream, "%s%c", *value == '"' || *value == '\\' ? "\\" : "", *value);
+  putc('"', stream);
+}
+
+void mtasts_watch_metrics_head(FILE *stream, int64_t now) {
+  fprintf(stream,
+          "# HELP mtasts_watch_run_timestamp_seconds When mtasts watch checked the domains last.\n"
+          "# TYPE mtasts_watch_run_timestamp_seconds gauge\n"
+          "mtasts_watch_run_timestamp_seconds %" PRId64 "\n"
+          "# HELP mtasts_watch_findings Findings of a domain by severity.\n"
+          "# TYPE mtasts_watch_findings gauge\n"
+          "# HELP mtasts_watch_finding One finding: 1 as long as it is there.\n"
+          "# TYPE mtasts_watch_finding gauge\n",
+          now);
+}
+
+void mtasts_watch_metrics(FILE *stream, const char *domain,
+                          const struct mtasts_findings *findings) {
+  for (enum mtasts_severity severity = MTASTS_SEVERITY_INFO; severity <= MTASTS_SEVERITY_ERROR;
+       severity++) {
+    size_t count = 0;
+    for (size_t i = 0; i < findings->count; i++)
+      count += findings->items[i].severity == severity;
+    fprintf(stream, "mtasts_watch_findings{domain=\"%s\",severity=\"%s\"} %zu\n", domain,
+            mtasts_severity_name(severity), count);
+  }
+  for (size_t i = 0; i < findings->count; i++) {
+    const struct mtasts_finding *finding = &findings->items[i];
+    if (finding->severity == MTASTS_SEVERITY_INFO)
+      continue;
+    fprintf(stream, "mtasts_watch_finding{domain=\"%s\",id=\"%s\",severity=\"%s\",", domain,
+            finding->id, mtasts_severity_name(finding->severity));
+    put_label(stream, "subject", finding->subject);
+    if (finding->line > 0)
+      fprintf(stream, ",line=\"%u\"", finding->line);
+    fputs("} 1\n", stream);
+  }
+}
