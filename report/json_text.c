@@ -145,7 +145,7 @@ static void replace(char *text, size_t len, bool *halves) {
 static json_t *load_replaced(struct mtasts_span text, size_t flags, bool *halves,
                              json_error_t *error) {
   size_t len = length_of(text);
-  char *copy = malloc(len);
+  char *copy = malloc(len + 1);
   if (!copy)
     return NULL;
   memcpy(copy, text.data, len);

@@ -285,7 +285,7 @@ static void put_session_chart(FILE *stream, const struct chart *chart) {
 static void put_failure_chart(FILE *stream, const struct chart *chart) {
   char most[64];
   char name[128];
-  if (chart->worst <= 0)
+  if (chart->count == 0 || chart->worst <= 0)
     return;
   snprintf(most, sizeof most, "at most %.2f %% in a day", chart->worst * 100);
   fputs("<h2>Share of sessions that failed, a day</h2>\n", stream);

@@ -10,8 +10,6 @@
 
 #include "out.h"
 
-extern char **environ;
-
 /* The other end of the pipe may be closed: that is an error of writing, not of this process. */
 static int spawn(char *const *arguments, int input, pid_t *child) {
   posix_spawn_file_actions_t actions;
