@@ -119,8 +119,10 @@ static bool read_port(struct mtasts_span text, uint16_t *port) {
 /* Drops "//" and host [":" port] of RFC 3986 section 3.2. A URI from a stranger that holds a user
  * name is an error (RFC 9110 section 4.2.4). */
 static const char *take_authority(struct mtasts_span *rest, struct mtasts_rua *rua) {
-  if (!mtasts_span_take(rest, '/') || !mtasts_span_take(rest, '/'))
+  const struct mtasts_span slashes = MTASTS_SPAN("//");
+  if (!mtasts_span_starts(*rest, slashes))
     return "https: is not followed by \"//\" and a host";
+  mtasts_span_drop(rest, slashes.len);
   struct mtasts_span authority = {rest->data, 0};
   while (authority.len < rest->len && !strchr("/?#", rest->data[authority.len]))
     authority.len++;

@@ -1,5 +1,6 @@
 #include "report_rows.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,10 +158,9 @@ static int add_row(struct mtasts_report_rows *rows, const struct mtasts_delivery
   format_day(delivery->day, day);
   mtasts_table_cell(rows->table, MTASTS_PLAIN, "%s", day);
   mtasts_table_cell(rows->table, MTASTS_BOLD, "%s", delivery->domain.name);
-  mtasts_table_cell(rows->table, MTASTS_PLAIN, "%llu",
-                    (unsigned long long)(delivery->successful + delivery->failed));
-  mtasts_table_cell(rows->table, delivery->failed > 0 ? MTASTS_YELLOW : MTASTS_PLAIN, "%llu",
-                    (unsigned long long)delivery->failed);
+  mtasts_table_cell(rows->table, MTASTS_PLAIN, "%" PRIu64, delivery->successful + delivery->failed);
+  mtasts_table_cell(rows->table, delivery->failed > 0 ? MTASTS_YELLOW : MTASTS_PLAIN, "%" PRIu64,
+                    delivery->failed);
   mtasts_table_cell(rows->table, colour_of(state->status), "%s",
                     mtasts_send_status_name(state->status));
   mtasts_strbuf_cut(&text, 0);

@@ -75,11 +75,18 @@ static void run_program(const struct mtasts_sendmail_options *options, char **ar
   _exit(127);
 }
 
+/* The number that begins the text; 0: there is none. */
+static pid_t read_pid(const char *text) {
+  pid_t pid = 0;
+  for (; mtasts_is_digit(*text) && pid < 100000000; text++)
+    pid = pid * 10 + (*text - '0');
+  return pid;
+}
+
 /* The parent of a process of /proc; 0: it is gone. */
 static pid_t parent_of(const char *pid) {
   char path[64];
   char text[512];
-  int parent = 0;
   snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
@@ -88,9 +95,9 @@ static pid_t parent_of(const char *pid) {
   if (len <= 0)
     return 0;
   text[len] = '\0';
-  /* The name in parentheses may have any character. */
+  /* `) S 123`: the name in parentheses may have any character, the state is one letter. */
   const char *end = strrchr(text, ')');
-  return end && sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+  return end && strlen(end) > 4 ? read_pid(end + 4) : 0;
 }
 
 /* Kills each child. What they had started becomes a child of this process, their reaper, and is
@@ -100,9 +107,8 @@ static void kill_children(void) {
   const struct dirent *entry;
   const pid_t self = getpid();
   while (processes && (entry = readdir(processes))) {
-    int pid = 0;
-    if (mtasts_is_digit(entry->d_name[0]) && parent_of(entry->d_name) == self &&
-        sscanf(entry->d_name, "%d", &pid) == 1)
+    pid_t pid = read_pid(entry->d_name);
+    if (pid > 1 && parent_of(entry->d_name) == self)
       kill(pid, SIGKILL);
   }
   if (processes)

@@ -543,6 +543,7 @@ fi
 
 # shellcheck source=/dev/null
 . "$here/report.sh"
+# shellcheck source=/dev/null
 . "$here/report_send.sh"
 # shellcheck source=/dev/null
 . "$here/report_build.sh"

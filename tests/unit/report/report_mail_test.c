@@ -15,6 +15,12 @@ const char *const unit_name = "report/report_mail";
   "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x2a\xc8\xcf\xc9\x4c\xce\x4c\x2d\x56\xb2\x8a"   \
   "\x8e\xad\x05\x00\xcc\xf6\xd2\x2f\x0f\x00\x00\x00"
 
+static const char subject[] = "\nSubject: Report Domain: example.net Submitter: sender.example"
+                              " Report-ID: <2026-11-30.abc@sender.example>\n";
+static const char disposition[] =
+    "\nContent-Disposition: attachment;\n"
+    " filename=\"sender.example!example.net!1764460800!1764547199.json.gz\"\n";
+
 static const struct mtasts_span to[] = {{"tls@example.net", 15}, {"a!b@example.org", 15}};
 
 static struct mtasts_report_mail sample(void) {
@@ -70,15 +76,13 @@ static void header_fields(void) {
       "\nTo: tls@example.net,\n a!b@example.org\n",
       "\nDate: Tue, 01 Dec 2026 03:04:05 +0000\n",
       "\nMessage-ID: <2026-11-30.abc@sender.example>\n",
-      "\nSubject: Report Domain: example.net Submitter: sender.example"
-      " Report-ID: <2026-11-30.abc@sender.example>\n",
+      subject,
       "\nTLS-Report-Domain: example.net\n",
       "\nTLS-Report-Submitter: sender.example\n",
       "\nTLS-Required: No\n",
       "\nMIME-Version: 1.0\n",
       "\nContent-Type: multipart/report; report-type=tlsrpt;\n boundary=\"=_mtasts_",
-      "\nContent-Disposition: attachment;\n"
-      " filename=\"sender.example!example.net!1764460800!1764547199.json.gz\"\n",
+      disposition,
   };
   struct mtasts_report_mail mail = sample();
   struct mtasts_bytes out;

@@ -112,24 +112,39 @@ static void expect(struct story *story, const char *what, const char *value) {
              value);
 }
 
-static void read_line(struct story *story, const char *line) {
-  long long from;
-  long long to;
-  long long gap;
-  char word[32];
-  char value[32] = "";
-  if (line[0] == '#' || line[0] == '\n')
+/* "FROM..TO/STEP ANSWER" */
+static void run(struct story *story, char *words) {
+  char *answer = strchr(words, ' ') + 1;
+  long long from = strtoll(words, &words, 10);
+  long long to = strtoll(words + 2, &words, 10);
+  long long gap = strtoll(words + 1, &words, 10);
+  unit_check(gap > 0, "%s:%u: step", story->name, story->line);
+  for (; gap > 0 && from <= to; from += gap)
+    step(story, from, answer, false);
+}
+
+static void read_line(struct story *story, char *line) {
+  line[strcspn(line, "\n")] = '\0';
+  char *words = strchr(line, ' ');
+  if (line[0] == '#' || line[0] == '\0')
     return;
-  if (sscanf(line, "run %lld..%lld/%lld %31s", &from, &to, &gap, word) == 4)
-    for (; from <= to; from += gap)
-      step(story, from, word, false);
-  else if (sscanf(line, "at %lld %31s", &from, word) == 2)
-    step(story, from, word, false);
-  else if (sscanf(line, "force %lld %31s", &from, word) == 2)
-    step(story, from, word, true);
-  else if (sscanf(line, "expect %31s %31s", word, value) >= 1)
-    expect(story, word, value);
-  else
+  if (!words) {
+    unit_check(false, "%s:%u: not understood", story->name, story->line);
+    return;
+  }
+  *words++ = '\0';
+  char *second = strchr(words, ' ');
+  if (strcmp(line, "run") == 0 && second)
+    run(story, words);
+  else if (strcmp(line, "at") == 0 && second)
+    step(story, strtoll(words, NULL, 10), second + 1, false);
+  else if (strcmp(line, "force") == 0 && second)
+    step(story, strtoll(words, NULL, 10), second + 1, true);
+  else if (strcmp(line, "expect") == 0) {
+    if (second)
+      *second = '\0';
+    expect(story, words, second ? second + 1 : "");
+  } else
     unit_check(false, "%s:%u: not understood", story->name, story->line);
 }
 

@@ -118,8 +118,8 @@ static void message_is_fixed(void) {
 }
 
 static bool is_running(const char *pid) {
-  int number;
-  return sscanf(pid, "%d", &number) == 1 && kill(number, 0) == 0;
+  pid_t number = (pid_t)strtol(pid, NULL, 10);
+  return number > 1 && kill(number, 0) == 0;
 }
 
 /* At the limit it is killed with its children, also with one that has left its session. */
