@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "advice.h"
+#include "check_note.h"
 #include "findings.h"
 #include "instant.h"
 #include "page_style.h"
@@ -316,6 +317,15 @@ static void put_bar(FILE *stream, double share, bool good) {
           good ? " g" : "", share * 100);
 }
 
+static void put_check(FILE *stream, const struct mtasts_sums *sums, struct mtasts_span result) {
+  struct mtasts_check_note note;
+  if (!mtasts_check_note(sums, result, &note))
+    return;
+  fputs("<span class=\"advice\">", stream);
+  put(stream, note.text);
+  fputs("</span>", stream);
+}
+
 static void put_row(FILE *stream, const struct mtasts_sums *sums,
                     const struct mtasts_show_table *table, const struct mtasts_count *count,
                     uint64_t total) {
@@ -328,6 +338,7 @@ static void put_row(FILE *stream, const struct mtasts_sums *sums,
     putc(' ', stream);
     put(stream, result.remedy);
     fputs("</span>", stream);
+    put_check(stream, sums, count->name);
   }
   struct mtasts_span name = strcmp(table->word, "source") == 0
                                 ? mtasts_address_name(sums->names, count->name)
