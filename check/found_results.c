@@ -13,7 +13,8 @@
 #define WITHOUT_HOST (BIT(POLICY_INVALID) | BIT(WEBPKI_INVALID))
 
 static const struct mtasts_found_results known[MTASTS_FOUND_COUNT] = {
-    /* Section 4.3.2.2: the policy host is not reached, so neither certificate nor policy is seen. */
+    /* Section 4.3.2.2: the policy host is not reached, so neither certificate nor policy is seen.
+     */
     [MTASTS_FOUND_HOST_NO_ADDRESS] = {BIT(POLICY_FETCH), WITHOUT_HOST},
     [MTASTS_FOUND_HOST_DNS_ERROR] = {BIT(POLICY_FETCH), WITHOUT_HOST},
     [MTASTS_FOUND_HOST_PRIVATE_ADDRESS] = {BIT(POLICY_FETCH), WITHOUT_HOST},

@@ -38,8 +38,7 @@ static json_t *policy_entry(const struct mtasts_count *count) {
 }
 
 /* With --check. */
-static json_t *result_entry(const struct mtasts_count *count,
-                            const struct mtasts_show_table *table,
+static json_t *result_entry(const struct mtasts_count *count, const struct mtasts_show_table *table,
                             const struct mtasts_check_note *note) {
   return json_pack("{s:o, s:o, s:{s:s, s:o}}", table->key, text(count->name), "sessions",
                    number(count->failed), "check", "verdict", note->verdict, "text",

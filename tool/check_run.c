@@ -209,7 +209,8 @@ int mtasts_check_run(const struct mtasts_check_request *request,
   }
   *results = (struct mtasts_check_results){.count = 0};
   int code = mtasts_cache_access_load(
-      &options, request->stateless ? MTASTS_CACHE_ACCESS_READ : MTASTS_CACHE_ACCESS_CREATE, &access);
+      &options, request->stateless ? MTASTS_CACHE_ACCESS_READ : MTASTS_CACHE_ACCESS_CREATE,
+      &access);
   if (code == MTASTS_EXIT_OK)
     code = run(request, &access, results);
   if (code != MTASTS_EXIT_OK)

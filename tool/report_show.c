@@ -91,8 +91,7 @@ static bool check_is_shown(const struct show *show) {
 static bool read_options(struct show *show) {
   const struct mtasts_options *options = show->options;
   if (!mtasts_report_filter_read(options, &show->domain, &show->filter) ||
-      !mtasts_report_limit_read(options, &show->limit) || !read_form(show) ||
-      !check_is_shown(show))
+      !mtasts_report_limit_read(options, &show->limit) || !read_form(show) || !check_is_shown(show))
     return false;
   show->before_filter = show->filter;
   show->pages = options->html && mtasts_report_page_is_directory(options->html);

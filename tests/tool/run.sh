@@ -549,6 +549,8 @@ fi
 . "$here/report_build.sh"
 . "$here/report_views.sh"
 # shellcheck source=/dev/null
+. "$here/report_check.sh"
+# shellcheck source=/dev/null
 . "$here/report_watch.sh"
 # shellcheck source=/dev/null
 . "$here/publish.sh"
