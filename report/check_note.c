@@ -47,11 +47,13 @@ static void note_domain(struct failed *failed, const struct mtasts_report_check 
   note_unchecked(failed, domain);
 }
 
-static struct failed failed_with(const struct mtasts_sums *sums, struct mtasts_span result) {
+static struct failed failed_with(const struct mtasts_sums *sums, const struct mtasts_span *domain,
+                                 struct mtasts_span result) {
   struct failed failed = {.any = false};
   for (size_t i = 0; i < sums->causes.room; i++) {
     const struct mtasts_count *cause = sums->causes.counts[i];
-    if (cause && cause->failed > 0 && mtasts_span_equal(mtasts_count_part(cause, 1), result))
+    if (cause && cause->failed > 0 && mtasts_span_equal(mtasts_count_part(cause, 1), result) &&
+        (!domain || mtasts_span_equal(mtasts_count_part(cause, 0), *domain)))
       note_domain(&failed, sums->check, mtasts_count_part(cause, 0));
   }
   return failed;
@@ -117,12 +119,12 @@ static enum mtasts_result_type type_of(struct mtasts_span result) {
   return MTASTS_RESULT_SUCCESS;
 }
 
-bool mtasts_check_note(const struct mtasts_sums *sums, struct mtasts_span result,
-                       struct mtasts_check_note *note) {
+bool mtasts_check_note(const struct mtasts_sums *sums, const struct mtasts_span *domain,
+                       struct mtasts_span result, struct mtasts_check_note *note) {
   enum mtasts_result_type type = type_of(result);
   if (!sums->check || type == MTASTS_RESULT_SUCCESS)
     return false;
-  const struct failed failed = failed_with(sums, result);
+  const struct failed failed = failed_with(sums, domain, result);
   const char *limit = limit_of(sums->check, &failed, type);
   uint32_t bit = MTASTS_RESULT_BIT(type);
   note->text[0] = '\0';

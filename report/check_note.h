@@ -37,9 +37,10 @@ struct mtasts_check_note {
   char text[640];      /* one line; may hold names of strangers as they are */
 };
 
-/* Of the domains of these sums that failed with the result. Returns false if nothing is to be said:
- * there was no check (sums->check), or RFC 8460 does not know the result type. */
-bool mtasts_check_note(const struct mtasts_sums *sums, struct mtasts_span result,
-                       struct mtasts_check_note *note);
+/* Of the domains of these sums that failed with the result, or of one of them; domain NULL: all.
+ * Returns false if nothing is to be said: there was no check (sums->check), or RFC 8460 does not
+ * know the result type. */
+bool mtasts_check_note(const struct mtasts_sums *sums, const struct mtasts_span *domain,
+                       struct mtasts_span result, struct mtasts_check_note *note);
 
 #endif

@@ -144,15 +144,20 @@ static void put_facts(FILE *stream, const struct mtasts_page *page) {
 
 /* findings */
 
+static void put_advice(FILE *stream, const char *text) {
+  fputs("<span class=\"advice\">", stream);
+  put(stream, text);
+  fputs("</span>", stream);
+}
+
 static void put_finding(void *context, const struct mtasts_report_finding *finding) {
   FILE *stream = context;
   fprintf(stream, "<li class=\"%s\">", mtasts_finding_level_name(finding->level));
   put(stream, finding->text);
-  if (*finding->remedy) {
-    fputs("<span class=\"advice\">", stream);
-    put(stream, finding->remedy);
-    fputs("</span>", stream);
-  }
+  if (*finding->remedy)
+    put_advice(stream, finding->remedy);
+  if (finding->check.verdict)
+    put_advice(stream, finding->check.text);
   fputs("</li>\n", stream);
 }
 
@@ -317,15 +322,6 @@ static void put_bar(FILE *stream, double share, bool good) {
           good ? " g" : "", share * 100);
 }
 
-static void put_check(FILE *stream, const struct mtasts_sums *sums, struct mtasts_span result) {
-  struct mtasts_check_note note;
-  if (!mtasts_check_note(sums, result, &note))
-    return;
-  fputs("<span class=\"advice\">", stream);
-  put(stream, note.text);
-  fputs("</span>", stream);
-}
-
 static void put_row(FILE *stream, const struct mtasts_sums *sums,
                     const struct mtasts_show_table *table, const struct mtasts_count *count,
                     uint64_t total) {
@@ -338,7 +334,9 @@ static void put_row(FILE *stream, const struct mtasts_sums *sums,
     putc(' ', stream);
     put(stream, result.remedy);
     fputs("</span>", stream);
-    put_check(stream, sums, count->name);
+    struct mtasts_check_note note;
+    if (mtasts_check_note(sums, NULL, count->name, &note))
+      put_advice(stream, note.text);
   }
   struct mtasts_span name = strcmp(table->word, "source") == 0
                                 ? mtasts_address_name(sums->names, count->name)

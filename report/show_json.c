@@ -37,12 +37,15 @@ static json_t *policy_entry(const struct mtasts_count *count) {
                    number(count->successful), "failed", number(count->failed), "mode", mode);
 }
 
+static json_t *check_entry(const struct mtasts_check_note *note) {
+  return json_pack("{s:s, s:o}", "verdict", note->verdict, "text", safe(note->text));
+}
+
 /* With --check. */
 static json_t *result_entry(const struct mtasts_count *count, const struct mtasts_show_table *table,
                             const struct mtasts_check_note *note) {
-  return json_pack("{s:o, s:o, s:{s:s, s:o}}", table->key, text(count->name), "sessions",
-                   number(count->failed), "check", "verdict", note->verdict, "text",
-                   safe(note->text));
+  return json_pack("{s:o, s:o, s:o}", table->key, text(count->name), "sessions",
+                   number(count->failed), "check", check_entry(note));
 }
 
 /* Of a table by result, source, day … */
@@ -54,7 +57,8 @@ static json_t *table_entry(const struct mtasts_sums *sums, const struct mtasts_s
                      name.len > 0 ? text(name) : json_null(), "sessions", number(count->failed));
   }
   struct mtasts_check_note note;
-  if (table == mtasts_show_table(MTASTS_BY_RESULT) && mtasts_check_note(sums, count->name, &note))
+  if (table == mtasts_show_table(MTASTS_BY_RESULT) &&
+      mtasts_check_note(sums, NULL, count->name, &note))
     return result_entry(count, table, &note);
   if (table->details)
     return json_pack("{s:o, s:o}", table->key, text(count->name), "sessions",
@@ -99,6 +103,8 @@ static void add_finding(void *context, const struct mtasts_report_finding *findi
   json_t *entry = json_pack("{s:s, s:s, s:o, s:o}", "id", finding->id, "level",
                             mtasts_finding_level_name(finding->level), "text", safe(finding->text),
                             "remedy", safe(finding->remedy));
+  if (finding->check.verdict)
+    json_object_set_new(entry, "check", check_entry(&finding->check));
   if (!*findings || json_array_append_new(*findings, entry) == 0)
     return;
   json_decref(*findings);

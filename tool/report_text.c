@@ -191,7 +191,7 @@ static void print_advice(struct mtasts_span name) {
 
 static void print_check(const struct mtasts_sums *sums, struct mtasts_span name) {
   struct mtasts_check_note note;
-  if (mtasts_check_note(sums, name, &note))
+  if (mtasts_check_note(sums, NULL, name, &note))
     print_wrapped(6, note.text);
 }
 
@@ -395,6 +395,8 @@ static void print_finding(void *context, const struct mtasts_report_finding *fin
   fputs(mtasts_colour_off(colours[finding->level]), stdout);
   if (*finding->remedy)
     print_wrapped(6, finding->remedy);
+  if (finding->check.verdict)
+    print_wrapped(6, finding->check.text);
 }
 
 bool mtasts_report_overview(const struct mtasts_sums *sums, uint64_t duplicates) {

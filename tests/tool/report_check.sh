@@ -43,15 +43,16 @@ now=(--config conf --cache cache --resolver "127.0.0.1@$(<port)")
 is 'check: each result' '{"certificate-expired":["not-judged","not judged: mx.private-address mx.example.com"],"sts-policy-fetch-error":["still-so","still so: host.no-address mta-sts.example.com"],"sts-policy-invalid":["not-judged","not judged: host.no-address mta-sts.example.com"],"certificate-not-trusted":["not-seen","not seen by a check of now"],"dnssec-invalid":["not-judged","not judged: DNSSEC is not validated here"]}' \
   "$("$MTASTS" "${now[@]}" --json report show --check failures | jq -c '[.results[]|{key:.result_type,value:[.check.verdict,.check.text]}]|from_entries')"
 is 'check: only domains that failed are asked about' 0 "$(grep -c 'fine\.example' asked)"
+is 'check: the finding of a single cause' '["not-seen","not seen by a check of now"]' "$("$MTASTS" "${now[@]}" --json report show --check failures | jq -c '.findings[]|select(.id=="single-cause").check|[.verdict,.text]')"
 is 'check: a type of their own has none' '[null]' "$("$MTASTS" "${now[@]}" --json report show --check <(failure gone.example of-their-own 1) | jq -c '[.results[].check]')"
 is 'check: no memory is kept' '' "$(ls -A cache 2>/dev/null)"
 t 'check: by result, beside the remedy' 0 "$(has $'Check that https[^\n]*\n +still so: host\.no-address mta-sts\.example\.com\n')" '' "${now[@]}" report show --check --by result failures
-t 'check: the overview' 0 "$(has 'not seen by a check of now'.*'What to look at')" '' "${now[@]}" report show --check failures
+t 'check: the overview' 0 "$(has 'not seen by a check of now.*What to look at.*authority\.'$'\n +not seen by a check of now')" '' "${now[@]}" report show --check failures
 is 'check: 80 columns' '' "$(grep -E '.{81}' out)"
 t 'check: the page' 0 '.*' '' "${now[@]}" report show --check --html page.html failures
 is 'check: the page says it' 1 "$(grep -c 'still so: host.no-address mta-sts.example.com' page.html)"
 t 'check: pages' 0 '.*' '' "${now[@]}" report show --check --html pages/ failures
-is 'check: a domain has its own page' '0 1' "$(grep -c 'still so' pages/gone.example.html) $(grep -c 'not seen by a check' pages/gone.example.html)"
+is 'check: a domain has its own page, in the table and the finding' '0 2' "$(grep -c 'still so' pages/gone.example.html) $(grep -c 'not seen by a check' pages/gone.example.html)"
 : >asked
 is 'without --check no key and no query' '[null]0' "$("$MTASTS" "${now[@]}" --json report show failures | jq -c '[.results[].check]|unique')$(wc -l <asked)"
 

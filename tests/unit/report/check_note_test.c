@@ -21,7 +21,7 @@ static void fail(struct mtasts_sums *sums, const char *domain, const char *resul
 static void says(const struct mtasts_sums *sums, const char *result, const char *verdict,
                  const char *text) {
   struct mtasts_check_note note = {.text = ""};
-  CU_ASSERT_FATAL(mtasts_check_note(sums, built_span(result), &note));
+  CU_ASSERT_FATAL(mtasts_check_note(sums, NULL, built_span(result), &note));
   unit_check(strcmp(note.verdict, verdict) == 0 && strcmp(note.text, text) == 0, "%s: %s: %s",
              result, note.verdict, note.text);
 }
@@ -82,6 +82,9 @@ static void domains_apart(void) {
   says(&sums, "sts-webpki-invalid", "not-seen", "not seen by a check of now");
   says(&sums, "dnssec-invalid", "not-judged",
        "not judged: not seen in the domains that were checked; not checked: c.example and others");
+  struct mtasts_check_note note = {.text = ""};
+  CU_ASSERT(mtasts_check_note(&sums, &domains[0], built_span("dnssec-invalid"), &note));
+  CU_ASSERT_STRING_EQUAL(note.text, "not seen by a check of now");
   says(&sums, "starttls-not-supported", "not-judged",
        "not judged: none of its domains was checked; not checked: c.example");
   says(&sums, "tlsa-invalid", "not-judged",
@@ -95,10 +98,10 @@ static void nothing_to_say(void) {
   const struct mtasts_report_check check = {domains, 2, facts, 5, true};
   mtasts_sums_init(&sums);
   fail(&sums, "a.example", "certificate-expired");
-  CU_ASSERT(!mtasts_check_note(&sums, built_span("certificate-expired"), &note));
+  CU_ASSERT(!mtasts_check_note(&sums, NULL, built_span("certificate-expired"), &note));
   sums.check = &check;
-  CU_ASSERT(!mtasts_check_note(&sums, built_span("no-such-type"), &note));
-  CU_ASSERT(!mtasts_check_note(&sums, built_span(""), &note));
+  CU_ASSERT(!mtasts_check_note(&sums, NULL, built_span("no-such-type"), &note));
+  CU_ASSERT(!mtasts_check_note(&sums, NULL, built_span(""), &note));
   mtasts_sums_free(&sums);
 }
 
@@ -117,7 +120,7 @@ static void bounded(void) {
   sums.check = &check;
   fail(&sums, "a.example", "certificate-expired");
   fail(&sums, name, "certificate-expired");
-  CU_ASSERT(mtasts_check_note(&sums, built_span("certificate-expired"), &note));
+  CU_ASSERT(mtasts_check_note(&sums, NULL, built_span("certificate-expired"), &note));
   CU_ASSERT_PTR_NOT_NULL(strstr(note.text, ", and 1 more; not checked: xx"));
   CU_ASSERT(strlen(note.text) < sizeof note.text - 1);
   mtasts_sums_free(&sums);
