@@ -547,7 +547,10 @@ fi
 . "$here/report_send.sh"
 # shellcheck source=/dev/null
 . "$here/report_build.sh"
+# shellcheck source=/dev/null
 . "$here/report_views.sh"
+# shellcheck source=/dev/null
+. "$here/report_check.sh"
 # shellcheck source=/dev/null
 . "$here/report_watch.sh"
 # shellcheck source=/dev/null
