@@ -205,7 +205,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_report_show = {
     .name = "report show",
     .arguments = "[OPTION...] FILE...",
-    .summary = "reads TLS reports that others sent (RFC 8460)",
+    .summary = "Shows the TLS reports that others sent (RFC 8460)",
     .help = "Each FILE is a file, a directory with all below it, a Maildir, an mbox, or - for\n"
             "standard input: JSON, gzip, mail, and each inside of another. What is no report is\n"
             "named with its reason, and the rest is read. The same report twice counts once.\n\n"
