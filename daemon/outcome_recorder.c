@@ -185,7 +185,7 @@ enum mtasts_outcome_refusal mtasts_outcome_recorder_take(struct mtasts_outcome_r
   uint64_t hash = recorded ? mtasts_key_hash(&recorder->table, datagram) : 0;
   struct known *known =
       recorded ? (struct known *)mtasts_key_table_find(&recorder->table, hash, datagram) : NULL;
-  struct mtasts_outcome read;
+  struct mtasts_outcome read = {0};
   *outcome = NULL;
   if (!known) {
     enum mtasts_outcome_refusal refusal = mtasts_outcome_read(datagram, &read);

@@ -116,9 +116,11 @@ static void end(void *item, CURLcode result) {
   struct mtasts_https_probe *probe = item;
   struct mtasts_fetch_answer answer = {.error = MTASTS_ERROR_NONE};
   mtasts_response_evaluate(&probe->request.response, result, &answer);
+  /* A proxy that fails is a fault of this host's: it says nothing of the policy host. */
   if (probe->request.response.by_proxy)
-    probe->seen.connect =
-        probe->request.response.connected ? MTASTS_CONNECT_DONE : MTASTS_CONNECT_FAILED;
+    probe->seen.connect = answer.local                        ? MTASTS_CONNECT_NO_ROUTE
+                          : probe->request.response.connected ? MTASTS_CONNECT_DONE
+                                                              : MTASTS_CONNECT_FAILED;
   if (probe->seen.connect != MTASTS_CONNECT_DONE)
     set_detail(probe, answer.detail);
   else if (!probe->request.response.tls.secured)

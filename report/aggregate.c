@@ -358,7 +358,7 @@ static int collect(const struct target *target, enum mtasts_policy_type type,
 static int merge_pair(const struct target *target, struct mtasts_span policy_domain,
                       const struct survey *survey, const size_t pair[2]) {
   const struct merger both = {survey, pair, 2};
-  struct place place;
+  struct place place = {0};
   int rc = collect(target, survey->policies[pair[0]].type, policy_domain, &both, &place);
   if (rc == 0)
     rc = write_place(target->aggregate, &place);

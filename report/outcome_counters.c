@@ -128,7 +128,7 @@ static int used_now(struct mtasts_outcome_store *store, uint64_t *used) {
  */
 static enum mtasts_status make_room(struct mtasts_outcome_store *store, uint32_t today,
                                     bool *more) {
-  uint64_t used;
+  uint64_t used = 0;
   enum mtasts_status status = MTASTS_OK;
   *more = today > RESERVED_DAYS;
   while (status == MTASTS_OK && *more) {

@@ -57,7 +57,9 @@ static struct mtasts_span message_of(struct log_journal *journal) {
     return text_of(journal->entry, "MESSAGE");
   if (json_array_size(bytes) > sizeof journal->message)
     return MTASTS_SPAN("");
-  json_array_foreach(bytes, i, byte) journal->message[i] = (char)json_integer_value(byte);
+  json_array_foreach(bytes, i, byte) {
+    journal->message[i] = (char)json_integer_value(byte);
+  }
   return (struct mtasts_span){journal->message, json_array_size(bytes)};
 }
 

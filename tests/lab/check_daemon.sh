@@ -422,7 +422,7 @@ check 'a backup of the live cache' 0 "$("$MTASTS" --config "$conf" cache backup 
 check 'it is for its owner alone' 600 "$(stat -c %a "$LAB_DIR/backup")"
 "$MTASTS" --config "$conf" cache export >"$LAB_DIR/export"
 stop_daemon
-rm -f "$cache"/*
+rm -rf "$cache"/*
 start_daemon
 check 'without it nothing is known' 0 "$("$MTASTS" --config "$conf" cache export | wc -l)"
 stop_daemon

@@ -418,6 +418,21 @@ static void silent_servers(void) {
   mtasts_observations_free(made);
 }
 
+/* A proxy that is down is a fault of this host's, and says nothing of the policy host. */
+static void by_proxy(void) {
+  if (!set_up())
+    return;
+  unsigned requests = https.connections;
+  observe("dns { dnssec = \"off\" timeout = 2 }\n"
+          "https { timeout = 2 allow_private = true proxy = \"http://127.0.0.1:3128\" }\n",
+          "404.example", false);
+  const struct mtasts_observation *o = mtasts_observations_at(made, 0);
+  CU_ASSERT(o->https_count == 1 && IN6_IS_ADDR_UNSPECIFIED(&o->https[0].address));
+  CU_ASSERT(o->https[0].connect == MTASTS_CONNECT_NO_ROUTE && o->https[0].detail.len > 0);
+  CU_ASSERT(https.connections == requests);
+  mtasts_observations_free(made);
+}
+
 /* More than may be asked at a time at one address: the call ends all the same. */
 static void too_many(void) {
   if (!set_up())
@@ -532,6 +547,7 @@ const struct unit_test unit_tests[] = {
     {"how far each policy host gets", each_policy_host},
     {"private addresses are not connected to", private_addresses},
     {"silent servers take the time of one", silent_servers},
+    {"a proxy that is down", by_proxy},
     {"more silent servers than the time allows", too_many},
     {"a resolver that is dead ends the call", dead_resolver},
     {"a bundle that cannot be read", bad_bundle},
