@@ -45,6 +45,7 @@ struct mtasts_outcome_writer {
   struct mtasts_clock_watch clock;
   int64_t even;    /* uptime since which the clock has run evenly */
   int64_t dropped; /* uptime of the last look for days to drop */
+  bool drops;      /* there are more */
   int64_t counted; /* uptime when the reports were counted last */
 };
 
@@ -174,34 +175,33 @@ static void write_held(struct mtasts_outcome_writer *writer) {
       return;
     }
     mtasts_count_add(writer->stats, MTASTS_COUNT_OUTCOME_RECORDED, written.recorded);
-    refuse(writer, written.refused);
+    refuse(writer, written.refused + written.base_refused);
     release_first(writer);
   }
   log_success(writer);
   take_stats(writer);
 }
 
-/* Drops days that are too old, a part in each step. */
+/* Drops a part of the days that are too old: the inbox is read before the next part. */
 static void drop_old(struct mtasts_outcome_writer *writer) {
   int64_t uptime = mtasts_clock_uptime();
   int64_t now = (int64_t)time(NULL);
-  uint32_t keep = writer->snapshot->config->outcome.keep_days;
-  uint32_t today = mtasts_day_number(now);
-  bool more = true;
+  uint32_t first = mtasts_outcome_first_kept(mtasts_day_number(now),
+                                             writer->snapshot->config->outcome.keep_days);
   if (mtasts_clock_look(&writer->clock, now, uptime) != 0)
     writer->even = uptime;
-  if (uptime - writer->even < EVEN_BEFORE_DROP || uptime - writer->dropped < TICK_MS / 1000 ||
-      today <= keep || !writer->store || writer->failing)
+  bool due = writer->drops || uptime - writer->dropped >= TICK_MS / 1000;
+  if (uptime - writer->even < EVEN_BEFORE_DROP || !due || first == 0 || !writer->store ||
+      writer->failing) {
+    writer->drops = false;
     return;
-  writer->dropped = uptime;
-  while (more) {
-    enum mtasts_status status = mtasts_outcome_store_drop(writer->store, today - keep, &more);
-    if (status != MTASTS_OK) {
-      fail(writer, status);
-      return;
-    }
   }
-  take_stats(writer);
+  writer->dropped = uptime;
+  enum mtasts_status status = mtasts_outcome_store_drop(writer->store, first, &writer->drops);
+  if (status != MTASTS_OK)
+    fail(writer, status);
+  else if (!writer->drops)
+    take_stats(writer);
 }
 
 static void count_reports(struct mtasts_outcome_writer *writer) {
@@ -209,7 +209,7 @@ static void count_reports(struct mtasts_outcome_writer *writer) {
   if (!writer->store || uptime - writer->counted < COUNT_SECONDS)
     return;
   writer->counted = uptime;
-  mtasts_report_counts(writer->store, writer->stats);
+  mtasts_report_counts(writer->store, mtasts_day_number((int64_t)time(NULL)), writer->stats);
 }
 
 /* the thread */
@@ -277,16 +277,23 @@ static void log_lost(struct mtasts_outcome_writer *writer) {
                (unsigned long long)lost, writer->directory);
 }
 
+/* Milliseconds until there is something to do. */
+static int wait_of(const struct mtasts_outcome_writer *writer) {
+  if (writer->drops && !writer->failing)
+    return 0;
+  return writer->held_count > 0 ? AGAIN_MS : TICK_MS;
+}
+
 void mtasts_outcome_writer_run(struct mtasts_outcome_writer *writer) {
   struct pollfd ready = {.fd = writer->inbox->fd, .events = POLLIN};
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
   /* A store that cannot be opened is told at the start, not with the first outcome. */
   if (writer->snapshot->config->outcome.record && open_store(writer)) {
     take_stats(writer);
-    mtasts_report_counts(writer->store, writer->stats);
+    mtasts_report_counts(writer->store, mtasts_day_number((int64_t)time(NULL)), writer->stats);
   }
   while (!writer->stopped) {
-    poll(&ready, 1, writer->held_count > 0 ? AGAIN_MS : TICK_MS);
+    poll(&ready, 1, wait_of(writer));
     read_inbox(writer);
     write_held(writer);
     drop_old(writer);

@@ -5,6 +5,7 @@
 enum {
   SHARES = 16,       /* one organisation has at most so much of what is free */
   DROP_BURST = 2000, /* records dropped in one transaction */
+  KEEP_DAYS_MIN = 3, /* whatever outcome.keep_days says */
   RESERVED_DAYS = 2, /* days before today whose reports may still be sent: never dropped for room */
 };
 
@@ -21,10 +22,12 @@ static int add_all(const struct mtasts_aggregate *aggregate,
   int rc = 0;
   *written = (struct mtasts_outcome_written){0};
   for (; item && rc == 0; item = item->after) {
-    bool refused;
+    struct mtasts_aggregate_refused refused;
     rc = mtasts_aggregate_add(aggregate, day, item->keyed.key, item->count, &refused);
-    if (rc == 0)
-      *(refused ? &written->refused : &written->recorded) += item->count;
+    if (rc != 0)
+      break;
+    *(refused.domain ? &written->refused : &written->recorded) += item->count;
+    written->base_refused += refused.base ? item->count : 0;
   }
   return rc;
 }
@@ -98,6 +101,11 @@ static int drop_oldest(struct mtasts_outcome_store *store, MDB_txn *txn, uint32_
   for (size_t i = 0; i < sizeof dbis / sizeof *dbis && rc == 0; i++)
     rc = drop_from(txn, dbis[i], oldest + 1, &budget);
   return rc;
+}
+
+uint32_t mtasts_outcome_first_kept(uint32_t today, uint32_t keep_days) {
+  uint32_t keep = keep_days > KEEP_DAYS_MIN ? keep_days : KEEP_DAYS_MIN;
+  return today > keep ? today - keep : 0;
 }
 
 enum mtasts_status mtasts_outcome_store_drop(struct mtasts_outcome_store *store, uint32_t day,

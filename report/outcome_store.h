@@ -66,6 +66,8 @@ bool mtasts_outcome_store_in_place(const struct mtasts_outcome_store *store);
 struct mtasts_outcome_written {
   uint64_t recorded; /* sessions */
   uint64_t refused;  /* sessions whose domain's organisation has its share */
+  /* recorded sessions that are missing at their TLSA base domain, whose organisation has its */
+  uint64_t base_refused;
 };
 
 /*
@@ -76,6 +78,10 @@ struct mtasts_outcome_written {
 enum mtasts_status mtasts_outcome_store_add(struct mtasts_outcome_store *store,
                                             const struct mtasts_outcome_batch *batch,
                                             struct mtasts_outcome_written *written);
+
+/* The first day that is kept: `keep_days` before today, but three at least. For a report is tried
+ * until two days after its own. */
+uint32_t mtasts_outcome_first_kept(uint32_t today, uint32_t keep_days);
 
 /* Drops a part of the oldest day before `day`, with its states. *more: there is more to drop. */
 enum mtasts_status mtasts_outcome_store_drop(struct mtasts_outcome_store *store, uint32_t day,
