@@ -45,8 +45,7 @@ static int add(struct mtasts_outcome_store *store, const struct mtasts_outcome_b
   }
   if (rc == 0)
     return mtasts_outcome_store_commit(store, aggregate.txn);
-  mdb_txn_abort(aggregate.txn);
-  return rc;
+  return mtasts_outcome_store_abort(store, aggregate.txn, rc);
 }
 
 /* Deletes records of days before `day` from one table, until `budget` is used up. */
@@ -118,8 +117,7 @@ enum mtasts_status mtasts_outcome_store_drop(struct mtasts_outcome_store *store,
   rc = drop_oldest(store, txn, day, more);
   if (rc == 0 && *more)
     return mtasts_env_status(mtasts_outcome_store_commit(store, txn));
-  mdb_txn_abort(txn);
-  return mtasts_env_status(rc);
+  return mtasts_env_status(mtasts_outcome_store_abort(store, txn, rc));
 }
 
 static int used_now(struct mtasts_outcome_store *store, uint64_t *used) {
