@@ -132,25 +132,21 @@ static int used_now(struct mtasts_outcome_store *store, uint64_t *used) {
 
 /* New outcomes are worth more than old ones: for lack of room the oldest days go before their time.
  */
-static enum mtasts_status make_room(struct mtasts_outcome_store *store, uint32_t today,
-                                    bool *more) {
+static enum mtasts_status make_room(struct mtasts_outcome_store *store, uint32_t today) {
   uint64_t used = 0;
-  enum mtasts_status status = MTASTS_OK;
-  *more = today > RESERVED_DAYS;
-  while (status == MTASTS_OK && *more) {
-    status = mtasts_env_status(used_now(store, &used));
-    if (status != MTASTS_OK || used < store->bytes_max - store->bytes_max / SHARES)
-      break;
-    status = mtasts_outcome_store_drop(store, today - RESERVED_DAYS, more);
-  }
-  return status;
+  bool more = false;
+  enum mtasts_status status = mtasts_env_status(used_now(store, &used));
+  if (status != MTASTS_OK || today <= RESERVED_DAYS ||
+      used < store->bytes_max - store->bytes_max / SHARES)
+    return status;
+  status = mtasts_outcome_store_drop(store, today - RESERVED_DAYS, &more);
+  return status == MTASTS_OK && more ? MTASTS_TIMEOUT : status;
 }
 
 enum mtasts_status mtasts_outcome_store_add(struct mtasts_outcome_store *store,
                                             const struct mtasts_outcome_batch *batch,
                                             struct mtasts_outcome_written *written) {
-  bool more;
-  enum mtasts_status status = make_room(store, mtasts_outcome_batch_day(batch), &more);
+  enum mtasts_status status = make_room(store, mtasts_outcome_batch_day(batch));
   return status == MTASTS_OK ? mtasts_env_status(add(store, batch, written)) : status;
 }
 

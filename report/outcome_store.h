@@ -81,7 +81,9 @@ struct mtasts_outcome_written {
 /*
  * Adds all outcomes of a batch to its day, in one transaction. The batch stays the caller's.
  *
- *   MTASTS_FULL  there is no room, and no day that may be dropped for it
+ *   MTASTS_FULL     there is no room, and no day that may be dropped for it
+ *   MTASTS_TIMEOUT  a part of the oldest day was dropped to make room, and nothing was added: call
+ *                   it again
  */
 enum mtasts_status mtasts_outcome_store_add(struct mtasts_outcome_store *store,
                                             const struct mtasts_outcome_batch *batch,

@@ -63,10 +63,19 @@ static inline void batch_tell(struct mtasts_outcome_batch *batch, const char *da
   mtasts_bytes_free(&outcome.packed);
 }
 
+static inline enum mtasts_status store_add(struct mtasts_outcome_store *store,
+                                           const struct mtasts_outcome_batch *batch,
+                                           struct mtasts_outcome_written *written) {
+  enum mtasts_status status;
+  while ((status = mtasts_outcome_store_add(store, batch, written)) == MTASTS_TIMEOUT)
+    continue;
+  return status;
+}
+
 static inline void store_write(struct mtasts_outcome_store *store,
                                struct mtasts_outcome_batch *batch) {
   struct mtasts_outcome_written written;
-  enum mtasts_status status = mtasts_outcome_store_add(store, batch, &written);
+  enum mtasts_status status = store_add(store, batch, &written);
   unit_check(status == MTASTS_OK, "%s", mtasts_status_name(status));
   unit_check(written.refused == 0, "%llu refused", (unsigned long long)written.refused);
   mtasts_outcome_batch_free(batch);
