@@ -309,10 +309,41 @@ static void test_shares(void) {
   mtasts_day_report_free(report);
   CU_ASSERT_EQUAL(mtasts_outcome_store_stats(store, &stats), MTASTS_OK);
   unit_check(stats.bytes < 300000, "%llu bytes", (unsigned long long)stats.bytes);
+  /* What is missing at a TLSA base domain of that organisation is counted. */
+  batch = mtasts_outcome_batch_new(DAY, 64 << 20);
+  batch_tell(batch,
+             "{\"d\":\"r.example\",\"policies\":[{\"policy-type\":1,\"policy-domain\":"
+             "\"mx.evil.example\",\"f\":0}]}",
+             3);
+  CU_ASSERT_EQUAL(store_add(store, batch, &written), MTASTS_OK);
+  mtasts_outcome_batch_free(batch);
+  CU_ASSERT(written.recorded == 3 && written.refused == 0 && written.base_refused == 3);
   /* Its domains that are there go on to be counted. */
   uint64_t before = sessions_of(store, DAY, "h1.evil.example");
   store_tell(store, DAY, OUTCOME("h1.evil.example"), 9);
   CU_ASSERT_EQUAL(sessions_of(store, DAY, "h1.evil.example"), before + 9);
+  store_down(store);
+}
+
+/* A detail that is there takes nothing more from the share, however often it is counted. */
+static void test_share_once(void) {
+  struct mtasts_outcome_store *store = store_up("max_size = 1048576");
+  static char buffer[48 << 10];
+  struct mtasts_strbuf datagram = MTASTS_STRBUF(buffer);
+  mtasts_strbuf_put(&datagram, "{\"d\":\"a.example\",\"policies\":[{\"policy-type\":2,\"f\":1,"
+                               "\"failure-details\":[{\"c\":203}");
+  for (int i = 0; i < 3000; i++)
+    mtasts_strbuf_put(&datagram, ",{\"c\":203}");
+  mtasts_strbuf_put(&datagram, "]}]}");
+  store_tell(store, DAY, buffer, 1);
+  store_tell(store, DAY,
+             "{\"d\":\"a.example\",\"policies\":[{\"policy-type\":2,\"f\":1,\"failure-details\":"
+             "[{\"c\":203,\"h\":\"mx.a.example\"}]}]}",
+             4);
+  struct mtasts_day_report *report = store_read(store, DAY, "a.example");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(report);
+  CU_ASSERT_EQUAL(report->policies[0].detail_count, 2);
+  mtasts_day_report_free(report);
   store_down(store);
 }
 
@@ -470,6 +501,7 @@ const struct unit_test unit_tests[] = {
     {"a large day is dropped in steps", test_drop_much},
     {"no organisation takes the room of others", test_shares},
     {"a full store drops the oldest days", test_full},
+    {"a share is charged once", test_share_once},
     {"damaged pages are never mapped", test_damaged_pages},
     {"the mark of a clean shutdown", test_mark},
     {"after a failed write the handle goes on", test_failed_write},
