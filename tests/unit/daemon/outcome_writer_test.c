@@ -208,7 +208,9 @@ static void test_damaged(void) {
 }
 
 static void damage(const char *directory) {
-  enum { PAGE = 4096 };
+  enum {
+    PAGE = 4096
+  };
   char garbage[PAGE];
   char path[128];
   struct stat file;
