@@ -120,6 +120,10 @@ static int check_files(struct mtasts_outcome_store *store, bool alone) {
     rc = mtasts_lock_reserve(fd);
   if (rc == 0)
     rc = check_pages(store, alone);
+  if (rc == 0 && (rc = mtasts_files_find(fd, MTASTS_FILE_DATA, &file)) == 0) {
+    store->device = file.st_dev;
+    store->inode = file.st_ino;
+  }
   store->sound = rc == 0;
   return rc;
 }
@@ -134,15 +138,10 @@ bool mtasts_outcome_store_opens_slowly(const char *directory) {
 
 bool mtasts_outcome_store_in_place(const struct mtasts_outcome_store *store) {
   char path[PATH_MAX];
-  struct stat opened;
   struct stat named;
-  int fd;
   int len = snprintf(path, sizeof path, "%s/" MTASTS_FILE_DATA, store->directory);
-  if (!store->env)
-    return true; /* it is opened again by the next use */
-  return len > 0 && (size_t)len < sizeof path && mdb_env_get_fd(store->env, &fd) == 0 &&
-         fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_dev == named.st_dev &&
-         opened.st_ino == named.st_ino;
+  return len > 0 && (size_t)len < sizeof path && stat(path, &named) == 0 &&
+         named.st_dev == store->device && named.st_ino == store->inode;
 }
 
 /* transactions */
@@ -173,7 +172,9 @@ static int reopen(struct mtasts_outcome_store *store) {
   if (store->env)
     mdb_env_close(store->env);
   store->env = NULL;
-  int rc = store->write ? renew_lock(store) : 0;
+  int rc = mtasts_outcome_store_in_place(store) ? 0 : ENOENT; /* another file was not checked */
+  if (rc == 0 && store->write)
+    rc = renew_lock(store);
   if (rc == 0)
     rc = open_environment(store);
   if (rc == 0) {

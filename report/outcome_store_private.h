@@ -15,6 +15,8 @@ struct mtasts_outcome_store {
   uint64_t bytes_max; /* of pages in use; the map has working space besides */
   char *directory;
   bool write;
+  dev_t device;        /* of data.mdb, */
+  ino_t inode;         /* as it was checked */
   bool failed;         /* a write has failed: the environment is opened again before the next use */
   bool sound;          /* data.mdb was checked, by this process or one before it */
   unsigned bus_errors; /* mtasts_bus_error_count when lock.mdb was last whole in its file */

@@ -483,9 +483,25 @@ static void test_failed_write(void) {
     CU_ASSERT_EQUAL(mtasts_outcome_store_add(store, batch, &written), MTASTS_IO);
   CU_ASSERT_EQUAL(sessions_of(store, DAY, "a.example"), 1);
   CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &before), 0);
-  store_write(store, batch);
+  CU_ASSERT_EQUAL(store_add(store, batch, &written), MTASTS_OK);
   CU_ASSERT_EQUAL(sessions_of(store, DAY, "d1999.example"), 1);
   CU_ASSERT_EQUAL(sessions_of(store, DAY, "a.example"), 1);
+  /* After a failure another file in its place is not opened unchecked. */
+  char path[128];
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &little), 0);
+  mtasts_outcome_batch_free(batch);
+  batch = mtasts_outcome_batch_new(DAY + 1, 64 << 20);
+  for (int i = 0; i < 2000; i++) {
+    snprintf(datagram, sizeof datagram, OUTCOME("d%d.example"), i);
+    batch_tell(batch, datagram, 1);
+  }
+  CU_ASSERT_EQUAL(mtasts_outcome_store_add(store, batch, &written), MTASTS_IO);
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &before), 0);
+  snprintf(path, sizeof path, "%s/store/data.mdb", outcome_directory);
+  CU_ASSERT_EQUAL(unlink(path), 0);
+  CU_ASSERT_EQUAL(mtasts_outcome_store_add(store, batch, &written), MTASTS_NO_FILE);
+  CU_ASSERT_FALSE(mtasts_outcome_store_in_place(store));
+  mtasts_outcome_batch_free(batch);
   store_down(store);
 }
 
