@@ -82,6 +82,12 @@ static unsigned logged(const char *words) {
   return count;
 }
 
+static void forget_log(void) {
+  if (it.log)
+    fclose(it.log);
+  it.log = NULL;
+}
+
 static void give(uint32_t day, const char *datagram, uint64_t count) {
   struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_RECORD);
   job->batch = mtasts_outcome_batch_new(day, 8 << 20);
@@ -127,7 +133,7 @@ static void up(void) {
 }
 
 static void down(void) {
-  fclose(it.log);
+  forget_log();
   store_down(NULL);
 }
 
@@ -196,7 +202,7 @@ static void test_damaged(void) {
   start("a");
   give(DAY, OUTCOME("a.example"), 1);
   stop();
-  fclose(it.log);
+  forget_log();
   snprintf(path, sizeof path, "%s/a/data.mdb", outcome_directory);
   CU_ASSERT_EQUAL(truncate(path, 5000), 0);
   start("a");
@@ -229,7 +235,7 @@ static void test_damaged_pages(void) {
   start("a");
   give(DAY, OUTCOME("a.example"), 1);
   stop();
-  fclose(it.log);
+  forget_log();
   damage("a");
   start("a");
   give(DAY, OUTCOME("a.example"), 2);
@@ -262,7 +268,7 @@ static void test_large(void) {
   start("a");
   give_many(DAY);
   stop();
-  fclose(it.log);
+  forget_log();
   snprintf(path, sizeof path, "%s/a/writer.lock", outcome_directory);
   CU_ASSERT_EQUAL(truncate(path, 0), 0);
   start("a");
@@ -272,7 +278,7 @@ static void test_large(void) {
   CU_ASSERT_EQUAL(sessions("a", DAY, "d1.e1.example"), 3);
   CU_ASSERT_EQUAL(logged("its pages are checked"), 1);
   CU_ASSERT_EQUAL(logged("outcome"), 1);
-  fclose(it.log);
+  forget_log();
   damage("a");
   start("a");
   give(DAY, OUTCOME("d1.e1.example"), 4);
@@ -318,7 +324,7 @@ static void test_full_disk(void) {
   CU_ASSERT_EQUAL(logged("outcome"), 2);
   CU_ASSERT_EQUAL(logged("No space left on device"), 1);
   CU_ASSERT_EQUAL(logged(" is written again"), 1);
-  fclose(it.log);
+  forget_log();
   it.log = tmpfile();
   CU_ASSERT_EQUAL(umount(outcome_directory), 0);
   down();
