@@ -28,6 +28,9 @@ static struct {
   atomic_flag busy; /* one thread at a time */
 } state = {.pipe = {-1, -1}, .busy = ATOMIC_FLAG_INIT};
 
+/* The file in whose map the error was; empty: not known. */
+static char failed_file[LINE_SIZE];
+
 /* Reads lines of /proc/self/maps, byte by byte out of a block. */
 struct lines {
   int fd;
@@ -82,6 +85,8 @@ static enum place place_of_line(const char *line, uintptr_t address, bool *withi
   const char *path = strchr(at, '/');
   if (!path)
     return PLACE_MEMORY;
+  size_t len = strlen(path);
+  memcpy(failed_file, path, len + 1); /* shorter than its line */
   bool writable = strncmp(at, " rw-s", 5) == 0;
   return writable && strstr(path, name) ? PLACE_LOCK : PLACE_OTHER;
 }
@@ -91,6 +96,7 @@ static enum place find_place(uintptr_t address) {
   enum place place = PLACE_OTHER;
   bool within = false;
   lines.used = lines.size = 0;
+  failed_file[0] = '\0';
   lines.fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
   if (lines.fd < 0)
     return PLACE_OTHER;
@@ -121,9 +127,10 @@ static void say(const char *text) {
 
 __attribute__((noreturn)) static void end(void) {
   say(state.program);
-  say(": cache: a file that is mapped could not be read or written (SIGBUS): its disk is full or "
-      "fails, or the file was truncated; see the kernel's log. The next start checks the "
-      "cache\n");
+  say(": ");
+  say(*failed_file ? failed_file : "a file");
+  say(" is mapped, and could not be read or written (SIGBUS): its disk is full or fails, or the "
+      "file was truncated; see the kernel's log. The next start checks it\n");
   _exit(EX_IOERR);
 }
 
@@ -135,12 +142,12 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
     raise(number);
     return;
   }
-  if (info->si_code != BUS_ADRERR)
-    end(); /* the memory itself fails, and would again */
   while (atomic_flag_test_and_set(&state.busy))
     sched_yield();
   uintptr_t address = (uintptr_t)info->si_addr;
   enum place place = find_place(address);
+  if (info->si_code != BUS_ADRERR)
+    end(); /* the memory itself fails, and would again */
   unsigned char *page = (unsigned char *)info->si_addr - address % state.page_size;
   bool taken = place == PLACE_LOCK && take_page(page);
   if (taken)

@@ -15,6 +15,7 @@ enum {
   KNOWN_SLOTS = 2048,           /* of the table of datagrams, */
   KNOWN_MAX = 4096,             /* which holds so many, */
   KNOWN_DATAGRAM_MAX = 4 << 10, /* of so many bytes each, */
+  KNOWN_BYTES = 16 << 20,       /* of so many bytes in all, with what they say, */
   KNOWN_MS = 60000,             /* for so long */
 };
 
@@ -34,6 +35,8 @@ struct mtasts_outcome_recorder {
   struct mtasts_key_table table;
   struct known *known; /* all that are in the table */
   size_t known_count;
+  size_t known_bytes;         /* of datagrams and packed outcomes, as allocated */
+  bool known_full;            /* a datagram found no room */
   int64_t known_since;        /* by mtasts_clock_coarse_ms */
   struct mtasts_outcome last; /* that is not in the table */
 };
@@ -43,7 +46,8 @@ static void forget_known(struct mtasts_outcome_recorder *recorder) {
     recorder->known = known->after;
     mtasts_bytes_free(&known->outcome.packed);
   }
-  recorder->known_count = 0;
+  recorder->known_count = recorder->known_bytes = 0;
+  recorder->known_full = false;
   recorder->known_since = mtasts_clock_coarse_ms();
   if (recorder->table.slots)
     memset(recorder->table.slots, 0, recorder->table.slot_count * sizeof(struct mtasts_keyed *));
@@ -51,8 +55,7 @@ static void forget_known(struct mtasts_outcome_recorder *recorder) {
 
 /* The batch has gone: what is known is no part of it any more. */
 static void leave_batch(struct mtasts_outcome_recorder *recorder) {
-  if (recorder->known_count >= KNOWN_MAX ||
-      mtasts_clock_coarse_ms() - recorder->known_since >= KNOWN_MS) {
+  if (recorder->known_full || mtasts_clock_coarse_ms() - recorder->known_since >= KNOWN_MS) {
     forget_known(recorder);
     return;
   }
@@ -140,9 +143,12 @@ static bool have_batch(struct mtasts_outcome_recorder *recorder, int64_t now) {
 /* Keeps the outcome of a datagram, which then belongs to the table. NULL: it is not kept. */
 static struct known *remember(struct mtasts_outcome_recorder *recorder, struct mtasts_span datagram,
                               uint64_t hash, const struct mtasts_outcome *outcome) {
-  if (datagram.len > KNOWN_DATAGRAM_MAX || recorder->known_count >= KNOWN_MAX)
+  size_t bytes = sizeof(struct known) + datagram.len + outcome->packed.room;
+  if (datagram.len > KNOWN_DATAGRAM_MAX)
     return NULL;
-  struct known *known = malloc(sizeof *known + datagram.len);
+  recorder->known_full |=
+      recorder->known_count >= KNOWN_MAX || recorder->known_bytes + bytes > KNOWN_BYTES;
+  struct known *known = recorder->known_full ? NULL : malloc(sizeof *known + datagram.len);
   if (!known)
     return NULL;
   char *copy = (char *)(known + 1);
@@ -153,6 +159,7 @@ static struct known *remember(struct mtasts_outcome_recorder *recorder, struct m
   mtasts_key_table_add(&recorder->table, &known->keyed);
   recorder->known = known;
   recorder->known_count++;
+  recorder->known_bytes += bytes;
   return known;
 }
 

@@ -17,6 +17,8 @@
 #include "error_map.h"
 #include "log.h"
 #include "outcome.h"
+#include "outcome_lock.h"
+#include "outcome_opening.h"
 #include "outcome_store.h"
 #include "report_counts.h"
 
@@ -24,6 +26,8 @@ enum {
   NICE = 5,
   HELD_BYTES = 64 << 20, /* of one day, while the store cannot be written */
   HELD_DAYS = 4,
+  WAIT_MS = 100,         /* between looks whether a check has ended */
+  END_TRIES = 50,        /* of WAIT_MS at the end, if another process checks the store */
   AGAIN_MS = 1000,       /* until a failed write is tried again */
   TICK_MS = 10000,       /* between looks for days to drop */
   EVEN_BEFORE_DROP = 60, /* seconds */
@@ -40,11 +44,15 @@ struct mtasts_outcome_writer {
   struct mtasts_outcome_store *store;           /* NULL: not open */
   struct mtasts_outcome_batch *held[HELD_DAYS]; /* not written yet, each of another day */
   size_t held_count;
-  bool failing; /* as it was logged */
+  struct mtasts_outcome_opening opening;
+  bool failing;    /* as it was logged */
+  bool waits;      /* the store is checked, by this process or another */
+  bool makes_room; /* old days are being dropped for what is held */
   bool stopped;
   struct mtasts_clock_watch clock;
   int64_t even;    /* uptime since which the clock has run evenly */
   int64_t dropped; /* uptime of the last look for days to drop */
+  bool drops;      /* there are more */
   int64_t counted; /* uptime when the reports were counted last */
 };
 
@@ -101,35 +109,43 @@ static void close_store(struct mtasts_outcome_writer *writer) {
   writer->store = NULL;
 }
 
-/* Renames a damaged file, so that recording goes on. */
+/* Renames a damaged file, so that recording goes on. Not while another process has it open to
+ * write: that one would write into the renamed file. */
 static void move_damaged(const char *directory, const char *error) {
+  int lock = -1;
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return;
-  if (mtasts_aside_rename(fd) == 0) {
-    unlinkat(fd, "lock.mdb", 0);
+  if (fd >= 0)
+    lock = openat(fd, MTASTS_FILE_WRITER, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (lock >= 0 && mtasts_outcome_lock_alone(lock) && mtasts_aside_rename(fd) == 0) {
+    unlinkat(fd, MTASTS_FILE_LOCK, 0);
     mtasts_log(MTASTS_LOG_ERROR,
                "outcome: the store %s; it was renamed to " MTASTS_FILE_DAMAGED
-               ", and a new one begins",
+               ", and a new one begins: the reports of the days before, and what is known of "
+               "those that wait, are lost",
                error);
   }
-  close(fd);
+  if (lock >= 0)
+    close(lock);
+  if (fd >= 0)
+    close(fd);
 }
 
-static bool open_store(struct mtasts_outcome_writer *writer) {
-  const struct mtasts_config *config = writer->snapshot->config;
+/* wait: for a check of a large store. */
+static bool open_store(struct mtasts_outcome_writer *writer, bool wait) {
   char error[MTASTS_ERROR_TEXT];
   if (writer->store && !mtasts_outcome_store_in_place(writer->store))
     close_store(writer);
   if (writer->store)
     return true;
   enum mtasts_status status =
-      mtasts_outcome_store_open(config, MTASTS_OUTCOME_WRITE, error, &writer->store);
+      mtasts_outcome_opening_try(&writer->opening, writer->snapshot, wait, error, &writer->store);
   if (status == MTASTS_CORRUPT) {
     move_damaged(writer->directory, error);
-    status = mtasts_outcome_store_open(config, MTASTS_OUTCOME_WRITE, error, &writer->store);
+    status =
+        mtasts_outcome_opening_try(&writer->opening, writer->snapshot, wait, error, &writer->store);
   }
-  if (status != MTASTS_OK)
+  writer->waits = status == MTASTS_TIMEOUT || status == MTASTS_LOCKED;
+  if (status != MTASTS_OK && !writer->waits)
     log_failure(writer, error);
   return status == MTASTS_OK;
 }
@@ -149,7 +165,7 @@ static int reason_of(const char *directory, int number) {
   return full ? ENOSPC : number;
 }
 
-/* After a failure the environment is opened again: LMDB may have given it up. */
+/* The store opens itself again at the next use, unless it is damaged. */
 static void fail(struct mtasts_outcome_writer *writer, enum mtasts_status status) {
   char error[MTASTS_ERROR_TEXT];
   int number = reason_of(writer->directory, errno);
@@ -157,51 +173,56 @@ static void fail(struct mtasts_outcome_writer *writer, enum mtasts_status status
            status == MTASTS_FULL ? "it is full; raise outcome.max_size"
                                  : mtasts_env_reason(status, number));
   log_failure(writer, error);
-  close_store(writer);
-  if (status == MTASTS_CORRUPT)
+  if (status == MTASTS_CORRUPT) {
+    close_store(writer);
     move_damaged(writer->directory, error);
+  }
 }
 
-/* Writes what is held. */
-static void write_held(struct mtasts_outcome_writer *writer) {
-  if (writer->held_count == 0 || !open_store(writer))
+/* Writes what is held. If old days must go for it, one part of them goes, and the rest after the
+ * inbox was read. */
+static void write_held(struct mtasts_outcome_writer *writer, bool wait) {
+  writer->makes_room = writer->waits = false;
+  if (writer->held_count == 0 || !open_store(writer, wait))
     return;
   while (writer->held_count > 0) {
     struct mtasts_outcome_written written;
     enum mtasts_status status = mtasts_outcome_store_add(writer->store, writer->held[0], &written);
+    writer->makes_room = status == MTASTS_TIMEOUT;
+    if (writer->makes_room)
+      return;
     if (status != MTASTS_OK) {
       fail(writer, status);
       return;
     }
     mtasts_count_add(writer->stats, MTASTS_COUNT_OUTCOME_RECORDED, written.recorded);
-    refuse(writer, written.refused);
+    refuse(writer, written.refused + written.base_refused);
     release_first(writer);
   }
   log_success(writer);
   take_stats(writer);
 }
 
-/* Drops days that are too old, a part in each step. */
+/* Drops a part of the days that are too old: the inbox is read before the next part. */
 static void drop_old(struct mtasts_outcome_writer *writer) {
   int64_t uptime = mtasts_clock_uptime();
   int64_t now = (int64_t)time(NULL);
-  uint32_t keep = writer->snapshot->config->outcome.keep_days;
-  uint32_t today = mtasts_day_number(now);
-  bool more = true;
+  uint32_t first = mtasts_outcome_first_kept(mtasts_day_number(now),
+                                             writer->snapshot->config->outcome.keep_days);
   if (mtasts_clock_look(&writer->clock, now, uptime) != 0)
     writer->even = uptime;
-  if (uptime - writer->even < EVEN_BEFORE_DROP || uptime - writer->dropped < TICK_MS / 1000 ||
-      today <= keep || !writer->store || writer->failing)
+  bool due = writer->drops || uptime - writer->dropped >= TICK_MS / 1000;
+  if (uptime - writer->even < EVEN_BEFORE_DROP || !due || first == 0 || !writer->store ||
+      writer->failing) {
+    writer->drops = false;
     return;
-  writer->dropped = uptime;
-  while (more) {
-    enum mtasts_status status = mtasts_outcome_store_drop(writer->store, today - keep, &more);
-    if (status != MTASTS_OK) {
-      fail(writer, status);
-      return;
-    }
   }
-  take_stats(writer);
+  writer->dropped = uptime;
+  enum mtasts_status status = mtasts_outcome_store_drop(writer->store, first, &writer->drops);
+  if (status != MTASTS_OK)
+    fail(writer, status);
+  else if (!writer->drops)
+    take_stats(writer);
 }
 
 static void count_reports(struct mtasts_outcome_writer *writer) {
@@ -209,7 +230,7 @@ static void count_reports(struct mtasts_outcome_writer *writer) {
   if (!writer->store || uptime - writer->counted < COUNT_SECONDS)
     return;
   writer->counted = uptime;
-  mtasts_report_counts(writer->store, writer->stats);
+  mtasts_report_counts(writer->store, mtasts_day_number((int64_t)time(NULL)), writer->stats);
 }
 
 /* the thread */
@@ -277,21 +298,43 @@ static void log_lost(struct mtasts_outcome_writer *writer) {
                (unsigned long long)lost, writer->directory);
 }
 
+/* At the end nothing is left to wait for but the store. */
+static void write_rest(struct mtasts_outcome_writer *writer) {
+  const struct timespec wait = {.tv_nsec = WAIT_MS * 1000000L};
+  for (int tries = 0; tries < END_TRIES && writer->held_count > 0; tries += !writer->makes_room) {
+    write_held(writer, true);
+    if (!writer->waits && !writer->makes_room)
+      return;
+    if (writer->waits)
+      nanosleep(&wait, NULL);
+  }
+}
+
+/* Milliseconds until there is something to do. */
+static int wait_of(const struct mtasts_outcome_writer *writer) {
+  if (writer->makes_room || (writer->drops && !writer->failing))
+    return 0;
+  if (writer->waits)
+    return WAIT_MS;
+  return writer->held_count > 0 ? AGAIN_MS : TICK_MS;
+}
+
 void mtasts_outcome_writer_run(struct mtasts_outcome_writer *writer) {
   struct pollfd ready = {.fd = writer->inbox->fd, .events = POLLIN};
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
   /* A store that cannot be opened is told at the start, not with the first outcome. */
-  if (writer->snapshot->config->outcome.record && open_store(writer)) {
+  if (writer->snapshot->config->outcome.record && open_store(writer, false)) {
     take_stats(writer);
-    mtasts_report_counts(writer->store, writer->stats);
+    mtasts_report_counts(writer->store, mtasts_day_number((int64_t)time(NULL)), writer->stats);
   }
   while (!writer->stopped) {
-    poll(&ready, 1, writer->held_count > 0 ? AGAIN_MS : TICK_MS);
+    poll(&ready, 1, wait_of(writer));
     read_inbox(writer);
-    write_held(writer);
+    write_held(writer, false);
     drop_old(writer);
     count_reports(writer);
   }
+  write_rest(writer);
   log_lost(writer);
 }
 
@@ -300,6 +343,7 @@ void mtasts_outcome_writer_free(struct mtasts_outcome_writer *writer) {
     return;
   for (size_t i = 0; i < writer->held_count; i++)
     mtasts_outcome_batch_free(writer->held[i]);
+  mtasts_outcome_opening_end(&writer->opening);
   mtasts_outcome_store_close(writer->store);
   mtasts_snapshot_unref(writer->snapshot);
   free(writer);

@@ -15,7 +15,8 @@ static const struct {
 };
 
 enum {
-  KINDS = sizeof counted / sizeof *counted
+  KINDS = sizeof counted / sizeof *counted,
+  DAYS = 2, /* before today: reports of older ones are done */
 };
 
 static bool count_state(void *context, const struct mtasts_domain *domain,
@@ -29,13 +30,11 @@ static bool count_state(void *context, const struct mtasts_domain *domain,
   return true;
 }
 
-void mtasts_report_counts(struct mtasts_outcome_store *store, struct mtasts_stats *stats) {
-  struct mtasts_outcome_stats days;
+void mtasts_report_counts(struct mtasts_outcome_store *store, uint32_t today,
+                          struct mtasts_stats *stats) {
   uint64_t counts[KINDS] = {0};
-  if (mtasts_outcome_store_stats(store, &days) != MTASTS_OK)
-    return;
-  for (uint32_t day = days.first; days.days > 0 && day <= days.last; day++)
-    if (mtasts_report_state_each(store, day, count_state, counts) != MTASTS_OK)
+  for (uint32_t back = 1; back <= DAYS && back <= today; back++)
+    if (mtasts_report_state_each(store, today - back, count_state, counts) != MTASTS_OK)
       return;
   for (size_t i = 0; i < KINDS; i++)
     mtasts_count_set(stats, counted[i].counter, counts[i]);

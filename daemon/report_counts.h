@@ -9,8 +9,9 @@
 
 struct mtasts_outcome_store;
 
-/* Counts the reports of all days in the store by their status. If the store cannot be read, the
- * counts stay as they are. */
-void mtasts_report_counts(struct mtasts_outcome_store *store, struct mtasts_stats *stats);
+/* Counts the reports of the two days before today by their status: those that may still change. If
+ * the store cannot be read, the counts stay as they are. */
+void mtasts_report_counts(struct mtasts_outcome_store *store, uint32_t today,
+                          struct mtasts_stats *stats);
 
 #endif

@@ -7,7 +7,7 @@ static const char failures_help[] = "Look-ups that failed, by RFC 8460's result 
 
 static const char reports[] = "mtasts_reports";
 static const char reports_help[] =
-    "TLS reports of this site, of the days in the store, by what became of them.";
+    "TLS reports of this site, of the two days before today, by what became of them.";
 static const char refused[] = "mtasts_outcomes_refused_total";
 static const char refused_help[] = "Outcomes that were not counted, by the reason.";
 

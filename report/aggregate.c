@@ -49,12 +49,17 @@ static int raise_bare(const struct mtasts_aggregate *aggregate, struct place *pl
   const struct mtasts_outcome_detail detail = {.result = result};
   struct mtasts_bytes packed = {0};
   struct mtasts_counter_key key;
+  MDB_val value;
   bool granted;
   key_of_detail(&key, place, result, bare_digest);
   mtasts_pack_detail(&packed, &detail);
   int rc = packed.failed ? ENOMEM
-                         : mtasts_aggregate_take_share(aggregate, place->domain_key,
-                                                       key.len + packed.len, true, &granted);
+                         : mtasts_aggregate_get(aggregate, aggregate->tables->details,
+                                                mtasts_counter_key_span(&key), &value);
+  /* Only a new key takes room. */
+  if (rc == MDB_NOTFOUND)
+    rc = mtasts_aggregate_take_share(aggregate, place->domain_key, key.len + packed.len, true,
+                                     &granted);
   if (rc == 0)
     rc = raise_detail(aggregate, place, mtasts_counter_key_span(&key), mtasts_bytes_span(&packed),
                       count);
@@ -214,7 +219,7 @@ static int move_details(const struct mtasts_aggregate *aggregate,
   while ((rc = mtasts_aggregate_find_from(aggregate, aggregate->tables->details, from,
                                           mtasts_counter_key_span(from), &key)) == 0) {
     struct mtasts_counted_detail detail;
-    struct mtasts_outcome_detail read;
+    struct mtasts_outcome_detail read = {0};
     struct mtasts_bytes packed = {0};
     if ((rc = mtasts_aggregate_get_detail(aggregate, mtasts_counter_key_span(&key), &detail)) != 0)
       return rc;
@@ -457,7 +462,8 @@ static int add_session(const struct target *target, const struct mtasts_outcome_
   return rc;
 }
 
-/* Adds a session to one domain of the day. *refused: as for mtasts_aggregate_add. */
+/* Adds a session to one domain of the day. *refused: the domain has no counters yet, and its
+ * organisation has its share. */
 static int add_to_domain(const struct addition *addition, struct mtasts_span name,
                          enum mtasts_report_domain kind, bool *refused) {
   const struct mtasts_aggregate *aggregate = addition->aggregate;
@@ -486,19 +492,21 @@ static int add_to_domain(const struct addition *addition, struct mtasts_span nam
 }
 
 int mtasts_aggregate_add(const struct mtasts_aggregate *aggregate, uint32_t day,
-                         struct mtasts_span outcome, uint64_t count, bool *refused) {
+                         struct mtasts_span outcome, uint64_t count,
+                         struct mtasts_aggregate_refused *refused) {
   struct mtasts_bytes_reader reader = {.rest = outcome};
   struct mtasts_span domain = mtasts_unpack_domain(&reader);
   struct addition addition = {.aggregate = aggregate, .day = day, .count = count};
   int rc = 0;
-  *refused = false;
-  while (rc == 0 && !*refused && mtasts_unpack_session(&reader, &addition.session)) {
+  *refused = (struct mtasts_aggregate_refused){0};
+  while (rc == 0 && !refused->domain && mtasts_unpack_session(&reader, &addition.session)) {
     struct mtasts_outcome_policy policy;
-    bool unreported;
-    rc = add_to_domain(&addition, domain, MTASTS_REPORT_RECIPIENT, refused);
-    if (rc == 0 && !*refused && mtasts_unpack_policy(addition.session.policy, &policy) &&
+    bool base = false;
+    rc = add_to_domain(&addition, domain, MTASTS_REPORT_RECIPIENT, &refused->domain);
+    if (rc == 0 && !refused->domain && mtasts_unpack_policy(addition.session.policy, &policy) &&
         policy.type == MTASTS_POLICY_TYPE_TLSA && !mtasts_span_equal(policy.domain, domain))
-      rc = add_to_domain(&addition, policy.domain, MTASTS_REPORT_TLSA_BASE, &unreported);
+      rc = add_to_domain(&addition, policy.domain, MTASTS_REPORT_TLSA_BASE, &base);
+    refused->base |= base;
   }
   return rc == 0 && reader.failed ? MDB_CORRUPTED : rc;
 }

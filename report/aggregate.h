@@ -35,11 +35,15 @@ struct mtasts_aggregate {
   uint64_t share; /* bytes that one organisation and day may have */
 };
 
-/*
- * Adds `count` sessions of one packed outcome to a day. *refused: the domain has no counters yet,
- * and its organisation has its share; nothing was added.
- */
+/* A domain has no counters yet, and its organisation has its share. */
+struct mtasts_aggregate_refused {
+  bool domain; /* the recipient's: nothing was added */
+  bool base;   /* a TLSA base domain: the recipient's has the session, that one does not */
+};
+
+/* Adds `count` sessions of one packed outcome to a day. */
 int mtasts_aggregate_add(const struct mtasts_aggregate *aggregate, uint32_t day,
-                         struct mtasts_span outcome, uint64_t count, bool *refused);
+                         struct mtasts_span outcome, uint64_t count,
+                         struct mtasts_aggregate_refused *refused);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "idn.h"
 #include "span.h"
+#include "uri.h"
 #include "utf8.h"
 
 enum {
@@ -159,20 +160,8 @@ static struct mtasts_span helo_of(struct mtasts_span text, struct mtasts_domain 
   return host_of((struct mtasts_span){text.data, len}, host);
 }
 
-/* A URI of RFC 3986 (section 3.1: a scheme and a colon), in the characters that it may have. */
 static struct mtasts_span uri_of(struct mtasts_span text) {
-  const struct mtasts_span none = MTASTS_SPAN("");
-  const char *colon = text.len > 0 ? memchr(text.data, ':', text.len) : NULL;
-  if (!colon || colon + 1 == text.data + text.len || text.len > MTASTS_OUTCOME_REASON_MAX ||
-      mtasts_is_digit(text.data[0]))
-    return none;
-  for (const char *at = text.data; at < colon; at++)
-    if (!mtasts_is_alnum(*at) && (at == text.data || (*at != '+' && *at != '-' && *at != '.')))
-      return none;
-  for (size_t i = 0; i < text.len; i++)
-    if (!mtasts_is_visible(text.data[i]) || strchr("\"<>\\^`{|}", text.data[i]))
-      return none;
-  return text;
+  return text.len <= MTASTS_OUTCOME_REASON_MAX && mtasts_uri_valid(text) ? text : MTASTS_SPAN("");
 }
 
 static void pack_detail(const json_t *object, enum mtasts_result_type result,
@@ -231,18 +220,29 @@ static bool add_clean_text(struct mtasts_bytes *packed, struct mtasts_span text,
   return true;
 }
 
-/* An array of strings; one string counts as an array of it. names: in lower case. */
+/* A name, or a pattern: `*.` and a name (RFC 8461 section 3.2). Any other text is left out. */
+static bool add_host_pattern(struct mtasts_bytes *packed, struct mtasts_span text) {
+  struct mtasts_domain host;
+  struct mtasts_bytes pattern = {0};
+  bool star = mtasts_span_starts(text, MTASTS_SPAN("*."));
+  if (!host_name((struct mtasts_span){text.data + 2 * star, text.len - 2 * star}, &host))
+    return false;
+  mtasts_bytes_add(&pattern, star ? MTASTS_SPAN("*.") : MTASTS_SPAN(""));
+  mtasts_bytes_add(&pattern, domain_span(&host));
+  mtasts_bytes_text(packed, mtasts_bytes_span(&pattern));
+  packed->failed |= pattern.failed;
+  mtasts_bytes_free(&pattern);
+  return true;
+}
+
+/* An array of strings; one string counts as an array of it. names: hosts or patterns of them. */
 static void pack_texts(const json_t *value, bool names, struct mtasts_bytes *packed,
                        struct mtasts_texts *texts) {
   size_t items = json_is_string(value) ? 1 : json_array_size(value);
   for (size_t i = 0; i < items; i++) {
-    size_t at = packed->len + 4;
-    const json_t *item = json_is_string(value) ? value : json_array_get(value, i);
-    if (!add_clean_text(packed, text_of(item), MTASTS_OUTCOME_MAX))
-      continue;
-    for (; names && at < packed->len; at++)
-      packed->data[at] = mtasts_lower(packed->data[at]);
-    texts->count++;
+    struct mtasts_span item = text_of(json_is_string(value) ? value : json_array_get(value, i));
+    texts->count +=
+        names ? add_host_pattern(packed, item) : add_clean_text(packed, item, MTASTS_OUTCOME_MAX);
   }
   texts->packed = mtasts_bytes_span(packed);
 }

@@ -5,6 +5,7 @@
 enum {
   SHARES = 16,       /* one organisation has at most so much of what is free */
   DROP_BURST = 2000, /* records dropped in one transaction */
+  KEEP_DAYS_MIN = 3, /* whatever outcome.keep_days says */
   RESERVED_DAYS = 2, /* days before today whose reports may still be sent: never dropped for room */
 };
 
@@ -21,10 +22,12 @@ static int add_all(const struct mtasts_aggregate *aggregate,
   int rc = 0;
   *written = (struct mtasts_outcome_written){0};
   for (; item && rc == 0; item = item->after) {
-    bool refused;
+    struct mtasts_aggregate_refused refused;
     rc = mtasts_aggregate_add(aggregate, day, item->keyed.key, item->count, &refused);
-    if (rc == 0)
-      *(refused ? &written->refused : &written->recorded) += item->count;
+    if (rc != 0)
+      break;
+    *(refused.domain ? &written->refused : &written->recorded) += item->count;
+    written->base_refused += refused.base ? item->count : 0;
   }
   return rc;
 }
@@ -42,8 +45,7 @@ static int add(struct mtasts_outcome_store *store, const struct mtasts_outcome_b
   }
   if (rc == 0)
     return mtasts_outcome_store_commit(store, aggregate.txn);
-  mdb_txn_abort(aggregate.txn);
-  return rc;
+  return mtasts_outcome_store_abort(store, aggregate.txn, rc);
 }
 
 /* Deletes records of days before `day` from one table, until `budget` is used up. */
@@ -100,6 +102,11 @@ static int drop_oldest(struct mtasts_outcome_store *store, MDB_txn *txn, uint32_
   return rc;
 }
 
+uint32_t mtasts_outcome_first_kept(uint32_t today, uint32_t keep_days) {
+  uint32_t keep = keep_days > KEEP_DAYS_MIN ? keep_days : KEEP_DAYS_MIN;
+  return today > keep ? today - keep : 0;
+}
+
 enum mtasts_status mtasts_outcome_store_drop(struct mtasts_outcome_store *store, uint32_t day,
                                              bool *more) {
   MDB_txn *txn;
@@ -110,8 +117,7 @@ enum mtasts_status mtasts_outcome_store_drop(struct mtasts_outcome_store *store,
   rc = drop_oldest(store, txn, day, more);
   if (rc == 0 && *more)
     return mtasts_env_status(mtasts_outcome_store_commit(store, txn));
-  mdb_txn_abort(txn);
-  return mtasts_env_status(rc);
+  return mtasts_env_status(mtasts_outcome_store_abort(store, txn, rc));
 }
 
 static int used_now(struct mtasts_outcome_store *store, uint64_t *used) {
@@ -126,25 +132,21 @@ static int used_now(struct mtasts_outcome_store *store, uint64_t *used) {
 
 /* New outcomes are worth more than old ones: for lack of room the oldest days go before their time.
  */
-static enum mtasts_status make_room(struct mtasts_outcome_store *store, uint32_t today,
-                                    bool *more) {
+static enum mtasts_status make_room(struct mtasts_outcome_store *store, uint32_t today) {
   uint64_t used = 0;
-  enum mtasts_status status = MTASTS_OK;
-  *more = today > RESERVED_DAYS;
-  while (status == MTASTS_OK && *more) {
-    status = mtasts_env_status(used_now(store, &used));
-    if (status != MTASTS_OK || used < store->bytes_max - store->bytes_max / SHARES)
-      break;
-    status = mtasts_outcome_store_drop(store, today - RESERVED_DAYS, more);
-  }
-  return status;
+  bool more = false;
+  enum mtasts_status status = mtasts_env_status(used_now(store, &used));
+  if (status != MTASTS_OK || today <= RESERVED_DAYS ||
+      used < store->bytes_max - store->bytes_max / SHARES)
+    return status;
+  status = mtasts_outcome_store_drop(store, today - RESERVED_DAYS, &more);
+  return status == MTASTS_OK && more ? MTASTS_TIMEOUT : status;
 }
 
 enum mtasts_status mtasts_outcome_store_add(struct mtasts_outcome_store *store,
                                             const struct mtasts_outcome_batch *batch,
                                             struct mtasts_outcome_written *written) {
-  bool more;
-  enum mtasts_status status = make_room(store, mtasts_outcome_batch_day(batch), &more);
+  enum mtasts_status status = make_room(store, mtasts_outcome_batch_day(batch));
   return status == MTASTS_OK ? mtasts_env_status(add(store, batch, written)) : status;
 }
 

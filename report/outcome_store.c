@@ -5,9 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bus_error.h"
+#include "clean_shutdown.h"
 #include "error_map.h"
 #include "lock_file.h"
 #include "meta_page.h"
+#include "outcome_lock.h"
 #include "outcome_store_private.h"
 
 #define FORMAT_KEY "format"
@@ -16,6 +19,7 @@
 enum {
   TABLES = 5,
   MAP_UNIT = 1 << 16,      /* bytes; maps are whole multiples, and so of every page size */
+  AT_ONCE_MAX = 4 << 20,   /* bytes: a file that is read in a few milliseconds */
   WORKING_SPACE = 1 << 20, /* bytes; pages that a commit frees can be used two commits later */
 };
 
@@ -49,16 +53,23 @@ static int make_file(int directory, const char *name, mode_t mode,
   return rc;
 }
 
-static int make_files(const char *path, const struct mtasts_config *config) {
-  const struct mtasts_owner owner = {config->uid, config->gid};
-  int fd;
-  int rc = mtasts_files_directory(path, &owner, &fd);
-  if (rc != 0)
+static int open_lock(struct mtasts_outcome_store *store) {
+  int rc = mtasts_files_open(store->directory_fd, MTASTS_FILE_WRITER, MTASTS_MODE_LOCK,
+                             &store->owner, &store->lock);
+  return rc == EEXIST ? mtasts_files_open(store->directory_fd, MTASTS_FILE_WRITER, MTASTS_MODE_LOCK,
+                                          &store->owner, &store->lock)
+                      : rc;
+}
+
+/* *alone: no other process has the store open to write. Only then lock.mdb may be replaced. */
+static int make_files(struct mtasts_outcome_store *store, bool *alone) {
+  int rc = mtasts_files_directory(store->directory, &store->owner, &store->directory_fd);
+  if (rc != 0 || (rc = open_lock(store)) != 0 ||
+      (rc = mtasts_outcome_lock_take(store->lock, alone)) != 0 ||
+      (rc = make_file(store->directory_fd, MTASTS_FILE_DATA, MTASTS_MODE_DATA, &store->owner)) != 0)
     return rc;
-  if ((rc = make_file(fd, MTASTS_FILE_DATA, MTASTS_MODE_DATA, &owner)) == 0)
-    rc = make_file(fd, MTASTS_FILE_LOCK, MTASTS_MODE_LOCK, &owner);
-  close(fd);
-  return rc;
+  return *alone ? mtasts_lock_prepare(store->directory_fd, &store->owner)
+                : make_file(store->directory_fd, MTASTS_FILE_LOCK, MTASTS_MODE_LOCK, &store->owner);
 }
 
 /* Lengthens the file, and never shortens it: another process may be writing. If the file system
@@ -80,14 +91,21 @@ static void lengthen_short(int directory) {
   close(fd);
 }
 
+/* LMDB follows the pointers of any page, and dies of bad ones. So each page is checked before the
+ * file is mapped, unless it is as the last writer left it. */
+static int check_pages(const struct mtasts_outcome_store *store, bool alone) {
+  bool trusted = store->write ? !alone : mtasts_outcome_lock_has_writer(store->directory_fd);
+  return !trusted && mtasts_clean_shutdown_check(store->directory) == MTASTS_CORRUPT ? MDB_CORRUPTED
+                                                                                     : 0;
+}
+
 /* LMDB maps any file, and makes missing ones with another owner: so both are looked at before. An
  * empty data.mdb is new. */
-static int check_files(const char *path, bool write) {
+static int check_files(struct mtasts_outcome_store *store, bool alone) {
   struct mtasts_data_file data;
   struct stat file;
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return errno;
+  const bool write = store->write;
+  int fd = store->directory_fd;
   int rc = mtasts_files_find(fd, MTASTS_FILE_DATA, &file);
   if (rc == 0 && file.st_size == 0 && !write)
     rc = ENOENT;
@@ -100,28 +118,95 @@ static int check_files(const char *path, bool write) {
     rc = mtasts_files_find(fd, MTASTS_FILE_LOCK, &file);
   if (rc == 0)
     rc = mtasts_lock_reserve(fd);
-  close(fd);
+  if (rc == 0)
+    rc = check_pages(store, alone);
+  if (rc == 0 && (rc = mtasts_files_find(fd, MTASTS_FILE_DATA, &file)) == 0) {
+    store->device = file.st_dev;
+    store->inode = file.st_ino;
+  }
+  store->sound = rc == 0;
   return rc;
+}
+
+bool mtasts_outcome_store_opens_slowly(const char *directory) {
+  char path[PATH_MAX];
+  struct stat file;
+  int len = snprintf(path, sizeof path, "%s/" MTASTS_FILE_DATA, directory);
+  return len > 0 && (size_t)len < sizeof path && lstat(path, &file) == 0 &&
+         file.st_size > AT_ONCE_MAX && !mtasts_stamp_fits(directory);
 }
 
 bool mtasts_outcome_store_in_place(const struct mtasts_outcome_store *store) {
   char path[PATH_MAX];
-  struct stat opened;
   struct stat named;
-  int fd;
   int len = snprintf(path, sizeof path, "%s/" MTASTS_FILE_DATA, store->directory);
-  return len > 0 && (size_t)len < sizeof path && mdb_env_get_fd(store->env, &fd) == 0 &&
-         fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_dev == named.st_dev &&
-         opened.st_ino == named.st_ino;
+  return len > 0 && (size_t)len < sizeof path && stat(path, &named) == 0 &&
+         named.st_dev == store->device && named.st_ino == store->inode;
 }
 
 /* transactions */
 
-int mtasts_outcome_store_begin(struct mtasts_outcome_store *store, unsigned flags, MDB_txn **txn) {
+static int open_environment(struct mtasts_outcome_store *store);
+
+/* If pages of lock.mdb are in memory alone, this process and others write without each other's
+ * locks: so a new file takes its place, once no other process writes. */
+static int renew_lock(struct mtasts_outcome_store *store) {
+  unsigned errors = mtasts_bus_error_count();
+  if (errors == store->bus_errors)
+    return 0;
+  int rc = mtasts_outcome_lock_alone(store->lock)
+               ? mtasts_lock_renew(store->directory_fd, &store->owner)
+               : EWOULDBLOCK;
+  int shared = mtasts_outcome_lock_share(store->lock);
+  rc = rc == 0 ? shared : rc;
+  if (rc == 0)
+    store->bus_errors = errors;
+  return rc;
+}
+
+/* LMDB may have given up the environment after a failed write. */
+static int reopen(struct mtasts_outcome_store *store) {
+  bool locks = store->write && mtasts_bus_error_count() != store->bus_errors;
+  if (store->env && !store->failed && !locks)
+    return 0;
+  if (store->env)
+    mdb_env_close(store->env);
+  store->env = NULL;
+  int rc = mtasts_outcome_store_in_place(store) ? 0 : ENOENT; /* another file was not checked */
+  if (rc == 0 && store->write)
+    rc = renew_lock(store);
+  if (rc == 0)
+    rc = open_environment(store);
+  if (rc == 0) {
+    store->failed = false;
+    return 0;
+  }
+  if (store->env)
+    mdb_env_close(store->env);
+  store->env = NULL;
+  return rc;
+}
+
+static int begin(struct mtasts_outcome_store *store, unsigned flags, MDB_txn **txn) {
   int rc = mdb_txn_begin(store->env, NULL, flags, txn);
   /* Another process has a larger map: this one takes it over. */
   if (rc == MDB_MAP_RESIZED && (rc = mdb_env_set_mapsize(store->env, 0)) == 0)
     rc = mdb_txn_begin(store->env, NULL, flags, txn);
+  return rc;
+}
+
+int mtasts_outcome_store_begin(struct mtasts_outcome_store *store, unsigned flags, MDB_txn **txn) {
+  int rc = reopen(store);
+  if (rc == 0)
+    rc = begin(store, flags, txn);
+  store->failed |= rc == MDB_PANIC;
+  return rc;
+}
+
+int mtasts_outcome_store_abort(struct mtasts_outcome_store *store, MDB_txn *txn, int rc) {
+  mdb_txn_abort(txn);
+  store->failed |= rc != 0 && rc != MDB_NOTFOUND && rc != MDB_MAP_FULL && rc != ENOMEM;
+  store->sound &= rc != MDB_CORRUPTED && rc != MDB_PAGE_NOTFOUND;
   return rc;
 }
 
@@ -130,6 +215,7 @@ int mtasts_outcome_store_commit(struct mtasts_outcome_store *store, MDB_txn *txn
   MDB_stat stat;
   int fd;
   int rc = mdb_txn_commit(txn);
+  store->failed |= rc != 0;
   if (rc == 0 && mdb_env_info(store->env, &info) == 0 && mdb_env_stat(store->env, &stat) == 0 &&
       mdb_env_get_fd(store->env, &fd) == 0)
     lengthen(fd, (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize);
@@ -164,10 +250,11 @@ static int agree_on_format(MDB_txn *txn, MDB_dbi main, bool write) {
   return rc == 0 && !same ? MDB_VERSION_MISMATCH : rc;
 }
 
-static int open_tables(struct mtasts_outcome_store *store, bool write) {
+static int open_tables(struct mtasts_outcome_store *store) {
+  const bool write = store->write;
   MDB_txn *txn;
   MDB_dbi main;
-  int rc = mtasts_outcome_store_begin(store, write ? 0 : MDB_RDONLY, &txn);
+  int rc = begin(store, write ? 0 : MDB_RDONLY, &txn);
   if (rc != 0)
     return rc;
   if ((rc = mdb_dbi_open(txn, NULL, 0, &main)) == 0)
@@ -181,7 +268,7 @@ static int open_tables(struct mtasts_outcome_store *store, bool write) {
 }
 
 /* A file of LMDB's, but not one of ours: another program's, or another version's. */
-static int open_environment(struct mtasts_outcome_store *store, const char *path, bool write) {
+static int open_environment(struct mtasts_outcome_store *store) {
   uint64_t map = store->bytes_max + store->bytes_max / 8 + WORKING_SPACE;
   int dead;
   int rc = mdb_env_create(&store->env);
@@ -191,20 +278,26 @@ static int open_environment(struct mtasts_outcome_store *store, const char *path
       (rc = mdb_env_set_maxreaders(store->env, MTASTS_READERS_MAX)) == 0 &&
       (rc = mdb_env_set_mapsize(store->env,
                                 (size_t)((map + MAP_UNIT - 1) / MAP_UNIT * MAP_UNIT))) == 0 &&
-      (rc = mdb_env_open(store->env, path, MDB_NOTLS | (write ? 0 : MDB_RDONLY),
+      (rc = mdb_env_open(store->env, store->directory, MDB_NOTLS | (store->write ? 0 : MDB_RDONLY),
                          MTASTS_MODE_DATA)) == 0 &&
       (rc = mdb_reader_check(store->env, &dead)) == 0)
-    rc = open_tables(store, write);
+    rc = open_tables(store);
   return rc;
 }
 
-static int open_store(const struct mtasts_config *config, const char *path, bool write,
-                      struct mtasts_outcome_store *store) {
-  int rc = write ? make_files(path, config) : 0;
+static int open_store(struct mtasts_outcome_store *store) {
+  bool alone = false;
+  int rc = 0;
+  if (store->write)
+    rc = make_files(store, &alone);
+  else if ((store->directory_fd = open(store->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+    rc = errno;
   if (rc == 0)
-    rc = check_files(path, write);
+    rc = check_files(store, alone);
+  if (rc == 0 && store->write && (rc = mtasts_outcome_lock_share(store->lock)) == 0)
+    rc = mtasts_clean_shutdown_clear(store->lock);
   if (rc == 0)
-    rc = open_environment(store, path, write);
+    rc = open_environment(store);
   return rc == MDB_NOTFOUND ? ENOENT : rc;
 }
 
@@ -217,9 +310,12 @@ enum mtasts_status mtasts_outcome_store_open_at(const struct mtasts_config *conf
   int rc = made ? 0 : ENOMEM;
   if (made) {
     made->bytes_max = config->outcome.max_size;
+    made->write = mode == MTASTS_OUTCOME_WRITE;
+    made->bus_errors = mtasts_bus_error_count();
+    made->owner = (struct mtasts_owner){config->uid, config->gid};
+    made->directory_fd = made->lock = -1;
     made->directory = strdup(directory);
-    rc = made->directory ? open_store(config, directory, mode == MTASTS_OUTCOME_WRITE, made)
-                         : ENOMEM;
+    rc = made->directory ? open_store(made) : ENOMEM;
   }
   enum mtasts_status status = rc == MDB_VERSION_MISMATCH ? MTASTS_INVALID : mtasts_env_status(rc);
   int saved = errno;
@@ -232,6 +328,8 @@ enum mtasts_status mtasts_outcome_store_open_at(const struct mtasts_config *conf
              "%.900s: data.mdb is no store of outcomes of this version; move it away", directory);
   else if (status == MTASTS_CORRUPT)
     snprintf(error, MTASTS_ERROR_TEXT, "%.900s: data.mdb is damaged", directory);
+  else if (status == MTASTS_LOCKED)
+    snprintf(error, MTASTS_ERROR_TEXT, "%.900s: another process checks data.mdb", directory);
   else if (status != MTASTS_OK)
     snprintf(error, MTASTS_ERROR_TEXT, "%.900s: %s", directory, mtasts_env_reason(status, saved));
   errno = saved;
@@ -253,8 +351,17 @@ enum mtasts_status mtasts_outcome_store_open(const struct mtasts_config *config,
 void mtasts_outcome_store_close(struct mtasts_outcome_store *store) {
   if (!store)
     return;
+  bool in_order =
+      store->lock >= 0 && store->sound && !store->failed && mtasts_outcome_store_in_place(store);
   if (store->env)
     mdb_env_close(store->env);
+  /* Without the mark, the next to open the store checks each page. */
+  if (in_order && mtasts_outcome_lock_alone(store->lock))
+    mtasts_clean_shutdown_write(store->directory_fd, store->lock);
+  if (store->lock >= 0)
+    close(store->lock);
+  if (store->directory_fd >= 0)
+    close(store->directory_fd);
   free(store->directory);
   free(store);
 }

@@ -7,8 +7,12 @@
  * at most for each directory. A child must not use it.
  *
  * What a function wrote is on disk when it returns: after kill -9 or a power cut a transaction is
- * there as a whole, or not at all. After a failed write (any status but OK, ABSENT and INVALID) the
- * handle is closed and opened again.
+ * there as a whole, or not at all. After a failed write the handle may be used again: the next
+ * function opens the environment anew, and also lock.mdb if its disk has failed (bus_error.h).
+ *
+ * A writer that closes the store in order leaves a mark of that. Without it, whoever opens the
+ * store next checks each page first, which reads the whole file: a damaged one would make LMDB
+ * crash.
  *
  * A day is a number of days since 1970-01-01, UTC. errno is set for statuses that
  * mtasts_env_reason explains.
@@ -41,6 +45,7 @@ bool mtasts_outcome_directory(const struct mtasts_config *config, char *out, siz
  *   MTASTS_NO_FILE     nothing was recorded yet: no directory, or no file there
  *   MTASTS_PERMISSION  may not read the data, or may not write the lock file
  *   MTASTS_CORRUPT     damaged
+ *   MTASTS_LOCKED      to write: another process checks the pages
  *   MTASTS_INVALID     not a store of outcomes, or of another version
  *   MTASTS_IO          any other failure
  *   MTASTS_NO_MEMORY
@@ -58,6 +63,9 @@ enum mtasts_status mtasts_outcome_store_open_at(const struct mtasts_config *conf
 /* NULL is fine. */
 void mtasts_outcome_store_close(struct mtasts_outcome_store *store);
 
+/* Does opening to write take long: is the file large, and to be checked? */
+bool mtasts_outcome_store_opens_slowly(const char *directory);
+
 /* Is the open file still the one in the directory? */
 bool mtasts_outcome_store_in_place(const struct mtasts_outcome_store *store);
 
@@ -66,16 +74,24 @@ bool mtasts_outcome_store_in_place(const struct mtasts_outcome_store *store);
 struct mtasts_outcome_written {
   uint64_t recorded; /* sessions */
   uint64_t refused;  /* sessions whose domain's organisation has its share */
+  /* recorded sessions that are missing at their TLSA base domain, whose organisation has its */
+  uint64_t base_refused;
 };
 
 /*
  * Adds all outcomes of a batch to its day, in one transaction. The batch stays the caller's.
  *
- *   MTASTS_FULL  there is no room, and no day that may be dropped for it
+ *   MTASTS_FULL     there is no room, and no day that may be dropped for it
+ *   MTASTS_TIMEOUT  a part of the oldest day was dropped to make room, and nothing was added: call
+ *                   it again
  */
 enum mtasts_status mtasts_outcome_store_add(struct mtasts_outcome_store *store,
                                             const struct mtasts_outcome_batch *batch,
                                             struct mtasts_outcome_written *written);
+
+/* The first day that is kept: `keep_days` before today, but three at least. For a report is tried
+ * until two days after its own. */
+uint32_t mtasts_outcome_first_kept(uint32_t today, uint32_t keep_days);
 
 /* Drops a part of the oldest day before `day`, with its states. *more: there is more to drop. */
 enum mtasts_status mtasts_outcome_store_drop(struct mtasts_outcome_store *store, uint32_t day,

@@ -44,8 +44,7 @@ enum mtasts_status mtasts_report_state_put(struct mtasts_outcome_store *store, u
   rc = mdb_put(txn, store->tables.states, &name, &value, 0);
   if (rc == 0)
     return mtasts_env_status(mtasts_outcome_store_commit(store, txn));
-  mdb_txn_abort(txn);
-  return mtasts_env_status(rc);
+  return mtasts_env_status(mtasts_outcome_store_abort(store, txn, rc));
 }
 
 enum mtasts_status mtasts_report_state_each(struct mtasts_outcome_store *store, uint32_t day,

@@ -9,6 +9,11 @@
 #include "out.h"
 #include "rfc3339.h"
 
+enum {
+  WAIT_MS = 100,
+  WAIT_TRIES = 1200, /* two minutes: another process checks a large store */
+};
+
 bool mtasts_outcome_access_directory(const struct mtasts_options *options,
                                      const struct mtasts_config *config, char *out, size_t size) {
   if (!options->cache || *config->outcome.directory)
@@ -34,9 +39,22 @@ int mtasts_outcome_access_load(const struct mtasts_options *options,
   return MTASTS_EXIT_CONFIG;
 }
 
+enum mtasts_status mtasts_outcome_access_open_at(struct mtasts_outcome_access *access,
+                                                 const char *path,
+                                                 enum mtasts_outcome_access_mode mode) {
+  const struct timespec wait = {.tv_nsec = WAIT_MS * 1000000L};
+  char error[MTASTS_ERROR_TEXT];
+  enum mtasts_status status = MTASTS_LOCKED;
+  for (int tries = 0; tries < WAIT_TRIES && status == MTASTS_LOCKED; tries++) {
+    if (tries > 0)
+      nanosleep(&wait, NULL);
+    status = mtasts_outcome_store_open_at(access->config, path, mode, error, &access->store);
+  }
+  return status;
+}
+
 int mtasts_outcome_access_open(struct mtasts_outcome_access *access,
                                enum mtasts_outcome_access_mode mode) {
-  char error[MTASTS_ERROR_TEXT];
   unsigned creates = mode == MTASTS_OUTCOME_WRITE ? MTASTS_IDENTITY_CREATES : 0;
   int code = mtasts_identity_take(access->config, access->directory, access->plan | creates,
                                   access->ca_file, &access->identity);
@@ -45,7 +63,7 @@ int mtasts_outcome_access_open(struct mtasts_outcome_access *access,
   const char *path = *access->identity.path ? access->identity.path : access->directory;
   enum mtasts_status status = mtasts_env_status(access->identity.refused);
   if (status == MTASTS_OK)
-    status = mtasts_outcome_store_open_at(access->config, path, mode, error, &access->store);
+    status = mtasts_outcome_access_open_at(access, path, mode);
   if (status == MTASTS_OK || (status == MTASTS_NO_FILE && mode == MTASTS_OUTCOME_READ))
     return MTASTS_EXIT_OK;
   return mtasts_outcome_access_print_error(access, status);

@@ -34,6 +34,11 @@ int mtasts_outcome_access_load(const struct mtasts_options *options,
 int mtasts_outcome_access_open(struct mtasts_outcome_access *access,
                                enum mtasts_outcome_access_mode mode);
 
+/* Opens the store of that path; waits if another process checks its pages. Sets errno. */
+enum mtasts_status mtasts_outcome_access_open_at(struct mtasts_outcome_access *access,
+                                                 const char *path,
+                                                 enum mtasts_outcome_access_mode mode);
+
 /* Prints what failed in the store; returns the exit code. */
 int mtasts_outcome_access_print_error(const struct mtasts_outcome_access *access,
                                       enum mtasts_status status);

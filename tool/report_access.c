@@ -33,11 +33,9 @@ static int load(const struct mtasts_options *options, struct mtasts_report_acces
 /* Opens the store anew to write to it. It is not made if it is missing: then there is nothing to
  * send. */
 static int open_to_write(struct mtasts_outcome_access *outcomes, const char *path) {
-  char error[MTASTS_ERROR_TEXT];
   mtasts_outcome_store_close(outcomes->store);
   outcomes->store = NULL;
-  enum mtasts_status status = mtasts_outcome_store_open_at(
-      outcomes->config, path, MTASTS_OUTCOME_WRITE, error, &outcomes->store);
+  enum mtasts_status status = mtasts_outcome_access_open_at(outcomes, path, MTASTS_OUTCOME_WRITE);
   return status == MTASTS_OK ? MTASTS_EXIT_OK : mtasts_outcome_access_print_error(outcomes, status);
 }
 

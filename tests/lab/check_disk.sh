@@ -26,6 +26,14 @@ disk_says() { # TEXT [SECONDS]
   for ((i = 0; i < ${2:-5} * 10; i++)); do grep -q -- "$1" "$disk_log" && echo yes && return; sleep 0.1; done
   tail -n 3 "$disk_log"
 }
+disk_outcome() { # DOMAIN: one session
+  printf '{"d":"%s","policies":[{"policy-type":9,"f":0}]}' "$1" | "$LAB_TOOLS/ask" -d "$LAB_DIR/run/disk-outcome.sock"
+}
+# Domains and days in the store of outcomes.
+disk_outcomes() {
+  "$MTASTS" --config "$disk_conf" --json cache stats | python3 -c 'import json, sys
+print((json.load(sys.stdin)["outcomes"] or {"domains": "no store"})["domains"])'
+}
 # To the last page.
 fill_disk() {
   local block
@@ -44,11 +52,24 @@ else
   mkdir -p "$LAB_DIR/run"
   start_disk_daemon
   check 'an answer while there is room' 'OK secure match=mx.good.example .*' "$(disk_ask good.example)"
+  disk_outcome before.example
+  sleep 1.2 # outcomes are on disk within a second
+  check 'an outcome while there is room' 1 "$(disk_outcomes)"
   fill_disk
+  for ((i = 0; i < 500; i++)); do disk_outcome "full$i.example"; done
+  check 'a full disk: outcomes wait, and why' yes \
+    "$(disk_says "outcome: the store $cache/outcomes: cannot be written: No space left on device; outcomes are kept" 20)"
   check 'a full disk: what is known' 'OK secure match=mx.good.example .*' "$(disk_ask good.example)"
   check 'a full disk: a new domain' 'NOTFOUND.*' "$(disk_ask testing.example)"
   check 'a full disk: an invalid one' 'NOTFOUND.*' "$(disk_ask two-records.example)"
   check 'a full disk: it is said' yes "$(disk_says 'lock.mdb cannot be written')"
+  check 'a full disk: the tool reads outcomes' 1 "$(disk_outcomes)"
+  rm -f "$disk"/filler*
+  sync
+  check 'room again: outcomes are written' yes "$(disk_says "outcome: the store $cache/outcomes is written again" 20)"
+  check 'room again: none is lost' 501 "$(disk_outcomes)"
+  check 'a line each' '1 1' "$(grep -c 'outcome: .* cannot be written' "$disk_log") $(grep -c 'outcome: .* is written again' "$disk_log")"
+  fill_disk
   check 'a full disk: the tool reads' '.*good.example.*' "$(mtasts cache list)"
   kill -KILL $disk_daemon
   wait $disk_daemon 2>/dev/null

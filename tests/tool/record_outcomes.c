@@ -51,7 +51,10 @@ static int record(const struct mtasts_config *config, int64_t midnight) {
     return fail("store", error);
   while (code == 0 && getline(&line, &size, stdin) > 0)
     code = add_line(batch, line);
-  if (code == 0 && mtasts_outcome_store_add(store, batch, &written) != MTASTS_OK)
+  enum mtasts_status status = MTASTS_TIMEOUT;
+  while (code == 0 && status == MTASTS_TIMEOUT)
+    status = mtasts_outcome_store_add(store, batch, &written);
+  if (code == 0 && status != MTASTS_OK)
     code = fail("store", "cannot be written");
   free(line);
   mtasts_outcome_batch_free(batch);

@@ -80,4 +80,21 @@ else
   sleep 1
   kill -9 "$recorder" && wait "$recorder" 2>/dev/null
   is 'kill -9 after a second loses none' 7 "$(build_json b.example | jq .successful)"
+  # Pages that LMDB would follow: neither mtastsd nor the tool maps them.
+  python3 -c 'import os, sys
+size = os.path.getsize(sys.argv[1])
+with open(sys.argv[1], "r+b") as file:
+    file.seek(8192)
+    file.write(b"\x5a" * (size - 8192))' outcomes/cache/outcomes/data.mdb
+  t 'report build: a damaged store' 74 '' "$(one 'data.mdb is damaged; mtastsd begins a new one')" "${rb[@]}" report build --day "$day" --dir outcomes/reports
+  t 'report status: a damaged store' 74 '' "$(one 'data.mdb is damaged')" "${rb[@]}" report status --day "$day"
+  t 'report send: a damaged store' 74 '' "$(one 'data.mdb is damaged')" "${rb[@]}" report send
+  "$MTASTS" "${rb[@]}" --json cache stats >outcomes/stats 2>/dev/null
+  is 'cache stats: a damaged store' 0 $?
+  record_up
+  tell '{"d":"b.example","policies":[{"policy-type":9,"f":0}]}' 5
+  kill "$recorder" && wait "$recorder"
+  is 'mtastsd starts with a damaged store' 0 $?
+  is 'mtastsd says what is lost' 1 "$(grep -c 'renamed to data.mdb.damaged, and a new one begins: the reports of' outcomes/log)"
+  is 'mtastsd records in a new store' 5 "$(build_json b.example | jq .successful)"
 fi

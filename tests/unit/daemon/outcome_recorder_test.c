@@ -2,6 +2,7 @@
 #include "outcome_recorder.h"
 
 #include <event2/event.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,11 +192,34 @@ static void test_slow_writer(void) {
   down();
 }
 
+/* Datagrams whose outcomes are far larger than they are: what is known of them stays bounded. */
+static void test_memory(void) {
+  char datagram[4096];
+  const struct mtasts_outcome *outcome;
+  up();
+  size_t before = mallinfo2().uordblks;
+  for (int i = 0; i < 4000; i++) {
+    size_t len = (size_t)snprintf(datagram, sizeof datagram,
+                                  "{\"d\":\"h%d.example\",\"policies\":[{\"policy-type\":2,\"f\":1,"
+                                  "\"failure-details\":[{\"c\":203}",
+                                  i);
+    while (len < sizeof datagram - 32)
+      len += (size_t)snprintf(datagram + len, sizeof datagram - len, ",{\"c\":203}");
+    snprintf(datagram + len, sizeof datagram - len, "]}]}");
+    mtasts_outcome_recorder_take(it.recorder, mtasts_span_of(datagram), NOON, &outcome);
+    CU_ASSERT_PTR_NOT_NULL(outcome);
+  }
+  size_t used = mallinfo2().uordblks - before;
+  unit_check(used < 48 << 20, "%zu bytes", used); /* 16 MiB, and batches of 28 at most */
+  down();
+}
+
 const struct unit_test unit_tests[] = {
     {"a batch has the outcomes of one day", test_midnight},
     {"outcomes that repeat are counted", test_repetition},
     {"discovery is asked for each", test_discovery},
     {"a batch waits for half a second", test_timer},
     {"outcome.record = false records nothing", test_not_recorded},
+    {"what is known is bounded, whatever it expands to", test_memory},
     {"a slow writer: bounded, and others have room", test_slow_writer},
     {NULL, NULL}};

@@ -44,6 +44,7 @@ static uint64_t recorded(enum mtasts_result_type result) {
   uint64_t sessions = 0;
   struct mtasts_job *given;
   STAILQ_FOREACH(given, &fixture.to_outcomes.jobs, link) {
+    CU_ASSERT_PTR_NOT_NULL_FATAL(given->batch);
     const struct mtasts_batched_outcome *item = mtasts_outcome_batch_first(given->batch);
     for (; item; item = item->after) {
       struct mtasts_bytes_reader reader = {.rest = item->keyed.key};

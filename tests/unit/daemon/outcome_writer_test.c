@@ -2,7 +2,11 @@
  * end. */
 #include "outcome_writer.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,6 +82,12 @@ static unsigned logged(const char *words) {
   return count;
 }
 
+static void forget_log(void) {
+  if (it.log)
+    fclose(it.log);
+  it.log = NULL;
+}
+
 static void give(uint32_t day, const char *datagram, uint64_t count) {
   struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_RECORD);
   job->batch = mtasts_outcome_batch_new(day, 8 << 20);
@@ -123,7 +133,7 @@ static void up(void) {
 }
 
 static void down(void) {
-  fclose(it.log);
+  forget_log();
   store_down(NULL);
 }
 
@@ -172,13 +182,13 @@ static void test_unwritable(void) {
 }
 
 static void test_removed(void) {
-  char command[160];
+  char path[128];
   up();
   start("a");
   give(DAY, OUTCOME("a.example"), 1);
   CU_ASSERT_TRUE(recorded(1));
-  snprintf(command, sizeof command, "rm -r '%s/a'", outcome_directory);
-  CU_ASSERT_EQUAL(system(command), 0);
+  snprintf(path, sizeof path, "%s/a", outcome_directory);
+  CU_ASSERT_EQUAL(nftw(path, remove_file, 8, FTW_DEPTH | FTW_PHYS), 0);
   give(DAY, OUTCOME("a.example"), 2);
   CU_ASSERT_TRUE(recorded(3));
   stop();
@@ -192,7 +202,7 @@ static void test_damaged(void) {
   start("a");
   give(DAY, OUTCOME("a.example"), 1);
   stop();
-  fclose(it.log);
+  forget_log();
   snprintf(path, sizeof path, "%s/a/data.mdb", outcome_directory);
   CU_ASSERT_EQUAL(truncate(path, 5000), 0);
   start("a");
@@ -200,6 +210,123 @@ static void test_damaged(void) {
   stop();
   CU_ASSERT_EQUAL(sessions("a", DAY, "a.example"), 2);
   CU_ASSERT_EQUAL(logged("renamed to data.mdb.damaged"), 1);
+  down();
+}
+
+static void damage(const char *directory) {
+  enum {
+    PAGE = 4096
+  };
+  char garbage[PAGE];
+  char path[128];
+  struct stat file;
+  memset(garbage, 0x5a, sizeof garbage);
+  snprintf(path, sizeof path, "%s/%s/data.mdb", outcome_directory, directory);
+  int fd = open(path, O_RDWR | O_CLOEXEC);
+  CU_ASSERT_FATAL(fd >= 0 && fstat(fd, &file) == 0);
+  for (off_t at = 2 * PAGE; at < file.st_size; at += PAGE)
+    CU_ASSERT(pwrite(fd, garbage, PAGE, at) == PAGE);
+  close(fd);
+}
+
+/* Pages of the trees, not the file's head. */
+static void test_damaged_pages(void) {
+  up();
+  start("a");
+  give(DAY, OUTCOME("a.example"), 1);
+  stop();
+  forget_log();
+  damage("a");
+  start("a");
+  give(DAY, OUTCOME("a.example"), 2);
+  stop();
+  CU_ASSERT_EQUAL(sessions("a", DAY, "a.example"), 2);
+  CU_ASSERT_EQUAL(logged("outcome"), 1);
+  CU_ASSERT_EQUAL(logged("renamed to data.mdb.damaged, and a new one begins: the reports of"), 1);
+  down();
+}
+
+/* Many domains, so that data.mdb is large. */
+static void give_many(uint32_t day) {
+  char datagram[512];
+  for (int part = 0; part < 4; part++) {
+    struct mtasts_job *job = mtasts_job_new(MTASTS_JOB_RECORD);
+    job->batch = mtasts_outcome_batch_new(day, 64 << 20);
+    for (int i = 0; i < 5000; i++) {
+      snprintf(datagram, sizeof datagram, OUTCOME("d%d.e%d.example"), part, i);
+      batch_tell(job->batch, datagram, 1);
+    }
+    atomic_fetch_add(&it.stats.outcome_batches, 1);
+    mtasts_queue_give(&it.inbox, job);
+  }
+}
+
+/* A large store that was not closed in order is checked in a thread of its own: sound, and not. */
+static void test_large(void) {
+  char path[128];
+  up();
+  start("a");
+  give_many(DAY);
+  stop();
+  forget_log();
+  snprintf(path, sizeof path, "%s/a/writer.lock", outcome_directory);
+  CU_ASSERT_EQUAL(truncate(path, 0), 0);
+  start("a");
+  give(DAY, OUTCOME("d1.e1.example"), 2);
+  CU_ASSERT_TRUE(taken());
+  stop();
+  CU_ASSERT_EQUAL(sessions("a", DAY, "d1.e1.example"), 3);
+  CU_ASSERT_EQUAL(logged("its pages are checked"), 1);
+  CU_ASSERT_EQUAL(logged("outcome"), 1);
+  forget_log();
+  damage("a");
+  start("a");
+  give(DAY, OUTCOME("d1.e1.example"), 4);
+  stop();
+  CU_ASSERT_EQUAL(sessions("a", DAY, "d1.e1.example"), 4);
+  CU_ASSERT_EQUAL(logged("renamed to data.mdb.damaged"), 1);
+  down();
+}
+
+/* A full file system, and room again: a line for each, and nothing is lost. */
+static void test_full_disk(void) {
+  char path[128];
+  char block[4096] = "";
+  up();
+  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+      mount("tmpfs", outcome_directory, "tmpfs", 0, "size=2m") != 0) {
+    printf("no file system can be mounted here: %s\n", strerror(errno));
+    it.log = tmpfile();
+    down();
+    return;
+  }
+  start("a");
+  give(DAY, OUTCOME("a.example"), 1);
+  CU_ASSERT_TRUE(recorded(1));
+  snprintf(path, sizeof path, "%s/filler", outcome_directory);
+  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  while (write(fd, block, sizeof block) > 0)
+    continue;
+  close(fd);
+  for (int i = 0; i < 2; i++) {
+    give_many(DAY + 1);
+    CU_ASSERT_TRUE(taken());
+  }
+  for (int i = 0; i < PATIENCE_MS && mtasts_count_get(&it.stats, MTASTS_COUNT_OUTCOME_FAILING) == 0;
+       i++)
+    usleep(1000);
+  CU_ASSERT_EQUAL(mtasts_count_get(&it.stats, MTASTS_COUNT_OUTCOME_FAILING), 1);
+  CU_ASSERT_EQUAL(mount("tmpfs", outcome_directory, "tmpfs", MS_REMOUNT, "size=64m"), 0);
+  CU_ASSERT_TRUE(recorded(40001));
+  stop();
+  CU_ASSERT_EQUAL(sessions("a", DAY, "a.example"), 1);
+  CU_ASSERT_EQUAL(sessions("a", DAY + 1, "d3.e4999.example"), 2);
+  CU_ASSERT_EQUAL(logged("outcome"), 2);
+  CU_ASSERT_EQUAL(logged("No space left on device"), 1);
+  CU_ASSERT_EQUAL(logged(" is written again"), 1);
+  forget_log();
+  it.log = tmpfile();
+  CU_ASSERT_EQUAL(umount(outcome_directory), 0);
   down();
 }
 
@@ -223,5 +350,8 @@ const struct unit_test unit_tests[] = {
     {"a store that cannot be written: one line, and nothing is lost", test_unwritable},
     {"a store that was removed is begun again", test_removed},
     {"a damaged store is renamed", test_damaged},
+    {"damaged pages: a new store begins, and it is said what is lost", test_damaged_pages},
+    {"a large store is checked while outcomes are taken", test_large},
+    {"a full file system: two lines, and nothing is lost", test_full_disk},
     {"a reload to another directory", test_reloaded},
     {NULL, NULL}};

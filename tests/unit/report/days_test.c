@@ -59,10 +59,10 @@ static void tell(struct mtasts_span line) {
 
 static void drop(struct mtasts_span line) {
   uint32_t keep = (uint32_t)number(&line);
-  bool more = mtasts_day_number(it.now) > keep;
+  uint32_t first = mtasts_outcome_first_kept(mtasts_day_number(it.now), keep);
+  bool more = first > 0;
   while (more)
-    CU_ASSERT_EQUAL_FATAL(
-        mtasts_outcome_store_drop(it.store, mtasts_day_number(it.now) - keep, &more), MTASTS_OK);
+    CU_ASSERT_EQUAL_FATAL(mtasts_outcome_store_drop(it.store, first, &more), MTASTS_OK);
 }
 
 static void check_sum(struct mtasts_span line) {

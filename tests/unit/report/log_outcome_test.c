@@ -30,40 +30,40 @@ static void begin(const char *policy, enum mtasts_dane dane) {
 
 static const struct {
   const char *policy;
+  const char *host;
   enum mtasts_dane dane;
   enum mtasts_log_tls tls;
   enum mtasts_result_type logged;
-  const char *host;
   enum mtasts_log_untold untold;
   enum mtasts_result_type result;
   bool by_dane;
 } cases[] = {
 #define MX1 "mx1.good.example"
     /* enforce */
-    {ENFORCE, 0, MTASTS_LOG_VERIFIED, 0, MX1, MTASTS_LOG_TOLD, 0, false},
-    {ENFORCE, 0, MTASTS_LOG_TLS, 0, MX1, MTASTS_LOG_NOT_CHECKED, 0, false},
-    {ENFORCE, 0, MTASTS_LOG_CLEAR, 0, MX1, MTASTS_LOG_TOLD, 201, false},
-    {ENFORCE, 0, MTASTS_LOG_FAILED, 204, MX1, MTASTS_LOG_TOLD, 204, false},
-    {ENFORCE, 0, MTASTS_LOG_FAILED, 202, "mx2.good.example", MTASTS_LOG_TOLD, 205, false},
-    {ENFORCE, 0, MTASTS_LOG_VERIFIED, 0, "mx2.good.example", MTASTS_LOG_TOLD, 205, false},
-    {ENFORCE, 0, MTASTS_LOG_VERIFIED, 0, "smart.host.example", MTASTS_LOG_OTHER_HOST, 0, false},
-    {ENFORCE, 0, MTASTS_LOG_UNKNOWN, 0, MX1, MTASTS_LOG_NO_TLS_LINES, 0, false},
+    {ENFORCE, MX1, 0, MTASTS_LOG_VERIFIED, 0, MTASTS_LOG_TOLD, 0, false},
+    {ENFORCE, MX1, 0, MTASTS_LOG_TLS, 0, MTASTS_LOG_NOT_CHECKED, 0, false},
+    {ENFORCE, MX1, 0, MTASTS_LOG_CLEAR, 0, MTASTS_LOG_TOLD, 201, false},
+    {ENFORCE, MX1, 0, MTASTS_LOG_FAILED, 204, MTASTS_LOG_TOLD, 204, false},
+    {ENFORCE, "mx2.good.example", 0, MTASTS_LOG_FAILED, 202, MTASTS_LOG_TOLD, 205, false},
+    {ENFORCE, "mx2.good.example", 0, MTASTS_LOG_VERIFIED, 0, MTASTS_LOG_TOLD, 205, false},
+    {ENFORCE, "smart.host.example", 0, MTASTS_LOG_VERIFIED, 0, MTASTS_LOG_OTHER_HOST, 0, false},
+    {ENFORCE, MX1, 0, MTASTS_LOG_UNKNOWN, 0, MTASTS_LOG_NO_TLS_LINES, 0, false},
     /* testing: no name was checked */
-    {TESTING, 0, MTASTS_LOG_TLS, 0, MX1, MTASTS_LOG_NOT_CHECKED, 0, false},
-    {TESTING, 0, MTASTS_LOG_VERIFIED, 0, MX1, MTASTS_LOG_NOT_CHECKED, 0, false},
-    {TESTING, 0, MTASTS_LOG_TLS, 0, "mx2.good.example", MTASTS_LOG_TOLD, 205, false},
-    {TESTING, 0, MTASTS_LOG_CLEAR, 0, MX1, MTASTS_LOG_TOLD, 201, false},
+    {TESTING, MX1, 0, MTASTS_LOG_TLS, 0, MTASTS_LOG_NOT_CHECKED, 0, false},
+    {TESTING, MX1, 0, MTASTS_LOG_VERIFIED, 0, MTASTS_LOG_NOT_CHECKED, 0, false},
+    {TESTING, "mx2.good.example", 0, MTASTS_LOG_TLS, 0, MTASTS_LOG_TOLD, 205, false},
+    {TESTING, MX1, 0, MTASTS_LOG_CLEAR, 0, MTASTS_LOG_TOLD, 201, false},
     /* no policy */
-    {NULL, 0, MTASTS_LOG_TLS, 0, MX1, MTASTS_LOG_TOLD, 0, false},
-    {NULL, 0, MTASTS_LOG_VERIFIED, 0, MX1, MTASTS_LOG_TOLD, 0, false},
-    {NULL, 0, MTASTS_LOG_CLEAR, 0, MX1, MTASTS_LOG_TOLD, 201, false},
-    {NULL, 0, MTASTS_LOG_FAILED, 205, MX1, MTASTS_LOG_TOLD, 205, false},
+    {NULL, MX1, 0, MTASTS_LOG_TLS, 0, MTASTS_LOG_TOLD, 0, false},
+    {NULL, MX1, 0, MTASTS_LOG_VERIFIED, 0, MTASTS_LOG_TOLD, 0, false},
+    {NULL, MX1, 0, MTASTS_LOG_CLEAR, 0, MTASTS_LOG_TOLD, 201, false},
+    {NULL, MX1, 0, MTASTS_LOG_FAILED, 205, MTASTS_LOG_TOLD, 205, false},
     /* DANE */
-    {NULL, MTASTS_DANE_USABLE, MTASTS_LOG_VERIFIED, 0, MX1, MTASTS_LOG_TOLD, 0, true},
-    {NULL, MTASTS_DANE_USABLE, MTASTS_LOG_TLS, 0, MX1, MTASTS_LOG_NOT_CHECKED, 0, true},
-    {NULL, MTASTS_DANE_USABLE, MTASTS_LOG_FAILED, 203, MX1, MTASTS_LOG_TOLD, 203, true},
-    {NULL, MTASTS_DANE_USABLE, MTASTS_LOG_CLEAR, 0, MX1, MTASTS_LOG_TOLD, 201, true},
-    {NULL, MTASTS_DANE_UNUSABLE, MTASTS_LOG_TLS, 0, MX1, MTASTS_LOG_TOLD, 0, true},
+    {NULL, MX1, MTASTS_DANE_USABLE, MTASTS_LOG_VERIFIED, 0, MTASTS_LOG_TOLD, 0, true},
+    {NULL, MX1, MTASTS_DANE_USABLE, MTASTS_LOG_TLS, 0, MTASTS_LOG_NOT_CHECKED, 0, true},
+    {NULL, MX1, MTASTS_DANE_USABLE, MTASTS_LOG_FAILED, 203, MTASTS_LOG_TOLD, 203, true},
+    {NULL, MX1, MTASTS_DANE_USABLE, MTASTS_LOG_CLEAR, 0, MTASTS_LOG_TOLD, 201, true},
+    {NULL, MX1, MTASTS_DANE_UNUSABLE, MTASTS_LOG_TLS, 0, MTASTS_LOG_TOLD, 0, true},
 };
 
 static void test_cases(void) {

@@ -2,6 +2,7 @@
 #ifndef OUTCOME_FIXTURE_H
 #define OUTCOME_FIXTURE_H
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +15,18 @@
 static char outcome_directory[64];
 static struct mtasts_config *outcome_config;
 
+static inline int remove_file(const char *path, const struct stat *file, int kind, struct FTW *at) {
+  (void)file;
+  (void)kind;
+  (void)at;
+  return remove(path);
+}
+
 static inline void store_down(struct mtasts_outcome_store *store) {
-  char command[128];
   mtasts_outcome_store_close(store);
   mtasts_config_free(outcome_config);
   outcome_config = NULL;
-  snprintf(command, sizeof command, "rm -rf '%s'", outcome_directory);
-  CU_ASSERT_EQUAL(system(command), 0);
+  CU_ASSERT_EQUAL(nftw(outcome_directory, remove_file, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static inline struct mtasts_outcome_store *store_open(enum mtasts_outcome_access_mode mode) {
@@ -57,10 +63,19 @@ static inline void batch_tell(struct mtasts_outcome_batch *batch, const char *da
   mtasts_bytes_free(&outcome.packed);
 }
 
+static inline enum mtasts_status store_add(struct mtasts_outcome_store *store,
+                                           const struct mtasts_outcome_batch *batch,
+                                           struct mtasts_outcome_written *written) {
+  enum mtasts_status status;
+  while ((status = mtasts_outcome_store_add(store, batch, written)) == MTASTS_TIMEOUT)
+    continue;
+  return status;
+}
+
 static inline void store_write(struct mtasts_outcome_store *store,
                                struct mtasts_outcome_batch *batch) {
   struct mtasts_outcome_written written;
-  enum mtasts_status status = mtasts_outcome_store_add(store, batch, &written);
+  enum mtasts_status status = store_add(store, batch, &written);
   unit_check(status == MTASTS_OK, "%s", mtasts_status_name(status));
   unit_check(written.refused == 0, "%llu refused", (unsigned long long)written.refused);
   mtasts_outcome_batch_free(batch);

@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clean_shutdown.h"
 #include "outcome_fixture.h"
 #include "strbuf.h"
 
@@ -293,7 +295,7 @@ static void test_shares(void) {
              i, i, i);
     batch_tell(batch, datagram, 1);
   }
-  CU_ASSERT_EQUAL(mtasts_outcome_store_add(store, batch, &written), MTASTS_OK);
+  CU_ASSERT_EQUAL(store_add(store, batch, &written), MTASTS_OK);
   mtasts_outcome_batch_free(batch);
   unit_check(written.refused > 4000 && written.recorded > 50, "%llu refused",
              (unsigned long long)written.refused);
@@ -307,10 +309,41 @@ static void test_shares(void) {
   mtasts_day_report_free(report);
   CU_ASSERT_EQUAL(mtasts_outcome_store_stats(store, &stats), MTASTS_OK);
   unit_check(stats.bytes < 300000, "%llu bytes", (unsigned long long)stats.bytes);
+  /* What is missing at a TLSA base domain of that organisation is counted. */
+  batch = mtasts_outcome_batch_new(DAY, 64 << 20);
+  batch_tell(batch,
+             "{\"d\":\"r.example\",\"policies\":[{\"policy-type\":1,\"policy-domain\":"
+             "\"mx.evil.example\",\"f\":0}]}",
+             3);
+  CU_ASSERT_EQUAL(store_add(store, batch, &written), MTASTS_OK);
+  mtasts_outcome_batch_free(batch);
+  CU_ASSERT(written.recorded == 3 && written.refused == 0 && written.base_refused == 3);
   /* Its domains that are there go on to be counted. */
   uint64_t before = sessions_of(store, DAY, "h1.evil.example");
   store_tell(store, DAY, OUTCOME("h1.evil.example"), 9);
   CU_ASSERT_EQUAL(sessions_of(store, DAY, "h1.evil.example"), before + 9);
+  store_down(store);
+}
+
+/* A detail that is there takes nothing more from the share, however often it is counted. */
+static void test_share_once(void) {
+  struct mtasts_outcome_store *store = store_up("max_size = 1048576");
+  static char buffer[48 << 10];
+  struct mtasts_strbuf datagram = MTASTS_STRBUF(buffer);
+  mtasts_strbuf_put(&datagram, "{\"d\":\"a.example\",\"policies\":[{\"policy-type\":2,\"f\":1,"
+                               "\"failure-details\":[{\"c\":203}");
+  for (int i = 0; i < 3000; i++)
+    mtasts_strbuf_put(&datagram, ",{\"c\":203}");
+  mtasts_strbuf_put(&datagram, "]}]}");
+  store_tell(store, DAY, buffer, 1);
+  store_tell(store, DAY,
+             "{\"d\":\"a.example\",\"policies\":[{\"policy-type\":2,\"f\":1,\"failure-details\":"
+             "[{\"c\":203,\"h\":\"mx.a.example\"}]}]}",
+             4);
+  struct mtasts_day_report *report = store_read(store, DAY, "a.example");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(report);
+  CU_ASSERT_EQUAL(report->policies[0].detail_count, 2);
+  mtasts_day_report_free(report);
   store_down(store);
 }
 
@@ -326,7 +359,7 @@ static void test_full(void) {
       snprintf(datagram, sizeof datagram, OUTCOME("d%d.example"), i);
       batch_tell(batch, datagram, 1);
     }
-    CU_ASSERT_EQUAL(mtasts_outcome_store_add(store, batch, &written), MTASTS_OK);
+    CU_ASSERT_EQUAL(store_add(store, batch, &written), MTASTS_OK);
     CU_ASSERT_EQUAL(written.refused, 0);
     mtasts_outcome_batch_free(batch);
   }
@@ -337,15 +370,155 @@ static void test_full(void) {
   store_down(store);
 }
 
-const struct unit_test unit_tests[] = {{"counters stay, and go on", test_reopened},
-                                       {"files that are no store", test_other_files},
-                                       {"modes of the files", test_modes},
-                                       {"kill -9 loses no batch that was written", test_killed},
-                                       {"two processes write", test_two_writers},
-                                       {"the policy domains of a day", test_domains},
-                                       {"states of reports", test_states},
-                                       {"days are dropped with their states", test_drop},
-                                       {"a large day is dropped in steps", test_drop_much},
-                                       {"no organisation takes the room of others", test_shares},
-                                       {"a full store drops the oldest days", test_full},
-                                       {NULL, NULL}};
+static void fill_day(struct mtasts_outcome_store *store, uint32_t day, int domains) {
+  struct mtasts_outcome_batch *batch = mtasts_outcome_batch_new(day, 64 << 20);
+  char datagram[512];
+  for (int i = 0; i < domains; i++) {
+    snprintf(datagram, sizeof datagram, OUTCOME("d%d.example"), i);
+    batch_tell(batch, datagram, 1);
+  }
+  store_write(store, batch);
+}
+
+/* The status of opening, and of reading all domains of the day if it opens. */
+static enum mtasts_status use(enum mtasts_outcome_access_mode mode) {
+  char error[MTASTS_ERROR_TEXT] = "";
+  struct mtasts_outcome_store *store = NULL;
+  enum mtasts_status status = mtasts_outcome_store_open(outcome_config, mode, error, &store);
+  if (status == MTASTS_OK)
+    for (int i = 0; i < 300; i += 7) {
+      char name[32];
+      snprintf(name, sizeof name, "d%d.example", i);
+      mtasts_day_report_free(store_read(store, DAY, name));
+    }
+  mtasts_outcome_store_close(store);
+  return status;
+}
+
+/* LMDB would follow the pointers of a damaged page: no page is mapped before it was checked. */
+static void test_damaged_pages(void) {
+  enum {
+    PAGE = 4096
+  };
+  char path[128];
+  char page[PAGE];
+  char garbage[PAGE];
+  unsigned found = 0;
+  struct stat file;
+  struct mtasts_outcome_store *store = store_up("");
+  fill_day(store, DAY, 300);
+  mtasts_outcome_store_close(store);
+  memset(garbage, 0x5a, sizeof garbage);
+  snprintf(path, sizeof path, "%s/store/data.mdb", outcome_directory);
+  int fd = open(path, O_RDWR | O_CLOEXEC);
+  CU_ASSERT_FATAL(fd >= 0 && fstat(fd, &file) == 0);
+  for (off_t at = 2 * PAGE; at < file.st_size; at += PAGE) {
+    CU_ASSERT_EQUAL(pread(fd, page, PAGE, at), PAGE);
+    CU_ASSERT_EQUAL(pwrite(fd, garbage, PAGE, at), PAGE);
+    for (unsigned mode = MTASTS_OUTCOME_READ; mode <= MTASTS_OUTCOME_WRITE; mode++) {
+      enum mtasts_status status = use(mode);
+      unit_check(status == MTASTS_OK || status == MTASTS_CORRUPT, "page %jd: %s",
+                 (intmax_t)(at / PAGE), mtasts_status_name(status));
+      found += status == MTASTS_CORRUPT;
+    }
+    CU_ASSERT_EQUAL(pwrite(fd, page, PAGE, at), PAGE);
+  }
+  close(fd);
+  unit_check(found > 20, "%u damaged pages found", found);
+  CU_ASSERT_EQUAL(use(MTASTS_OUTCOME_READ), MTASTS_OK);
+  store_down(NULL);
+}
+
+/* The mark of a clean shutdown: of the last writer, and of none that failed. */
+static void test_mark(void) {
+  char path[128];
+  char error[MTASTS_ERROR_TEXT];
+  struct mtasts_outcome_store *second = NULL;
+  struct mtasts_outcome_store *store = store_up("");
+  snprintf(path, sizeof path, "%s/store", outcome_directory);
+  fill_day(store, DAY, 10);
+  CU_ASSERT_FALSE(mtasts_stamp_fits(path));
+  CU_ASSERT_EQUAL(mtasts_outcome_store_open(outcome_config, MTASTS_OUTCOME_READ, error, &second),
+                  MTASTS_OK);
+  mtasts_outcome_store_close(second);
+  CU_ASSERT_FALSE(mtasts_stamp_fits(path));
+  mtasts_outcome_store_close(store);
+  CU_ASSERT_TRUE(mtasts_stamp_fits(path));
+  CU_ASSERT_EQUAL(use(MTASTS_OUTCOME_READ), MTASTS_OK);
+  CU_ASSERT_TRUE(mtasts_stamp_fits(path));
+  store = store_open(MTASTS_OUTCOME_WRITE);
+  CU_ASSERT_FALSE(mtasts_stamp_fits(path));
+  pid_t pid = fork();
+  if (pid == 0) { /* another writer comes and goes */
+    store = store_open(MTASTS_OUTCOME_WRITE);
+    mtasts_outcome_store_close(store);
+    _exit(mtasts_stamp_fits(path));
+  }
+  int status;
+  CU_ASSERT(waitpid(pid, &status, 0) == pid && status == 0);
+  mtasts_outcome_store_close(store);
+  CU_ASSERT_TRUE(mtasts_stamp_fits(path));
+  store_down(NULL);
+}
+
+/* A file size limit stands for a disk that is full: the handle goes on afterwards. */
+static void test_failed_write(void) {
+  struct rlimit before;
+  struct rlimit little;
+  struct mtasts_outcome_written written;
+  struct mtasts_outcome_store *store = store_up("");
+  store_tell(store, DAY, OUTCOME("a.example"), 1);
+  struct mtasts_outcome_batch *batch = mtasts_outcome_batch_new(DAY, 64 << 20);
+  char datagram[512];
+  for (int i = 0; i < 2000; i++) {
+    snprintf(datagram, sizeof datagram, OUTCOME("d%d.example"), i);
+    batch_tell(batch, datagram, 1);
+  }
+  signal(SIGXFSZ, SIG_IGN);
+  CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &before), 0);
+  little = before;
+  little.rlim_cur = 65536;
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &little), 0);
+  for (int i = 0; i < 3; i++)
+    CU_ASSERT_EQUAL(mtasts_outcome_store_add(store, batch, &written), MTASTS_IO);
+  CU_ASSERT_EQUAL(sessions_of(store, DAY, "a.example"), 1);
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &before), 0);
+  CU_ASSERT_EQUAL(store_add(store, batch, &written), MTASTS_OK);
+  CU_ASSERT_EQUAL(sessions_of(store, DAY, "d1999.example"), 1);
+  CU_ASSERT_EQUAL(sessions_of(store, DAY, "a.example"), 1);
+  /* After a failure another file in its place is not opened unchecked. */
+  char path[128];
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &little), 0);
+  mtasts_outcome_batch_free(batch);
+  batch = mtasts_outcome_batch_new(DAY + 1, 64 << 20);
+  for (int i = 0; i < 2000; i++) {
+    snprintf(datagram, sizeof datagram, OUTCOME("d%d.example"), i);
+    batch_tell(batch, datagram, 1);
+  }
+  CU_ASSERT_EQUAL(mtasts_outcome_store_add(store, batch, &written), MTASTS_IO);
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &before), 0);
+  snprintf(path, sizeof path, "%s/store/data.mdb", outcome_directory);
+  CU_ASSERT_EQUAL(unlink(path), 0);
+  CU_ASSERT_EQUAL(mtasts_outcome_store_add(store, batch, &written), MTASTS_NO_FILE);
+  CU_ASSERT_FALSE(mtasts_outcome_store_in_place(store));
+  mtasts_outcome_batch_free(batch);
+  store_down(store);
+}
+
+const struct unit_test unit_tests[] = {
+    {"counters stay, and go on", test_reopened},
+    {"files that are no store", test_other_files},
+    {"modes of the files", test_modes},
+    {"kill -9 loses no batch that was written", test_killed},
+    {"two processes write", test_two_writers},
+    {"the policy domains of a day", test_domains},
+    {"states of reports", test_states},
+    {"days are dropped with their states", test_drop},
+    {"a large day is dropped in steps", test_drop_much},
+    {"no organisation takes the room of others", test_shares},
+    {"a full store drops the oldest days", test_full},
+    {"a share is charged once", test_share_once},
+    {"damaged pages are never mapped", test_damaged_pages},
+    {"the mark of a clean shutdown", test_mark},
+    {"after a failed write the handle goes on", test_failed_write},
+    {NULL, NULL}};
