@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "ascii.h"
 #include "ca_bundle.h"
 #include "observe_private.h"
@@ -53,16 +54,21 @@ static void start_servers(struct mtasts_observed_host *host) {
   const struct mtasts_seen_addresses *addresses = &host->addresses.seen;
   struct mtasts_observer *observer = host->observer;
   size_t count = addresses->count;
+  bool allow_private = observer->options->config->https.allow_private;
   bool smtp = observer->options->smtp;
   host->servers = mtasts_arena_array(observer->arena, count, sizeof *host->servers);
   host->connections = mtasts_arena_array(observer->arena, count, sizeof *host->connections);
   if (!host->servers || !host->connections)
     return;
   host->server_count = count;
-  for (size_t i = 0; i < count; i++)
-    host->servers[i] = (struct mtasts_seen_mail_server){.address = addresses->items[i],
-                                                        .connect = smtp ? MTASTS_CONNECT_DEADLINE
-                                                                        : MTASTS_CONNECT_NOT_TRIED};
+  for (size_t i = 0; i < count; i++) {
+    bool private_address = !allow_private && !mtasts_address_global(&addresses->items[i]);
+    host->servers[i] = (struct mtasts_seen_mail_server){
+        .address = addresses->items[i],
+        .private_address = private_address,
+        .connect = smtp && !private_address ? MTASTS_CONNECT_DEADLINE : MTASTS_CONNECT_NOT_TRIED,
+    };
+  }
   if (!smtp)
     return;
   host->open += count;

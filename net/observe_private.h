@@ -46,8 +46,11 @@ struct mtasts_observer {
   struct mtasts_observed_target *first_target;
   size_t known;
   size_t ended;
-  bool answered;  /* a DNS server has answered something */
-  bool validates; /* an answer was validated */
+  size_t questions; /* of the DNS that have ended */
+  bool answered;    /* a DNS server has answered something, and not with a failure */
+  bool probing;     /* the question for the root has not ended */
+  bool probed;      /* it has been asked */
+  bool validates;   /* an answer was validated */
 };
 
 /* So many questions or connections are known of; one has ended. */

@@ -100,7 +100,8 @@ static void take_addresses(void *context) {
   struct mtasts_observed_target *target = context;
   target->seen.addresses = target->addresses.seen;
   end_lookup(target);
-  if (target->kind == MTASTS_RUA_HTTPS)
+  /* With a proxy no web server is connected to from here, not even to try. */
+  if (target->kind == MTASTS_RUA_HTTPS && !*target->observer->options->config->https.proxy)
     connect_to(target);
 }
 

@@ -90,6 +90,25 @@ static const struct dns_line zone[] = {
     {"slow1.example", "A", "127.0.1.4"},
     {"slow1.example", "A", "127.0.1.5"},
     {"slow2.example", "A", "127.0.1.3"},
+    {"twice.example", "MX", "10 mx.twice.example"},
+    {"mx.twice.example", "A", "127.0.1.9"},
+    {"mx.twice.example", "A", "127.0.1.1"},
+    {"mx.twice.example", "AAAA", "::2"},
+    {"mx.twice.example", "AAAA", "::1"},
+    {"mx.twice.example", "AAAA", "::ffff:127.0.1.1"},
+    {"*.late.example", "SLOW", "20"},
+    {"_mta-sts.a.late.example", "TXT", RECORD},
+    {NULL, NULL, NULL},
+};
+
+/* A resolver that answers each question with SERVFAIL, and one that does not know a domain. */
+static const struct dns_line broken[] = {
+    {"", "RCODE", "2"},
+    {"*.example", "RCODE", "2"},
+    {NULL, NULL, NULL},
+};
+static const struct dns_line broken_domain[] = {
+    {"*.example", "RCODE", "2"},
     {NULL, NULL, NULL},
 };
 
@@ -201,6 +220,9 @@ static void observe(const char *settings, const char *names, bool with_smtp) {
   CU_ASSERT_FATAL(status == MTASTS_OK);
 }
 
+#define BY_PROXY                                                                                   \
+  "dns { dnssec = \"off\" timeout = 2 }\n"                                                         \
+  "https { timeout = 2 allow_private = true proxy = \"http://127.0.0.1:3128\" }\n"
 #define OPEN "dns { dnssec = \"off\" timeout = 2 }\nhttps { timeout = 2 allow_private = true }\n"
 
 static bool is(struct mtasts_span text, const char *expected) {
@@ -401,6 +423,28 @@ static void private_addresses(void) {
   CU_ASSERT(o->rua[1].connect == MTASTS_CONNECT_NOT_TRIED && o->rua[1].addresses.count == 1);
   CU_ASSERT(smtp.connected[0] == before && https.connections == requests);
   mtasts_observations_free(made);
+  observe("dns { dnssec = \"off\" timeout = 2 }\nhttps { timeout = 2 }\n", "whole.example", false);
+  o = mtasts_observations_at(made, 0);
+  CU_ASSERT(o->mx[0].servers[0].private_address && !o->smtp);
+  CU_ASSERT(o->mx[0].servers[0].connect == MTASTS_CONNECT_NOT_TRIED);
+  mtasts_observations_free(made);
+}
+
+/* Each once, also if an AAAA record holds the mapped form of an A record, and in an order of their
+ * own. */
+static void addresses(void) {
+  if (!set_up())
+    return;
+  static const char *const expected[] = {"::ffff:127.0.1.1", "::ffff:127.0.1.9", "::1", "::2"};
+  observe(OPEN, "twice.example", false);
+  const struct mtasts_observation *o = mtasts_observations_at(made, 0);
+  CU_ASSERT_FATAL(o->mx_count == 1 && o->mx[0].addresses.count == 4);
+  for (size_t i = 0; i < 4; i++) {
+    struct in6_addr address;
+    CU_ASSERT(inet_pton(AF_INET6, expected[i], &address) == 1);
+    CU_ASSERT(memcmp(&address, &o->mx[0].servers[i].address, sizeof address) == 0);
+  }
+  mtasts_observations_free(made);
 }
 
 /* However many are silent, the call takes no longer than one of them. */
@@ -423,14 +467,51 @@ static void by_proxy(void) {
   if (!set_up())
     return;
   unsigned requests = https.connections;
-  observe("dns { dnssec = \"off\" timeout = 2 }\n"
-          "https { timeout = 2 allow_private = true proxy = \"http://127.0.0.1:3128\" }\n",
-          "404.example", false);
+  observe(BY_PROXY, "404.example", false);
   const struct mtasts_observation *o = mtasts_observations_at(made, 0);
   CU_ASSERT(o->https_count == 1 && IN6_IS_ADDR_UNSPECIFIED(&o->https[0].address));
   CU_ASSERT(o->https[0].connect == MTASTS_CONNECT_NO_ROUTE && o->https[0].detail.len > 0);
   CU_ASSERT(https.connections == requests);
   mtasts_observations_free(made);
+  /* Its failures come before the DNS has answered: they say nothing of the resolver. */
+  observe(BY_PROXY, "a.late.example b.late.example c.late.example d.late.example e.late.example",
+          false);
+  o = mtasts_observations_at(made, 0);
+  CU_ASSERT(!o->resolver_dead && o->record.count == 1 && !o->deadline);
+  mtasts_observations_free(made);
+  /* The targets of reports are looked up, and not connected to. */
+  observe(BY_PROXY, "whole.example", false);
+  o = mtasts_observations_at(made, 0);
+  CU_ASSERT(o->rua_count == 7 && o->rua[1].addresses.count == 1 && !o->deadline);
+  CU_ASSERT(o->rua[1].connect == MTASTS_CONNECT_NOT_TRIED);
+  CU_ASSERT(https.connections == requests);
+  mtasts_observations_free(made);
+}
+
+/* Nothing is said against a domain by a resolver that fails for the root as well. */
+static void failing_resolver(void) {
+  if (!set_up())
+    return;
+  char here[512] = "";
+  char validates[700];
+  CU_ASSERT_PTR_NOT_NULL_FATAL(getcwd(here, sizeof here));
+  snprintf(validates, sizeof validates,
+           "dns { timeout = 2 trust_anchor = \"%s/tests/data/dnssec/root.key\" }\n", here);
+  const char *const settings[] = {OPEN, validates};
+  for (size_t i = 0; i < 2; i++) {
+    dns.zone = broken;
+    observe(settings[i], "whole.example shares.example", false);
+    const struct mtasts_observation *o = mtasts_observations_at(made, 1);
+    unit_check(o->resolver_dead, "settings %zu: the resolver is dead", i);
+    mtasts_observations_free(made);
+  }
+  dns.zone = broken_domain;
+  observe(OPEN, "whole.example", false);
+  const struct mtasts_observation *o = mtasts_observations_at(made, 0);
+  CU_ASSERT(!o->resolver_dead && o->record.answer.outcome == MTASTS_DNS_FAILED);
+  CU_ASSERT(!o->record.answer.local && !o->mx_answer.local && !o->deadline);
+  mtasts_observations_free(made);
+  dns.zone = zone;
 }
 
 /* More than may be asked at a time at one address: the call ends all the same. */
@@ -546,10 +627,12 @@ const struct unit_test unit_tests[] = {
     {"domains without mail, and broken ones", without_mail},
     {"how far each policy host gets", each_policy_host},
     {"private addresses are not connected to", private_addresses},
+    {"addresses: each once, in order", addresses},
     {"silent servers take the time of one", silent_servers},
     {"a proxy that is down", by_proxy},
     {"more silent servers than the time allows", too_many},
     {"a resolver that is dead ends the call", dead_resolver},
+    {"a resolver that fails for all", failing_resolver},
     {"a bundle that cannot be read", bad_bundle},
     {"DNSSEC: MX, addresses and TLSA", validated},
     {"all is taken down", tear_down},
