@@ -106,7 +106,7 @@ struct mtasts_seen_mail_server {
   enum mtasts_seen_smtp smtp;
   bool offers_starttls;
   unsigned starttls_reply;  /* code of the reply to STARTTLS, or GARBAGE; 0: not asked, no reply */
-  struct mtasts_span reply; /* the reply that decided, raw, its first line */
+  struct mtasts_span reply; /* the reply that decided, raw, its last line */
   enum mtasts_seen_tls tls;
   struct mtasts_span detail;   /* of what failed, printable */
   struct mtasts_span tls_text; /* "TLSv1.3, TLS_AES_256_GCM_SHA384" */

@@ -205,7 +205,8 @@ static bool is_host(const struct mtasts_domain *name) {
 static void get_hosts(struct mtasts_observed_domain *domain) {
   for (size_t i = 0; i < domain->mx_count; i++)
     if (!domain->mx[i].is_address && is_host(&domain->mx[i].name))
-      domain->mx[i].host = mtasts_observed_host_get(domain->observer, &domain->mx[i].name);
+      domain->mx[i].host =
+          mtasts_observed_host_get(domain->observer, &domain->mx[i].name, &domain->servers);
 }
 
 static void take_mx(void *context, const struct mtasts_dns_answer *answer) {
