@@ -63,7 +63,7 @@ static void read_rua(struct mtasts_observed_domain *domain) {
     struct mtasts_observed_rua *kept = &domain->rua[domain->rua_count++];
     kept->uri = item.text;
     mtasts_rua_parse(item.text, &rua);
-    if (rua.kind != MTASTS_RUA_UNUSABLE)
+    if (rua.meant != MTASTS_RUA_UNUSABLE && rua.domain.len > 0)
       kept->target = mtasts_observed_target_get(domain->observer, &rua);
   }
 }

@@ -154,7 +154,7 @@ struct mtasts_observed_target *mtasts_observed_target_get(struct mtasts_observer
   if (!made)
     return NULL;
   made->name = rua->domain;
-  made->kind = rua->kind;
+  made->kind = rua->meant;
   made->port = rua->port;
   struct mtasts_observed_target **found = tsearch(made, &observer->targets, compare);
   if (!found) {
@@ -169,7 +169,7 @@ struct mtasts_observed_target *mtasts_observed_target_get(struct mtasts_observer
   made->open = true;
   made->lookup.start = start_lookup;
   made->seen.host = (struct mtasts_span){made->name.name, made->name.len};
-  made->seen.https = rua->kind == MTASTS_RUA_HTTPS;
+  made->seen.https = rua->meant == MTASTS_RUA_HTTPS;
   if (!made->seen.https)
     made->seen.mx = mtasts_seen_unanswered;
   made->addresses = (struct mtasts_observed_addresses){
