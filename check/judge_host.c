@@ -265,7 +265,7 @@ static void say_unreachable(const struct mtasts_judgement *j, bool others) {
 static void say_proxy(const struct mtasts_judgement *j, const struct mtasts_seen_https *https) {
   mtasts_judge_add(j, MTASTS_FOUND_CHECK_NO_ROUTE, MTASTS_SEVERITY_UNKNOWN, j->policy_host,
                    mtasts_judge_text(j,
-                                     "The proxy does not connect%s. The policy host was not "
+                                     "The proxy fails%s. The policy host was not "
                                      "judged.",
                                      mtasts_judge_detail(j, https->detail)),
                    "See that the proxy of https.proxy in mtasts.conf runs and lets this host use "
