@@ -136,8 +136,6 @@ check 'several domains: the verdict' 'MTA-STS WARNING - tlsrpt-absent\.check\.ex
   "$(head -n 1 "$LAB_DIR/check.text")"
 check 'no line but the first and those to be pasted is longer than 80 columns' '' \
   "$(sed 1d "$LAB_DIR/check.text" | grep -E '.{81}' | grep -vE '^    [^ ]+(\. IN .*)?$')"
-||||||| 1c2cbe9
-check 'no line but the first is longer than 80 columns' '' "$(sed 1d "$LAB_DIR/check.text" | grep -E '.{81}')"
 
 # Results of reports beside a check of now.
 of_report() { # RESULT NAME
