@@ -1,5 +1,6 @@
 #include "finding.h"
 
+#include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,16 +119,33 @@ const char *mtasts_found_name(enum mtasts_found found) {
   return known[found].id;
 }
 
-static bool is_listed(const struct mtasts_findings *findings,
-                      const struct mtasts_finding *finding) {
-  for (size_t i = 0; i < findings->count; i++) {
-    const struct mtasts_finding *other = &findings->items[i];
-    if (other->found == finding->found && other->line == finding->line &&
-        strcmp(other->message, finding->message) == 0 &&
-        strcmp(other->subject, finding->subject) == 0)
-      return true;
-  }
+static int compare(const void *a, const void *b) {
+  const struct mtasts_finding *x = a;
+  const struct mtasts_finding *y = b;
+  if (x->found != y->found)
+    return x->found < y->found ? -1 : 1;
+  if (x->line != y->line)
+    return x->line < y->line ? -1 : 1;
+  int order = strcmp(x->subject, y->subject);
+  return order != 0 ? order : strcmp(x->message, y->message);
+}
+
+/* Notes a finding in the tree. Returns whether it is new there. */
+static bool note(struct mtasts_findings *findings, const struct mtasts_finding *finding) {
+  if (tfind(finding, &findings->known, compare))
+    return false;
+  struct mtasts_finding *made = mtasts_arena_alloc(&findings->arena, sizeof *made);
+  if (made)
+    *made = *finding;
+  if (made && tsearch(made, &findings->known, compare))
+    return true;
+  findings->no_memory = true;
   return false;
+}
+
+/* The nodes of the tree are the arena's. */
+static void keep(void *node) {
+  (void)node;
 }
 
 static bool make_room(struct mtasts_findings *findings) {
@@ -145,7 +163,7 @@ static bool make_room(struct mtasts_findings *findings) {
 }
 
 void mtasts_findings_add(struct mtasts_findings *findings, const struct mtasts_finding *finding) {
-  if (is_listed(findings, finding) || !make_room(findings))
+  if (!note(findings, finding) || !make_room(findings))
     return;
   struct mtasts_finding *item = &findings->items[findings->count++];
   *item = *finding;
@@ -182,14 +200,20 @@ const char *mtasts_findings_shown(struct mtasts_findings *findings, struct mtast
 }
 
 void mtasts_findings_sort(struct mtasts_findings *findings) {
-  /* By insertion, which keeps the order of equals: a list is short. */
-  for (size_t i = 1; i < findings->count; i++) {
-    struct mtasts_finding moved = findings->items[i];
-    size_t at = i;
-    for (; at > 0 && findings->items[at - 1].severity < moved.severity; at--)
-      findings->items[at] = findings->items[at - 1];
-    findings->items[at] = moved;
+  struct mtasts_finding *sorted =
+      findings->count > 0 ? calloc(findings->count, sizeof *sorted) : NULL;
+  size_t count = 0;
+  if (!sorted) {
+    findings->no_memory = findings->no_memory || findings->count > 0;
+    return;
   }
+  for (int severity = MTASTS_SEVERITY_ERROR; severity >= MTASTS_SEVERITY_INFO; severity--)
+    for (size_t i = 0; i < findings->count; i++)
+      if ((int)findings->items[i].severity == severity)
+        sorted[count++] = findings->items[i];
+  free(findings->items);
+  findings->items = sorted;
+  findings->room = count;
 }
 
 enum mtasts_severity mtasts_findings_worst(const struct mtasts_findings *findings) {
@@ -201,6 +225,7 @@ enum mtasts_severity mtasts_findings_worst(const struct mtasts_findings *finding
 }
 
 void mtasts_findings_free(struct mtasts_findings *findings) {
+  tdestroy(findings->known, keep);
   free(findings->items);
   mtasts_arena_free(&findings->arena);
   *findings = (struct mtasts_findings){.count = 0};

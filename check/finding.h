@@ -140,6 +140,7 @@ struct mtasts_finding {
 struct mtasts_findings {
   struct mtasts_finding *items;
   size_t count, room;
+  void *known; /* a tree of tsearch(3), for repeats */
   struct mtasts_arena arena;
   bool no_memory; /* the list is not complete */
 };

@@ -72,8 +72,9 @@ static bool may_answer(const struct mtasts_observation *seen,
          server->connect == MTASTS_CONNECT_DEADLINE || (!seen->smtp && !server->private_address);
 }
 
-enum mtasts_severity mtasts_judge_severity_l(const struct mtasts_judgement *j) {
-  const struct mtasts_observation *seen = j->seen;
+/* L of the catalogue: an error if no address of the domain is left that answers as an SMTP server.
+ */
+static enum mtasts_severity find_severity_l(const struct mtasts_observation *seen) {
   for (size_t i = 0; i < seen->mx_count; i++)
     for (size_t k = 0; k < seen->mx[i].server_count; k++)
       if (may_answer(seen, &seen->mx[i].servers[k]))
@@ -112,6 +113,8 @@ const char *mtasts_judge_address(const struct mtasts_judgement *j, const struct 
 
 const char *mtasts_judge_place(const struct mtasts_judgement *j, const char *host,
                                const struct in6_addr *address) {
+  if (IN6_IS_ADDR_UNSPECIFIED(address))
+    return host;
   return mtasts_judge_text(j, "%s [%s]", host, mtasts_judge_address(j, address));
 }
 
@@ -161,6 +164,7 @@ static struct mtasts_judgement begin(const struct mtasts_observation *seen,
   j.url = mtasts_judge_text(&j, "https://%s/.well-known/mta-sts.txt", j.policy_host);
   j.tlsrpt_name = mtasts_judge_text(&j, "_smtp._tls.%s", j.domain);
   j.new_id = make_id(&j);
+  j.severity_l = find_severity_l(seen);
   return j;
 }
 
@@ -237,14 +241,19 @@ static bool any_local(const struct mtasts_observation *seen) {
 }
 
 static void judge_resolver(const struct mtasts_judgement *j) {
+  const struct mtasts_seen_answer *answer = &j->seen->record.answer;
   const char *servers = mtasts_judge_shown(j, j->seen->servers);
+  /* Failures of a server that fails for every question. */
+  const char *failure = j->seen->resolver_dead && mtasts_judge_failed(answer)
+                            ? mtasts_judge_detail(j, answer->detail)
+                            : "";
   mtasts_judge_add(
       j, MTASTS_FOUND_CHECK_RESOLVER, MTASTS_SEVERITY_UNKNOWN, j->domain,
-      mtasts_judge_text(j, "No DNS server answered%s; asked: %s.",
+      mtasts_judge_text(j, "No DNS server answered%s; asked: %s%s.",
                         j->seen->resolver_dead ? " any question" : " every question",
-                        *servers ? servers : "none"),
-      "See that this host reaches its DNS servers (dns.servers in mtasts.conf, else resolv.conf), "
-      "or name one with --resolver.");
+                        *servers ? servers : "none", failure),
+      "See that this host reaches its DNS servers (dns.servers in mtasts.conf, else resolv.conf) "
+      "and that they work, or name one with --resolver.");
 }
 
 void mtasts_judge(const struct mtasts_observation *seen, const struct mtasts_judge_options *options,

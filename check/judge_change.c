@@ -12,10 +12,11 @@ static int64_t last_end(const struct mtasts_memory *memory) {
   return memory->last_seen + memory->last.max_age;
 }
 
-/* The policy of this check, if it is remembered as the last one: senders know it by its record, now
- * or before. */
+/* Is the policy of this check remembered as the last one? Senders know it by its record, now or
+ * before. A record that is malformed today, or cannot be looked up, may have been right yesterday.
+ */
 static bool is_new_last(const struct mtasts_judgement *j, const struct mtasts_memory *memory) {
-  return j->policy && (j->record == MTASTS_JUDGED_VALID || memory->has_last);
+  return j->policy && (j->record != MTASTS_JUDGED_ABSENT || memory->has_last);
 }
 
 bool mtasts_judge_vanished(const struct mtasts_judgement *j, const struct mtasts_memory *memory) {

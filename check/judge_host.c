@@ -195,35 +195,54 @@ static enum mtasts_severity severity_of(const struct mtasts_judgement *j, enum m
              : MTASTS_SEVERITY_WARNING;
 }
 
-/* One finding if all addresses have the fault, else one for each that has. */
+/* Is it one fault at all addresses that were tried: as grave, and in the same words? How TLS or
+ * HTTP broke off may be told in other words for each, with the seconds that it took; it is one
+ * fault. */
+static bool is_common(const struct mtasts_judgement *j, enum mtasts_found found) {
+  bool any_words = found == MTASTS_FOUND_HOST_TLS_FAILED || found == MTASTS_FOUND_HTTP_FAILED;
+  const struct mtasts_seen_https *first = NULL;
+  const char *message = NULL;
+  for (size_t i = 0; i < j->fetch_count; i++) {
+    const struct mtasts_judged_fetch *fetch = &j->fetches[i];
+    if (!fetch->tried)
+      continue;
+    if ((fetch->faults & BIT(found)) == 0)
+      return false;
+    const char *words = words_of(j, found, fetch->https).message;
+    if (first && (severity_of(j, found, first) != severity_of(j, found, fetch->https) ||
+                  (!any_words && strcmp(message, words) != 0)))
+      return false;
+    first = fetch->https;
+    message = words;
+  }
+  return true;
+}
+
+/* One finding if all addresses have the same fault, else one for each that has one. */
 static void say_fault(const struct mtasts_judgement *j, enum mtasts_found found) {
   const char *place = found >= MTASTS_FOUND_HTTP_REDIRECT ? j->url : j->policy_host;
-  size_t tried = 0;
-  size_t having = 0;
-  for (size_t i = 0; i < j->fetch_count; i++) {
-    tried += j->fetches[i].tried;
-    having += (j->fetches[i].faults & BIT(found)) != 0;
-  }
+  bool common = is_common(j, found);
   for (size_t i = 0; i < j->fetch_count; i++) {
     const struct mtasts_judged_fetch *fetch = &j->fetches[i];
     if ((fetch->faults & BIT(found)) == 0)
       continue;
     struct mtasts_certificate_words words = words_of(j, found, fetch->https);
     mtasts_judge_add(j, found, severity_of(j, found, fetch->https),
-                     having == tried ? place : mtasts_judge_place(j, place, &fetch->https->address),
+                     common ? place : mtasts_judge_place(j, place, &fetch->https->address),
                      words.message, words.remedy);
-    if (having == tried)
+    if (common)
       return;
   }
 }
 
-static void say_unreachable(const struct mtasts_judgement *j, bool some_answer) {
+/* others: an address answers, or had no time to: it may. */
+static void say_unreachable(const struct mtasts_judgement *j, bool others) {
   for (size_t i = 0; i < j->fetch_count; i++) {
     const struct mtasts_seen_https *https = j->fetches[i].https;
     if (https->connect != MTASTS_CONNECT_FAILED)
       continue;
     const char *detail = mtasts_judge_detail(j, https->detail);
-    if (!some_answer) {
+    if (!others) {
       mtasts_judge_add(
           j, MTASTS_FOUND_HOST_UNREACHABLE, MTASTS_SEVERITY_ERROR, j->policy_host,
           mtasts_judge_text(j, "No address accepts a connection on port 443%s.", detail),
@@ -242,9 +261,24 @@ static void say_unreachable(const struct mtasts_judgement *j, bool some_answer) 
   }
 }
 
+/* By a proxy there is one request, and what fails before the policy host answers is the proxy. */
+static void say_proxy(const struct mtasts_judgement *j, const struct mtasts_seen_https *https) {
+  mtasts_judge_add(j, MTASTS_FOUND_CHECK_NO_ROUTE, MTASTS_SEVERITY_UNKNOWN, j->policy_host,
+                   mtasts_judge_text(j,
+                                     "The proxy fails%s. The policy host was not "
+                                     "judged.",
+                                     mtasts_judge_detail(j, https->detail)),
+                   "See that the proxy of https.proxy in mtasts.conf runs and lets this host use "
+                   "CONNECT to port 443, or remove that setting.");
+}
+
 static void say_no_route(const struct mtasts_judgement *j, bool others) {
   for (size_t i = 0; i < j->fetch_count; i++)
-    if (j->fetches[i].https->connect == MTASTS_CONNECT_NO_ROUTE)
+    if (j->fetches[i].https->connect != MTASTS_CONNECT_NO_ROUTE)
+      continue;
+    else if (IN6_IS_ADDR_UNSPECIFIED(&j->fetches[i].https->address))
+      say_proxy(j, j->fetches[i].https);
+    else
       mtasts_judge_add(j, MTASTS_FOUND_CHECK_NO_ROUTE,
                        others ? MTASTS_SEVERITY_INFO : MTASTS_SEVERITY_UNKNOWN,
                        mtasts_judge_place(j, j->policy_host, &j->fetches[i].https->address),
@@ -304,12 +338,13 @@ static void say_differs(const struct mtasts_judgement *j) {
 void mtasts_judge_host(const struct mtasts_judgement *j) {
   size_t private_count = 0;
   bool tried = false;
-  bool some_answer = false;
+  bool may_answer = false;
   say_addresses(j);
   for (size_t i = 0; i < j->fetch_count; i++) {
     private_count += j->fetches[i].https->private_address;
     tried = tried || j->fetches[i].tried;
-    some_answer = some_answer || j->fetches[i].https->connect == MTASTS_CONNECT_DONE;
+    may_answer = may_answer || j->fetches[i].https->connect == MTASTS_CONNECT_DONE ||
+                 j->fetches[i].https->connect == MTASTS_CONNECT_DEADLINE;
   }
   if (j->fetch_count > 0 && private_count == j->fetch_count)
     mtasts_judge_add(j, MTASTS_FOUND_HOST_PRIVATE_ADDRESS, MTASTS_SEVERITY_ERROR, j->policy_host,
@@ -317,7 +352,7 @@ void mtasts_judge_host(const struct mtasts_judgement *j) {
                                        mtasts_judge_address(j, &j->fetches[0].https->address)),
                      "Publish a public address of the web server: senders elsewhere cannot reach "
                      "this one.");
-  say_unreachable(j, some_answer);
+  say_unreachable(j, may_answer);
   for (int found = MTASTS_FOUND_HOST_TLS_VERSION; found <= MTASTS_FOUND_HTTP_FAILED; found++)
     say_fault(j, (enum mtasts_found)found);
   say_differs(j);

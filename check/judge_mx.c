@@ -75,7 +75,7 @@ static void judge_addresses(const struct mtasts_judgement *j, const struct mtast
                      "Check that all name servers of the host's zone answer for A and AAAA, and "
                      "that its DNSSEC signatures are valid.");
   else if (mtasts_judge_no_address(addresses))
-    mtasts_judge_add(j, MTASTS_FOUND_MX_NO_ADDRESS, mtasts_judge_severity_l(j), host,
+    mtasts_judge_add(j, MTASTS_FOUND_MX_NO_ADDRESS, j->severity_l, host,
                      "This MX host has neither A nor AAAA.",
                      mtasts_judge_text(j,
                                        "Publish its address, or remove the MX record:\n%s. IN A "
@@ -84,7 +84,7 @@ static void judge_addresses(const struct mtasts_judgement *j, const struct mtast
   for (size_t i = 0; i < mx->server_count; i++)
     private_count += mx->servers[i].private_address;
   if (mx->server_count > 0 && private_count == mx->server_count)
-    mtasts_judge_add(j, MTASTS_FOUND_MX_PRIVATE_ADDRESS, mtasts_judge_severity_l(j), host,
+    mtasts_judge_add(j, MTASTS_FOUND_MX_PRIVATE_ADDRESS, j->severity_l, host,
                      mtasts_judge_text(j, "Its only address is not globally reachable: %s.",
                                        mtasts_judge_address(j, &mx->servers[0].address)),
                      "Publish a public address of the host, or remove the MX record; a resolver "

@@ -104,15 +104,24 @@ static enum mtasts_found found_of(enum mtasts_policy_fault fault) {
   return MTASTS_FOUND_POLICY_INVALID;
 }
 
+/* Words that begin with a small letter, as a sentence. */
+static const char *sentence(const struct mtasts_judgement *j, const char *words) {
+  return mtasts_judge_text(j, "%c%s.", *words - 'a' + 'A', words + 1);
+}
+
 static void say_error(const struct mtasts_judgement *j, const struct mtasts_judged_fetch *fetch,
                       const struct mtasts_policy_diagnostic *error) {
   const char *line = mtasts_judge_shown(j, line_of(fetch->https->body, error->line));
   enum mtasts_found found = found_of(error->fault);
-  bool of_line = *line && found != MTASTS_FOUND_POLICY_MX_MISSING;
-  add(j, found, MTASTS_SEVERITY_ERROR, error->line,
-      mtasts_judge_text(j, "Line %u: %s%s%s%s.", error->line, error->text, of_line ? ": \"" : "",
-                        of_line ? line : "", of_line ? "\"" : ""),
-      remedy_of(j, error, line));
+  const char *quote = *line ? "\"" : "";
+  /* No line is at fault for a field that is missing. */
+  if (error->missing)
+    add(j, found, MTASTS_SEVERITY_ERROR, 0, sentence(j, error->text), remedy_of(j, error, line));
+  else
+    add(j, found, MTASTS_SEVERITY_ERROR, error->line,
+        mtasts_judge_text(j, "Line %u: %s%s%s%s%s.", error->line, error->text, *line ? ": " : "",
+                          quote, line, quote),
+        remedy_of(j, error, line));
 }
 
 static void say_warning(const struct mtasts_judgement *j, const struct mtasts_judged_fetch *fetch,

@@ -42,6 +42,9 @@ struct mtasts_judgement {
   const char *domain, *record_name, *policy_host, *url, *tlsrpt_name;
   const char *new_id; /* one that may be published next */
 
+  /* L of the catalogue: an error if no address is left that answers as an SMTP server */
+  enum mtasts_severity severity_l;
+
   enum mtasts_judged_record record;
   struct mtasts_record id;                   /* VALID */
   const struct mtasts_judged_fetch *fetches; /* one for each address of the policy host */
@@ -70,8 +73,6 @@ bool mtasts_judge_vanished(const struct mtasts_judgement *j, const struct mtasts
 
 /* M of the catalogue: a sender refuses mail for it if an enforce policy is served. */
 enum mtasts_severity mtasts_judge_severity_m(const struct mtasts_judgement *j);
-/* L: an error if no address of the domain is left that answers as an SMTP server. */
-enum mtasts_severity mtasts_judge_severity_l(const struct mtasts_judgement *j);
 
 /* Is the policy in force of this mode, or of enforce or testing? False without one. */
 bool mtasts_judge_mode_is(const struct mtasts_judgement *j, enum mtasts_mode mode);
@@ -104,7 +105,7 @@ const char *mtasts_judge_shown(const struct mtasts_judgement *j, struct mtasts_s
 const char *mtasts_judge_detail(const struct mtasts_judgement *j, struct mtasts_span why);
 /* "192.0.2.1" or "2001:db8::1" */
 const char *mtasts_judge_address(const struct mtasts_judgement *j, const struct in6_addr *address);
-/* "host [192.0.2.1]" */
+/* "host [192.0.2.1]"; the host alone if the address is unspecified, as by a proxy */
 const char *mtasts_judge_place(const struct mtasts_judgement *j, const char *host,
                                const struct in6_addr *address);
 /* "2026-12-01 00:00:00 UTC" */

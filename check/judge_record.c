@@ -3,43 +3,11 @@
 #include "judge_private.h"
 #include "record_fields.h"
 #include "span.h"
+#include "version_slip.h"
 
 enum {
   TTL_LONG = 86400, /* seconds; exactly a day is fine */
 };
-
-static bool holds(struct mtasts_span text, struct mtasts_span word, size_t *at) {
-  for (*at = 0; *at + word.len <= text.len; ++*at)
-    if (mtasts_span_equal_nocase((struct mtasts_span){text.data + *at, word.len}, word))
-      return true;
-  return false;
-}
-
-/* Is this a record for MTA-STS that went wrong? It is if its version is like ours, or if the word
- * stands in it by itself. `v=spf1 include:hostsv.example` and random letters of a verification
- * string are others' records, which RFC 8461 section 3.1 ignores. */
-static bool looks_like_ours(struct mtasts_span text) {
-  const struct mtasts_span word = MTASTS_SPAN("STSv");
-  size_t at;
-  struct mtasts_span version = text;
-  mtasts_span_skip_wsp(&version);
-  if (version.len > 0 && mtasts_lower(version.data[0]) == 'v') {
-    mtasts_span_drop(&version, 1);
-    mtasts_span_skip_wsp(&version);
-    if (mtasts_span_take(&version, '=')) {
-      mtasts_span_skip_wsp(&version);
-      mtasts_span_cut(&version, ';', &text);
-      mtasts_span_cut(&text, ' ', &version);
-      return holds(version, word, &at);
-    }
-  }
-  while (holds(text, word, &at)) {
-    if (at == 0 || !mtasts_is_alnum(text.data[at - 1]))
-      return true;
-    mtasts_span_drop(&text, at + 1);
-  }
-  return false;
-}
 
 static void add(const struct mtasts_judgement *j, enum mtasts_found found,
                 enum mtasts_severity severity, const char *message, const char *remedy) {
@@ -127,7 +95,7 @@ static void judge_texts(struct mtasts_judgement *j) {
     if (mtasts_record_begin(&text)) {
       one = txt->texts[i];
       found++;
-    } else if (!odd.data && looks_like_ours(text)) {
+    } else if (!odd.data && mtasts_version_slip(text, MTASTS_SPAN("STSv"))) {
       odd = text;
     }
   }

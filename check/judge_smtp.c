@@ -99,7 +99,7 @@ static void judge_connected(const struct visit *visit) {
   case MTASTS_SMTP_NOT_TRIED:
     break;
   case MTASTS_SMTP_PROTOCOL:
-    add(visit, MTASTS_FOUND_SMTP_PROTOCOL, mtasts_judge_severity_l(j),
+    add(visit, MTASTS_FOUND_SMTP_PROTOCOL, j->severity_l,
         mtasts_judge_text(j, "Port 25 accepts connections, but speaks no SMTP%s.",
                           detail_of(visit)),
         "Let an SMTP server answer there, with a greeting (220) within the time that senders "
@@ -138,7 +138,7 @@ static void judge_server(const struct visit *visit) {
         "Run the check on a host that has addresses of that family, such as IPv6.");
     break;
   case MTASTS_CONNECT_FAILED:
-    add(visit, MTASTS_FOUND_SMTP_UNREACHABLE, mtasts_judge_severity_l(j),
+    add(visit, MTASTS_FOUND_SMTP_UNREACHABLE, j->severity_l,
         mtasts_judge_text(j, "Port 25 accepts no connection%s.", detail_of(visit)),
         "Start the mail server and open the firewall, or remove the address. Many networks block "
         "outgoing port 25: is it open here? If not, use --no-smtp, or check elsewhere.");
@@ -156,7 +156,9 @@ void mtasts_judge_smtp(const struct mtasts_judgement *j) {
   for (size_t i = 0; i < seen->mx_count; i++) {
     const struct mtasts_seen_mx *mx = &seen->mx[i];
     const char *host = mtasts_judge_shown(j, mx->host);
-    for (size_t k = 0; k < mx->server_count && mtasts_judge_is_first(seen, i); k++)
+    if (!mtasts_judge_is_first(seen, i))
+      continue;
+    for (size_t k = 0; k < mx->server_count; k++)
       judge_server(&(struct visit){
           .j = j,
           .mx = mx,

@@ -36,7 +36,7 @@ static bool is_flawed(struct mtasts_span uri) {
 static void judge_uri(const struct mtasts_judgement *j, struct mtasts_span uri) {
   struct mtasts_rua rua;
   mtasts_rua_parse(uri, &rua);
-  if (rua.kind != MTASTS_RUA_UNUSABLE || is_flawed(uri))
+  if (rua.meant != MTASTS_RUA_UNUSABLE || is_flawed(uri))
     return;
   const char *shown = mtasts_judge_shown(j, uri);
   add(j, MTASTS_FOUND_TLSRPT_RUA_INVALID,

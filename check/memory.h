@@ -25,7 +25,7 @@ struct mtasts_remembered_id {
 };
 
 struct mtasts_memory {
-  /* The last policy that was fetched, since the domain has had a valid record. */
+  /* The last policy that was fetched, since the domain has had any record, good or bad. */
   bool has_last;
   struct mtasts_remembered_policy last;
   int64_t last_seen;

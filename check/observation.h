@@ -31,7 +31,7 @@ struct mtasts_seen_txt {
 /* A or AAAA of one name. An IPv4 address is stored mapped. */
 struct mtasts_seen_addresses {
   struct mtasts_seen_answer a, aaaa;
-  const struct in6_addr *items; /* of both, those of IPv4 first; each once */
+  const struct in6_addr *items; /* of both, those of IPv4 first, in their order; each once */
   size_t count;
   struct mtasts_span alias; /* the name that a CNAME leads to; data NULL: no alias */
 };
@@ -106,7 +106,7 @@ struct mtasts_seen_mail_server {
   enum mtasts_seen_smtp smtp;
   bool offers_starttls;
   unsigned starttls_reply;  /* code of the reply to STARTTLS, or GARBAGE; 0: not asked, no reply */
-  struct mtasts_span reply; /* the reply that decided, raw, its first line */
+  struct mtasts_span reply; /* the reply that decided, raw, its last line */
   enum mtasts_seen_tls tls;
   struct mtasts_span detail;   /* of what failed, printable */
   struct mtasts_span tls_text; /* "TLSv1.3, TLS_AES_256_GCM_SHA384" */
@@ -144,7 +144,7 @@ struct mtasts_seen_rua {
 struct mtasts_observation {
   struct mtasts_domain domain;
   int64_t now;                /* when it was made */
-  bool resolver_dead;         /* no DNS server answered any question */
+  bool resolver_dead;         /* no DNS server answered any question but with a failure */
   bool validates;             /* the resolver validates DNSSEC, and the answers carry it */
   bool smtp;                  /* mail servers were asked: no --no-smtp */
   bool deadline;              /* the time of the call ran out before something was judged */

@@ -2,15 +2,20 @@
  * rua.h: one URI of a TLSRPT record: where a report is to be sent (RFC 8460 section 3). Pure.
  *
  * Usable are `mailto:` with one address (addr_spec.h; RFC 6068), and `https:` with a host name and
- * any port. The schemes may be in any case. Refused as well, also if percent-encoded: control
- * characters, and "/" and "|" in a local part, which MTAs may take for files and commands.
+ * any port. The schemes may be in any case.
+ *
+ * Some URIs are valid, and no report is sent to them from here: several addresses, a quoted local
+ * part, an address literal, characters outside of ASCII, an IP address or an encoded name as the
+ * host, more than MTASTS_RUA_MAX bytes. So it is, also if percent-encoded, with control characters,
+ * and with "/" and "|" in a local part, which MTAs may take for files and commands. Another sender
+ * may take them: nothing is to be said against the domain.
  */
 #ifndef MTASTS_RUA_H
 #define MTASTS_RUA_H
 
 #include "addr_spec.h"
 
-#define MTASTS_RUA_MAX 2048 /* bytes of a URI; a longer one is refused */
+#define MTASTS_RUA_MAX 2048 /* bytes of a URI; a longer one is not sent to */
 
 enum mtasts_rua_kind {
   MTASTS_RUA_UNUSABLE,
@@ -20,8 +25,10 @@ enum mtasts_rua_kind {
 
 struct mtasts_rua {
   enum mtasts_rua_kind kind;
+  enum mtasts_rua_kind meant;  /* what it is by the RFCs, also if `kind` is UNUSABLE: then it is
+                                  valid,  and not sent to from here. UNUSABLE: it is invalid */
   const char *why;             /* UNUSABLE: a constant sentence; else NULL */
-  struct mtasts_domain domain; /* of the address, or the host */
+  struct mtasts_domain domain; /* of the address, or the host; "" if it has none */
   uint16_t port;               /* HTTPS */
   /* The address; or the URL, its scheme and host in lower case, with a path and without a fragment
    * and a default port. Equal targets are one. NUL-terminated; "" if UNUSABLE. */

@@ -2,6 +2,7 @@
 
 #include "ascii.h"
 #include "span.h"
+#include "version_slip.h"
 
 /* tlsrpt-version and the delimiter behind it. RFC 8460 section 3 says "records which do not begin
  * with `v=TLSRPTv1;` are discarded". Its grammar also allows white space before the semicolon, and
@@ -13,14 +14,6 @@ static bool take_version(struct mtasts_span *txt) {
   mtasts_span_drop(txt, version.len);
   mtasts_span_skip_wsp(txt);
   return mtasts_span_take(txt, ';');
-}
-
-static bool holds_version(struct mtasts_span txt) {
-  const struct mtasts_span word = MTASTS_SPAN("tlsrptv");
-  for (size_t i = 0; i + word.len <= txt.len; i++)
-    if (mtasts_span_equal_nocase((struct mtasts_span){txt.data + i, word.len}, word))
-      return true;
-  return false;
 }
 
 /* Drops one field and its delimiter. White space belongs to the delimiter: it must not end a record
@@ -96,7 +89,8 @@ void mtasts_tlsrpt_record_parse(const struct mtasts_span *txt, size_t count,
     if (take_version(&rest)) {
       record->text = txt[i];
       record->state = ++found == 1 ? MTASTS_TLSRPT_VALID : MTASTS_TLSRPT_MULTIPLE;
-    } else if (record->state == MTASTS_TLSRPT_ABSENT && holds_version(txt[i])) {
+    } else if (record->state == MTASTS_TLSRPT_ABSENT &&
+               mtasts_version_slip(txt[i], MTASTS_SPAN("TLSRPTv"))) {
       record->text = txt[i];
       record->state = MTASTS_TLSRPT_VERSION;
     }

@@ -23,12 +23,24 @@ struct parser {
 /* Returns whether parsing goes on to find further errors: not if the grammar is broken. */
 static bool fail(struct parser *p, enum mtasts_policy_fault fault, const char *text) {
   struct mtasts_policy_report *report = p->report;
-  struct mtasts_policy_diagnostic found = {p->line, text, fault};
+  struct mtasts_policy_diagnostic found = {.line = p->line, .text = text, .fault = fault};
   if (!report->error.text)
     report->error = found;
   else if (report->more_count < MTASTS_ERRORS_MAX)
     report->more[report->more_count++] = found;
   return fault != MTASTS_POLICY_FAULT_GRAMMAR;
+}
+
+/* A required field is nowhere: the last line stands for it. */
+static void lack(struct parser *p, enum mtasts_policy_fault fault, const char *text) {
+  struct mtasts_policy_report *report = p->report;
+  size_t more = report->more_count;
+  bool first = !report->error.text;
+  fail(p, fault, text);
+  if (first)
+    report->error.missing = true;
+  else if (report->more_count > more)
+    report->more[more].missing = true;
 }
 
 static void warn(struct parser *p, uint32_t line, enum mtasts_policy_fault fault,
@@ -37,7 +49,8 @@ static void warn(struct parser *p, uint32_t line, enum mtasts_policy_fault fault
     return;
   size_t at = p->report->warning_count++;
   if (at < MTASTS_WARNINGS_MAX)
-    p->report->warnings[at] = (struct mtasts_policy_diagnostic){line, text, fault};
+    p->report->warnings[at] =
+        (struct mtasts_policy_diagnostic){.line = line, .text = text, .fault = fault};
 }
 
 /* sts-policy-ext-value of RFC 8461 section 3.2, or nothing: visible ASCII, spaces and UTF-8. */
@@ -198,13 +211,13 @@ static bool read_body(struct parser *p, struct mtasts_span body) {
   if (p->line == 0)
     p->line = 1;
   if (!p->has_version)
-    fail(p, MTASTS_POLICY_FAULT_VERSION, "the policy has no version");
+    lack(p, MTASTS_POLICY_FAULT_VERSION, "the policy has no version");
   if (!p->has_mode)
-    fail(p, MTASTS_POLICY_FAULT_MODE, "the policy has no mode");
+    lack(p, MTASTS_POLICY_FAULT_MODE, "the policy has no mode");
   if (!p->has_max_age)
-    fail(p, MTASTS_POLICY_FAULT_MAX_AGE, "the policy has no max_age");
+    lack(p, MTASTS_POLICY_FAULT_MAX_AGE, "the policy has no max_age");
   if (!p->has_mx && p->needs_mx)
-    fail(p, MTASTS_POLICY_FAULT_MX_MISSING,
+    lack(p, MTASTS_POLICY_FAULT_MX_MISSING,
          "the policy has no mx, which only mode none may leave out");
   return p->report->error.text == NULL;
 }

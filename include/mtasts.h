@@ -163,6 +163,7 @@ struct mtasts_policy_diagnostic {
   uint32_t line;    /* counted from 1 */
   const char *text; /* constant */
   enum mtasts_policy_fault fault;
+  bool missing; /* a field is missing: `line` is the last one, which is not at fault */
 };
 
 struct mtasts_policy_report {

@@ -16,7 +16,7 @@
 
 enum {
   LOOKUPS_MAX = 64,       /* domains, hosts and targets that are looked up at a time */
-  QUERIES_EACH = 5,       /* of one domain */
+  QUERIES_EACH = 5,       /* questions to the DNS, of one domain */
   CONNECTIONS_MAX = 2048, /* at a time; fewer if the process may have fewer descriptors */
   OF_ADDRESS_MAX = 10,    /* of those, to one address: many servers limit that */
   PROGRESS_MS = 100,
@@ -44,12 +44,15 @@ void mtasts_observer_expect(struct mtasts_observer *observer, size_t count) {
   observer->known += count;
 }
 
-/* The call is over if all has ended, or if a first domain's look-ups have ended and no DNS server
- * has answered anything. */
+/* Have a first domain's questions ended, and has no DNS server answered anything? Other parts, such
+ * as a request by a proxy, say nothing of the DNS. */
+static bool is_dead(const struct mtasts_observer *observer) {
+  return observer->questions >= QUERIES_EACH && !observer->answered && !observer->probing;
+}
+
 void mtasts_observer_ended(struct mtasts_observer *observer) {
   observer->ended++;
-  if (observer->ended == observer->known ||
-      (observer->ended >= QUERIES_EACH && !observer->answered) || observer->arena->failed)
+  if (observer->ended == observer->known || is_dead(observer) || observer->arena->failed)
     event_base_loopbreak(observer->base);
 }
 

@@ -16,7 +16,8 @@
  * host whose resolver strips signatures, answers say nothing of DNSSEC.
  *
  * With https.proxy there is one GET, by the proxy: `https` then has one item, whose address is
- * unspecified. A proxy that fails is a fault of this host's: NO_ROUTE.
+ * unspecified. A proxy that fails is a fault of this host's: NO_ROUTE. The targets of the TLSRPT
+ * record are then looked up, and not connected to.
  *
  * The whole process ignores SIGPIPE from the call on. The caller's thread does all of it.
  */

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "ascii.h"
@@ -24,11 +25,43 @@ struct question {
   void *context;
 };
 
+/* Whatever the question: a failure is no answer. */
+static void note(struct mtasts_observer *observer, const struct mtasts_dns_answer *answer) {
+  observer->questions++;
+  if (answer->outcome != MTASTS_DNS_FAILED)
+    observer->answered = true;
+}
+
+static void take_root(void *context, const struct mtasts_dns_answer *answer) {
+  struct mtasts_observer *observer = context;
+  observer->probing = false;
+  note(observer, answer);
+  mtasts_observer_ended(observer);
+}
+
+/* A server that answers with failures may be at fault itself, or the domain's name servers are. To
+ * find out, one question is asked that does not depend on the domain: every working server can
+ * answer for the root. */
+static void ask_root(struct mtasts_observer *observer) {
+  struct mtasts_dns_query *query;
+  if (observer->answered || observer->probed)
+    return;
+  observer->probed = true;
+  if (mtasts_resolver_ask(observer->resolver, "", MTASTS_RR_NS, take_root, observer, &query) !=
+      MTASTS_OK) {
+    observer->arena->failed = true;
+    return;
+  }
+  observer->probing = true;
+  mtasts_observer_expect(observer, 1);
+}
+
 static void pass_on(void *context, const struct mtasts_dns_answer *answer) {
   const struct question *question = context;
   struct mtasts_observer *observer = question->observer;
-  if (answer->outcome != MTASTS_DNS_FAILED || !answer->local)
-    observer->answered = true;
+  note(observer, answer);
+  if (answer->outcome == MTASTS_DNS_FAILED && !answer->local)
+    ask_root(observer);
   if (answer->security != MTASTS_SECURITY_UNKNOWN)
     observer->validates = true;
   question->callback(question->context, answer);
@@ -103,7 +136,25 @@ static void read_addresses(struct mtasts_observed_addresses *addresses, size_t f
   }
 }
 
+static int compare_addresses(const void *a, const void *b) {
+  return memcmp(a, b, sizeof(struct in6_addr));
+}
+
+/* An AAAA record may hold an IPv4 address in its mapped form: it counts once. */
+static void drop_mapped(struct mtasts_observed_addresses *addresses) {
+  size_t kept = 0;
+  for (size_t i = 0; i < addresses->counts[IPV6]; i++)
+    if (!has_address(addresses, IPV4, &addresses->items[IPV6][i]))
+      addresses->items[IPV6][kept++] = addresses->items[IPV6][i];
+  addresses->counts[IPV6] = kept;
+}
+
+/* In an order that does not depend on the answers': many servers rotate them. */
 static void end_addresses(struct mtasts_observed_addresses *addresses) {
+  drop_mapped(addresses);
+  for (size_t family = IPV4; family <= IPV6; family++)
+    qsort(addresses->items[family], addresses->counts[family], sizeof *addresses->items[family],
+          compare_addresses);
   size_t ipv4 = addresses->counts[IPV4];
   size_t ipv6 = addresses->counts[IPV6];
   struct in6_addr *items =

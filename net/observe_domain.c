@@ -63,7 +63,7 @@ static void read_rua(struct mtasts_observed_domain *domain) {
     struct mtasts_observed_rua *kept = &domain->rua[domain->rua_count++];
     kept->uri = item.text;
     mtasts_rua_parse(item.text, &rua);
-    if (rua.kind != MTASTS_RUA_UNUSABLE)
+    if (rua.meant != MTASTS_RUA_UNUSABLE && rua.domain.len > 0)
       kept->target = mtasts_observed_target_get(domain->observer, &rua);
   }
 }
@@ -205,7 +205,8 @@ static bool is_host(const struct mtasts_domain *name) {
 static void get_hosts(struct mtasts_observed_domain *domain) {
   for (size_t i = 0; i < domain->mx_count; i++)
     if (!domain->mx[i].is_address && is_host(&domain->mx[i].name))
-      domain->mx[i].host = mtasts_observed_host_get(domain->observer, &domain->mx[i].name);
+      domain->mx[i].host =
+          mtasts_observed_host_get(domain->observer, &domain->mx[i].name, &domain->servers);
 }
 
 static void take_mx(void *context, const struct mtasts_dns_answer *answer) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "ascii.h"
 #include "ca_bundle.h"
 #include "observe_private.h"
@@ -52,17 +53,25 @@ static void start_server(struct mtasts_place *place) {
 static void start_servers(struct mtasts_observed_host *host) {
   const struct mtasts_seen_addresses *addresses = &host->addresses.seen;
   struct mtasts_observer *observer = host->observer;
-  size_t count = addresses->count;
+  size_t room = MTASTS_OBSERVE_SERVERS - *host->taken;
+  size_t count = addresses->count < room ? addresses->count : room;
+  bool allow_private = observer->options->config->https.allow_private;
   bool smtp = observer->options->smtp;
   host->servers = mtasts_arena_array(observer->arena, count, sizeof *host->servers);
   host->connections = mtasts_arena_array(observer->arena, count, sizeof *host->connections);
   if (!host->servers || !host->connections)
     return;
   host->server_count = count;
-  for (size_t i = 0; i < count; i++)
-    host->servers[i] = (struct mtasts_seen_mail_server){.address = addresses->items[i],
-                                                        .connect = smtp ? MTASTS_CONNECT_DEADLINE
-                                                                        : MTASTS_CONNECT_NOT_TRIED};
+  *host->taken += count;
+  host->addresses.cut = host->addresses.cut || count < addresses->count;
+  for (size_t i = 0; i < count; i++) {
+    bool private_address = !allow_private && !mtasts_address_global(&addresses->items[i]);
+    host->servers[i] = (struct mtasts_seen_mail_server){
+        .address = addresses->items[i],
+        .private_address = private_address,
+        .connect = smtp && !private_address ? MTASTS_CONNECT_DEADLINE : MTASTS_CONNECT_NOT_TRIED,
+    };
+  }
   if (!smtp)
     return;
   host->open += count;
@@ -140,7 +149,8 @@ static void start_lookup(struct mtasts_place *place) {
 /* its life */
 
 struct mtasts_observed_host *mtasts_observed_host_get(struct mtasts_observer *observer,
-                                                      const struct mtasts_domain *name) {
+                                                      const struct mtasts_domain *name,
+                                                      size_t *taken) {
   struct mtasts_observed_host **found = tfind(name, &observer->hosts, mtasts_domain_compare);
   if (found)
     return *found;
@@ -155,6 +165,7 @@ struct mtasts_observed_host *mtasts_observed_host_get(struct mtasts_observer *ob
   made->observer = observer;
   made->next = observer->first_host;
   observer->first_host = made;
+  made->taken = taken;
   made->open = 1;
   made->place.start = start_lookup;
   made->addresses = (struct mtasts_observed_addresses){

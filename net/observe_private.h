@@ -26,6 +26,7 @@ struct mtasts_validator;
 enum {
   MTASTS_OBSERVE_ADDRESSES = 64, /* of one name and family; what is more is not looked at */
   MTASTS_OBSERVE_HOSTS = 1000,   /* MX hosts of one domain, likewise */
+  MTASTS_OBSERVE_SERVERS = 4096, /* addresses of the MX hosts of one domain, likewise */
   MTASTS_OBSERVE_RUA = 64,       /* URIs of one record, likewise */
   MTASTS_OBSERVE_NAME = MTASTS_DOMAIN_MAX + 32, /* bytes of a name with a prefix */
 };
@@ -46,8 +47,11 @@ struct mtasts_observer {
   struct mtasts_observed_target *first_target;
   size_t known;
   size_t ended;
-  bool answered;  /* a DNS server has answered something */
-  bool validates; /* an answer was validated */
+  size_t questions; /* of the DNS that have ended */
+  bool answered;    /* a DNS server has answered something, and not with a failure */
+  bool probing;     /* the question for the root has not ended */
+  bool probed;      /* it has been asked */
+  bool validates;   /* an answer was validated */
 };
 
 /* So many questions or connections are known of; one has ended. */
@@ -101,12 +105,15 @@ struct mtasts_observed_host {
   struct mtasts_seen_mail_server *servers;
   struct mtasts_observed_connection *connections;
   size_t server_count;
-  size_t open; /* parts that have not ended */
+  size_t *taken; /* so many servers has the domain that named the host first */
+  size_t open;   /* parts that have not ended */
 };
 
-/* The host of that name, which is looked up once. NULL: no memory. */
+/* The host of that name, which is looked up once. taken: the number of servers of the domain that
+ * asks; it must live as long as the host. NULL: no memory. */
 struct mtasts_observed_host *mtasts_observed_host_get(struct mtasts_observer *observer,
-                                                      const struct mtasts_domain *name);
+                                                      const struct mtasts_domain *name,
+                                                      size_t *taken);
 void mtasts_observed_host_cancel(struct mtasts_observed_host *host);
 
 struct mtasts_observed_target {
@@ -159,6 +166,7 @@ struct mtasts_observed_domain {
   bool implicit_mx;
   struct mtasts_observed_mx *mx;
   size_t mx_count;
+  size_t servers; /* addresses of MX hosts that are asked for this domain */
   struct mtasts_observed_rua *rua;
   size_t rua_count;
   size_t open; /* connections that have not ended */

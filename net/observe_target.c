@@ -100,7 +100,8 @@ static void take_addresses(void *context) {
   struct mtasts_observed_target *target = context;
   target->seen.addresses = target->addresses.seen;
   end_lookup(target);
-  if (target->kind == MTASTS_RUA_HTTPS)
+  /* With a proxy no web server is connected to from here, not even to try. */
+  if (target->kind == MTASTS_RUA_HTTPS && !*target->observer->options->config->https.proxy)
     connect_to(target);
 }
 
@@ -153,7 +154,7 @@ struct mtasts_observed_target *mtasts_observed_target_get(struct mtasts_observer
   if (!made)
     return NULL;
   made->name = rua->domain;
-  made->kind = rua->kind;
+  made->kind = rua->meant;
   made->port = rua->port;
   struct mtasts_observed_target **found = tsearch(made, &observer->targets, compare);
   if (!found) {
@@ -168,7 +169,7 @@ struct mtasts_observed_target *mtasts_observed_target_get(struct mtasts_observer
   made->open = true;
   made->lookup.start = start_lookup;
   made->seen.host = (struct mtasts_span){made->name.name, made->name.len};
-  made->seen.https = rua->kind == MTASTS_RUA_HTTPS;
+  made->seen.https = rua->meant == MTASTS_RUA_HTTPS;
   if (!made->seen.https)
     made->seen.mx = mtasts_seen_unanswered;
   made->addresses = (struct mtasts_observed_addresses){

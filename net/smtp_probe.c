@@ -212,7 +212,7 @@ static void quit(struct mtasts_smtp_probe *probe) {
 
 static void keep_reply(struct mtasts_smtp_probe *probe) {
   probe->server.reply = mtasts_arena_copy(
-      probe->options.arena, (struct mtasts_span){probe->reply.first, probe->reply.first_length});
+      probe->options.arena, (struct mtasts_span){probe->reply.last, probe->reply.last_length});
 }
 
 static void begin_tls(struct mtasts_smtp_probe *probe);

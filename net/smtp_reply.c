@@ -34,17 +34,15 @@ static bool has_starttls(const struct mtasts_smtp_reply *reply, size_t length) {
 
 static void end_line(struct mtasts_smtp_reply *reply) {
   size_t length = reply->length;
-  if (length > 0 && length <= sizeof reply->head && reply->head[length - 1] == '\r')
+  if (length > 0 && length <= sizeof reply->last && reply->last[length - 1] == '\r')
     length--;
   if (length < CODE) {
     fail(reply, "a line is no SMTP reply");
     return;
   }
   bool last = length == CODE || reply->head[CODE] != '-';
-  if (reply->lines == 0)
-    reply->first_length = reply->length < sizeof reply->first ? reply->length : sizeof reply->first;
-  if (reply->lines == 0 && reply->first_length > 0 && reply->first[reply->first_length - 1] == '\r')
-    reply->first_length--;
+  if (length < reply->last_length)
+    reply->last_length = length;
   if (reply->lines > 0 && has_starttls(reply, length))
     reply->starttls = true;
   reply->lines++;
@@ -72,9 +70,9 @@ static void take(struct mtasts_smtp_reply *reply, char c) {
   }
   if (reply->length < sizeof reply->head)
     reply->head[reply->length] = c;
-  if (reply->lines == 0 && reply->length < sizeof reply->first) {
-    reply->first[reply->length] = c;
-    reply->first_length = reply->length + 1;
+  if (reply->length < sizeof reply->last) {
+    reply->last[reply->length] = c;
+    reply->last_length = reply->length + 1;
   }
   reply->length++;
 }

@@ -14,7 +14,7 @@ enum {
   MTASTS_SMTP_LINE_MAX = 4096,   /* bytes, without the line end; RFC 5321 asks for 512 */
   MTASTS_SMTP_LINES_MAX = 256,   /* of one reply */
   MTASTS_SMTP_REPLY_MAX = 65536, /* bytes of one reply */
-  MTASTS_SMTP_FIRST_MAX = 512,   /* bytes of the first line that are kept */
+  MTASTS_SMTP_LAST_MAX = 512,    /* bytes of the last line that are kept */
 };
 
 enum mtasts_smtp_reply_state {
@@ -33,8 +33,9 @@ struct mtasts_smtp_reply {
   size_t bytes;    /* read */
   size_t length;   /* of the line that is being read */
   char head[16];   /* its first bytes */
-  size_t first_length;
-  char first[MTASTS_SMTP_FIRST_MAX]; /* the first line, raw, without its end */
+  /* The last line so far, raw, without its end: it has the code that counts. */
+  size_t last_length;
+  char last[MTASTS_SMTP_LAST_MAX];
 };
 
 /* Reads bytes up to the end of the reply, and returns how many it has read. */

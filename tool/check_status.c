@@ -1,7 +1,10 @@
 #include "check_status.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
+
+#define ESCAPED_BAR "\\x7c" /* as printable.h writes bytes */
 
 enum {
   SEVERITIES = MTASTS_SEVERITY_ERROR + 1,
@@ -145,8 +148,32 @@ void mtasts_check_first_line(const struct mtasts_domain *domains,
   putchar('\n');
 }
 
+/* A monitoring system takes what is behind "|" for performance data, in any line of the output. */
+static bool is_escaped(char c) {
+  return c == '|' && isatty(STDOUT_FILENO) == 0;
+}
+
+size_t mtasts_check_columns(const char *text, size_t len) {
+  size_t columns = len;
+  for (size_t i = 0; i < len; i++)
+    columns += is_escaped(text[i]) ? sizeof ESCAPED_BAR - 2 : 0;
+  return columns;
+}
+
+void mtasts_check_put(const char *text, size_t len) {
+  for (size_t i = 0; i < len; i++)
+    if (is_escaped(text[i]))
+      fputs(ESCAPED_BAR, stdout);
+    else
+      putchar(text[i]);
+}
+
 int mtasts_check_unusable(bool json) {
-  if (!json)
-    printf("MTA-STS UNKNOWN - %s\n", mtasts_last_error());
+  const char *why = mtasts_last_error();
+  if (!json) {
+    fputs("MTA-STS UNKNOWN - ", stdout);
+    mtasts_check_put(why, strlen(why));
+    putchar('\n');
+  }
   return MTASTS_CHECK_EXIT_UNKNOWN;
 }

@@ -32,4 +32,9 @@ const char *mtasts_check_status(const struct mtasts_findings *findings);
 
 enum mtasts_colour mtasts_severity_colour(enum mtasts_severity severity);
 
+/* Writes text to standard output, with "|" escaped unless that is a terminal; and the columns that
+ * it takes. All texts are ASCII: else a byte is a column. */
+void mtasts_check_put(const char *text, size_t len);
+size_t mtasts_check_columns(const char *text, size_t len);
+
 #endif

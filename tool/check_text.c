@@ -8,8 +8,8 @@ enum {
   INDENT = 4, /* columns */
 };
 
-/* Writes words into lines of the terminal's width. All texts are ASCII, so that a byte is a column.
- * used: columns of the line so far. */
+/* Writes words into lines of the terminal's width. A word that is longer than a line is not cut: it
+ * may be a URL. used: columns of the line so far. */
 static void print_words(const char *text, size_t len, size_t used) {
   size_t columns = mtasts_out_columns();
   bool begun = used > INDENT;
@@ -17,26 +17,35 @@ static void print_words(const char *text, size_t len, size_t used) {
     size_t word = strcspn(text + at, " \n");
     if (word > len - at)
       word = len - at;
-    if (begun && used + 1 + word > columns) {
+    size_t width = mtasts_check_columns(text + at, word);
+    if (begun && used + 1 + width > columns) {
       printf("\n%*s", INDENT, "");
       used = INDENT;
       begun = false;
     }
-    /* A word that is longer than a line is cut where the line ends. */
-    size_t part = used + begun + word > columns ? columns - used - begun : word;
-    printf("%s%.*s", begun ? " " : "", (int)part, text + at);
-    used += begun + part;
+    fputs(begun ? " " : "", stdout);
+    mtasts_check_put(text + at, word);
+    used += begun + width;
     begun = true;
-    at += part;
-    if (part < word) {
-      printf("\n%*s", INDENT, "");
-      used = INDENT;
-      begun = false;
-      continue;
-    }
+    at += word;
     at += strspn(text + at, " ");
   }
   putchar('\n');
+}
+
+static bool begins(const char *text, const char *with) {
+  return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Is this line meant to be pasted: a DNS record ("NAME. IN TYPE DATA"), the text of one, a line of
+ * a policy? Then it stays whole. */
+static bool is_pasted(const char *line) {
+  static const char *const fields[] = {"version: ", "mode: ", "max_age: ", "mx: "};
+  size_t name = strcspn(line, " \n");
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+    if (begins(line, fields[i]))
+      return true;
+  return *line == '"' || (name > 0 && line[name - 1] == '.' && begins(line + name, " IN "));
 }
 
 /* Each line of the text begins a line. */
@@ -44,7 +53,12 @@ static void print_lines(const char *text, const char *lead) {
   for (bool more = true; more;) {
     size_t len = strcspn(text, "\n");
     printf("%*s%s", INDENT, "", lead);
-    print_words(text, len, INDENT + strlen(lead));
+    if (!*lead && is_pasted(text)) {
+      mtasts_check_put(text, len);
+      putchar('\n');
+    } else {
+      print_words(text, len, INDENT + strlen(lead));
+    }
     more = text[len] != '\0';
     text += len + more;
     lead = "";

@@ -6,8 +6,10 @@
 
 #include "check_run.h"
 
-/* Prints the findings, grouped by domain, each once. No line is wider than the terminal, or than 80
- * columns if standard output is none. */
+/* Prints the findings, grouped by domain, each once. Lines are as wide as the terminal at most, or
+ * as 80 columns if standard output is none. Wider are only words that are longer, and what is to be
+ * pasted: DNS records and lines of a policy. "|" is escaped unless standard output is a terminal.
+ */
 void mtasts_check_text(const struct mtasts_domain *domains,
                        const struct mtasts_check_results *results);
 

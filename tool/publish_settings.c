@@ -111,7 +111,7 @@ static int read_reports(const struct mtasts_options *options, struct mtasts_publ
     const char *uri = options->tlsrpt.items[i];
     struct mtasts_rua rua;
     mtasts_rua_parse(mtasts_span_of(uri), &rua);
-    if (rua.kind == MTASTS_RUA_UNUSABLE) {
+    if (rua.meant == MTASTS_RUA_UNUSABLE) {
       mtasts_print_error(uri, "%s; write it as in mailto:tls-reports@example.com", rua.why);
       return MTASTS_EXIT_DATA;
     }

@@ -35,6 +35,7 @@ refused 'a bad configuration' 'bad.conf:1' --config bad.conf check example.com
 refused 'a resolver that is no address' 'nonsense' --cache cache --resolver nonsense check example.com
 refused 'no such CA file' 'nosuch' --cache cache --ca-file nosuch check example.com
 t 'check: a control byte is not echoed' 3 "$(unknown 'x1b')" "$(one 'x1b')" check $'\e[31m'
+t 'check: a bar is not echoed' 3 "$(unknown 'a.x7cb')" "$(one 'a.b')" check 'a|b'
 t 'check: --json behind a wrong option' 3 '' "$(one 'no such option')" check --nosuch --json example.com
 t 'check: help' 0 "$(has 'check .*--no-smtp.*--expect.*--state.*--timeout.*--helo.*Examples')" '' check --help
 

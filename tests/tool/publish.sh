@@ -197,6 +197,10 @@ for uri in a@b.example mailto: mailto:a mailto:a@b 'mailto:a@b.example!10m' 'mai
   https:// ftp://r.example/ 'mailto:a@b.example;' 'https://r.example/a b' 'https://r.example/"'; do
   nothing "a URI: $uri" 65 '' "${P[@]}" --mx a.example --tlsrpt mailto:good@b.example "$uri"
 done
+# Valid URIs that `report send` itself does not send to
+uris=(mailto:tls/rep@w.example mailto:%22a%20b%22@x.example https://192.0.2.1/x)
+p --mx a.example --tlsrpt "${uris[@]}" >out
+is 'URIs that another sender takes' yes "$(grep -qF "rua=$(IFS=,; echo "${uris[*]}")\"" tree/example.com/dns.zone && echo yes)"
 for web in 192.0.2.256 192.0.2 2001:db8::g '[2001:db8::1]' a..example under_score.example mta-sts.example.com 'a b'; do
   nothing "an address: $web" 65 '' "${P[@]}" --mx a.example --web "$web"
 done

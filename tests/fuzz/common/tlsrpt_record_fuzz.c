@@ -36,6 +36,7 @@ static void check_rua(struct mtasts_span uri) {
   static struct mtasts_rua again;
   mtasts_rua_parse(uri, &rua);
   require((rua.kind == MTASTS_RUA_UNUSABLE) == (rua.why != NULL));
+  require(rua.kind == MTASTS_RUA_UNUSABLE || rua.kind == rua.meant);
   require(strlen(rua.target) < sizeof rua.target);
   for (const char *at = rua.target; *at; at++)
     require(mtasts_is_visible(*at) && *at != '|');

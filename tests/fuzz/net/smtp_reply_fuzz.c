@@ -15,7 +15,7 @@ static size_t read_all(const char *bytes, size_t size, size_t piece) {
     if (used > left || (used < left && reply.state == MTASTS_SMTP_REPLY_MORE))
       abort();
     at += used;
-    if (reply.first_length > sizeof reply.first || reply.bytes > MTASTS_SMTP_REPLY_MAX ||
+    if (reply.last_length > sizeof reply.last || reply.bytes > MTASTS_SMTP_REPLY_MAX ||
         reply.length > MTASTS_SMTP_LINE_MAX + 1 || reply.lines > MTASTS_SMTP_LINES_MAX)
       abort();
     if (reply.state == MTASTS_SMTP_REPLY_BAD)

@@ -7,123 +7,11 @@
 #include "ascii.h"
 #include "clock.h"
 #include "namespace.h"
-#include "scripted_dns.h"
-#include "scripted_smtp.h"
+#include "observe_tables.h"
 #include "unit.h"
-
-#define RECORD "v=STSv1; id=20260101;"
-#define OK     "HTTP/1.1 200 OK\r\n"
-#define TEXT   "Content-Type: text/plain\r\n"
-#define SITE(domain)                                                                               \
-  { "mta-sts." domain, "A", "127.0.0.1" }
 
 enum {
   DNS_PORT = 5353,
-};
-
-#define MANY_1(n)                                                                                  \
-  { "many.example", "MX", "10 h" n ".many.example" }
-#define MANY_10(n)                                                                                 \
-  MANY_1(n "0"), MANY_1(n "1"), MANY_1(n "2"), MANY_1(n "3"), MANY_1(n "4"), MANY_1(n "5"),        \
-      MANY_1(n "6"), MANY_1(n "7"), MANY_1(n "8"), MANY_1(n "9")
-
-static const struct dns_line zone[] = {
-    {"_mta-sts.whole.example", "TXT", RECORD},
-    {"_mta-sts.whole.example", "TXT", "another"},
-    {"_smtp._tls.whole.example", "TXT",
-     "v=TLSRPTv1; rua=mailto:a@whole.example,https://reports.example/a,"
-     "mailto:b@null.example,https://reports.example:444/,mailto:c@implicit.example,"
-     "ftp://whole.example,mailto:d@none.example"},
-    {"reports.example", "A", "127.0.0.1"},
-    {"mta-sts.whole.example", "CNAME", "web.example"},
-    {"web.example", "A", "127.0.0.1"},
-    {"web.example", "AAAA", "::1"},
-    {"whole.example", "MX", "20 mx2.mail.example"},
-    {"whole.example", "MX", "10 MX.mail.example"},
-    {"whole.example", "MX", "30 mx.mail.example"},
-    {"mx.mail.example", "A", "127.0.1.1"},
-    {"mx.mail.example", "A", "127.0.1.2"},
-    {"mx2.mail.example", "CNAME", "mx3.mail.example"},
-    {"mx3.mail.example", "A", "127.0.1.2"},
-    {"shares.example", "MX", "10 mx.mail.example"},
-    {"null.example", "MX", "0 "},
-    {"null-and.example", "MX", "0 "},
-    {"null-and.example", "MX", "10 mx.mail.example"},
-    {"implicit.example", "A", "127.0.1.1"},
-    {"empty.example", "TXT", "nothing else"},
-    {"fails.example", "RCODE", "2"},
-    {"_mta-sts.fails.example", "RCODE", "2"},
-    {"_smtp._tls.fails.example", "RCODE", "2"},
-    {"mta-sts.fails.example", "RCODE", "2"},
-    {"dropped.example", "DROP", ""},
-    {"_mta-sts.dropped.example", "DROP", ""},
-    MANY_10("0"),
-    MANY_10("1"),
-    MANY_10("2"),
-    MANY_10("3"),
-    MANY_10("4"),
-    {"*.many.example", "A", "127.0.1.3"},
-    {"literal.example", "MX", "10 127.0.1.1"},
-    {"literal.example", "MX", "20 bad host.example"},
-    {"literal.example", "MX", "30 no-address.example"},
-    {"no-address.example", "TXT", "no address"},
-    SITE("404.example"),
-    SITE("redirect.example"),
-    SITE("html.example"),
-    SITE("no-type.example"),
-    SITE("two-types.example"),
-    SITE("large.example"),
-    SITE("short.example"),
-    SITE("cut.example"),
-    SITE("gzip.example"),
-    SITE("silent.example"),
-    SITE("tls11.example"),
-    SITE("expired.example"),
-    SITE("unknown.example"),
-    SITE("wrong.example"),
-    SITE("http09.example"),
-    {"mta-sts.refused.example", "A", "127.0.0.9"},
-    {"mta-sts.no-route.example", "A", "8.8.8.8"},
-    {"slow.example", "MX", "10 slow1.example"},
-    {"slow.example", "MX", "10 slow2.example"},
-    {"slow1.example", "A", "127.0.1.3"},
-    {"slow1.example", "A", "127.0.1.4"},
-    {"slow1.example", "A", "127.0.1.5"},
-    {"slow2.example", "A", "127.0.1.3"},
-    {NULL, NULL, NULL},
-};
-
-static const struct https_site https_sites[] = {
-    {.host = "mta-sts.whole.example"},
-    {.host = "mta-sts.404.example", .response = "HTTP/1.1 404 No\r\n" TEXT "\r\nnot here"},
-    {.host = "mta-sts.redirect.example",
-     .response = "HTTP/1.1 301 Moved\r\nLocation: https://elsewhere.example/\r\n\r\n"},
-    {.host = "mta-sts.html.example",
-     .response = OK "Content-Type: text/html; x\r\n\r\n" HTTPS_POLICY},
-    {.host = "mta-sts.no-type.example", .response = OK "\r\n" HTTPS_POLICY},
-    {.host = "mta-sts.two-types.example", .response = OK TEXT TEXT "\r\n" HTTPS_POLICY},
-    {.host = "mta-sts.large.example", .response = OK TEXT "\r\n", .manner = HTTPS_ENDLESS},
-    {.host = "mta-sts.short.example",
-     .response = OK TEXT "Content-Length: 999\r\n\r\n" HTTPS_POLICY},
-    {.host = "mta-sts.cut.example", .response = OK TEXT "\r\nversion", .manner = HTTPS_ABRUPT},
-    {.host = "mta-sts.gzip.example",
-     .response = OK TEXT "Content-Encoding: gzip\r\n\r\n" HTTPS_POLICY},
-    {.host = "mta-sts.silent.example", .manner = HTTPS_SILENT},
-    {.host = "mta-sts.tls11.example", .manner = HTTPS_TLS11},
-    {.host = "mta-sts.expired.example", .from = -20, .until = -10},
-    {.host = "mta-sts.unknown.example", .certificate = CERT_UNKNOWN_CA},
-    {.host = "mta-sts.wrong.example", .names = "DNS:wrong.example"},
-    {.host = "mta-sts.http09.example", .response = HTTPS_POLICY},
-    {.host = NULL},
-};
-
-static const struct smtp_site smtp_sites[] = {
-    {"127.0.1.1"},
-    {"127.0.1.2", .tls = {.host = "mx3.mail.example"}},
-    {"127.0.1.3", .manner = SMTP_SILENT},
-    {"127.0.1.4", .manner = SMTP_SILENT},
-    {"127.0.1.5", .manner = SMTP_SILENT},
-    {NULL},
 };
 
 static struct https_authority known;
@@ -201,6 +89,9 @@ static void observe(const char *settings, const char *names, bool with_smtp) {
   CU_ASSERT_FATAL(status == MTASTS_OK);
 }
 
+#define BY_PROXY                                                                                   \
+  "dns { dnssec = \"off\" timeout = 2 }\n"                                                         \
+  "https { timeout = 2 allow_private = true proxy = \"http://127.0.0.1:3128\" }\n"
 #define OPEN "dns { dnssec = \"off\" timeout = 2 }\nhttps { timeout = 2 allow_private = true }\n"
 
 static bool is(struct mtasts_span text, const char *expected) {
@@ -401,6 +292,28 @@ static void private_addresses(void) {
   CU_ASSERT(o->rua[1].connect == MTASTS_CONNECT_NOT_TRIED && o->rua[1].addresses.count == 1);
   CU_ASSERT(smtp.connected[0] == before && https.connections == requests);
   mtasts_observations_free(made);
+  observe("dns { dnssec = \"off\" timeout = 2 }\nhttps { timeout = 2 }\n", "whole.example", false);
+  o = mtasts_observations_at(made, 0);
+  CU_ASSERT(o->mx[0].servers[0].private_address && !o->smtp);
+  CU_ASSERT(o->mx[0].servers[0].connect == MTASTS_CONNECT_NOT_TRIED);
+  mtasts_observations_free(made);
+}
+
+/* Each once, also if an AAAA record holds the mapped form of an A record, and in an order of their
+ * own. */
+static void addresses(void) {
+  if (!set_up())
+    return;
+  static const char *const expected[] = {"::ffff:127.0.1.1", "::ffff:127.0.1.9", "::1", "::2"};
+  observe(OPEN, "twice.example", false);
+  const struct mtasts_observation *o = mtasts_observations_at(made, 0);
+  CU_ASSERT_FATAL(o->mx_count == 1 && o->mx[0].addresses.count == 4);
+  for (size_t i = 0; i < 4; i++) {
+    struct in6_addr address;
+    CU_ASSERT(inet_pton(AF_INET6, expected[i], &address) == 1);
+    CU_ASSERT(memcmp(&address, &o->mx[0].servers[i].address, sizeof address) == 0);
+  }
+  mtasts_observations_free(made);
 }
 
 /* However many are silent, the call takes no longer than one of them. */
@@ -423,14 +336,51 @@ static void by_proxy(void) {
   if (!set_up())
     return;
   unsigned requests = https.connections;
-  observe("dns { dnssec = \"off\" timeout = 2 }\n"
-          "https { timeout = 2 allow_private = true proxy = \"http://127.0.0.1:3128\" }\n",
-          "404.example", false);
+  observe(BY_PROXY, "404.example", false);
   const struct mtasts_observation *o = mtasts_observations_at(made, 0);
   CU_ASSERT(o->https_count == 1 && IN6_IS_ADDR_UNSPECIFIED(&o->https[0].address));
   CU_ASSERT(o->https[0].connect == MTASTS_CONNECT_NO_ROUTE && o->https[0].detail.len > 0);
   CU_ASSERT(https.connections == requests);
   mtasts_observations_free(made);
+  /* Its failures come before the DNS has answered: they say nothing of the resolver. */
+  observe(BY_PROXY, "a.late.example b.late.example c.late.example d.late.example e.late.example",
+          false);
+  o = mtasts_observations_at(made, 0);
+  CU_ASSERT(!o->resolver_dead && o->record.count == 1 && !o->deadline);
+  mtasts_observations_free(made);
+  /* The targets of reports are looked up, and not connected to. */
+  observe(BY_PROXY, "whole.example", false);
+  o = mtasts_observations_at(made, 0);
+  CU_ASSERT(o->rua_count == 7 && o->rua[1].addresses.count == 1 && !o->deadline);
+  CU_ASSERT(o->rua[1].connect == MTASTS_CONNECT_NOT_TRIED);
+  CU_ASSERT(https.connections == requests);
+  mtasts_observations_free(made);
+}
+
+/* Nothing is said against a domain by a resolver that fails for the root as well. */
+static void failing_resolver(void) {
+  if (!set_up())
+    return;
+  char here[512] = "";
+  char validates[700];
+  CU_ASSERT_PTR_NOT_NULL_FATAL(getcwd(here, sizeof here));
+  snprintf(validates, sizeof validates,
+           "dns { timeout = 2 trust_anchor = \"%s/tests/data/dnssec/root.key\" }\n", here);
+  const char *const settings[] = {OPEN, validates};
+  for (size_t i = 0; i < 2; i++) {
+    dns.zone = broken;
+    observe(settings[i], "whole.example shares.example", false);
+    const struct mtasts_observation *o = mtasts_observations_at(made, 1);
+    unit_check(o->resolver_dead, "settings %zu: the resolver is dead", i);
+    mtasts_observations_free(made);
+  }
+  dns.zone = broken_domain;
+  observe(OPEN, "whole.example", false);
+  const struct mtasts_observation *o = mtasts_observations_at(made, 0);
+  CU_ASSERT(!o->resolver_dead && o->record.answer.outcome == MTASTS_DNS_FAILED);
+  CU_ASSERT(!o->record.answer.local && !o->mx_answer.local && !o->deadline);
+  mtasts_observations_free(made);
+  dns.zone = zone;
 }
 
 /* More than may be asked at a time at one address: the call ends all the same. */
@@ -546,10 +496,12 @@ const struct unit_test unit_tests[] = {
     {"domains without mail, and broken ones", without_mail},
     {"how far each policy host gets", each_policy_host},
     {"private addresses are not connected to", private_addresses},
+    {"addresses: each once, in order", addresses},
     {"silent servers take the time of one", silent_servers},
     {"a proxy that is down", by_proxy},
     {"more silent servers than the time allows", too_many},
     {"a resolver that is dead ends the call", dead_resolver},
+    {"a resolver that fails for all", failing_resolver},
     {"a bundle that cannot be read", bad_bundle},
     {"DNSSEC: MX, addresses and TLSA", validated},
     {"all is taken down", tear_down},
