@@ -232,9 +232,11 @@ static void start_lookups(struct mtasts_place *place) {
       (struct mtasts_observed_domain *)((char *)place -
                                         offsetof(struct mtasts_observed_domain, place));
   struct mtasts_observer *observer = domain->observer;
+  mtasts_observer_ask(observer, true, domain->domain.name, MTASTS_RR_MX, take_mx, domain);
+  if (observer->options->mx_only)
+    return;
   mtasts_observer_ask(observer, false, domain->record_name, MTASTS_RR_TXT, take_record, domain);
   mtasts_observer_ask(observer, false, domain->tlsrpt_name, MTASTS_RR_TXT, take_tlsrpt, domain);
-  mtasts_observer_ask(observer, true, domain->domain.name, MTASTS_RR_MX, take_mx, domain);
   mtasts_observed_addresses_ask(&domain->addresses);
   if (*observer->options->config->https.proxy)
     ask_https(domain, NULL, 1);
@@ -245,7 +247,7 @@ void mtasts_observed_domain_start(struct mtasts_observed_domain *domain) {
   snprintf(domain->record_name, sizeof domain->record_name, "_mta-sts.%s", name);
   snprintf(domain->tlsrpt_name, sizeof domain->tlsrpt_name, "_smtp._tls.%s", name);
   snprintf(domain->policy_host, sizeof domain->policy_host, "mta-sts.%s", name);
-  domain->lookups = 4;
+  domain->lookups = domain->observer->options->mx_only ? 1 : 4;
   domain->record.answer = domain->tlsrpt.answer = domain->mx_answer = mtasts_seen_unanswered;
   domain->addresses = (struct mtasts_observed_addresses){.observer = domain->observer,
                                                          .name = domain->policy_host,

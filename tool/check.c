@@ -125,6 +125,7 @@ static int run(const struct mtasts_options *options) {
       .count = options->arguments.count,
       .smtp = !options->no_smtp,
       .state = options->state,
+      .memory = "check",
   };
   bool usable = false;
   if (!domains)
