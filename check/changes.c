@@ -131,7 +131,7 @@ static bool refuses_policy(const struct mtasts_finding *finding) {
 }
 
 /* Is there no valid policy because of an error, or because of this host? Then other findings have
- * the severity that they have without one, and that is no news. */
+ * the severity that they have without one, and that is no change. */
 static bool lacks_policy(const struct search *search) {
   for (size_t i = 0; i < search->findings->count; i++)
     if (refuses_policy(&search->findings->items[i]))
@@ -261,19 +261,19 @@ static void take(struct search *search, size_t at) {
       old = NULL;
   }
   const struct mtasts_changed changed = {true, finding->id, severity, finding->subject, finding};
-  bool told = json_is_true(json_object_get(old, "told"));
+  bool reported = json_is_true(json_object_get(old, "reported"));
   if (finding->severity == MTASTS_SEVERITY_INFO) {
     if (is_kind(finding->id, "change."))
       call(search, &changed);
     return;
   }
-  if (!told && (finding->severity != MTASTS_SEVERITY_UNKNOWN || old)) {
+  if (!reported && (finding->severity != MTASTS_SEVERITY_UNKNOWN || old)) {
     call(search, &changed);
-    told = true;
+    reported = true;
   }
   json_array_append_new(search->next, json_pack("{s:s, s:s, s:s, s:s, s:b}", "id", finding->id,
                                                 "severity", severity, "subject", finding->subject,
-                                                "message", finding->message, "told", told));
+                                                "message", finding->message, "reported", reported));
 }
 
 static void compare_old(struct search *search, json_t *item) {
@@ -283,7 +283,7 @@ static void compare_old(struct search *search, json_t *item) {
     return;
   if (is_masked(search, changed.id, changed.subject))
     json_array_append(search->next, item);
-  else if (json_is_true(json_object_get(item, "told")))
+  else if (json_is_true(json_object_get(item, "reported")))
     call(search, &changed);
 }
 

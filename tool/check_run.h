@@ -18,6 +18,7 @@ struct mtasts_check_request {
   const char *state;  /* the directory of the memories; NULL: that of `memory` */
   const char *memory; /* the name of that directory in the cache directory, as "check" */
   unsigned plan;      /* what the command does later (identity.h) */
+  bool stateless;     /* no memory is read or written */
   bool has_expect;
   enum mtasts_mode expect;
 };
@@ -26,6 +27,7 @@ struct mtasts_check_results {
   struct mtasts_findings *findings; /* of each domain; of one that is named again, at the first */
   const size_t *firsts;             /* for each domain, where it is named first */
   size_t count;
+  bool validates; /* DNSSEC, for all domains that could be judged */
 };
 
 /* On failure prints an error and returns an exit code, and there are no results. A progress line is

@@ -1,8 +1,8 @@
 /*
- * mtasts watch: checks the domains of this site, and tells what has changed since the last run.
+ * mtasts watch: checks the domains of this site, and reports what has changed since the last run.
  *
  * What was found is stored for each channel (output, mail, command) as soon as that channel has
- * told it. So if a command fails, the next run gives the same to the command again, and sends no
+ * got it. So if a command fails, the next run gives the same to the command again, and sends no
  * second mail.
  */
 #include <errno.h>
@@ -45,21 +45,21 @@ struct watch {
   struct mtasts_domain *domains;
   struct mtasts_check_results results;
   char *state_path;
-  json_t *state; /* by the name of a channel, what it has told */
+  json_t *state; /* by the name of a channel, what it has reported */
 };
 
 /* What is new for one channel. */
-struct news {
+struct unreported {
   const char *domain; /* that is being compared */
   size_t appeared, gone;
   struct text words, lines; /* the changes, for people and as JSON */
-  json_t *next;             /* what the channel has told, once it has told this */
+  json_t *next;             /* what the channel has reported, after this */
 };
 
-/* A way of telling the changes. Each has its own memory of what it told. */
+/* A way to report the changes. Each has its own memory of what it reported. */
 struct channel {
   const char *name; /* in the state */
-  int (*tell)(const struct watch *watch, const struct news *news);
+  int (*report)(const struct watch *watch, const struct unreported *changes);
   bool wanted;
 };
 
@@ -161,50 +161,51 @@ static int prepare(struct watch *watch) {
 /* comparing */
 
 static void on_changed(void *context, const struct mtasts_changed *changed) {
-  struct news *news = context;
-  news->appeared += changed->appeared;
-  news->gone += !changed->appeared;
-  mtasts_watch_text(news->words.stream, news->domain, changed);
-  mtasts_watch_json(news->lines.stream, news->domain, changed);
+  struct unreported *changes = context;
+  changes->appeared += changed->appeared;
+  changes->gone += !changed->appeared;
+  mtasts_watch_text(changes->words.stream, changes->domain, changed);
+  mtasts_watch_json(changes->lines.stream, changes->domain, changed);
 }
 
-static void free_news(struct news *news) {
-  text_end(&news->words);
-  text_end(&news->lines);
-  free(news->words.data);
-  free(news->lines.data);
-  json_decref(news->next);
+static void free_unreported(struct unreported *changes) {
+  text_end(&changes->words);
+  text_end(&changes->lines);
+  free(changes->words.data);
+  free(changes->lines.data);
+  json_decref(changes->next);
 }
 
-/* What a channel has not told yet. Domains that are not watched any more are forgotten. Returns
+/* What a channel has not reported yet. Domains that are not watched any more are forgotten. Returns
  * false without memory. */
-static bool compare(const struct watch *watch, const struct channel *channel, struct news *news) {
+static bool compare(const struct watch *watch, const struct channel *channel,
+                    struct unreported *changes) {
   const json_t *earlier = json_object_get(watch->state, channel->name);
-  news->next = json_object();
-  if (!text_open(&news->words) || !text_open(&news->lines) || !news->next)
+  changes->next = json_object();
+  if (!text_open(&changes->words) || !text_open(&changes->lines) || !changes->next)
     return false;
   for (size_t i = 0; i < watch->request.count; i++) {
-    news->domain = watch->domains[i].name;
-    if (json_object_get(news->next, news->domain))
+    changes->domain = watch->domains[i].name;
+    if (json_object_get(changes->next, changes->domain))
       continue;
     const struct mtasts_changes_options options = {
-        .domain = news->domain,
+        .domain = changes->domain,
         .smtp = watch->request.smtp,
         .changed = on_changed,
-        .context = news,
+        .context = changes,
     };
-    json_t *found = mtasts_changes_find(&options, json_object_get(earlier, news->domain),
+    json_t *found = mtasts_changes_find(&options, json_object_get(earlier, changes->domain),
                                         mtasts_check_results_at(&watch->results, i));
-    if (!found || json_object_set_new(news->next, news->domain, found) != 0)
+    if (!found || json_object_set_new(changes->next, changes->domain, found) != 0)
       return false;
   }
-  return text_end(&news->words) && text_end(&news->lines);
+  return text_end(&changes->words) && text_end(&changes->lines);
 }
 
 /* the channels */
 
-static int print(const struct watch *watch, const struct news *news) {
-  fputs(watch->options->json ? news->lines.data : news->words.data, stdout);
+static int print(const struct watch *watch, const struct unreported *changes) {
+  fputs(watch->options->json ? changes->lines.data : changes->words.data, stdout);
   if (fflush(stdout) == 0)
     return MTASTS_EXIT_OK;
   mtasts_print_error("standard output", "%s", strerror(errno));
@@ -242,13 +243,14 @@ static int hand_over(const struct watch *watch, const struct text *message) {
   return MTASTS_EXIT_LATER;
 }
 
-static int send_mail(const struct watch *watch, const struct news *news) {
+static int send_mail(const struct watch *watch, const struct unreported *changes) {
   struct text message = {NULL, NULL, 0};
   char subject[128];
-  snprintf(subject, sizeof subject, "mtasts watch: %zu new, %zu gone", news->appeared, news->gone);
+  snprintf(subject, sizeof subject, "mtasts watch: %zu new, %zu gone", changes->appeared,
+           changes->gone);
   if (text_open(&message))
     mtasts_watch_mail(message.stream, watch->config->report.from, watch->mail, subject,
-                      news->words.data);
+                      changes->words.data);
   int code = text_end(&message) ? hand_over(watch, &message) : no_memory();
   free(message.data);
   return code;
@@ -262,8 +264,8 @@ static bool write_lines(void *context, FILE *stream) {
 }
 
 /* The command gets the JSON lines on its standard input. */
-static int run_command(const struct watch *watch, const struct news *news) {
-  struct text lines = news->lines;
+static int run_command(const struct watch *watch, const struct unreported *changes) {
+  struct text lines = changes->lines;
   char *command = strdup(watch->command);
   char *const arguments[] = {"/bin/sh", "-c", command, NULL};
   if (!command)
@@ -297,25 +299,25 @@ static int save(const struct watch *watch) {
   return code;
 }
 
-/* Tells what is new for this channel, and stores that before another channel is used: if a later
- * one fails or hangs, this one does not tell the same again. */
+/* Reports what is new for this channel, and stores that before another channel is used: if a later
+ * one fails or hangs, this one does not report the same again. */
 static int use(struct watch *watch, const struct channel *channel) {
-  struct news news = {.domain = NULL};
+  struct unreported changes = {.domain = NULL};
   int code = MTASTS_EXIT_OK;
-  if (!compare(watch, channel, &news))
+  if (!compare(watch, channel, &changes))
     code = no_memory();
-  else if (news.appeared + news.gone > 0)
-    code = channel->tell(watch, &news);
-  if (code == MTASTS_EXIT_OK && json_object_set(watch->state, channel->name, news.next) != 0)
+  else if (changes.appeared + changes.gone > 0)
+    code = channel->report(watch, &changes);
+  if (code == MTASTS_EXIT_OK && json_object_set(watch->state, channel->name, changes.next) != 0)
     code = no_memory();
   if (code == MTASTS_EXIT_OK)
     code = save(watch);
-  free_news(&news);
+  free_unreported(&changes);
   return code;
 }
 
 /* A channel that fails keeps no other from being used. Returns the first failure. */
-static int tell(struct watch *watch) {
+static int report_all(struct watch *watch) {
   const struct channel channels[] = {
       {"output", print, true},
       {"mail", send_mail, *watch->mail != '\0'},
@@ -338,7 +340,7 @@ static int run(const struct mtasts_options *options) {
   if (code == MTASTS_EXIT_OK)
     code = mtasts_check_run(&watch.request, &watch.results);
   if (code == MTASTS_EXIT_OK)
-    code = tell(&watch);
+    code = report_all(&watch);
   json_decref(watch.state);
   if (watch.results.count > 0)
     mtasts_check_results_free(&watch.results);
@@ -351,10 +353,10 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_watch = {
     .name = "watch",
     .arguments = "[OPTION...] [DOMAIN...]",
-    .summary = "checks this site's domains, and tells what has changed",
+    .summary = "Checks your domains, and reports what has changed",
     .help = "Runs what mtasts check runs, for the domains named here or in section watch of\n"
             "mtasts.conf, and prints findings that are new or gone since the last run. The\n"
-            "options stand in for the keys of that section. Exit 0 if all was told, whatever\n"
+            "options stand in for the keys of that section. Exit 0 if all was reported, whatever\n"
             "was found. contrib/systemd has a timer for it.\n\n"
             "  --mail ADDRESS     send the changes by mail\n"
             "  --command COMMAND  run it by the shell, with the changes as JSON lines\n"

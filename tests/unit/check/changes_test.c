@@ -247,7 +247,7 @@ static void severity_without_policy(void) {
 static void malformed(void) {
   static const char *const texts[] = {"{}", "[1, null, [], {}, {\"id\": 1}]",
                                       "[{\"id\": \"mx.cname\"}]",
-                                      "[{\"id\": \"\", \"told\": true}]"};
+                                      "[{\"id\": \"\", \"reported\": true}]"};
   static const struct found found[] = {{MTASTS_FOUND_MX_CNAME, WARNING, "b"}};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     json_t *state = json_loads(texts[i], 0, NULL);
