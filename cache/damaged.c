@@ -17,7 +17,8 @@
 #define DATED MTASTS_FILE_DAMAGED "-"
 
 enum {
-  NAME_SIZE = 64, /* bytes */
+  NAME_SIZE = 64,   /* bytes */
+  DATES_TRIED = 60, /* seconds after the first, if names are taken */
 };
 
 /* Finds the oldest of the dated files: the first by its name. */
@@ -42,15 +43,43 @@ static size_t find_oldest(int directory, char oldest[NAME_SIZE]) {
   return count;
 }
 
+/* Renames a file and never replaces another. Some file systems (NFS, some ZFS) know no
+ * RENAME_NOREPLACE: there a link does the same, since it fails if the name is taken. Returns 0 or
+ * an errno. */
+static int rename_free(int directory, const char *from, const char *to) {
+  if (renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0)
+    return 0;
+  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+    return errno;
+  if (linkat(directory, from, directory, to, 0) != 0)
+    return errno;
+  return unlinkat(directory, from, 0) == 0 ? 0 : errno;
+}
+
+/* Appends a time to a name: `when`, or a second after it that is still free. Returns 0 or an
+ * errno. */
+static int append_time(int directory, const char *from, const char *prefix,
+                       const struct timespec *when) {
+  char name[NAME_SIZE];
+  struct tm utc;
+  size_t len = strlen(prefix);
+  int rc = EEXIST;
+  memcpy(name, prefix, len + 1);
+  for (time_t at = when->tv_sec; rc == EEXIST && at < when->tv_sec + DATES_TRIED; at++) {
+    if (!gmtime_r(&at, &utc) ||
+        strftime(name + len, sizeof name - len, "-%Y%m%dT%H%M%SZ", &utc) == 0)
+      return EOVERFLOW;
+    rc = rename_free(directory, from, name);
+  }
+  return rc;
+}
+
 /* Appends a time to the name of a file, and removes the oldest of such files. */
 static int rename_dated(int directory, const char *from, const struct timespec *when) {
   char name[NAME_SIZE];
-  struct tm utc;
-  if (!gmtime_r(&when->tv_sec, &utc) ||
-      strftime(name, sizeof name, DATED "%Y%m%dT%H%M%SZ", &utc) == 0)
-    return EOVERFLOW;
-  int rc = renameat2(directory, from, directory, name, RENAME_NOREPLACE) == 0 ? 0 : errno;
-  while (find_oldest(directory, name) > MTASTS_DAMAGED_MAX && unlinkat(directory, name, 0) == 0)
+  int rc = append_time(directory, from, MTASTS_FILE_DAMAGED, when);
+  while (rc == 0 && find_oldest(directory, name) > MTASTS_DAMAGED_MAX &&
+         unlinkat(directory, name, 0) == 0)
     continue;
   return rc;
 }
@@ -62,9 +91,13 @@ int mtasts_aside_rename(int directory) {
   int rc = mtasts_files_find(directory, MTASTS_FILE_DATA, &found);
   if (rc != 0)
     return rc; /* nothing is moved, so the older one keeps its name */
-  if (mtasts_salvage_mark_find(directory) && clock_gettime(CLOCK_REALTIME, &now) == 0 &&
-      rename_dated(directory, MTASTS_FILE_DATA, &now) == 0)
-    return fsync(directory) == 0 ? 0 : errno;
+  if (mtasts_salvage_mark_find(directory)) {
+    /* The domains of the older file are nowhere else: it is never replaced. */
+    rc = clock_gettime(CLOCK_REALTIME, &now) == 0 ? 0 : errno;
+    if (rc == 0)
+      rc = rename_dated(directory, MTASTS_FILE_DATA, &now);
+    return rc == 0 && fsync(directory) != 0 ? errno : rc;
+  }
   /* This only helps a postmaster. If it fails, the newest file replaces the older one. */
   if (mtasts_files_find(directory, MTASTS_FILE_DAMAGED, &found) == 0)
     (void)rename_dated(directory, MTASTS_FILE_DAMAGED, &found.st_ctim);
@@ -77,15 +110,11 @@ int mtasts_aside_rename(int directory) {
 static int rename_format(int directory, unsigned format) {
   char name[NAME_SIZE];
   struct timespec now;
-  struct tm utc;
   snprintf(name, sizeof name, MTASTS_FILE_FORMAT "%u", format);
-  int rc =
-      renameat2(directory, MTASTS_FILE_DATA, directory, name, RENAME_NOREPLACE) == 0 ? 0 : errno;
-  size_t len = strlen(name);
-  if (rc != EEXIST || clock_gettime(CLOCK_REALTIME, &now) != 0 || !gmtime_r(&now.tv_sec, &utc) ||
-      strftime(name + len, sizeof name - len, "-%Y%m%dT%H%M%SZ", &utc) == 0)
+  int rc = rename_free(directory, MTASTS_FILE_DATA, name);
+  if (rc != EEXIST || clock_gettime(CLOCK_REALTIME, &now) != 0)
     return rc;
-  return renameat2(directory, MTASTS_FILE_DATA, directory, name, RENAME_NOREPLACE) == 0 ? 0 : errno;
+  return append_time(directory, MTASTS_FILE_DATA, name, &now);
 }
 
 static int rename_data(int directory, unsigned *format) {

@@ -32,7 +32,7 @@ static void judge_set(const struct mtasts_judgement *j) {
   } else if (seen->null_mx) {
     add(j, MTASTS_FOUND_MX_NULL, severity_of_none(j), "The domain has a null MX: it takes no mail.",
         mtasts_judge_is_active(j)
-            ? "Remove the policy and its record (by way of mode none), or the "
+            ? "Remove the policy and its record (publish mode none first), or the "
               "null MX if mail is to come."
             : "Nothing has to be done if no mail is to come.");
   } else if (seen->implicit_mx && seen->mx_count > 0 && seen->mx[0].addresses.count > 0) {
@@ -41,7 +41,7 @@ static void judge_set(const struct mtasts_judgement *j) {
         mtasts_judge_text(j, "Better publish one, as in\n%s. IN MX 10 %s.", j->domain, j->domain));
   } else if (mtasts_judge_answered(answer) && seen->mx_count == 0) {
     add(j, MTASTS_FOUND_MX_ABSENT, severity_of_none(j),
-        "The domain has neither MX nor address: mail to it has no way.",
+        "The domain has neither MX nor address: mail to it cannot be delivered.",
         mtasts_judge_text(j, "Publish an MX record if mail is to come, as in\n%s. IN MX 10 HOST.",
                           j->domain));
   }

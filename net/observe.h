@@ -38,6 +38,8 @@ struct mtasts_observe_options {
   const char *resolver;               /* ADDR[@PORT] in place of dns.servers; NULL: those */
   const char *ca_file;                /* PEM; NULL or "": the system's */
   bool smtp;                          /* connect to mail servers */
+  bool mx_only;                       /* ask for MX, addresses and TLSA of mail servers alone: the
+                                         records, policy host and rua count as not asked */
   uint32_t smtp_timeout;              /* seconds for one connection to a mail server, at least 1 */
   const char *helo;                   /* the name in EHLO; NULL: see net/smtp_probe.h */
   int64_t now;                        /* seconds since the epoch: for dates of certificates */

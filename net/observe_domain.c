@@ -233,9 +233,11 @@ static void start_lookups(struct mtasts_place *place) {
       (struct mtasts_observed_domain *)((char *)place -
                                         offsetof(struct mtasts_observed_domain, place));
   struct mtasts_observer *observer = domain->observer;
+  mtasts_observer_ask(observer, true, domain->domain.name, MTASTS_RR_MX, take_mx, domain);
+  if (observer->options->mx_only)
+    return;
   mtasts_observer_ask(observer, false, domain->record_name, MTASTS_RR_TXT, take_record, domain);
   mtasts_observer_ask(observer, false, domain->tlsrpt_name, MTASTS_RR_TXT, take_tlsrpt, domain);
-  mtasts_observer_ask(observer, true, domain->domain.name, MTASTS_RR_MX, take_mx, domain);
   mtasts_observed_addresses_ask(&domain->addresses);
   if (*observer->options->config->https.proxy)
     ask_https(domain, NULL, 1);
@@ -246,13 +248,17 @@ void mtasts_observed_domain_start(struct mtasts_observed_domain *domain) {
   snprintf(domain->record_name, sizeof domain->record_name, "_mta-sts.%s", name);
   snprintf(domain->tlsrpt_name, sizeof domain->tlsrpt_name, "_smtp._tls.%s", name);
   snprintf(domain->policy_host, sizeof domain->policy_host, "mta-sts.%s", name);
-  domain->lookups = 4;
-  domain->record.answer = domain->tlsrpt.answer = domain->mx_answer = mtasts_seen_unanswered;
+  const bool mx_only = domain->observer->options->mx_only;
+  domain->lookups = mx_only ? 1 : 4;
+  domain->mx_answer = mtasts_seen_unanswered;
+  if (!mx_only)
+    domain->record.answer = domain->tlsrpt.answer = mtasts_seen_unanswered;
   domain->addresses = (struct mtasts_observed_addresses){.observer = domain->observer,
                                                          .name = domain->policy_host,
                                                          .done = take_policy_host,
                                                          .context = domain};
-  domain->addresses.seen.a = domain->addresses.seen.aaaa = mtasts_seen_unanswered;
+  if (!mx_only)
+    domain->addresses.seen.a = domain->addresses.seen.aaaa = mtasts_seen_unanswered;
   domain->place.start = start_lookups;
   mtasts_places_enter(&domain->observer->lookups, &domain->place);
 }

@@ -48,7 +48,9 @@ static void put_files(FILE *stream, const struct mtasts_publication *p) {
   fputs(
       "HOW TO PUBLISH IT\n\n"
       "1. Include one of nginx.conf, apache.conf, Caddyfile and lighttpd.conf in your web server,\n"
-      "   and reload it. The policy must be there before the record names it.\n",
+      "   and reload it. The policy must be there before the record names it.\n"
+      "   Apache: a Redirect that is set for the whole server must not cover this host.\n"
+      "   lighttpd: include it behind all other blocks, since the last one counts.\n",
       stream);
   if (p->provider_zone)
     fprintf(stream,

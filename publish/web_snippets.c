@@ -57,8 +57,11 @@ void mtasts_snippet_nginx(FILE *stream, const struct mtasts_publication *publica
                                   "    ssl_certificate_key ",
                                   ";\n"});
   fprintf(stream,
+          "    ssl_verify_client off;\n"
           "    location = " POLICY_PATH " {\n"
           "        root %s;\n"
+          "        auth_basic off;\n"
+          "        allow all;\n"
           "        types { }\n"
           "        default_type text/plain;\n"
           "    }\n"
@@ -69,6 +72,8 @@ void mtasts_snippet_nginx(FILE *stream, const struct mtasts_publication *publica
           publication->web_root);
 }
 
+/* What the site has set for the whole server comes after what is here, but for a Redirect: the plan
+ * says so. */
 void mtasts_snippet_apache(FILE *stream, const struct mtasts_publication *publication) {
   fprintf(stream,
           "<VirtualHost *:443>\n"
@@ -81,7 +86,14 @@ void mtasts_snippet_apache(FILE *stream, const struct mtasts_publication *public
                                   "    SSLCertificateKeyFile \"",
                                   "\"\n"});
   fprintf(stream,
+          "    SSLVerifyClient none\n"
           "    DocumentRoot \"%s\"\n"
+          "    <IfModule alias_module>\n"
+          "        Alias \"" POLICY_PATH "\" \"%s" POLICY_PATH "\"\n"
+          "    </IfModule>\n"
+          "    <IfModule rewrite_module>\n"
+          "        RewriteEngine off\n"
+          "    </IfModule>\n"
           "    <Directory \"%s\">\n"
           "        AllowOverride None\n"
           "        Options None\n"
@@ -93,9 +105,12 @@ void mtasts_snippet_apache(FILE *stream, const struct mtasts_publication *public
           "        Require all granted\n"
           "        SetHandler none\n"
           "        ForceType text/plain\n"
+          "        <IfModule proxy_module>\n"
+          "            ProxyPass \"!\"\n"
+          "        </IfModule>\n"
           "    </Location>\n"
           "</VirtualHost>\n",
-          publication->web_root, publication->web_root);
+          publication->web_root, publication->web_root, publication->web_root);
 }
 
 void mtasts_snippet_caddy(FILE *stream, const struct mtasts_publication *publication) {
@@ -117,8 +132,8 @@ void mtasts_snippet_caddy(FILE *stream, const struct mtasts_publication *publica
           publication->web_root);
 }
 
-/* mod_access denies what the site serves by an alias, too. If it is not loaded, its line is
- * ignored, and the other path of the block has no files. */
+/* What the site has set for all hosts is emptied for this one. mod_access denies the rest. The line
+ * of a module that is not loaded is ignored, and the other path of the block has no files. */
 void mtasts_snippet_lighttpd(FILE *stream, const struct mtasts_publication *publication) {
   fprintf(stream, "$HTTP[\"host\"] == \"" HOST "%s\" {\n", publication->domain);
   put_pair(stream, publication,
@@ -129,6 +144,11 @@ void mtasts_snippet_lighttpd(FILE *stream, const struct mtasts_publication *publ
   fprintf(stream,
           "    server.document-root = \"%s\"\n"
           "    mimetype.assign = ( \"\" => \"text/plain\" )\n"
+          "    alias.url = ( )\n"
+          "    url.redirect = ( )\n"
+          "    url.rewrite-once = ( )\n"
+          "    url.rewrite-if-not-file = ( )\n"
+          "    proxy.server = ( )\n"
           "    $HTTP[\"url\"] != \"" POLICY_PATH "\" {\n"
           "        url.access-deny = ( \"\" )\n"
           "        server.document-root = \"%s/nothing\"\n"

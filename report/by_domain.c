@@ -37,6 +37,7 @@ static struct mtasts_domain_sums *new_sums(struct mtasts_by_domain *by, struct m
     memcpy(name, domain.data, domain.len);
   sums->domain = (struct mtasts_span){name, domain.len};
   mtasts_sums_init(&sums->sums);
+  sums->sums.host_known = by->host_known;
   if (!tsearch(sums, &by->tree, compare_sums)) {
     free(sums);
     return NULL;

@@ -22,6 +22,7 @@ struct mtasts_by_domain {
   void *tree; /* of tsearch(3) */
   size_t used;
   uint64_t left_out;
+  bool host_known; /* for all sums (sums.h); set before the first is added */
 };
 
 /* Adds the policies that the filter lets through. Returns false without memory. */

@@ -236,9 +236,10 @@ static bool unsigned_reports(const struct findings *findings) {
     if (counts[i]->failed == 0)
       continue;
     say(&finding, "Do not rely on these reports: anyone can have sent them (RFC 8460 section 3).",
-        "%.*s: your host found no signature of %.*s on %" PRIu64 " of %" PRIu64 " reports.",
+        "%.*s: no signature of %.*s on %" PRIu64 " of %" PRIu64 " reports, as %s.",
         shown(organization), organization.data, shown(submitter), submitter.data, counts[i]->failed,
-        mtasts_sum(counts[i]->successful, counts[i]->failed));
+        mtasts_sum(counts[i]->successful, counts[i]->failed),
+        findings->sums->host_known ? "your host found" : "the mail says");
     findings->finding(findings->context, &finding);
     said++;
   }

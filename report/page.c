@@ -405,7 +405,9 @@ static bool put_signatures(FILE *stream, const struct mtasts_sums *sums) {
   const struct mtasts_count **counts = mtasts_tally_sorted(tally, MTASTS_LARGEST);
   if (!counts)
     return tally->used == 0;
-  fputs("<h2>Signatures of reports</h2>\n<div class=\"scroll\"><table aria-label=\"Signatures of "
+  fprintf(stream, "<h2>Signatures of reports</h2>\n<p class=\"dim\">As %s.</p>\n",
+          sums->host_known ? "your host found" : "the mail says");
+  fputs("<div class=\"scroll\"><table aria-label=\"Signatures of "
         "reports\">\n<thead><tr><th scope=\"col\">Reporter</th>"
         "<th scope=\"col\">signed by</th><th scope=\"col\" class=\"n\">signed</th>"
         "<th scope=\"col\" class=\"n\">not signed</th></tr></thead>\n<tbody>\n",

@@ -1,5 +1,5 @@
 /*
- * quirks.h: what is odd of a report, though it is read without a warning: each with the section
+ * quirks.h: what is wrong with a report, though it is read without a warning: each with the section
  * that says how it should be. For people who write to the sender. Pure.
  */
 #ifndef MTASTS_REPORT_QUIRKS_H

@@ -5,7 +5,8 @@
  *
  * Anybody can write such a field. Only the topmost one can be the receiving host's own, and only if
  * that host adds one to each message. With the host's authserv-id, the topmost field of that id is
- * taken: a host that has one removes others of its id (RFC 8601 section 5). Pure.
+ * taken: a host that has one removes others of its id (RFC 8601 section 5). Without the id, what is
+ * shown to people must say that the mail says so, not the host. Pure.
  */
 #ifndef MTASTS_REPORT_SIGNATURE_H
 #define MTASTS_REPORT_SIGNATURE_H

@@ -31,8 +31,9 @@ struct mtasts_sums {
   struct mtasts_policy_counts views;         /* policy-domain, policy-type, organization */
 
   /* organization, submitter: reports that the submitter signed (successful), and that it did not
-   * (failed), as the receiving host found; signature.h */
+   * (failed); signature.h */
   struct mtasts_policy_counts signatures;
+  bool host_known; /* was the receiving host's authserv-id given? Else anybody may have said so */
 
   const struct mtasts_address_names *names; /* of sources, the caller's; NULL: not asked for */
   const struct mtasts_report_check *check;  /* check_note.h, the caller's; NULL: none */

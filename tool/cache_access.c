@@ -43,9 +43,9 @@ int mtasts_cache_access_load(const struct mtasts_options *options,
   access->directory = first_of(options->cache, config->cache.directory);
   access->ca_file = first_of(options->ca_file, first_of(config->https.ca_file, NULL));
   access->named = options->cache || options->config;
-  return mtasts_identity_take(config, access->directory,
-                              wanted == MTASTS_CACHE_ACCESS_CREATE ? MTASTS_IDENTITY_CREATES : 0,
-                              access->ca_file, &access->identity);
+  unsigned creates = wanted == MTASTS_CACHE_ACCESS_CREATE ? MTASTS_IDENTITY_CREATES : 0;
+  return mtasts_identity_take(config, access->directory, access->plan | creates, access->ca_file,
+                              &access->identity);
 }
 
 const char *mtasts_cache_access_path(const struct mtasts_cache_access *access) {

@@ -12,6 +12,7 @@
 #include "store.h"
 
 struct mtasts_cache_access {
+  unsigned plan; /* set before loading: what else the command is going to do (identity.h) */
   struct mtasts_config *config;
   const char *directory; /* the cache directory as the user named it; NULL: not loaded */
   const char *ca_file;   /* trusted certificates, as the user named them; NULL: the system's */

@@ -125,6 +125,7 @@ static int run(const struct mtasts_options *options) {
       .count = options->arguments.count,
       .smtp = !options->no_smtp,
       .state = options->state,
+      .memory = "check",
   };
   bool usable = false;
   if (!domains)
@@ -143,7 +144,7 @@ const struct mtasts_command mtasts_command_check = {
     .summary = "Checks a domain's MTA-STS, TLS-RPT and mail servers; names remedies",
     .help = "Asks the DNS, the policy host and each address of each MX host, and says what is\n"
             "wrong and what to do. Sends no mail. Exit 0: all is well; 1: warnings; 2: errors;\n"
-            "3: it could not be judged. The first line is for Nagios and its kind.\n\n"
+            "3: it could not be judged. The first line is for Nagios and Icinga.\n\n"
             "  --no-smtp      connect to no mail server\n"
             "  --expect MODE  an error unless a policy of this mode is served\n"
             "  --state DIR    where it remembers what it saw (check in the cache directory)\n"

@@ -27,14 +27,15 @@ struct memories {
 
 /* memories */
 
-static struct memories open_memories(const struct mtasts_cache_access *access, const char *state) {
+static struct memories open_memories(const struct mtasts_cache_access *access,
+                                     const struct mtasts_check_request *request) {
   struct memories memories = {.fd = -1};
   char *path = NULL;
-  if (state) {
-    memories.path = strdup(state);
+  if (request->state) {
+    memories.path = strdup(request->state);
     path = strdup(mtasts_cache_access_path(access));
-  } else if (asprintf(&memories.path, "%s/check", access->directory) < 0 ||
-             asprintf(&path, "%s/check", mtasts_cache_access_path(access)) < 0) {
+  } else if (asprintf(&memories.path, "%s/%s", access->directory, request->memory) < 0 ||
+             asprintf(&path, "%s/%s", mtasts_cache_access_path(access), request->memory) < 0) {
     path = NULL;
   }
   if (path)
@@ -182,7 +183,7 @@ static int run(const struct mtasts_check_request *request, const struct mtasts_c
     return code;
   struct memories memories = {.fd = -1};
   if (!request->stateless)
-    memories = open_memories(access, request->state);
+    memories = open_memories(access, request);
   results->validates = true;
   for (size_t i = 0; i < request->count; i++) {
     struct mtasts_findings *findings = &results->findings[i];
@@ -200,7 +201,7 @@ static int run(const struct mtasts_check_request *request, const struct mtasts_c
 
 int mtasts_check_run(const struct mtasts_check_request *request,
                      struct mtasts_check_results *results) {
-  struct mtasts_cache_access access = {0};
+  struct mtasts_cache_access access = {.plan = request->plan};
   /* The user that root becomes is the one who may write the memories. */
   struct mtasts_options options = *request->options;
   if (request->state) {

@@ -13,10 +13,12 @@ struct mtasts_check_request {
   const struct mtasts_domain *domains;
   size_t count;
   bool smtp;
-  uint32_t timeout;  /* seconds for one connection to a mail server */
-  const char *helo;  /* NULL: this host's own */
-  const char *state; /* the directory of the memories; NULL: `check` in the cache directory */
-  bool stateless;    /* no memory is read or written */
+  uint32_t timeout;   /* seconds for one connection to a mail server */
+  const char *helo;   /* NULL: this host's own */
+  const char *state;  /* the directory of the memories; NULL: that of `memory` */
+  const char *memory; /* the name of that directory in the cache directory, as "check" */
+  unsigned plan;      /* what the command does later (identity.h) */
+  bool stateless;     /* no memory is read or written */
   bool has_expect;
   enum mtasts_mode expect;
 };

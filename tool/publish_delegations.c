@@ -28,13 +28,13 @@ enum {
 
 /* What the DNS has at the name of an alias. */
 enum state {
+  FAILED, /* the look-up failed, or was not made */
   DELEGATED,
   OTHER,  /* an alias into another zone */
   ABSENT, /* no alias */
-  FAILED, /* the look-up failed */
 };
 
-static const char *const state_names[] = {"delegated", "other", "absent", "unknown"};
+static const char *const state_names[] = {"unknown", "delegated", "other", "absent"};
 static const char *const keys[MTASTS_PUBLISHED_NAMES] = {
     [MTASTS_PUBLISHED_STS] = "record",
     [MTASTS_PUBLISHED_TLSRPT] = "reports",
@@ -104,17 +104,19 @@ static void on_answer(void *context, const struct mtasts_dns_answer *answer) {
 }
 
 static void ask_more(struct delegations *all) {
-  for (size_t i = 0; i < IN_FLIGHT && all->next < all->count * MTASTS_PUBLISHED_NAMES; i++) {
+  size_t i = 0;
+  while (i < IN_FLIGHT && all->next < all->count * MTASTS_PUBLISHED_NAMES) {
     struct asked *asked = &all->asked[i];
     struct mtasts_dns_query *query;
-    if (asked->used)
+    if (asked->used) {
+      i++;
       continue;
+    }
     *asked =
         (struct asked){.of = all,
                        .hosted = &all->hosted[all->next / MTASTS_PUBLISHED_NAMES],
                        .kind = (enum mtasts_published_kind)(all->next % MTASTS_PUBLISHED_NAMES)};
     all->next++;
-    asked->hosted->states[asked->kind] = FAILED;
     asked->used =
         mtasts_resolver_ask(all->resolver, alias_of(all, asked->hosted, asked->kind)->owner,
                             MTASTS_RR_CNAME, on_answer, asked, &query) == MTASTS_OK;
@@ -174,7 +176,7 @@ static bool take(struct delegations *all, const char *text) {
   if (strlen(text) != all->count * MTASTS_PUBLISHED_NAMES)
     return false;
   for (size_t i = 0; text[i]; i++) {
-    if (text[i] < '0' || text[i] > '0' + (int)FAILED)
+    if (text[i] < '0' || text[i] > '0' + (int)ABSENT)
       return false;
     all->hosted[i / MTASTS_PUBLISHED_NAMES].states[i % MTASTS_PUBLISHED_NAMES] =
         (enum state)(text[i] - '0');

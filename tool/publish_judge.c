@@ -123,6 +123,7 @@ static int observe(struct work *work, const struct mtasts_config *config, const 
       .resolver = work->options->resolver,
       .ca_file = ca_file,
       .smtp = true,
+      .mx_only = true,
       .smtp_timeout = SMTP_TIMEOUT,
       .now = (int64_t)time(NULL),
   };

@@ -91,8 +91,9 @@ static void print_report(const struct explain *explain, const struct mtasts_read
   if (report->contact.len > 0)
     mtasts_report_line(2, "contact: %.*s", (int)report->contact.len, report->contact.data);
   if (report->signature.submitter.len > 0)
-    mtasts_report_line(2, "signed by %.*s, as your host found: %s",
-                       (int)report->signature.submitter.len, report->signature.submitter.data,
+    mtasts_report_line(2, "signed by %.*s, as %s: %s", (int)report->signature.submitter.len,
+                       report->signature.submitter.data,
+                       explain->options->authserv_id ? "your host found" : "the mail says",
                        signed_text(report->signature.found));
   for (size_t i = 0; i < report->policy_count; i++)
     if (mtasts_filter_policy(explain->filter, &report->policies[i]))
@@ -102,7 +103,7 @@ static void print_report(const struct explain *explain, const struct mtasts_read
     mtasts_report_line(2, "The report is as RFC 8460 wants it.");
     return;
   }
-  mtasts_report_line(2, "What is odd of it:");
+  mtasts_report_line(2, "Not as RFC 8460 wants it:");
   for (size_t i = 0; i < json_array_size(explain->quirks); i++)
     mtasts_report_line(4, "- %s", json_string_value(json_array_get(explain->quirks, i)));
 }

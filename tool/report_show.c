@@ -191,6 +191,7 @@ static int run(const struct mtasts_options *options) {
   show.reader = mtasts_report_reader_new(take_report, &show, options->json);
   if (show.reader) {
     mtasts_report_reader_authserv_id(show.reader, options->authserv_id);
+    show.sums.host_known = show.domains.host_known = options->authserv_id != NULL;
     code = show_all(&show);
   }
   mtasts_sums_free(&show.sums);

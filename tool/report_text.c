@@ -240,7 +240,8 @@ static bool print_signatures(const struct mtasts_sums *sums) {
   const struct mtasts_count **counts = mtasts_tally_sorted(tally, MTASTS_LARGEST);
   if (!counts)
     return tally->used == 0;
-  puts("\n  Signatures (DKIM) that your host found");
+  puts(sums->host_known ? "\n  Signatures (DKIM), as your host found"
+                        : "\n  Signatures (DKIM), as the mail says");
   for (size_t i = 0; i < tally->used && i < MTASTS_FINDINGS_MAX; i++) {
     struct mtasts_span organization = mtasts_count_part(counts[i], 0);
     struct mtasts_span submitter = mtasts_count_part(counts[i], 1);

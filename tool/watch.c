@@ -1,14 +1,15 @@
 /*
- * mtasts watch: checks the domains of this site, and tells what has changed since the last run.
+ * mtasts watch: checks the domains of this site, and reports what has changed since the last run.
  *
- * What was found is stored only after it has been told. So if a mail or a command fails, the next
- * run tells it again.
+ * What was found is stored for each channel (output, mail, command) as soon as that channel has
+ * got it. So if a command fails, the next run gives the same to the command again, and sends no
+ * second mail.
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "check_run.h"
 #include "command.h"
 #include "config.h"
+#include "handover.h"
 #include "idn.h"
 #include "out.h"
 #include "sendmail.h"
@@ -43,10 +45,22 @@ struct watch {
   struct mtasts_domain *domains;
   struct mtasts_check_results results;
   char *state_path;
-  json_t *state, *next;
+  json_t *state; /* by the name of a channel, what it has reported */
+};
+
+/* What is new for one channel. */
+struct unreported {
   const char *domain; /* that is being compared */
   size_t appeared, gone;
   struct text words, lines; /* the changes, for people and as JSON */
+  json_t *next;             /* what the channel has reported, after this */
+};
+
+/* A way to report the changes. Each has its own memory of what it reported. */
+struct channel {
+  const char *name; /* in the state */
+  int (*report)(const struct watch *watch, const struct unreported *changes);
+  bool wanted;
 };
 
 static int no_memory(void) {
@@ -129,7 +143,9 @@ static int prepare(struct watch *watch) {
                                                  .smtp = !options->no_smtp,
                                                  .timeout = (uint32_t)timeout,
                                                  .helo = options->helo,
-                                                 .state = options->state};
+                                                 .state = options->state,
+                                                 .memory = "watch",
+                                                 .plan = MTASTS_IDENTITY_RUNS_MTA};
   int code = load_config(watch);
   if (code == MTASTS_EXIT_OK)
     code = read_domains(watch);
@@ -138,41 +154,63 @@ static int prepare(struct watch *watch) {
   const char *cache = first_of(options->cache, watch->config->cache.directory);
   /* No domain begins with a dot: the other files there are named by domains. */
   int made = options->state ? asprintf(&watch->state_path, "%s/.watch", options->state)
-                            : asprintf(&watch->state_path, "%s/check/.watch", cache);
-  bool opened = text_open(&watch->words) && text_open(&watch->lines);
-  return made < 0 || !opened ? no_memory() : MTASTS_EXIT_OK;
+                            : asprintf(&watch->state_path, "%s/watch/.watch", cache);
+  return made < 0 ? no_memory() : MTASTS_EXIT_OK;
 }
 
 /* comparing */
 
 static void on_changed(void *context, const struct mtasts_changed *changed) {
-  struct watch *watch = context;
-  watch->appeared += changed->appeared;
-  watch->gone += !changed->appeared;
-  mtasts_watch_text(watch->words.stream, watch->domain, changed);
-  mtasts_watch_json(watch->lines.stream, watch->domain, changed);
+  struct unreported *changes = context;
+  changes->appeared += changed->appeared;
+  changes->gone += !changed->appeared;
+  mtasts_watch_text(changes->words.stream, changes->domain, changed);
+  mtasts_watch_json(changes->lines.stream, changes->domain, changed);
 }
 
-/* Domains that are not watched any more are forgotten. */
-static int compare(struct watch *watch) {
-  watch->state = mtasts_watch_load(watch->state_path);
-  watch->next = json_object();
-  if (!watch->state || !watch->next)
-    return no_memory();
+static void free_unreported(struct unreported *changes) {
+  text_end(&changes->words);
+  text_end(&changes->lines);
+  free(changes->words.data);
+  free(changes->lines.data);
+  json_decref(changes->next);
+}
+
+/* What a channel has not reported yet. Domains that are not watched any more are forgotten. Returns
+ * false without memory. */
+static bool compare(const struct watch *watch, const struct channel *channel,
+                    struct unreported *changes) {
+  const json_t *earlier = json_object_get(watch->state, channel->name);
+  changes->next = json_object();
+  if (!text_open(&changes->words) || !text_open(&changes->lines) || !changes->next)
+    return false;
   for (size_t i = 0; i < watch->request.count; i++) {
-    watch->domain = watch->domains[i].name;
-    if (json_object_get(watch->next, watch->domain))
+    changes->domain = watch->domains[i].name;
+    if (json_object_get(changes->next, changes->domain))
       continue;
-    json_t *found =
-        mtasts_changes_find(json_object_get(watch->state, watch->domain),
-                            mtasts_check_results_at(&watch->results, i), on_changed, watch);
-    if (!found || json_object_set_new(watch->next, watch->domain, found) != 0)
-      return no_memory();
+    const struct mtasts_changes_options options = {
+        .domain = changes->domain,
+        .smtp = watch->request.smtp,
+        .changed = on_changed,
+        .context = changes,
+    };
+    json_t *found = mtasts_changes_find(&options, json_object_get(earlier, changes->domain),
+                                        mtasts_check_results_at(&watch->results, i));
+    if (!found || json_object_set_new(changes->next, changes->domain, found) != 0)
+      return false;
   }
-  return text_end(&watch->words) && text_end(&watch->lines) ? MTASTS_EXIT_OK : no_memory();
+  return text_end(&changes->words) && text_end(&changes->lines);
 }
 
-/* telling */
+/* the channels */
+
+static int print(const struct watch *watch, const struct unreported *changes) {
+  fputs(watch->options->json ? changes->lines.data : changes->words.data, stdout);
+  if (fflush(stdout) == 0)
+    return MTASTS_EXIT_OK;
+  mtasts_print_error("standard output", "%s", strerror(errno));
+  return MTASTS_EXIT_IO;
+}
 
 static void on_sent(void *context, const struct mtasts_sendmail_answer *answer) {
   *(struct mtasts_sendmail_answer *)context = *answer;
@@ -200,45 +238,44 @@ static int hand_over(const struct watch *watch, const struct text *message) {
   event_base_free(base);
   if (answer.taken)
     return MTASTS_EXIT_OK;
-  mtasts_print_error("watch", "%s; the next run tells it again",
+  mtasts_print_error("watch", "%s; the next run sends it again",
                      *answer.detail ? answer.detail : "sendmail cannot be started");
   return MTASTS_EXIT_LATER;
 }
 
-static int send_mail(const struct watch *watch) {
+static int send_mail(const struct watch *watch, const struct unreported *changes) {
   struct text message = {NULL, NULL, 0};
   char subject[128];
-  if (!*watch->mail)
-    return MTASTS_EXIT_OK;
-  snprintf(subject, sizeof subject, "mtasts watch: %zu new, %zu gone", watch->appeared,
-           watch->gone);
-  int code = MTASTS_EXIT_OK;
+  snprintf(subject, sizeof subject, "mtasts watch: %zu new, %zu gone", changes->appeared,
+           changes->gone);
   if (text_open(&message))
     mtasts_watch_mail(message.stream, watch->config->report.from, watch->mail, subject,
-                      watch->words.data);
-  code = text_end(&message) ? hand_over(watch, &message) : no_memory();
+                      changes->words.data);
+  int code = text_end(&message) ? hand_over(watch, &message) : no_memory();
   free(message.data);
   return code;
 }
 
+/* A command that reads less is no error. */
+static bool write_lines(void *context, FILE *stream) {
+  const struct text *lines = context;
+  fwrite(lines->data, 1, lines->size, stream);
+  return true;
+}
+
 /* The command gets the JSON lines on its standard input. */
-static int run_command(const struct watch *watch) {
-  if (!*watch->command)
+static int run_command(const struct watch *watch, const struct unreported *changes) {
+  struct text lines = changes->lines;
+  char *command = strdup(watch->command);
+  char *const arguments[] = {"/bin/sh", "-c", command, NULL};
+  if (!command)
+    return no_memory();
+  signal(SIGPIPE, SIG_DFL); /* the check ignored it, and the command would inherit that */
+  bool taken = mtasts_handover(arguments, write_lines, &lines);
+  free(command);
+  if (taken)
     return MTASTS_EXIT_OK;
-  fflush(stdout);
-  /* NOLINTNEXTLINE(cert-env33-c): the command is the site's own setting, and gets no argument */
-  FILE *pipe = popen(watch->command, "we");
-  if (!pipe) {
-    mtasts_print_error(watch->command, "%s", strerror(errno));
-    return MTASTS_EXIT_LATER;
-  }
-  fwrite(watch->lines.data, 1, watch->lines.size, pipe);
-  int ended = pclose(pipe);
-  if (WIFEXITED(ended) && WEXITSTATUS(ended) == 0)
-    return MTASTS_EXIT_OK;
-  mtasts_print_error(watch->command, "ended with %s %d; the next run tells it again",
-                     WIFEXITED(ended) ? "status" : "signal",
-                     WIFEXITED(ended) ? WEXITSTATUS(ended) : WTERMSIG(ended));
+  mtasts_print_error(watch->command, "the command failed; the next run gives it the same again");
   return MTASTS_EXIT_LATER;
 }
 
@@ -247,31 +284,53 @@ static int write_metrics(const struct watch *watch) {
   struct text text = {NULL, NULL, 0};
   if (!*watch->metrics)
     return MTASTS_EXIT_OK;
-  if (text_open(&text)) {
-    mtasts_watch_metrics_head(text.stream, (int64_t)time(NULL));
-    for (size_t i = 0; i < watch->request.count; i++)
-      if (watch->results.firsts[i] == i)
-        mtasts_watch_metrics(text.stream, watch->domains[i].name,
-                             mtasts_check_results_at(&watch->results, i));
-  }
+  if (text_open(&text))
+    mtasts_watch_metrics(text.stream, (int64_t)time(NULL), watch->domains, &watch->results);
   int code =
       text_end(&text) ? mtasts_watch_write(watch->metrics, text.data, text.size) : no_memory();
   free(text.data);
   return code;
 }
 
-static int tell(const struct watch *watch) {
-  if (watch->appeared + watch->gone == 0)
-    return MTASTS_EXIT_OK;
-  fputs(watch->options->json ? watch->lines.data : watch->words.data, stdout);
-  int told = send_mail(watch);
-  return told == MTASTS_EXIT_OK ? run_command(watch) : told;
-}
-
 static int save(const struct watch *watch) {
-  char *text = json_dumps(watch->next, JSON_INDENT(1) | JSON_SORT_KEYS);
+  char *text = json_dumps(watch->state, JSON_INDENT(1) | JSON_SORT_KEYS);
   int code = text ? mtasts_watch_write(watch->state_path, text, strlen(text)) : no_memory();
   free(text);
+  return code;
+}
+
+/* Reports what is new for this channel, and stores that before another channel is used: if a later
+ * one fails or hangs, this one does not report the same again. */
+static int use(struct watch *watch, const struct channel *channel) {
+  struct unreported changes = {.domain = NULL};
+  int code = MTASTS_EXIT_OK;
+  if (!compare(watch, channel, &changes))
+    code = no_memory();
+  else if (changes.appeared + changes.gone > 0)
+    code = channel->report(watch, &changes);
+  if (code == MTASTS_EXIT_OK && json_object_set(watch->state, channel->name, changes.next) != 0)
+    code = no_memory();
+  if (code == MTASTS_EXIT_OK)
+    code = save(watch);
+  free_unreported(&changes);
+  return code;
+}
+
+/* A channel that fails keeps no other from being used. Returns the first failure. */
+static int report_all(struct watch *watch) {
+  const struct channel channels[] = {
+      {"output", print, true},
+      {"mail", send_mail, *watch->mail != '\0'},
+      {"command", run_command, *watch->command != '\0'},
+  };
+  int code = write_metrics(watch);
+  watch->state = mtasts_watch_load(watch->state_path);
+  if (!watch->state)
+    return no_memory();
+  for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+    int used = channels[i].wanted ? use(watch, &channels[i]) : MTASTS_EXIT_OK;
+    code = code == MTASTS_EXIT_OK ? used : code;
+  }
   return code;
 }
 
@@ -281,21 +340,8 @@ static int run(const struct mtasts_options *options) {
   if (code == MTASTS_EXIT_OK)
     code = mtasts_check_run(&watch.request, &watch.results);
   if (code == MTASTS_EXIT_OK)
-    code = compare(&watch);
-  if (code == MTASTS_EXIT_OK) {
-    int measured = write_metrics(&watch);
-    code = tell(&watch);
-    if (code == MTASTS_EXIT_OK)
-      code = save(&watch);
-    if (code == MTASTS_EXIT_OK)
-      code = measured;
-  }
-  text_end(&watch.words);
-  text_end(&watch.lines);
-  free(watch.words.data);
-  free(watch.lines.data);
+    code = report_all(&watch);
   json_decref(watch.state);
-  json_decref(watch.next);
   if (watch.results.count > 0)
     mtasts_check_results_free(&watch.results);
   free(watch.state_path);
@@ -310,13 +356,13 @@ const struct mtasts_command mtasts_command_watch = {
     .summary = "Checks your domains, and reports what has changed",
     .help = "Runs what mtasts check runs, for the domains named here or in section watch of\n"
             "mtasts.conf, and prints findings that are new or gone since the last run. The\n"
-            "options stand in for the keys of that section. Exit 0 if all was told, whatever\n"
+            "options stand in for the keys of that section. Exit 0 if all was reported, whatever\n"
             "was found. contrib/systemd has a timer for it.\n\n"
             "  --mail ADDRESS     send the changes by mail\n"
             "  --command COMMAND  run it by the shell, with the changes as JSON lines\n"
             "  --metrics FILE     write the state of all domains for Prometheus\n"
             "  --no-smtp          connect to no mail server\n"
-            "  --state DIR        where it remembers what it saw (check in the cache directory)\n"
+            "  --state DIR        where it remembers what it saw (watch in the cache directory)\n"
             "  --timeout S        seconds for one connection to a mail server, 1 to 3600 (30)\n"
             "  --helo NAME        the name in EHLO (this host's)\n\n"
             "Examples:\n"

@@ -2,8 +2,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-
-#include "check_status.h"
+#include <string.h>
 
 /* Text of several lines, each indented. */
 static void put_lines(FILE *stream, const char *text) {
@@ -64,20 +63,7 @@ static void put_label(FILE *stream, const char *name, const char *value) {
   putc('"', stream);
 }
 
-void mtasts_watch_metrics_head(FILE *stream, int64_t now) {
-  fprintf(stream,
-          "# HELP mtasts_watch_run_timestamp_seconds When mtasts watch checked the domains last.\n"
-          "# TYPE mtasts_watch_run_timestamp_seconds gauge\n"
-          "mtasts_watch_run_timestamp_seconds %" PRId64 "\n"
-          "# HELP mtasts_watch_findings Findings of a domain by severity.\n"
-          "# TYPE mtasts_watch_findings gauge\n"
-          "# HELP mtasts_watch_finding One finding: 1 as long as it is there.\n"
-          "# TYPE mtasts_watch_finding gauge\n",
-          now);
-}
-
-void mtasts_watch_metrics(FILE *stream, const char *domain,
-                          const struct mtasts_findings *findings) {
+static void put_counts(FILE *stream, const char *domain, const struct mtasts_findings *findings) {
   for (enum mtasts_severity severity = MTASTS_SEVERITY_INFO; severity <= MTASTS_SEVERITY_ERROR;
        severity++) {
     size_t count = 0;
@@ -86,9 +72,26 @@ void mtasts_watch_metrics(FILE *stream, const char *domain,
     fprintf(stream, "mtasts_watch_findings{domain=\"%s\",severity=\"%s\"} %zu\n", domain,
             mtasts_severity_name(severity), count);
   }
+}
+
+/* Would these two be written with the same labels? */
+static bool same_labels(const struct mtasts_finding *a, const struct mtasts_finding *b) {
+  return a->found == b->found && a->severity == b->severity && a->line == b->line &&
+         strcmp(a->subject, b->subject) == 0;
+}
+
+/* Prometheus refuses a file that has the same series twice. */
+static bool is_first(const struct mtasts_findings *findings, size_t at) {
+  for (size_t i = 0; i < at; i++)
+    if (same_labels(&findings->items[i], &findings->items[at]))
+      return false;
+  return true;
+}
+
+static void put_each(FILE *stream, const char *domain, const struct mtasts_findings *findings) {
   for (size_t i = 0; i < findings->count; i++) {
     const struct mtasts_finding *finding = &findings->items[i];
-    if (finding->severity == MTASTS_SEVERITY_INFO)
+    if (finding->severity == MTASTS_SEVERITY_INFO || !is_first(findings, i))
       continue;
     fprintf(stream, "mtasts_watch_finding{domain=\"%s\",id=\"%s\",severity=\"%s\",", domain,
             finding->id, mtasts_severity_name(finding->severity));
@@ -97,4 +100,24 @@ void mtasts_watch_metrics(FILE *stream, const char *domain,
       fprintf(stream, ",line=\"%u\"", finding->line);
     fputs("} 1\n", stream);
   }
+}
+
+void mtasts_watch_metrics(FILE *stream, int64_t now, const struct mtasts_domain *domains,
+                          const struct mtasts_check_results *results) {
+  fprintf(stream,
+          "# HELP mtasts_watch_run_timestamp_seconds When mtasts watch checked the domains last.\n"
+          "# TYPE mtasts_watch_run_timestamp_seconds gauge\n"
+          "mtasts_watch_run_timestamp_seconds %" PRId64 "\n"
+          "# HELP mtasts_watch_findings Findings of a domain by severity.\n"
+          "# TYPE mtasts_watch_findings gauge\n",
+          now);
+  for (size_t i = 0; i < results->count; i++)
+    if (results->firsts[i] == i)
+      put_counts(stream, domains[i].name, mtasts_check_results_at(results, i));
+  fputs("# HELP mtasts_watch_finding One finding: 1 as long as it is there.\n"
+        "# TYPE mtasts_watch_finding gauge\n",
+        stream);
+  for (size_t i = 0; i < results->count; i++)
+    if (results->firsts[i] == i)
+      put_each(stream, domains[i].name, mtasts_check_results_at(results, i));
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "changes.h"
+#include "check_run.h"
 
 /* A change, in words for people. */
 void mtasts_watch_text(FILE *stream, const char *domain, const struct mtasts_changed *changed);
@@ -20,8 +21,9 @@ void mtasts_watch_json(FILE *stream, const char *domain, const struct mtasts_cha
 void mtasts_watch_mail(FILE *stream, const char *from, const char *to, const char *subject,
                        const char *body);
 
-/* Measures in Prometheus' text format: of one domain, and in front of them what they mean. */
-void mtasts_watch_metrics_head(FILE *stream, int64_t now);
-void mtasts_watch_metrics(FILE *stream, const char *domain, const struct mtasts_findings *findings);
+/* The state of all domains in Prometheus' text format: each metric's lines together, each series
+ * once. */
+void mtasts_watch_metrics(FILE *stream, int64_t now, const struct mtasts_domain *domains,
+                          const struct mtasts_check_results *results);
 
 #endif

@@ -9,13 +9,16 @@ domains=(one.example two.example xn--bcher-kva.example "$long")
 for ((i = 0; i < 20; i++)); do domains+=("customer-with-a-long-name-$i.several.labels.example"); done
 mkdir -p "$site"/{certs,own}
 echo '<p>the site' >"$site/own/index.html"
+mkdir -p "$site/own/known"
+echo 'of the site' >"$site/own/known/mta-sts.txt"
 for domain in "${domains[@]}"; do echo "mta-sts.$domain"; done | "$LAB_TOOLS/certs" "$site/certs"
 printf '%s\n' "${domains[@]/%/ mx.here.example # a customer}" >"$site/list"
 mtasts publish --file "$site/list" --mode testing --dir "$tree" --cert "$site/certs/{host}.crt" \
   --key "$site/certs/{host}.key" >"$LAB_DIR/out" 2>&1
 check 'all are published' 0 $?
 
-# Each site has set types of its own, and lists directories.
+# Each site has set types of its own, and lists directories. What it has set for all hosts, such as an alias of
+# /.well-known or a password, must not count for the policy hosts.
 cat >"$site/nginx" <<END
 user root;
 pid $site/nginx.pid;
@@ -27,6 +30,9 @@ http {
   default_type application/octet-stream;
   autoindex on;
   root $site/own;
+  auth_basic "the site";
+  auth_basic_user_file /dev/null;
+  deny all;
   include $tree/*/nginx.conf;
 }
 END
@@ -52,6 +58,14 @@ AddType text/html .txt
 AddHandler no-such-handler .txt
 DocumentRoot $site/own
 Alias /icons $site/own
+Alias /.well-known $site/own/known
+LoadModule proxy_module $modules/mod_proxy.so
+LoadModule proxy_http_module $modules/mod_proxy_http.so
+LoadModule rewrite_module $modules/mod_rewrite.so
+ProxyPass /.well-known http://127.0.0.1:9/
+RewriteEngine on
+RewriteOptions InheritDown
+RewriteRule mta-sts.txt /index.html
 Options +Indexes
 <Directory />
   AllowOverride All
@@ -68,17 +82,20 @@ cat >"$site/lighttpd" <<END
 server.document-root = "$site/own"
 server.port = 443
 server.stat-cache-engine = "disable"
-server.modules = ( "mod_openssl", "mod_access", "mod_alias" )
+server.modules = ( "mod_openssl", "mod_access", "mod_alias", "mod_rewrite", "mod_redirect", "mod_proxy" )
 ssl.engine = "enable"
 ssl.pemfile = "$site/certs/mta-sts.one.example.crt"
 ssl.privkey = "$site/certs/mta-sts.one.example.key"
 index-file.names = ( "index.html" )
 mimetype.assign = ( ".html" => "text/html", ".txt" => "text/html" )
 dir-listing.activate = "enable"
-alias.url = ( "/icons" => "$site/own" )
+alias.url = ( "/icons" => "$site/own", "/.well-known" => "$site/own/known" )
+url.rewrite-once = ( "^/(.*)" => "/index.html" )
+url.redirect = ( "^/(.*)" => "https://other.example/" )
+proxy.server = ( "" => ( ( "host" => "127.0.0.1", "port" => 9 ) ) )
 include "$tree/*/lighttpd.conf"
 END
-sed 's/, "mod_access", "mod_alias"//; /^alias/d' "$site/lighttpd" >"$site/lighttpd-bare"
+sed 's/, "mod_access".*"mod_proxy"//; /^alias\|^url\|^proxy/d' "$site/lighttpd" >"$site/lighttpd-bare"
 
 check_site() { # SERVER: its own checker
   case $1 in

@@ -9,6 +9,7 @@ watch() { # CA ARGUMENT…: leaves $LAB_DIR/out and err; prints the exit code
 changes() { jq -r '"\(.change) \(.severity) \(.id) \(.subject)"' "$LAB_DIR/out" | sort | xargs; }
 cat >"$LAB_DIR/sendmail" <<END
 #!/bin/sh
+grep NoNewPrivs /proc/self/status >"$LAB_DIR/watch-rights"
 { echo "\$*"; cat; } >>"$LAB_DIR/watch-mail"
 exit \$(cat "$LAB_DIR/watch-status")
 END
@@ -37,11 +38,16 @@ rm -rf "$state"
 tell=(watch --no-smtp --state "$state" --mail postmaster@example.com --command "cat >>'$LAB_DIR/watch-lines'" --metrics "$LAB_DIR/watch.prom")
 echo 75 >"$LAB_DIR/watch-status"
 check 'sendmail fails: exit code' 75 "$(watch "$LAB_CA" "${tell[@]}")"
-check 'sendmail fails: message' 'mtasts: watch: .*ended with status 75; the next run tells it again' "$(<"$LAB_DIR/err")"
-check 'then no command is run' '' "$(cat "$LAB_DIR/watch-lines" 2>/dev/null)"
+check 'sendmail fails: message' 'mtasts: watch: .*ended with status 75; the next run sends it again' "$(<"$LAB_DIR/err")"
+check 'the command is run all the same' '"appeared"' "$(jq 'select(.id == "host.cert-expired") | .change' "$LAB_DIR/watch-lines")"
 echo 0 >"$LAB_DIR/watch-status"
+mv "$LAB_DIR/watch-lines" "$LAB_DIR/watch-lines-first"
 rm "$LAB_DIR/watch-mail"
 check 'the next run: exit code' 0 "$(watch "$LAB_CA" "${tell[@]}")"
+check 'the next run prints nothing' '' "$(<"$LAB_DIR/out")"
+check 'the next run gives the command nothing' '' "$(cat "$LAB_DIR/watch-lines" 2>/dev/null)"
+mv "$LAB_DIR/watch-lines-first" "$LAB_DIR/watch-lines"
+check 'sendmail may regain rights, as one with set-group-ID must' 0 "$(awk '$1 == "NoNewPrivs:" { print $2 }' "$LAB_DIR/watch-rights")"
 check 'the arguments of sendmail' '-i -f mtasts@example.com -- postmaster@example.com' "$(head -1 "$LAB_DIR/watch-mail")"
 check 'the mail' $'From: mtasts@example.com\nTo: postmaster@example.com\nSubject: mtasts watch: [0-9]+ new, 0 gone\nAuto-Submitted: auto-generated\n.*expired-certificate.example: new error: host.cert-expired mta-sts.expired-certificate.example\n    .*' \
   "$(tail -n +2 "$LAB_DIR/watch-mail")"
@@ -53,6 +59,18 @@ check 'what our dashboard and alerts name is there' '' "$(comm -13 <(grep -o '^m
 rm "$LAB_DIR/watch-mail" "$LAB_DIR/watch-lines" "$LAB_DIR/watch.prom"
 check 'nothing is new: exit code' 0 "$(watch "$LAB_CA" "${tell[@]}")"
 check 'nothing is told, but for Prometheus' 'watch.prom' "$(cd "$LAB_DIR" && ls watch-mail watch-lines watch.prom 2>/dev/null)"
+
+# A command that fails, or cannot be written to, makes no second mail.
+rm -rf "$state"
+check 'a command fails: exit code' 75 "$(watch "$LAB_CA" watch --no-smtp --state "$state" --mail postmaster@example.com --command 'exit 3')"
+check 'a command fails: message' '.*mtasts: exit 3: .*the next run gives it the same again' "$(<"$LAB_DIR/err")"
+rm "$LAB_DIR/watch-mail"
+check 'the command again: exit code' 0 "$(watch "$LAB_CA" watch --no-smtp --state "$state" --mail postmaster@example.com --command "grep SigIgn /proc/self/status >'$LAB_DIR/watch-signals'; cat >'$LAB_DIR/watch-lines'")"
+check 'the command gets it, and no second mail is sent' 'watch-lines' "$(cd "$LAB_DIR" && ls watch-mail watch-lines 2>/dev/null)"
+check 'the command ignores no signal' 0 "$((0x$(awk '{ print $2 }' "$LAB_DIR/watch-signals") & 0x1000))"
+check 'its memory is not that of check: exit code' 0 "$(watch "$LAB_CA" watch --no-smtp good.example)"
+check 'its memory is not that of check' watch "$(cd "$cache" && ls -d watch check 2>/dev/null)"
+rm -f "$LAB_DIR/watch-lines"
 echo damaged >"$state/.watch"
 check 'a damaged state: exit code' 0 "$(watch "$LAB_CA" "${w[@]}")"
 check 'a damaged state: message' 'mtasts: .*\.watch: .*all findings are new' "$(<"$LAB_DIR/err")"

@@ -189,6 +189,42 @@ show_mail() {
   done
 }
 
+# A postmaster's own domain, and what is wrong with another.
+show_check() { # DOMAIN CODE WORD
+  local got code
+  bold "\$ mtasts check $1"
+  got=$(mtasts check --state "$out/check" "$1")
+  code=$?
+  printf '%s\n' "$got"
+  [[ $code = "$2" && $got == *"$3"* ]] || wrong "$1" 'mtasts check' "$2 $3" "$code ${got%%$'\n'*}"
+}
+
+# A day's report about a domain, as this site sends it: by HTTPS to an address in the domain's TLSRPT record.
+show_report() {
+  local domain=https.report.example day conf=$out/report.conf got=$out/got said i
+  day=$(date -u -d '-2 days' +%F) # its report is due
+  mkdir "$got"
+  printf '%s\n' "cache { directory = \"$out/outcomes\" }" 'dns { servers = {"127.0.0.1"} timeout = 2 }' \
+    "https { ca_file = \"$LAB_CA\" allow_private = true }" 'user = "root"' 'log = "stderr"' \
+    'report { organization = "Sender" contact = "tls@sender.example" from = "reports@sender.example" }' >"$conf"
+  mkdir "$out/outcomes"
+  "${LAB_TOOLS%/tests/lab}/tests/tool/record_outcomes" "$conf" "$day" <<END
+38 {"d":"$domain","policies":[{"policy-type":2,"policy-domain":"$domain","policy-string":["version: STSv1","mode: testing","mx: mx.$domain","max_age: 604800"],"mx-host":["mx.$domain"],"f":0}]}
+2 {"d":"$domain","policies":[{"policy-type":2,"policy-domain":"$domain","policy-string":["version: STSv1","mode: testing","mx: mx.$domain","max_age: 604800"],"mx-host":["mx.$domain"],"f":1,"t":1,"failure-details":[{"c":202,"s":"192.0.2.1","n":"mx.$domain","r":"198.51.100.2"}]}]}
+END
+  "$here/collector.py" "$got" https 127.0.0.1 8443 "$LAB_DIR/certs/rua.example."{crt,key} 2>/dev/null &
+  for ((i = 0; i < 200; i++)); do
+    ! { : >/dev/tcp/127.0.0.1/8443; } 2>/dev/null || break
+    sleep 0.05
+  done
+  bold "\$ mtasts report send --day $day"
+  said=$("$MTASTS" --config "$conf" report send --day "$day" 2>&1)
+  printf '%s\n' "$said"
+  kill $! && wait $! 2>/dev/null
+  bold "At the other end: \$ mtasts report show report.json.gz"
+  mtasts report show "$got"/*.gz || wrong "$domain" 'the report that arrived' 'that it is shown' "$said"
+}
+
 cat <<'END'
 A small Internet has been raised on this machine: name servers, web servers, mail servers,
 certificates. Ten domains in it publish, or fail to publish, an MTA-STS policy. What does a mail
@@ -214,6 +250,17 @@ for mta in "${mtas[@]}"; do
   [ ! -s "$out/$mta.not" ] || bold "No mail by ${mta^}: $(cat "$out/$mta.not")."
 done
 cat "$out"/{exim.log,postfix.log,sendmail.log,milter} 2>/dev/null
+cat <<'END'
+
+The other half: is my own domain right? One that is, and one that is not.
+END
+show_check good.check.example 0 'MTA-STS OK'
+show_check smtp-all-wrong.check.example 2 smtp.cert-name
+cat <<'END'
+
+And each day this site reports to the domains that ask for it (RFC 8460) how mail to them went.
+END
+show_report
 if [ -e "$out/wrong" ]; then
   cat "$out/wrong" >&2
   exit 1

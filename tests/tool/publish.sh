@@ -255,3 +255,10 @@ for listen in 192.0.2.1:80 0.0.0.0:80 localhost:80 127.0.0.1 unix:/x '[2001:db8:
   t "serve-ask at $listen" 65 '' "$(one 'no loopback address')" publish serve-ask --dir tree --listen "$listen"
 done
 cd "$dir" || exit 74
+
+# A name that is too long to be asked for is not known to be delegated, and keeps no other from being asked.
+label=$(printf 'a%.0s' {1..60})
+for i in {10..59}; do mkdir -p "long-names/$label.$label.$label.${label:0:56}.a$i.ex/www/.well-known" && touch "$_/mta-sts.txt"; done
+mkdir -p long-names/z.example/www/.well-known && touch long-names/z.example/www/.well-known/mta-sts.txt
+"$MTASTS" --resolver 127.0.0.9 --json publish delegations --dir long-names --provider hoster.example >out 2>err
+is 'names that cannot be asked for are not delegated' '51 false unknown' "$(jq -rs '"\(length) \(map(.delegated) | unique[]) \(map(.record, .host) | unique | join(" "))"' out)"

@@ -44,6 +44,22 @@ is 'names of addresses' '[["10.0.0.1",null],["127.0.0.1",null],["192.168.7.7",nu
   "$("$MTASTS" --resolver "$at" --json report show --reverse-dns source-* | jq -c '[.sources[]|[.sending_mta_ip,.name]]')"
 is 'a server that is silent for one holds nothing up' yes "$([ $((SECONDS - start)) -lt 9 ] && echo yes)"
 is 'private addresses are never asked for' 0 "$(grep -cE '^(1\.0\.0\.10|7\.7\.168\.192|1\.0\.0\.127)\.' asked)"
+if [ "$(id -u)" = 0 ] && setpriv --reuid 65534 --regid 65534 --clear-groups true 2>/dev/null; then
+  printf 'user = "nobody"\ngroup = "nogroup"\ncache { directory = "%s/nowhere" }\n' "$dir" >names-conf
+  "$MTASTS" --config names-conf --resolver "$at" report show --reverse-dns source-8.8.8.8 >out 2>err &
+  asking=$!
+  who=
+  for _ in $(seq 200); do
+    for process in $asking $(cat "/proc/$asking/task/$asking/children" 2>/dev/null); do
+      ! find "/proc/$process/fd" -lname 'socket:*' 2>/dev/null | grep -q . ||
+        who=$(awk '/^(Uid|CapEff|NoNewPrivs)/ { printf "%s ", $2 }' "/proc/$process/status")
+    done
+    [ -z "$who" ] || break
+    sleep 0.02
+  done
+  wait $asking
+  is 'root gives up its rights before it asks the DNS' '65534 0000000000000000 1 ' "$who"
+fi
 rm source-8.8.8.8
 t 'names of addresses, as text' 0 "$(has $'\n  9\.9\.9\.9 dns9\.reporter\.example ')" '' --resolver "$at" report show --reverse-dns --by source source-*
 is 'names of addresses, CSV' 'sending_mta_ip,name,sessions 9.9.9.9,dns9.reporter.example,1' "$("$MTASTS" --resolver "$at" report show --reverse-dns --by source --csv source-9.9.9.9 | xargs)"
@@ -130,5 +146,6 @@ is 'a forwarded message says nothing of signatures' '[]' "$(j "$sig" forwarded)"
 signed 'x; none' >unsigned
 t 'a finding' 0 "$(has 'no signature of')" '' report show unsigned
 t 'by reporter' 0 "$(has 'Org\.Example signed 0 of 1 reports of Org')" '' report show --by reporter unsigned
-t 'explained' 0 "$(has 'signed by Org\.Example, as your host found: no')" '' report show --explain unsigned
+t 'explained' 0 "$(has 'signed by Org\.Example, as the mail says: no')" '' report show --explain unsigned
+t 'a finding without --authserv-id' 0 "$(has 'reports, as the mail says')" '' report show unsigned
 cd "$dir" || exit 74

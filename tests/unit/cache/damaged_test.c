@@ -1,7 +1,15 @@
 #include "damaged.h"
 
 #include "fixture.h"
+#include "salvage_mark.h"
+
 #include "salvage.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 const char *const unit_name = "cache/damaged";
 
@@ -64,6 +72,72 @@ static void test_older(void) {
   directory_free(path);
 }
 
+/* Which error a system call gets from the kernel in this process from now on, as on a file system
+ * that does not have it. */
+static bool refuse_calls(const unsigned *calls, size_t count, int error) {
+  struct sock_filter filter[16] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+  unsigned short length = 1;
+  for (size_t i = 0; i < count; i++) {
+    filter[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1);
+    filter[length++] =
+        (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error);
+  }
+  filter[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  const struct sock_fprog program = {length, filter};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* Moves the damaged file in a process that has no such calls; returns its status. */
+static enum mtasts_status move_without(const char *path, const unsigned *calls, size_t count) {
+  int ended = -1;
+  pid_t child = fork();
+  if (child == 0) {
+    bool refused = refuse_calls(calls, count, EINVAL);
+    _exit(refused ? (int)mtasts_cache_move_damaged(path, NULL) : 99);
+  }
+  CU_ASSERT_FATAL(child > 0 && waitpid(child, &ended, 0) == child);
+  CU_ASSERT(WIFEXITED(ended) && WEXITSTATUS(ended) != 99);
+  return (enum mtasts_status)WEXITSTATUS(ended);
+}
+
+/* One that is still to be salvaged beside a new one that is damaged, too. */
+static void spoil_twice(const char *path) {
+  spoil(path, MTASTS_FILE_DAMAGED, "still to be salvaged");
+  spoil(path, MTASTS_FILE_SALVAGE, "");
+  spoil(path, "data.mdb", "newest");
+}
+
+/* The file that is still to be salvaged is never replaced: not if the file system knows no
+ * RENAME_NOREPLACE, not if it has no links either, not if names are taken. */
+static void test_unsalvaged(void) {
+  static const unsigned calls[] = {SYS_renameat2, SYS_linkat};
+  char path[32];
+  directory_new(path);
+  spoil_twice(path);
+  CU_ASSERT_EQUAL(move_without(path, calls, 1), MTASTS_OK);
+  CU_ASSERT(holds(path, MTASTS_FILE_DAMAGED, "still to be salvaged"));
+  CU_ASSERT(!is_there(path, "data.mdb"));
+  spoil_twice(path);
+  CU_ASSERT_EQUAL(move_without(path, calls, 1), MTASTS_OK); /* within the same second, too */
+  CU_ASSERT(!is_there(path, "data.mdb"));
+  spoil_twice(path);
+  CU_ASSERT_EQUAL(mtasts_cache_move_damaged(path, NULL), MTASTS_OK);
+  CU_ASSERT(holds(path, MTASTS_FILE_DAMAGED, "still to be salvaged"));
+  CU_ASSERT_EQUAL(forget_damaged(path), 4);
+  spoil_twice(path);
+  CU_ASSERT_NOT_EQUAL(move_without(path, calls, 2), MTASTS_OK);
+  CU_ASSERT(holds(path, MTASTS_FILE_DAMAGED, "still to be salvaged"));
+  CU_ASSERT(holds(path, "data.mdb", "newest"));
+  CU_ASSERT_EQUAL(forget_damaged(path), 1);
+  CU_ASSERT_EQUAL(mtasts_salvage_unmark(path), 0);
+  char file[PATH_SIZE];
+  file_path(file, path, "data.mdb");
+  CU_ASSERT_EQUAL(unlink(file), 0);
+  directory_free(path);
+}
+
 static void damaged_goes_aside(void) {
   char path[32];
   struct sample sample;
@@ -123,4 +197,5 @@ const struct unit_test unit_tests[] = {
     {"not under the hands of a writer", a_writer_is_left_alone},
     {"no cache, nothing moved", nothing_to_move},
     {"those before are kept, dated and bounded", test_older},
+    {"one that is still to be salvaged is never replaced", test_unsalvaged},
     {NULL, NULL}};

@@ -22,19 +22,23 @@ struct found {
   enum mtasts_found found;
   enum mtasts_severity severity;
   const char *subject;
+  const char *message; /* NULL: "It is so." */
 };
+
+static struct mtasts_changes_options options = {"x", true, on_changed, NULL};
 
 /* One check after another; *state is that of the one before. */
 static bool tells(json_t **state, const struct found *found, size_t count, const char *expected) {
   struct mtasts_findings findings = {0};
   for (size_t i = 0; i < count; i++)
-    mtasts_findings_add(&findings, &(struct mtasts_finding){.found = found[i].found,
-                                                            .severity = found[i].severity,
-                                                            .subject = found[i].subject,
-                                                            .message = "It is so.",
-                                                            .remedy = "Do it otherwise."});
+    mtasts_findings_add(&findings, &(struct mtasts_finding){
+                                       .found = found[i].found,
+                                       .severity = found[i].severity,
+                                       .subject = found[i].subject,
+                                       .message = found[i].message ? found[i].message : "It is so.",
+                                       .remedy = "Do it otherwise."});
   told[0] = '\0';
-  json_t *next = mtasts_changes_find(*state, &findings, on_changed, NULL);
+  json_t *next = mtasts_changes_find(&options, *state, &findings);
   CU_ASSERT_PTR_NOT_NULL_FATAL(next);
   json_decref(*state);
   *state = next;
@@ -116,6 +120,111 @@ static void not_judged(void) {
   json_decref(state);
 }
 
+/* Two faults with one id and subject. */
+static void alike(void) {
+  static const struct found found[] = {
+      {MTASTS_FOUND_TLSRPT_RUA_UNDELIVERABLE, WARNING, "t", "No report reaches \"https://a\": x."},
+      {MTASTS_FOUND_TLSRPT_RUA_UNDELIVERABLE, WARNING, "t", "No report reaches \"https://b\": x."}};
+  static const struct found reason[] = {
+      {MTASTS_FOUND_TLSRPT_RUA_UNDELIVERABLE, WARNING, "t", "No report reaches \"https://b\": y."}};
+  static const struct found bogus[] = {
+      {MTASTS_FOUND_DANE_BOGUS, ERROR, "a", "DNSSEC validation of the address answer fails."},
+      {MTASTS_FOUND_DANE_BOGUS, ERROR, "a", "DNSSEC validation of the TLSA answer fails."}};
+  static const struct found dates[] = {
+      {MTASTS_FOUND_HOST_CERT_EXPIRING, WARNING, "h", "It ends in 3 days."},
+      {MTASTS_FOUND_HOST_CERT_EXPIRING, WARNING, "h", "It ends in 2 days."}};
+  static const char one[] = "+warning tlsrpt.rua-undeliverable t; ";
+  json_t *state = NULL;
+  CU_ASSERT(tells(&state, found, 1, one));
+  CU_ASSERT(tells(&state, found, 2, one));
+  CU_ASSERT(tells(&state, found, 2, ""));
+  CU_ASSERT(tells(&state, reason, 1, "-warning tlsrpt.rua-undeliverable t; "));
+  CU_ASSERT(tells(&state, found, 1,
+                  "+warning tlsrpt.rua-undeliverable t; "
+                  "-warning tlsrpt.rua-undeliverable t; "));
+  CU_ASSERT(tells(&state, bogus, 1, "+error dane.bogus a; -warning tlsrpt.rua-undeliverable t; "));
+  CU_ASSERT(tells(&state, bogus, 2, "+error dane.bogus a; "));
+  CU_ASSERT(tells(&state, bogus + 1, 1, "")); /* the other may be hidden by this one */
+  CU_ASSERT(tells(&state, dates, 1,
+                  "+warning host.cert-expiring h; -error dane.bogus a; "
+                  "-error dane.bogus a; "));
+  CU_ASSERT(tells(&state, dates + 1, 1, ""));
+  json_decref(state);
+}
+
+/* What one finding leaves unjudged: the earlier one has gone only without it. */
+static void masked(void) {
+  static const struct {
+    struct found earlier, now;
+    bool stays;
+  } rows[] = {
+#define NOW(found, subject) {MTASTS_FOUND_##found, ERROR, subject}
+#define ROUTE(subject)                                                                             \
+  { MTASTS_FOUND_CHECK_NO_ROUTE, UNKNOWN, subject }
+      {NOW(HOST_CERT_EXPIRED, "mta-sts.x"), ROUTE("mta-sts.x [::]"), true},
+      {NOW(HTTP_STATUS, "https://mta-sts.x"), ROUTE("mta-sts.x [::1]"), true},
+      {NOW(POLICY_MODE, "https://mta-sts.x"), ROUTE("mta-sts.x [::1]"), true},
+      {NOW(MX_NOT_IN_POLICY, "a"), ROUTE("mta-sts.x [::1]"), true},
+      {NOW(MX_NULL, "x"), ROUTE("mta-sts.x [::1]"), true},
+      {NOW(TLSRPT_ABSENT, "t"), ROUTE("mta-sts.x [::1]"), true},
+      {NOW(EXPECT_MODE, "https://mta-sts.x"), ROUTE("mta-sts.x [::1]"), true},
+      {NOW(CHANGE_ID_UNCHANGED, "_mta-sts.x"), ROUTE("mta-sts.x [::1]"), true},
+      {NOW(HOST_CERT_EXPIRED, "mta-sts.x"), ROUTE("a [::1]"), false},
+      {NOW(HOST_CERT_EXPIRED, "mta-sts.x"),
+       {MTASTS_FOUND_CHECK_NO_ROUTE, INFO, "mta-sts.x [::1]"},
+       false},
+      {NOW(HOST_CERT_EXPIRED, "mta-sts.x [::1]"),
+       {MTASTS_FOUND_CHECK_NO_ROUTE, INFO, "mta-sts.x [::1]"},
+       true},
+      {NOW(MX_NULL, "x"), NOW(HTTP_STATUS, "https://mta-sts.x"), true},
+      {NOW(HOST_CERT_NAME, "mta-sts.x"), NOW(HOST_UNREACHABLE, "mta-sts.x"), true},
+      {NOW(POLICY_MODE_TESTING, "u"), NOW(POLICY_INVALID, "u"), true},
+      {NOW(POLICY_INVALID, "u"), NOW(HOST_CERT_EXPIRING, "mta-sts.x"), false},
+      {NOW(POLICY_INVALID, "u"), NOW(HOST_CERT_EXPIRED, "mta-sts.x [::1]"), false},
+      {NOW(MX_CNAME, "a"), NOW(DANE_BOGUS, "x"), true},
+      {NOW(SMTP_CERT_NAME, "a [::1]"), NOW(DANE_BOGUS, "x"), true},
+      {NOW(MX_NO_ADDRESS, "a"), NOW(DANE_BOGUS, "a"), true},
+      {NOW(SMTP_CERT_NAME, "a [::1]"), NOW(DANE_BOGUS, "a"), true},
+      {NOW(DANE_MISMATCH, "_25._tcp.a"), NOW(DANE_BOGUS, "a"), true},
+      {NOW(DANE_MISMATCH, "_25._tcp.a"), NOW(DANE_BOGUS, "_25._tcp.a"), true},
+      {NOW(SMTP_CERT_NAME, "b [::1]"), NOW(DANE_BOGUS, "a"), false},
+      {NOW(SMTP_CERT_NAME, "a [::1]"), NOW(DANE_BOGUS, "_25._tcp.a"), false},
+      {NOW(SMTP_CERT_NAME, "a [::1]"), NOW(MX_DNS_ERROR, "x"), true},
+      {NOW(SMTP_CERT_NAME, "a [::1]"), NOW(MX_DNS_ERROR, "b"), false},
+      {NOW(DANE_MISMATCH, "_25._tcp.a"), NOW(SMTP_UNREACHABLE, "a [::1]"), true},
+      {NOW(DANE_MISMATCH, "_25._tcp.a"), NOW(SMTP_STARTTLS_MISSING, "a [::1]"), true},
+      {NOW(SMTP_CERT_EXPIRED, "a [::1]"), NOW(SMTP_STARTTLS_MISSING, "a [::1]"), true},
+      {NOW(SMTP_CERT_EXPIRED, "a [::1]"), NOW(SMTP_STARTTLS_MISSING, "a [::2]"), false},
+#undef NOW
+#undef ROUTE
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    json_t *state = NULL;
+    tells(&state, &rows[i].earlier, 1, told);
+    tells(&state, &rows[i].now, 1, told);
+    bool stays = strstr(told, "; -") == NULL && *told != '-';
+    unit_check(stays == rows[i].stays, "row %zu: %s", i, told);
+    json_decref(state);
+  }
+}
+
+/* With --no-smtp mail servers are not asked, so nothing of them has gone. */
+static void without_smtp(void) {
+  static const struct found found[] = {{MTASTS_FOUND_SMTP_CERT_EXPIRED, ERROR, "a [::1]"},
+                                       {MTASTS_FOUND_DANE_MISMATCH, ERROR, "_25._tcp.a"},
+                                       {MTASTS_FOUND_MX_CNAME, WARNING, "a"}};
+  json_t *state = NULL;
+  CU_ASSERT(tells(&state, found, 3,
+                  "+error smtp.cert-expired a [::1]; +error dane.mismatch _25._tcp.a; "
+                  "+warning mx.cname a; "));
+  options.smtp = false;
+  CU_ASSERT(tells(&state, NULL, 0, "-warning mx.cname a; "));
+  options.smtp = true;
+  CU_ASSERT(tells(&state, NULL, 0,
+                  "-error smtp.cert-expired a [::1]; -error dane.mismatch _25._tcp.a; "));
+  json_decref(state);
+}
+
 /* Without a valid policy the severity of a finding is another; that alone is no news. */
 static void severity_without_policy(void) {
   static const struct found enforce[] = {{MTASTS_FOUND_SMTP_STARTTLS_MISSING, ERROR, "a"},
@@ -138,7 +247,7 @@ static void severity_without_policy(void) {
 static void malformed(void) {
   static const char *const texts[] = {"{}", "[1, null, [], {}, {\"id\": 1}]",
                                       "[{\"id\": \"mx.cname\"}]",
-                                      "[{\"id\": \"\", \"told\": true}]"};
+                                      "[{\"id\": \"\", \"reported\": true}]"};
   static const struct found found[] = {{MTASTS_FOUND_MX_CNAME, WARNING, "b"}};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     json_t *state = json_loads(texts[i], 0, NULL);
@@ -154,4 +263,7 @@ const struct unit_test unit_tests[] = {{"comes_and_goes", comes_and_goes},
                                        {"not_judged", not_judged},
                                        {"severity_without_policy", severity_without_policy},
                                        {"malformed", malformed},
+                                       {"alike", alike},
+                                       {"masked", masked},
+                                       {"without_smtp", without_smtp},
                                        {NULL, NULL}};

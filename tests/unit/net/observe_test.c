@@ -62,6 +62,8 @@ static struct mtasts_config *configure(const char *text) {
   return config;
 }
 
+static bool mx_only;
+
 /* names: separated by one space. */
 static void observe(const char *settings, const char *names, bool with_smtp) {
   struct mtasts_domain domains[32];
@@ -72,6 +74,7 @@ static void observe(const char *settings, const char *names, bool with_smtp) {
       .resolver = "127.0.0.1@5353",
       .ca_file = ca_file,
       .smtp = with_smtp,
+      .mx_only = mx_only,
       .smtp_timeout = 2,
       .helo = "probe.example",
       .now = time(NULL),
@@ -383,6 +386,22 @@ static void failing_resolver(void) {
   dns.zone = zone;
 }
 
+/* Nothing but MX, and the hosts of those. */
+static void mail_servers_alone(void) {
+  if (!set_up())
+    return;
+  unsigned before = https.connections;
+  mx_only = true;
+  observe(OPEN, "whole.example", true);
+  mx_only = false;
+  const struct mtasts_observation *o = mtasts_observations_at(made, 0);
+  check_hosts(o);
+  CU_ASSERT(!o->record.answer.asked && !o->tlsrpt.answer.asked && !o->policy_host.a.asked);
+  CU_ASSERT(o->https_count == 0 && o->rua_count == 0 && !o->deadline);
+  CU_ASSERT_EQUAL(https.connections, before);
+  mtasts_observations_free(made);
+}
+
 /* More than may be asked at a time at one address: the call ends all the same. */
 static void too_many(void) {
   if (!set_up())
@@ -504,6 +523,7 @@ const struct unit_test unit_tests[] = {
     {"a resolver that fails for all", failing_resolver},
     {"a bundle that cannot be read", bad_bundle},
     {"DNSSEC: MX, addresses and TLSA", validated},
+    {"mail servers alone", mail_servers_alone},
     {"all is taken down", tear_down},
     {NULL, NULL},
 };
