@@ -547,6 +547,7 @@ fi
 . "$here/report_send.sh"
 # shellcheck source=/dev/null
 . "$here/report_build.sh"
+# shellcheck source=/dev/null
 . "$here/report_views.sh"
 # shellcheck source=/dev/null
 . "$here/report_watch.sh"
