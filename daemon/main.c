@@ -37,6 +37,7 @@
 enum {
   TRIM_THRESHOLD = 1 << 17, /* bytes; more free memory than that is returned to the system */
   REST = 10,                /* seconds between checks whether memory can be returned */
+  QUEUES = 3,
 };
 
 #define NOT_YET "this version does not know it yet"
@@ -228,15 +229,16 @@ static bool start_check(struct daemon *daemon) {
 }
 
 static bool open_queues(struct daemon *daemon) {
-  struct mtasts_queue *const queues[] = {&daemon->to_net, &daemon->to_front, &daemon->to_outcomes};
-  const size_t count = sizeof queues / sizeof *queues;
-  while (daemon->queues < count && mtasts_queue_init(queues[daemon->queues]))
+  struct mtasts_queue *const queues[QUEUES] = {&daemon->to_net, &daemon->to_front,
+                                               &daemon->to_outcomes};
+  while (daemon->queues < QUEUES && mtasts_queue_init(queues[daemon->queues]))
     daemon->queues++;
-  return daemon->queues == count;
+  return daemon->queues == QUEUES;
 }
 
 static void close_queues(struct daemon *daemon) {
-  struct mtasts_queue *const queues[] = {&daemon->to_net, &daemon->to_front, &daemon->to_outcomes};
+  struct mtasts_queue *const queues[QUEUES] = {&daemon->to_net, &daemon->to_front,
+                                               &daemon->to_outcomes};
   for (; daemon->queues > 0; daemon->queues--)
     mtasts_queue_destroy(queues[daemon->queues - 1]);
 }

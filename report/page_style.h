@@ -1,6 +1,6 @@
 /*
  * page_style.h: the style of the pages: light and dark, narrow and wide, printed. Blue and orange
- * can be told apart by people who see no red or green.
+ * can be distinguished by people who see no red or green.
  */
 #ifndef MTASTS_REPORT_PAGE_STYLE_H
 #define MTASTS_REPORT_PAGE_STYLE_H

@@ -61,7 +61,7 @@ static int compare(const void *left, const void *right) {
   return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
 }
 
-/* Policies may come in any order. A domain that the mail alone tells is not part of the report. */
+/* Policies may come in any order. A domain that the mail alone names is not part of the report. */
 static bool hash_domains(struct mtasts_seen *seen, const struct mtasts_tls_report *report) {
   if (report->policy_count > seen->domain_room) {
     void *grown = reallocarray(seen->domains, report->policy_count, sizeof(struct mtasts_span *));

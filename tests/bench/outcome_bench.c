@@ -104,11 +104,11 @@ static double spent_by(const char *pid) {
   if (!tasks)
     die(path);
   for (struct dirent *task; (task = readdir(tasks));) {
-    unsigned long long ns = 0;
+    char line[128];
     snprintf(path, sizeof path, "/proc/%s/task/%s/schedstat", pid, task->d_name);
     FILE *file = task->d_name[0] == '.' ? NULL : fopen(path, "re");
-    if (file && fscanf(file, "%llu", &ns) == 1)
-      sum += (double)ns / 1e9;
+    if (file && fgets(line, sizeof line, file))
+      sum += (double)strtoull(line, NULL, 10) / 1e9;
     if (file)
       fclose(file);
   }

@@ -29,7 +29,7 @@ status=0
 fetched=$("$MTASTS" --config "$dir/mtasts.conf" --json cache list --filter 'domain=*.bench.example' |
   jq --argjson began "$began" 'select((.fetched | fromdate) >= $began) | 1' | wc -l)
 [ "$fetched" = "$hosts" ] || {
-  echo "refreshing: $fetched of $hosts policies were fetched anew" >>"$dir/said"
+  echo "refreshing: $fetched of $hosts policies were fetched again" >>"$dir/said"
   [ $status != 0 ] || status=1
 }
 # If it failed, the reason is the last line.

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC1091,SC2034,SC2154
 # shellcheck disable=SC1091,SC2034,SC2154 # of the files that it reads, and that read it
-# What benches of cold look-ups share: the hosts of `lab bench N`, and `mtasts warm` over them. Whoever sources
+# What benches of cold look-ups share: the hosts of `lab bench N`, and `mtasts warm` over them. A script that sources
 # this has set $here.
 . "$here/../lab/servers.sh"
 . "$here/figure.sh"

@@ -211,7 +211,7 @@ int main(int argc, char **argv) {
     return 64;
   }
   struct issuer known = authority("mtasts lab CA", NULL);
-  struct issuer unknown = authority("a CA that nobody knows", NULL);
+  struct issuer unknown = authority("a CA that is not trusted", NULL);
   struct issuer middle = authority("mtasts lab intermediate CA", &known);
   write_certificate(create(argv[1], "ca.pem", ""), known.cert, NULL);
 

@@ -41,7 +41,7 @@ record a1
 expect 'first question' 'enforce network a1 valid -'
 seen=$(requests)
 expect 'second question' 'enforce cache a1 valid -'
-check 'a cached answer asks nobody' "$seen" "$(requests)"
+check 'a cached answer asks no server' "$seen" "$(requests)"
 
 policy testing 86400
 record a2

@@ -143,7 +143,7 @@ for domain in forged-mx forged-braces forged-list; do
 done
 check 'the MTAs may not remove' 'NOTFOUND ' "$(ask "$map_socket" remove testing.example)"
 check 'nor did they' 'testing cache .*' "$(decision testing)"
-check 'nor are they told the whole decision' "$secure" "$(postfix good.example decision)"
+check 'nor do they get the whole decision' "$secure" "$(postfix good.example decision)"
 check 'which is logged once' "mtastsd: socketmap: there is no map remove: .*" "$(grep 'there is no map' "$log")"
 exec 3<>/dev/tcp/127.0.0.1/8461
 printf '20:postfix good.example,' >&3
@@ -176,7 +176,7 @@ check 'they are counted' 2 "$(count malformed)"
 "$LAB_TOOLS/ask" -i "$map_socket" 500 >"$LAB_DIR/idle" &
 idle=$!
 check '500 connections, idle' 50[01] "$(comes_to connections 501)"
-check 'harm nobody' 'enforce cache .*' "$(decision good)"
+check 'harm no other' 'enforce cache .*' "$(decision good)"
 kill $idle
 wait $idle 2>/dev/null
 idle=''
@@ -274,15 +274,15 @@ check 'plain_level: no record' 'NOTFOUND ' "$(postfix no-record.example postfix-
 configure 'dns { servers = {"127.0.0.1@5999"} dnssec = "off" timeout = 1 }'
 kill -HUP $daemon
 check 'section dns is taken up' yes "$(says 'dns servers=127.0.0.1@5999 was_servers=127.0.0.1@53')"
-check 'a resolver that is not there is told' yes \
+check 'a resolver that is not there is logged' yes \
   "$(says 'dns=broken servers=127.0.0.1@5999' || says 'dns=broken servers=127.0.0.1@5999')"
 check 'what is cached stays in force' 'enforce cache .*' "$(decision good)"
 configure 'https { timeout = 9 }' 'site_mode = "monitor"' 'shared { url = "redis://127.0.0.1:1/0" }'
 kill -HUP $daemon
 check 'that it works again, too' yes "$(says 'dns=works servers=127.0.0.1@53 after=')"
 check 'what needs a restart is named' yes "$(says 'only after a restart: https')"
-check 'what this version does not do is told' yes "$(says 'shared.url: .* not .* yet')"
-check 'monitor mode is told' yes "$(says 'site_mode=monitor: nothing is enforced')"
+check 'what this version does not do is logged' yes "$(says 'shared.url: .* not .* yet')"
+check 'monitor mode is logged' yes "$(says 'site_mode=monitor: nothing is enforced')"
 check 'monitor mode enforces nothing' 'NOTFOUND ' "$(postfix good.example)"
 check 'and by the metrics' 1 "$(metric 'mtasts_site_mode{mode="monitor"}')"
 kill -USR1 $daemon
@@ -334,7 +334,7 @@ long=$(printf '%060d.' 0 0 0 0)example
 for ((i = 0; i < 200; i++)); do
   printf '%s' "${outcome//good.example/$long}" | timeout 3 "$LAB_TOOLS/ask" -d "$outcome_socket" || break
 done
-check 'a log that nobody reads: outcomes are taken' 200 "$i"
+check 'a log that is not read: outcomes are taken' 200 "$i"
 check 'and questions answered' 'enforce cache' "$(
   timeout 3 "$LAB_TOOLS/ask" "$ask_socket" decision good.example |
     sed 's/^OK //' | jq -r '.verdict + " " + .source')"
@@ -387,7 +387,7 @@ check 'the cache is kept' 'enforce cache 20260101T000000 -' "$(decision good)"
 kill -HUP $daemon
 says 'reload ' >/dev/null
 stop_daemon
-check 'systemd is told' 'READY=1 RELOADING=1 MONOTONIC_USEC=[0-9]+ READY=1 STOPPING=1' \
+check 'systemd is notified' 'READY=1 RELOADING=1 MONOTONIC_USEC=[0-9]+ READY=1 STOPPING=1' \
   "$(paste -sd' ' "$LAB_DIR/notified")"
 kill $idle
 wait $idle 2>/dev/null
@@ -399,12 +399,12 @@ start_daemon
 check 'killed: the cache is kept' 'enforce cache 20260101T000000 -' "$(decision good)"
 rm "$cache/data.mdb"
 ask "$ask_socket" refresh http2.example >/dev/null
-check 'a cache removed under it is told' yes "$(says 'data.mdb was removed while it was in use')"
+check 'a cache removed under it is logged' yes "$(says 'data.mdb was removed while it was in use')"
 check 'and goes on' 'enforce cache 20260101T000000 -' "$(decision good)"
 stop_daemon
 head -c 20000 /dev/urandom >"$cache/data.mdb"
 start_daemon
-check 'a corrupt cache is told' yes "$(says 'data.mdb is damaged')"
+check 'a corrupt cache is logged' yes "$(says 'data.mdb is damaged')"
 check 'and moved aside' 20000 "$(stat -c %s "$cache/data.mdb.damaged")"
 check 'mail goes on' 'enforce network 20260101T000000 -' "$(decision good)"
 stop_daemon
@@ -451,7 +451,7 @@ ask "$ask_socket" refresh good.example >/dev/null
 check 'by which nothing new is learnt' 'enforce .* sts-webpki-invalid' "$(decision good)"
 rm "$bundle"
 kill -HUP $daemon
-check 'one that is missing is told' yes "$(says 'No such file or directory; the 1 certificates of before')"
+check 'one that is missing is logged' yes "$(says 'No such file or directory; the 1 certificates of before')"
 replace_bundle "$LAB_CA"
 for ((i = 0; i < 60; i++)); do [ "$(grep -c 'was replaced' "$log")" = 2 ] && break; sleep 0.05; done
 ask "$ask_socket" refresh good.example >/dev/null
@@ -497,10 +497,10 @@ sed -i 's/"inet:127.0.0.1:8461"/&, "inet:127.0.0.77:8461", "inet:192.0.2.77:8465
 hold_port 8461
 start_daemon
 check 'a port that another has: the others serve' 'enforce cache 20260101T000000 -' "$(decision good)"
-check 'who has it is told' yes "$(says "127.0.0.1:8461: Address already in use: process $idle (other) listens there; the other")"
-check 'an address that is not there is told' yes "$(says '192.0.2.77:8465: .*: this host does not have that address, or not yet; the other')"
-check '/healthz tells it' ".*127.0.0.1:8461: .*process $idle \(other\).*192.0.2.77:8465.*" "$(health_comes_to 503)"
-check 'each is told once' 2 "$(grep -c 'the other sockets serve' "$log")"
+check 'who has it is logged' yes "$(says "127.0.0.1:8461: Address already in use: process $idle (other) listens there; the other")"
+check 'an address that is not there is logged' yes "$(says '192.0.2.77:8465: .*: this host does not have that address, or not yet; the other')"
+check '/healthz names it' ".*127.0.0.1:8461: .*process $idle \(other\).*192.0.2.77:8465.*" "$(health_comes_to 503)"
+check 'each is logged once' 2 "$(grep -c 'the other sockets serve' "$log")"
 kill $idle
 wait $idle 2>/dev/null
 idle=''
@@ -521,7 +521,7 @@ ip address del 192.0.2.77/32 dev lo
 rm "$ask_socket" "$map_socket" "$outcome_socket"
 check 'sockets that were removed are made again' yes "$(for ((i = 0; i < 200; i++)); do
   [ -S "$ask_socket" ] && [ -S "$map_socket" ] && [ -S "$outcome_socket" ] && echo yes && break; sleep 0.05; done)"
-check 'which is told' 3 "$(grep -c 'was removed: a new socket is in its place' "$log")"
+check 'which is logged' 3 "$(grep -c 'was removed: a new socket is in its place' "$log")"
 check 'it serves there' 'enforce cache 20260101T000000 -' "$(decision good)"
 ! may_change_user || check 'with the same modes' '660 666 660' \
   "$(stat -c '%a' "$ask_socket" "$map_socket" "$outcome_socket" | xargs)"
@@ -530,7 +530,7 @@ printf '%s' "$outcome" | "$LAB_TOOLS/ask" -d "$outcome_socket"
 check 'outcomes are taken there' $((outcomes_before + 1)) "$(for ((i = 0; i < 60; i++)); do
   n=$(metric mtasts_outcomes_total); [ "$n" != "$outcomes_before" ] && break; sleep 0.05; done; echo "$n")"
 mv "$cache" "$cache.moved"
-check 'a cache that was renamed is told' yes "$(for ((i = 0; i < 200; i++)); do
+check 'a cache that was renamed is logged' yes "$(for ((i = 0; i < 200; i++)); do
   said 'was renamed or removed while it is in use' && echo yes && break; sleep 0.05; done)"
 check 'and by /healthz' "the cache $cache was renamed .*" "$(health_comes_to 503)"
 check 'what is known goes on' 'enforce cache 20260101T000000 -' "$(decision good)"
@@ -567,7 +567,7 @@ for closed in '<&-' '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
 done
 check 'the tool without a standard output' 74 "$(timeout 10 "$MTASTS" --config "$conf" cache stats >&- 2>&-; echo $?)"
 
-# Few descriptors: no look-up may fail for want of one. All are asked for at once over one connection,
+# Few descriptors: no look-up may fail because none is left. All are asked for at once over one connection,
 # which the malformed request at the end closes.
 mapfile -t enforced < <(awk -F'|' '!/^#/ && $6 ~ /^ *enforce / && $1 ~ /^[a-z0-9-]+ *$/ {
   gsub(/ /, "", $1); print $1 ".example" }' "$here/domains")

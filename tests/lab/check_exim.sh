@@ -52,23 +52,23 @@ check_deliveries() {
 
 # Mail to an alias, and its outcome, is about the name in the MX record.
 check_alias() {
-  told() { # DOMAIN: result and MX of the failures that mtastsd knows of, each once
+  reported() { # DOMAIN: result and MX of the failures that mtastsd knows of, each once
     grep -o "outcome domain=$1.mail.example .*" "$LAB_DIR/log/mtastsd" | grep -Eo '(result|mx)=[^ ]*' | sort -u | xargs
   }
   local name
   for name in alias alias-chain alias-listed alias-same alias-addresses testing-alias; do
     check "$name: nothing says that it was refused" '' \
-      "$(told $name)$(grep "MTA-STS: deferred domain=$name.mail.example" "$EXIM_DIR/log/mainlog")"
+      "$(reported $name)$(grep "MTA-STS: deferred domain=$name.mail.example" "$EXIM_DIR/log/mainlog")"
   done
   check 'alias: SNI' 'sni=mx.alias.mail.example' \
     "$(grep -E 'to=[a-z]*@alias.mail.example' "$LAB_DIR/mail" | grep -o 'sni=[^ ]*' | sort -u | xargs)"
   for name in alias-end alias-both; do
-    check "$name: why" "mx=a.$name.mail.example result=certificate-host-mismatch" "$(told $name)"
+    check "$name: why" "mx=a.$name.mail.example result=certificate-host-mismatch" "$(reported $name)"
   done
-  check 'alias-second: why' 'mx=mx.alias-second.mail.example result=certificate-not-trusted' "$(told alias-second)"
-  check 'alias-unlisted: why' 'mx=a.alias-unlisted.mail.example result=validation-failure' "$(told alias-unlisted)"
-  check 'testing-end: what is wrong' 'mx=a.testing-end.mail.example result=certificate-host-mismatch' "$(told testing-end)"
-  check 'testing-self: what is wrong' 'mx=mx.testing-self.mail.example result=certificate-not-trusted' "$(told testing-self)"
+  check 'alias-second: why' 'mx=mx.alias-second.mail.example result=certificate-not-trusted' "$(reported alias-second)"
+  check 'alias-unlisted: why' 'mx=a.alias-unlisted.mail.example result=validation-failure' "$(reported alias-unlisted)"
+  check 'testing-end: what is wrong' 'mx=a.testing-end.mail.example result=certificate-host-mismatch' "$(reported testing-end)"
+  check 'testing-self: what is wrong' 'mx=mx.testing-self.mail.example result=certificate-not-trusted' "$(reported testing-self)"
   clear_queue
   send plain {one,two}@alias.mail.example three@alias-{addresses,end}.mail.example
   expect 'two recipients at an alias' one@alias.mail.example verified
@@ -178,7 +178,7 @@ check_crash_on_the_way() {
   expect 'a crash on the way, then mended' way@testing.mail.example tls
 }
 
-# Somebody talks to us: verification of sender and recipients, a relay that is denied, a message.
+# A client talks to us: verification of sender and recipients, a relay that is denied, a message.
 incoming() { # CONFIGURATION
   printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<a@nxdomain.mail.example>' \
     'RCPT TO:<root@lab.example>' RSET 'MAIL FROM:<a@no-starttls.mail.example>' \
@@ -242,7 +242,7 @@ check_connections() {
   expect 'one message to both' third@faulty-enforce.mail.example 'deferred retry time'
   expect 'one message to both' third@faulty-none.mail.example tls
   send plain ipv6@mta-sts.ipv6-only.example
-  expect 'over IPv6, where nobody listens' ipv6@mta-sts.ipv6-only.example 'deferred refused'
+  expect 'over IPv6, where nothing listens' ipv6@mta-sts.ipv6-only.example 'deferred refused'
 }
 
 # Exim passes a connection in clear to the process of the next message: it is one session.

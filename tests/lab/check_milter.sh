@@ -278,7 +278,7 @@ check_recheck() {
   age wrong-mx.example
   check 'reject, when it can again' "550 5.7.1 $demands" "$(message R11 a@wrong-mx.example)"
   kill -STOP "$daemon"
-  check 'reject, where nobody can look it up' "451 4.7.1 $demands" "$(message R12 a@wrong-mx.example)"
+  check 'reject, if it cannot be looked up' "451 4.7.1 $demands" "$(message R12 a@wrong-mx.example)"
   kill -CONT "$daemon"
   restart_milter # which would not ask for half a minute
 }
@@ -305,7 +305,7 @@ check_monitor() {
   reload
   check 'monitor: nothing is protected' "add ${good/yes/no}\|continue" "$(message M1 a@good.example)"
   check 'monitor: nothing is refused' 'add .*\|continue' "$(message M2 a@wrong-mx.example)"
-  check 'but told' '.* at_risk=yes .* action=accept site_mode=monitor' "$(lines M2)"
+  check 'but logged' '.* at_risk=yes .* action=accept site_mode=monitor' "$(lines M2)"
   configure
   kill -HUP "$daemon"
   reload
@@ -318,7 +318,7 @@ check_away() {
   stop_daemon
   for i in 1 2 3; do check 'mtastsd away: the cache governs' "$flagged" "$(message A1 a@good.example)"; done
   check 'nothing cached: deliver' "$unknown" "$(message A2 a@uncached.example)"
-  check 'that it is away is told once' 1 "$(times 'does not answer')"
+  check 'that it is away is logged once' 1 "$(times 'does not answer')"
   on_unknown=defer with
   check 'nothing cached: defer' \
     '451 4.7.1 the MTA-STS policy of uncached.example cannot be looked up at the moment: please try again later' \
@@ -329,11 +329,11 @@ check_away() {
   check 'TLS-Required: No is not deferred' 'add .*verdict=unknown.*\|continue' \
     "$(message A5 a@uncached.example -- 'TLS-Required No')"
   with 'on_at_risk = "reject"'
-  check 'reject, where nobody can look it up' "451 4.7.1 $demands" "$(message A6 a@wrong-mx.example)"
+  check 'reject, if it cannot be looked up' "451 4.7.1 $demands" "$(message A6 a@wrong-mx.example)"
   with
   start_daemon
   for i in 1 2 3; do check 'mtastsd is back' "$flagged" "$(message A7 a@good.example)"; done
-  check 'that it is back is told once' 1 "$(times 'answers again')"
+  check 'that it is back is logged once' 1 "$(times 'answers again')"
   check 'and nothing else' 1 "$(times 'does not answer')"
 
   kill -STOP "$daemon"
@@ -343,7 +343,7 @@ check_away() {
   began=$EPOCHREALTIME
   for i in 1 2 3; do message S2 a@good.example a@uncached.example >/dev/null; done
   check 'later messages do not wait' yes "$(took "$began" 0 1)"
-  check 'it is told once' 2 "$(times 'does not answer')"
+  check 'it is logged once' 2 "$(times 'does not answer')"
   kill -CONT "$daemon"
   restart_milter
 }
@@ -477,7 +477,7 @@ check_reload() {
   check 'and it goes on' "$flagged" "$(message G5 a@good.example)"
 }
 
-# A message that is under way, each step of it replied to, and ends when it is told to: $ended is
+# A message that is under way, each step of it replied to, and ends when it is asked to: $ended is
 # what became of it.
 begin_message() {
   rm -f "$LAB_DIR"/open-{session,said}
@@ -524,7 +524,7 @@ check_stop() {
   socket=8892 begin_message
   kill "$keeper"
   sleep 0.3
-  check 'SIGTERM: nobody is served there' '(refused|closed)' "$(milter_at=8892 timeout 3 "$client" 8892 <<<$'new' | paste -sd'|')"
+  check 'SIGTERM: nothing is served there' '(refused|closed)' "$(milter_at=8892 timeout 3 "$client" 8892 <<<$'new' | paste -sd'|')"
   end_message
   check 'and the message under way ends' "begun\|$flagged" "$ended"
   await_milter
@@ -550,7 +550,7 @@ check_stop() {
   kill -KILL "$filter"
   await_milter
   check 'SIGKILL of the filter ends the keeper' 70 $code
-  check 'and that is told' yes "$(says 'the filter was ended by signal 9')"
+  check 'and that is logged' yes "$(says 'the filter was ended by signal 9')"
 }
 
 # The socket
@@ -568,7 +568,7 @@ check_socket() {
   ! may_change_user || check 'root has become nobody' '(65534 ?){16}' "$(
     awk '/^(Uid|Gid):/ { $1 = ""; print }' "/proc/$keeper/status" "/proc/$filter/status" | xargs)"
   check 'another server is there already' 75 "$(exit_code "$milter" --config "$conf" --foreground)"
-  check 'which is told' ".*milter.sock: another server listens there: process ($keeper|$filter) \(mtasts-milter\)" "$(cat "$LAB_DIR/out")"
+  check 'which is logged' ".*milter.sock: another server listens there: process ($keeper|$filter) \(mtasts-milter\)" "$(cat "$LAB_DIR/out")"
   check 'and left alone' "$flagged" "$(message K1 a@good.example)"
   kill -STOP "$keeper"
   kill -KILL "$filter"
@@ -611,7 +611,7 @@ check_removed() {
   rm "$socket"
   check 'a socket that was removed is made again' yes "$(for ((i = 0; i < 300; i++)); do
     [ -S "$socket" ] && echo yes && break; sleep 0.1; done)"
-  check 'which is told' yes "$(says 'was removed: a new socket is in its place')"
+  check 'which is logged' yes "$(says 'was removed: a new socket is in its place')"
   sleep 6 # libmilter's poll
   check 'it serves there' "$flagged" "$(message K5 a@good.example)"
   stop_milter
@@ -640,7 +640,7 @@ check_systemd() {
   check 'and the message under way ends' "begun\|$flagged" "$ended"
   await_milter
   check 'then it stops' 0 $code
-  check 'systemd is told' 'READY=1 RELOADING=1 MONOTONIC_USEC=[0-9]+ READY=1 STOPPING=1' \
+  check 'systemd is notified' 'READY=1 RELOADING=1 MONOTONIC_USEC=[0-9]+ READY=1 STOPPING=1' \
     "$(paste -sd' ' "$LAB_DIR/notified")"
   check 'the socket is left' yes "$([ -S "$milter_dir/given.sock" ] && echo yes)"
   kill "$listens" # or a part that waits for all of its children waits for this one

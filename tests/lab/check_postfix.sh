@@ -95,8 +95,8 @@ check_milter() {
   check 'ten thousand forged flags' '550 5.7.1 the message has 10000 header fields named X-MTA-STS, .*' \
     "$(submit many@$good "${MAIL[plain]}" "${many[@]}")"
   settle
-  check 'two domains: neither is told of the other' - "$(flags two@$good)"
-  check 'two domains: neither is told of the other' - "$(flags two@$testing)"
+  check 'two domains: neither gets the other's flags' - "$(flags two@$good)"
+  check 'two domains: neither gets the other's flags' - "$(flags two@$testing)"
   lines=$(milter_lines two@$good | grep -o 'domain=[^ ]* verdict=[^ ]*')
   check 'two domains: a line each' \
     "domain=$good verdict=enforce"$'\n'"domain=$testing verdict=testing" "$lines"

@@ -294,8 +294,8 @@ check_milter() {
   check 'a thousand forged flags' '550 5.7.1 the message has 1000 header fields named X-MTA-STS, .*' \
     "$(submit "${MAIL[plain]}" many@$good -- "${many[@]}")"
   settle
-  check 'two domains: neither is told of the other' - "$(flags mixed@$good)"
-  check 'two domains: neither is told of the other' - "$(flags mixed@$testing)"
+  check 'two domains: neither gets the other's flags' - "$(flags mixed@$good)"
+  check 'two domains: neither gets the other's flags' - "$(flags mixed@$testing)"
   lines=$(milter_lines mixed@$good | grep -o 'domain=[^ ]* verdict=[^ ]*')
   check 'two domains: a line each' \
     "domain=$good verdict=enforce"$'\n'"domain=$testing verdict=testing" "$lines"

@@ -205,7 +205,7 @@ left crash_daemon warm
 check 'crashed on the way: exit code' 69 "$code"
 check 'crashed on the way: complaint' "mtasts: warm: mtastsd has gone; stopped after 3 domains $rest" "$(<"$LAB_DIR/err")"
 check 'crashed on the way: summary' "3 domains in ${three%?}" "$(<"$LAB_DIR/out")"
-check 'crashed on the way: nobody else asks' "$before" "$(fetches http2)"
+check 'crashed on the way: no other process asks' "$before" "$(fetches http2)"
 start_daemon
 check 'crashed, and again' "6 domains in ${said}; 3 were cached.*" "$(tool warm "$LAB_DIR/list.interrupted")"
 stop_daemon

@@ -189,7 +189,7 @@ zone_head() {
     '@ NS ns.example.'
 }
 
-# The root, the lab's domains, somebody else's where CNAMEs lead to, and one that will change.
+# The root, the lab's domains, another program's where CNAMEs lead to, and one that will change.
 zones() {
   local name
   for name in root example hoster.example change.example dane; do

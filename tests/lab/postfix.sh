@@ -41,7 +41,7 @@ open_postfix() {
     limits[mx-name]=verified      # it compares match= with the names in the certificate, the MX's own with nothing
     limits[wildcard-two]=verified # to it `.x` is any number of labels
     limits[alias-both]=verified   # as mx-name: one listed name in the certificate is as good as another
-    words[never-unlisted]='deferred none of its MX hosts' # of several MX hosts it tells what was wrong with the last
+    words[never-unlisted]='deferred none of its MX hosts' # of several MX hosts it names the fault of the last
   fi
 }
 # From 3.10.5 on it knows the MX patterns of a policy, and connects to no other host.

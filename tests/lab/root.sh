@@ -1,5 +1,5 @@
 # Root file systems for MTAs: this machine's own root, or one of the other Debian, with one of them in it,
-# an overlay. Debian lets nobody install two. ./roots makes what they are raised from. A script that root
+# an overlay. Debian lets no machine have two. ./roots makes what they are raised from. A script that root
 # runs inside the lab sources this, and servers.sh for `stop`:
 #
 #   why=$(root_cannot_run postfix) || { raise_root postfix && in_root postfix postconf mail_version; }

@@ -167,7 +167,7 @@ declare -A words=(
   [closes]='deferred TLS'
   [testing-junk]='deferred TLS handshake failed' # after a failed handshake it never goes on in clear
   [no-policy-junk]='deferred TLS handshake failed'
-  [never-unlisted]='deferred none of its MX hosts' # of several MX hosts it tells what was wrong with the last
+  [never-unlisted]='deferred none of its MX hosts' # of several MX hosts it names the fault of the last
   [mx-name]='deferred certificate'
   [house-rule]='deferred encryption too weak')
 

@@ -7,7 +7,7 @@ DNS=10.8.0.53 DROP=10.8.0.54                                            # name s
 VALIDATOR=127.0.0.2 STRIPPER=127.0.0.3 CLAIMER=127.0.0.4 DISTANT=127.0.0.5
 DISTANCE=40 # milliseconds, there and back
 WEB=10.8.0.1 IPV6=fd00:8::1 H2=10.8.0.2 ROGUE=10.8.0.3 REFUSED=10.8.0.4 # policy hosts
-UNREACHABLE=10.99.0.1                                                   # nobody's
+UNREACHABLE=10.99.0.1                                                   # of no host
 NGINX=$WEB # where nginx listens; elsewhere while it is $DISTANCE away, behind a relay
 # Mail servers: addresses and behaviours (smtp.c); the host that sends.
 declare -A MAIL=([tls]=198.51.100.1 [plain]=198.51.100.2 [refuses-454]=198.51.100.3
@@ -74,7 +74,7 @@ answers() { # SERVER
 start() { # SERVER
   local i
   serve "$1" >>"$LAB_DIR/log/$1" 2>&1 &
-  disown # or bash tells of its end
+  disown # or bash reports its end
   echo $! >"$LAB_DIR/$1.started"
   for ((i = 0; i < 200; i++)); do
     answers "$1" && return

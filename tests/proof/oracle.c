@@ -487,7 +487,7 @@ static void judge_without(const struct answer *answer, struct record *record,
   if (answer->said != SAID_NONE && waited)
     figures.unknowns++;
   else if (answer->said == SAID_UNKNOWN)
-    accuse(answer, record, found, "unknown, and nobody waited");
+    accuse(answer, record, found, "unknown, and no peer waited");
   else if (!reason_for_none(record, answer))
     accuse(answer, record, found, "no look that still counts found none");
   else

@@ -517,7 +517,7 @@ int main(int argc, char **argv) {
               "each record was looked up when it was due, each new id's policy fetched");
   held += say(newest, "each domain gets its newest policy in the end");
   held += say(atomic_load(&wrong_ends) == 0 && atomic_load(&late_starts) == 0,
-              "mtastsd ended when it was told to, and answered after each start");
+              "mtastsd ended when it was asked to, and answered after each start");
   if (held == 4)
     scratch_remove(base);
   else

@@ -329,10 +329,10 @@ is 'who locks is not overridden' 0 "$(flock cache/writer.lock "$MTASTS" "${c[@]}
 
 # A socket in the place of mtastsd's
 printf 'ask { socket = "%s/gone.sock" }\n' "$dir" | cat conf - >gone
-t 'nobody there' 0 "$(has '3 were cached')" '' --config gone warm list
+t 'not there' 0 "$(has '3 were cached')" '' --config gone warm list
 perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => "gone.sock", Listen => 1)'
-t 'nobody there any more' 0 "$(has '3 were cached')" '' --config gone warm list
-listener() { # REPLY: somebody at gone.sock who says that to whoever connects, and is silent then
+t 'no longer there' 0 "$(has '3 were cached')" '' --config gone warm list
+listener() { # REPLY: a server at gone.sock that says that to each peer, and is silent then
   rm -f gone.sock
   perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Local => "gone.sock", Listen => 9);
     $SIG{PIPE} = "IGNORE"; alarm 60; while ($c = $s->accept) { syswrite $c, $ARGV[0]; push @c, $c }' -- "$1" &
@@ -556,7 +556,7 @@ fi
 # shellcheck source=/dev/null
 . "$here/check.sh"
 
-if [ "$(id -u)" = 0 ]; then # who may do anything: be somebody else
+if [ "$(id -u)" = 0 ]; then # who may do anything: be another user
   cp "$MTASTS" mtasts
   MTASTS=$dir/mtasts
   chmod 755 "$dir"

@@ -527,7 +527,7 @@ static void run_alias(void) {
   call("mtasts_cert", "alias.example", "mx1.good.example", "end.host.example");
   raise_at_end("alias.example", "tcp:close", "", " cv=1 ver=TLS1.3 dane=");
   check(fixture_outcome(&fixture, got, sizeof got) && strstr(got, "\"t\":0,\"f\":0}]}"), "%s", got);
-  check(exim_log_lines == 0, "delivered, and told otherwise: %s", exim_logged);
+  check(exim_log_lines == 0, "delivered, and reported otherwise: %s", exim_logged);
   raise_at_end("alias.example", "tcp:connect", "", "");
   call("mtasts_cert", "alias.example", "end.host.example", "end.host.example");
   raise_at_end("alias.example", "msg:host:defer", "TLS session: failed", "-37 cv=0 ver= dane=");
@@ -567,7 +567,7 @@ static void run_alias_unsure(void) {
   expect(call("mtasts_cert", "enforce.example", "mx1.good.example", "end.host.example"),
          "MTA-STS: the DNS does not say which MX host of enforce.example is an alias");
   raise_at_end("enforce.example", "msg:host:defer", "TLS session: failed", "-37 cv=0 ver= dane=");
-  check(!fixture_outcome(&fixture, got, sizeof got), "a fault of ours is told of: %s", got);
+  check(!fixture_outcome(&fixture, got, sizeof got), "a fault of ours is reported: %s", got);
   check(strcmp(call("mtasts_unlisted", "enforce.example"), "<; *") == 0, "unlisted");
   check(*call("mtasts_mx", "none.example", "end.host.example") == 'e', "no policy, no look-up");
 }

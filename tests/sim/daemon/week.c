@@ -82,7 +82,7 @@ static int64_t back_off(unsigned failures) {
   return wait < settings.retry_max ? wait : settings.retry_max;
 }
 
-/* May it be fetched now? Half of the way to the next refresh is what discover.h allows whoever
+/* May it be fetched now? Half of the way to the next refresh is what discover.h allows any code that
  * comes by once an interval. */
 static bool may_fetch(const struct world_member *member, const struct seen *seen) {
   if (seen->new_record != seen->new_policy)
@@ -398,7 +398,7 @@ static void conclude(struct week *week) {
   add(report, "cached policies that are not the last ones fetched", (double)week->wrong, 0);
   add(report, "absent domains kept past their time", (double)week->kept, 0);
   add(report, "warnings of policies of mode none", (double)week->warned_of_none, 0);
-  add(report, "failing policies that nobody was warned of", (double)week->silent, 0);
+  add(report, "failing policies that had no warning", (double)week->silent, 0);
   /* The filters that remember use are wrong of one in fifty at a million. */
   add(report, "unused policies fetched again, of a hundred",
       100.0 * (double)week->refetched / (double)(week->unused + !week->unused), 4);

@@ -1,4 +1,4 @@
-/* A backup is whole and can be used at once, however much is written meanwhile; it makes nobody
+/* A backup is whole and can be used at once, however much is written meanwhile; it makes no process
  * wait and keeps no page from its next use. */
 #include "backup.h"
 

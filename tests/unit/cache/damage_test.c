@@ -209,7 +209,7 @@ static void test_another_version(void) {
   set_format(path, "mtasts 9");
   check_both(path, MTASTS_CORRUPT, "another version");
   set_format(path, NULL);
-  check_both(path, MTASTS_CORRUPT, "somebody else's environment");
+  check_both(path, MTASTS_CORRUPT, "another program's environment");
   set_format(path, MTASTS_DB_FORMAT);
   CU_ASSERT_EQUAL(in_child(read_all, path), MTASTS_OK);
   directory_free(path);
@@ -232,7 +232,7 @@ static void test_forbidden(void) {
   char path[32];
   char file[PATH_SIZE];
   if (geteuid() != 0) {
-    unit_skip("not root: what nobody may not read");
+    unit_skip("not root: what user nobody may not read");
     return;
   }
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -295,7 +295,7 @@ static void kept_for_the_next(void) {
   check_kept("the first", "1", MTASTS_OK);
   check_kept("the second, over the only connection that is taken", "2", MTASTS_OK);
   server_stop(&server);
-  check_kept("nobody is there any more", "3", MTASTS_AWAY);
+  check_kept("no server is there any more", "3", MTASTS_AWAY);
   CU_ASSERT_EQUAL(kept.count, 0);
   CU_ASSERT_EQUAL(open_descriptors(), descriptors);
 }
@@ -340,7 +340,7 @@ static void asked_again_if_it_dies(void) {
   CU_ASSERT_EQUAL(open_descriptors(), descriptors);
 }
 
-const struct unit_test unit_tests[] = {{"each is told, in order", in_their_order},
+const struct unit_test unit_tests[] = {{"each is reported, in order", in_their_order},
                                        {"requests and replies at once", both_ways_at_once},
                                        {"replies split at any byte", split_anywhere},
                                        {"replies in drops, in little room", in_drops},

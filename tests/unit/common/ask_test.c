@@ -396,9 +396,9 @@ const struct unit_test unit_tests[] = {
     {"a slow server has until the deadline", deadlines},
     {"a megabyte is sent in parts", a_large_request},
     {"signals neither end the wait nor prolong it", interruptions},
-    {"nobody there is away", nobody_there},
+    {"no server there is away", nobody_there},
     {"paths, maps and keys are bounded", too_long},
     {"without a descriptor", no_descriptor},
-    {"a socket of somebody else's", forbidden},
+    {"a socket of another user's", forbidden},
     {"a full backlog is waited for", a_full_backlog},
     {NULL, NULL}};

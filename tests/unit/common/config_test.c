@@ -464,7 +464,7 @@ const struct unit_test unit_tests[] = {
     {"environment variables do not get in", environment_stays_out},
     {"an override with more patterns than a policy could hold is refused",
      override_with_many_patterns},
-    {"a guest in another program looks nobody up", guests},
+    {"a guest in another program looks no user up", guests},
     {"threads may load and free side by side", many_threads},
     {"files: missing, no regular file, too large, forbidden", files},
     {"an error is cut to its buffer", errors_fit},

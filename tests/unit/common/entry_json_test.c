@@ -235,6 +235,6 @@ const struct unit_test unit_tests[] = {
     {"a line of the cache has all keys in order", line_of_the_cache},
     {"entries come back from JSON as they were", round_trips},
     {"the largest entry comes back", largest_round_trip},
-    {"lines to import are checked anew", lines_to_import},
+    {"lines to import are checked again", lines_to_import},
     {"import is bounded", too_many_and_too_long},
     {NULL, NULL}};

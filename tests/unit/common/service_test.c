@@ -160,7 +160,7 @@ static void goes_into_the_background(void) {
 
 const struct unit_test unit_tests[] = {
     {"systemd is notified, at a path and at an abstract name", notifies},
-    {"no notification where nobody listens, and no descriptor is lost", nobody_to_notify},
+    {"no notification where nothing listens, and no descriptor is lost", nobody_to_notify},
     {"systemd's sockets are adopted with their names", adopts},
     {"those of another process are not", adopts_nothing},
     {"too many are cut", adopts_so_many},

@@ -23,7 +23,7 @@ static void test_outcomes(void) {
   for (size_t i = 0; i < sizeof told / sizeof *told; i++)
     tell(told[i], strlen(told[i]));
   struct mtasts_job *recheck = job(MTASTS_JOB_RECHECK, "bad.example", false);
-  no_job("one is out for all who tell of a domain");
+  no_job("one is out for all reports of a domain");
   done(recheck, MTASTS_OK, NULL, MTASTS_ASKED);
   while (readable(fixture.inbox.fd, 0))
     usleep(100);

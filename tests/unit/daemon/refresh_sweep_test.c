@@ -390,7 +390,7 @@ static void keeps_expired(void) {
 const struct unit_test unit_tests[] = {
     {"a week: every policy once a day, evenly, over a restart", refreshes_evenly},
     {"refreshes, removes, leaves alone", knows_what_is_to_be_done},
-    {"a policy that nobody uses is left to expire", leaves_the_unused_alone},
+    {"a policy that is not used is left to expire", leaves_the_unused_alone},
     {"a failing one is left to its back-off", waits_for_a_back_off},
     {"stays where there is no room, and catches up", stays_where_there_is_no_room},
     {"a move is bounded, and once round is all", is_bounded},

@@ -187,7 +187,7 @@ static void test_ahead(void) {
   fixture_up(8);
   int fd = connect_to(MTASTS_SOCKET_SOCKETMAP);
   say(fd, "9:echo a.ex,");
-  expect(fd, "7:OK a.ex,", false, "nobody waits");
+  expect(fd, "7:OK a.ex,", false, "no peer waits");
   CU_ASSERT_EQUAL(fixture.ahead, 0);
   say(fd, "7:later x,9:echo b.ex,9:echo c.ex,9:ec");
   CU_ASSERT_EQUAL(fixture.ahead, 2);

@@ -106,7 +106,7 @@ static void ends(void) {
 
 const char *const unit_name = "daemon/tasks";
 const struct unit_test unit_tests[] = {
-    {"one owner has so many in the air, and holds up nobody", shares},
+    {"one owner has so many in the air, and delays no other", shares},
     {"none is forgotten at the end", ends},
     {NULL, NULL},
 };

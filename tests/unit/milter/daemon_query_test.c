@@ -280,7 +280,7 @@ static void away_and_back(void) {
   begin();
   catch_log();
   for (int i = 0; i < 3; i++) {
-    unit_check(ask(LONG) < SLACK, "nobody is waited for");
+    unit_check(ask(LONG) < SLACK, "no peer is waited for");
     check_cached("away");
   }
   CU_ASSERT_EQUAL(logged("does not answer"), 1);

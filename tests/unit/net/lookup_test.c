@@ -591,7 +591,7 @@ const struct unit_test unit_tests[] = {
     {"DANE comes of it, or why not", danes},
     {"a look-up as a whole has a deadline", deadlines},
     {"a look-up may expire at any time", expired},
-    {"what is known and fresh asks nobody; forced asks for all", cached},
+    {"what is known and fresh asks no server; forced asks for all", cached},
     {"a look-up may be freed at any time", freed},
     {NULL, NULL},
 };

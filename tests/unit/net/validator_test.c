@@ -337,7 +337,7 @@ static void silenced_from_the_start(void) {
   }
 }
 
-/* What is bogus for want of signatures may be a zone of the site: the setting is named, to the end
+/* What is bogus without signatures may be a zone of the site: the setting is named, to the end
  * of the room. What is signed, if badly, is not. */
 static void hinted(void) {
   static const struct dns_line unsigned_zone[] = {
@@ -376,7 +376,7 @@ const struct unit_test unit_tests[] = {
     {"if validation cannot work, that is reported, and nothing is claimed", broken},
     {"where it breaks, the first bogus answer shows it", breaks},
     {"bogus answers and keys that failed are not held against what is good", forgets},
-    {"a check reads the anchor anew", anchor_renewed},
+    {"a check reads the anchor again", anchor_renewed},
     {"a check is made once for all who wait for it", coalesced},
     {"a check without an answer does not end validation", silenced},
     {"nor one of a validator that comes after one that worked", silenced_from_the_start},

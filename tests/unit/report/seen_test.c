@@ -95,7 +95,7 @@ static void many(void) {
 const struct unit_test unit_tests[] = {
     {"what makes a report the same", identity},
     {"without an id the text decides", without_id},
-    {"a domain that the mail tells is not part of it", domain_of_mail},
+    {"a domain that the mail names is not part of it", domain_of_mail},
     {"many reports", many},
     {NULL, NULL},
 };
