@@ -95,6 +95,8 @@ static void say_cause(const struct findings *findings, const struct mtasts_count
       shown(domain), domain.data, mtasts_day_text(cause->first_failed).text, shown(result),
       result.data, mx.len > 0 ? " at " : "", shown(mx), mx.data, cause->failed,
       mtasts_day_text(cause->last_failed).text);
+  if (!mtasts_check_note(findings->sums, &domain, result, &finding.check))
+    finding.check.verdict = NULL;
   findings->finding(findings->context, &finding);
 }
 

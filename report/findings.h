@@ -5,7 +5,7 @@
 #ifndef MTASTS_REPORT_FINDINGS_H
 #define MTASTS_REPORT_FINDINGS_H
 
-#include "sums.h"
+#include "check_note.h"
 
 enum mtasts_finding_level {
   MTASTS_FINDING_GOOD,
@@ -19,6 +19,8 @@ struct mtasts_report_finding {
   enum mtasts_finding_level level;
   char text[384];
   char remedy[256]; /* "" if there is nothing to do */
+  /* of single-cause, what a check of now says of its domain; verdict NULL: nothing */
+  struct mtasts_check_note check;
 };
 
 const char *mtasts_finding_level_name(enum mtasts_finding_level level);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "advice.h"
+#include "check_note.h"
 #include "findings.h"
 #include "instant.h"
 #include "page_style.h"
@@ -143,15 +144,20 @@ static void put_facts(FILE *stream, const struct mtasts_page *page) {
 
 /* findings */
 
+static void put_advice(FILE *stream, const char *text) {
+  fputs("<span class=\"advice\">", stream);
+  put(stream, text);
+  fputs("</span>", stream);
+}
+
 static void put_finding(void *context, const struct mtasts_report_finding *finding) {
   FILE *stream = context;
   fprintf(stream, "<li class=\"%s\">", mtasts_finding_level_name(finding->level));
   put(stream, finding->text);
-  if (*finding->remedy) {
-    fputs("<span class=\"advice\">", stream);
-    put(stream, finding->remedy);
-    fputs("</span>", stream);
-  }
+  if (*finding->remedy)
+    put_advice(stream, finding->remedy);
+  if (finding->check.verdict)
+    put_advice(stream, finding->check.text);
   fputs("</li>\n", stream);
 }
 
@@ -328,6 +334,9 @@ static void put_row(FILE *stream, const struct mtasts_sums *sums,
     putc(' ', stream);
     put(stream, result.remedy);
     fputs("</span>", stream);
+    struct mtasts_check_note note;
+    if (mtasts_check_note(sums, NULL, count->name, &note))
+      put_advice(stream, note.text);
   }
   struct mtasts_span name = strcmp(table->word, "source") == 0
                                 ? mtasts_address_name(sums->names, count->name)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check_note.h"
 #include "findings.h"
 #include "rfc3339.h"
 #include "safe_text.h"
@@ -15,7 +16,7 @@ static json_t *text(struct mtasts_span span) {
 /* A text that was cut may end inside of a character. */
 static json_t *safe(const char *cut) {
   struct mtasts_span rest = {cut, strlen(cut)};
-  char out[3 * sizeof((struct mtasts_report_finding *)0)->text];
+  char out[3 * sizeof((struct mtasts_check_note *)0)->text]; /* the longest of them */
   size_t len = 0;
   while (rest.len > 0 && len + 4 < sizeof out) {
     struct mtasts_safe_char next = mtasts_safe_take(&rest);
@@ -36,6 +37,17 @@ static json_t *policy_entry(const struct mtasts_count *count) {
                    number(count->successful), "failed", number(count->failed), "mode", mode);
 }
 
+static json_t *check_entry(const struct mtasts_check_note *note) {
+  return json_pack("{s:s, s:o}", "verdict", note->verdict, "text", safe(note->text));
+}
+
+/* With --check. */
+static json_t *result_entry(const struct mtasts_count *count, const struct mtasts_show_table *table,
+                            const struct mtasts_check_note *note) {
+  return json_pack("{s:o, s:o, s:o}", table->key, text(count->name), "sessions",
+                   number(count->failed), "check", check_entry(note));
+}
+
 /* Of a table by result, source, day … */
 static json_t *table_entry(const struct mtasts_sums *sums, const struct mtasts_show_table *table,
                            const struct mtasts_count *count) {
@@ -44,6 +56,10 @@ static json_t *table_entry(const struct mtasts_sums *sums, const struct mtasts_s
     return json_pack("{s:o, s:o, s:o}", table->key, text(count->name), "name",
                      name.len > 0 ? text(name) : json_null(), "sessions", number(count->failed));
   }
+  struct mtasts_check_note note;
+  if (table == mtasts_show_table(MTASTS_BY_RESULT) &&
+      mtasts_check_note(sums, NULL, count->name, &note))
+    return result_entry(count, table, &note);
   if (table->details)
     return json_pack("{s:o, s:o}", table->key, text(count->name), "sessions",
                      number(count->failed));
@@ -87,6 +103,8 @@ static void add_finding(void *context, const struct mtasts_report_finding *findi
   json_t *entry = json_pack("{s:s, s:s, s:o, s:o}", "id", finding->id, "level",
                             mtasts_finding_level_name(finding->level), "text", safe(finding->text),
                             "remedy", safe(finding->remedy));
+  if (finding->check.verdict)
+    json_object_set_new(entry, "check", check_entry(&finding->check));
   if (!*findings || json_array_append_new(*findings, entry) == 0)
     return;
   json_decref(*findings);

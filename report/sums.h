@@ -13,6 +13,8 @@
 #include "parse.h"
 #include "tally.h"
 
+struct mtasts_report_check;
+
 struct mtasts_sums {
   uint64_t reports, successful, failed;
   int64_t start, end; /* earliest start and latest time that is named; only if reports > 0 */
@@ -33,6 +35,7 @@ struct mtasts_sums {
   struct mtasts_policy_counts signatures;
 
   const struct mtasts_address_names *names; /* of sources, the caller's; NULL: not asked for */
+  const struct mtasts_report_check *check;  /* check_note.h, the caller's; NULL: none */
 };
 
 /* What counts. Zeroed: everything. */

@@ -426,7 +426,7 @@ const struct mtasts_command mtasts_command_cache_list = {
 const struct mtasts_command mtasts_command_cache_show = {
     .name = "cache show",
     .arguments = "DOMAIN...",
-    .summary = "All that the cache knows of a domain",
+    .summary = "Prints all that the cache knows of a domain",
     .help = "Exit 1 if a domain is not in the cache.\n\n"
             "Examples:\n"
             "  mtasts cache show example.com\n",

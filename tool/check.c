@@ -140,7 +140,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_check = {
     .name = "check",
     .arguments = "[--no-smtp] [--expect MODE] [--state DIR] [--timeout S] [--helo NAME] DOMAIN...",
-    .summary = "Do MTA-STS, TLS-RPT and the mail servers of a domain work?",
+    .summary = "Checks a domain's MTA-STS, TLS-RPT and mail servers; names remedies",
     .help = "Asks the DNS, the policy host and each address of each MX host, and says what is\n"
             "wrong and what to do. Sends no mail. Exit 0: all is well; 1: warnings; 2: errors;\n"
             "3: it could not be judged. The first line is for Nagios and its kind.\n\n"

@@ -70,13 +70,14 @@ static void say_state(struct mtasts_findings *findings, const struct memories *m
       });
 }
 
+/* memories: NULL: none are wanted. */
 static void judge(const struct mtasts_observation *seen, const struct mtasts_domain *domain,
                   const struct mtasts_judge_options *options, const struct memories *memories,
                   struct mtasts_findings *findings) {
   struct mtasts_memory memory = {.id_count = 0};
-  if (memories->fd < 0 || seen->resolver_dead) {
+  if (!memories || memories->fd < 0 || seen->resolver_dead) {
     mtasts_judge(seen, options, NULL, findings);
-    if (!seen->resolver_dead)
+    if (memories && !seen->resolver_dead)
       say_state(findings, memories, domain, "read", memories->error);
     return;
   }
@@ -179,12 +180,16 @@ static int run(const struct mtasts_check_request *request, const struct mtasts_c
   int code = observe(request, access, options.now, &observations);
   if (code != MTASTS_EXIT_OK)
     return code;
-  struct memories memories = open_memories(access, request->state);
+  struct memories memories = {.fd = -1};
+  if (!request->stateless)
+    memories = open_memories(access, request->state);
+  results->validates = true;
   for (size_t i = 0; i < request->count; i++) {
     struct mtasts_findings *findings = &results->findings[i];
+    const struct mtasts_observation *seen = mtasts_observations_at(observations, i);
+    results->validates = results->validates && (seen->validates || seen->resolver_dead);
     if (results->firsts[i] == i)
-      judge(mtasts_observations_at(observations, i), &request->domains[i], &options, &memories,
-            findings);
+      judge(seen, &request->domains[i], &options, request->stateless ? NULL : &memories, findings);
     if (findings->no_memory || findings->arena.failed)
       code = MTASTS_EXIT_MEMORY;
   }
@@ -203,7 +208,9 @@ int mtasts_check_run(const struct mtasts_check_request *request,
     mtasts_memory_make_above(request->state);
   }
   *results = (struct mtasts_check_results){.count = 0};
-  int code = mtasts_cache_access_load(&options, MTASTS_CACHE_ACCESS_CREATE, &access);
+  int code = mtasts_cache_access_load(
+      &options, request->stateless ? MTASTS_CACHE_ACCESS_READ : MTASTS_CACHE_ACCESS_CREATE,
+      &access);
   if (code == MTASTS_EXIT_OK)
     code = run(request, &access, results);
   if (code != MTASTS_EXIT_OK)

@@ -16,6 +16,7 @@ struct mtasts_check_request {
   uint32_t timeout;  /* seconds for one connection to a mail server */
   const char *helo;  /* NULL: this host's own */
   const char *state; /* the directory of the memories; NULL: `check` in the cache directory */
+  bool stateless;    /* no memory is read or written */
   bool has_expect;
   enum mtasts_mode expect;
 };
@@ -24,6 +25,7 @@ struct mtasts_check_results {
   struct mtasts_findings *findings; /* of each domain; of one that is named again, at the first */
   const size_t *firsts;             /* for each domain, where it is named first */
   size_t count;
+  bool validates; /* DNSSEC, for all domains that could be judged */
 };
 
 /* On failure prints an error and returns an exit code, and there are no results. A progress line is

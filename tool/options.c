@@ -58,6 +58,7 @@ static const struct known {
     {"day", "report build", AT(day), TEXT, 0},
     {"dir", "report build", AT(dir), TEXT, 0},
     {"reverse-dns", "report show", AT(reverse_dns), FLAG, 0},
+    {"check", "report show", AT(check), FLAG, 0},
     {"against", "report show", AT(against), TEXT, 0},
     {"explain", "report show", AT(explain), FLAG, 0},
     {"prometheus", "report show", AT(prometheus), FLAG, 0},

@@ -35,7 +35,7 @@ struct mtasts_options {
   struct mtasts_option_values mx;
   struct mtasts_option_values filters; /* cache list */
 
-  bool failures, csv, reverse_dns, prometheus; /* report show, which takes `explain` too */
+  bool failures, csv, reverse_dns, prometheus, check; /* report show, which takes `explain` too */
   char *since, *until, *domain, *by, *html, *fail_over, *against, *authserv_id;
   char *command, *mail; /* report watch, watch */
   char *day;            /* report build, send, status */

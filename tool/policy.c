@@ -246,7 +246,7 @@ static int run_new(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_policy_parse = {
     .name = "policy parse",
     .arguments = "[FILE]",
-    .summary = "Is this policy valid? Lists warnings by line",
+    .summary = "Checks a policy file; lists errors and warnings by line",
     .help = "Reads standard input without FILE, or if it is \"-\".\n"
             "Exit 65 if the policy is invalid.\n\n"
             "Examples:\n"
@@ -260,7 +260,7 @@ const struct mtasts_command mtasts_command_policy_parse = {
 const struct mtasts_command mtasts_command_policy_match = {
     .name = "policy match",
     .arguments = "FILE HOST...",
-    .summary = "Does each MX host match the policy's mx patterns?",
+    .summary = "Compares MX hosts with a policy's mx patterns",
     .help = "FILE may be \"-\" for standard input. Exit 0 if all hosts match, else 1.\n\n"
             "Examples:\n"
             "  mtasts policy match mta-sts.txt mx1.example.com mx2.example.com\n",

@@ -291,7 +291,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_publish = {
     .name = "publish",
     .arguments = "(--domain D | --file LIST) --mode MODE --dir DIR [OPTION...]",
-    .summary = "writes a domain's policy, DNS lines, web server snippets and a plan",
+    .summary = "Writes a domain's policy, DNS lines, web server snippets and a plan",
     .help = "DIR/DOMAIN gets www/.well-known/mta-sts.txt, dns.zone, dns.nsupdate, dns.txt,\n"
             "nginx.conf, apache.conf, Caddyfile, lighttpd.conf, and plan.txt: the steps in words,\n"
             "with dates. The id changes exactly if mode, max_age or the mx patterns change.\n"

@@ -200,7 +200,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_publish_serve_ask = {
     .name = "publish serve-ask",
     .arguments = "--dir DIR [--listen ADDRESS:PORT]",
-    .summary = "answers Caddy which policy hosts may have a certificate",
+    .summary = "Answers Caddy which policy hosts may have a certificate",
     .help = "For Caddy's on_demand_tls with `ask http://127.0.0.1:8464/`. Answers 200 for the\n"
             "policy host of each domain that DIR has a policy of, and 404 for all else. Runs\n"
             "until SIGTERM; contrib/caddy has a Caddyfile and contrib/systemd a unit for it.\n\n"

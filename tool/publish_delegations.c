@@ -306,7 +306,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_publish_delegations = {
     .name = "publish delegations",
     .arguments = "--dir DIR --provider ZONE",
-    .summary = "prints which hosted domains have set their aliases",
+    .summary = "Lists which hosted domains have set their aliases",
     .help = "For each domain that DIR has a policy of: does it have the aliases into ZONE that\n"
             "its dns.txt names? Exit 1 if one lacks that of the record or of the policy host.\n\n"
             "  --dir DIR        the directory of mtasts publish\n"

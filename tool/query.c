@@ -228,7 +228,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_query = {
     .name = "query",
     .arguments = "[--offline] [--refresh] [--explain] DOMAIN...",
-    .summary = "The whole decision for a domain: policy, MX hosts, verdict and why",
+    .summary = "Prints the whole decision for a domain: policy, MX hosts, verdict, why",
     .help = "  --offline  answer from the cache alone\n"
             "  --refresh  look up again, even if an answer is cached\n"
             "  --explain  each step with its time and the section of the RFC\n\n"

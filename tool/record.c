@@ -53,7 +53,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_record_parse = {
     .name = "record parse",
     .arguments = "TEXT...",
-    .summary = "Is this set of TXT records a valid MTA-STS record?",
+    .summary = "Checks whether TXT records hold one valid MTA-STS record",
     .help = "Each TEXT is one TXT record of the set at _mta-sts.DOMAIN, its strings joined.\n"
             "Exit 65 if the set is no valid record.\n\n"
             "Examples:\n"

@@ -332,7 +332,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_report_build = {
     .name = "report build",
     .arguments = "[--day DAY] [--dir DIR] [DOMAIN...]",
-    .summary = "writes the TLS reports of a day as files",
+    .summary = "Writes this site's TLS reports of a day as files",
     .help =
         "One gzip file of JSON (RFC 8460) for each policy domain, from the outcomes that mtastsd\n"
         "has recorded. Sends nothing, asks no DNS, and changes nothing; the day may still go\n"

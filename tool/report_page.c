@@ -81,7 +81,9 @@ static int write_domain(const char *directory, const char *file, const struct mt
   int code = MTASTS_EXIT_MEMORY;
   struct mtasts_page own = *page;
   if (title && asprintf(&path, "%s/%s", directory, file) >= 0) {
-    own.sums = &domain->sums;
+    struct mtasts_sums sums = domain->sums; /* a view of it */
+    sums.check = page->sums->check;
+    own.sums = &sums;
     own.title = title;
     code = create_or_complain(path, &own, NULL);
     free(path);

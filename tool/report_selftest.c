@@ -123,7 +123,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_report_selftest = {
     .name = "report selftest",
     .arguments = "ADDRESS",
-    .summary = "Send a test report to an address of yours, to see whether it is signed.",
+    .summary = "Sends a test report to you, to see whether it is signed",
     .help =
         "Hands one report of no outcomes to sendmail, as `report send` does. At the other end,\n"
         "look whether the mail was signed with DKIM: receivers ignore a report that was not\n"

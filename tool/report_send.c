@@ -319,7 +319,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_report_send = {
     .name = "report send",
     .arguments = "[--day YYYY-MM-DD] [--dry-run]",
-    .summary = "Send this site's own TLS reports (RFC 8460).",
+    .summary = "Sends this site's TLS reports (RFC 8460)",
     .help =
         "Sends what is due, for a timer that runs it every 20 minutes. Each report has a moment\n"
         "of its own within four hours after midnight UTC. If nothing takes it, it is tried\n"

@@ -8,6 +8,7 @@
 #include "command.h"
 #include "json.h"
 #include "out.h"
+#include "report_check.h"
 #include "report_explain.h"
 #include "report_names.h"
 #include "report_options.h"
@@ -31,6 +32,7 @@ struct show {
   struct mtasts_sums before;       /* of the span of --against */
   struct mtasts_by_domain domains; /* only if pages are wanted for them */
   struct mtasts_report_names *names;
+  struct mtasts_report_checked *checked; /* of --check */
   bool pages;
 };
 
@@ -71,10 +73,25 @@ static bool read_form(struct show *show) {
   return true;
 }
 
+static bool check_is_shown(const struct show *show) {
+  const struct mtasts_options *options = show->options;
+  if (!options->check)
+    return true;
+  if (options->csv || options->prometheus || options->explain) {
+    mtasts_print_error("--check", "not together with --csv, --prometheus or --explain");
+    return false;
+  }
+  if (options->by && show->by != MTASTS_BY_RESULT && !options->json && !options->html) {
+    mtasts_print_error("--check", "of the tables only --by result shows it");
+    return false;
+  }
+  return true;
+}
+
 static bool read_options(struct show *show) {
   const struct mtasts_options *options = show->options;
   if (!mtasts_report_filter_read(options, &show->domain, &show->filter) ||
-      !mtasts_report_limit_read(options, &show->limit) || !read_form(show))
+      !mtasts_report_limit_read(options, &show->limit) || !read_form(show) || !check_is_shown(show))
     return false;
   show->before_filter = show->filter;
   show->pages = options->html && mtasts_report_page_is_directory(options->html);
@@ -151,6 +168,8 @@ static int show_all(struct show *show) {
   int done = code == MTASTS_EXIT_MEMORY ? code : MTASTS_EXIT_OK;
   if (done == MTASTS_EXIT_OK && show->options->reverse_dns)
     done = mtasts_report_names_ask(show->options, &show->sums, &show->names);
+  if (done == MTASTS_EXIT_OK && show->options->check)
+    done = mtasts_report_check(show->options, &show->sums, &show->checked);
   if (done == MTASTS_EXIT_OK)
     done = print(show);
   if (done == MTASTS_EXIT_OK)
@@ -178,6 +197,7 @@ static int run(const struct mtasts_options *options) {
   mtasts_sums_free(&show.before);
   mtasts_by_domain_free(&show.domains);
   mtasts_report_names_free(show.names);
+  mtasts_report_checked_free(show.checked);
   mtasts_report_reader_free(show.reader);
   return code;
 }
@@ -185,7 +205,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_report_show = {
     .name = "report show",
     .arguments = "[OPTION...] FILE...",
-    .summary = "reads TLS reports that others sent (RFC 8460)",
+    .summary = "Shows the TLS reports that others sent (RFC 8460)",
     .help = "Each FILE is a file, a directory with all below it, a Maildir, an mbox, or - for\n"
             "standard input: JSON, gzip, mail, and each inside of another. What is no report is\n"
             "named with its reason, and the rest is read. The same report twice counts once.\n\n"
@@ -200,6 +220,7 @@ const struct mtasts_command mtasts_command_report_show = {
             "  --explain            each report as a person would read it, with its oddities\n"
             "  --prometheus         metrics, for the node exporter's textfile collector\n"
             "  --reverse-dns        names of sending addresses, asked of the DNS\n"
+            "  --check              each result beside a check of now: still so, or not seen\n"
             "  --authserv-id ID     trust this host's Authentication-Results, not the topmost\n"
             "  --fail-over PERCENT  exit 1 if a larger share of the sessions failed\n"
             "  --fail-over 3x       exit 1 if a reporter's newest day failed three times as much\n"

@@ -53,7 +53,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_report_status = {
     .name = "report status",
     .arguments = "[--day YYYY-MM-DD]",
-    .summary = "What became of this site's own TLS reports.",
+    .summary = "Lists what became of this site's TLS reports",
     .help =
         "Lists each policy domain of a day (yesterday, UTC): its sessions, whether its report\n"
         "was sent, to where, when, and why not.\n\n"

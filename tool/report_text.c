@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "advice.h"
+#include "check_note.h"
 #include "findings.h"
 #include "out.h"
 #include "safe_text.h"
@@ -188,6 +189,12 @@ static void print_advice(struct mtasts_span name) {
   print_wrapped(6, result.remedy);
 }
 
+static void print_check(const struct mtasts_sums *sums, struct mtasts_span name) {
+  struct mtasts_check_note note;
+  if (mtasts_check_note(sums, NULL, name, &note))
+    print_wrapped(6, note.text);
+}
+
 static uint64_t total_of(const struct mtasts_count **counts, size_t used) {
   uint64_t total = 0;
   for (size_t i = 0; i < used; i++)
@@ -210,6 +217,8 @@ static bool print_table(const struct mtasts_sums *sums, enum mtasts_show_by by, 
     print_row(&layout, sums, table, counts[i], total);
     if (advice && by == MTASTS_BY_RESULT)
       print_advice(counts[i]->name);
+    if (by == MTASTS_BY_RESULT)
+      print_check(sums, counts[i]->name);
   }
   if (rows < tally->used)
     printf("  and %zu more: --by %s\n", tally->used - rows, table->word);
@@ -386,6 +395,8 @@ static void print_finding(void *context, const struct mtasts_report_finding *fin
   fputs(mtasts_colour_off(colours[finding->level]), stdout);
   if (*finding->remedy)
     print_wrapped(6, finding->remedy);
+  if (finding->check.verdict)
+    print_wrapped(6, finding->check.text);
 }
 
 bool mtasts_report_overview(const struct mtasts_sums *sums, uint64_t duplicates) {

@@ -270,7 +270,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_report_watch = {
     .name = "report watch",
     .arguments = "[OPTION...] FILE...",
-    .summary = "says what is new in TLS reports since the last look",
+    .summary = "Reports what is new in received TLS reports since the last run",
     .help =
         "Reads the reports of the last 35 days, as report show does, and compares them with what\n"
         "the last look found. An alert says that a result type appeared, that a reporter's\n"

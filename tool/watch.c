@@ -307,7 +307,7 @@ static int run(const struct mtasts_options *options) {
 const struct mtasts_command mtasts_command_watch = {
     .name = "watch",
     .arguments = "[OPTION...] [DOMAIN...]",
-    .summary = "checks this site's domains, and tells what has changed",
+    .summary = "Checks your domains, and reports what has changed",
     .help = "Runs what mtasts check runs, for the domains named here or in section watch of\n"
             "mtasts.conf, and prints findings that are new or gone since the last run. The\n"
             "options stand in for the keys of that section. Exit 0 if all was told, whatever\n"

@@ -135,3 +135,28 @@ check 'several domains: exit code' 1 $?
 check 'several domains: the verdict' 'MTA-STS WARNING - tlsrpt-absent\.check\.example: 1 warning \(tlsrpt\.absent\); smtp-busy\.check\.example: 1 not judged \(smtp\.not-judged\); good\.check\.example: no fault \| errors=0;.*' \
   "$(head -n 1 "$LAB_DIR/check.text")"
 check 'no line but the first is longer than 80 columns' '' "$(sed 1d "$LAB_DIR/check.text" | grep -E '.{81}')"
+
+# Results of reports beside a check of now.
+of_report() { # RESULT NAME
+  jq -cn --arg domain "$2.check.example" --arg result "$1" '{"organization-name": "Org", "report-id": "1",
+    "contact-info": "a@org.example", "date-range": {"start-datetime": "2026-03-01T00:00:00Z",
+    "end-datetime": "2026-03-01T23:59:59Z"}, "policies": [{"policy": {"policy-type": "sts", "policy-domain": $domain},
+    "summary": {"total-successful-session-count": 1, "total-failure-session-count": 1},
+    "failure-details": [{"result-type": $result, "failed-session-count": 1}]}]}' |
+    "${run_as[@]}" "$MTASTS" --config "$conf" --json report show --check - | jq -r '.results[0].check.text'
+}
+while IFS='|' read -r result name wanted; do
+  check "a report's $result of $name beside a check of now" "$wanted" "$(of_report "$result" "$name")"
+done <<'CASES'
+certificate-expired|smtp-expired|still so: smtp\.cert-expired mx\.smtp-expired\.check\.example \[.*\]
+certificate-expired|good|not seen by a check of now
+starttls-not-supported|smtp-refuses|still so: smtp\.starttls-refused mx\..*
+certificate-not-trusted|smtp-plain|not judged: smtp\.starttls-missing mx\..*
+certificate-not-trusted|smtp-busy|not judged: smtp\.not-judged mx\..*
+sts-webpki-invalid|host-expired|still so: host\.cert-expired mta-sts\.host-expired\.check\.example
+sts-policy-fetch-error|http-404|still so: http\.status https://mta-sts\.http-404\..*
+sts-policy-invalid|http-404|not judged: http\.status .*
+sts-policy-invalid|policy-bom|still so: policy\.invalid .*
+sts-policy-invalid|good|not seen by a check of now
+validation-failure|good|not judged: no handshake fails now; only the sender knows other causes
+CASES

@@ -168,7 +168,7 @@ if [ "$(id -u)" = 0 ]; then
   t 'no permission' 77 '' "$(one 'Permission denied')" "${P[@]}" --mx a.example
   as=()
 fi
-if mkdir full && unshare -nm true 2>/dev/null; then
+if mkdir full && unshare -nm mount -t tmpfs none full 2>/dev/null; then
   is 'a full disk' '74 0' "$(unshare -nm bash -c "mount -t tmpfs -o size=32k,nr_inodes=64 tmpfs full && cd full && head -c 24k /dev/zero >fill &&
     '$MTASTS' ${P[*]} --mx a.example >/dev/null 2>../err; echo \$? \$(find tree -type f | wc -l)")"
 fi

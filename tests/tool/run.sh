@@ -550,6 +550,8 @@ fi
 # shellcheck source=/dev/null
 . "$here/report_views.sh"
 # shellcheck source=/dev/null
+. "$here/report_check.sh"
+# shellcheck source=/dev/null
 . "$here/report_watch.sh"
 # shellcheck source=/dev/null
 . "$here/publish.sh"
