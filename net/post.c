@@ -164,21 +164,21 @@ static const char *describe_silence(const struct mtasts_post *post) {
   return post->transfer.tls.secured ? "it did not answer" : "it did not finish the TLS handshake";
 }
 
-static void on_limit(evutil_socket_t fd, short what, void *context) {
-  struct mtasts_post *post = context;
-  struct mtasts_post_answer answer = {.taken = false};
-  (void)fd;
-  (void)what;
-  say(&answer, "%s: %s within %u s", post->host, describe_silence(post),
-      (unsigned)post->poster->timeout);
-  finish(post, &answer);
-}
-
 /* The whole report must have left before the answer: a status alone proves nothing. */
 static bool has_sent_all(const struct mtasts_post *post) {
   curl_off_t sent = 0;
   curl_easy_getinfo(post->transfer.easy, CURLINFO_SIZE_UPLOAD_T, &sent);
   return sent == (curl_off_t)post->options.body.len;
+}
+
+/* Is the header of the final answer complete? */
+static bool has_answer(const struct mtasts_post *post) {
+  const struct transfer *transfer = &post->transfer;
+  long status = 0;
+  if (!transfer->easy || !transfer->in_body || !transfer->tls.secured)
+    return false;
+  curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+  return status >= 200;
 }
 
 static void evaluate(const struct mtasts_post *post, CURLcode result,
@@ -206,6 +206,20 @@ static void evaluate(const struct mtasts_post *post, CURLcode result,
     say(answer, "%s: %s", post->host, text);
 }
 
+/* A status that came in time counts, also if the body behind it does not end. */
+static void on_limit(evutil_socket_t fd, short what, void *context) {
+  struct mtasts_post *post = context;
+  struct mtasts_post_answer answer = {.taken = false};
+  (void)fd;
+  (void)what;
+  if (has_answer(post))
+    evaluate(post, CURLE_OPERATION_TIMEDOUT, &answer);
+  else
+    say(&answer, "%s: %s within %u s", post->host, describe_silence(post),
+        (unsigned)post->poster->timeout);
+  finish(post, &answer);
+}
+
 static void on_done(void *context, CURLcode result) {
   struct mtasts_post *post = context;
   struct mtasts_post_answer answer = {.taken = false};
@@ -231,9 +245,11 @@ static size_t drop_body(char *data, size_t unit, size_t count, void *context) {
   return transfer->body_bytes > BODY_BYTES_MAX ? 0 : unit * count;
 }
 
-/* Takes one line of the header. The headers of interim answers and of a proxy come first. */
+/* Takes one line of the header. The headers of interim answers and of a proxy come first. The
+ * transfer ends with the header: the server may keep the connection open behind it. */
 static size_t take_header(char *data, size_t unit, size_t count, void *context) {
-  struct transfer *transfer = context;
+  struct mtasts_post *post = context;
+  struct transfer *transfer = &post->transfer;
   struct mtasts_span line = {data, unit * count};
   transfer->header_bytes += line.len;
   if (transfer->header_bytes > HEADER_BYTES_MAX)
@@ -243,7 +259,7 @@ static size_t take_header(char *data, size_t unit, size_t count, void *context) 
   else if (mtasts_span_equal(line, MTASTS_SPAN("\r\n")) ||
            mtasts_span_equal(line, MTASTS_SPAN("\n")))
     transfer->in_body = true;
-  return line.len;
+  return has_answer(post) && has_sent_all(post) ? 0 : line.len;
 }
 
 static CURLcode set_up_tls(CURL *easy, void *tls, void *context) {
@@ -332,7 +348,7 @@ static bool set_up(struct mtasts_post *post, const struct in6_addr *address) {
   SET(CURLOPT_WRITEFUNCTION, drop_body);
   SET(CURLOPT_WRITEDATA, transfer);
   SET(CURLOPT_HEADERFUNCTION, take_header);
-  SET(CURLOPT_HEADERDATA, transfer);
+  SET(CURLOPT_HEADERDATA, post);
   SET(CURLOPT_ERRORBUFFER, transfer->curl_error);
   SET(CURLOPT_NOSIGNAL, 1L);
   SET(CURLOPT_PRIVATE, post);

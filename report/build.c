@@ -153,7 +153,8 @@ static void add_name(struct mtasts_bytes *names, const char *name) {
 }
 
 /* `2026-11-30-HEX@SUBMITTER`: the digits are of the site, the domain and the day. */
-static char *report_id(const struct mtasts_report_site *site, const struct mtasts_day_report *day) {
+char *mtasts_report_id(const struct mtasts_report_site *site, const struct mtasts_domain *domain,
+                       uint32_t day) {
   struct mtasts_bytes names = {0};
   unsigned char digest[EVP_MAX_MD_SIZE] = {0};
   char hex[2 * ID_DIGEST + 1];
@@ -162,12 +163,12 @@ static char *report_id(const struct mtasts_report_site *site, const struct mtast
   add_name(&names, site->submitter.name);
   add_name(&names, site->organization);
   add_name(&names, site->host);
-  add_name(&names, day->domain.name);
-  mtasts_bytes_number(&names, day->day, 4);
+  add_name(&names, domain->name);
+  mtasts_bytes_number(&names, day, 4);
   if (!names.failed && EVP_Digest(names.data, names.len, digest, NULL, EVP_sha256(), NULL) == 1) {
     for (size_t i = 0; i < ID_DIGEST; i++)
       snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    mtasts_rfc3339_format((int64_t)day->day * MTASTS_DAY_SECONDS, date);
+    mtasts_rfc3339_format((int64_t)day * MTASTS_DAY_SECONDS, date);
     if (asprintf(&id, "%.10s-%s@%s", date, hex, site->submitter.name) < 0)
       id = NULL;
   }
@@ -218,7 +219,7 @@ static bool compress_json(struct mtasts_built_report *built) {
 bool mtasts_report_build(const struct mtasts_report_site *site, const struct mtasts_day_report *day,
                          struct mtasts_built_report *built) {
   struct mtasts_bytes json = {0};
-  struct mtasts_built_report made = {.id = report_id(site, day)};
+  struct mtasts_built_report made = {.id = mtasts_report_id(site, &day->domain, day->day)};
   if (made.id) {
     made.file_name = file_name(site, day, made.id);
     put_report(&json, site, day, made.id);

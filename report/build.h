@@ -31,6 +31,10 @@ struct mtasts_built_report {
   char *file_name; /* RFC 8460 section 5.1: SUBMITTER!DOMAIN!BEGIN!END.json.gz */
 };
 
+/* The report-id of that domain and day; the caller frees it. NULL: no memory. */
+char *mtasts_report_id(const struct mtasts_report_site *site, const struct mtasts_domain *domain,
+                       uint32_t day);
+
 /* False: no memory. */
 bool mtasts_report_build(const struct mtasts_report_site *site, const struct mtasts_day_report *day,
                          struct mtasts_built_report *built);

@@ -120,6 +120,15 @@ enum mtasts_status mtasts_report_state_get(struct mtasts_outcome_store *store, u
 enum mtasts_status mtasts_report_state_put(struct mtasts_outcome_store *store, uint32_t day,
                                            const struct mtasts_domain *domain,
                                            struct mtasts_span state);
+/*
+ * Can a state of `size` bytes be stored, and is there room for `spare` bytes more? Stores nothing,
+ * but gives the file that room on the disk. For what must be stored later, with no other choice.
+ *
+ *   MTASTS_FULL  no
+ */
+enum mtasts_status mtasts_report_state_fits(struct mtasts_outcome_store *store, uint32_t day,
+                                            const struct mtasts_domain *domain, size_t size,
+                                            size_t spare);
 /* Called for each state of a day, in the order of the domains. Returns false to stop. It may use no
  * function of the store. */
 typedef bool mtasts_report_state_fn(void *context, const struct mtasts_domain *domain,

@@ -136,6 +136,11 @@ int64_t mtasts_send_next_attempt(const struct mtasts_send_state *state) {
   return -1;
 }
 
+bool mtasts_send_is_missed(const struct mtasts_send_state *state, int64_t moment, int64_t now) {
+  return state->attempts == 0 && state->status == MTASTS_SEND_PENDING &&
+         now - moment >= MTASTS_REPORT_TRY_SECONDS;
+}
+
 enum mtasts_send_step mtasts_send_decide(const struct mtasts_send_state *state, int64_t moment,
                                          int64_t now, bool forced) {
   if (state->status == MTASTS_SEND_SENT)
@@ -145,7 +150,8 @@ enum mtasts_send_step mtasts_send_decide(const struct mtasts_send_state *state, 
   if (state->status != MTASTS_SEND_PENDING && state->status != MTASTS_SEND_DEFERRED)
     return MTASTS_SEND_DONE;
   if (state->attempts == 0)
-    return now >= moment ? MTASTS_SEND_TRY : MTASTS_SEND_WAIT;
+    return now >= moment && !mtasts_send_is_missed(state, moment, now) ? MTASTS_SEND_TRY
+                                                                       : MTASTS_SEND_WAIT;
   if (now < state->last_attempt)
     return MTASTS_SEND_TRY; /* the clock was turned back: the stored times say nothing */
   if (now - state->first_attempt >= MTASTS_REPORT_TRY_SECONDS)

@@ -89,6 +89,10 @@ int64_t mtasts_send_moment(int64_t day, struct mtasts_span submitter, struct mta
 /* When a deferred report is tried again; -1: not at all, as its day is over. */
 int64_t mtasts_send_next_attempt(const struct mtasts_send_state *state);
 
+/* Was it never tried, though its moment is more than a day past? Such a report is due only if it is
+ * forced: else the first run of a site would send all the days that are kept, at once. */
+bool mtasts_send_is_missed(const struct mtasts_send_state *state, int64_t moment, int64_t now);
+
 enum mtasts_send_step {
   MTASTS_SEND_WAIT,   /* its moment has not come */
   MTASTS_SEND_TRY,    /* now */

@@ -20,6 +20,7 @@ struct look {
   void *context;
   json_t *over, *silent; /* of the new state */
   bool no_memory;
+  struct mtasts_policy_counts over_before, silent_before;
 };
 
 /* the state */
@@ -51,18 +52,16 @@ bool mtasts_watch_state_valid(const json_t *state) {
          is_list(json_object_get(state, "silent"), false);
 }
 
-static bool holds(const json_t *list, struct mtasts_span name) {
+/* The names of the state's list, to be found in: reporters may be many. */
+static bool read_names(const json_t *state, const char *list, struct mtasts_policy_counts *names) {
   size_t i;
   const json_t *item;
-  json_array_foreach(list, i,
-                     item) if (mtasts_span_equal((struct mtasts_span){json_string_value(item),
-                                                                      json_string_length(item)},
-                                                 name)) return true;
-  return false;
-}
-
-static bool held_before(const struct look *look, const char *list, struct mtasts_span name) {
-  return holds(json_object_get(look->watch->before, list), name);
+  json_array_foreach(json_object_get(state, list), i, item) {
+    struct mtasts_span name = {json_string_value(item), json_string_length(item)};
+    if (!mtasts_tally_add(names, name, 0, 0, 0))
+      return false;
+  }
+  return true;
 }
 
 /* The pairs of the state's list, as names of two parts, to be found in. */
@@ -153,7 +152,7 @@ static json_t *look_at_results(struct look *look) {
 }
 
 static void look_at_rate(struct look *look, const struct mtasts_reporter_day *day) {
-  bool before = held_before(look, "over", day->organization);
+  bool before = mtasts_tally_find(&look->over_before, day->organization) != NULL;
   int64_t today = mtasts_day_of(look->watch->now);
   bool recent = today - day->day <= (int64_t)MTASTS_WATCH_RECENT * MTASTS_DAY_SECONDS;
   bool over = mtasts_reporter_day_over(day, look->watch->limit) && (recent || before);
@@ -175,7 +174,7 @@ static void look_at_rate(struct look *look, const struct mtasts_reporter_day *da
 
 /* The report of a day comes on the next one. */
 static void look_at_silence(struct look *look, const struct mtasts_reporter_day *day) {
-  bool before = held_before(look, "silent", day->organization);
+  bool before = mtasts_tally_find(&look->silent_before, day->organization) != NULL;
   int64_t days = (mtasts_day_of(look->watch->now) - day->day) / MTASTS_DAY_SECONDS - 1;
   bool silent = days >= MTASTS_WATCH_SILENT && (before || mtasts_reporter_day_daily(day));
   if (silent)
@@ -228,10 +227,15 @@ json_t *mtasts_watch(const struct mtasts_watch *watch, mtasts_finding_fn *alert,
   struct look look = {watch, alert, context, json_array(), json_array(), false};
   char looked[MTASTS_RFC3339_SIZE];
   mtasts_rfc3339_format(watch->now, looked);
-  look.no_memory = !count_new(watch, fresh);
+  look.over_before.seed = look.silent_before.seed = watch->sums->causes.seed;
+  look.no_memory = !count_new(watch, fresh) ||
+                   !read_names(watch->before, "over", &look.over_before) ||
+                   !read_names(watch->before, "silent", &look.silent_before);
   json_t *results = look_at_results(&look);
   look.no_memory |= !mtasts_reporter_days(watch->sums, look_at_reporter, &look);
   keep_silent(&look);
+  mtasts_tally_free(&look.over_before);
+  mtasts_tally_free(&look.silent_before);
   json_t *days = pairs_of(&watch->sums->reporter_days, &look.no_memory);
   json_t *state =
       json_pack("{s:i, s:s, s:o, s:o, s:o, s:o}", "version", 1, "looked", looked, "results",

@@ -7,7 +7,8 @@
 #include "whole_file.h"
 
 /* Starts the program, writes, and waits for it. Returns false, and prints why, if it cannot be
- * started or does not exit with 0. A program that reads nothing is no error. */
+ * started, does not exit with 0, or takes over 60 seconds; then it is killed with its children. A
+ * program that reads nothing is no error. */
 bool mtasts_handover(char *const *arguments, mtasts_whole_file_fn *write, void *context);
 
 #endif

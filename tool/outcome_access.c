@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ascii.h"
 #include "error_map.h"
@@ -74,8 +75,14 @@ int mtasts_outcome_access_print_error(const struct mtasts_outcome_access *access
   int error = errno;
   const char *where = access->directory;
   if (status == MTASTS_PERMISSION) {
-    mtasts_print_error(where, "%s; run as user %s or root", mtasts_env_reason(status, error),
-                       access->config->user);
+    if (access->identity.changed)
+      mtasts_print_error(where,
+                         "%s for user %ld, which root became for this directory; give the "
+                         "directory to user %s",
+                         mtasts_env_reason(status, error), (long)geteuid(), access->config->user);
+    else
+      mtasts_print_error(where, "%s; run as user %s or root", mtasts_env_reason(status, error),
+                         access->config->user);
     return MTASTS_EXIT_DENIED;
   }
   if (status == MTASTS_INVALID)

@@ -2,8 +2,8 @@
  * mtasts outcome follow: from the log lines of Sendmail and of Postfix before 3.10 to outcomes for
  * TLS reports, which mtastsd records.
  *
- * The position in the log is saved after each outcome that mtastsd has taken. So a restart neither
- * loses nor doubles one. While mtastsd is away, nothing is read further.
+ * The position in the log is saved after each outcome that mtastsd has taken. So a restart loses
+ * none; after a kill at most one is counted twice. While mtastsd is away, nothing is read further.
  */
 #include <errno.h>
 #include <fcntl.h>

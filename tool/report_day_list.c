@@ -45,6 +45,8 @@ static bool note_state(void *context, const struct mtasts_domain *domain,
   while (reading->next < list->count &&
          (order = mtasts_domain_compare(&list->entries[reading->next].domain, domain)) < 0)
     reading->next++;
+  if (order == 0)
+    list->entries[reading->next].tried = true;
   if (order == 0 && mtasts_send_state_decode(bytes, &state) == MTASTS_OK)
     list->entries[reading->next].done =
         state.status != MTASTS_SEND_PENDING && state.status != MTASTS_SEND_DEFERRED;
@@ -77,13 +79,14 @@ static int by_base(const void *a, const void *b) {
 }
 
 static bool add_pair(struct mtasts_day_list *list, struct mtasts_span base,
-                     const struct mtasts_domain *recipient) {
+                     const struct mtasts_day_report *report) {
   struct mtasts_base_pair *grown =
       grow(list->pairs, list->pair_count, &list->pair_room, sizeof *list->pairs);
   if (!grown)
     return false;
   list->pairs = grown;
-  grown[list->pair_count].recipient = *recipient;
+  grown[list->pair_count].recipient = report->domain;
+  grown[list->pair_count].failed = report->failed > 0;
   if (mtasts_domain_parse(base, &grown[list->pair_count].base) == MTASTS_OK)
     list->pair_count++;
   return true;
@@ -100,9 +103,21 @@ static int add_pairs_of(const struct mtasts_report_access *access, uint32_t day,
     return mtasts_outcome_access_print_error(&access->outcomes, status);
   for (size_t i = 0; ok && i < report->policy_count; i++)
     if (report->policies[i].policy.type == MTASTS_POLICY_TYPE_TLSA)
-      ok = add_pair(list, report->policies[i].policy.domain, recipient);
+      ok = add_pair(list, report->policies[i].policy.domain, report);
   mtasts_day_report_free(report);
   return ok ? MTASTS_EXIT_OK : print_no_memory();
+}
+
+/* A recipient domain may have several TLSA policies of one base domain. */
+static void drop_equal_pairs(struct mtasts_day_list *list) {
+  size_t kept = 1;
+  if (list->pair_count < 2)
+    return;
+  qsort(list->pairs, list->pair_count, sizeof *list->pairs, by_base);
+  for (size_t i = 1; i < list->pair_count; i++)
+    if (by_base(&list->pairs[kept - 1], &list->pairs[i]) != 0)
+      list->pairs[kept++] = list->pairs[i];
+  list->pair_count = kept;
 }
 
 int mtasts_day_list_pair(const struct mtasts_report_access *access, uint32_t day,
@@ -115,8 +130,7 @@ int mtasts_day_list_pair(const struct mtasts_report_access *access, uint32_t day
     if (code != MTASTS_EXIT_OK)
       return code;
   }
-  if (list->pair_count > 1)
-    qsort(list->pairs, list->pair_count, sizeof *list->pairs, by_base);
+  drop_equal_pairs(list);
   return MTASTS_EXIT_OK;
 }
 

@@ -9,6 +9,7 @@
 struct mtasts_day_entry {
   struct mtasts_domain domain;
   unsigned kinds; /* bits of enum mtasts_report_domain */
+  bool tried;     /* there is a state */
   bool done;      /* by its state, nothing is left to do */
 };
 

@@ -17,6 +17,7 @@ struct mtasts_poster;
 /* A TLSA policy of `base` is in the report to `recipient`. */
 struct mtasts_base_pair {
   struct mtasts_domain base, recipient;
+  bool failed; /* the report to the recipient has failed sessions */
 };
 
 /* What the deliveries of a run share. */
@@ -28,7 +29,9 @@ struct mtasts_delivery_run {
   bool forced;                  /* the moment and the waits do not count */
   bool dry;                     /* nothing is sent or stored */
   bool program_missing;         /* sendmail could not be run, and that was printed */
-  int code; /* not 0: the store failed, and that was printed; nothing else is begun */
+  int code;       /* not 0: the day cannot be read, and that was printed; nothing is begun */
+  int store_code; /* not 0: a state could not be stored, and that was printed, once */
+  size_t bytes;   /* of the reports that are being handed over */
   const struct mtasts_base_pair *pairs; /* of the day that is being worked on, sorted by base */
   size_t pair_count;
 };
@@ -39,17 +42,22 @@ struct mtasts_delivery {
   struct mtasts_domain domain;
   unsigned kinds; /* bits of enum mtasts_report_domain */
   struct mtasts_send_state state;
-  bool acted; /* something was done, or would be; if not, the state is as it was */
-  uint64_t successful, failed;
+  bool acted;                  /* something was done, or would be; if not, the state is as it was */
+  uint64_t successful, failed; /* of the report that was made, else of the counters */
+  uint64_t later;              /* sessions that came after that report was made */
+  bool held;                   /* it waits until fewer bytes are in flight */
+  int code;                    /* not 0: what failed for this report alone, and was printed */
 
   /* of the module */
   void (*done)(struct mtasts_delivery *delivery);
   void *context; /* the caller's */
-  struct mtasts_day_report *report;
   struct mtasts_built_report built;
+  char *id;     /* if the report is not made yet */
   char *stored; /* the bytes of the stored state */
+  size_t bytes; /* of the report, while it is handed over */
   const struct mtasts_rua_set *set;
-  size_t next_pair;
+  size_t first_pair, next_pair;
+  bool unknown;   /* the DNS did not say where a recipient of a pair gets its report */
   bool comparing; /* the answer about the recipient of next_pair is awaited */
   unsigned pending;
   char details[MTASTS_REPORT_RUAS_MAX][MTASTS_DETAIL_MAX + 1];
@@ -67,9 +75,12 @@ int mtasts_delivery_load(struct mtasts_delivery *delivery);
 void mtasts_delivery_start(struct mtasts_delivery *delivery,
                            void (*done)(struct mtasts_delivery *delivery));
 
+/* Goes on with a delivery that is held, if there is room now. */
+void mtasts_delivery_resume(struct mtasts_delivery *delivery);
+
 void mtasts_delivery_release(struct mtasts_delivery *delivery);
 
-/* The report-id that was sent, or that is going to be. */
+/* The report-id that was sent, or that is going to be; empty without memory. */
 struct mtasts_span mtasts_delivery_id(struct mtasts_delivery *delivery);
 
 /* When it is tried first. */

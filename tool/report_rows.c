@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ascii.h"
 #include "json.h"
@@ -30,6 +31,8 @@ struct mtasts_report_rows *mtasts_report_rows_new(bool json) {
 
 /* When a deferred report is tried again. After a kill it is the next run that tries it. */
 static int64_t next_attempt(const struct mtasts_send_state *state) {
+  if (state->attempts == 0)
+    return time(NULL); /* this run left it out */
   int64_t next = state->open ? state->last_attempt : mtasts_send_next_attempt(state);
   return next >= 0 ? next : state->last_attempt;
 }
@@ -127,14 +130,16 @@ static void list_reasons(const struct mtasts_send_state *state, struct mtasts_st
 
 static void describe_time(const struct mtasts_delivery *delivery, struct mtasts_strbuf *text) {
   const struct mtasts_send_state *state = &delivery->state;
-  char time[MTASTS_OUT_TEXT_MAX];
+  char text_of[MTASTS_OUT_TEXT_MAX];
+  int64_t moment = mtasts_delivery_moment(delivery);
   if (state->status == MTASTS_SEND_SENT)
-    mtasts_strbuf_put(text, mtasts_absolute_time(state->last_attempt, time));
+    mtasts_strbuf_put(text, mtasts_absolute_time(state->last_attempt, text_of));
   else if (state->status == MTASTS_SEND_DEFERRED)
-    mtasts_strbuf_printf(text, "again %s", mtasts_absolute_time(next_attempt(state), time));
+    mtasts_strbuf_printf(text, "again %s", mtasts_absolute_time(next_attempt(state), text_of));
+  else if (mtasts_send_is_missed(state, moment, time(NULL)))
+    mtasts_strbuf_put(text, "with --day");
   else if (state->status == MTASTS_SEND_PENDING)
-    mtasts_strbuf_printf(text, "from %s",
-                         mtasts_absolute_time(mtasts_delivery_moment(delivery), time));
+    mtasts_strbuf_printf(text, "from %s", mtasts_absolute_time(moment, text_of));
 }
 
 static void add_cell(struct mtasts_report_rows *rows, struct mtasts_strbuf *text) {

@@ -23,7 +23,9 @@
 #define LOCK_FILE "send.lock"
 
 enum {
-  IN_FLIGHT = 16, /* reports */
+  IN_FLIGHT = 16,  /* reports */
+  MISSED_DAYS = 2, /* a day so long before yesterday began over 24 hours after each moment of it */
+  BATCH_SECONDS = 2, /* after midnight, until mtastsd has stored the last outcomes of the day */
 };
 
 struct slot {
@@ -80,6 +82,7 @@ static bool is_shown(const struct sender *sender, const struct mtasts_delivery *
 
 static void take_result(struct sender *sender, struct mtasts_delivery *delivery) {
   sender->waiting |= delivery->state.status == MTASTS_SEND_DEFERRED;
+  note_code(sender, delivery->code);
   if (is_shown(sender, delivery))
     note_code(sender, mtasts_report_rows_add(sender->rows, delivery));
 }
@@ -99,6 +102,13 @@ static void release_finished(struct sender *sender) {
   }
 }
 
+/* Those that waited until fewer bytes are in flight. */
+static void resume_held(struct sender *sender) {
+  for (size_t i = 0; i < IN_FLIGHT; i++)
+    if (sender->slots[i].used && sender->slots[i].delivery.held)
+      mtasts_delivery_resume(&sender->slots[i].delivery);
+}
+
 static struct slot *find_slot(struct sender *sender) {
   for (size_t i = 0; i < IN_FLIGHT; i++)
     if (!sender->slots[i].used)
@@ -113,11 +123,13 @@ static bool is_idle(const struct sender *sender) {
   return true;
 }
 
-/* A day before yesterday is only looked through for what is left to do. */
+/* A day before yesterday is only looked through for what is left to do. What was never tried then
+ * is not due any more (send_state.h). */
 static bool is_skipped(const struct sender *sender, uint32_t day,
                        const struct mtasts_day_entry *entry) {
   bool listed = sender->options->json && day == sender->yesterday;
-  return entry->done && !sender->run.forced && !listed;
+  bool missed = !entry->tried && day + MISSED_DAYS <= sender->yesterday;
+  return !sender->run.forced && (missed || (entry->done && !listed));
 }
 
 static void start_next(struct sender *sender, uint32_t day, struct slot *slot) {
@@ -147,6 +159,8 @@ static void send_day(struct sender *sender, uint32_t day) {
   for (;;) {
     struct slot *slot;
     release_finished(sender);
+    resume_held(sender);
+    release_finished(sender);
     while (sender->run.code == MTASTS_EXIT_OK && sender->next < sender->list.count &&
            (slot = find_slot(sender))) {
       start_next(sender, day, slot);
@@ -160,6 +174,13 @@ static void send_day(struct sender *sender, uint32_t day) {
 
 /* the run */
 
+static int lock(int fd, int flags) {
+  while (flock(fd, flags) != 0)
+    if (errno != EINTR)
+      return errno;
+  return 0;
+}
+
 /* Waits until no other run sends. The lock ends with the process. */
 static int take_lock(struct sender *sender) {
   const struct mtasts_owner owner = {(uid_t)-1, (gid_t)-1};
@@ -170,8 +191,10 @@ static int take_lock(struct sender *sender) {
     error = mtasts_files_open(fd, LOCK_FILE, 0640, &owner, &sender->lock);
   if (fd >= 0)
     close(fd);
-  while (error == 0 && flock(sender->lock, LOCK_EX) != 0)
-    error = errno == EINTR ? 0 : errno;
+  if (error == 0 && (error = lock(sender->lock, LOCK_EX | LOCK_NB)) == EWOULDBLOCK) {
+    mtasts_print_error(sender->access.outcomes.directory, "another report send runs; waiting");
+    error = lock(sender->lock, LOCK_EX);
+  }
   if (error == 0)
     return MTASTS_EXIT_OK;
   mtasts_print_error(sender->access.outcomes.directory, LOCK_FILE ": %s", strerror(error));
@@ -248,6 +271,13 @@ static void send_all(struct sender *sender, uint32_t named) {
     send_day(sender, day);
 }
 
+/* mtastsd stores outcomes a second after they came. */
+static void wait_for_last_batch(uint32_t day, int64_t now) {
+  int64_t passed = now - ((int64_t)day + 1) * MTASTS_DAY_SECONDS;
+  if (passed >= 0 && passed < BATCH_SECONDS)
+    sleep((unsigned)(BATCH_SECONDS - passed));
+}
+
 static int run(const struct mtasts_options *options) {
   struct sender sender = {.options = options, .lock = -1, .now = time(NULL)};
   uint32_t day;
@@ -257,6 +287,8 @@ static int run(const struct mtasts_options *options) {
     mtasts_print_error(options->day, "this day (UTC) has not ended; its outcomes go on");
     return MTASTS_EXIT_USAGE;
   }
+  if (options->day)
+    wait_for_last_batch(day, sender.now);
   sender.yesterday = mtasts_day_number(sender.now) - 1;
   sender.run.access = &sender.access;
   sender.run.forced = options->day != NULL;
@@ -279,6 +311,7 @@ static int run(const struct mtasts_options *options) {
     close(sender.lock);
   mtasts_day_list_free(&sender.list);
   code = code ? code : sender.run.code;
+  code = code ? code : sender.run.store_code;
   code = code ? code : sender.code;
   return code ? code : sender.waiting ? MTASTS_EXIT_LATER : MTASTS_EXIT_OK;
 }

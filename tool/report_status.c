@@ -1,6 +1,7 @@
 /*
  * mtasts report status: what became of a day's TLS reports.
  */
+#include <inttypes.h>
 #include <time.h>
 
 #include "out.h"
@@ -17,6 +18,10 @@ static int add_row(struct mtasts_delivery_run *run, const struct mtasts_day_entr
     if (goes_on)
       delivery.state.status = MTASTS_SEND_RECORDING;
     code = mtasts_report_rows_add(rows, &delivery);
+    if (delivery.later > 0)
+      mtasts_print_error(delivery.domain.name,
+                         "%" PRIu64 " sessions came after its report was made; no report has them",
+                         delivery.later);
   }
   mtasts_delivery_release(&delivery);
   return code;

@@ -31,7 +31,8 @@ struct watching {
   struct mtasts_sums sums;
   char *state_path;
   json_t *before, *after;
-  json_t *alerts; /* of {"id","level","text","remedy"} */
+  json_t *alerts;  /* of {"id","level","text","remedy"} */
+  size_t left_out; /* alerts for which there is no room */
   struct mtasts_watch_new fresh;
 };
 
@@ -96,12 +97,25 @@ static json_t *safe(const char *text) {
 
 static void add_alert(void *context, const struct mtasts_report_finding *finding) {
   struct watching *watching = context;
-  if (json_array_size(watching->alerts) >= MTASTS_FINDINGS_MAX)
+  if (json_array_size(watching->alerts) >= MTASTS_FINDINGS_MAX - 1) {
+    watching->left_out++;
     return;
+  }
   json_array_append_new(watching->alerts,
                         json_pack("{s:s, s:s, s:o, s:o}", "id", finding->id, "level",
                                   mtasts_finding_level_name(finding->level), "text",
                                   safe(finding->text), "remedy", safe(finding->remedy)));
+}
+
+/* The state has those that were left out too: so this is said of them, once. */
+static void add_left_out(struct watching *watching) {
+  if (watching->left_out > 0)
+    json_array_append_new(
+        watching->alerts,
+        json_pack("{s:s, s:s, s:o, s:s}", "id", "alerts-left-out", "level",
+                  mtasts_finding_level_name(MTASTS_FINDING_NOTICE), "text",
+                  json_sprintf("%zu more alerts are left out.", watching->left_out), "remedy",
+                  "See all failures: mtasts report show --by result"));
 }
 
 static const char *member(const json_t *alert, const char *key) {
@@ -200,6 +214,7 @@ static int look(struct watching *watching, int64_t now) {
   watching->after = mtasts_watch(&watch, add_alert, watching, &watching->fresh);
   if (!watching->after)
     return MTASTS_EXIT_MEMORY;
+  add_left_out(watching);
   code = print(watching);
   if (code == MTASTS_EXIT_OK)
     code = hand_over(watching);

@@ -12,6 +12,10 @@
 
 #define PREFIX "_smtp._tls."
 
+enum {
+  SILENT = 16, /* look-ups in a row without a sign of a server, before the DNS counts as away */
+};
+
 struct waiter {
   struct waiter *next;
   mtasts_rua_set_fn *done;
@@ -21,6 +25,7 @@ struct waiter {
 /* One domain of the run. Begins with the domain: mtasts_domain_compare. */
 struct lookup {
   struct mtasts_domain domain;
+  struct mtasts_rua_lookups *lookups;
   struct mtasts_dns_query *query; /* NULL: the set is known */
   struct waiter *waiters;
   struct mtasts_rua_set *set;
@@ -30,6 +35,7 @@ struct mtasts_rua_lookups {
   struct mtasts_resolver *resolver;
   void *tree;                   /* of struct lookup */
   struct mtasts_rua_set failed; /* for want of memory */
+  unsigned silent;              /* look-ups since a server last gave a sign */
 };
 
 static void set_free(struct mtasts_rua_set *set) {
@@ -165,6 +171,8 @@ static void take(void *context, const struct mtasts_dns_answer *answer) {
   struct lookup *lookup = context;
   struct mtasts_rua_set *set = lookup->set;
   lookup->query = NULL;
+  bool silent = answer->outcome == MTASTS_DNS_FAILED && answer->local;
+  lookup->lookups->silent = silent ? lookup->lookups->silent + 1 : 0;
   switch (answer->outcome) {
   case MTASTS_DNS_ANSWER:
     read_answer(set, &answer->message);
@@ -201,6 +209,7 @@ static struct lookup *begin(struct mtasts_rua_lookups *lookups,
     return NULL;
   }
   made->domain = *domain;
+  made->lookups = lookups;
   snprintf(name, sizeof name, PREFIX "%s", domain->name);
   /* If the name is longer than the DNS allows, no record can exist. */
   if (strlen(name) > MTASTS_DOMAIN_MAX)
@@ -225,6 +234,10 @@ void mtasts_rua_lookups_ask(struct mtasts_rua_lookups *lookups, const struct mta
     return;
   }
   done(context, lookup && !lookup->query ? lookup->set : &lookups->failed);
+}
+
+bool mtasts_rua_lookups_silent(const struct mtasts_rua_lookups *lookups) {
+  return lookups->silent >= SILENT;
 }
 
 bool mtasts_rua_set_equal(const struct mtasts_rua_set *a, const struct mtasts_rua_set *b) {

@@ -45,6 +45,10 @@ typedef void mtasts_rua_set_fn(void *context, const struct mtasts_rua_set *set);
 void mtasts_rua_lookups_ask(struct mtasts_rua_lookups *lookups, const struct mtasts_domain *domain,
                             mtasts_rua_set_fn *done, void *context);
 
+/* Have so many look-ups ended without a sign of any server, one after the other, that further ones
+ * only take time? */
+bool mtasts_rua_lookups_silent(const struct mtasts_rua_lookups *lookups);
+
 /* Have both the same targets, in whatever order? Both are FOUND. */
 bool mtasts_rua_set_equal(const struct mtasts_rua_set *a, const struct mtasts_rua_set *b);
 

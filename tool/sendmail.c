@@ -28,6 +28,7 @@ enum {
 enum ending {
   ENDED,    /* value: the wait status */
   NOT_RUN,  /* value: errno */
+  UNKNOWN,  /* the process between ended before it could say */
   STOPPED,  /* at the time limit */
   IMMORTAL, /* likewise, but something of it could not be killed */
 };
@@ -246,6 +247,9 @@ static void describe(const struct mtasts_sendmail *run, const struct result *res
     answer->missing = true;
     mtasts_strbuf_printf(&text, "cannot be run: %s", strerror(value));
     break;
+  case UNKNOWN:
+    mtasts_strbuf_printf(&text, "may have taken it: the process that watched it was ended");
+    break;
   case STOPPED:
   case IMMORTAL:
     mtasts_strbuf_printf(&text, "took more than %u s (report.timeout) and %s",
@@ -260,10 +264,10 @@ static void describe(const struct mtasts_sendmail *run, const struct result *res
 static void on_result(evutil_socket_t fd, short what, void *context) {
   struct mtasts_sendmail *run = context;
   struct mtasts_sendmail_answer answer = {.taken = false};
-  struct result result = {NOT_RUN, EIO};
+  struct result result = {UNKNOWN, 0};
   (void)what;
   if (read(fd, &result, sizeof result) != sizeof result)
-    result = (struct result){NOT_RUN, EIO};
+    result = (struct result){UNKNOWN, 0};
   while (waitpid(run->between, NULL, 0) < 0 && errno == EINTR)
     ;
   describe(run, &result, &answer);

@@ -136,6 +136,51 @@ check 'TLSA: the MX host gets its report, unless an equal set of rua has it' \
 check 'TLSA: who got what' 'base.report.example host@rx.example,tlsa-one.report.example one@rx.example,tlsa-two.report.example a@rx.example b@rx.example' \
   "$(checked | jq -r '"\(.domain) \(.to | join(" "))"' | sort | paste -sd,)"
 
+equal_base() { statuses | tr , '\n' | sed -n 's/^equal-base //p'; }
+fresh
+{
+  outcome tlsa-two.report.example 0 1 equal-base.report.example
+  outcome absent.report.example 0 1 equal-base.report.example
+} | outcomes
+check 'TLSA: one recipient domain gets no report: the MX host gets its own' sent "$(send_report --day "$day" | equal_base)"
+fresh 'report { suppress = {"tlsa-two.report.example"} }'
+outcome tlsa-two.report.example 0 1 equal-base.report.example | outcomes
+check 'TLSA: the recipient domain is suppressed, the MX host is not' sent "$(send_report --day "$day" | equal_base)"
+fresh
+{
+  outcome tlsa-two.report.example 0 1 equal-base.report.example
+  outcome servfail.report.example 0 1 equal-base.report.example
+} | outcomes
+check "TLSA: it waits for a recipient domain's DNS, but not for ever" deferred,deferred,deferred,sent \
+  "$(for _ in 1 2 3 4; do send_report --day "$day" | equal_base; done | paste -sd,)"
+fresh 'report { suppress = {"b@rx.example"} }'
+outcome tlsa-two.report.example 1 1 equal-base.report.example | outcomes
+check 'TLSA: each rua says why it gets nothing' \
+  'mailto:b@rx.example report.suppress has it,mailto:a@rx.example gets the report about tlsa-two.report.example, which has these sessions' \
+  "$(send_report --day "$day" | jq -r 'select(.policy_domain == "equal-base.report.example") | .rua[] | .uri + " " + .detail' | paste -sd,)"
+
+# A full store: nothing is sent of which the end could not be stored, and each report is looked at
+fresh
+awk -v names='plain two twice blanks' 'BEGIN {
+  long = sprintf("%060d.%060d.%060d", 0, 0, 0)
+  for (n = split(names, name, " "); n > 0; n--)
+    for (policy = 0; policy < 4; policy++)
+      for (i = 0; i < 900; i++)
+        printf "{\"d\":\"%s.report.example\",\"policies\":[{\"policy-type\":2,\"policy-string\":[\"%d\"],\"f\":1,\"failure-details\":[{\"c\":204,\"n\":\"mx%d.%s.example\"}]}]}\n", name[n], policy, i, long
+}' | outcomes
+write_conf 'outcome { max_size = 1048576 }'
+: >"$dir/err"
+check 'a full store: no report is sent, none is passed over' '74 blanks deferred,plain deferred,twice deferred,two deferred' \
+  "$(send_report --day "$day" >"$dir/said"; echo "$? $(statuses <"$dir/said")")"
+check 'it says so once' '1 0' "$(grep -c 'cannot be used' "$dir/err") $(mails)"
+write_conf
+check 'with room again they go' 'blanks sent,plain sent,twice sent,two sent' "$(send_report --day "$day" | statuses)"
+
+# Outcomes that come after the report was made
+outcome plain.report.example 1 | outcomes
+check 'status has the counts of the report that was sent' 'plain.report.example: 1 sessions came after its report was made; no report has them 3600' \
+  "$(report --json report status --day "$day" 2>&1 | jq -rR 'fromjson? // . | if type == "string" then . else select(.policy_domain == "plain.report.example") | .failed end' | sort -n | tr '\n' ' ' | sed 's/mtasts: //; s/ $//')"
+
 # sendmail fails, hangs, is missing
 fresh 'report { timeout = 1 }' && outcome plain.report.example 1 | outcomes
 echo fail >"$dir/mode"
@@ -188,6 +233,7 @@ for name in "${many[@]}"; do outcome "$name.report.example" 1; done | outcomes
 echo short >"$dir/mode"
 (for _ in 1 2 3 4; do send_report --day "$day" >/dev/null & done; wait)
 check 'four at once send each report once' "${#many[@]}" "$(mails)"
+check 'those that wait say so' '[1-9].*' "$(grep -c 'another report send runs; waiting' "$dir/err")"
 check 'and all are sent' sent "$(report --json report status --day "$day" | jq -r .status | sort -u)"
 fresh
 for name in "${many[@]}"; do outcome "$name.report.example" 1; done | outcomes
@@ -230,6 +276,11 @@ elif command -v faketime >/dev/null; then
   done >"$dir/spread"
   check 'within four hours all are sent' "${#many[@]}" "$(tail -n 2 "$dir/spread" | head -n 1)"
   check 'but not at once' '[4-9]|1[0-9]' "$(sort -u "$dir/spread" | wc -l)"
+  fresh && for name in "${many[@]}"; do outcome "$name.report.example" 1; done | outcomes
+  check 'a day that was missed is not sent by the timer' '0 0' "$(at 2880 "$MTASTS" --config "$conf" report send >"$dir/said" 2>&1; echo "$(mails) $(wc -l <"$dir/said")")"
+  check 'but by name' "${#many[@]}" "$(at 2880 "$MTASTS" --config "$conf" report send --day "$day" >/dev/null 2>&1; mails)"
+  fresh 'report { success = false }' && for name in "${many[@]}"; do outcome "$name.report.example" 0; done | outcomes
+  check 'days without failures are not listed by each run' '0 0' "$(at 500 "$MTASTS" --config "$conf" report send >"$dir/said" 2>&1; echo "$? $(wc -l <"$dir/said")")"
 else
   skip 'there is no faketime: apt-get install faketime'
 fi

@@ -59,6 +59,11 @@ if [ -x "$record" ]; then
     "$(jq -r .report_id out | sort | paste -sd,)"
   t 'status for people' 75 "$(has 'DAY +DOMAIN +SESSIONS +FAILED +REPORT +SENT TO +WHEN +WHY NOT.*a\.example +5 +0 +deferred +- +again ')" '' \
     "${s[@]}" report send --day "$day"
+  for i in $(seq 60); do printf '{"d":"d%s.example","policies":[{"policy-type":9,"f":1}]}\n' "$i"; done | "$record" conf 2020-01-02
+  is 'the DNS is silent for many: the rest is left out, and no attempt of theirs counts' '60 deferred, 75' \
+    "$("$MTASTS" "${s[@]}" --json report send --day 2020-01-02 >out; code=$?; echo "$(jq -r .status out | uniq -c | paste -sd, | sed 's/^ *//'), $code")"
+  is 'most of them' true "$(jq -s 'map(select(.attempts == 0 and .next_attempt and .detail == "no DNS server answers")) | length >= 28' out)"
+  is 'and they stay what they were' pending "$("$MTASTS" --config conf --json report status --day 2020-01-02 | jq -r 'select(.attempts == 0).status' | sort -u)"
   sender "report { suppress = {\"a.example\"} success = false }" >quiet
   is 'suppressed and success-only need no DNS' 'success-only,success-only' \
     "$("$MTASTS" --config quiet --json report send --day "$day" | jq -r .status | paste -sd,)"

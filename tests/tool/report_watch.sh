@@ -63,6 +63,15 @@ is 'silence is said once' '[]' "$(watch | jq -c '[.alerts[].id]')"
 put Daily 1 0
 is 'it is back' '["reporter-returned"]' "$(watch | jq -c '[.alerts[].id]')"
 
+# More alerts than there is room for: the last one says so
+rm box/* state.json
+put Daily 1 0
+watch >/dev/null
+report many "$(day "$(ago 1)") | .\"organization-name\"=\"Many\" | .policies[0].\"failure-details\"=[range(80) | {\"result-type\":\"type-\(.)\",\"failed-session-count\":1}]" >box/many
+is 'many alerts' '50 alerts-left-out 31 more alerts are left out.' "$(watch | jq -r '"\(.alerts | length) \(.alerts[-1] | .id + " " + .text)"')"
+is 'they are said once' '0' "$(watch | jq '.alerts | length')"
+rm box/many
+
 # The state
 echo '{"version":1}' >other.json
 t 'a file that is no state is kept' 65 '' "$(one 'no state of report watch')" report watch --state other.json box

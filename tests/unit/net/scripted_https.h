@@ -35,6 +35,7 @@ enum https_manner {
   HTTPS_TLS11,   /* speaks nothing newer */
   HTTPS_ABRUPT,  /* closes without TLS's word for it */
   HTTPS_LATE,    /* closes in order, a while after its response */
+  HTTPS_OPEN,    /* keeps the connection open after its response */
 };
 
 /* How a connection ends after its response. */
@@ -212,6 +213,8 @@ static void https_answer(struct https_server *server, SSL *tls) {
     memset(filler, 'x', sizeof filler);
     open = !https_wait(server, slow ? 100 : 0) && SSL_write(tls, filler, slow ? 1 : 1000) > 0;
   }
+  if (site->manner == HTTPS_OPEN)
+    https_wait(server, 5000);
   if (site->manner == HTTPS_LATE)
     https_wait(server, 300);
   if (open && site->manner != HTTPS_ABRUPT && server->ending == HTTPS_NOTIFIED)

@@ -110,6 +110,14 @@ static void missing(void) {
   CU_ASSERT(!answer.taken && answer.missing);
 }
 
+/* It is not known what became of the mail. */
+static void watcher_killed(void) {
+  write_script("kill -9 $PPID; sleep 0.2");
+  struct mtasts_sendmail_answer answer = hand_over(program, 10);
+  CU_ASSERT_FALSE(answer.taken || answer.missing);
+  CU_ASSERT_PTR_NOT_NULL(strstr(answer.detail, "may have taken it: the process that watched it"));
+}
+
 /* Sendmail cannot change the message that another address is to get, or leave half of it. */
 static void message_is_fixed(void) {
   write_script("echo x 2>/dev/null >/proc/self/fd/0; cat >message; exit 0");
@@ -163,6 +171,7 @@ const struct unit_test unit_tests[] = {
     {"sendmail accepts: arguments, message, environment, descriptors", accepted},
     {"sendmail fails", refused},
     {"sendmail is missing, or may not be run", missing},
+    {"the process between is killed", watcher_killed},
     {"the message cannot be changed", message_is_fixed},
     {"at the time limit all of its processes are killed", killed_with_children},
     {"what it does in the background goes on", background_goes_on},
