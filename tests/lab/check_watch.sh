@@ -7,13 +7,13 @@ watch() { # CA ARGUMENT…: leaves $LAB_DIR/out and err; prints the exit code
   echo $?
 }
 changes() { jq -r '"\(.change) \(.severity) \(.id) \(.subject)"' "$LAB_DIR/out" | sort | xargs; }
-cat >"$LAB_DIR/sendmail" <<END
+cat >"$LAB_DIR/mailer" <<END
 #!/bin/sh
 grep NoNewPrivs /proc/self/status >"$LAB_DIR/watch-rights"
 { echo "\$*"; cat; } >>"$LAB_DIR/watch-mail"
 exit \$(cat "$LAB_DIR/watch-status")
 END
-chmod 755 "$LAB_DIR/sendmail"
+chmod 755 "$LAB_DIR/mailer"
 echo 0 >"$LAB_DIR/watch-status"
 { cat "$LAB_CONF" && echo "report { sendmail = \"$LAB_DIR/sendmail\" from = \"mtasts@example.com\" timeout = 10 }
 watch { domains = {\"expired-certificate.example\", \"good.example\"} }"; } >"$LAB_DIR/watch.conf"
