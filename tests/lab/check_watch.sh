@@ -15,7 +15,7 @@ exit \$(cat "$LAB_DIR/watch-status")
 END
 chmod 755 "$LAB_DIR/mailer"
 echo 0 >"$LAB_DIR/watch-status"
-{ cat "$LAB_CONF" && echo "report { sendmail = \"$LAB_DIR/sendmail\" from = \"mtasts@example.com\" timeout = 10 }
+{ cat "$LAB_CONF" && echo "report { sendmail = \"$LAB_DIR/mailer\" from = \"mtasts@example.com\" timeout = 10 }
 watch { domains = {\"expired-certificate.example\", \"good.example\"} }"; } >"$LAB_DIR/watch.conf"
 "$LAB_TOOLS/certs" "$LAB_DIR/watch-certs" </dev/null 2>/dev/null || { mkdir -p "$LAB_DIR/watch-certs" && echo other.example | "$LAB_TOOLS/certs" "$LAB_DIR/watch-certs"; }
 other_ca=$LAB_DIR/watch-certs/ca.pem
