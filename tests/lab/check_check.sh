@@ -161,3 +161,5 @@ sts-policy-invalid|policy-bom|still so: policy\.invalid .*
 sts-policy-invalid|good|not seen by a check of now
 validation-failure|good|not judged: no handshake fails now; only the sender knows other causes
 CASES
+
+[ -n "$why" ] || drop_receivers

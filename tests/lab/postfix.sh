@@ -50,6 +50,7 @@ knows_sts() { printf '%s\n' 3.10.5 "$postfix_version" | sort -CV; }
 raise_postfix() { # POLICY-MAPS [MILTER]
   raise_root postfix || return
   : >"$LAB_DIR/mail" # of other MTAs
+  : >"$postfix_log"  # of other parts
   in_root postfix postsuper -d ALL 2>/dev/null # where Postfix is the machine's own MTA
   postfix_conf myhostname=sender.example mydestination=lab.example myorigin=lab.example \
     "inet_interfaces=${MAIL[this]}" relayhost= "transport_maps=inline:{${next_hops[*]}}" \

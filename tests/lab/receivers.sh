@@ -75,6 +75,12 @@ start_exim_receiver() {
 
 start_receivers() { start_postfix_receivers && start_exim_receiver; }
 
+# Other parts want a Postfix of their own.
+drop_receivers() {
+  in_root postfix postfix stop 2>/dev/null
+  lower_root postfix
+}
+
 # The commands of the last client that did more than connect.
 postfix_commands() { # as in "ehlo=1 starttls=1 quit=1 commands=3"
   grep -o 'ehlo=.*commands=.*' "$postfix_log" | tail -n 1

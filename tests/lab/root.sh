@@ -77,6 +77,11 @@ tool_in_root() { # MTA
     chmod 755 "$tool" && MTASTS=$tool
 }
 
+lower_root() { # MTA: the next part raises it again, as it was at first
+  umount -l "$(root_of "$1")" "$LAB_DIR/layers-$of_other$1" &&
+    rmdir "$(root_of "$1")" "$LAB_DIR/layers-$of_other$1"
+}
+
 # Before $LAB_DIR is removed: through a root that is still there, that would remove the sources too.
 lower_roots() {
   local root
