@@ -42,7 +42,8 @@ check_reports() { # MTA
   check "$1: selftest says what to look for" '.*DKIM-Signature.*d= lab.example.*' "$(<"$got/said")"
 }
 
-raise_collector() {
+raise_collector() { # once for both MTAs
+  [ -z "$collector" ] || return 0
   mkdir -p "$got"
   "$here/collector.py" "$got" smtp "${MAIL[collector]}" 25 2>/dev/null &
   collector=$!
@@ -73,7 +74,7 @@ fi
 . "$here/postfix.sh"
 if why=$(root_cannot_run postfix); then
   skip "$why"
-elif open_postfix && tool_in_root postfix && raise_postfix "$inet_map" && start_mtastsd "$settings" && start_postfix; then
+elif open_postfix && tool_in_root postfix && raise_postfix "$inet_map" && raise_collector && start_mtastsd "$settings" && start_postfix; then
   # Before 3.10 it knows no TLS-Required: reports go by a transport of their own, as docs/tlsrpt.md has it.
   if ! printf '%s\n' 3.10 "$postfix_version" | sort -CV; then
     postfix_conf 'sender_dependent_default_transport_maps=inline:{{reports@lab.example=reports:}}'
