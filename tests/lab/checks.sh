@@ -14,8 +14,8 @@ counts=$LAB_DIR/part.counts
   echo "checks: $MTASTS is not built. Run: make" >&2
   exit 69
 }
-[ $# -gt 0 ] || set -- parts table changes check cache input daemon start disk tool report report-mail publish watch milter exim postfix sendmail dane \
-  other-table other-changes other-exim other-postfix other-sendmail other-dane
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(sed 's/#.*//' "$here/lanes")
 
 # The processes in this network namespace, which is the lab's own.
 ours() {

@@ -82,8 +82,8 @@ static int64_t back_off(unsigned failures) {
   return wait < settings.retry_max ? wait : settings.retry_max;
 }
 
-/* May it be fetched now? Half of the way to the next refresh is what discover.h allows any code that
- * comes by once an interval. */
+/* May it be fetched now? Half of the way to the next refresh is what discover.h allows any code
+ * that comes by once an interval. */
 static bool may_fetch(const struct world_member *member, const struct seen *seen) {
   if (seen->new_record != seen->new_policy)
     return true;
