@@ -98,7 +98,7 @@ demo: deps ## start a private internet, look up ten domains and show the results
 	@tests/lab/roots postfix sendmail || :
 	@$(MAKE) --no-print-directory -s demo-here
 .PHONY: demo-here
-demo-here: $(PROGRAMS) $(PLUGINS) $(LAB)
+demo-here: $(PROGRAMS) $(PLUGINS) $(LAB) $(RECORD_OUTCOMES)
 	@O=$(O) tests/lab/lab demo
 
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
