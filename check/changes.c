@@ -292,7 +292,7 @@ json_t *mtasts_changes_find(const struct mtasts_changes_options *options, const 
   struct search search = {options, earlier, findings, NULL, json_array()};
   size_t index;
   json_t *item;
-  search.matches = calloc(findings->count + 1, sizeof *search.matches);
+  search.matches = calloc(findings->count + 1, sizeof(const json_t *));
   if (!search.next || !search.matches) {
     json_decref(search.next);
     free((void *)search.matches);
