@@ -128,7 +128,7 @@ one_receiver() {
 one_delivery() {
   local hosts=() i=0 record=none web=- pattern patterns
   # Postfix tells outcomes of domains that want reports (RFC 8460 section 3), and of no others.
-  [ "$mx" = nothing ] || zone "_smtp._tls.$domain. TXT \"v=TLSRPTv1; rua=mailto:tls@mail.elsewhere.example\""
+  [ "$mx" = nothing ] || zone "_smtp._tls.$domain. TXT \"v=TLSRPTv1; rua=mailto:tls@rx.enforced.example\""
   read -ra patterns <<<"$policy"
   [ "$policy" = - ] || record=ok web=ok policy="s/enforce/${patterns[0]}/"
   if [ ${#patterns[@]} -gt 1 ]; then

@@ -195,6 +195,10 @@ def main():
         found['successful'] = sum(p['summary']['total-successful-session-count'] for p in report['policies'])
         found['failed'] = sum(p['summary']['total-failure-session-count'] for p in report['policies'])
         found['results'] = sorted({d['result-type'] for p in report['policies'] for d in p.get('failure-details', [])})
+        found['details'] = {}
+        for detail in (d for p in report['policies'] for d in p.get('failure-details', [])):
+            kind = detail['result-type']
+            found['details'][kind] = found['details'].get(kind, 0) + detail['failed-session-count']
         found['types'] = sorted({p['policy']['policy-type'] for p in report['policies']})
         print(json.dumps(found))
     sys.exit(1 if faults else 0)
