@@ -38,6 +38,9 @@ by_log() { # LOG: what an MTA that does not report itself has logged
   for recipient in "${recipients[@]}"; do send "$recipient"; done
   settle
   follow_log "$1" --from-start --once 2>"$day_dir/followed"
+  local code=$?
+  rm -f "$LAB_DIR/follow.position" # other parts begin at the start, too
+  return $code
 }
 
 # The sums and the result types of the report about a domain that has arrived.
