@@ -376,7 +376,9 @@ static bool set_up_tls(struct mtasts_smtp_probe *probe) {
   probe->tls = SSL_new(probe->context);
   return probe->tls && SSL_set_fd(probe->tls, probe->socket) == 1 &&
          (strlen(host) > TLSEXT_MAXLEN_host_name ||
-          SSL_set_tlsext_host_name(probe->tls, host) == 1);
+          /* SSL_set_tlsext_host_name, whose cast drops the const */
+          SSL_ctrl(probe->tls, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                   (void *)(uintptr_t)host) == 1);
 }
 
 static void begin_tls(struct mtasts_smtp_probe *probe) {
