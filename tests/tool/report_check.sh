@@ -11,6 +11,7 @@ wire = lambda name: b"".join(bytes([len(part)]) + part.encode() for part in name
 text = lambda words: bytes([len(words)]) + words.encode()
 names = {("example.com", 15): b"\0\x0a" + wire("mx.example.com"), ("mx.example.com", 1): bytes([10, 0, 0, 1]),
          ("_mta-sts.example.com", 16): text("v=STSv1; id=1;"), ("gone.example", 15): b"\0\0\0"}
+soa = b"\0\0\x06\0\1\0\0\0\x3c\0\x16\0\0" + b"\0\0\0\1" * 5
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 server.bind(("127.0.0.1", 0))
 print(server.getsockname()[1], flush=True)
@@ -24,7 +25,8 @@ while True:
     found = names.get((name, query[at + 2]))
     open("asked", "a").write(name + "\n")
     answer = b"\xc0\x0c" + query[at + 1:at + 5] + b"\0\0\0\x3c" + len(found).to_bytes(2, "big") + found if found else b""
-    server.sendto(query[:2] + b"\x81\x80\0\1" + (b"\0\1" if found else b"\0\0") + b"\0\0\0\0" + question + answer, peer)
+    counts = b"\0\1\0\0\0\0" if found else b"\0\0\0\1\0\0" # a negative answer has a SOA record (RFC 2308)
+    server.sendto(query[:2] + b"\x81\x80\0\1" + counts + question + (answer or soa), peer)
 P
 : >asked
 python3 dns.py >port 2>dns.err &
