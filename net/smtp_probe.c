@@ -260,7 +260,7 @@ static void take_starttls(struct mtasts_smtp_probe *probe) {
   } else if (probe->input_at < probe->input_size) {
     /* RFC 3207 section 6: nothing from before the handshake may be taken for the server's. */
     probe->step = HANDSHAKE;
-    fail(probe, "bytes in the clear follow the reply to STARTTLS: somebody injects replies, or the "
+    fail(probe, "bytes in the clear follow the reply to STARTTLS: replies are injected, or the "
                 "server is at fault");
   } else {
     begin_tls(probe);

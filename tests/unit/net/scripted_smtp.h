@@ -100,6 +100,9 @@ static bool smtp_shake(struct smtp_session *session) {
     return false;
   }
   if (site->manner == SMTP_NO_TLS) {
+    /* Not before the client has begun its handshake: bytes behind the 220 are another fault. */
+    struct pollfd hello = {.fd = session->fd, .events = POLLIN};
+    poll(&hello, 1, 5000);
     smtp_send(session, "454 no TLS today, sorry\r\n");
     smtp_wait(session->server, 300);
     return false;
