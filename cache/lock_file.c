@@ -51,7 +51,7 @@ static bool is_in_use(int lock) {
 }
 
 /*
- * A file that no process has open is never behind: LMDB writes its head anew, with the number of
+ * A file that no process has open is never behind: LMDB writes its head again, with the number of
  * the last commit. A process that was killed meanwhile leaves the number 0 in it. To replace that
  * file would separate a reader that opens it now from the next writer.
  *

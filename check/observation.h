@@ -3,7 +3,7 @@
  * fills it; judge.h turns it into findings. Nothing here judges.
  *
  * All memory belongs to the call that filled it (mtasts_observations_free). Text from outside is a
- * span of raw bytes: whoever shows it escapes it.
+ * span of raw bytes: the code that shows it escapes it.
  */
 #ifndef MTASTS_CHECK_OBSERVATION_H
 #define MTASTS_CHECK_OBSERVATION_H

@@ -322,7 +322,7 @@ static int wait_of(const struct mtasts_outcome_writer *writer) {
 void mtasts_outcome_writer_run(struct mtasts_outcome_writer *writer) {
   struct pollfd ready = {.fd = writer->inbox->fd, .events = POLLIN};
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICE);
-  /* A store that cannot be opened is told at the start, not with the first outcome. */
+  /* A store that cannot be opened is logged at the start, not with the first outcome. */
   if (writer->snapshot->config->outcome.record && open_store(writer, false)) {
     take_stats(writer);
     mtasts_report_counts(writer->store, mtasts_day_number((int64_t)time(NULL)), writer->stats);

@@ -8,9 +8,9 @@
  *
  * What a function wrote is on disk when it returns: after kill -9 or a power cut a transaction is
  * there as a whole, or not at all. After a failed write the handle may be used again: the next
- * function opens the environment anew, and also lock.mdb if its disk has failed (bus_error.h).
+ * function opens the environment again, and also lock.mdb if its disk has failed (bus_error.h).
  *
- * A writer that closes the store in order leaves a mark of that. Without it, whoever opens the
+ * A writer that closes the store in order leaves a mark of that. Without it, the next to open the
  * store next checks each page first, which reads the whole file: a damaged one would make LMDB
  * crash.
  *
