@@ -22,7 +22,7 @@ struct mtasts_log_position {
   uint64_t device, inode, offset; /* of a file */
   uint64_t realtime;              /* of the journal: microseconds since the epoch, and a cursor */
   char cursor[MTASTS_LOG_CURSOR_MAX];
-  uint64_t done; /* sessions of the next line that are told already */
+  uint64_t done; /* sessions of the next line that are reported already */
 };
 
 /* Writes and reads a position as text, one line. False: no such text. */

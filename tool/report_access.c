@@ -30,7 +30,7 @@ static int load(const struct mtasts_options *options, struct mtasts_report_acces
   return MTASTS_EXIT_OK;
 }
 
-/* Opens the store anew to write to it. It is not made if it is missing: then there is nothing to
+/* Opens the store again to write to it. It is not made if it is missing: then there is nothing to
  * send. */
 static int open_to_write(struct mtasts_outcome_access *outcomes, const char *path) {
   mtasts_outcome_store_close(outcomes->store);

@@ -106,8 +106,9 @@ static enum mtasts_status store(struct mtasts_delivery *delivery, size_t spare) 
 }
 
 /* Stores the state, if there is room for `spare` bytes besides. If the report is too large for the
- * store, or the store is full, it is stored without the report, which is then built anew each time,
- * from the same counters. Returns false if it could not be stored; other reports may be smaller. */
+ * store, or the store is full, it is stored without the report, which is then built again each
+ * time, from the same counters. Returns false if it could not be stored; other reports may be
+ * smaller. */
 static bool keep(struct mtasts_delivery *delivery, size_t spare) {
   struct mtasts_delivery_run *run = delivery->run;
   struct mtasts_span *gzip = &delivery->state.report.gzip;

@@ -205,7 +205,7 @@ static void full_is_no_failure(void) {
 }
 
 /* With dnssec off what is cached of DANE is nothing that is known: the front asks for MX hosts
- * anew, and must not be notified that they are there. */
+ * again, and must not be notified that they are there. */
 static void dane_of_before_is_unknown(void) {
   struct site *site = site_new(WORLD_LASTING, WEEK);
   struct sample sample;

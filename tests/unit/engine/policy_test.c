@@ -201,7 +201,7 @@ static void errors_of(const char *body, char *text, size_t size) {
   free(p.store);
 }
 
-static void all_errors_are_told(void) {
+static void all_errors_are_reported(void) {
   static const struct {
     const char *body, *errors;
   } vectors_of_errors[] = {
@@ -242,7 +242,7 @@ const struct unit_test unit_tests[] = {
     {"the report may be left out", report_is_optional},
     {"a body without bytes is invalid", no_bytes},
     {"thousands of patterns take bounded time", patterns_by_the_thousand},
-    {"each error up to a breach of the grammar is told", all_errors_are_told},
+    {"each error up to a breach of the grammar is reported", all_errors_are_reported},
     {"errors beyond the limit are left out", errors_are_bounded},
     {"patterns that collide in the hash table are kept", colliding_patterns_are_kept},
     {NULL, NULL},

@@ -323,7 +323,7 @@ static void test_passed_on(void) {
   CU_ASSERT_TRUE(raise("tcp:close", "", CLOSED_PLAIN));
   CU_ASSERT_EQUAL(ending.result, MTASTS_RESULT_NO_STARTTLS);
   expect_reason("");
-  begin(ENFORCE); /* STARTTLS anew, on the same connection */
+  begin(ENFORCE); /* STARTTLS again, on the same connection */
   mtasts_smtp_session_certificate(&session, span("mx1.good.example"), span("a.example"),
                                   MTASTS_RESULT_HOST_MISMATCH);
   CU_ASSERT_FALSE(raise("tcp:close", "", CLOSED_BROKEN));

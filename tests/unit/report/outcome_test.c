@@ -203,6 +203,6 @@ const struct unit_test unit_tests[] = {
     {"more than 64 KiB is refused", size_is_bounded},
     {"endless nesting is refused", depth_is_bounded},
     {"a refusal leaves the outcome alone", refusal_writes_nothing},
-    {"the first failure is told", first_failure},
+    {"the first failure is logged", first_failure},
     {"discovery that has failed is a failure of the session", failed_discovery},
     {NULL, NULL}};
